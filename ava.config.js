@@ -1,0 +1,7 @@
+export default {
+  extensions: ['ts'],
+  files: ['**/*.test.ts', '!node_modules'],
+  nodeArguments: ['--import=./hack/test/end-with-parent.ts'],
+  workerThreads: false,
+  timeout: '2m',
+};
