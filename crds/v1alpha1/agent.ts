@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import type { KindDescriptor } from '../openapi/kind.ts';
+import {
+  conditions,
+  dnsLabel,
+  instant,
+  int,
+  notAbove,
+  observedGeneration,
+  quantities,
+  text,
+} from './meta.ts';
+import { GROUP, VERSION } from './names.ts';
+
+const env = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
+    .describe('Name of the variable.'),
+  value: text('Value of the variable. Not for secrets.', 8192).optional(),
+});
+
+const container = z
+  .object({
+    image: z
+      .string()
+      .min(1)
+      .max(512)
+      .regex(/^[^\s]+$/)
+      .describe('Image of the agent.'),
+    command: z
+      .array(text('A word.', 4096))
+      .max(64)
+      .describe('Entry point, instead of that of the image.')
+      .optional(),
+    args: z.array(text('A word.', 4096)).max(256).describe('Arguments.').optional(),
+    env: z
+      .array(env)
+      .max(128)
+      .describe('Environment.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .optional(),
+    resources: z
+      .object({
+        requests: quantities('What is reserved: cpu, memory, ephemeral-storage.', 4).optional(),
+        limits: quantities('What is the most: cpu, memory, ephemeral-storage.', 4).optional(),
+      })
+      .describe('Compute of one Run. GPUs go under gpu.')
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: "(!has(self.requests) || self.requests.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])) && (!has(self.limits) || self.limits.all(k, k in ['cpu', 'memory', 'ephemeral-storage']))",
+            message: 'keys are cpu, memory and ephemeral-storage; GPUs go under spec.gpu',
+          },
+          notAbove('requests', 'limits'),
+        ],
+      })
+      .optional(),
+  })
+  .describe('What runs.');
+
+const gpu = z
+  .object({
+    class: dnsLabel('Name of a GPUClass that the tenant has quota for.'),
+    count: int('Devices of the class for one Run.', 1, 64).default(1),
+  })
+  .describe('Accelerators of one Run.');
+
+const limits = z
+  .object({
+    timeoutSeconds: int('A Run that takes longer is ended with timeout.', 1, 2_592_000).default(3600),
+    maxConcurrentRuns: int('Runs of this agent admitted at one time.', 0, 100_000).optional(),
+  })
+  .describe('Limits of each Run, and of all together.');
+
+const spec = z
+  .object({
+    description: text('What the agent does, for people.', 1024).optional(),
+    shape: z.enum(['job']).default('job').describe('job: each Run is a Job of its own.'),
+    tier: z
+      .enum(['standard', 'heavy', 'ultra'])
+      .default('standard')
+      .describe('Price tier: standard 1.0, heavy 1.5, ultra 3.0.'),
+    container,
+    gpu: gpu.optional(),
+    limits: limits.default({ timeoutSeconds: 3600 }),
+  })
+  .describe('What the agent is.');
+
+const status = z
+  .object({
+    observedGeneration: observedGeneration().optional(),
+    runs: z
+      .object({
+        queued: int('Runs that wait.', 0, 1_000_000_000),
+        active: int('Runs admitted and not finished.', 0, 1_000_000_000),
+        countedAt: instant('When they were counted. They are written every few seconds at most.'),
+      })
+      .describe('Runs of the agent.')
+      .optional(),
+    conditions: conditions('Ready; Reconciling and Stalled only while true.').optional(),
+  })
+  .describe('What is.');
+
+/** Reasons of Agent conditions and Events, each with its meaning. */
+export const AGENT_REASONS = {
+  /** Runs of the agent can be admitted. */
+  Accepted: 'Accepted',
+  /** The namespace belongs to no tenant, or its tenant is gone. */
+  TenantNotFound: 'TenantNotFound',
+  /** The tenant is suspended. */
+  TenantSuspended: 'TenantSuspended',
+  /** The GPU class does not exist. */
+  GPUClassNotFound: 'GPUClassNotFound',
+  /** The tenant has no, or not enough, quota for the GPU class. */
+  GPUClassNotAllowed: 'GPUClassNotAllowed',
+  /** The image comes from a registry that the tenant is not entitled to. */
+  RegistryNotAllowed: 'RegistryNotAllowed',
+  /** One Run asks for more than the tenant's whole quota. */
+  NeverFits: 'NeverFits',
+  /** The spec does not parse. */
+  InvalidSpec: 'InvalidSpec',
+} as const;
+
+/** The Agent kind: a named capability that Runs call. */
+export const AGENT = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'Agent',
+  plural: 'agents',
+  singular: 'agent',
+  shortNames: ['ag'],
+  categories: ['nexusos'],
+  scope: 'Namespaced',
+  description:
+    'An Agent is a named capability of a tenant: what runs, on which accelerators, within which limits.',
+  spec,
+  status,
+  rules: [
+    {
+      rule: "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 63",
+      message:
+        'the name of an Agent is a DNS label of at most 63 characters, since it becomes a label of its pods',
+    },
+  ],
+  columns: [
+    { name: 'Shape', type: 'string', jsonPath: '.spec.shape', description: 'How it runs.' },
+    { name: 'GPU', type: 'string', jsonPath: '.spec.gpu.class', description: 'GPU class.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Runs can be admitted.',
+    },
+    { name: 'Active', type: 'integer', jsonPath: '.status.runs.active', description: 'Runs admitted.' },
+    { name: 'Queued', type: 'integer', jsonPath: '.status.runs.queued', description: 'Runs that wait.' },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is Ready or not.',
+      priority: 1,
+    },
+    {
+      name: 'Age',
+      type: 'date',
+      jsonPath: '.metadata.creationTimestamp',
+      description: 'Time since creation.',
+    },
+  ],
+} as const satisfies KindDescriptor;
+
+/** Spec of an Agent after defaulting. */
+export type AgentSpec = z.output<typeof spec>;
+/** Status of an Agent. */
+export type AgentStatus = z.output<typeof status>;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The API group of all kinds. */
+export const GROUP = 'nexusos.dev';
+/** The served and stored version. */
+export const VERSION = 'v1alpha1';
+/** `apiVersion` of every object of ours. */
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Labels that NexusOS sets. Tenants can neither set nor change any of them. */
+export const LABELS = {
+  /** Name of the tenant that an object or a namespace belongs to. */
+  tenant: 'nexusos.dev/tenant',
+  /** Name of the Agent that a Job or Pod runs. */
+  agent: 'nexusos.dev/agent',
+  /** Name of the Run that a Job or Pod carries out. */
+  run: 'nexusos.dev/run',
+  /** UID of that Run. */
+  runUid: 'nexusos.dev/run-uid',
+  /** GPU class of a Pod. */
+  gpuClass: 'nexusos.dev/gpu-class',
+  /** On a node: the pool that it belongs to. */
+  nodePool: 'nexusos.dev/node-pool',
+  /** On a node, and as taint key: the tenant that it is dedicated to. */
+  dedicated: 'nexusos.dev/dedicated',
+  /** On a tenant's namespace: `true` while the tenant is suspended. */
+  suspended: 'nexusos.dev/suspended',
+  /** On a tenant's namespace: `Soft` or `Hard`. */
+  isolation: 'nexusos.dev/isolation',
+  /** On a Secret of the platform namespace: `true` lets tenants name it as pull secret. */
+  shareable: 'nexusos.dev/shareable',
+  managedBy: 'app.kubernetes.io/managed-by',
+} as const;
+
+/** Annotations that NexusOS reads or sets. */
+export const ANNOTATIONS = {
+  /** On a namespace, set by its present owner: the tenant that may adopt it. */
+  adoptInto: 'nexusos.dev/adopt-into',
+  /** On a Tenant: its own name, without which it cannot be deleted. */
+  confirmDeletion: 'nexusos.dev/confirm-deletion',
+  /** On what we apply: digest of the applied object, so that fields no longer wanted are noticed. */
+  appliedHash: 'nexusos.dev/applied-hash',
+  /** On a tenant's namespace: UID of the Tenant. */
+  tenantUid: 'nexusos.dev/tenant-uid',
+  /** On a ResourceQuota: revision of the grant that its spec was written for. */
+  grantRevision: 'nexusos.dev/grant-revision',
+  /** On a copy of a pull secret: UID and resourceVersion of its source. No digest: that would let a reader guess. */
+  source: 'nexusos.dev/source',
+} as const;
+
+/** Value of the managed-by label on everything that NexusOS makes. */
+export const MANAGED_BY = 'nexusos';
+
+/** Finalizers, by the controller that takes them off. */
+export const FINALIZERS = {
+  tenant: 'nexusos.dev/tenant',
+} as const;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import type { KindDescriptor } from '../openapi/kind.ts';
+import { conditions, dnsLabel, int, observedGeneration, quantities, text } from './meta.ts';
+import { GROUP, VERSION } from './names.ts';
+
+/**
+ * The most Runs that one tenant can have admitted at one time. The ledger of a tenant is one object, and etcd takes
+ * objects of up to 1.5 MiB; a reservation of long names costs some 400 bytes.
+ */
+export const MAX_RESERVATIONS = 3500;
+
+const gpuQuota = z.object({
+  class: dnsLabel('Name of a GPUClass.'),
+  count: int('Devices.', 0, 100_000),
+});
+
+const spec = z
+  .object({
+    tenantUID: text('UID of the Tenant that the ledger belongs to.', 64),
+    suspended: z.boolean().default(false).describe('true: nothing new is admitted.'),
+    hard: quantities('Total of each native quota, over all namespaces.', 96).optional(),
+    gpus: z
+      .array(gpuQuota)
+      .max(32)
+      .describe('Devices by class.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['class'] })
+      .optional(),
+    maxConcurrentRuns: int('Runs admitted at one time.', 0, 100_000).optional(),
+    maxQueuedRuns: int('Runs that may wait.', 0, 1_000_000).optional(),
+    namespaces: z
+      .array(dnsLabel('A namespace.'))
+      .max(128)
+      .describe('Namespaces that share the totals.')
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional(),
+  })
+  .describe('What the tenant may use, as its Tenant says.');
+
+const reservation = z.object({
+  uid: text('UID of the Run.', 64),
+  namespace: dnsLabel('Namespace of the Run.'),
+  name: dnsLabel('Name of the Run.'),
+  agent: dnsLabel('Agent of the Run.'),
+  gpuClass: dnsLabel('GPU class.').optional(),
+  gpus: int('Devices.', 1, 64).optional(),
+  attempt: int('Attempt of the Run that it is for; given back when that one has ended.', 1, 100_000),
+});
+
+const grant = z.object({
+  namespace: dnsLabel('A namespace.'),
+  hard: quantities('What its ResourceQuota allows.', 96),
+  revision: int('Grows with every change of hard.', 1, Number.MAX_SAFE_INTEGER),
+  ceiling: quantities(
+    'What it may still use until its ResourceQuota is seen to have given it back.',
+    96,
+  ).optional(),
+});
+
+const status = z
+  .object({
+    observedGeneration: observedGeneration().optional(),
+    grants: z
+      .array(grant)
+      .max(128)
+      .describe('How the totals are dealt out. Their sum never exceeds a total.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] })
+      .optional(),
+    reservations: z
+      .array(reservation)
+      .max(MAX_RESERVATIONS)
+      .describe('Runs that hold quota.')
+      // As a map, each would cost an entry in managedFields as well.
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional(),
+    conditions: conditions('Ready; Reconciling and Stalled only while true.').optional(),
+  })
+  .describe(
+    'Who holds what. Written under optimistic concurrency, so that two writers cannot both hand out the last of it.',
+  );
+
+/** Reasons of QuotaLedger conditions, each with its meaning. */
+export const LEDGER_REASONS = {
+  /** Grants and reservations are as wanted. */
+  Balanced: 'Balanced',
+  /** A namespace gives back quota before another can have it. */
+  Rebalancing: 'Rebalancing',
+  /** More is in use than is allowed since the quota was lowered; nothing is taken away. */
+  OverCommitted: 'OverCommitted',
+  /** The spec does not parse. */
+  InvalidSpec: 'InvalidSpec',
+} as const;
+
+/** The QuotaLedger kind: who holds how much of a tenant's quota. Internal: made and written by NexusOS only. */
+export const QUOTA_LEDGER = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'QuotaLedger',
+  plural: 'quotaledgers',
+  singular: 'quotaledger',
+  shortNames: ['ql'],
+  categories: ['nexusos'],
+  scope: 'Cluster',
+  description:
+    "A QuotaLedger records who holds how much of a tenant's quota. NexusOS makes and writes it; people only read it.",
+  spec,
+  status,
+  rules: [],
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Balanced.',
+    },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is Ready or not.',
+    },
+    {
+      name: 'Age',
+      type: 'date',
+      jsonPath: '.metadata.creationTimestamp',
+      description: 'Time since creation.',
+    },
+  ],
+} as const satisfies KindDescriptor;
+
+/** Spec of a QuotaLedger after defaulting. */
+export type QuotaLedgerSpec = z.output<typeof spec>;
+/** Status of a QuotaLedger. */
+export type QuotaLedgerStatus = z.output<typeof status>;
+/** One Run that holds quota. */
+export type Reservation = z.output<typeof reservation>;
+/** What one namespace may use. */
+export type Grant = z.output<typeof grant>;

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import type { KindDescriptor } from '../openapi/kind.ts';
+import { ERROR_CODES } from './error-codes.ts';
+import { conditions, dnsLabel, dnsSubdomain, instant, int, observedGeneration, text } from './meta.ts';
+import { GROUP, VERSION } from './names.ts';
+
+const spec = z
+  .object({
+    agentRef: z
+      .object({ name: dnsLabel('Name of an Agent in the same namespace.') })
+      .describe('What to run.'),
+    input: z
+      .object({
+        inline: text('Input, handed to the container in a file. Not for secrets.', 32_768).optional(),
+      })
+      .describe('Input of the Run.')
+      .optional(),
+    priority: int('Runs of a higher priority are admitted first within the tenant.', -1000, 1000).default(0),
+    timeoutSeconds: int(
+      'At most this long, if shorter than the limit of the Agent.',
+      1,
+      2_592_000,
+    ).optional(),
+    ttlSecondsAfterFinished: int(
+      'The Run is deleted this long after it finished. Empty: kept.',
+      0,
+      31_536_000,
+    ).optional(),
+    cancel: z.boolean().default(false).describe('true ends the Run. It cannot be taken back.'),
+  })
+  .describe('What to do.')
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: 'self.agentRef == oldSelf.agentRef',
+        message: 'cannot be changed: create a new Run',
+        fieldPath: '.agentRef',
+      },
+      {
+        rule: 'has(self.input) == has(oldSelf.input) && (!has(self.input) || self.input == oldSelf.input)',
+        message: 'input cannot be changed: create a new Run',
+      },
+      {
+        rule: 'self.priority == oldSelf.priority',
+        message: 'cannot be changed: create a new Run',
+        fieldPath: '.priority',
+      },
+      {
+        rule: 'has(self.timeoutSeconds) == has(oldSelf.timeoutSeconds) && (!has(self.timeoutSeconds) || self.timeoutSeconds == oldSelf.timeoutSeconds)',
+        message: 'timeoutSeconds cannot be changed: create a new Run',
+      },
+      {
+        rule: '!oldSelf.cancel || self.cancel',
+        message: 'a cancelled Run cannot be taken up again',
+        fieldPath: '.cancel',
+      },
+    ],
+  });
+
+const queue = z
+  .object({
+    position: int('Place among the waiting Runs of the tenant, from 1.', 1, 1_000_000_000).optional(),
+    reason: text('One word for programs: why it waits.', 128),
+    message: text('What it waits for, and what would unblock it.', 1024),
+    since: instant('Since when it waits for this reason.'),
+    updatedAt: instant('When this was written. The position is refreshed every few seconds at most.'),
+  })
+  .describe('Only while the Run waits.');
+
+const child = z
+  .object({
+    kind: text('Kind of the workload.', 63),
+    name: dnsSubdomain('Its name: always the same for the same Run and attempt.'),
+    uid: text('Its UID, once seen.', 64).optional(),
+  })
+  .describe('The workload that carries out the Run.');
+
+const error = z
+  .object({
+    code: z.enum(ERROR_CODES).describe('What kind of failure.'),
+    message: text('What happened, for people.', 4096),
+    retryable: z.boolean().describe('Whether the same Run might succeed if created again.'),
+    exitCode: int('Exit code of the container.', -1, 255).optional(),
+  })
+  .describe('Why the Run failed.');
+
+const status = z
+  .object({
+    observedGeneration: observedGeneration().optional(),
+    phase: z
+      .enum(['Queued', 'Admitted', 'Running', 'Succeeded', 'Failed', 'Cancelled'])
+      .describe('Where the Run is. Succeeded, Failed and Cancelled are final.')
+      .optional(),
+    queue: queue.optional(),
+    attempt: int(
+      'Attempts started, those that a pause cut short included; such a one spends no retry.',
+      0,
+      100_000,
+    ).optional(),
+    agent: z
+      .object({
+        uid: text('UID of the Agent.', 64),
+        generation: int('Its generation.', 0, Number.MAX_SAFE_INTEGER),
+      })
+      .describe('The Agent as it was when the Run was admitted.')
+      .optional(),
+    gpu: z
+      .object({ class: dnsLabel('GPU class.'), count: int('Devices.', 0, 64) })
+      .describe('Devices that the Run holds.')
+      .optional(),
+    child: child.optional(),
+    queuedAt: instant('When the Run was first seen.').optional(),
+    admittedAt: instant('When the Run was admitted.').optional(),
+    startedAt: instant('When its container started.').optional(),
+    finishedAt: instant('When it ended.').optional(),
+    error: error.optional(),
+    conditions: conditions('Ready, QuotaReserved, Admitted, Finished; Stalled only while true.').optional(),
+  })
+  .describe('What is.');
+
+/** Reasons of Run conditions, queue and Events, each with its meaning. */
+export const RUN_REASONS = {
+  /** Waits for its turn: the tenant's concurrent Runs are used up. */
+  ConcurrencyExceeded: 'ConcurrencyExceeded',
+  /** Waits: the agent's concurrent Runs are used up. */
+  AgentConcurrencyExceeded: 'AgentConcurrencyExceeded',
+  /** Waits: the tenant's devices of the GPU class are used up. */
+  GPUQuotaExceeded: 'GPUQuotaExceeded',
+  /** Waits: compute quota of the tenant is used up. */
+  ComputeQuotaExceeded: 'ComputeQuotaExceeded',
+  /** Waits: not yet looked at by the queue. */
+  Pending: 'Pending',
+  /** Waits: the tenant is suspended. */
+  TenantSuspended: 'TenantSuspended',
+  /** Waits: the namespace belongs to no tenant. */
+  TenantNotFound: 'TenantNotFound',
+  /** Waits: the Agent does not exist. */
+  AgentNotFound: 'AgentNotFound',
+  /** Waits: the Agent is not Ready. */
+  AgentNotReady: 'AgentNotReady',
+  /** Refused: the tenant's queue is full. */
+  QueueFull: 'QueueFull',
+  /** Quota is reserved. */
+  Reserved: 'Reserved',
+  /** The Run may start. */
+  Admitted: 'Admitted',
+  /** The workload exists and waits for a node or an image. */
+  Starting: 'Starting',
+  /** The container runs. */
+  Running: 'Running',
+  /** The container ended with exit code 0. */
+  Succeeded: 'Succeeded',
+  /** The container ended with another exit code. */
+  ContainerFailed: 'ContainerFailed',
+  /** The container was ended for using too much memory. */
+  OutOfMemory: 'OutOfMemory',
+  /** The Run took longer than allowed. */
+  TimedOut: 'TimedOut',
+  /** The node was lost or drained. */
+  NodeLost: 'NodeLost',
+  /** The workload was deleted by somebody else. */
+  WorkloadDeleted: 'WorkloadDeleted',
+  /** The workload was refused by the API server. */
+  WorkloadRefused: 'WorkloadRefused',
+  /** Cancelled by spec.cancel. */
+  Cancelled: 'Cancelled',
+  /** The workload is being ended after spec.cancel. */
+  Cancelling: 'Cancelling',
+  /** Paused while the tenant is suspended. */
+  Paused: 'Paused',
+  /** The spec does not parse. */
+  InvalidSpec: 'InvalidSpec',
+} as const;
+
+/** The Run kind: one execution of an Agent. */
+export const RUN = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'Run',
+  plural: 'runs',
+  singular: 'run',
+  shortNames: [],
+  categories: ['nexusos'],
+  scope: 'Namespaced',
+  description: 'A Run is one execution of an Agent: it waits for quota, runs once and keeps the outcome.',
+  spec,
+  status,
+  rules: [
+    {
+      rule: "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 63",
+      message:
+        'the name of a Run is a DNS label of at most 63 characters, since it becomes a label of its pods',
+    },
+  ],
+  columns: [
+    { name: 'Agent', type: 'string', jsonPath: '.spec.agentRef.name', description: 'What runs.' },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the Run is.' },
+    {
+      name: 'Queue',
+      type: 'integer',
+      jsonPath: '.status.queue.position',
+      description: 'Place in the queue.',
+    },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is in this phase.',
+    },
+    {
+      name: 'Message',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].message',
+      description: 'The same in words.',
+      priority: 1,
+    },
+    {
+      name: 'Finished',
+      type: 'date',
+      jsonPath: '.status.finishedAt',
+      description: 'When it ended.',
+      priority: 1,
+    },
+    {
+      name: 'Age',
+      type: 'date',
+      jsonPath: '.metadata.creationTimestamp',
+      description: 'Time since creation.',
+    },
+  ],
+} as const satisfies KindDescriptor;
+
+/** Spec of a Run after defaulting. */
+export type RunSpec = z.output<typeof spec>;
+/** Status of a Run. */
+export type RunStatus = z.output<typeof status>;

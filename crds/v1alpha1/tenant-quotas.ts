@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { dnsLabel, int, quantities, quantity } from './meta.ts';
+
+const window = z
+  .enum(['minute', 'hour', 'day', 'month'])
+  .describe('Window that the limit holds for, in UTC.');
+
+function budget(description: string, unit: string) {
+  return z
+    .array(z.object({ window, limit: quantity(`At most this much in one window, in ${unit}.`) }))
+    .max(4)
+    .meta({ description, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['window'] })
+    .optional();
+}
+
+const gpus = z
+  .array(
+    z.object({
+      class: dnsLabel('Name of a GPUClass.'),
+      count: int('Devices of the class in use at one time, over all namespaces.', 0, 100_000),
+    }),
+  )
+  .max(32)
+  .describe('GPUs by class. A class that is not listed cannot be used.')
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['class'] });
+
+const runs = z
+  .object({
+    maxConcurrent: int('Runs admitted at one time, over all namespaces.', 0, 100_000).optional(),
+    maxQueued: int(
+      'Runs that may wait; further ones are refused with quota_exceeded.',
+      0,
+      1_000_000,
+    ).optional(),
+    createPerSecond: int('Runs that may be created in a second, on average.', 1, 10_000).optional(),
+    createBurst: int('Runs that may be created at once.', 1, 100_000).optional(),
+  })
+  .describe('How many Runs.');
+
+/** Limits of a tenant, each over all its namespaces together. */
+export const quotas = z
+  .object({
+    compute: quantities(
+      'Compute and storage by the names of ResourceQuota: requests.cpu, limits.memory, requests.storage. GPUs go under gpus.',
+    )
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage', 'requests.storage', 'persistentvolumeclaims'] || k.matches('^[a-z0-9.-]{1,63}[.]storageclass[.]storage[.]k8s[.]io/(requests[.]storage|persistentvolumeclaims)$') || k.matches('^hugepages-[0-9]+(Ki|Mi|Gi)$'))",
+            message:
+              'keys are cpu, memory, ephemeral-storage, requests.* or limits.* of these, requests.storage, persistentvolumeclaims, <class>.storageclass.storage.k8s.io/..., hugepages-<size>',
+          },
+        ],
+      })
+      .optional(),
+    objects: quantities(
+      'Number of objects by the names of ResourceQuota: pods, services, count/deployments.apps.',
+    )
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: "self.all(k, k in ['pods', 'services', 'services.nodeports', 'services.loadbalancers', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims'] || k.matches('^count/[a-z0-9.-]{1,240}$'))",
+            message:
+              'keys are pods, services, services.nodeports, services.loadbalancers, replicationcontrollers, resourcequotas, secrets, configmaps, persistentvolumeclaims or count/<resource>.<group>',
+          },
+        ],
+      })
+      .optional(),
+    gpus: gpus.optional(),
+    runs: runs.optional(),
+    runUnits: budget('Run units by window.', 'run units'),
+    tokens: budget('Model tokens by window.', 'tokens'),
+    cost: budget('Cost by window.', 'units of the platform currency'),
+    toolCallsPerMinute: int('Tool calls in a minute.', 0, 1_000_000_000).optional(),
+    memoryBytes: quantity('Bytes that agents may remember.').optional(),
+  })
+  .describe('Limits, each over all namespaces of the tenant together.');
+
+/** Quotas of a Tenant after defaulting. */
+export type TenantQuotas = z.output<typeof quotas>;
