@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import test from 'ava';
+import { findProgram } from '../tools/die-with-parent.ts';
+import { startCluster } from './cluster.ts';
+import type { ClusterDescription } from './description.ts';
+import { readRecord, sweepRecords } from './records.ts';
+import { ComponentFailure } from './start-watch.ts';
+import { processesNaming } from './testing/cluster-processes.ts';
+import { until } from './testing/until.ts';
+
+/** Starts a process that owns a cluster. */
+async function startOwner(): Promise<{ pid: number; description: ClusterDescription }> {
+  const program = join(import.meta.dirname, 'testing', 'owner.ts');
+  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout });
+  const line = await new Promise<string>((resolve, reject) => {
+    lines.once('line', resolve);
+    child.once('exit', (code) => reject(new Error(`the owner ended with ${code}`)));
+  });
+  return { pid: child.pid!, description: JSON.parse(line) as ClusterDescription };
+}
+
+async function supervisorOf({ id }: ClusterDescription): Promise<number> {
+  const record = await readRecord(id);
+  return record!.supervisor.pid;
+}
+
+const ends: Record<string, (owner: number, supervisor: number) => void> = {
+  'Ctrl-C at the owner': (owner) => process.kill(owner, 'SIGINT'),
+  'SIGTERM to the owner': (owner) => process.kill(owner, 'SIGTERM'),
+  'kill -9 of the owner': (owner) => process.kill(owner, 'SIGKILL'),
+  'kill -9 of the supervisor and then of the owner': (owner, supervisor) => {
+    process.kill(supervisor, 'SIGKILL');
+    process.kill(owner, 'SIGKILL');
+  },
+};
+
+for (const [title, end] of Object.entries(ends)) {
+  test.serial(`nothing is left after ${title}`, async (t) => {
+    const { pid, description } = await startOwner();
+    const { dataDir } = description;
+    // Five components and their supervisor.
+    t.is(processesNaming(dataDir).length, 6);
+    end(pid, await supervisorOf(description));
+    await until('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
+    await until(
+      'the data is gone, now or when somebody next starts a cluster',
+      async () => {
+        await sweepRecords();
+        return !existsSync(dataDir);
+      },
+      10_000,
+    );
+    t.is(await readRecord(description.id), undefined);
+  });
+}
+
+test.serial('a supervisor that is killed takes its cluster along, and stopping is still clean', async (t) => {
+  const cluster = await startCluster({ kwok: false });
+  const { dataDir } = cluster.description;
+  process.kill(await supervisorOf(cluster.description), 'SIGKILL');
+  await until('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
+  await cluster.stop();
+  t.false(existsSync(dataDir));
+});
+
+test.serial(
+  'a component that does not start is named, with the end of its log, and nothing is left',
+  async (t) => {
+    const extraArgs = { 'kube-scheduler': ['--no-such-flag'] };
+    const error = await t.throwsAsync(startCluster({ extraArgs }), { instanceOf: ComponentFailure });
+    t.is(error.component, 'kube-scheduler');
+    t.regex(error.message, /^kube-scheduler ended with code 1 before the cluster was ready/);
+    t.regex(error.message, /unknown flag: --no-such-flag/);
+    t.deepEqual(processesNaming('no-such-flag'), []);
+  },
+);
+
+test.serial(
+  'where the kernel cannot be asked for it, the next start ends what a killed cluster left',
+  async (t) => {
+    const programs = await mkdtemp(join(tmpdir(), 'nexusos-path-'));
+    await symlink(findProgram('go')!, join(programs, 'go'));
+    const path = process.env['PATH'];
+    // Without setpriv on it, as on other systems than Linux.
+    process.env['PATH'] = programs;
+    t.teardown(async () => {
+      process.env['PATH'] = path;
+      await rm(programs, { recursive: true });
+    });
+    const cluster = await startCluster({ kwok: false });
+    const { dataDir } = cluster.description;
+    process.kill(await supervisorOf(cluster.description), 'SIGKILL');
+    await until('the supervisor is gone', () => processesNaming(dataDir).length === 4);
+    await sweepRecords();
+    await until('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
+    // Another process of this user may be the one that sweeps, and may still be at it.
+    await until('its data is gone', () => !existsSync(dataDir), 10_000);
+    await cluster.close();
+    t.pass();
+  },
+);
+
+test.serial('a component that takes too long is named', async (t) => {
+  const error = await t.throwsAsync(startCluster({ readyTimeoutMs: 100 }), { instanceOf: ComponentFailure });
+  t.regex(error.message, /^kube-apiserver was not ready after 0\.1 s/);
+});
+
+test.serial('a component can be killed and started again, and the cluster goes on', async (t) => {
+  const cluster = await startCluster({ kwok: false });
+  t.teardown(() => cluster.stop());
+  const exits: string[] = [];
+  cluster.onComponentExit(({ component, expected }) => exits.push(`${component} ${String(expected)}`));
+  await cluster.kill('kube-apiserver');
+  await until('the end of the API server is told', () => exits.length > 0);
+  t.deepEqual(exits, ['kube-apiserver true']);
+  t.false(await cluster.admin.healthy('/livez'));
+  await cluster.restart('kube-apiserver');
+  await until('the API server is back', () => cluster.admin.healthy('/readyz'));
+  await cluster.restart('kube-scheduler');
+  t.is((await cluster.kubectl(['get', 'namespace', 'default'])).code, 0);
+});
+
+test.serial('a file of node pools that is wrong is refused before anything runs', async (t) => {
+  const error = await t.throwsAsync(startCluster({ nodePoolsFile: join(import.meta.dirname, 'cluster.ts') }));
+  t.regex(error.message, /does not describe node pools/);
+});

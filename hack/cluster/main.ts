@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm run cluster -- up|down|status|kubeconfig [--name NAME]`: a cluster to work with by hand, which stays
+// until `down`.
+import { parseArgs } from 'node:util';
+import { formatStatus } from './format-status.ts';
+import { downNamedCluster, findNamedCluster, readStatus, upNamedCluster } from './named-cluster.ts';
+
+const usage = `usage: npm run cluster -- <command> [--name NAME]
+
+  up          start a cluster in the background, unless it runs; print the path of its kubeconfig
+  down        stop it and remove its data
+  status      tell what runs: components, pids, version, age
+  kubeconfig  print the path of its kubeconfig
+
+  --name NAME  which one, when there are several (default: default)
+`;
+
+type Command = (name: string) => Promise<number>;
+
+const commands: Readonly<Record<string, Command>> = {
+  up: async (name) => {
+    const { description, started } = await upNamedCluster(name);
+    console.error(`Cluster ${name} ${started ? 'is ready' : 'runs already'}. Use it with`);
+    console.error(`  export KUBECONFIG=${description.kubeconfigPath}`);
+    console.log(description.kubeconfigPath);
+    return 0;
+  },
+  down: async (name) => {
+    const stopped = await downNamedCluster(name);
+    console.error(stopped ? `Cluster ${name} is stopped.` : `Cluster ${name} does not run.`);
+    return 0;
+  },
+  status: async (name) => {
+    const status = await readStatus(name);
+    console.log(status === undefined ? `Cluster ${name} does not run.` : formatStatus(status, new Date()));
+    return status === undefined ? 1 : 0;
+  },
+  kubeconfig: async (name) => {
+    const description = await findNamedCluster(name);
+    if (description === undefined) {
+      console.error(`Cluster ${name} does not run. Start it with: npm run cluster -- up --name ${name}`);
+      return 1;
+    }
+    console.log(description.kubeconfigPath);
+    return 0;
+  },
+};
+
+async function main(): Promise<number> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { name: { type: 'string', default: 'default' }, help: { type: 'boolean', default: false } },
+  });
+  const command = commands[positionals[0] ?? ''];
+  if (command === undefined || values.help || positionals.length !== 1) {
+    console.error(usage);
+    return values.help ? 0 : 2;
+  }
+  return command(values.name);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
