@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ANNOTATIONS } from '#crds/v1alpha1/names';
+import type { KubeObject } from './object.ts';
+
+/** Lists that several writers add to; ours must be among the entries, whatever else is there. */
+const SHARED_LISTS: ReadonlySet<string> = new Set(['metadata.ownerReferences', 'metadata.finalizers']);
+/**
+ * Lists that say who may reach or do what. A key that somebody adds to an element (`ports` to a rule of ingress, `endPort`
+ * to a port) changes what it allows, so there an element must have no keys but ours. An apply resets such a list as a
+ * whole. In other lists the API server fills in more than can be told from drift.
+ */
+const EXACT_LISTS: ReadonlySet<string> = new Set(['spec.ingress', 'spec.egress', 'rules', 'subjects']);
+/** What the API server fills in there. */
+const DEFAULTED_KEYS: ReadonlySet<string> = new Set(['apiGroup', 'protocol']);
+/** Free text of users: `1000m` and `1` are different values there. */
+const TEXT_ROOTS: ReadonlySet<string> = new Set(['metadata', 'data', 'binaryData', 'stringData']);
+
+/** Whether two JSON values are the same, whatever the order of their keys; a key that is undefined is absent. */
+export function isDeepEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((one, i) => isDeepEqual(one, b[i]));
+  }
+  if (!isRecord(a) || !isRecord(b)) return false;
+  const keys = definedKeys(a);
+  return keys.length === definedKeys(b).length && keys.every((key) => isDeepEqual(a[key], b[key]));
+}
+
+/** JSON with sorted keys and without undefined ones: equal objects give equal text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((one) => canonicalJson(one ?? null)).join(',')}]`;
+  if (!isRecord(value)) return JSON.stringify(value ?? null);
+  const fields = definedKeys(value)
+    .toSorted()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`);
+  return `{${fields.join(',')}}`;
+}
+
+/** `desired` with `hash` in the annotation that tells what was applied last. */
+export function stampHash(desired: KubeObject, hash: string): KubeObject {
+  const annotations = { ...desired.metadata.annotations, [ANNOTATIONS.appliedHash]: hash };
+  return { ...desired, metadata: { ...desired.metadata, annotations } };
+}
+
+/**
+ * Whether `live` already is what the stamped `desired` says. Desired must be within live, so drift is noticed; and
+ * the hash annotation, a part of desired, must be the same, so a field that is no longer wanted is noticed too.
+ */
+export function isApplied(live: KubeObject, desired: KubeObject): boolean {
+  return firstDifference(live, desired) === undefined;
+}
+
+/**
+ * Path of the first place where `live` is not what `desired` says; undefined when there is none. Lists are compared
+ * element by element and by length; quantities by value. An empty map or list is the same as none at all, and
+ * outside `metadata` it is not the same as a full one: `podSelector: {}` means everything. Keys that only `live` has
+ * are the API server's or somebody else's, except in elements of rules that allow something.
+ */
+export function firstDifference(live: KubeObject, desired: KubeObject): string | undefined {
+  return difference(live, desired, []);
+}
+
+type Path = readonly string[];
+
+function difference(live: unknown, desired: unknown, path: Path): string | undefined {
+  if (isEmpty(desired)) return isEmpty(live) || path[0] === 'metadata' ? undefined : path.join('.');
+  if (Array.isArray(desired)) return listDifference(live, desired, path);
+  if (isRecord(desired)) {
+    const fields = live ?? {};
+    if (!isRecord(fields)) return path.join('.');
+    const keys = definedKeys(desired);
+    const below = (key: string) => difference(fields[key], desired[key], [...path, key]);
+    return firstOf(keys, below) ?? addedKey(fields, keys, path);
+  }
+  return isSameLeaf(live, desired, path) ? undefined : path.join('.');
+}
+
+/** Path of a key that only the live element has, where that matters. */
+function addedKey(
+  live: Readonly<Record<string, unknown>>,
+  desired: readonly string[],
+  path: Path,
+): string | undefined {
+  if (!isInExactList(path)) return undefined;
+  const added = Object.keys(live).find(
+    (key) => !desired.includes(key) && !DEFAULTED_KEYS.has(key) && !isNoList(live[key]),
+  );
+  return added === undefined ? undefined : [...path, added].join('.');
+}
+
+/** Whether `path` leads into an element, and not just to the list. */
+function isInExactList(path: Path): boolean {
+  const [root = '', field = ''] = path;
+  return (
+    (path.length > 1 && EXACT_LISTS.has(root)) || (path.length > 2 && EXACT_LISTS.has(`${root}.${field}`))
+  );
+}
+
+/** Nothing, or a list of nothing; an empty selector selects everything and is not nothing. */
+function isNoList(value: unknown): boolean {
+  return value === null || value === undefined || (Array.isArray(value) && value.length === 0);
+}
+
+function listDifference(live: unknown, desired: readonly unknown[], path: Path): string | undefined {
+  if (!Array.isArray(live)) return path.join('.');
+  if (SHARED_LISTS.has(path.join('.'))) {
+    const isThere = (one: unknown) => live.some((other) => difference(other, one, path) === undefined);
+    return desired.every(isThere) ? undefined : path.join('.');
+  }
+  if (live.length !== desired.length) return path.join('.');
+  return firstOf([...desired.keys()], (i) => difference(live[i], desired[i], [...path, String(i)]));
+}
+
+function isSameLeaf(live: unknown, desired: unknown, path: Path): boolean {
+  if (live === desired) return true;
+  if (TEXT_ROOTS.has(path[0] ?? '')) return false;
+  const a = quantityNanos(live);
+  return a !== undefined && a === quantityNanos(desired);
+}
+
+/** Null, undefined, `{}` and `[]`: the API server drops and adds them at will. */
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return isRecord(value) && definedKeys(value).length === 0;
+}
+
+function firstOf<T>(items: readonly T[], find: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function definedKeys(value: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(value).filter((key) => value[key] !== undefined);
+}
+
+const QUANTITY_PARTS = /^([+-]?)(\d{1,20})(?:\.(\d{0,9}))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$/;
+const DECIMAL: Readonly<Record<string, number>> = {
+  n: -9,
+  u: -6,
+  m: -3,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
+};
+const BINARY = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+
+/** A quantity in units of 10^-9, so that "1000m" and "1" are the same; undefined for anything else. */
+function quantityNanos(value: unknown): bigint | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  const parts = QUANTITY_PARTS.exec(String(value));
+  if (parts === null) return undefined;
+  const [, sign, whole = '', fraction = '', suffix = '', exponent = '0'] = parts;
+  // Twice nine digits, so that the smallest part of the smallest suffix stays whole.
+  const digits = BigInt(whole + fraction.padEnd(9, '0')) * 10n ** 9n;
+  const nanos =
+    scaled(digits, (DECIMAL[suffix] ?? 0) + Number(exponent), BINARY.indexOf(suffix) + 1) / 10n ** 9n;
+  return sign === '-' ? -nanos : nanos;
+}
+
+function scaled(digits: bigint, decimalPower: number, binaryPower: number): bigint {
+  const whole = digits * 1024n ** BigInt(binaryPower);
+  if (decimalPower < 0) return whole / 10n ** BigInt(-decimalPower);
+  return whole * 10n ** BigInt(decimalPower);
+}

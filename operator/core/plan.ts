@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject, ObjectRef } from './object.ts';
+
+/**
+ * What a pure decision asks the runtime to do, in this order: write the status (fenced by the object's
+ * resourceVersion), apply, create, remove, then come back as `result` says. Nothing else ever writes.
+ */
+export interface Plan<Status> {
+  /** The whole status, conditions included. Not written when it says the same as the live one. */
+  readonly status: Status;
+  /** Desired objects, by server-side apply, in order. An object that already is so costs no request. */
+  readonly apply: readonly KubeObject[];
+  /**
+   * Objects that are made once and never changed (Jobs, Pods). A namesake that our object does not own is
+   * an error of reason `conflict`; one that it owns counts as made.
+   */
+  readonly create: readonly KubeObject[];
+  /** Objects to delete. Always with uid, so that a namesake made since is never hit. */
+  readonly remove: readonly Removal[];
+  /** Facts worth an Event that no condition change tells by itself. */
+  readonly events: readonly PlanEvent[];
+  readonly result: Result;
+}
+
+/** Deletes one object; `propagation` defaults to Background. */
+export interface Removal {
+  readonly ref: ObjectRef & { readonly uid: string };
+  readonly propagation?: 'Background' | 'Foreground' | 'Orphan';
+}
+
+/** One Event on the reconciled object. `reason` is PascalCase and at most 128 characters. */
+export interface PlanEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * `done`: nothing more until something changes. `requeueAfter`: come back, though nothing changed. `finalized`: only
+ * from `finalize`: all is cleared away, take our finalizer off.
+ */
+export type Result =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'requeueAfter'; readonly afterMs: number; readonly why: string }
+  | { readonly kind: 'finalized' };
+
+/** The result that waits for a change. */
+export const DONE: Result = { kind: 'done' };
+
+/** A plan that writes `status` and does nothing else. */
+export function statusOnly<Status>(status: Status, result: Result = DONE): Plan<Status> {
+  return { status, apply: [], create: [], remove: [], events: [], result };
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import test, { type ExecutionContext } from 'ava';
+import { attachCluster } from '#hack/cluster/attach';
+import type { KubeObject } from '../core/object.ts';
+import { createLog } from '../telemetry/log.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { Cache, type WatchTarget } from './cache.ts';
+import { createClient } from './client.ts';
+import { REFLECTOR_TIMING } from './reflector.ts';
+import { eventually } from './testing/eventually.ts';
+import { FaultProxy } from './testing/fault-proxy.ts';
+import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';
+
+const labelled = (label: string): WatchTarget => ({ resource: CONFIG_MAPS, labelSelector: `app=${label}` });
+
+function names(objects: readonly KubeObject[]): string[] {
+  return objects.map((one) => one.metadata.name).toSorted();
+}
+
+async function makeCache(t: ExecutionContext, targets: readonly WatchTarget[]) {
+  const { kubeconfigPath } = await attachCluster();
+  const world = await createWidgetWorld(kubeconfigPath);
+  const proxy = await FaultProxy.start(world.credentials);
+  const client = createClient({ credentials: proxy.credentials });
+  const cache = new Cache({
+    client,
+    timing: REFLECTOR_TIMING,
+    metrics: createMetrics(),
+    log: createLog({ level: 'silent' }),
+    indexes: [{ resource: CONFIG_MAPS, name: 'app', of: ({ metadata }) => [metadata.labels?.['app'] ?? ''] }],
+  });
+  const told: string[] = [];
+  for (const [i, target] of targets.entries()) {
+    cache.watch({ ...target, namespace: world.namespace }, ({ old, object }) => {
+      told.push(`${i} ${(object ?? old)?.metadata.name ?? ''}`);
+    });
+  }
+  const end = new AbortController();
+  const { synced, ended } = cache.start(end.signal);
+  t.teardown(async () => {
+    end.abort();
+    await ended;
+    await client.close();
+    await proxy.close();
+    await world.close();
+  });
+  await synced;
+  const make = (name: string, app: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: world.namespace, name, labels: { app } },
+    data: { a: 'b' },
+  });
+  const create = (name: string, app: string) => world.client.create(CONFIG_MAPS, make(name, app), 'test');
+  return { cache, proxy, world, told, create };
+}
+
+test('those who watch the same share one watch, and each is told', async (t) => {
+  const all = { resource: CONFIG_MAPS };
+  const { proxy, told, create } = await makeCache(t, [all, all, { ...all, metadataOnly: true }]);
+  t.is(proxy.requests.filter((seen) => seen.isWatch).length, 2);
+  await create('a', 'web');
+  await eventually('all were told', () => ['0 a', '1 a', '2 a'].every((one) => told.includes(one)));
+  t.pass();
+});
+
+test('an object that leaves a selection is gone for those who watch it', async (t) => {
+  const { cache, world, create } = await makeCache(t, [labelled('web')]);
+  const key = { namespace: world.namespace, name: 'a' };
+  await create('a', 'web');
+  await eventually('it is there', () => cache.get(CONFIG_MAPS, key) !== undefined);
+  await world.client.patch(CONFIG_MAPS, key, { body: { metadata: { labels: { app: 'db' } } } });
+  await eventually('it is gone', () => cache.get(CONFIG_MAPS, key) === undefined);
+  t.pass();
+});
+
+test('lists of several selections are one list, each object once and whole if anybody holds it whole', async (t) => {
+  const metadata = { resource: CONFIG_MAPS, metadataOnly: true };
+  const { cache, world, create } = await makeCache(t, [metadata, labelled('web'), labelled('db')]);
+  await create('a', 'web');
+  await create('b', 'db');
+  await create('c', 'other');
+  const { namespace } = world;
+  await eventually('all are there', () => {
+    const got = names(cache.list(CONFIG_MAPS, { namespace })).filter((name) => name.length === 1);
+    return got.join() === 'a,b,c';
+  });
+  await eventually(
+    'a is there whole',
+    () => cache.get(CONFIG_MAPS, { namespace, name: 'a' })?.['data'] !== undefined,
+  );
+  t.is(cache.get(CONFIG_MAPS, { namespace, name: 'c' })?.['data'], undefined);
+  t.deepEqual(names(cache.list(CONFIG_MAPS, { index: 'app', value: 'db' })), ['b']);
+  t.throws(() => cache.list(CONFIG_MAPS, { index: 'none', value: '' }), { message: /has no index/ });
+  const unwatched = { ...CONFIG_MAPS, kind: 'Other' };
+  t.throws(() => cache.list(unwatched), { message: /is not watched/ });
+});
+
+test('a write of our own is in the stores that it belongs to before any watch has told it', async (t) => {
+  const { cache, proxy, world, create } = await makeCache(t, [labelled('web'), labelled('db')]);
+  proxy.watches.fateOf = () => 'drop';
+  cache.observeWrite(await create('a', 'web'));
+  cache.observeWrite(await create('x', 'neither'));
+  const { namespace } = world;
+  t.is(cache.get(CONFIG_MAPS, { namespace, name: 'a' })?.metadata.name, 'a');
+  t.is(cache.get(CONFIG_MAPS, { namespace, name: 'x' }), undefined);
+});
+
+test('that an object is not found says something only where a store would have it', async (t) => {
+  const { cache, create } = await makeCache(t, [labelled('web')]);
+  const live = await create('a', 'web');
+  const holds = (app: string) =>
+    cache.wouldHold({ ...live, metadata: { ...live.metadata, labels: { app } } });
+  t.true(holds('web'));
+  t.false(holds('db'));
+  t.false(cache.wouldHold({ ...live, metadata: { ...live.metadata, namespace: 'default' } }));
+  t.false(cache.wouldHold({ ...live, kind: 'Secret' }));
+});

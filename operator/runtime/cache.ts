@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject, Resource } from '../core/object.ts';
+import {
+  type IndexDeclaration,
+  type Key,
+  keyOf,
+  keyString,
+  type ListFilter,
+  type Reader,
+  type Watch,
+} from './controller.ts';
+import { Informer, type InformerOptions } from './informer.ts';
+import { resourceString } from './resource.ts';
+import type { Change } from './store.ts';
+
+/** What an informer needs besides what it watches. */
+export type CacheOptions = Pick<InformerOptions, 'client' | 'timing' | 'metrics' | 'log'> & {
+  readonly indexes: readonly IndexDeclaration[];
+};
+
+/** A watch without what to do on a change. */
+export type WatchTarget = Omit<Watch, 'keys'>;
+
+/** An object of a store, and whether it is whole. */
+export interface Cached {
+  readonly object: KubeObject;
+  readonly isComplete: boolean;
+}
+
+/**
+ * All informers of a process: one for each kind, selection and namespace, shared by all who watch it.
+ * Declare all watches first, then start.
+ */
+export class Cache implements Reader {
+  readonly #options: CacheOptions;
+  readonly #targets: { target: WatchTarget; handler: (change: Change) => void }[] = [];
+  readonly #informers = new Map<string, Informer[]>();
+
+  constructor(options: CacheOptions) {
+    this.#options = options;
+  }
+
+  /** Has `handler` called with every change that `target` tells. */
+  watch(target: WatchTarget, handler: (change: Change) => void): void {
+    this.#targets.push({ target, handler });
+  }
+
+  /** Opens all watches; each runs until `signal` aborts. The promises never reject. */
+  start(signal: AbortSignal): { readonly synced: Promise<void>; readonly ended: Promise<void> } {
+    const groups = Map.groupBy(this.#targets, ({ target }) => shareKey(target));
+    const informers = [...groups.values()].map((group) => this.#share(group));
+    const ended = Promise.all(informers.map((informer) => informer.run(signal))).then(() => undefined);
+    const synced = Promise.all(informers.map((informer) => informer.synced)).then(() => undefined);
+    return { synced, ended };
+  }
+
+  /** Whether every store was filled. */
+  get isSynced(): boolean {
+    return [...this.#informers.values()].flat().every((informer) => informer.isSynced);
+  }
+
+  get(resource: Resource, key: Key): KubeObject | undefined {
+    return this.lookup(resource, key)?.object;
+  }
+
+  /** The object as last seen, whole if any store holds it whole. */
+  lookup(resource: { readonly apiVersion: string; readonly kind: string }, key: Key): Cached | undefined {
+    for (const { store, isComplete } of this.#informersOf(resource)) {
+      const object = store.get(keyString(key));
+      if (object !== undefined) return { object, isComplete };
+    }
+    return undefined;
+  }
+
+  /**
+   * Whether a filled store would have `object` if it were there as it is given: not to find it then says that it is
+   * not there, or is otherwise.
+   */
+  wouldHold(object: KubeObject): boolean {
+    return this.#informersOf(object).some((informer) => informer.isSynced && informer.matches(object));
+  }
+
+  list(resource: Resource, filter: ListFilter = {}): readonly KubeObject[] {
+    const [first, ...others] = this.#informersOf(resource);
+    if (first === undefined) throw new Error(`${resourceString(resource)} is not watched`);
+    const found = listOf(first, filter);
+    if (first.coversAll || others.length === 0) return found;
+    const byKey = new Map(found.map((object) => [keyString(keyOf(object)), object]));
+    for (const object of others.flatMap((informer) => listOf(informer, filter))) {
+      const key = keyString(keyOf(object));
+      if (!byKey.has(key)) byKey.set(key, object);
+    }
+    return [...byKey.values()];
+  }
+
+  live(resource: Resource, key: Key): Promise<KubeObject | undefined> {
+    return this.#options.client.get(resource, key);
+  }
+
+  /** Takes in the answer to a write of our own. */
+  observeWrite(object: KubeObject): void {
+    for (const informer of this.#informersOf(object)) informer.observeWrite(object);
+  }
+
+  /** Takes in that our own delete took effect. */
+  observeRemoval(ref: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly uid: string;
+  }): void {
+    for (const informer of this.#informersOf(ref)) informer.observeRemoval(ref);
+  }
+
+  #informersOf(resource: { readonly apiVersion: string; readonly kind: string }): readonly Informer[] {
+    return this.#informers.get(resourceString(resource)) ?? [];
+  }
+
+  #share(group: { target: WatchTarget; handler: (change: Change) => void }[]): Informer {
+    const [first] = group;
+    if (first === undefined) throw new Error('a group of watches is never empty');
+    const { resource, namespace, labelSelector, fieldSelector, metadataOnly, trim } = first.target;
+    const { indexes, ...shared } = this.#options;
+    const informer = new Informer({
+      ...shared,
+      resource,
+      selection: { namespace, labelSelector, fieldSelector, metadataOnly },
+      trim: group.every(({ target }) => target.trim === trim) ? trim : undefined,
+      indexers: Object.fromEntries(
+        indexes
+          .filter((index) => resourceString(index.resource) === resourceString(resource))
+          .map((index) => [index.name, index.of]),
+      ),
+    });
+    for (const { handler } of group) informer.onChange(handler);
+    const known = this.#informers.get(resourceString(resource)) ?? [];
+    this.#informers.set(resourceString(resource), [...known, informer].toSorted(byUse));
+    return informer;
+  }
+}
+
+/** Whole objects before parts, everything before a selection. */
+function byUse(a: Informer, b: Informer): number {
+  return rank(b) - rank(a);
+}
+
+function rank(informer: Informer): number {
+  return (informer.isComplete ? 2 : 0) + (informer.coversAll ? 1 : 0);
+}
+
+function shareKey(target: WatchTarget): string {
+  const { resource, namespace, labelSelector, fieldSelector, metadataOnly } = target;
+  return JSON.stringify([
+    resourceString(resource),
+    namespace ?? '',
+    labelSelector ?? '',
+    fieldSelector ?? '',
+    metadataOnly === true,
+  ]);
+}
+
+/** @throws Error when the index was not declared. */
+function listOf({ store, resource }: Informer, filter: ListFilter): KubeObject[] {
+  const { index, value, namespace } = filter;
+  if (index === undefined) return store.list(namespace);
+  if (!store.hasIndex(index)) throw new Error(`${resourceString(resource)} has no index "${index}"`);
+  const found = store.find(index, value ?? '');
+  return namespace === undefined ? found : found.filter((object) => object.metadata.namespace === namespace);
+}

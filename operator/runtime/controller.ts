@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RefusedError } from '../core/errors.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
+import type { Plan, PlanEvent } from '../core/plan.ts';
+
+/** Names one object of a known kind. Cluster-scoped objects have no namespace. */
+export type Key = { readonly namespace?: string; readonly name: string };
+
+/** One rule of a ClusterRole. A controller states what it needs beside the code that needs it. */
+export interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+/** What `parse` returns for an object that does not fit its schema: one sentence that names the field. */
+export interface ParseFailure {
+  readonly parseFailure: string;
+}
+
+/** Which objects `Reader.list` returns; none of these means all. */
+export interface ListFilter {
+  readonly namespace?: string;
+  /** Name of a declared index. Given with `value`, or not at all. */
+  readonly index?: string;
+  readonly value?: string;
+}
+
+/** What `observe` may read. Objects are frozen and shared: never change one in place. */
+export interface Reader {
+  /** The object as last seen by a watch; undefined when there is none, or nobody watches the kind. */
+  get(resource: Resource, key: Key): KubeObject | undefined;
+  /**
+   * Objects as last seen by watches, in no promised order.
+   *
+   * @throws Error when the kind is not watched or the index was not declared: a fault of the program.
+   */
+  list(resource: Resource, filter?: ListFilter): readonly KubeObject[];
+  /**
+   * The object as it is now, by a request; undefined when there is none.
+   *
+   * @throws ApiError when the API server cannot or will not say.
+   */
+  live(resource: Resource, key: Key): Promise<KubeObject | undefined>;
+}
+
+/** Makes `Reader.list` by `name` a lookup: `of` tells the values under which an object is found. */
+export interface IndexDeclaration {
+  readonly resource: Resource;
+  readonly name: string;
+  readonly of: (object: KubeObject) => readonly string[];
+}
+
+/**
+ * Another kind whose changes wake a controller. Watches of the same kind, selectors and namespace are shared
+ * between controllers, so more of them cost nothing.
+ */
+export interface Watch {
+  readonly resource: Resource;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Watch this namespace only; undefined means all. */
+  readonly namespace?: string;
+  /** Keep `metadata` only (for Secrets, and for kinds of which only labels or owners matter). */
+  readonly metadataOnly?: boolean;
+  /** Objects to reconcile; called with the old and with the new object of a change. */
+  readonly keys: (object: KubeObject, read: Reader) => readonly Key[];
+  /**
+   * Drops fields that nobody reads before an object is stored. In force only when all who share the watch
+   * name the same function. What is applied to a trimmed kind is compared by a GET.
+   */
+  readonly trim?: (object: KubeObject) => KubeObject;
+}
+
+/**
+ * One kind's logic: what to watch, what to read, which pure function to ask. The loop around it is the same
+ * for all (`reconcile.ts`). Methods are declared as methods so that controllers of different kinds fit one
+ * list.
+ */
+export interface Controller<K extends KubeObject, Observed, Status> {
+  /** Lower case; the field manager is `nexusos-<name>`. */
+  readonly name: string;
+  /** The kind that is reconciled. It is watched by itself; `watches` lists the others. */
+  readonly resource: Resource;
+  readonly watches: readonly Watch[];
+  readonly rbac: readonly PolicyRule[];
+  /** With `finalize`: the finalizer that is put on before the first effect and off after the last. */
+  readonly finalizer?: string;
+  /** Checks the object at the edge. A failure becomes Stalled and Ready=False with reason InvalidSpec. */
+  parse?(object: KubeObject): K | ParseFailure;
+  /**
+   * Fairness group of an object, usually its tenant; by default its namespace, or its name. Called with
+   * objects as they are stored, not parsed; the default stands in when it throws.
+   */
+  group?(object: K): string;
+  /**
+   * Which Events of changed conditions are told; by default all. A kind with very many objects keeps quiet
+   * about what goes as it should, since every Event is a write.
+   */
+  tells?(event: PlanEvent): boolean;
+  /** Reads, and nothing else. What cannot be found out is thrown and tried again later. */
+  observe(object: K, read: Reader): Promise<Observed> | Observed;
+  /** Decides. Pure: the same arguments give the same plan. */
+  plan(object: K, observed: Observed, now: Date): Plan<Status>;
+  /**
+   * Decides what becomes of an object when the API server will not have something that its plan creates. Without it, or
+   * when it returns undefined, the creation is tried again after a backoff. Pure.
+   */
+  refused?(object: K, refusal: RefusedError, now: Date): Plan<Status> | undefined;
+  /** Decides for an object that is being deleted, until a plan of result `finalized`. Pure. */
+  finalize?(object: K, observed: Observed, now: Date): Plan<Status>;
+}
+
+/** A controller of any kind, as the manager keeps them. */
+export type AnyController = Controller<KubeObject, unknown, unknown>;
+
+/** Wakes the controller ownerReference's object of `owner` kind: `keys: ownedBy(TENANTS)`. */
+export function ownedBy(owner: Resource): (object: KubeObject) => readonly Key[] {
+  return (object) => {
+    const reference = object.metadata.ownerReferences?.find((one) => one.controller === true);
+    if (reference?.kind !== owner.kind || groupOf(reference.apiVersion) !== groupOf(owner.apiVersion))
+      return [];
+    const { namespace } = object.metadata;
+    if (!owner.namespaced) return [{ name: reference.name }];
+    return namespace === undefined ? [] : [{ namespace, name: reference.name }];
+  };
+}
+
+/** The key of `object`. */
+export function keyOf(object: KubeObject): Key {
+  const { namespace, name } = object.metadata;
+  return namespace === undefined ? { name } : { namespace, name };
+}
+
+/** `key` as one string, `<namespace>/<name>` or `<name>`; neither part can hold a slash. */
+export function keyString(key: Key): string {
+  return key.namespace === undefined ? key.name : `${key.namespace}/${key.name}`;
+}
+
+/** The key that `keyString` wrote. */
+export function parseKey(text: string): Key {
+  const slash = text.indexOf('/');
+  return slash < 0 ? { name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+}
+
+/** The part of zod that `parseWith` needs, so that the runtime does not depend on it. */
+export interface Schema<Parsed extends object> {
+  safeParse(
+    value: unknown,
+  ):
+    | { readonly success: true; readonly data: Parsed }
+    | { readonly success: false; readonly error: SchemaError };
+}
+
+/** Why a schema refused a value. */
+export interface SchemaError {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+}
+
+/**
+ * A `parse` for `Controller` from a schema of the top-level fields (`spec`, `status`). Fields that the
+ * schema does not name, `metadata` among them, are kept as they are.
+ */
+export function parseWith<Parsed extends object>(
+  schema: Schema<Parsed>,
+): (object: KubeObject) => (KubeObject & Parsed) | ParseFailure {
+  return (object) => {
+    const result = schema.safeParse(object);
+    if (result.success) return { ...object, ...result.data };
+    const [first] = result.error.issues;
+    if (first === undefined) return { parseFailure: 'the object does not fit its schema' };
+    return { parseFailure: `${first.path.map(String).join('.') || 'object'}: ${first.message}` };
+  };
+}
+
+/** Whether a `parse` failed. */
+export function isParseFailure(parsed: KubeObject | ParseFailure): parsed is ParseFailure {
+  return 'parseFailure' in parsed && typeof parsed.parseFailure === 'string';
+}
+
+function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? '' : apiVersion.slice(0, slash);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+import test, { type ExecutionContext } from 'ava';
+import { attachCluster } from '#hack/cluster/attach';
+import type { KubeObject } from '../core/object.ts';
+import { createLog } from '../telemetry/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { Cache } from './cache.ts';
+import { Effects, isStale } from './effects.ts';
+import { EVENTS } from './events.ts';
+import { REFLECTOR_TIMING } from './reflector.ts';
+import { eventually } from './testing/eventually.ts';
+import {
+  becomesReady,
+  changeWidget,
+  createWidget,
+  type Rig,
+  startRig,
+  sumOf,
+  writesWhenPoked,
+} from './testing/rig.ts';
+import {
+  CONFIG_MAPS,
+  createWidgetWorld,
+  makeWidget,
+  type WidgetControllerOptions,
+  type WidgetWorld,
+} from './testing/widgets.ts';
+
+/** Objects with rules, and what somebody makes of them by adding a key. */
+const RESHAPED: Record<string, { readonly ours: Record<string, unknown>; readonly theirs: unknown }> = {
+  'a port of a NetworkPolicy becomes a range': {
+    ours: {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      spec: { podSelector: {}, policyTypes: ['Egress'], egress: [{ ports: [{ port: 53 }] }] },
+    },
+    theirs: { spec: { egress: [{ ports: [{ port: 53, protocol: 'TCP', endPort: 65535 }] }] } },
+  },
+  'a rule of a Role is for one name only': {
+    ours: {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
+    },
+    theirs: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'], resourceNames: ['one'] }] },
+  },
+};
+const FINALIZER = 'test.nexusos.dev/widget';
+
+async function rigOf(t: ExecutionContext, controller: WidgetControllerOptions): Promise<Rig> {
+  const { kubeconfigPath } = await attachCluster();
+  const rig = await startRig({ kubeconfigPath, controller });
+  t.teardown(() => rig.close());
+  return rig;
+}
+
+/** Effects without a manager around them, and so without any watch. */
+async function effectsOf(
+  t: ExecutionContext,
+): Promise<{ readonly effects: Effects; readonly world: WidgetWorld; readonly metrics: Metrics }> {
+  const world = await createWidgetWorld((await attachCluster()).kubeconfigPath);
+  t.teardown(() => world.close());
+  const metrics = createMetrics();
+  const shared = { client: world.client, metrics, log: createLog({ level: 'silent' }) };
+  const cache = new Cache({ ...shared, timing: REFLECTOR_TIMING, indexes: [] });
+  return { effects: new Effects({ ...shared, cache, controller: 'widget' }), world, metrics };
+}
+
+test('what names the version it was decided on overwrites nothing newer, and is decided again', async (t) => {
+  const rig = await rigOf(t, { namesVersions: true });
+  const { client, namespace } = rig.world;
+  const key = { namespace, name: 'a-copy-0' };
+  await createWidget(rig, 'a', { copies: 1, text: 'old' });
+  await becomesReady(rig, 'a');
+
+  rig.proxy.watches.fateOf = (line, path) => (path.endsWith('/configmaps') ? 'drop' : { tell: line });
+  await client.patch(CONFIG_MAPS, key, { body: { data: { text: 'theirs' } } });
+  await changeWidget(rig, 'a', { text: 'new' });
+  const applies = () =>
+    rig.proxy.requests.filter((seen) => seen.method === 'PATCH' && seen.path.endsWith('/a-copy-0'));
+  const refused = () => applies().filter((seen) => seen.status === 409).length;
+  await eventually('it was refused and tried again', () => refused() >= 2);
+  t.deepEqual((await client.get(CONFIG_MAPS, key))?.['data'], { text: 'theirs' });
+
+  rig.proxy.heal();
+  await client.patch(CONFIG_MAPS, key, { body: { metadata: { labels: { seen: 'again' } } } });
+  await becomesReady(rig, 'a');
+  t.deepEqual((await client.get(CONFIG_MAPS, key))?.['data'], { text: 'new' });
+  t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0, 'a conflict is no error');
+});
+
+test('a version that moves on, though all is as wanted, costs no write', async (t) => {
+  const rig = await rigOf(t, { namesVersions: true });
+  const { client, namespace } = rig.world;
+  await createWidget(rig, 'a', { copies: 1, text: 'x' });
+  await becomesReady(rig, 'a');
+  t.false(await writesWhenPoked(rig, ['a']));
+  const events = () => sumOf(rig.metrics, 'nexusos_watch_events_total', 'configmaps');
+  const before = await events();
+  const body = { metadata: { labels: { theirs: 'yes' } } };
+  await client.patch(CONFIG_MAPS, { namespace, name: 'a-copy-0' }, { body });
+  await eventually('the new version was seen', async () => (await events()) > before);
+  t.false(await writesWhenPoked(rig, ['a']));
+});
+
+test('a controller that keeps quiet about what goes well tells only the rest', async (t) => {
+  const rig = await rigOf(t, { tells: ({ reason }) => reason === 'AllThere' });
+  const { client, namespace } = rig.world;
+  await createWidget(rig, 'a', { copies: 1 });
+  await becomesReady(rig, 'a');
+  let told: readonly KubeObject[] = [];
+  await eventually('AllThere was told', async () => {
+    told = (await client.list(EVENTS, { namespace }).next()).value?.items ?? [];
+    return told.some((event) => event['reason'] === 'AllThere');
+  });
+  // Events are written in order: Making would be among them.
+  t.deepEqual(
+    told.map((event) => event['reason']),
+    ['AllThere'],
+  );
+});
+
+for (const [sentence, { ours, theirs }] of Object.entries(RESHAPED)) {
+  test(`put right once, and then left alone: ${sentence}`, async (t) => {
+    const { effects, world, metrics } = await effectsOf(t);
+    const { client, namespace } = world;
+    const wanted = { ...ours, metadata: { name: 'a', namespace } } as unknown as KubeObject;
+    const resource = await client.resourceOf(wanted.apiVersion, wanted.kind);
+    const look = async () => {
+      const { metadata: _, ...rest } = (await client.get(resource, wanted.metadata)) ?? wanted;
+      return rest;
+    };
+    await effects.apply(wanted);
+    const before = await look();
+    await effects.apply(wanted);
+    t.is(await sumOf(metrics, 'nexusos_effects_total'), 1, 'what the API server fills in is no difference');
+    await client.patch(resource, wanted.metadata, { body: theirs });
+    t.notDeepEqual(await look(), before);
+    await effects.apply(wanted);
+    await effects.apply(wanted);
+    t.deepEqual(await look(), before);
+    t.is(await sumOf(metrics, 'nexusos_effects_total'), 2);
+  });
+}
+
+test('a finalizer that comes off an object that is gone is off', async (t) => {
+  const { effects, world } = await effectsOf(t);
+  const { client, widgets, namespace } = world;
+  const made = await client.create(widgets, makeWidget(world, 'a'), 'test');
+  const held = await effects.addFinalizer(widgets, made, FINALIZER);
+  t.deepEqual(held.metadata.finalizers, [FINALIZER]);
+  const key = { namespace, name: 'a' };
+  await client.patch(widgets, key, { body: { metadata: { finalizers: [] } } });
+  await client.delete(widgets, key);
+  await t.notThrowsAsync(effects.removeFinalizer(widgets, held, FINALIZER));
+
+  const namesake = makeWidget(world, 'a');
+  const metadata = { ...namesake.metadata, finalizers: [FINALIZER] };
+  await client.create(widgets, { ...namesake, metadata }, 'test');
+  const error = await t.throwsAsync(effects.removeFinalizer(widgets, held, FINALIZER));
+  t.true(isStale(error), 'a namesake keeps its own');
+  t.deepEqual((await client.get(widgets, key))?.metadata.finalizers, [FINALIZER]);
+  await client.patch(widgets, key, { body: { metadata: { finalizers: [] } } });
+});

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import { canonicalJson, firstDifference, isDeepEqual, stampHash } from '../core/compare.ts';
+import { ReconcileError, RefusedError } from '../core/errors.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
+import type { Removal } from '../core/plan.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { EffectKind, Metrics } from '../telemetry/metrics.ts';
+import { ApiError, hasStatus } from './api-error.ts';
+import type { Cache, Cached } from './cache.ts';
+import type { Client } from './client.ts';
+import { statusOf } from './condition-events.ts';
+import { keyOf, keyString } from './controller.ts';
+import { resourceString } from './resource.ts';
+
+/** What effects are made with. */
+export interface EffectsOptions {
+  /** Fenced by leadership. */
+  readonly client: Client;
+  readonly cache: Cache;
+  /** Name of the controller; the field manager is `nexusos-<name>`. */
+  readonly controller: string;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** Objects whose last apply is remembered because a store cannot tell. */
+const MAX_SETTLED = 20_000;
+
+/**
+ * The only place that writes on behalf of controllers. Every write is idempotent, every answer goes into
+ * the stores at once, and what already is so costs no request.
+ */
+export class Effects {
+  readonly #options: EffectsOptions;
+  readonly #fieldManager: string;
+  /**
+   * Objects of which a comparison cannot tell that they are as desired, because the store holds a part only
+   * or the API server writes a field in its own way: their version and our hash after the last apply or
+   * look.
+   */
+  readonly #settled = new Map<string, { readonly version: string; readonly hash: string }>();
+
+  constructor(options: EffectsOptions) {
+    this.#options = options;
+    this.#fieldManager = `nexusos-${options.controller}`;
+  }
+
+  /**
+   * Writes `status` if it says something else than the live one, fenced by the object's resourceVersion.
+   * Returns the object as it is then.
+   */
+  async commitStatus(resource: Resource, object: KubeObject, status: unknown): Promise<KubeObject> {
+    if (status === undefined || isDeepEqual(statusOf(object), status)) return object;
+    const { name, namespace, uid, resourceVersion } = object.metadata;
+    const { apiVersion, kind } = resource;
+    const metadata = { name, ...(namespace !== undefined && { namespace }), uid, resourceVersion };
+    const body = { apiVersion, kind, metadata, status } as KubeObject;
+    this.#count('status');
+    return this.#written(await this.#options.client.replaceStatus(resource, body, this.#fieldManager));
+  }
+
+  /** Puts `finalizer` on, if it is not there. Returns the object as it is then. */
+  async addFinalizer(resource: Resource, object: KubeObject, finalizer: string): Promise<KubeObject> {
+    const { finalizers = [] } = object.metadata;
+    if (finalizers.includes(finalizer)) return object;
+    return this.#setFinalizers(resource, object, [...finalizers, finalizer]);
+  }
+
+  /** Takes `finalizer` off; the object may be gone after that. */
+  async removeFinalizer(resource: Resource, object: KubeObject, finalizer: string): Promise<void> {
+    const { finalizers = [] } = object.metadata;
+    if (!finalizers.includes(finalizer)) return;
+    const others = finalizers.filter((one) => one !== finalizer);
+    try {
+      await this.#setFinalizers(resource, object, others);
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+    }
+  }
+
+  /**
+   * Makes an object what `wanted` says, by server-side apply. A `metadata.resourceVersion` in it is a
+   * precondition, and no part of what is wanted: if the object has moved on, the apply fails with a
+   * conflict.
+   */
+  async apply(wanted: KubeObject): Promise<void> {
+    const { content, version } = splitPrecondition(wanted);
+    const hash = createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 32);
+    const desired = stampHash(content, hash);
+    const resource = await this.#resourceOf(desired);
+    if (await this.#isSettled(resource, desired, hash)) return;
+    this.#count('apply');
+    const body = version === undefined ? desired : withVersion(desired, version);
+    const live = this.#written(await this.#options.client.apply(resource, body, this.#fieldManager));
+    const path = firstDifference(live, desired);
+    if (path !== undefined) {
+      this.#options.log.debug(
+        { kind: desired.kind, path },
+        'the API server writes this field in its own way',
+      );
+    }
+    this.#settle(live, desired, hash);
+  }
+
+  /**
+   * Creates `object` once. One of the same name that `owner` owns counts as made.
+   *
+   * @throws RefusedError when the API server finds it invalid, or the name is taken by something else.
+   */
+  async create(owner: KubeObject, object: KubeObject): Promise<void> {
+    const resource = await this.#resourceOf(object);
+    const known = this.#options.cache.get(resource, keyOf(object));
+    if (known !== undefined && isOwned(known, owner)) return;
+    try {
+      this.#count('create');
+      this.#written(await this.#options.client.create(resource, object, this.#fieldManager));
+    } catch (error) {
+      if (hasStatus(error, 400) || hasStatus(error, 422)) {
+        throw new RefusedError('invalid_request', error.message, { cause: error });
+      }
+      if (!hasStatus(error, 409) || error.reason !== 'AlreadyExists') throw error;
+      await this.#requireOwned(resource, object, owner);
+    }
+  }
+
+  /** Deletes the very object that `removal` names. Gone, going and replaced all count as done. */
+  async remove(removal: Removal): Promise<void> {
+    const { ref, propagation } = removal;
+    const resource = await this.#options.client.resourceOf(ref.apiVersion, ref.kind);
+    const known = this.#options.cache.get(resource, ref);
+    if (known?.metadata.uid === ref.uid && known.metadata.deletionTimestamp !== undefined) return;
+    try {
+      this.#count('remove');
+      const lingering = await this.#options.client.delete(resource, ref, {
+        uid: ref.uid,
+        ...(propagation !== undefined && { propagation }),
+      });
+      if (lingering === undefined) this.#options.cache.observeRemoval(ref);
+      else this.#written(lingering);
+    } catch (error) {
+      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+    }
+  }
+
+  async #setFinalizers(
+    resource: Resource,
+    object: KubeObject,
+    finalizers: readonly string[],
+  ): Promise<KubeObject> {
+    const { uid, resourceVersion } = object.metadata;
+    const body = { metadata: { uid, resourceVersion, finalizers } };
+    this.#count('finalizer');
+    const patch = { body, fieldManager: this.#fieldManager };
+    return this.#written(await this.#options.client.patch(resource, keyOf(object), patch));
+  }
+
+  /** Whether the object is known to be as desired. Asks the API server only for what stores cannot tell. */
+  async #isSettled(resource: Resource, desired: KubeObject, hash: string): Promise<boolean> {
+    const { cache, client } = this.#options;
+    const cached = cache.lookup(resource, keyOf(desired));
+    if (cached !== undefined && this.#isKnownSettled(cached, desired, hash)) return true;
+    if (cached === undefined ? cache.wouldHold(desired) : cached.isComplete) return false;
+    const live = await client.get(resource, keyOf(desired));
+    if (live === undefined || firstDifference(live, desired) !== undefined) return false;
+    this.#settle(live, desired, hash);
+    return true;
+  }
+
+  #isKnownSettled({ object, isComplete }: Cached, desired: KubeObject, hash: string): boolean {
+    if (isComplete && firstDifference(object, desired) === undefined) return true;
+    const settled = this.#settled.get(settledKey(desired));
+    return settled?.hash === hash && settled.version === object.metadata.resourceVersion;
+  }
+
+  #settle(live: KubeObject, desired: KubeObject, hash: string): void {
+    const key = settledKey(desired);
+    const cached = this.#options.cache.lookup(live, keyOf(live));
+    this.#settled.delete(key);
+    if (cached?.isComplete === true && firstDifference(live, desired) === undefined) return;
+    this.#settled.set(key, { version: live.metadata.resourceVersion ?? '', hash });
+    if (this.#settled.size <= MAX_SETTLED) return;
+    const [oldest] = this.#settled.keys();
+    if (oldest !== undefined) this.#settled.delete(oldest);
+  }
+
+  async #requireOwned(resource: Resource, object: KubeObject, owner: KubeObject): Promise<void> {
+    const live = await this.#options.client.get(resource, keyOf(object));
+    const what = `${object.kind} ${keyString(keyOf(object))}`;
+    if (live === undefined) throw new ReconcileError('conflict', `${what} was there and is gone`);
+    if (!isOwned(live, owner)) {
+      throw new RefusedError(
+        'conflict',
+        `${what} exists, and ${owner.kind} ${owner.metadata.name} does not own it`,
+      );
+    }
+    this.#options.cache.observeWrite(live);
+  }
+
+  async #resourceOf(object: KubeObject): Promise<Resource> {
+    const resource = await this.#options.client.resourceOf(object.apiVersion, object.kind);
+    if (resource.namespaced !== (object.metadata.namespace !== undefined)) {
+      const must = resource.namespaced ? 'needs' : 'cannot have';
+      const what = `${object.kind} ${object.metadata.name} ${must} a namespace`;
+      throw new ReconcileError('internal_error', what, { terminal: true });
+    }
+    return resource;
+  }
+
+  #written(object: KubeObject): KubeObject {
+    this.#options.cache.observeWrite(object);
+    return object;
+  }
+
+  #count(effect: EffectKind): void {
+    this.#options.metrics.effectsTotal.inc({ controller: this.#options.controller, effect });
+  }
+}
+
+/** Whether `error` says that we acted on an old version: come again with the new one. */
+export function isStale(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 409 && error.reason === 'Conflict';
+}
+
+function splitPrecondition(wanted: KubeObject): {
+  readonly content: KubeObject;
+  readonly version: string | undefined;
+} {
+  const { resourceVersion: version, ...metadata } = wanted.metadata;
+  return { content: { ...wanted, metadata }, version };
+}
+
+function withVersion(object: KubeObject, resourceVersion: string): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion } };
+}
+
+function isOwned(object: KubeObject, owner: KubeObject): boolean {
+  const { uid } = owner.metadata;
+  return object.metadata.ownerReferences?.some((one) => one.uid === uid) === true;
+}
+
+function settledKey(object: KubeObject): string {
+  return `${resourceString(object)} ${keyString(keyOf(object))}`;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { attachCluster } from '#hack/cluster/attach';
+import { collectionPath } from './resource.ts';
+import { eventually } from './testing/eventually.ts';
+import type { SeenRequest } from './testing/fault-proxy.ts';
+import {
+  becomesReady,
+  changeWidget,
+  createWidget,
+  type Rig,
+  type RigOptions,
+  startRig,
+  sumOf,
+  writesWhenPoked,
+} from './testing/rig.ts';
+
+interface Scenario {
+  /** Whether a write may have to be sent more than once. */
+  readonly spoilsWrites?: true;
+  /** Before the manager starts. */
+  readonly prepare?: RigOptions['prepare'];
+  readonly timing?: RigOptions['timing'];
+  /** What goes wrong, before things change. */
+  readonly breakIt?: (rig: Rig) => void;
+  /** What happens after things changed; by default the fault ends by itself. */
+  readonly meanwhile?: (rig: Rig) => Promise<void> | void;
+  /** What must be seen besides convergence. */
+  readonly expect?: (rig: Rig) => Promise<boolean> | boolean;
+}
+
+const isWrite = (seen: SeenRequest) => seen.method !== 'GET';
+const isWatch = (seen: SeenRequest) => seen.isWatch;
+const ends = (why: string) => async (rig: Rig) =>
+  (await sumOf(rig.metrics, 'nexusos_watch_ends_total', why)) > 0;
+
+/** Cuts the open watches, so that the next thing they do meets the fault. */
+function cutWatches(rig: Rig): void {
+  rig.proxy.watches.cut();
+}
+
+const SCENARIOS: Record<string, Scenario> = {
+  'nothing at all': {},
+  'all connections are cut': {
+    spoilsWrites: true,
+    breakIt: (rig) => rig.proxy.cutAll(),
+    expect: ends('cut'),
+  },
+  'watches are cut again and again while things change': {
+    breakIt: (rig) => {
+      let left = 20;
+      rig.proxy.watches.fateOf = (line) => {
+        left -= 1;
+        if (left > 0 && left % 3 === 0) queueMicrotask(() => cutWatches(rig));
+        return { tell: line };
+      };
+    },
+    expect: ends('cut'),
+  },
+  'watches stall without a word': {
+    timing: { idleMs: 1500 },
+    breakIt: (rig) => {
+      rig.proxy.watches.isStalled = true;
+    },
+    meanwhile: async (rig) => {
+      await eventually('the stall was noticed', () => ends('idle')(rig));
+      rig.proxy.heal();
+    },
+    expect: ends('idle'),
+  },
+  'the place where a watch was is too old, told by 410 Gone': {
+    breakIt: (rig) => {
+      // Whoever goes on from where he was is refused for ever: only reading everything anew helps.
+      rig.proxy.inject({ kind: 'answer', status: 410 }, (seen) => seen.isResumed, 1e9);
+      cutWatches(rig);
+    },
+    expect: ends('expired'),
+  },
+  'the place where a watch was is too old, told by an ERROR event': {
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'answer', status: 500 }, (seen) => seen.isResumed, 1e9);
+      const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, code: 410, reason: 'Expired' };
+      rig.proxy.watches.forge(watchPath(rig), JSON.stringify({ type: 'ERROR', object: status }));
+    },
+    expect: ends('expired'),
+  },
+  'watches are refused with 500 a few times': {
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'answer', status: 500 }, isWatch, 6);
+      cutWatches(rig);
+    },
+    expect: ends('refused'),
+  },
+  'every request is answered 500 for a while': {
+    spoilsWrites: true,
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'answer', status: 500 }, () => true, 12);
+      cutWatches(rig);
+    },
+  },
+  'writes are answered 429 with Retry-After': {
+    spoilsWrites: true,
+    breakIt: (rig) => {
+      const headers = { 'retry-after': '1' };
+      rig.proxy.inject({ kind: 'answer', status: 429, headers }, isWrite, 4);
+    },
+    expect: async (rig) => (await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total')) === 0,
+  },
+  'a watch line is cut in half': {
+    breakIt: (rig) => {
+      let left = 2;
+      rig.proxy.watches.fateOf = (line) => {
+        left -= 1;
+        return left >= 0 ? 'truncate' : { tell: line };
+      };
+    },
+    expect: ends('cut'),
+  },
+  'a watch line is garbage': {
+    breakIt: (rig) => {
+      rig.proxy.watches.forge(watchPath(rig), '{"type":"MODIFIED","object":{"kind":');
+    },
+    expect: ends('malformed'),
+  },
+  'watch events are lost': {
+    // When those of a list are among them, an object seems to be missing until the next list.
+    spoilsWrites: true,
+    timing: { watchMs: 500, resyncMs: 1000 },
+    breakIt: (rig) => {
+      let left = 3;
+      rig.proxy.watches.fateOf = (line) => {
+        if (line.includes('"BOOKMARK"')) return { tell: line };
+        left -= 1;
+        return left >= 0 ? 'drop' : { tell: line };
+      };
+    },
+  },
+  'answers to writes are lost after they took effect': {
+    spoilsWrites: true,
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'cutAfter' }, isWrite, 6);
+    },
+  },
+  'every creation is cut after it took effect': {
+    spoilsWrites: true,
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'cutAfter' }, (seen) => seen.method === 'POST', 3);
+    },
+  },
+  'writes are cut before they arrive': {
+    spoilsWrites: true,
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'cutBefore' }, isWrite, 6);
+    },
+  },
+  'answers end in the middle': {
+    spoilsWrites: true,
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'truncate' }, isWrite, 4);
+    },
+  },
+  'everything is slow': {
+    spoilsWrites: true,
+    breakIt: (rig) => {
+      rig.proxy.inject({ kind: 'delay', delayMs: 400 }, () => true, 30);
+      cutWatches(rig);
+    },
+  },
+  'one watch tells everything late, so that its store is behind our own writes': {
+    breakIt: (rig) => {
+      rig.proxy.watches.fateOf = (line, path) => {
+        if (!path.endsWith('/configmaps')) return { tell: line };
+        setTimeout(() => rig.proxy.watches.forge(path, line), 500);
+        return 'drop';
+      };
+    },
+  },
+  'the API server does not stream lists': {
+    prepare: ({ proxy }) => {
+      // The reason that an API server without the feature gives.
+      const body = JSON.stringify({ kind: 'Status', code: 422, reason: 'Invalid', metadata: {} });
+      proxy.inject({ kind: 'answer', status: 422, body }, isWatch, 2);
+    },
+    expect: (rig) =>
+      rig.proxy.requests.some(
+        (seen) => seen.method === 'GET' && !seen.isWatch && seen.path === watchPath(rig),
+      ),
+  },
+};
+
+for (const [sentence, scenario] of Object.entries(SCENARIOS)) {
+  test(`converges, and does nothing twice, when ${sentence}`, async (t) => {
+    const { kubeconfigPath } = await attachCluster();
+    const { prepare, timing } = scenario;
+    const rig = await startRig({
+      kubeconfigPath,
+      ...(prepare !== undefined && { prepare }),
+      ...(timing !== undefined && { timing }),
+    });
+    t.teardown(() => rig.close());
+    await createWidget(rig, 'before', { copies: 2, text: 'old' });
+    const before = await becomesReady(rig, 'before');
+
+    scenario.breakIt?.(rig);
+    await changeWidget(rig, 'before', { copies: 1, text: 'new' });
+    await createWidget(rig, 'during', { copies: 2, text: 'x' });
+    await scenario.meanwhile?.(rig);
+
+    const after = await becomesReady(rig, 'before');
+    await becomesReady(rig, 'during');
+    t.is(after.metadata.uid, before.metadata.uid);
+    for (const name of ['before-once', 'during-once', 'during-copy-0', 'during-copy-1']) {
+      const writes = rig.proxy.requests.filter((seen) => seen.bodyName === name && isWrite(seen));
+      t.is(writes.filter((seen) => seen.status === 201).length, 1, `${name} was made once`);
+      if (scenario.spoilsWrites !== true) t.is(writes.length, 1, `${name} was written once`);
+    }
+    t.true((await scenario.expect?.(rig)) ?? true, 'the fault was met');
+    rig.proxy.heal();
+    t.false(await writesWhenPoked(rig, ['before', 'during']), 'a pass over what is well writes nothing');
+  });
+}
+
+function watchPath({ world }: Rig): string {
+  return collectionPath(world.widgets, world.namespace);
+}

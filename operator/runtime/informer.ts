@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject, Resource } from '../core/object.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Client, Selection } from './client.ts';
+import { keyOf, keyString } from './controller.ts';
+import { Reflector, type ReflectorTiming, type Sink } from './reflector.ts';
+import { labelMatcher } from './selector.ts';
+import { type Change, type Indexers, Store, withoutBallast } from './store.ts';
+
+/** What an informer watches, and with what. */
+export interface InformerOptions {
+  readonly client: Client;
+  readonly resource: Resource;
+  readonly selection: Selection;
+  readonly trim?: ((object: KubeObject) => KubeObject) | undefined;
+  readonly indexers: Indexers;
+  readonly timing: ReflectorTiming;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** One watch, its store, and all who want to know of changes. */
+export class Informer {
+  readonly resource: Resource;
+  readonly selection: Selection;
+  /** Whether the store holds objects whole, so that what is desired can be compared with them. */
+  readonly isComplete: boolean;
+  /** Whether the store holds every object of the kind. */
+  readonly coversAll: boolean;
+  readonly store: Store;
+  /** Resolves when the store was filled once. */
+  readonly synced: Promise<void>;
+  readonly #options: InformerOptions;
+  readonly #handlers: ((change: Change) => void)[] = [];
+  /** Whether an object is among what is watched. Unknown (field selectors) counts as no. */
+  readonly matches: (object: KubeObject) => boolean;
+  readonly #resolveSynced: () => void;
+  #isSynced = false;
+
+  constructor(options: InformerOptions) {
+    const { resource, selection } = options;
+    this.#options = options;
+    this.resource = resource;
+    this.selection = selection;
+    this.isComplete = selection.metadataOnly !== true && options.trim === undefined;
+    this.coversAll = [selection.labelSelector, selection.fieldSelector, selection.namespace].every(
+      (part) => part === undefined,
+    );
+    this.store = new Store(guarded(options.indexers, options.log));
+    this.matches = matcherOf(selection);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.synced = promise;
+    this.#resolveSynced = resolve;
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** Has `handler` called with every change from now on. What it throws is logged, and stops nothing. */
+  onChange(handler: (change: Change) => void): void {
+    this.#handlers.push(handler);
+  }
+
+  /** Watches until `signal` aborts. Never rejects. */
+  run(signal: AbortSignal): Promise<void> {
+    const { client, resource, selection, timing, metrics, log } = this.#options;
+    const sink: Sink = {
+      prepare: (object) => this.#prepare(object),
+      replace: (objects, version) => {
+        this.#tell(this.store.replace(objects, version));
+        this.#isSynced = true;
+        this.#resolveSynced();
+      },
+      change: (type, object) => this.#tell(this.store.observe(type, object)),
+      advance: (version) => this.store.advance(version),
+    };
+    return new Reflector({ client, resource, selection, sink, timing, metrics, log }).run(signal);
+  }
+
+  /** Takes in the answer to a write of our own, so that the next reconcile does not act on the past. */
+  observeWrite(object: KubeObject): void {
+    if (!this.#isSynced || !this.matches(object)) return;
+    this.#tell(this.store.observeWrite(this.#prepare(this.#project(object))));
+  }
+
+  /** Takes in that our own delete took effect. */
+  observeRemoval(object: { readonly namespace?: string; readonly name: string; readonly uid: string }): void {
+    this.#tell(this.store.observeRemoval(keyString(object), object.uid));
+  }
+
+  #prepare(object: KubeObject): KubeObject {
+    const light = withoutBallast(object);
+    return this.#options.trim?.(light) ?? light;
+  }
+
+  #project(object: KubeObject): KubeObject {
+    if (this.selection.metadataOnly !== true) return object;
+    return { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata', metadata: object.metadata };
+  }
+
+  #tell(changes: readonly Change[]): void {
+    for (const change of changes) {
+      for (const handler of this.#handlers) this.#call(handler, change);
+    }
+    if (changes.length > 0) {
+      this.#options.metrics.watchObjects.set({ resource: this.resource.plural }, this.store.size);
+    }
+  }
+
+  #call(handler: (change: Change) => void, change: Change): void {
+    try {
+      handler(change);
+    } catch (error) {
+      const { log } = this.#options;
+      log.error({ watch: this.resource.plural, err: error, ...keyFields(change) }, 'a watch handler threw');
+    }
+  }
+}
+
+/** Whether an object is among what `selection` watches. Unknown (field selectors) counts as no. */
+function matcherOf(selection: Selection): (object: KubeObject) => boolean {
+  const { namespace, labelSelector, fieldSelector } = selection;
+  if (fieldSelector !== undefined) return () => false;
+  const matchesLabels = labelSelector === undefined ? () => true : labelMatcher(labelSelector);
+  return ({ metadata }) =>
+    (namespace === undefined || metadata.namespace === namespace) && matchesLabels(metadata.labels ?? {});
+}
+
+/** An index function that throws finds nothing, and the watch lives on. */
+function guarded(indexers: Indexers, log: Log): Indexers {
+  const entries = Object.entries(indexers).map(([name, of]) => {
+    const guard = (object: KubeObject) => {
+      try {
+        return of(object);
+      } catch (error) {
+        log.error({ index: name, err: error, ...keyOf(object) }, 'an index function threw');
+        return [];
+      }
+    };
+    return [name, guard] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function keyFields(change: Change) {
+  const object = change.object ?? change.old;
+  return object === undefined ? {} : keyOf(object);
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+import test, { type ExecutionContext } from 'ava';
+import { attachCluster } from '#hack/cluster/attach';
+import { ReconcileError } from '../core/errors.ts';
+import type { KubeObject } from '../core/object.ts';
+import { EVENTS } from './events.ts';
+import { LEASES } from './lease.ts';
+import { eventually } from './testing/eventually.ts';
+import {
+  becomesReady,
+  changeWidget,
+  createWidget,
+  ownedOf,
+  type Rig,
+  type RigOptions,
+  startRig,
+  sumOf,
+  widgetOf,
+  writesOf,
+  writesWhenPoked,
+} from './testing/rig.ts';
+import { CONFIG_MAPS, type WidgetWorld } from './testing/widgets.ts';
+
+const FINALIZER = 'test.nexusos.dev/widget';
+/** A second's lease, so that a test of its end takes seconds. */
+const QUICK_LEASE = { leaseDurationMs: 3000, renewDeadlineMs: 2000, retryPeriodMs: 300 };
+
+async function rigOf(t: ExecutionContext, options: Omit<RigOptions, 'kubeconfigPath'> = {}): Promise<Rig> {
+  const { kubeconfigPath } = await attachCluster();
+  const rig = await startRig({ kubeconfigPath, ...options });
+  t.teardown(() => rig.close());
+  return rig;
+}
+
+function elect(world: WidgetWorld) {
+  return { namespace: world.namespace, name: 'leader', ...QUICK_LEASE };
+}
+
+async function eventsOf({ world }: Rig): Promise<readonly KubeObject[]> {
+  const { value } = await world.client.list(EVENTS, { namespace: world.namespace }).next();
+  return value?.items ?? [];
+}
+
+function readsOfConfigMaps({ proxy }: Rig): readonly string[] {
+  const paths = proxy.requests.filter((seen) => seen.method === 'GET').map((seen) => seen.path);
+  return paths.filter((path) => path.includes('/configmaps/'));
+}
+
+test('a widget is made, and a pass over it writes nothing', async (t) => {
+  const rig = await rigOf(t);
+  await createWidget(rig, 'a', { copies: 3, text: 'x' });
+  await becomesReady(rig, 'a');
+  t.false(await writesWhenPoked(rig, ['a']));
+  t.is(await sumOf(rig.metrics, 'nexusos_effects_total', 'effect="apply"'), 3);
+  t.is(await sumOf(rig.metrics, 'nexusos_effects_total', 'effect="create"'), 1);
+  t.deepEqual(readsOfConfigMaps(rig), [], 'what a store does not find is not asked for');
+});
+
+test('a watch of metadata only costs no write either', async (t) => {
+  const rig = await rigOf(t, { controller: { metadataOnly: true } });
+  await createWidget(rig, 'a', { copies: 3, text: 'x' });
+  await becomesReady(rig, 'a');
+  t.false(await writesWhenPoked(rig, ['a']));
+  t.deepEqual(readsOfConfigMaps(rig), []);
+});
+
+test('what somebody else changes is put right, and a field that is no longer wanted goes', async (t) => {
+  const rig = await rigOf(t);
+  const { client, namespace } = rig.world;
+  await createWidget(rig, 'a', { copies: 1, text: 'x' });
+  await becomesReady(rig, 'a');
+  const key = { namespace, name: 'a-copy-0' };
+  await client.patch(CONFIG_MAPS, key, { body: { data: { text: 'drift' } } });
+  await eventually('the drift is repaired', async () => {
+    const live = await client.get(CONFIG_MAPS, key);
+    return JSON.stringify(live?.['data']) === '{"text":"x"}';
+  });
+  await client.delete(CONFIG_MAPS, key);
+  await becomesReady(rig, 'a');
+  await changeWidget(rig, 'a', { copies: 0 });
+  const widget = await becomesReady(rig, 'a');
+  t.deepEqual([...(await ownedOf(rig, widget.metadata.uid ?? '')).keys()], ['a-once']);
+});
+
+test('a finalizer goes on before the first effect and off after the last', async (t) => {
+  const rig = await rigOf(t, { controller: { finalizer: FINALIZER } });
+  const { client, widgets, namespace } = rig.world;
+  await createWidget(rig, 'a', { copies: 2 });
+  const widget = await becomesReady(rig, 'a');
+  t.deepEqual(widget.metadata.finalizers, [FINALIZER]);
+  const writes = rig.proxy.requests.filter((seen) => seen.method !== 'GET').map((seen) => seen.path);
+  t.true(writes[0]?.endsWith('/widgets/a'), 'the first write is the finalizer');
+
+  await client.delete(widgets, { namespace, name: 'a' });
+  await eventually('the widget is gone', async () => (await widgetOf(rig, 'a')) === undefined);
+  t.is((await ownedOf(rig, widget.metadata.uid ?? '')).size, 0, 'what it owned went before it');
+  t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0);
+});
+
+test('changes of conditions are told as Events, each once', async (t) => {
+  const rig = await rigOf(t);
+  await createWidget(rig, 'a', { copies: 1 });
+  await becomesReady(rig, 'a');
+  await eventually('AllThere was told', async () =>
+    (await eventsOf(rig)).some((event) => event['reason'] === 'AllThere'),
+  );
+  const told = (await eventsOf(rig)).map((event) => `${String(event['type'])} ${String(event['reason'])}`);
+  t.is(told.filter((one) => one === 'Normal AllThere').length, 1);
+  t.false(told.some((one) => one.startsWith('Warning')));
+});
+
+test('a name that is taken by something else is an error that users see, and that heals', async (t) => {
+  const rig = await rigOf(t);
+  const { client, namespace } = rig.world;
+  const stranger = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name: 'a-once' } };
+  await client.create(CONFIG_MAPS, stranger, 'test');
+  await createWidget(rig, 'a', { copies: 0 });
+  await eventually('the refusal was told', async () =>
+    (await eventsOf(rig)).some((event) => event['reason'] === 'ReconcileFailed'),
+  );
+  const event = (await eventsOf(rig)).find((one) => one['reason'] === 'ReconcileFailed');
+  t.is(event?.['type'], 'Warning');
+  t.regex(String(event?.['note']), /ConfigMap .*\/a-once exists, and Widget a does not own it/);
+  await client.delete(CONFIG_MAPS, { namespace, name: 'a-once' });
+  await becomesReady(rig, 'a');
+  t.pass();
+});
+
+test('what the API server refuses is told in its own words', async (t) => {
+  const rig = await rigOf(t);
+  rig.proxy.inject(
+    {
+      kind: 'answer',
+      status: 403,
+      body: JSON.stringify({
+        kind: 'Status',
+        code: 403,
+        reason: 'Forbidden',
+        message: 'exceeded quota: small',
+      }),
+    },
+    (seen) => seen.path.endsWith('/a-copy-0'),
+    3,
+  );
+  await createWidget(rig, 'a', { copies: 1 });
+  await eventually('the refusal was told', async () =>
+    (await eventsOf(rig)).some((event) => /exceeded quota: small/.test(String(event['note']))),
+  );
+  await becomesReady(rig, 'a');
+  const refusals = (await eventsOf(rig)).filter((event) => event['reason'] === 'ReconcileFailed');
+  t.is(refusals.length, 1, 'the same refusal is one Event, however often it is met');
+});
+
+test('an object that cannot be understood is Stalled, and ready once it is put right', async (t) => {
+  const rig = await rigOf(t);
+  await createWidget(rig, 'a', { copies: 1000 });
+  await eventually('the widget is Stalled', async () =>
+    ((await widgetOf(rig, 'a'))?.status?.conditions ?? []).some(
+      (one) =>
+        one.type === 'Stalled' && one.reason === 'InvalidSpec' && one.message.startsWith('spec.copies'),
+    ),
+  );
+  t.false(await writesWhenPoked(rig, ['a']), 'saying it again writes nothing');
+  await changeWidget(rig, 'a', { copies: 1 });
+  const { status } = await becomesReady(rig, 'a');
+  t.deepEqual(
+    status?.conditions.map((one) => one.type),
+    ['Ready'],
+  );
+});
+
+test('a decision on an old version of the object writes nothing at all', async (t) => {
+  const rig = await rigOf(t);
+  const { client, namespace, widgets } = rig.world;
+  await createWidget(rig, 'a', { copies: 1, text: 'old' });
+  await becomesReady(rig, 'a');
+  rig.proxy.watches.fateOf = (line, path) => (path.endsWith('/widgets') ? 'drop' : { tell: line });
+  await changeWidget(rig, 'a', { text: 'new' });
+  const before = rig.proxy.requests.length;
+  await client.delete(CONFIG_MAPS, { namespace, name: 'a-copy-0' });
+  const since = () => rig.proxy.requests.slice(before).filter((seen) => seen.method !== 'GET');
+  await eventually('the status was refused', () =>
+    since().some((seen) => seen.path.endsWith('/status') && seen.status === 409),
+  );
+  t.deepEqual(
+    since().filter((seen) => !seen.path.endsWith('/status')),
+    [],
+  );
+  rig.proxy.heal();
+  await client.patch(
+    widgets,
+    { namespace, name: 'a' },
+    { body: { metadata: { labels: { seen: 'again' } } } },
+  );
+  await becomesReady(rig, 'a');
+  t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0, 'a conflict is no error');
+});
+
+test('what fails is tried again; what cannot help is not, until the object changes', async (t) => {
+  let left = 3;
+  const rig = await rigOf(t, {
+    controller: {
+      failure: ({ metadata, spec }) => {
+        if (spec.text === 'hopeless')
+          return new ReconcileError('policy_blocked', 'no way', { terminal: true });
+        left -= metadata.name === 'flaky' ? 1 : 0;
+        return metadata.name === 'flaky' && left >= 0 ? new Error('not now') : undefined;
+      },
+    },
+  });
+  const count = (result: string) =>
+    sumOf(rig.metrics, 'controller_runtime_reconcile_total', `result="${result}"`);
+  await createWidget(rig, 'bad', { text: 'hopeless' });
+  await eventually('it was refused', async () => (await count('terminal_error')) === 1);
+  await createWidget(rig, 'flaky', { copies: 1 });
+  await becomesReady(rig, 'flaky');
+  t.is(await count('error'), 3);
+  t.is(await count('terminal_error'), 1, 'not tried again all the while');
+  await changeWidget(rig, 'bad', { text: 'fine' });
+  await becomesReady(rig, 'bad');
+});
+
+test('a standby is ready, writes nothing, and leads soon after the leader stopped', async (t) => {
+  // Nobody could wait for the end of such a lease: it must be given back.
+  const long = { leaseDurationMs: 600_000, renewDeadlineMs: 500_000, retryPeriodMs: 300 };
+  const first = await rigOf(t, { leaderElection: (world) => ({ ...elect(world), ...long }) });
+  await eventually('the first leads', () => first.manager.isLeader());
+  const second = await rigOf(t, { leaderElection: () => ({ ...elect(first.world), ...long }) });
+  t.true(second.manager.ready());
+  await createWidget(second, 'a', { copies: 1 });
+  await eventually(
+    'the standby has seen the widget',
+    async () => (await sumOf(second.metrics, 'workqueue_depth')) > 0,
+  );
+  t.false(second.manager.isLeader());
+  t.is(await writesOf(second.metrics), 0);
+  await first.manager.stop();
+  await becomesReady(second, 'a');
+  t.true(second.manager.isLeader());
+});
+
+test('a leader that cannot renew writes nothing after its deadline, and does the rest when it leads again', async (t) => {
+  const rig = await rigOf(t, { leaderElection: elect });
+  await eventually('it leads', () => rig.manager.isLeader());
+  const cut = rig.proxy.inject({ kind: 'cutBefore' }, (seen) => seen.path.includes('/leases'), 1e9);
+  await eventually('it does not lead any more', () => !rig.manager.isLeader());
+  const before = rig.proxy.requests.length;
+  await createWidget(rig, 'a', { copies: 1 });
+  await eventually('it has tried for the lease again', () => rig.proxy.requests.length > before + 2);
+  const writes = rig.proxy.requests.slice(before).filter((seen) => seen.method !== 'GET');
+  t.deepEqual(
+    writes.filter((seen) => !seen.path.includes('/leases')),
+    [],
+  );
+  cut.times = 0;
+  await becomesReady(rig, 'a');
+  t.true(rig.manager.isLeader());
+});
+
+test('a leader whose lease another took stops at once', async (t) => {
+  const rig = await rigOf(t, { leaderElection: elect });
+  await eventually('it leads', () => rig.manager.isLeader());
+  const { client, namespace } = rig.world;
+  const spec = { holderIdentity: 'another', leaseDurationSeconds: 600 };
+  await client.patch(LEASES, { namespace, name: 'leader' }, { body: { spec } });
+  await eventually('it has noticed', () => !rig.manager.isLeader(), QUICK_LEASE.renewDeadlineMs);
+  t.false(rig.manager.isLeader());
+});

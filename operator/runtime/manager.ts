@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject } from '../core/object.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Client } from './client.ts';
+import { Cache, type WatchTarget } from './cache.ts';
+import {
+  type AnyController,
+  type IndexDeclaration,
+  keyOf,
+  keyString,
+  parseKey,
+  type Watch,
+} from './controller.ts';
+import { EventRecorder } from './events.ts';
+import { LeaderElector, type LeaderElectionOptions } from './leader-election.ts';
+import { Reconciler } from './reconcile.ts';
+import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector.ts';
+import type { Change } from './store.ts';
+import { Workers } from './workers.ts';
+import { WorkQueue } from './workqueue.ts';
+
+/** What a manager runs, and with what. */
+export interface ManagerOptions {
+  readonly client: Client;
+  readonly controllers: readonly AnyController[];
+  readonly indexes?: readonly IndexDeclaration[];
+  /** Of this process, unlike that of any other: pod name, or host and pid. */
+  readonly identity: string;
+  /** Undefined: this process always writes. Only for a single replica. */
+  readonly leaderElection?: LeaderElectionOptions | undefined;
+  /** Watch and reconcile namespaced kinds in this namespace only; undefined means all. */
+  readonly namespace?: string | undefined;
+  /** Reconciles at the same time, of each controller. Default 16. */
+  readonly concurrency?: number;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Times of the watches; for tests. */
+  readonly timing?: Partial<ReflectorTiming>;
+}
+
+/** Runs controllers: watches, queues, election and the loop. */
+export interface Manager {
+  /**
+   * Starts everything; resolves when the stores are filled. Reconciling starts then, when this process
+   * leads.
+   */
+  start(): Promise<void>;
+  /** Ends in order: no new work, what is under way finishes, the lease is given back, watches end. */
+  stop(): Promise<void>;
+  /** Whether the stores are filled. A standby is ready too. */
+  ready(): boolean;
+  /** Whether this process may write at this moment. */
+  isLeader(): boolean;
+}
+
+/** Of a key that fails: 50 ms, doubled up to five minutes. */
+const QUEUE_BACKOFF = { baseMs: 50, maxMs: 300_000, jitter: 0.2 };
+const DEFAULT_CONCURRENCY = 16;
+/** What is under way at a stop may take so long; requests end before that. */
+const DRAIN_MS = 10_000;
+const EVENTS_FLUSH_MS = 2000;
+
+/** A manager of `options.controllers`; nothing happens before `start`. */
+export function createManager(options: ManagerOptions): Manager {
+  return new ControllerManager(options);
+}
+
+class ControllerManager implements Manager {
+  readonly #options: ManagerOptions;
+  readonly #elector: LeaderElector | undefined;
+  readonly #cache: Cache;
+  readonly #recorder: EventRecorder;
+  readonly #workers: readonly Workers[];
+  readonly #watching = new AbortController();
+  #watches: Promise<void> | undefined;
+  #isSynced = false;
+  #isStopped = false;
+
+  constructor(options: ManagerOptions) {
+    const { client, metrics, log, identity, leaderElection } = options;
+    this.#options = options;
+    this.#elector =
+      leaderElection === undefined
+        ? undefined
+        : new LeaderElector({
+            ...leaderElection,
+            client,
+            identity,
+            log,
+            onChange: (isLeading) => this.#lead(isLeading),
+          });
+    const fenced = this.#elector === undefined ? client : client.withFence(this.#elector.assertLeader);
+    const timing = { ...REFLECTOR_TIMING, ...options.timing };
+    this.#cache = new Cache({ client, timing, metrics, log, indexes: options.indexes ?? [] });
+    this.#recorder = new EventRecorder({ client: fenced, identity, metrics, log });
+    const shared = { client: fenced, cache: this.#cache, recorder: this.#recorder, metrics, log };
+    this.#workers = options.controllers.map((controller) => {
+      const reconciler = new Reconciler({ ...shared, controller });
+      return this.#hire(controller, reconciler);
+    });
+  }
+
+  async start(): Promise<void> {
+    const { synced, ended } = this.#cache.start(this.#watching.signal);
+    this.#watches = ended;
+    // A standby takes part in the election only once it could do the work.
+    await Promise.race([synced, ended]);
+    if (this.#watching.signal.aborted) return;
+    this.#isSynced = true;
+    for (const workers of this.#workers) workers.start();
+    if (this.#elector === undefined) this.#lead(true);
+    else this.#elector.start();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    await Promise.all(this.#workers.map((workers) => workers.stop(DRAIN_MS)));
+    await this.#recorder.flush(EVENTS_FLUSH_MS);
+    await this.#elector?.stop();
+    this.#watching.abort();
+    await this.#watches;
+  }
+
+  ready(): boolean {
+    return this.#isSynced && !this.#isStopped;
+  }
+
+  isLeader(): boolean {
+    return !this.#isStopped && (this.#elector?.isLeader() ?? this.#isSynced);
+  }
+
+  #lead(isLeading: boolean): void {
+    this.#options.metrics.leader.set({}, isLeading ? 1 : 0);
+    for (const workers of this.#workers) {
+      if (isLeading) workers.resume();
+      else workers.pause();
+    }
+  }
+
+  #hire(controller: AnyController, reconciler: Reconciler): Workers {
+    const { metrics, log, concurrency = DEFAULT_CONCURRENCY } = this.#options;
+    const queue = new WorkQueue({
+      name: controller.name,
+      backoff: QUEUE_BACKOFF,
+      metrics,
+      groupOf: (key) => this.#groupOf(controller, key),
+    });
+    const add = (key: string) => queue.add(key);
+    this.#watch({ resource: controller.resource }, (change) => {
+      const object = change.object ?? change.old;
+      if (object !== undefined) add(keyString(keyOf(object)));
+    });
+    for (const watch of controller.watches) {
+      this.#watch(watch, (change) => this.#wake(watch, change, add));
+    }
+    return new Workers({ queue, concurrency, controller: controller.name, reconciler, metrics, log });
+  }
+
+  #watch(target: WatchTarget, handler: (change: Change) => void): void {
+    const namespace = target.resource.namespaced ? (target.namespace ?? this.#options.namespace) : undefined;
+    const { namespace: _, ...rest } = target;
+    this.#cache.watch(namespace === undefined ? rest : { ...rest, namespace }, handler);
+  }
+
+  /** Wakes whom the old and the new object name: one that lost its owner wakes the old owner as well. */
+  #wake(watch: Watch, { old, object }: Change, add: (key: string) => void): void {
+    for (const one of [old, object]) {
+      if (one === undefined) continue;
+      for (const key of watch.keys(one, this.#cache)) add(keyString(key));
+    }
+  }
+
+  #groupOf(controller: AnyController, key: string): string {
+    const parsed = parseKey(key);
+    const object = this.#cache.get(controller.resource, parsed);
+    return fairnessGroup(controller, object) ?? parsed.namespace ?? parsed.name;
+  }
+}
+
+function fairnessGroup(controller: AnyController, object: KubeObject | undefined): string | undefined {
+  if (object === undefined) return undefined;
+  try {
+    return controller.group?.(object);
+  } catch {
+    // The object was not parsed yet; what is wrong with it will be told by its reconcile.
+    return undefined;
+  }
+}

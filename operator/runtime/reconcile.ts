@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setStanding } from '../core/conditions.ts';
+import { ReconcileError, RefusedError } from '../core/errors.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
+import type { Plan, PlanEvent } from '../core/plan.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts';
+import { ApiError, hasStatus, sanitize } from './api-error.ts';
+import type { Cache } from './cache.ts';
+import { conditionEvents, conditionsOf, statusOf } from './condition-events.ts';
+import { type AnyController, isParseFailure, type Key, keyOf } from './controller.ts';
+import { Effects, type EffectsOptions, isStale } from './effects.ts';
+import type { EventRecorder } from './events.ts';
+import { NotLeadingError } from './leader-election.ts';
+
+/** How a pass ended, and when to come back. */
+export type Outcome =
+  /** Nothing more until something changes. */
+  | { readonly kind: 'done' }
+  | { readonly kind: 'requeueAfter'; readonly afterMs: number }
+  /** After a backoff, and not before `afterMs`. */
+  | { readonly kind: 'retry'; readonly afterMs: number }
+  /** At once, when this process leads again. */
+  | { readonly kind: 'standby' };
+
+/** What the loop works with. */
+export interface ReconcilerOptions extends Omit<EffectsOptions, 'controller'> {
+  readonly controller: AnyController;
+  readonly cache: Cache;
+  readonly recorder: EventRecorder;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/**
+ * The one loop of all kinds: observe, plan, commit the status, carry out, come back. The status goes first,
+ * fenced by the object's resourceVersion: a decision survives a crash, and one that was taken on a stale
+ * store fails before it touches anything.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #effects: Effects;
+  #passes = 0;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#effects = new Effects({ ...options, controller: options.controller.name });
+  }
+
+  /** One pass over the object of `key`. Never rejects. */
+  async reconcile(key: Key): Promise<Outcome> {
+    const { controller, metrics, cache } = this.#options;
+    const startedAt = performance.now();
+    this.#passes += 1;
+    const object = cache.get(controller.resource, key);
+    let outcome: Outcome = { kind: 'done' };
+    let result: ReconcileResult = 'success';
+    try {
+      if (object !== undefined) outcome = await this.#pass(object);
+      if (outcome.kind === 'requeueAfter') result = 'requeue_after';
+    } catch (error) {
+      ({ outcome, result } = this.#failed(error, key, object));
+    }
+    metrics.reconcileTotal.inc({ controller: controller.name, result });
+    metrics.reconcileSeconds.observe({ controller: controller.name }, (performance.now() - startedAt) / 1000);
+    return outcome;
+  }
+
+  async #pass(object: KubeObject): Promise<Outcome> {
+    const { controller } = this.#options;
+    const { finalizer } = controller;
+    const isDeleting = object.metadata.deletionTimestamp !== undefined;
+    const isOurs = finalizer !== undefined && object.metadata.finalizers?.includes(finalizer) === true;
+    if (isDeleting && !(isOurs && controller.finalize !== undefined)) return { kind: 'done' };
+    const parsed = controller.parse?.(object) ?? object;
+    if (isParseFailure(parsed)) return this.#reject(object, parsed.parseFailure);
+    return isDeleting ? this.#finalize(object, parsed) : this.#advance(object, parsed);
+  }
+
+  async #advance(object: KubeObject, parsed: KubeObject): Promise<Outcome> {
+    const { controller, cache } = this.#options;
+    let current = object;
+    if (controller.finalize !== undefined && controller.finalizer !== undefined) {
+      current = await this.#effects.addFinalizer(controller.resource, object, controller.finalizer);
+    }
+    const observed = await controller.observe(parsed, cache);
+    const plan = controller.plan(parsed, observed, new Date());
+    try {
+      await this.#carryOut(current, plan);
+      return outcomeOf(plan);
+    } catch (error) {
+      const instead = error instanceof RefusedError ? this.#afterRefusal(current, error) : undefined;
+      if (instead === undefined) throw error;
+      await this.#carryOut(instead.object, instead.plan);
+      return outcomeOf(instead.plan);
+    }
+  }
+
+  /** What the controller wants instead, decided on the object as the failed plan left it. */
+  #afterRefusal(object: KubeObject, refusal: RefusedError) {
+    const { controller, cache } = this.#options;
+    const latest = cache.get(controller.resource, keyOf(object)) ?? object;
+    const parsed = controller.parse?.(latest) ?? latest;
+    if (isParseFailure(parsed)) return undefined;
+    const plan = controller.refused?.(parsed, refusal, new Date());
+    return plan && { object: latest, plan };
+  }
+
+  async #finalize(object: KubeObject, parsed: KubeObject): Promise<Outcome> {
+    const { controller, cache } = this.#options;
+    if (controller.finalize === undefined || controller.finalizer === undefined) return { kind: 'done' };
+    const observed = await controller.observe(parsed, cache);
+    const plan = controller.finalize(parsed, observed, new Date());
+    if (plan.result.kind !== 'finalized') {
+      await this.#carryOut(object, plan);
+      return outcomeOf(plan);
+    }
+    // The object goes away: its last status would be read by nobody.
+    await this.#carryOut(object, { ...plan, status: undefined });
+    await this.#effects.removeFinalizer(controller.resource, object, controller.finalizer);
+    return { kind: 'done' };
+  }
+
+  /** Commits the status, then does in order what the plan wants. */
+  async #carryOut(object: KubeObject, plan: Plan<unknown>): Promise<void> {
+    const { resource } = this.#options.controller;
+    const committed = await this.#effects.commitStatus(resource, object, plan.status);
+    if (plan.status !== undefined) this.#tell(object, this.#newsOf(object, plan.status));
+    for (const desired of plan.apply) await this.#effects.apply(desired);
+    for (const wanted of plan.create) await this.#effects.create(committed, wanted);
+    for (const removal of plan.remove) await this.#effects.remove(removal);
+    this.#tell(object, plan.events);
+  }
+
+  #newsOf(object: KubeObject, status: unknown): readonly PlanEvent[] {
+    const { controller } = this.#options;
+    const events = conditionEvents(statusOf(object), status);
+    return events.filter((event) => controller.tells?.(event) ?? true);
+  }
+
+  /** Says on the object itself that it cannot be understood. */
+  async #reject(object: KubeObject, why: string): Promise<Outcome> {
+    const status = statusOf(object);
+    const standing = { kind: 'stalled', reason: 'InvalidSpec', message: why } as const;
+    const at = { generation: object.metadata.generation ?? 0, now: new Date() };
+    const conditions = setStanding(conditionsOf(status), standing, at);
+    const known = typeof status === 'object' && status !== null ? status : {};
+    await this.#carryOut(object, {
+      status: { ...known, conditions },
+      apply: [],
+      create: [],
+      remove: [],
+      events: [],
+      result: { kind: 'done' },
+    });
+    return { kind: 'done' };
+  }
+
+  #failed(
+    error: unknown,
+    key: Key,
+    object: KubeObject | undefined,
+  ): { readonly outcome: Outcome; readonly result: ReconcileResult } {
+    const { controller, metrics, log } = this.#options;
+    if (error instanceof NotLeadingError) return { outcome: { kind: 'standby' }, result: 'requeue' };
+    const fields = { controller: controller.name, ...key, reconcileId: this.#passes };
+    if (isStale(error)) {
+      log.debug(fields, 'acted on an old version; coming again');
+      return { outcome: { kind: 'retry', afterMs: 0 }, result: 'conflict' };
+    }
+    if (object !== undefined && isGone(error, object, controller.resource))
+      return { outcome: { kind: 'done' }, result: 'success' };
+    const isTerminal = error instanceof ReconcileError && error.terminal;
+    metrics.reconcileErrorsTotal.inc({ controller: controller.name });
+    log.error({ ...fields, err: error, isTerminal }, 'reconcile failed');
+    if (object !== undefined) this.#tell(object, [failureEvent(error)]);
+    if (isTerminal) return { outcome: { kind: 'done' }, result: 'terminal_error' };
+    const afterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+    return { outcome: { kind: 'retry', afterMs }, result: 'error' };
+  }
+
+  #tell(object: KubeObject, events: readonly PlanEvent[]): void {
+    const { controller, recorder } = this.#options;
+    for (const event of events) recorder.record(controller.name, object, event);
+  }
+}
+
+function outcomeOf(plan: Plan<unknown>): Outcome {
+  const { result } = plan;
+  return result.kind === 'requeueAfter'
+    ? { kind: 'requeueAfter', afterMs: result.afterMs }
+    : { kind: 'done' };
+}
+
+/** The reconciled object itself went away under our hands. */
+function isGone(error: unknown, object: KubeObject, resource: Resource): boolean {
+  return (
+    hasStatus(error, 404) &&
+    error.details?.kind === resource.plural &&
+    error.details.name === object.metadata.name
+  );
+}
+
+function failureEvent(error: unknown): PlanEvent {
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: 'Warning', reason: 'ReconcileFailed', message: sanitize(message) };
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { KubeObject, ObjectMeta } from '../core/object.ts';
+import { type Change, Store, withoutBallast } from './store.ts';
+
+function pod(name: string, version: number, metadata: Partial<ObjectMeta> = {}): KubeObject {
+  const identity = { name, namespace: 'n', uid: `uid-${name}`, resourceVersion: String(version) };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { ...identity, ...metadata } };
+}
+
+/** `+a@1` is new, `~a@1>2` changed, `-a@1` gone. */
+function told(changes: readonly Change[]): string[] {
+  return changes.map(({ old, object }) => {
+    const name = (object ?? old)?.metadata.name ?? '';
+    const [before, after] = [old?.metadata.resourceVersion, object?.metadata.resourceVersion];
+    if (before === undefined) return `+${name}@${after ?? ''}`;
+    return after === undefined ? `-${name}@${before}` : `~${name}@${before}>${after}`;
+  });
+}
+
+type Step = (store: Store) => readonly Change[];
+const put =
+  (one: KubeObject): Step =>
+  (store) =>
+    store.observe('put', one);
+const gone =
+  (one: KubeObject): Step =>
+  (store) =>
+    store.observe('delete', one);
+const wrote =
+  (one: KubeObject): Step =>
+  (store) =>
+    store.observeWrite(one);
+const removed =
+  (uid: string): Step =>
+  (store) =>
+    store.observeRemoval('n/a', uid);
+const all =
+  (version: number, ...objects: KubeObject[]): Step =>
+  (store) =>
+    store.replace(objects, String(version));
+
+const STORIES: Record<string, readonly (readonly [Step, readonly string[]])[]> = {
+  'new, changed, gone': [
+    [put(pod('a', 1)), ['+a@1']],
+    [put(pod('a', 2)), ['~a@1>2']],
+    [gone(pod('a', 3)), ['-a@2']],
+  ],
+  'an event that comes twice is told once': [
+    [put(pod('a', 1)), ['+a@1']],
+    [put(pod('a', 1)), []],
+  ],
+  'an event that comes late changes nothing': [
+    [put(pod('a', 5)), ['+a@5']],
+    [put(pod('a', 4)), []],
+    [gone(pod('a', 4)), []],
+  ],
+  'versions are numbers, not words': [
+    [put(pod('a', 9)), ['+a@9']],
+    [put(pod('a', 10)), ['~a@9>10']],
+  ],
+  'a namesake made anew is gone and new': [
+    [put(pod('a', 1, { uid: 'first' })), ['+a@1']],
+    [put(pod('a', 4, { uid: 'second' })), ['-a@1', '+a@4']],
+  ],
+  'what is not in a new list is gone, what is the same is not told': [
+    [all(2, pod('a', 1), pod('b', 2)), ['+a@1', '+b@2']],
+    [all(9, pod('b', 2), pod('c', 7)), ['+c@7', '-a@1']],
+  ],
+  'our own write goes in at once, and its event is not told again': [
+    [wrote(pod('a', 5)), ['+a@5']],
+    [put(pod('a', 5)), []],
+    [put(pod('a', 6)), ['~a@5>6']],
+  ],
+  'the answer to a write that comes after its event changes nothing': [
+    [put(pod('a', 5)), ['+a@5']],
+    [gone(pod('a', 6)), ['-a@5']],
+    [wrote(pod('a', 5)), []],
+  ],
+  'a list from before our write does not undo it': [
+    [wrote(pod('a', 5)), ['+a@5']],
+    [all(4), []],
+    [all(6), ['-a@5']],
+  ],
+  'what we deleted does not come back with a late event': [
+    [put(pod('a', 1)), ['+a@1']],
+    [removed('uid-a'), ['-a@1']],
+    [put(pod('a', 2)), []],
+    [gone(pod('a', 3)), []],
+    [put(pod('a', 4, { uid: 'second' })), ['+a@4']],
+  ],
+  'deleting one does not touch its namesake': [
+    [put(pod('a', 1, { uid: 'second' })), ['+a@1']],
+    [removed('first'), []],
+  ],
+  'a cluster restored from a backup counts backwards, and is believed': [
+    [all(100, pod('a', 90), pod('b', 95)), ['+a@90', '+b@95']],
+    [all(50, pod('a', 40)), ['~a@90>40', '-b@95']],
+    [put(pod('a', 51)), ['~a@40>51']],
+  ],
+};
+
+for (const [sentence, steps] of Object.entries(STORIES)) {
+  test(sentence, (t) => {
+    const store = new Store();
+    for (const [step, want] of steps) t.deepEqual(told(step(store)), want);
+  });
+}
+
+test('indexes follow changes', (t) => {
+  const store = new Store({ app: ({ metadata }) => Object.values(metadata.labels ?? {}) });
+  store.observe('put', pod('a', 1, { labels: { app: 'web' } }));
+  store.observe('put', pod('b', 2, { labels: { app: 'web', more: 'db' } }));
+  t.deepEqual(
+    store.find('app', 'web').map((one) => one.metadata.name),
+    ['a', 'b'],
+  );
+  store.observe('put', pod('a', 3, { labels: { app: 'db' } }));
+  t.deepEqual(
+    store.find('app', 'web').map((one) => one.metadata.name),
+    ['b'],
+  );
+  store.observe('delete', pod('b', 4));
+  t.deepEqual(
+    store.find('app', 'db').map((one) => one.metadata.name),
+    ['a'],
+  );
+  t.deepEqual(store.find('app', 'web'), []);
+  t.is(store.list('n').length, 1);
+  t.is(store.list('other').length, 0);
+});
+
+test('objects are frozen through and through', (t) => {
+  const store = new Store();
+  store.observe('put', pod('a', 1));
+  t.throws(() => Object.assign(store.get('n/a')?.metadata ?? {}, { name: 'b' }));
+});
+
+test('ballast is left out', (t) => {
+  const last = 'kubectl.kubernetes.io/last-applied-configuration';
+  const heavy = {
+    ...pod('a', 1),
+    metadata: { name: 'a', managedFields: [{}], annotations: { [last]: '{}', kept: 'x' } },
+  };
+  t.deepEqual(withoutBallast(heavy).metadata, { name: 'a', annotations: { kept: 'x' } });
+});

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepEqual } from '../../core/compare.ts';
+import type { KubeObject } from '../../core/object.ts';
+import { createLog } from '../../telemetry/log.ts';
+import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
+import { type Client, createClient } from '../client.ts';
+import type { LeaderElectionOptions } from '../leader-election.ts';
+import { createManager, type Manager } from '../manager.ts';
+import type { ReflectorTiming } from '../reflector.ts';
+import { eventually } from './eventually.ts';
+import { FaultProxy } from './fault-proxy.ts';
+import {
+  CONFIG_MAPS,
+  createWidgetWorld,
+  makeWidget,
+  type Widget,
+  widgetController,
+  type WidgetControllerOptions,
+  type WidgetWorld,
+} from './widgets.ts';
+
+/** A manager of widgets that reaches the real API server through a fault proxy. */
+export interface Rig {
+  readonly world: WidgetWorld;
+  readonly proxy: FaultProxy;
+  readonly manager: Manager;
+  readonly metrics: Metrics;
+  close(): Promise<void>;
+}
+
+/** How a rig differs from the usual. */
+export interface RigOptions {
+  readonly kubeconfigPath: string;
+  readonly timing?: Partial<ReflectorTiming>;
+  readonly controller?: WidgetControllerOptions;
+  readonly leaderElection?: (world: WidgetWorld) => LeaderElectionOptions;
+  /** Called before the manager starts. */
+  readonly prepare?: (rig: Omit<Rig, 'close'>) => void;
+}
+
+const QUICK = { baseMs: 20, maxMs: 500, jitter: 0.5 };
+
+/** Starts a world, a proxy and a manager; resolves when its stores are filled. */
+export async function startRig(options: RigOptions): Promise<Rig> {
+  const world = await createWidgetWorld(options.kubeconfigPath);
+  const proxy = await FaultProxy.start(world.credentials);
+  const metrics = createMetrics();
+  const client: Client = createClient({ credentials: proxy.credentials, metrics, timeoutMs: 3000 });
+  const manager = createManager({
+    client,
+    controllers: [widgetController(world, options.controller)],
+    identity: world.namespace,
+    namespace: world.namespace,
+    leaderElection: options.leaderElection?.(world),
+    metrics,
+    log: createLog({ level: process.env['NEXUSOS_TEST_LOG'] === undefined ? 'silent' : 'debug' }),
+    timing: { idleMs: 90_000, backoff: QUICK, ...options.timing },
+  });
+  options.prepare?.({ world, proxy, manager, metrics });
+  await manager.start();
+  return {
+    world,
+    proxy,
+    manager,
+    metrics,
+    async close() {
+      proxy.heal();
+      await manager.stop();
+      await client.close();
+      await proxy.close();
+      await world.close();
+    },
+  };
+}
+
+/** The widget of `name` as the API server holds it. */
+export async function widgetOf({ world }: Pick<Rig, 'world'>, name: string): Promise<Widget | undefined> {
+  const object = await world.client.get(world.widgets, { namespace: world.namespace, name });
+  return object as Widget | undefined;
+}
+
+/** Makes a widget, past the proxy. */
+export function createWidget(
+  { world }: Pick<Rig, 'world'>,
+  name: string,
+  spec: Widget['spec'],
+): Promise<KubeObject> {
+  return world.client.create(world.widgets, makeWidget(world, name, spec), 'test');
+}
+
+/** Changes the spec of a widget, past the proxy. */
+export function changeWidget(
+  { world }: Pick<Rig, 'world'>,
+  name: string,
+  spec: Widget['spec'],
+): Promise<KubeObject> {
+  return world.client.patch(world.widgets, { namespace: world.namespace, name }, { body: { spec } });
+}
+
+/** ConfigMaps that the widget of `uid` owns, by name. */
+export async function ownedOf({ world }: Pick<Rig, 'world'>, uid: string): Promise<Map<string, KubeObject>> {
+  const owned = new Map<string, KubeObject>();
+  for await (const page of world.client.list(CONFIG_MAPS, { namespace: world.namespace })) {
+    for (const object of page.items) {
+      if (object.metadata.ownerReferences?.some((one) => one.uid === uid) === true) {
+        owned.set(object.metadata.name, object);
+      }
+    }
+  }
+  return owned;
+}
+
+/** Waits until the widget of `name` says that it is ready, and until it is so. Returns it. */
+export async function becomesReady(
+  rig: Pick<Rig, 'world'>,
+  name: string,
+  withinMs = 30_000,
+): Promise<Widget> {
+  let found: Widget | undefined;
+  await eventually(
+    `widget ${name} is ready and all of it is there`,
+    async () => {
+      found = await widgetOf(rig, name);
+      return found !== undefined && isReady(found) && (await isCarriedOut(rig, found));
+    },
+    withinMs,
+  );
+  if (found === undefined) throw new Error('unreachable: the wait has found it');
+  return found;
+}
+
+/** Whether the last status speaks of the last spec, and says Ready. */
+export function isReady({ metadata, status }: Widget): boolean {
+  const ready = status?.conditions.find((one) => one.type === 'Ready');
+  return ready?.status === 'True' && ready.observedGeneration === metadata.generation;
+}
+
+/**
+ * Has every widget of `names` reconciled once more.
+ *
+ * @returns whether that wrote anything at all.
+ */
+export async function writesWhenPoked(rig: Rig, names: readonly string[]): Promise<boolean> {
+  const before = await writesOf(rig.metrics);
+  const passesBefore = await passesOf(rig.metrics);
+  for (const name of names) {
+    const body = { metadata: { labels: { poked: String(Date.now()) } } };
+    await rig.world.client.patch(rig.world.widgets, { namespace: rig.world.namespace, name }, { body });
+  }
+  await eventually(
+    'every poked widget was reconciled',
+    async () => (await passesOf(rig.metrics)) >= passesBefore + names.length,
+  );
+  return (await writesOf(rig.metrics)) !== before;
+}
+
+/** Writes that were sent so far. */
+export function writesOf(metrics: Metrics): Promise<number> {
+  return sumOf(metrics, 'nexusos_effects_total');
+}
+
+/** Reconciles so far. */
+export function passesOf(metrics: Metrics): Promise<number> {
+  return sumOf(metrics, 'controller_runtime_reconcile_total');
+}
+
+/** Sum over all labels of the metric `name`, or over those lines that hold `part`. */
+export async function sumOf(metrics: Metrics, name: string, part = ''): Promise<number> {
+  const lines = (await metrics.text())
+    .split('\n')
+    .filter((line) => line.startsWith(name) && line.includes(part));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+async function isCarriedOut(rig: Pick<Rig, 'world'>, { metadata, spec }: Widget): Promise<boolean> {
+  const owned = await ownedOf(rig, metadata.uid ?? '');
+  const copies = Array.from({ length: spec.copies ?? 0 }, (_, i) => `${metadata.name}-copy-${i}`);
+  const names = [...copies, `${metadata.name}-once`];
+  const hasText = copies.every((name) => isDeepEqual(owned.get(name)?.['data'], { text: spec.text ?? '' }));
+  return hasText && isDeepEqual([...owned.keys()].toSorted(), names.toSorted());
+}

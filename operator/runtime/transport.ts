@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import type { CodeClass, Metrics, RequestVerb } from '../telemetry/metrics.ts';
+import { ApiError, noAnswer, refusal } from './api-error.ts';
+import { backoffMs } from './backoff.ts';
+import type { Credentials, TlsMaterial } from './credentials.ts';
+
+/** A request to the API server. */
+export interface ApiRequest {
+  readonly verb: RequestVerb;
+  /** Without query, parts already encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly accept?: string;
+  /** For the whole answer; defaults to that of the transport. */
+  readonly timeoutMs?: number;
+  /** How often it may be sent; 1 means no retry. Defaults to that of the transport. */
+  readonly attempts?: number;
+  /** Goes on a connection kept for the few requests that must not wait behind others: those of the lease. */
+  readonly isUrgent?: boolean;
+  /** Called right before every sending; what it throws is thrown on, and nothing is sent. */
+  readonly beforeSend?: (() => void) | undefined;
+}
+
+/** A request whose answer does not end by itself. */
+export interface StreamRequest extends ApiRequest {
+  /** The stream fails after so long without a byte, in milliseconds. */
+  readonly idleMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Limits of a transport; all have defaults. */
+export interface TransportOptions {
+  readonly credentials: Credentials;
+  readonly metrics?: Metrics;
+  /** Connections for requests; each stream has one of its own beside them. Default 32. */
+  readonly connections?: number;
+  /** Default 30 s. */
+  readonly timeoutMs?: number;
+  /** Default 4. */
+  readonly attempts?: number;
+  /** Largest answer that is read, in bytes. Default 64 MiB. */
+  readonly maxResponseBytes?: number;
+}
+
+/** Sends requests; `createTransport` makes one. */
+export interface Transport {
+  /**
+   * The parsed answer; undefined for an empty one.
+   *
+   * @throws ApiError after retries where they are safe.
+   */
+  request(request: ApiRequest): Promise<unknown>;
+  /**
+   * The answer as it comes, on a connection of its own, without retry.
+   *
+   * @throws ApiError when refused; while reading, whatever broke the connection.
+   */
+  stream(request: StreamRequest): Promise<AsyncIterable<Buffer>>;
+  /** Ends all connections at once. */
+  close(): Promise<void>;
+}
+
+const METHODS: Readonly<Record<RequestVerb, Dispatcher.HttpMethod>> = {
+  get: 'GET',
+  list: 'GET',
+  watch: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+};
+const RETRIES = { baseMs: 100, maxMs: 2000, jitter: 0.5 };
+/** Asked to wait longer than this, the caller is told instead: the queue waits better than a connection. */
+const MAX_RETRY_AFTER_MS = 5000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * A transport over shared keep-alive connections, HTTP/1.1: one frozen HTTP/2 connection would stop
+ * everything.
+ */
+export function createTransport(options: TransportOptions): Transport {
+  return new UndiciTransport(options);
+}
+
+class UndiciTransport implements Transport {
+  readonly #options: TransportOptions;
+  readonly #requests: Agent;
+  readonly #urgent: Agent;
+  readonly #streams: Agent;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    const connect = connectorFor(options.credentials);
+    const shared = { connect, allowH2: false, pipelining: 1 };
+    this.#requests = new Agent({
+      ...shared,
+      connections: options.connections ?? 32,
+      keepAliveTimeout: 60_000,
+    });
+    this.#urgent = new Agent({ ...shared, connections: 1, keepAliveTimeout: 60_000 });
+    this.#streams = new Agent({ ...shared, keepAliveTimeout: 1000 });
+  }
+
+  async request(request: ApiRequest): Promise<unknown> {
+    const attempts = request.attempts ?? this.#options.attempts ?? 4;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(request);
+      } catch (error) {
+        const delayMs = retryDelayMs(request.verb, error, attempt);
+        if (delayMs === undefined || attempt >= attempts) throw error;
+        await sleep(delayMs);
+      }
+    }
+  }
+
+  async stream(request: StreamRequest): Promise<AsyncIterable<Buffer>> {
+    const { signal, idleMs } = request;
+    const timeouts = { headersTimeout: request.timeoutMs ?? 30_000, bodyTimeout: idleMs };
+    const answer = await this.#send(request, { agent: this.#streams, signal, ...timeouts }).catch(
+      (error: unknown) => {
+        throw noAnswer({ method: METHODS[request.verb], path: request.path }, error, signal.aborted);
+      },
+    );
+    if (answer.statusCode < 400) return answer.body;
+    throw await this.#refused(request, answer);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#requests.destroy(), this.#urgent.destroy(), this.#streams.destroy()]);
+  }
+
+  async #attempt(request: ApiRequest): Promise<unknown> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), request.timeoutMs ?? this.#options.timeoutMs ?? 30_000);
+    try {
+      const agent = request.isUrgent === true ? this.#urgent : this.#requests;
+      const answer = await this.#send(request, { agent, signal: abort.signal });
+      if (answer.statusCode >= 400) throw await this.#refused(request, answer);
+      const text = await this.#read(answer.body);
+      return text === '' ? undefined : (JSON.parse(text) as unknown);
+    } catch (error) {
+      if (error instanceof ApiError || error instanceof NotSent)
+        throw error instanceof NotSent ? error.cause : error;
+      throw noAnswer({ method: METHODS[request.verb], path: request.path }, error, abort.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #send(request: ApiRequest, how: SendOptions): Promise<Dispatcher.ResponseData> {
+    const { agent, ...limits } = how;
+    const headers = await this.#headers(request);
+    callBeforeSend(request);
+    const startedAt = performance.now();
+    let code: CodeClass = 'none';
+    try {
+      const answer = await agent.request({
+        origin: this.#options.credentials.server,
+        path: pathWithQuery(request),
+        method: METHODS[request.verb],
+        headers,
+        body: request.body === undefined ? null : JSON.stringify(request.body),
+        ...limits,
+      });
+      code = codeClass(answer.statusCode);
+      return answer;
+    } finally {
+      this.#options.metrics?.requestsTotal.inc({ verb: request.verb, code });
+      const seconds = (performance.now() - startedAt) / 1000;
+      this.#options.metrics?.requestSeconds.observe({ verb: request.verb }, seconds);
+    }
+  }
+
+  async #headers(request: ApiRequest): Promise<Record<string, string>> {
+    const authorization = await this.#options.credentials.authorization();
+    return {
+      accept: request.accept ?? 'application/json',
+      'user-agent': 'nexusos',
+      ...(request.body !== undefined && { 'content-type': request.contentType ?? 'application/json' }),
+      ...(authorization !== undefined && { authorization }),
+    };
+  }
+
+  async #refused(request: ApiRequest, answer: Dispatcher.ResponseData): Promise<ApiError> {
+    if (answer.statusCode === 401) this.#options.credentials.refresh();
+    const retryAfter = answer.headers['retry-after'];
+    return refusal({
+      method: METHODS[request.verb],
+      path: request.path,
+      status: answer.statusCode,
+      retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+      body: await this.#read(answer.body),
+    });
+  }
+
+  async #read(body: AsyncIterable<Buffer>): Promise<string> {
+    const limit = this.#options.maxResponseBytes ?? 64 * 1024 * 1024;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > limit) throw new Error(`the answer is larger than ${limit} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+}
+
+interface SendOptions {
+  readonly agent: Agent;
+  readonly signal: AbortSignal;
+  readonly headersTimeout?: number;
+  readonly bodyTimeout?: number;
+}
+
+/** Carries what `beforeSend` threw past the code that tells network errors. */
+class NotSent extends Error {}
+
+function callBeforeSend(request: ApiRequest): void {
+  try {
+    request.beforeSend?.();
+  } catch (error) {
+    throw new NotSent('not sent', { cause: error });
+  }
+}
+
+/**
+ * Delay before the same request is sent again, in milliseconds; undefined when it must not be. Creating is
+ * only repeated when the API server surely did nothing: told so by 429, or never reached.
+ */
+export function retryDelayMs(verb: RequestVerb, error: unknown, attempt: number): number | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  // A token that was replaced meanwhile: the next try reads it again.
+  if (error.status === 401) return attempt === 1 ? 0 : undefined;
+  const waitMs = backoffMs(RETRIES, attempt, Math.random());
+  if (error.status === 429) {
+    const askedMs = error.retryAfterMs ?? 0;
+    return askedMs > MAX_RETRY_AFTER_MS ? undefined : Math.max(askedMs, waitMs);
+  }
+  if (verb === 'create') return isRefusedConnection(error) ? waitMs : undefined;
+  return isUnclear(error) ? waitMs : undefined;
+}
+
+function isUnclear(error: ApiError): boolean {
+  return error.status === 0 || error.status >= 500;
+}
+
+function isRefusedConnection(error: ApiError): boolean {
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
+}
+
+function codeClass(status: number): CodeClass {
+  if (status < 300) return '2xx';
+  if (status < 400) return '3xx';
+  return status < 500 ? '4xx' : '5xx';
+}
+
+function pathWithQuery(request: ApiRequest): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(request.query ?? {})) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  const text = query.toString();
+  return text === '' ? request.path : `${request.path}?${text}`;
+}
+
+/** Makes connections with what the credentials say at that moment, so that a new CA needs no restart. */
+function connectorFor(credentials: Credentials): buildConnector.connector {
+  let material: TlsMaterial | undefined;
+  let connector: buildConnector.connector | undefined;
+  const current = async (): Promise<buildConnector.connector> => {
+    const now = await credentials.tls();
+    if (connector === undefined || now !== material) {
+      material = now;
+      connector = buildConnector({ ...now, allowH2: false, timeout: CONNECT_TIMEOUT_MS });
+    }
+    return connector;
+  };
+  return (options, callback) => {
+    void connect(current, options, callback);
+  };
+}
+
+async function connect(
+  current: () => Promise<buildConnector.connector>,
+  ...[options, callback]: Parameters<buildConnector.connector>
+): Promise<void> {
+  let connector: buildConnector.connector;
+  try {
+    connector = await current();
+  } catch (error) {
+    callback(error instanceof Error ? error : new Error('no credentials', { cause: error }), null);
+    return;
+  }
+  connector(options, callback);
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Metrics } from '../telemetry/metrics.ts';
+import { type BackoffPolicy, backoffMs } from './backoff.ts';
+import { DelayQueue } from './delay-queue.ts';
+import { FairQueue } from './fair-queue.ts';
+
+/** How a queue is made. */
+export interface WorkQueueOptions {
+  /** Label of its metrics: the controller. */
+  readonly name: string;
+  /** Fairness group of a key at this moment. */
+  readonly groupOf: (key: string) => string;
+  readonly backoff: BackoffPolicy;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Keys to work on, as client-go has it: a key waits once however often it is added, is worked on by one
+ * worker at a time, and is worked on again when it was added meanwhile. Starts paused: nothing is taken
+ * before `resume`.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #ready = new FairQueue();
+  readonly #delayed: DelayQueue;
+  /** Keys that wait or must be worked on again, with the time since when. */
+  readonly #dirtySince = new Map<string, number>();
+  readonly #workingSince = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+  #takers: ((key: string | undefined) => void)[] = [];
+  #isPaused = true;
+  #isShutDown = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+    this.#delayed = new DelayQueue((key) => this.add(key));
+  }
+
+  /** Keys that could be taken now. */
+  get depth(): number {
+    return this.#ready.size;
+  }
+
+  /** Keys that are worked on. */
+  get working(): number {
+    return this.#workingSince.size;
+  }
+
+  /** Has `key` worked on, once. */
+  add(key: string): void {
+    if (this.#isShutDown || this.#dirtySince.has(key)) return;
+    this.#dirtySince.set(key, performance.now());
+    this.#options.metrics.queueAddsTotal.inc({ name: this.#options.name });
+    if (!this.#workingSince.has(key)) this.#enqueue(key);
+  }
+
+  /** Has `key` worked on in `delayMs`, or earlier when something else asks for it. */
+  addAfter(key: string, delayMs: number): void {
+    if (!this.#isShutDown) this.#delayed.add(key, delayMs);
+  }
+
+  /** Has `key` worked on after a backoff that grows with each failure, and not before `atLeastMs`. */
+  retry(key: string, atLeastMs = 0): void {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, failures);
+    this.#options.metrics.queueRetriesTotal.inc({ name: this.#options.name });
+    this.addAfter(key, Math.max(backoffMs(this.#options.backoff, failures, Math.random()), atLeastMs));
+  }
+
+  /** `key` is well: its next failure is the first. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /**
+   * The next key, when there is one; undefined once the queue is shut down. Call `done` with it afterwards.
+   */
+  take(): Promise<string | undefined> {
+    if (this.#isShutDown) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#takers.push(resolve);
+      this.#serve();
+    });
+  }
+
+  /** The work on `key` is over; it is worked on again when it was added meanwhile. */
+  done(key: string): void {
+    const since = this.#workingSince.get(key);
+    if (since === undefined) return;
+    this.#workingSince.delete(key);
+    const { metrics, name } = this.#options;
+    metrics.workSeconds.observe({ name }, (performance.now() - since) / 1000);
+    if (this.#dirtySince.has(key)) this.#enqueue(key);
+  }
+
+  /** Gives out nothing until `resume`; goes on collecting keys. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#serve();
+  }
+
+  /** Gives out nothing ever again, and forgets what waits. */
+  shutDown(): void {
+    this.#isShutDown = true;
+    this.#delayed.clear();
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  #enqueue(key: string): void {
+    if (this.#isShutDown) return;
+    this.#ready.push(key, this.#options.groupOf(key));
+    this.#serve();
+    this.#gauge();
+  }
+
+  #serve(): void {
+    while (!this.#isPaused && this.#takers.length > 0 && this.#ready.size > 0) {
+      const key = this.#ready.shift();
+      const taker = this.#takers.shift();
+      if (key === undefined || taker === undefined) return;
+      this.#begin(key);
+      taker(key);
+    }
+  }
+
+  #begin(key: string): void {
+    const now = performance.now();
+    const { metrics, name } = this.#options;
+    metrics.queueSeconds.observe({ name }, (now - (this.#dirtySince.get(key) ?? now)) / 1000);
+    this.#dirtySince.delete(key);
+    // This pass decides anew when to come back.
+    this.#delayed.cancel(key);
+    this.#workingSince.set(key, now);
+    this.#gauge();
+  }
+
+  #gauge(): void {
+    this.#options.metrics.queueDepth.set({ name: this.#options.name }, this.#ready.size);
+  }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+import { collectDefaultMetrics } from 'prom-client';
+import { ANY, MetricFactory } from './metric.ts';
+
+/** Seconds, from a millisecond to a minute. */
+const LATENCY_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const RESULTS = ['success', 'requeue', 'requeue_after', 'conflict', 'error', 'terminal_error'] as const;
+const EFFECTS = ['status', 'apply', 'create', 'remove', 'finalizer'] as const;
+const VERBS = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] as const;
+const CODES = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
+const WATCH_ENDS = ['closed', 'cut', 'idle', 'expired', 'refused', 'malformed'] as const;
+const EVENT_OUTCOMES = ['written', 'aggregated', 'dropped', 'failed'] as const;
+
+/** How one reconcile ended, for counting. */
+export type ReconcileResult = (typeof RESULTS)[number];
+/** What a reconcile wrote. */
+export type EffectKind = (typeof EFFECTS)[number];
+/** What a request does. */
+export type RequestVerb = (typeof VERBS)[number];
+/** Class of an answer; `none` when there was none. */
+export type CodeClass = (typeof CODES)[number];
+/** Why a watch connection ended. */
+export type WatchEnd = (typeof WATCH_ENDS)[number];
+
+/** All metrics of a process. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * Declares every metric in a registry of its own. With `process`, those of the Node process as well; they hold
+ * timers, so a test leaves them out.
+ */
+export function createMetrics(options: { readonly process?: boolean } = {}) {
+  const factory = new MetricFactory();
+  if (options.process === true) collectDefaultMetrics({ register: factory.registry });
+  return {
+    /** For the HTTP server. */
+    text: () => factory.registry.metrics(),
+    contentType: factory.registry.contentType,
+    /** For the reference page. */
+    declared: factory.declared,
+    /** For metrics that a part of the operator declares for itself. */
+    factory,
+    ...loopMetrics(factory),
+    ...queueMetrics(factory),
+    ...watchMetrics(factory),
+    ...requestMetrics(factory),
+  };
+}
+
+function loopMetrics(factory: MetricFactory) {
+  return {
+    reconcileTotal: factory.counter({
+      name: 'controller_runtime_reconcile_total',
+      help: 'Reconciles, by how they ended.',
+      labels: { controller: ANY, result: RESULTS },
+    }),
+    reconcileErrorsTotal: factory.counter({
+      name: 'controller_runtime_reconcile_errors_total',
+      help: 'Reconciles that failed; conflicts are not failures.',
+      labels: { controller: ANY },
+    }),
+    reconcileSeconds: factory.histogram(
+      {
+        name: 'controller_runtime_reconcile_time_seconds',
+        help: 'Time that a reconcile took.',
+        labels: { controller: ANY },
+      },
+      LATENCY_BUCKETS,
+    ),
+    activeWorkers: factory.gauge({
+      name: 'controller_runtime_active_workers',
+      help: 'Reconciles under way.',
+      labels: { controller: ANY },
+    }),
+    effectsTotal: factory.counter({
+      name: 'nexusos_effects_total',
+      help: 'Writes that plans asked for and that were sent. Stands still in steady state.',
+      labels: { controller: ANY, effect: EFFECTS },
+    }),
+    eventsTotal: factory.counter({
+      name: 'nexusos_events_total',
+      help: 'Events of the recorder, by what became of them.',
+      labels: { outcome: EVENT_OUTCOMES },
+    }),
+    leader: factory.gauge({
+      name: 'nexusos_leader',
+      help: '1 while this process may write.',
+      labels: {},
+    }),
+  };
+}
+
+function queueMetrics(factory: MetricFactory) {
+  const labels = { name: ANY } as const;
+  return {
+    queueDepth: factory.gauge({ name: 'workqueue_depth', help: 'Keys that wait.', labels }),
+    queueAddsTotal: factory.counter({ name: 'workqueue_adds_total', help: 'Keys that were added.', labels }),
+    queueRetriesTotal: factory.counter({
+      name: 'workqueue_retries_total',
+      help: 'Keys that were added again after a failure.',
+      labels,
+    }),
+    queueSeconds: factory.histogram(
+      { name: 'workqueue_queue_duration_seconds', help: 'Time that a key waited.', labels },
+      LATENCY_BUCKETS,
+    ),
+    workSeconds: factory.histogram(
+      { name: 'workqueue_work_duration_seconds', help: 'Time from taking a key to being done.', labels },
+      LATENCY_BUCKETS,
+    ),
+  };
+}
+
+function watchMetrics(factory: MetricFactory) {
+  const labels = { resource: ANY } as const;
+  return {
+    watchEventsTotal: factory.counter({
+      name: 'nexusos_watch_events_total',
+      help: 'Changes that watches told.',
+      labels,
+    }),
+    watchListsTotal: factory.counter({
+      name: 'nexusos_watch_lists_total',
+      help: 'Times that everything was read anew.',
+      labels,
+    }),
+    watchEndsTotal: factory.counter({
+      name: 'nexusos_watch_ends_total',
+      help: 'Watch connections that ended, by why.',
+      labels: { resource: ANY, why: WATCH_ENDS },
+    }),
+    watchObjects: factory.gauge({ name: 'nexusos_watch_objects', help: 'Objects in a store.', labels }),
+  };
+}
+
+function requestMetrics(factory: MetricFactory) {
+  return {
+    requestsTotal: factory.counter({
+      name: 'nexusos_api_requests_total',
+      help: 'Answers of the API server, every try counted.',
+      labels: { verb: VERBS, code: CODES },
+    }),
+    requestSeconds: factory.histogram(
+      {
+        name: 'nexusos_api_request_duration_seconds',
+        help: 'Time to an answer of the API server; for watches, to the first byte.',
+        labels: { verb: VERBS },
+      },
+      LATENCY_BUCKETS,
+    ),
+  };
+}
