@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS } from '#crds/v1alpha1/names';
+import type { KubeObject } from '../object.ts';
+import { GUARDRAILS_CONFIG_MAP, PARAMETERS } from '../tenant/guardrail-parameters.ts';
+
+/** Who stands above the guardrails. The chart fills these in. */
+export interface GuardrailSettings {
+  /** User name of the operator, `system:serviceaccount:<namespace>:<name>`. */
+  readonly operatorUser: string;
+  readonly platformNamespace: string;
+  /** Groups of people who run the platform, `system:masters` usually among them. */
+  readonly platformAdminGroups: readonly string[];
+}
+
+/** One thing that a request must not do. Texts in capitals of the type `Cel` are CEL, the others are plain text. */
+export interface Rule {
+  /** Field or object that the refusal names. */
+  readonly field: string;
+  /** What must hold. */
+  readonly holds: Cel;
+  /** A string: what was found instead. */
+  readonly found: Cel;
+  /** A string: what would pass. */
+  readonly allowed: Cel;
+}
+
+/** An expression in the Common Expression Language of the API server. */
+export type Cel = string;
+
+/** Which requests a policy judges. */
+export interface Match {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
+  readonly apiVersions?: readonly string[];
+  readonly scope?: 'Namespaced' | 'Cluster';
+}
+
+/** One ValidatingAdmissionPolicy with its binding. */
+export interface Guardrail {
+  /** Name after the prefix `nexusos-`. */
+  readonly name: string;
+  readonly match: readonly Match[];
+  /** Objects of ours, by name: they are written before the parameters are known to every API server. */
+  readonly exceptNames?: readonly string[];
+  /** CEL by name: requests for which one of these is false are not judged. */
+  readonly conditions?: Readonly<Record<string, Cel>>;
+  /** CEL by name, usable in rules as `variables.<name>`; later ones may use earlier ones. */
+  readonly variables?: Readonly<Record<string, Cel>>;
+  readonly rules: readonly Rule[];
+  /**
+   * `tenant`: in namespaces of tenants, with the parameters of that tenant; without them the answer is no.
+   * `namespaces`: in namespaces of tenants, without parameters. `cluster`: everywhere.
+   */
+  readonly binds: 'tenant' | 'namespaces' | 'cluster';
+}
+
+/** `text` as a CEL string. */
+export function quote(text: string): Cel {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+/** Strings as a CEL list. */
+export function quoteAll(texts: readonly string[]): Cel {
+  return `[${texts.map(quote).join(', ')}]`;
+}
+
+/** A parameter of the tenant, a string. */
+export function parameter(name: keyof typeof PARAMETERS): Cel {
+  return `params.data.${PARAMETERS[name]}`;
+}
+
+/** A parameter of the tenant that is a list of strings. */
+export function listParameter(name: keyof typeof PARAMETERS): Cel {
+  return `(${parameter(name)} == '' ? [] : ${parameter(name)}.split(','))`;
+}
+
+/**
+ * Whether the request comes from the operator, the platform's administrators, the API server's own controllers or a node.
+ * These act for the platform; none of the names can be had by a tenant.
+ */
+export function isTrusted(settings: GuardrailSettings): Cel {
+  return [
+    `request.userInfo.username == ${quote(settings.operatorUser)}`,
+    "request.userInfo.username.startsWith('system:serviceaccount:kube-system:')",
+    "request.userInfo.username in ['system:kube-controller-manager', 'system:kube-scheduler', 'system:apiserver']",
+    `(has(request.userInfo.groups) && request.userInfo.groups.exists(g, g == 'system:nodes' || g in ${quoteAll(settings.platformAdminGroups)}))`,
+  ].join(' || ');
+}
+
+const REGISTRATION = 'admissionregistration.k8s.io/v1';
+const NOT_OURS = 'your platform team';
+
+/** The policy and its binding. */
+export function toObjects(guardrail: Guardrail): readonly KubeObject[] {
+  const name = `nexusos-${guardrail.name}`;
+  return [policyOf(name, guardrail), bindingOf(name, guardrail)];
+}
+
+function policyOf(name: string, guardrail: Guardrail): KubeObject {
+  const contact = guardrail.binds === 'tenant' ? parameter('contact') : quote(NOT_OURS);
+  const variables = { ...guardrail.variables, contact };
+  return {
+    apiVersion: REGISTRATION,
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name },
+    spec: {
+      failurePolicy: 'Fail',
+      ...(guardrail.binds === 'tenant' && { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' } }),
+      matchConstraints: {
+        resourceRules: guardrail.match.map((match) => resourceRule(match)),
+        ...(guardrail.exceptNames && {
+          excludeResourceRules: guardrail.match.map((match) => resourceRule(match, guardrail.exceptNames)),
+        }),
+      },
+      ...(guardrail.conditions && { matchConditions: named(guardrail.conditions) }),
+      variables: named(variables),
+      validations: guardrail.rules.map(validation),
+    },
+  };
+}
+
+function named(expressions: Readonly<Record<string, Cel>>): readonly object[] {
+  return Object.entries(expressions).map(([name, expression]) => ({ name, expression }));
+}
+
+function resourceRule({ apiVersions = ['*'], ...match }: Match, resourceNames?: readonly string[]): object {
+  return { ...match, apiVersions, ...(resourceNames !== undefined && { resourceNames }) };
+}
+
+/** A refusal tells field, found, allowed and whom to ask; the plain message is for the case that telling fails. */
+function validation({ field, holds, found, allowed }: Rule): object {
+  return {
+    expression: holds,
+    message: `policy_blocked: ${field} is not allowed`,
+    messageExpression: [
+      quote(`policy_blocked: ${field}: found `),
+      `(${found})`,
+      quote('; allowed: '),
+      `(${allowed})`,
+      quote('; ask '),
+      'variables.contact',
+    ].join(' + '),
+    reason: 'Forbidden',
+  };
+}
+
+function bindingOf(name: string, { binds }: Guardrail): KubeObject {
+  const inTenants = {
+    matchResources: {
+      namespaceSelector: { matchExpressions: [{ key: LABELS.tenant, operator: 'Exists' }] },
+    },
+  };
+  const withParameters = {
+    paramRef: { name: GUARDRAILS_CONFIG_MAP, parameterNotFoundAction: 'Deny' },
+  };
+  return {
+    apiVersion: REGISTRATION,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name },
+    spec: {
+      policyName: name,
+      validationActions: ['Deny'],
+      ...(binds !== 'cluster' && inTenants),
+      ...(binds === 'tenant' && withParameters),
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import { GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { type PodPlace, podRules, podVariables } from './pod-rules.ts';
+import {
+  type Cel,
+  type Guardrail,
+  type GuardrailSettings,
+  isTrusted,
+  type Match,
+  quote,
+  type Rule,
+} from './policy.ts';
+
+interface Workloads {
+  readonly name: string;
+  readonly match: readonly Match[];
+  readonly place: PodPlace;
+  /** CEL: whether there is a pod described at all, and it is new. */
+  readonly isChanged: Cel;
+}
+
+const CREATE_UPDATE = ['CREATE', 'UPDATE'] as const;
+
+const WORKLOADS: readonly Workloads[] = [
+  {
+    name: 'pods',
+    match: [{ apiGroups: [''], resources: ['pods', 'pods/ephemeralcontainers'], operations: CREATE_UPDATE }],
+    place: { path: 'spec.', spec: 'object.spec', metadata: 'object.metadata', isPod: true },
+    isChanged: "request.operation == 'CREATE' || object.spec != oldObject.spec",
+  },
+  {
+    name: 'workloads',
+    match: [
+      {
+        apiGroups: ['apps'],
+        resources: ['daemonsets', 'deployments', 'replicasets', 'statefulsets'],
+        operations: CREATE_UPDATE,
+      },
+      { apiGroups: ['batch'], resources: ['jobs'], operations: CREATE_UPDATE },
+      { apiGroups: [''], resources: ['replicationcontrollers'], operations: CREATE_UPDATE },
+    ],
+    place: template('spec.template'),
+    isChanged:
+      "has(object.spec.template) && (request.operation == 'CREATE' || !has(oldObject.spec.template) || object.spec.template != oldObject.spec.template)",
+  },
+  {
+    name: 'cronjobs',
+    match: [{ apiGroups: ['batch'], resources: ['cronjobs'], operations: CREATE_UPDATE }],
+    place: template('spec.jobTemplate.spec.template'),
+    isChanged: "request.operation == 'CREATE' || object.spec.jobTemplate != oldObject.spec.jobTemplate",
+  },
+  {
+    name: 'podtemplates',
+    match: [{ apiGroups: [''], resources: ['podtemplates'], operations: CREATE_UPDATE }],
+    place: template('template'),
+    isChanged:
+      "has(object.template.spec) && (request.operation == 'CREATE' || object.template != oldObject.template)",
+  },
+];
+
+function template(path: string): PodPlace {
+  return {
+    path: `${path}.spec.`,
+    spec: `object.${path}.spec`,
+    metadata: `object.${path}.metadata`,
+    isPod: false,
+  };
+}
+
+/**
+ * Bounds pods and everything that pods are made from. A template is judged when it is written, so that the user reads the
+ * refusal, and not only when a controller fails to make a pod of it. What does not change is not judged again: an
+ * adopted namespace may hold pods from before, which must be able to end.
+ */
+export function workloadGuardrails(settings: GuardrailSettings): readonly Guardrail[] {
+  return WORKLOADS.map(({ name, match, place, isChanged }) => ({
+    name,
+    match,
+    binds: 'tenant',
+    conditions: { changed: isChanged },
+    variables: podVariables(place),
+    rules: [
+      ...podRules(place),
+      ...templatesOf(place, name).map((template) => templateLabelRule(template, settings)),
+    ],
+  }));
+}
+
+/** Where labels stand that a controller of Kubernetes will write. */
+interface LabelPlace {
+  readonly path: string;
+  readonly metadata: Cel;
+}
+
+function templatesOf({ path, metadata, isPod }: PodPlace, name: string): readonly LabelPlace[] {
+  if (isPod) return [];
+  const ofPod = { path: path.replace(/spec\.$/, 'metadata.labels'), metadata };
+  const ofJob = { path: 'spec.jobTemplate.metadata.labels', metadata: 'object.spec.jobTemplate.metadata' };
+  return name === 'cronjobs' ? [ofPod, ofJob] : [ofPod];
+}
+
+/** Labels of NexusOS on a template would become labels of pods and Jobs, written by a controller that is trusted. */
+function templateLabelRule({ metadata, path }: LabelPlace, settings: GuardrailSettings): Rule {
+  const isMark = `k == ${quote(LABELS.managedBy)} && ${metadata}.labels[k] == ${quote(MANAGED_BY)}`;
+  const ours = `${metadata}.labels.filter(k, k.startsWith(${quote(`${GROUP}/`)}) || (${isMark}))`;
+  const none = `(!has(${metadata}) || !has(${metadata}.labels) || size(${ours}) == 0)`;
+  return {
+    field: path,
+    holds: `${none} || ${isTrusted(settings)}`,
+    found: `${ours}.join(', ')`,
+    allowed: quote(`labels of your own prefix: ${GROUP}/ and managed-by say what NexusOS made`),
+  };
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS } from '#crds/v1alpha1/names';
+import { ALWAYS_RESERVED } from '#crds/v1alpha1/reserved-ranges';
+import type { TenantSpec } from '#crds/v1alpha1/tenant';
+import type { KubeObject } from '../object.ts';
+import { type Cidr, containsCidr, formatCidr, outermost, parseCidr } from './cidr.ts';
+import { ownedLabels, ownerReference, type Tenant } from './tenant.ts';
+
+/** Names of the NetworkPolicies in every namespace of a tenant. */
+export const NETWORK_POLICY_NAMES = ['nexusos-default-deny', 'nexusos-allow'] as const;
+
+/** An allowed destination outside the cluster, with what is cut out of it. */
+export interface EgressRule {
+  readonly cidr: string;
+  readonly except: readonly string[];
+  readonly ports: readonly EgressPort[];
+}
+
+/** Ports from `port` to `endPort`. */
+export interface EgressPort {
+  readonly protocol: string;
+  readonly port: number;
+  readonly endPort?: number | undefined;
+}
+
+/** The egress allow-list as it can be granted, and why the rest cannot. */
+export interface EgressJudgement {
+  readonly rules: readonly EgressRule[];
+  /** Sentences that name field, found, allowed. */
+  readonly refusals: readonly string[];
+}
+
+/** The reserved ranges of the platform together with those that are always reserved; canonical, none in another. */
+export function reservedCidrs(configured: readonly string[]): readonly Cidr[] {
+  const parsed = [...ALWAYS_RESERVED, ...configured].map(parseCidr).filter((one) => one !== undefined);
+  return outermost(parsed);
+}
+
+/**
+ * Cuts every reserved range out of the allow-list. A destination that lies in a reserved range is refused; one that
+ * contains some gets them as `except`, which Kubernetes wants strictly inside.
+ */
+export function judgeEgress(
+  egress: NonNullable<TenantSpec['network']>['egress'],
+  reserved: readonly Cidr[],
+): EgressJudgement {
+  const rules: EgressRule[] = [];
+  const refusals: string[] = [];
+  for (const [i, { cidr: found, ports = [] }] of (egress ?? []).entries()) {
+    const field = `spec.network.egress[${i}].cidr`;
+    const cidr = parseCidr(found);
+    const holder = cidr && reserved.find((range) => containsCidr(range, cidr));
+    if (cidr === undefined) {
+      refusals.push(`${field} is ${found}; it must be an address range such as 203.0.113.0/24`);
+    } else if (holder !== undefined) {
+      refusals.push(
+        `${field} is ${found}; it must lie outside ${formatCidr(holder)}, which the platform reserves for nodes, pods, services or metadata`,
+      );
+    } else {
+      const except = reserved.filter((range) => containsCidr(cidr, range)).map(formatCidr);
+      const stated = ports.map((one) => ({ ...one, protocol: one.protocol ?? 'TCP' }));
+      rules.push({ cidr: formatCidr(cidr), except: except.toSorted(), ports: stated });
+    }
+  }
+  return { rules, refusals };
+}
+
+/** What the NetworkPolicies of one tenant follow from. */
+export interface Border {
+  readonly egress: readonly EgressRule[];
+  readonly mutualPeers: readonly string[];
+}
+
+/** The two NetworkPolicies of a namespace: everything closed, then the allowed paths. */
+export function desiredNetworkPolicies(
+  tenant: Tenant,
+  namespace: string,
+  border: Border,
+): readonly KubeObject[] {
+  const [denyName, allowName] = NETWORK_POLICY_NAMES;
+  const friends = [tenant.metadata.name, ...border.mutualPeers].map((name) => ({
+    namespaceSelector: { matchLabels: { [LABELS.tenant]: name } },
+  }));
+  const egress = [DNS, { to: friends }, ...border.egress.map(egressRule)];
+  return [
+    // Empty and not absent: so what somebody opened since is drift, and is taken out again.
+    networkPolicy(tenant, { namespace, name: denyName }, { ingress: [], egress: [] }),
+    networkPolicy(tenant, { namespace, name: allowName }, { ingress: [{ from: friends }], egress }),
+  ];
+}
+
+const DNS = {
+  to: [
+    {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+      podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+    },
+  ],
+  ports: [
+    { protocol: 'UDP', port: 53 },
+    { protocol: 'TCP', port: 53 },
+  ],
+};
+
+function egressRule({ cidr, except, ports }: EgressRule): object {
+  return {
+    to: [{ ipBlock: { cidr, ...(except.length > 0 && { except }) } }],
+    ...(ports.length > 0 && {
+      ports: ports.map(({ protocol, port, endPort }) => ({
+        protocol,
+        port,
+        ...(endPort !== undefined && endPort > port && { endPort }),
+      })),
+    }),
+  };
+}
+
+function networkPolicy(
+  tenant: Tenant,
+  key: { readonly namespace: string; readonly name: string },
+  rules: { readonly ingress?: readonly object[]; readonly egress?: readonly object[] },
+): KubeObject {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { ...key, labels: ownedLabels(tenant), ownerReferences: [ownerReference(tenant)] },
+    spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ...rules },
+  };
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
+import { firstDifference, isDeepEqual } from '../compare.ts';
+import type { KubeObject } from '../object.ts';
+import { refOf } from '../object.ts';
+import { DONE, type Plan, type Removal, type Result } from '../plan.ts';
+import { byIdentity, desiredClusterRole, desiredClusterRoleBinding, desiredContents } from './desired.ts';
+import {
+  type Claim,
+  desiredNamespace,
+  type Held,
+  isReleased,
+  openClaims,
+  releasedNamespace,
+} from './namespaces.ts';
+import { judgeEgress, reservedCidrs } from './network.ts';
+import { pullSecretProblem } from './pull-secrets.ts';
+import { desiredLedger, nativeTotals } from './quotas.ts';
+import { type Problem, tenantStatus, throttleUsage } from './status.ts';
+import {
+  identity,
+  isOwnedBy,
+  type PlatformSettings,
+  type Tenant,
+  type TenantObserved,
+  uidOf,
+} from './tenant.ts';
+
+/** How soon to look again for something that no watch tells of. */
+const RECHECK_MS = 500;
+
+/** Everything that a tenant's plan follows from. */
+export interface TenantInput {
+  readonly tenant: Tenant;
+  readonly observed: TenantObserved;
+  readonly settings: PlatformSettings;
+}
+
+/** Decides what a tenant that is not being deleted needs. */
+export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
+  const { tenant, observed, settings } = input;
+  const claims = openClaims(tenant, observed, settings);
+  const desired = desiredObjects(input, claims);
+  const live = byIdentity(
+    observed.ledger === undefined ? observed.objects : [...observed.objects, observed.ledger],
+  );
+  const status = tenantStatus(
+    tenant,
+    {
+      observed,
+      claims,
+      problems: findProblems(input, claims),
+      isProvisioned:
+        claims.every(({ kind }) => kind === 'hold' || kind === 'refused') &&
+        desired.every((one) => isAsDesired(one, live)),
+    },
+    now,
+  );
+  const { status: shown, afterMs } = throttleUsage(tenant.status, status, now);
+  const replaced = desired.filter((one) => hasOtherRole(one, live.get(identity(one))));
+  return {
+    status: shown,
+    apply: [...namespacesToApply(tenant, claims), ...desired.filter((one) => !replaced.includes(one))],
+    create: claims.flatMap(({ kind, name }) => (kind === 'create' ? [desiredNamespace(tenant, name)] : [])),
+    remove: [
+      ...removals(input, claims, desired),
+      ...replaced.flatMap((one) => removal(live.get(identity(one)))),
+    ],
+    events: [],
+    result: resultOf(observed, afterMs),
+  };
+}
+
+function resultOf(observed: TenantObserved, afterMs: number | undefined): Result {
+  if (observed.stalePullSecrets.length > 0) {
+    return { kind: 'requeueAfter', afterMs: RECHECK_MS, why: 'nobody watches copies of pull secrets' };
+  }
+  return afterMs === undefined ? DONE : { kind: 'requeueAfter', afterMs, why: 'usage has changed' };
+}
+
+/**
+ * What the tenant wants besides namespaces. Objects that name all namespaces are left for the next pass while some are
+ * still to be made, so that a new tenant costs one write of each.
+ */
+function desiredObjects(input: TenantInput, claims: readonly Claim[]): readonly KubeObject[] {
+  const { tenant, observed } = input;
+  const held = claims.filter((claim): claim is Held => claim.kind === 'hold');
+  const contents = desiredContents(held, input);
+  const isNew = observed.ledger === undefined && claims.some(({ kind }) => kind === 'create');
+  if (isNew) return contents;
+  const namespaces = held.map(({ name }) => name);
+  const totals = nativeTotals(tenant.spec.quotas, observed.gpuClasses);
+  return [
+    ...contents,
+    desiredLedger(tenant, { totals, namespaces, suspended: tenant.spec.suspended }),
+    desiredClusterRole(tenant, namespaces),
+    ...desiredClusterRoleBinding(tenant),
+  ];
+}
+
+/** Copies of pull secrets cannot be seen: they count as made when the ServiceAccount records them. */
+function isAsDesired(desired: KubeObject, live: ReadonlyMap<string, KubeObject>): boolean {
+  if (desired.kind === 'Secret') return true;
+  const found = live.get(identity(desired));
+  return found !== undefined && firstDifference(found, desired) === undefined;
+}
+
+/** The role of a binding cannot be changed: a binding to another one is removed and made anew. */
+function hasOtherRole(desired: KubeObject, live: KubeObject | undefined): boolean {
+  return (
+    live !== undefined &&
+    desired['roleRef'] !== undefined &&
+    !isDeepEqual(desired['roleRef'], live['roleRef'])
+  );
+}
+
+/**
+ * Held namespaces whose labels are not as they should be, and released ones that still carry ours. A namespace that we
+ * have just created is right as it is and costs no second write.
+ */
+function namespacesToApply(tenant: Tenant, claims: readonly Claim[]): readonly KubeObject[] {
+  return claims.flatMap((claim) => {
+    if (claim.kind === 'release') return isReleased(claim.live) ? [] : [releasedNamespace(claim.live)];
+    if (claim.kind !== 'hold') return [];
+    const desired = desiredNamespace(tenant, claim.name, claim.live);
+    return firstDifference(claim.live, desired) === undefined ? [] : [desired];
+  });
+}
+
+function removals(
+  { tenant, observed }: TenantInput,
+  claims: readonly Claim[],
+  desired: readonly KubeObject[],
+): readonly Removal[] {
+  const wanted = new Set(desired.map(identity));
+  const leaving = new Set(
+    claims.flatMap(({ kind, name }) => (kind === 'delete' || kind === 'terminating' ? [name] : [])),
+  );
+  // What is in a namespace that goes away goes with it.
+  const stays = ({ metadata }: KubeObject) => !leaving.has(metadata.namespace ?? '');
+  const unwanted = observed.objects.filter(
+    (one) => stays(one) && isOwnedBy(one, tenant) && !wanted.has(identity(one)),
+  );
+  const namespaces = claims.flatMap((claim) => (claim.kind === 'delete' ? [claim.live] : []));
+  // Copies of pull secrets first: the permission to remove them is among the rest.
+  const stale = observed.stalePullSecrets.filter((one) => stays(one) && isOwnedBy(one, tenant));
+  const isWaiting = ({ kind, metadata }: KubeObject) =>
+    (kind === 'RoleBinding' || kind === 'ServiceAccount') &&
+    stale.some((one) => one.metadata.namespace === metadata.namespace);
+  return [...stale, ...unwanted.filter((one) => !isWaiting(one)), ...namespaces].flatMap(removal);
+}
+
+/** The request to remove a live object, with its UID; none for one that is on its way out. */
+export function removal(live: KubeObject | undefined): readonly Removal[] {
+  if (live === undefined || live.metadata.deletionTimestamp !== undefined) return [];
+  return [{ ref: { ...refOf(live), uid: uidOf(live) } }];
+}
+
+function findProblems(
+  { tenant, observed, settings }: TenantInput,
+  claims: readonly Claim[],
+): readonly Problem[] {
+  const { spec } = tenant;
+  const { missingClasses } = nativeTotals(spec.quotas, observed.gpuClasses);
+  const { refusals } = judgeEgress(spec.network?.egress, reservedCidrs(settings.reservedRanges));
+  const secrets = (spec.imagePullSecrets ?? []).flatMap(({ name }) => {
+    const problem = pullSecretProblem(name, observed.pullSecretSources.get(name));
+    return problem === undefined ? [] : [problem];
+  });
+  return [
+    ...claims.flatMap((claim) => (claim.kind === 'refused' ? [claim] : [])),
+    ...secrets.map((message) => ({ reason: TENANT_REASONS.PullSecretUnavailable, message })),
+    ...missingClasses.map((name) => ({
+      reason: TENANT_REASONS.GPUClassNotFound,
+      message: `spec.quotas.gpus names class ${name}, which does not exist; see kubectl get gpuclasses`,
+    })),
+    ...refusals.map((message) => ({ reason: TENANT_REASONS.EgressRefused, message })),
+    ...claims.flatMap((claim) =>
+      claim.kind === 'hold' && claim.unconfirmed ? [unconfirmedDeletion(tenant, claim.name)] : [],
+    ),
+  ];
+}
+
+function unconfirmedDeletion(tenant: Tenant, name: string): Problem {
+  const annotation = `nexusos.dev/confirm-deletion=${tenant.metadata.name}`;
+  return {
+    reason: TENANT_REASONS.DeletionNotConfirmed,
+    message: `namespace ${name} is no longer in the spec and is kept; confirm with: kubectl annotate tenant ${tenant.metadata.name} ${annotation}`,
+  };
+}

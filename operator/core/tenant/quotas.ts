@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
+import { API_VERSION } from '#crds/v1alpha1/names';
+import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
+import type { KubeObject } from '../object.ts';
+import { formatQuantity, parseQuantity, quantityFormat } from '../quota/quantity.ts';
+import { ownedLabels, ownerReference, type Tenant, uidOf } from './tenant.ts';
+
+/** Totals of the native quotas of a tenant, and what is wrong with them. */
+export interface NativeTotals {
+  /** By key of ResourceQuota; canonical quantities. */
+  readonly hard: Readonly<Record<string, string>>;
+  /** GPU classes that the quotas name and that do not exist. */
+  readonly missingClasses: readonly string[];
+}
+
+/**
+ * The totals that ResourceQuotas can hold: compute, objects, and GPUs summed over the classes that share one
+ * resource (H100 and A100 may both be `nvidia.com/gpu`; which of them it is, only the ledger can tell).
+ */
+export function nativeTotals(
+  quotas: TenantQuotas | undefined,
+  classes: ReadonlyMap<string, GPUClassSpec>,
+): NativeTotals {
+  const { compute, objects, gpus = [] } = quotas ?? {};
+  const devices = new Map<string, number>();
+  const missingClasses: string[] = [];
+  for (const { class: name, count } of gpus) {
+    const spec = classes.get(name);
+    const key = spec && gpuQuotaKey(spec);
+    if (key === undefined) missingClasses.push(name);
+    else devices.set(key, (devices.get(key) ?? 0) + count);
+  }
+  const amounts = Object.entries({ ...compute, ...objects }).map(
+    ([key, value]) => [key, canonicalQuantity(value)] as const,
+  );
+  const counts = [...devices].map(([key, count]) => [key, String(count)] as const);
+  const hard = [...amounts, ...counts].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return { hard: Object.fromEntries(hard), missingClasses: missingClasses.toSorted() };
+}
+
+/** Key of ResourceQuota that counts devices of a class; undefined for a class that names no resource. */
+export function gpuQuotaKey(spec: GPUClassSpec): string | undefined {
+  if (spec.resourceName !== undefined) return `requests.${spec.resourceName}`;
+  if (spec.deviceClassName !== undefined) {
+    return `${spec.deviceClassName}.deviceclass.resource.k8s.io/devices`;
+  }
+  return undefined;
+}
+
+/** A quantity as the API server writes it, so that what we apply compares equal with what comes back. */
+export function canonicalQuantity(value: string | number): string {
+  const milli = parseQuantity(value);
+  return milli === undefined ? String(value) : formatQuantity(milli, quantityFormat(value));
+}
+
+/**
+ * Fields of the quotas that are set and that this version records but does not enforce. They are told to the user and
+ * never counted as enforced.
+ */
+export function unenforcedQuotas(quotas: TenantQuotas | undefined): readonly string[] {
+  if (quotas === undefined) return [];
+  const { runs, runUnits, tokens, cost, toolCallsPerMinute, memoryBytes } = quotas;
+  const set: Readonly<Record<string, boolean>> = {
+    'runs.createPerSecond': runs?.createPerSecond !== undefined,
+    'runs.createBurst': runs?.createBurst !== undefined,
+    runUnits: isSet(runUnits),
+    tokens: isSet(tokens),
+    cost: isSet(cost),
+    toolCallsPerMinute: toolCallsPerMinute !== undefined,
+    memoryBytes: memoryBytes !== undefined,
+  };
+  return Object.keys(set).filter((field) => set[field] === true);
+}
+
+function isSet(budgets: readonly unknown[] | undefined): boolean {
+  return budgets !== undefined && budgets.length > 0;
+}
+
+/** What the ledger of a tenant follows from. */
+export interface LedgerInput {
+  readonly totals: NativeTotals;
+  /** Namespaces that share the totals. */
+  readonly namespaces: readonly string[];
+  readonly suspended: boolean;
+}
+
+/** The QuotaLedger of a tenant. The ledger controller deals its totals out to the namespaces. */
+export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }: LedgerInput): KubeObject {
+  const { gpus = [], runs = {} } = tenant.spec.quotas ?? {};
+  return {
+    apiVersion: API_VERSION,
+    kind: 'QuotaLedger',
+    metadata: {
+      name: tenant.metadata.name,
+      labels: ownedLabels(tenant),
+      ownerReferences: [ownerReference(tenant)],
+    },
+    spec: {
+      tenantUID: uidOf(tenant),
+      suspended,
+      hard: totals.hard,
+      ...(gpus.length > 0 && { gpus }),
+      ...(runs.maxConcurrent !== undefined && { maxConcurrentRuns: runs.maxConcurrent }),
+      ...(runs.maxQueued !== undefined && { maxQueuedRuns: runs.maxQueued }),
+      namespaces: namespaces.toSorted(),
+    },
+  };
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+import { TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
+import { isDeepEqual } from '../compare.ts';
+import {
+  type ConditionInput,
+  isTrue,
+  type Judgement,
+  READY,
+  type Standing,
+  setConditions,
+  setStanding,
+  toInstant,
+} from '../conditions.ts';
+import type { Condition } from '../object.ts';
+import { type Claim, terminationMessage } from './namespaces.ts';
+import { unenforcedQuotas } from './quotas.ts';
+import { type Tenant, type TenantObserved, uidOf } from './tenant.ts';
+import { quotaStatus, tenantUsage, USAGE_INTERVAL_MS, usageSummary } from './usage.ts';
+
+const AS_WANTED = 'every namespace and everything in it is as wanted';
+const PROVISIONING = {
+  reason: TENANT_REASONS.Provisioning,
+  message: 'namespaces and what belongs in them are being made',
+} as const;
+const QUOTA_PENDING = {
+  reason: TENANT_REASONS.QuotaPending,
+  message: 'the quotas are being dealt out to the namespaces',
+} as const;
+
+/** Something that only a person can put right. */
+export interface Problem {
+  readonly reason: keyof typeof TENANT_REASONS;
+  /** A sentence that names field or object, found and allowed. */
+  readonly message: string;
+}
+
+/** What a status speaks of. */
+export interface Findings {
+  readonly observed: TenantObserved;
+  readonly claims: readonly Claim[];
+  readonly problems: readonly Problem[];
+  /** Whether every desired object is seen as desired. */
+  readonly isProvisioned: boolean;
+}
+
+/**
+ * The status of a tenant that is not being deleted. While it is on its way its words stay the same, so that a new
+ * tenant costs three writes of its status and not one for each object.
+ */
+export function tenantStatus(tenant: Tenant, findings: Findings, now: Date): TenantStatus {
+  const { observed, claims } = findings;
+  const at = judgement(tenant, now);
+  const conditions = tenantConditions(tenant, findings, at);
+  const isSettled = isTrue(conditions, READY);
+  return {
+    observedGeneration: at.generation,
+    state: tenantState(tenant, isSettled),
+    namespaces: namespaceStatuses(claims),
+    usage: [...tenantUsage(tenant, observed)],
+    summary: { namespaces: namespaceSummary(claims), ...usageSummary(tenant, observed.ledger) },
+    conditions: [...conditions],
+  };
+}
+
+/** Of which generation and when conditions speak. */
+export function judgement(tenant: Tenant, now: Date): Judgement {
+  return { generation: tenant.metadata.generation ?? 0, now };
+}
+
+function tenantState(tenant: Tenant, isReady: boolean): NonNullable<TenantStatus['state']> {
+  if (tenant.spec.suspended) return 'Suspended';
+  // A tenant that has been Active stays so while one thing in it is put right.
+  return isReady || tenant.status?.state === 'Active' || tenant.status?.state === 'Suspended'
+    ? 'Active'
+    : 'Pending';
+}
+
+function namespaceSummary(claims: readonly Claim[]): string {
+  const wanted = claims.filter(({ kind }) => kind !== 'delete' && kind !== 'release');
+  return `${claims.filter(({ kind }) => kind === 'hold').length}/${wanted.length}`;
+}
+
+/** Every claim as the status shows it. The UID is the record by which the tenant owns a namespace. */
+export function namespaceStatuses(claims: readonly Claim[]): NonNullable<TenantStatus['namespaces']> {
+  return claims.map(namespaceStatus);
+}
+
+const STATES = {
+  create: 'Pending',
+  hold: 'Active',
+  delete: 'Terminating',
+  release: 'Terminating',
+  terminating: 'Terminating',
+  refused: 'Conflict',
+} as const satisfies Record<Claim['kind'], string>;
+
+function namespaceStatus(claim: Claim): NonNullable<TenantStatus['namespaces']>[number] {
+  const { name, kind } = claim;
+  const message = claimMessage(claim)?.slice(0, 1024);
+  return {
+    name,
+    ...('live' in claim && { uid: uidOf(claim.live) }),
+    adopted: 'adopted' in claim ? claim.adopted : kind === 'release',
+    state: STATES[kind],
+    ...(message !== undefined && { message }),
+  };
+}
+
+function claimMessage(claim: Claim): string | undefined {
+  if (claim.kind === 'refused') return claim.message;
+  if (claim.kind === 'terminating') return terminationMessage(claim.live);
+  if (claim.kind === 'release') return 'is being released';
+  const isKept = claim.kind === 'hold' && claim.unconfirmed;
+  return isKept ? 'not in the spec, and kept until its deletion is confirmed' : undefined;
+}
+
+function tenantConditions(tenant: Tenant, findings: Findings, at: Judgement): readonly Condition[] {
+  const before = tenant.status?.conditions ?? [];
+  const standing = tenantStanding(tenant, findings);
+  const quota = quotaCondition(tenant, findings, standing);
+  // Turns true together with Ready, which saves a write for every new tenant, and then stays while it is so.
+  const isProvisioned =
+    findings.isProvisioned &&
+    findings.problems.length === 0 &&
+    (standing.kind === 'ready' || isTrue(before, 'Provisioned'));
+  const provisioned = isProvisioned
+    ? { status: 'True' as const, reason: TENANT_REASONS.Provisioned, message: AS_WANTED }
+    : { status: 'False' as const, reason: standing.reason, message: standing.message };
+  return setStanding(
+    setConditions(before, [{ type: 'Provisioned', ...provisioned }, quota], at),
+    standing,
+    at,
+  );
+}
+
+function quotaCondition(tenant: Tenant, findings: Findings, standing: Standing): ConditionInput {
+  const unenforced = unenforcedMessage(tenant);
+  const so = { type: 'QuotaEnforced', status: 'False' } as const;
+  if (unenforced !== undefined) return { ...so, reason: TENANT_REASONS.NotEnforced, message: unenforced };
+  if (isQuotaDealt(findings)) {
+    const message = 'every quota that is set is enforced';
+    return { ...so, status: 'True', reason: TENANT_REASONS.Enforced, message };
+  }
+  // The same words as those of Ready make one Event of both.
+  const { reason, message } = standing.kind === 'reconciling' ? standing : QUOTA_PENDING;
+  return { ...so, reason, message };
+}
+
+function unenforcedMessage({ spec }: Tenant): string | undefined {
+  const fields = unenforcedQuotas(spec.quotas).map((field) => `spec.quotas.${field}`);
+  if (fields.length === 0) return undefined;
+  return `recorded but not enforced by this version of NexusOS: ${fields.join(', ')}`;
+}
+
+/** Whether every namespace has its share of the native quotas in force: the API server holds what status shows. */
+function isQuotaDealt({ observed, claims }: Findings): boolean {
+  const { ledger, resourceQuotas } = observed;
+  if (ledger === undefined || ledger.metadata.generation !== ledger.status?.observedGeneration) return false;
+  if (Object.keys(ledger.spec.hard ?? {}).length === 0) return true;
+  const inForce = new Set(
+    resourceQuotas
+      .filter((one) => Object.keys(quotaStatus(one).hard ?? {}).length > 0)
+      .map((one) => one.metadata.namespace),
+  );
+  return claims.every((claim) => claim.kind !== 'hold' || inForce.has(claim.name));
+}
+
+function tenantStanding(tenant: Tenant, findings: Findings): Standing {
+  const [problem] = findings.problems;
+  if (problem !== undefined) {
+    const message = findings.problems.map((one) => one.message).join('; ');
+    return { kind: 'stalled', reason: problem.reason, message };
+  }
+  if (!findings.isProvisioned) return { kind: 'reconciling', ...PROVISIONING };
+  if (!isQuotaDealt(findings)) {
+    const isKnown = isTrue(tenant.status?.conditions ?? [], 'Provisioned');
+    return { kind: 'reconciling', ...(isKnown ? QUOTA_PENDING : PROVISIONING) };
+  }
+  const unenforced = unenforcedMessage(tenant);
+  const remark = unenforced === undefined ? '' : `; ${unenforced}`;
+  if (tenant.spec.suspended) {
+    const message = `the tenant is suspended (spec.suspended): nothing new starts${remark}`;
+    return { kind: 'ready', reason: TENANT_REASONS.Suspended, message };
+  }
+  return { kind: 'ready', reason: TENANT_REASONS.Provisioned, message: `${AS_WANTED}${remark}` };
+}
+
+/** A status to write, and when to come back for usage that is held back. */
+export interface Throttled {
+  readonly status: TenantStatus;
+  readonly afterMs: number | undefined;
+}
+
+/**
+ * Holds usage back when nothing else has changed and it was written less than `USAGE_INTERVAL_MS` ago: a busy tenant
+ * must not turn every pod into a write of its status.
+ */
+export function throttleUsage(before: TenantStatus | undefined, status: TenantStatus, now: Date): Throttled {
+  const writtenAt = before?.usageAt;
+  if (before === undefined || writtenAt === undefined) {
+    return { status: { ...status, usageAt: toInstant(now) }, afterMs: undefined };
+  }
+  if (isDeepEqual(figures(before), figures(status))) {
+    return { status: { ...status, usageAt: writtenAt }, afterMs: undefined };
+  }
+  // Instants have whole seconds, so what was written is up to a second younger than it says.
+  const afterMs = Date.parse(writtenAt) + USAGE_INTERVAL_MS - now.getTime();
+  const isAllThatChanged = isDeepEqual(withoutFigures(before), withoutFigures(status));
+  if (afterMs <= 0 || !isAllThatChanged) {
+    return { status: { ...status, usageAt: toInstant(now) }, afterMs: undefined };
+  }
+  return { status: before, afterMs };
+}
+
+function figures({ usage, summary }: TenantStatus): unknown {
+  return [usage ?? [], summary?.runs, summary?.gpus];
+}
+
+function withoutFigures(status: TenantStatus): unknown {
+  const { usage: _usage, usageAt: _usageAt, summary, ...rest } = status;
+  return { ...rest, namespaces: rest.namespaces ?? [], summary: summary?.namespaces };
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
+import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import type { QuotaLedgerSpec, QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
+import type { TenantSpec, TenantStatus } from '#crds/v1alpha1/tenant';
+import type { KubeObject, ObjectRef, OwnerReference } from '../object.ts';
+
+/** A Tenant after defaulting. */
+export type Tenant = KubeObject & { readonly spec: TenantSpec; readonly status?: TenantStatus };
+
+/** The QuotaLedger of a tenant. */
+export type Ledger = KubeObject & { readonly spec: QuotaLedgerSpec; readonly status?: QuotaLedgerStatus };
+
+/** What the platform sets for all tenants. */
+export interface PlatformSettings {
+  /** Namespace of the operator; pull secrets are shared from there. */
+  readonly platformNamespace: string;
+  /** Name of the operator's ServiceAccount in that namespace. */
+  readonly operatorServiceAccount: string;
+  /** Addresses of nodes, API servers, pods and services, as CIDRs: tenants never reach them by address. */
+  readonly reservedRanges: readonly string[];
+}
+
+/** What was seen of one tenant, and of what it depends on. */
+export interface TenantObserved {
+  /** By name: namespaces that the tenant wants, has recorded or that carry its label. */
+  readonly namespaces: ReadonlyMap<string, KubeObject>;
+  /** Objects with our label and that of the tenant, of the kinds that the tenant controller makes. */
+  readonly objects: readonly KubeObject[];
+  readonly ledger: Ledger | undefined;
+  /** ResourceQuotas of ours in namespaces of the tenant. */
+  readonly resourceQuotas: readonly KubeObject[];
+  /** GPU classes that the quotas name, as far as they exist. */
+  readonly gpuClasses: ReadonlyMap<string, GPUClassSpec>;
+  /** Tenants that this one names as peers and that name it back. */
+  readonly mutualPeers: readonly string[];
+  /** Sources of pull secrets, by name, as far as they exist and are shareable. */
+  readonly pullSecretSources: ReadonlyMap<string, KubeObject>;
+  /** Copies of pull secrets that are there and no longer wanted. */
+  readonly stalePullSecrets: readonly KubeObject[];
+  /** Runs that wait in namespaces of the tenant. */
+  readonly queuedRuns: number;
+  /** All Runs in namespaces of the tenant; only looked at while the tenant is being deleted. */
+  readonly runs: readonly KubeObject[];
+}
+
+/** UID of the Tenant. The API server has given it one before anybody could see it. */
+export function uidOf(object: KubeObject): string {
+  return object.metadata.uid ?? '';
+}
+
+/** Labels of everything that is made for the tenant. */
+export function ownedLabels(tenant: Tenant): Record<string, string> {
+  return { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: tenant.metadata.name };
+}
+
+/**
+ * The reference that makes the tenant the controller of what is made for it. It does not block deletion: order is kept
+ * by our finalizer, and blocking would need a permission on finalizers for everybody who makes such objects.
+ */
+export function ownerReference(tenant: Tenant): OwnerReference {
+  return {
+    apiVersion: API_VERSION,
+    kind: 'Tenant',
+    name: tenant.metadata.name,
+    uid: uidOf(tenant),
+    controller: true,
+    blockOwnerDeletion: false,
+  };
+}
+
+/** Whether `object` was made for this very Tenant, and not for a former one of the same name. */
+export function isOwnedBy(object: KubeObject, tenant: Tenant): boolean {
+  return (object.metadata.ownerReferences ?? []).some(
+    (reference) => reference.controller === true && reference.uid === uidOf(tenant),
+  );
+}
+
+/** Text that is equal for references to the same object, whichever version of the API they use. */
+export function identity(object: KubeObject | ObjectRef): string {
+  const { name, namespace = '' } = 'metadata' in object ? object.metadata : object;
+  return `${object.kind}/${namespace}/${name}`;
+}
