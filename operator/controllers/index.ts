@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PlatformSettings } from '../core/tenant/tenant.ts';
+import type { AnyController, IndexDeclaration } from '../runtime/controller.ts';
+import { agentController } from './agent.ts';
+import { ledgerController } from './ledger.ts';
+import { runController } from './run.ts';
+import { WORKLOAD_INDEXES } from './shared/workloads.ts';
+import { TENANT_INDEXES, tenantController } from './tenant.ts';
+
+/** What the manager runs. */
+export interface ControllerSet {
+  readonly controllers: readonly AnyController[];
+  readonly indexes: readonly IndexDeclaration[];
+}
+
+/** Every controller of the operator. */
+export function controllersFor(settings: PlatformSettings): ControllerSet {
+  return {
+    controllers: [tenantController(settings), ledgerController(), agentController(), runController()],
+    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES],
+  };
+}

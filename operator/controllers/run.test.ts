@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type TestFn } from 'ava';
+import { startOperator } from '#hack/system/operator-process';
+import { LABELS } from '#crds/v1alpha1/names';
+import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
+import type { KubeObject } from '../core/object.ts';
+import { isPodFinished } from '../core/run/outcome.ts';
+import { childName, isFinished, type Run } from '../core/run/run.ts';
+import { eventually } from '../runtime/testing/eventually.ts';
+import { QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { JOBS, PODS } from './shared/workloads.ts';
+import { tally } from './testing/concurrency.ts';
+import {
+  auditOf,
+  becomes,
+  createRun,
+  listAll,
+  makeAgent,
+  makeTenant,
+  runOf,
+  startWorkloadRig,
+  type WorkloadRig,
+} from './testing/workload-rig.ts';
+
+const test = anyTest.serial as TestFn<WorkloadRig>;
+const DURATION = 'kwok.nexusos.dev/duration';
+const OUTCOME = 'kwok.nexusos.dev/outcome';
+const FOREVER = { [DURATION]: '600s' };
+const namespace = 'acme-prod';
+
+test.before(async (t) => {
+  const rig = await startWorkloadRig();
+  t.context = rig;
+  await makeDraClass(rig);
+  await makeTenant(rig, 'acme', {
+    namespaces: [{ suffix: 'prod' }],
+    quotas: {
+      compute: { 'requests.cpu': '64', 'requests.memory': '64Gi' },
+      gpus: [
+        { class: 'h100', count: 8 },
+        { class: 'a100-3g', count: 4 },
+        { class: 'l4', count: 4 },
+        { class: 'h100-dra', count: 4 },
+      ],
+      runs: { maxConcurrent: 5 },
+    },
+  });
+  await makeAgent(rig, { namespace, name: 'agent' });
+});
+test.after.always((t) => t.context.close());
+
+async function reservations(rig: WorkloadRig, name = 'acme'): Promise<readonly string[]> {
+  const ledger = await rig.client.get(QUOTA_LEDGERS, { name });
+  const status = ledger?.['status'] as QuotaLedgerStatus | undefined;
+  return (status?.reservations ?? []).map((one) => one.name);
+}
+
+async function podsOf(rig: WorkloadRig, run: string): Promise<readonly KubeObject[]> {
+  return listAll(rig, PODS, { namespace, labelSelector: `${LABELS.run}=${run}` });
+}
+
+/** Writes of the operator about Runs and what belongs to them. */
+async function writesSince(rig: WorkloadRig, before: number) {
+  const audit = (await auditOf(rig)).slice(before);
+  return audit.filter(
+    ({ user, verb, resource }) =>
+      user.includes('nexusos-operator') &&
+      ['create', 'update', 'patch', 'delete'].includes(verb) &&
+      ['runs', 'runs/status', 'jobs', 'quotaledgers/status', 'events', 'resourcequotas'].includes(resource),
+  );
+}
+
+async function cancel(rig: WorkloadRig, name: string): Promise<void> {
+  await rig.client.patch(RUNS, { namespace, name }, { body: { spec: { cancel: true } } });
+}
+
+for (const [gpuClass, pool] of Object.entries({
+  h100: /^h100-\d/,
+  'a100-3g': /^a100-mig-/,
+  l4: /^l4-/,
+  'h100-dra': /^h100-dra-/,
+})) {
+  test(`a Run on GPU class ${gpuClass} runs on nodes of its pool, to its end`, async (t) => {
+    const rig = t.context;
+    const name = `on-${gpuClass}`;
+    await makeAgent(rig, { namespace, name }, { gpu: { class: gpuClass, count: 2 } });
+    await createRun(rig, { namespace, name }, { agent: name });
+    const run = await becomes(rig, { namespace, name }, { phase: 'Succeeded' });
+    t.deepEqual(run.status?.gpu, { class: gpuClass, count: 2 });
+    const [pod] = await podsOf(rig, name);
+    t.regex((pod!['spec'] as { nodeName: string }).nodeName, pool);
+    t.is(pod?.metadata.labels?.[LABELS.gpuClass], gpuClass);
+  });
+}
+
+async function makeDraClass(rig: WorkloadRig): Promise<void> {
+  const spec = {
+    deviceClassName: 'gpu.nvidia.com',
+    tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }],
+  };
+  const stdin = JSON.stringify({
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'GPUClass',
+    metadata: { name: 'h100-dra' },
+    spec,
+  });
+  const applied = await rig.cluster.kubectl(['apply', '-f', '-'], { stdin });
+  if (applied.code !== 0) throw new Error(applied.stderr);
+}
+
+const ends: Record<string, { annotations: Record<string, string>; reason: string; error: object }> = {
+  'an exit code': {
+    annotations: { [OUTCOME]: 'exit-code', 'kwok.nexusos.dev/exit-code': '3' },
+    reason: 'ContainerFailed',
+    error: { code: 'internal_error', retryable: false, exitCode: 3 },
+  },
+  'too much memory': {
+    annotations: { [OUTCOME]: 'oom' },
+    reason: 'OutOfMemory',
+    error: { code: 'quota_exceeded', retryable: false, exitCode: 137 },
+  },
+  'its timeout': {
+    annotations: FOREVER,
+    reason: 'TimedOut',
+    error: { code: 'timeout', retryable: true },
+  },
+};
+
+for (const [what, { annotations, reason, error }] of Object.entries(ends)) {
+  test(`a Run that ends with ${what} is Failed, and says why`, async (t) => {
+    const name = `ends-${reason.toLowerCase()}`;
+    const spec = reason === 'TimedOut' ? { timeoutSeconds: 2 } : {};
+    await createRun(t.context, { namespace, name }, { annotations, spec });
+    const run = await becomes(t.context, { namespace, name }, { phase: 'Failed', reason });
+    t.like(run.status?.error, error);
+    await eventually('its quota is given back', async () => !(await reservations(t.context)).includes(name));
+  });
+}
+
+test('a pod that is evicted is replaced: the Run goes on and spends no attempt', async (t) => {
+  const rig = t.context;
+  const name = 'evicted';
+  await createRun(rig, { namespace, name }, { annotations: { [DURATION]: '3s' } });
+  await becomes(rig, { namespace, name }, { phase: 'Running' });
+  const [first] = await podsOf(rig, name);
+  await rig.client.raw({
+    verb: 'create',
+    path: `/api/v1/namespaces/${namespace}/pods/${first?.metadata.name}/eviction`,
+    body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: first?.metadata.name, namespace } },
+  });
+  await eventually('another pod runs', async () => {
+    const pods = await podsOf(rig, name);
+    return pods.some((pod) => pod.metadata.uid !== first?.metadata.uid);
+  });
+  const run = await becomes(rig, { namespace, name }, { phase: 'Succeeded' });
+  t.is(run.status?.attempt, 1);
+});
+
+test('a Run whose node is lost says so, and is still under way', async (t) => {
+  const rig = t.context;
+  const name = 'lost';
+  await createRun(rig, { namespace, name }, { annotations: { [OUTCOME]: 'node-lost', [DURATION]: '2s' } });
+  await eventually('a second pod is made', async () => (await podsOf(rig, name)).length > 1);
+  t.false(isFinished((await runOf(rig, { namespace, name }))!));
+  await cancel(rig, name);
+  await becomes(rig, { namespace, name }, { phase: 'Cancelled' });
+});
+
+test('cancel ends a Run in each phase, and nothing of it is left', async (t) => {
+  const rig = t.context;
+  const unschedulable = {
+    container: {
+      image: 'registry.example.com/agent:1',
+      resources: { requests: { cpu: '60', memory: '1Gi' } },
+    },
+  };
+  await makeAgent(rig, { namespace, name: 'huge' }, unschedulable);
+  await createRun(rig, { namespace, name: 'c-admitted' }, { agent: 'huge' });
+  await becomes(rig, { namespace, name: 'c-admitted' }, { phase: 'Admitted', reason: 'Starting' });
+  await createRun(rig, { namespace, name: 'c-queued' }, { agent: 'huge' });
+  const queued = await becomes(
+    rig,
+    { namespace, name: 'c-queued' },
+    { phase: 'Queued', reason: 'ComputeQuotaExceeded' },
+  );
+  t.is(queued.status?.queue?.position, 1);
+  await createRun(rig, { namespace, name: 'c-running' }, { annotations: FOREVER });
+  await becomes(rig, { namespace, name: 'c-queued' }, { phase: 'Queued' });
+  await cancel(rig, 'c-queued');
+  await becomes(rig, { namespace, name: 'c-queued' }, { phase: 'Cancelled' });
+  await becomes(rig, { namespace, name: 'c-running' }, { phase: 'Running' });
+  for (const name of ['c-admitted', 'c-running']) {
+    await cancel(rig, name);
+    await becomes(rig, { namespace, name }, { phase: 'Cancelled' });
+    t.deepEqual(await podsOf(rig, name), []);
+    t.deepEqual(await listAll(rig, JOBS, { namespace, labelSelector: `${LABELS.run}=${name}` }), []);
+  }
+  await eventually('all quota is given back', async () => (await reservations(rig)).length === 0);
+});
+
+test('200 Runs at once, 5 at a time, never one more, and every one ends well', async (t) => {
+  const rig = t.context;
+  const runs = await tally(rig, { resource: RUNS, namespace }, (run) =>
+    ['Admitted', 'Running'].includes((run as Run).status?.phase ?? ''),
+  );
+  const pods = await tally(rig, { resource: PODS, namespace }, (pod) => !isPodFinished(pod));
+  const jobs = await tally(rig, { resource: JOBS, namespace }, () => false);
+  const before = (await auditOf(rig)).length;
+  const names = Array.from({ length: 200 }, (_, i) => `many-${i}`);
+  await Promise.all(
+    names.map((name) => createRun(rig, { namespace, name }, { annotations: { [DURATION]: '50ms' } })),
+  );
+  await eventually(
+    'all have ended',
+    async () =>
+      (await listAll(rig, RUNS, { namespace }))
+        .filter((run) => names.includes(run.metadata.name))
+        .every((run) => isFinished(run as Run)),
+    240_000,
+  );
+  const all = (await listAll(rig, RUNS, { namespace })) as readonly Run[];
+  t.true(
+    all
+      .filter(({ metadata }) => names.includes(metadata.name))
+      .every(({ status }) => status?.phase === 'Succeeded'),
+  );
+  t.is(jobs.seen.size, 200);
+  t.is(pods.seen.size, 200);
+  t.true(runs.most <= 5, `${runs.most} Runs at one time`);
+  t.true(pods.most <= 5, `${pods.most} pods at one time`);
+  for (const one of [runs, pods, jobs]) one.stop();
+  const ours = await writesSince(rig, before);
+  const counts = Object.entries(Object.groupBy(ours, ({ resource }) => resource)).map(
+    ([what, some]) => `${what} ${some!.length}`,
+  );
+  t.log(`writes: ${counts.join(', ')}`);
+  // Six for each (see below), the ledger's own, and now and then a new place in the queue: the slower, the more of these.
+  t.true(ours.length <= 200 * 10, `${ours.length} writes for 200 Runs`);
+});
+
+test('a Run that goes all the way unhindered costs six writes and one Event', async (t) => {
+  const rig = t.context;
+  const before = (await auditOf(rig)).length;
+  await createRun(rig, { namespace, name: 'plain' }, { annotations: { [DURATION]: '2s' } });
+  await becomes(rig, { namespace, name: 'plain' }, { phase: 'Succeeded' });
+  await eventually('its quota is given back', async () => (await reservations(rig)).length === 0);
+  const about = (await writesSince(rig, before)).map(({ verb, resource }) => `${verb} ${resource}`);
+  t.true(about.filter((one) => !one.includes('events')).length <= 6, about.join(', '));
+  t.true(about.filter((one) => one.includes('events')).length <= 1, about.join(', '));
+});
+
+test('an operator that is killed in the middle makes nothing twice and loses nothing', async (t) => {
+  const rig = t.context;
+  const jobs = await tally(rig, { resource: JOBS, namespace }, () => false);
+  const names = Array.from({ length: 30 }, (_, i) => `crash-${i}`);
+  await Promise.all(
+    names.map((name) => createRun(rig, { namespace, name }, { annotations: { [DURATION]: '300ms' } })),
+  );
+  const isEnded = async (name: string) => isFinished((await runOf(rig, { namespace, name }))!);
+  for (const until of [5, 12, 20]) {
+    await eventually(
+      `${until} have ended`,
+      async () => (await Promise.all(names.map(isEnded))).filter(Boolean).length >= until,
+      60_000,
+    );
+    await rig.operator.kill();
+    rig.operator = await startOperator(rig.cluster, { env: { NEXUSOS_LEASE_DURATION_MS: '2000' } });
+  }
+  for (const name of names) await becomes(rig, { namespace, name }, { phase: 'Succeeded', withinMs: 60_000 });
+  t.is(jobs.seen.size, 30);
+  jobs.stop();
+});
+
+test('a Run that is deleted while it runs gives its quota back, and its Job is gone', async (t) => {
+  const rig = t.context;
+  const key = { namespace, name: 'deleted' };
+  await createRun(rig, key, { annotations: FOREVER });
+  await becomes(rig, key, { phase: 'Running' });
+  t.deepEqual(await reservations(rig), ['deleted']);
+  await rig.client.delete(RUNS, key);
+  await eventually('its quota is given back', async () => (await reservations(rig)).length === 0);
+  t.deepEqual(await podsOf(rig, 'deleted'), []);
+});
+
+test('a Job that somebody deletes ends its Run', async (t) => {
+  const rig = t.context;
+  const key = { namespace, name: 'robbed' };
+  await createRun(rig, key, { annotations: FOREVER });
+  const { status } = await becomes(rig, key, { phase: 'Running' });
+  await rig.client.delete(
+    JOBS,
+    { namespace, name: status?.child?.name ?? '' },
+    { propagation: 'Foreground' },
+  );
+  const run = await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
+  t.is(run.status?.error?.code, 'conflict');
+});
+
+test('a Run whose workload cannot be made says why, and gives its place to the next', async (t) => {
+  const rig = t.context;
+  const limit = (maxConcurrent: number) =>
+    rig.client.patch(TENANTS, { name: 'squat' }, { body: { spec: { quotas: { runs: { maxConcurrent } } } } });
+  await makeTenant(rig, 'squat', {
+    namespaces: [{ suffix: 'main' }],
+    quotas: { runs: { maxConcurrent: 0 } },
+  });
+  const place = { namespace: 'squat-main' };
+  await makeAgent(rig, { ...place, name: 'agent' });
+  const { metadata } = await createRun(rig, { ...place, name: 'first' });
+  await createRun(rig, { ...place, name: 'second' });
+  await becomes(rig, { ...place, name: 'second' }, { phase: 'Queued', reason: 'ConcurrencyExceeded' });
+  const name = childName({ name: 'first', uid: metadata.uid ?? '' }, 1);
+  const pod = { restartPolicy: 'Never', containers: [{ name: 'x', image: 'x' }] };
+  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { ...place, name } };
+  await rig.client.create(JOBS, { ...job, spec: { suspend: true, template: { spec: pod } } }, 'test');
+  await limit(1);
+  const run = await becomes(rig, { ...place, name: 'first' }, { phase: 'Failed', reason: 'WorkloadRefused' });
+  t.is(run.status?.error?.code, 'conflict');
+  t.regex(run.status?.error?.message ?? '', new RegExp(`Job squat-main/${name} exists`));
+  await becomes(rig, { ...place, name: 'second' }, { phase: 'Succeeded' });
+});
+
+test('a suspended tenant pauses its Runs, and they start again when it is resumed', async (t) => {
+  const rig = t.context;
+  const key = { namespace, name: 'paused' };
+  await createRun(rig, key, { annotations: { [DURATION]: '4s' } });
+  await becomes(rig, key, { phase: 'Running' });
+  const suspend = (suspended: boolean) =>
+    rig.client.patch(TENANTS, { name: 'acme' }, { body: { spec: { suspended, suspendPolicy: 'Pause' } } });
+  await suspend(true);
+  await becomes(rig, key, { phase: 'Queued' });
+  t.deepEqual(await podsOf(rig, 'paused'), []);
+  await eventually('its quota is given back', async () => (await reservations(rig)).length === 0);
+  await suspend(false);
+  const run = await becomes(rig, key, { phase: 'Succeeded' });
+  t.is(run.status?.attempt, 2);
+});
+
+test('a finished Run is deleted after its time', async (t) => {
+  const rig = t.context;
+  const key = { namespace, name: 'short-lived' };
+  await createRun(rig, key, { spec: { ttlSecondsAfterFinished: 1 } });
+  await eventually('it is gone', async () => (await runOf(rig, key)) === undefined);
+  t.is(await runOf(rig, key), undefined);
+});

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { LABELS } from '#crds/v1alpha1/names';
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import type { Agent, GPUClass } from '../core/agent/agent.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
+import { planRefused, planRun, type Place, type RunObserved } from '../core/run/plan.ts';
+import { attemptsOf, childName, identityOf, isFinished, phaseOf, type Run } from '../core/run/run.ts';
+import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
+import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
+import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
+import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { TenantQueues } from './shared/tenant-queue.ts';
+import {
+  CORE_EVENTS,
+  INDEX,
+  JOBS,
+  ledgerOf,
+  podsOf,
+  watchFailedCreates,
+  watchJobs,
+  watchPods,
+} from './shared/workloads.ts';
+
+/** The controller of Runs: each waits, becomes a Job and ends. */
+export function runController(): Controller<Run, RunObserved, RunStatus | undefined> {
+  const queues = new TenantQueues();
+  return {
+    name: 'run',
+    resource: RUNS,
+    watches: WATCHES,
+    rbac: RBAC,
+    parse: parseWith(z.object({ spec: RUN.spec })),
+    tells: ({ type, reason }) => type === 'Warning' || OUTCOMES.has(reason),
+    observe: (run, read) => observe(run, read, queues),
+    plan: planRun,
+    refused: planRefused,
+  };
+}
+
+/** Told as Events; where a Run is in between, its status says. */
+const OUTCOMES: ReadonlySet<string> = new Set([RUN_REASONS.Succeeded, RUN_REASONS.Cancelled]);
+
+const WATCHES: readonly Watch[] = [
+  watchJobs(ownedBy(RUNS)),
+  watchPods(runOfPod),
+  watchFailedCreates(runOfEvent),
+  { resource: QUOTA_LEDGERS, keys: runsOfLedger },
+  { resource: TENANTS, keys: runsOfTenant },
+  // Read, and looked at again by the queue; a change of them wakes no Run by itself.
+  { resource: AGENTS, keys: () => [] },
+  { resource: GPU_CLASSES, keys: () => [] },
+];
+
+const RBAC: readonly PolicyRule[] = [
+  { apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['delete'] },
+  { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'delete'] },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'get'] },
+  { apiGroups: ['resource.k8s.io'], resources: ['resourceclaimtemplates'], verbs: ['create', 'get'] },
+];
+
+async function observe(run: Run, read: Reader, queues: TenantQueues): Promise<RunObserved> {
+  const { namespace = '', uid = '' } = run.metadata;
+  const ledger = ledgerOf(read, namespace);
+  const reservation = ledger?.status?.reservations?.find((one) => one.uid === uid);
+  const job = await jobOf(run, read);
+  return {
+    tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
+    place: placeOf(run, ledger, { read, queues }),
+    reservation,
+    ...(await findIngredients(run, { read, job, reservation })),
+    job,
+    pods: podsOf(read, uid),
+    refusal: job && refusalOf(job, read),
+  };
+}
+
+interface Starting {
+  readonly read: Reader;
+  readonly job: KubeObject | undefined;
+  readonly reservation: Reservation | undefined;
+}
+
+/** What a workload is made from; only looked for when one is about to be made. */
+async function findIngredients(run: Run, { read, job, reservation }: Starting) {
+  const isAdmitted = isActive(run) || (reservation !== undefined && !isFinished(run));
+  if (job !== undefined || !isAdmitted) return { agent: undefined, gpuClass: undefined };
+  const className = reservation?.gpuClass ?? run.status?.gpu?.class;
+  const agent = await find(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }, read);
+  const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
+  return { agent: agent as Agent | undefined, gpuClass: gpuClass as GPUClass | undefined };
+}
+
+interface Queued {
+  readonly read: Reader;
+  readonly queues: TenantQueues;
+}
+
+function placeOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queued): Place {
+  if (ledger === undefined) return { kind: 'none' };
+  return phaseOf(run) === 'Queued' ? queues.placeOf(run, ledger, read) : { kind: 'next' };
+}
+
+/** The Job of the present attempt. While one must be there, only the API server itself can say that there is none. */
+async function jobOf(run: Run, read: Reader): Promise<KubeObject | undefined> {
+  const attempt = attemptsOf(run);
+  if (attempt === 0) return undefined;
+  const key = { namespace: run.metadata.namespace ?? '', name: childName(identityOf(run), attempt) };
+  return isActive(run) ? find(JOBS, key, read) : read.get(JOBS, key);
+}
+
+function isActive(run: Run): boolean {
+  return phaseOf(run) === 'Admitted' || phaseOf(run) === 'Running';
+}
+
+async function find(resource: Resource, key: Key, read: Reader): Promise<KubeObject | undefined> {
+  return read.get(resource, key) ?? (await read.live(resource, key));
+}
+
+/** What the last `FailedCreate` Event of the Job says. */
+function refusalOf(job: KubeObject, read: Reader): string | undefined {
+  const told = read.list(CORE_EVENTS, { index: INDEX.failedCreatesOf, value: job.metadata.uid ?? '' });
+  const last = told.toSorted((a, b) => (versionOf(a) < versionOf(b) ? 1 : -1))[0];
+  const message = last?.['message'];
+  return typeof message === 'string' ? message.slice(0, 1024) : undefined;
+}
+
+function versionOf({ metadata }: KubeObject): number {
+  return Number(metadata.resourceVersion ?? 0);
+}
+
+function runOfPod({ metadata }: KubeObject): readonly Key[] {
+  const name = metadata.labels?.[LABELS.run];
+  const { namespace } = metadata;
+  return name === undefined || namespace === undefined ? [] : [{ namespace, name }];
+}
+
+function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
+  const involved = event['involvedObject'] as { readonly kind?: string; readonly name?: string } | undefined;
+  const { namespace } = event.metadata;
+  if (involved?.kind !== 'Job' || involved.name === undefined || namespace === undefined) return [];
+  const job = read.get(JOBS, { namespace, name: involved.name });
+  return job === undefined ? [] : runOfPod(job);
+}
+
+/** Those who hold a reservation and have not started: everybody else looks after himself. */
+function runsOfLedger(object: KubeObject, read: Reader): readonly Key[] {
+  const reservations = (object as Ledger).status?.reservations ?? [];
+  return reservations.filter(({ namespace, name }) => {
+    const run = read.get(RUNS, { namespace, name }) as Run | undefined;
+    return run !== undefined && phaseOf(run) === 'Queued';
+  });
+}
+
+/** Who is running when the tenant is suspended may have to pause. */
+function runsOfTenant(tenant: KubeObject, read: Reader): readonly Key[] {
+  const { spec, metadata } = tenant as Tenant;
+  if (!spec.suspended) return [];
+  const ledger = read.get(QUOTA_LEDGERS, { name: metadata.name }) as Ledger | undefined;
+  return (ledger?.status?.reservations ?? []).map(({ namespace, name }) => ({ namespace, name }));
+}

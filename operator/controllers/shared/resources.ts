@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KindDescriptor } from '#crds/openapi/kind';
+import { AGENT } from '#crds/v1alpha1/agent';
+import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
+import { API_VERSION } from '#crds/v1alpha1/names';
+import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
+import { RUN } from '#crds/v1alpha1/run';
+import { TENANT } from '#crds/v1alpha1/tenant';
+import type { Resource } from '../../core/object.ts';
+
+function ours({ kind, plural, scope }: KindDescriptor): Resource {
+  return { apiVersion: API_VERSION, kind, plural, namespaced: scope === 'Namespaced' };
+}
+
+function namespaced(apiVersion: string, kind: string, plural: string): Resource {
+  return { apiVersion, kind, plural, namespaced: true };
+}
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+
+export const TENANTS = ours(TENANT);
+export const QUOTA_LEDGERS = ours(QUOTA_LEDGER);
+export const GPU_CLASSES = ours(GPU_CLASS);
+export const AGENTS = ours(AGENT);
+export const RUNS = ours(RUN);
+
+export const NAMESPACES: Resource = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  namespaced: false,
+};
+export const CONFIG_MAPS = namespaced('v1', 'ConfigMap', 'configmaps');
+export const LIMIT_RANGES = namespaced('v1', 'LimitRange', 'limitranges');
+export const RESOURCE_QUOTAS = namespaced('v1', 'ResourceQuota', 'resourcequotas');
+export const SECRETS = namespaced('v1', 'Secret', 'secrets');
+export const SERVICE_ACCOUNTS = namespaced('v1', 'ServiceAccount', 'serviceaccounts');
+export const NETWORK_POLICIES = namespaced('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies');
+export const ROLE_BINDINGS = namespaced(RBAC, 'RoleBinding', 'rolebindings');
+export const CLUSTER_ROLES: Resource = {
+  apiVersion: RBAC,
+  kind: 'ClusterRole',
+  plural: 'clusterroles',
+  namespaced: false,
+};
+export const CLUSTER_ROLE_BINDINGS: Resource = {
+  apiVersion: RBAC,
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  namespaced: false,
+};

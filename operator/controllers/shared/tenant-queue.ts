@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Agent, agentKey, type GPUClass } from '../../core/agent/agent.ts';
+import type { KubeObject } from '../../core/object.ts';
+import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
+import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
+import { isPodFinished } from '../../core/run/outcome.ts';
+import type { Place } from '../../core/run/plan.ts';
+import type { Run } from '../../core/run/run.ts';
+import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
+import type { Reader } from '../../runtime/controller.ts';
+import { AGENTS, GPU_CLASSES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
+import { CORE_EVENTS, INDEX, namespacesOf, podsOf } from './workloads.ts';
+
+/** What the stores tell about a ledger; what needs direct reads is left out. */
+export type SeenLedger = Omit<LedgerObserved, 'vanished' | 'leftovers'>;
+
+/** Reads, from the stores alone, what a ledger is decided on. */
+export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
+  const namespaces = namespacesOf(ledger);
+  const reserved = ledger.status?.reservations ?? [];
+  const tenant = read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined;
+  const agents = namespaces.flatMap((namespace) => read.list(AGENTS, { namespace }) as readonly Agent[]);
+  const classes = read.list(GPU_CLASSES) as readonly GPUClass[];
+  return {
+    quotas: quotasOf(namespaces, read),
+    runs: runsOf(ledger, namespaces, read),
+    started: new Set(reserved.map(({ uid }) => uid).filter((uid) => hasLivePod(read, uid))),
+    refusals: namespaces.flatMap((value) => read.list(CORE_EVENTS, { index: INDEX.refusedIn, value })),
+    agents: new Map(agents.map((one) => [agentKey(one.metadata.namespace ?? '', one.metadata.name), one])),
+    gpuClasses: new Map(classes.map((one) => [one.metadata.name, one])),
+    containerDefaults: tenant?.spec.containerDefaults,
+  };
+}
+
+/** How long the places of a queue are believed while its ledger stays the same, in milliseconds. */
+const BELIEVED_MS = 250;
+
+interface Ranking {
+  readonly version: string | undefined;
+  readonly rankedAtMs: number;
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+/**
+ * Places of waiting Runs. Every waiting Run asks for its own; ranking them all anew for each would cost the square
+ * of their number, so a ranking serves all who ask within a moment.
+ */
+export class TenantQueues {
+  readonly #rankings = new Map<string, Ranking>();
+
+  /** Where `run` stands in the queue of its tenant. */
+  placeOf(run: Run, ledger: Ledger, read: Reader): Place {
+    // Not ranked: it came since, or holds a reservation already.
+    return this.#rankingOf(ledger, read).places.get(run.metadata.uid ?? '') ?? { kind: 'next' };
+  }
+
+  #rankingOf(ledger: Ledger, read: Reader): Ranking {
+    const { uid = '', resourceVersion } = ledger.metadata;
+    const known = this.#rankings.get(uid);
+    const nowMs = performance.now();
+    if (known?.version === resourceVersion && nowMs - (known?.rankedAtMs ?? 0) < BELIEVED_MS && known)
+      return known;
+    const observed = { ...seeLedger(ledger, read), vanished: new Map(), leftovers: new Map() };
+    const places = placesOf(queueOf(ledger, observed), observed.runs, ledger.spec.maxQueuedRuns);
+    const ranking = { version: resourceVersion, rankedAtMs: nowMs, places };
+    this.#rankings.set(uid, ranking);
+    return ranking;
+  }
+}
+
+function placesOf(queue: Queue, runs: readonly Run[], max = Infinity): ReadonlyMap<string, Place> {
+  const queued = new Set(
+    runs.filter((run) => run.status?.phase === 'Queued').map((run) => run.metadata.uid ?? ''),
+  );
+  const others = queue.waiting.filter(({ candidate }) => queued.has(candidate.uid)).length;
+  return new Map(
+    queue.waiting.map(({ candidate, reason, message }, i) => {
+      const isFull = i + 1 > max || others >= max;
+      return [candidate.uid, { kind: 'waiting', position: i + 1, isFull, reason, message }];
+    }),
+  );
+}
+
+function quotasOf(namespaces: readonly string[], read: Reader): ReadonlyMap<string, KubeObject> {
+  const found = new Map<string, KubeObject>();
+  for (const namespace of namespaces) {
+    const quota = read.get(RESOURCE_QUOTAS, { namespace, name: RESOURCE_QUOTA_NAME });
+    if (quota !== undefined) found.set(namespace, quota);
+  }
+  return found;
+}
+
+/** Runs that are not finished, and finished ones that still hold a reservation. */
+function runsOf(ledger: Ledger, namespaces: readonly string[], read: Reader): readonly Run[] {
+  const runs = namespaces.flatMap(
+    (value) => read.list(RUNS, { index: INDEX.liveRunsOf, value }) as readonly Run[],
+  );
+  const uids = new Set(runs.map((run) => run.metadata.uid));
+  for (const { uid, namespace, name } of ledger.status?.reservations ?? []) {
+    const run = read.get(RUNS, { namespace, name });
+    if (run?.metadata.uid === uid && !uids.has(uid)) runs.push(run as Run);
+  }
+  return runs;
+}
+
+function hasLivePod(read: Reader, runUid: string): boolean {
+  return podsOf(read, runUid).some((pod) => !isPodFinished(pod));
+}

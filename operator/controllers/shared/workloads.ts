@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS } from '#crds/v1alpha1/names';
+import type { KubeObject, Resource } from '../../core/object.ts';
+import { askerOf, refusedAmounts } from '../../core/quota/refusals.ts';
+import { isFinished, type Run } from '../../core/run/run.ts';
+import type { Ledger } from '../../core/tenant/tenant.ts';
+import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS } from './resources.ts';
+
+export const JOBS: Resource = { apiVersion: 'batch/v1', kind: 'Job', plural: 'jobs', namespaced: true };
+export const PODS: Resource = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+/** Events as the controllers of Kubernetes write them. */
+export const CORE_EVENTS: Resource = { apiVersion: 'v1', kind: 'Event', plural: 'events', namespaced: true };
+
+/** Names of indexes on what Runs are made of. */
+export const INDEX = {
+  /** Runs that are not finished, by namespace. */
+  liveRunsOf: 'live-runs-of-namespace',
+  /** The same by `agentKey`. */
+  liveRunsOfAgent: 'live-runs-of-agent',
+  /** Ledgers by the namespaces that share, or still hold, their totals. */
+  ledgerOf: 'ledger-of-namespace',
+  agentsByClass: 'agents-by-gpu-class',
+  podsOf: 'pods-of-run',
+  /** Refusals by ResourceQuota, by namespace. */
+  refusedIn: 'refused-in-namespace',
+  /** Whatever could not be made for an object, by the uid of that object. */
+  failedCreatesOf: 'failed-creates-of',
+} as const;
+
+/** Indexes that ledger, Runs and Agents look things up by. */
+export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
+  { resource: RUNS, name: INDEX.liveRunsOf, of: (run) => (isLive(run) ? namespaceOf(run) : []) },
+  {
+    resource: RUNS,
+    name: INDEX.liveRunsOfAgent,
+    of: (run) => (isLive(run) ? namespaceOf(run).map((one) => `${one}/${agentOf(run)}`) : []),
+  },
+  { resource: QUOTA_LEDGERS, name: INDEX.ledgerOf, of: (ledger) => namespacesOf(ledger as Ledger) },
+  {
+    resource: AGENTS,
+    name: INDEX.agentsByClass,
+    of: ({ spec }) => {
+      const { gpu } = spec as { readonly gpu?: { readonly class: string } };
+      return gpu === undefined ? [] : [gpu.class];
+    },
+  },
+  { resource: PODS, name: INDEX.podsOf, of: ({ metadata }) => present(metadata.labels?.[LABELS.runUid]) },
+  {
+    resource: CORE_EVENTS,
+    name: INDEX.refusedIn,
+    of: (event) => (refusedAmounts(event) === undefined ? [] : namespaceOf(event)),
+  },
+  { resource: CORE_EVENTS, name: INDEX.failedCreatesOf, of: (event) => [askerOf(event)] },
+];
+
+const OF_RUNS = LABELS.runUid;
+
+/** A watch on the Jobs of Runs; their specs are ours and need not be kept. */
+export function watchJobs(keys: Watch['keys']): Watch {
+  return { resource: JOBS, labelSelector: OF_RUNS, keys, trim: withoutSpec };
+}
+
+/** A watch on the pods of Runs. */
+export function watchPods(keys: Watch['keys']): Watch {
+  return { resource: PODS, labelSelector: OF_RUNS, keys, trim: withoutSpec };
+}
+
+/** A watch on what the controllers of Kubernetes could not make. */
+export function watchFailedCreates(keys: Watch['keys']): Watch {
+  return { resource: CORE_EVENTS, fieldSelector: 'reason=FailedCreate', keys };
+}
+
+/** The ledger of the tenant that a namespace belongs to, or still holds quota of. */
+export function ledgerOf(read: Reader, namespace: string): Ledger | undefined {
+  return read.list(QUOTA_LEDGERS, { index: INDEX.ledgerOf, value: namespace })[0] as Ledger | undefined;
+}
+
+/** Wakes the ledger of an object's namespace. */
+export function ledgerOfObject(object: KubeObject, read: Reader): readonly Key[] {
+  const { namespace } = object.metadata;
+  const ledger = namespace === undefined ? undefined : ledgerOf(read, namespace);
+  return ledger === undefined ? [] : [{ name: ledger.metadata.name }];
+}
+
+/** Pods of a Run that were seen last. */
+export function podsOf(read: Reader, runUid: string): readonly KubeObject[] {
+  return read.list(PODS, { index: INDEX.podsOf, value: runUid });
+}
+
+/** Namespaces with a share, a grant or a reservation: it is one tenant's as long as it has any of these. */
+export function namespacesOf({ spec, status }: Ledger): readonly string[] {
+  return [
+    ...new Set([
+      ...(spec.namespaces ?? []),
+      ...(status?.grants ?? []).map(({ namespace }) => namespace),
+      ...(status?.reservations ?? []).map(({ namespace }) => namespace),
+    ]),
+  ];
+}
+
+function withoutSpec(object: KubeObject): KubeObject {
+  return { ...object, spec: undefined };
+}
+
+function isLive(run: KubeObject): boolean {
+  return !isFinished(run as Run);
+}
+
+function agentOf(run: KubeObject): string {
+  return (run as Run).spec.agentRef.name;
+}
+
+function namespaceOf({ metadata }: KubeObject): readonly string[] {
+  return present(metadata.namespace);
+}
+
+function present(value: string | undefined): readonly string[] {
+  return value === undefined ? [] : [value];
+}

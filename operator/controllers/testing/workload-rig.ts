@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Cluster, startCluster } from '#hack/cluster/cluster';
+import { installChart } from '#hack/system/chart';
+import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
+import type { AgentSpec } from '#crds/v1alpha1/agent';
+import { API_VERSION } from '#crds/v1alpha1/names';
+import type { TenantSpec } from '#crds/v1alpha1/tenant';
+import type { KubeObject, Resource } from '../../core/object.ts';
+import type { Phase, Run } from '../../core/run/run.ts';
+import { type Client, createClient } from '../../runtime/client.ts';
+import { kubeconfigCredentials } from '../../runtime/credentials.ts';
+import { eventually } from '../../runtime/testing/eventually.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import { AGENTS, RUNS, TENANTS } from '../shared/resources.ts';
+
+const CLASSES = join(import.meta.dirname, '../../../crds/samples/gpu-classes.yaml');
+
+/** A control plane of its own with simulated nodes, the chart, and the operator as a process with the chart's roles. */
+export interface WorkloadRig {
+  readonly cluster: Cluster;
+  /** As the administrator. */
+  readonly client: Client;
+  operator: OperatorProcess;
+  close(): Promise<void>;
+}
+
+/** Fields of a Run that a test chooses. */
+export interface RunChoice {
+  readonly agent?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
+
+/** Starts everything and waits until the operator is ready. */
+export async function startWorkloadRig(): Promise<WorkloadRig> {
+  const cluster = await startCluster({ audit: true });
+  await installChart(cluster);
+  const classes = await cluster.kubectl(['apply', '--server-side', '-f', CLASSES]);
+  if (classes.code !== 0) throw new Error(classes.stderr);
+  const operator = await startOperator(cluster);
+  const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
+  const client = createClient({ credentials, metrics: createMetrics() });
+  const rig: WorkloadRig = {
+    cluster,
+    client,
+    operator,
+    async close() {
+      await rig.operator.stop();
+      await client.close();
+      await cluster.stop();
+    },
+  };
+  return rig;
+}
+
+/** Makes a Tenant and waits until it is Ready. Its namespaces are `<name>-<suffix>`. */
+export async function makeTenant(rig: WorkloadRig, name: string, spec: Partial<TenantSpec>): Promise<void> {
+  const tenant = { apiVersion: API_VERSION, kind: 'Tenant', metadata: { name }, spec };
+  await rig.client.create(TENANTS, tenant, 'test');
+  await eventually(`tenant ${name} is Ready`, () => isReady(rig, TENANTS, { name }));
+}
+
+/** Makes an Agent; one with little to ask for, if `spec` does not say more. */
+export async function makeAgent(
+  rig: WorkloadRig,
+  key: { readonly namespace: string; readonly name: string },
+  spec: Partial<AgentSpec> = {},
+): Promise<void> {
+  const container = {
+    image: 'registry.example.com/agent:1',
+    resources: { requests: { cpu: '100m', memory: '64Mi' } },
+  };
+  const agent = { apiVersion: API_VERSION, kind: 'Agent', metadata: key, spec: { container, ...spec } };
+  await rig.client.create(AGENTS, agent, 'test');
+}
+
+/** Creates a Run and does not wait for anything. */
+export function createRun(
+  rig: WorkloadRig,
+  key: { readonly namespace: string; readonly name: string },
+  { agent = 'agent', annotations = {}, spec = {} }: RunChoice = {},
+): Promise<KubeObject> {
+  const run = {
+    apiVersion: API_VERSION,
+    kind: 'Run',
+    metadata: { ...key, annotations },
+    spec: { agentRef: { name: agent }, ...spec },
+  };
+  return rig.client.create(RUNS, run, 'test');
+}
+
+/** The Run as the API server holds it. */
+export async function runOf(
+  rig: WorkloadRig,
+  key: { readonly namespace: string; readonly name: string },
+): Promise<Run | undefined> {
+  return (await rig.client.get(RUNS, key)) as Run | undefined;
+}
+
+/** Waits until a Run is in `phase`, and with `reason` in its Ready condition if that is given. Returns it. */
+export async function becomes(
+  rig: WorkloadRig,
+  key: { readonly namespace: string; readonly name: string },
+  wanted: { readonly phase: Phase; readonly reason?: string; readonly withinMs?: number },
+): Promise<Run> {
+  const what = `${key.namespace}/${key.name} is ${wanted.phase} ${wanted.reason ?? ''}`;
+  const found: Run[] = [];
+  await eventually(
+    what,
+    async () => {
+      const run = await runOf(rig, key);
+      if (run === undefined || !isAs(run, wanted)) throw new Error(`${what}: ${JSON.stringify(run?.status)}`);
+      return found.push(run) > 0;
+    },
+    wanted.withinMs,
+  );
+  const [run] = found;
+  if (run === undefined) throw new Error('unreachable: the wait has found it');
+  return run;
+}
+
+function isAs(
+  { status }: Run,
+  { phase, reason }: { readonly phase: Phase; readonly reason?: string },
+): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return status?.phase === phase && (reason === undefined || ready?.reason === reason);
+}
+
+/** All objects of a kind, or those of a namespace. */
+export async function listAll(
+  rig: WorkloadRig,
+  resource: Resource,
+  options: { readonly namespace?: string; readonly labelSelector?: string } = {},
+): Promise<readonly KubeObject[]> {
+  const found: KubeObject[] = [];
+  for await (const page of rig.client.list(resource, options)) found.push(...page.items);
+  return found;
+}
+
+/** One completed request of the audit log. */
+export interface AuditEntry {
+  readonly verb: string;
+  readonly user: string;
+  readonly uri: string;
+  readonly code: number;
+  readonly resource: string;
+}
+
+/** Requests that the API server has completed, in order. */
+export async function auditOf(rig: WorkloadRig): Promise<readonly AuditEntry[]> {
+  const lines = (await readFile(rig.cluster.auditLog ?? '', 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '');
+  return lines.flatMap((line) => {
+    const { stage, verb, user, requestURI, responseStatus, objectRef } = JSON.parse(line);
+    if (stage !== 'ResponseComplete') return [];
+    return [
+      {
+        verb,
+        user: user?.username ?? '',
+        uri: requestURI,
+        code: responseStatus?.code ?? 0,
+        resource: `${objectRef?.resource ?? ''}${objectRef?.subresource ? `/${objectRef.subresource}` : ''}`,
+      },
+    ];
+  });
+}
+
+/** Whether Ready is True of an object and speaks of its present generation. */
+async function isReady(
+  rig: WorkloadRig,
+  resource: Resource,
+  key: { readonly namespace?: string; readonly name: string },
+): Promise<boolean> {
+  const object = (await rig.client.get(resource, key)) as Run | undefined;
+  const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status !== 'True') throw new Error(JSON.stringify(object?.status));
+  return ready.observedGeneration === object?.metadata.generation;
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { AgentSpec } from '#crds/v1alpha1/agent';
+import type { TenantSpec } from '#crds/v1alpha1/tenant';
+import { ago, makeAgent, makeClass, makeTenant, NOW } from '../run/testing/make.ts';
+import type { GPUClass } from './agent.ts';
+import { checkAgent } from './checks.ts';
+import { isFromRegistry, repositoryOf } from './image.ts';
+import { planAgent } from './plan.ts';
+
+interface Case {
+  readonly agent?: Partial<AgentSpec>;
+  readonly tenant?: Partial<TenantSpec>;
+  readonly noTenant?: boolean;
+  readonly noClass?: boolean;
+  readonly want: string | undefined;
+  /** What the message must name. */
+  readonly wantSaid?: readonly string[];
+}
+
+const quotas = { gpus: [{ class: 'h100', count: 4 }] };
+const shared = { isolation: { tier: 'Hard', runtimeClassName: 'gvisor' } } as const;
+const gpu = { class: 'h100', count: 1 };
+
+const cases: Record<string, Case> = {
+  'an Agent that fits': { want: undefined },
+  'an Agent in no tenant': {
+    noTenant: true,
+    want: 'TenantNotFound',
+    wantSaid: ['metadata.namespace', 'acme-dev'],
+  },
+  'an Agent of a suspended tenant': {
+    tenant: { suspended: true },
+    want: 'TenantSuspended',
+    wantSaid: ['suspended'],
+  },
+  'an image of another registry': {
+    tenant: {
+      entitlements: { registries: ['registry.example.com/team'] },
+      branding: { supportContact: 'help@acme' },
+    },
+    want: 'RegistryNotAllowed',
+    wantSaid: [
+      'spec.container.image',
+      'registry.example.com/agent',
+      'registry.example.com/team',
+      'help@acme',
+    ],
+  },
+  'more than the default limit': {
+    agent: { container: { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '4' } } } },
+    tenant: { containerDefaults: { default: { cpu: '1' } } },
+    want: 'NeverFits',
+    wantSaid: [
+      'spec.container.resources.requests.cpu',
+      'found 4',
+      'at most 1',
+      'containerDefaults',
+      'platform team',
+    ],
+  },
+  'a limit above the most for one container': {
+    agent: {
+      container: {
+        image: 'registry.example.com/agent:1',
+        resources: { requests: { cpu: '1' }, limits: { cpu: '4' } },
+      },
+    },
+    tenant: { containerDefaults: { max: { cpu: '2' } } },
+    want: 'NeverFits',
+    wantSaid: ['spec.container.resources.limits.cpu', 'found 4', 'at most 2'],
+  },
+  'a class that does not exist': {
+    agent: { gpu },
+    tenant: { quotas },
+    noClass: true,
+    want: 'GPUClassNotFound',
+    wantSaid: ['spec.gpu.class', 'h100 (4)'],
+  },
+  'a class without quota': {
+    agent: { gpu },
+    want: 'GPUClassNotAllowed',
+    wantSaid: ['spec.gpu.class', 'none'],
+  },
+  'more devices than ever': {
+    agent: { gpu: { class: 'h100', count: 8 } },
+    tenant: { quotas },
+    want: 'NeverFits',
+    wantSaid: ['spec.gpu.count', '8', '4'],
+  },
+  'a class with quota': { agent: { gpu }, tenant: { quotas }, want: undefined },
+  'a shared class for a tenant of tier Hard': {
+    agent: { gpu: { class: 'shared', count: 1 } },
+    tenant: { quotas: { gpus: [{ class: 'shared', count: 4 }] }, ...shared },
+    want: 'GPUClassNotAllowed',
+    wantSaid: ['Hard'],
+  },
+  'more cores than ever': {
+    agent: { container: { image: 'x', resources: { requests: { cpu: '8' } } } },
+    tenant: { quotas: { compute: { 'requests.cpu': '4' } } },
+    want: 'NeverFits',
+    wantSaid: ['requests.cpu', '8', '4'],
+  },
+  'nothing stated of what has a quota': {
+    tenant: { quotas: { compute: { 'limits.memory': '4Gi' } } },
+    want: 'NeverFits',
+    wantSaid: ['limits.memory'],
+  },
+  'nothing stated, and a default of the tenant': {
+    tenant: {
+      quotas: { compute: { 'limits.memory': '4Gi' } },
+      containerDefaults: { default: { memory: '1Gi' } },
+    },
+    want: undefined,
+  },
+};
+
+/** The class that an Agent asks for; the one named `shared` is. */
+function classOf(spec: Partial<AgentSpec>): GPUClass | undefined {
+  const name = spec.gpu?.class;
+  if (name === undefined) return undefined;
+  return makeClass(name, name === 'shared' ? { sharing: 'Shared' } : {});
+}
+
+for (const [name, { agent = {}, tenant, noTenant, noClass, want, wantSaid = [] }] of Object.entries(cases)) {
+  test(name, (t) => {
+    const refusal = checkAgent(makeAgent(agent), {
+      tenant: noTenant ? undefined : makeTenant(tenant),
+      gpuClass: noClass ? undefined : classOf(agent),
+    });
+    t.is(refusal?.reason, want);
+    for (const word of wantSaid) t.true(refusal?.message.includes(word), `${word} in: ${refusal?.message}`);
+  });
+}
+
+const images: Record<string, { image: string; want: string }> = {
+  'a bare name is of the Docker library': { image: 'nginx', want: 'docker.io/library/nginx' },
+  'a tag is no part of it': { image: 'nginx:1.27', want: 'docker.io/library/nginx' },
+  'a user without registry is of Docker': { image: 'acme/tool:1', want: 'docker.io/acme/tool' },
+  'a host with a port is a registry': { image: 'localhost:5000/tool:1', want: 'localhost:5000/tool' },
+  'a digest is no part of it': {
+    image: `r.example.com/a/b@sha256:${'0'.repeat(64)}`,
+    want: 'r.example.com/a/b',
+  },
+};
+
+for (const [name, { image, want }] of Object.entries(images)) {
+  test(`repositoryOf: ${name}`, (t) => t.is(repositoryOf(image), want));
+}
+
+test('a registry path opens what is under it and no namesake beside it', (t) => {
+  t.true(isFromRegistry('r.example.com/team/x:1', ['r.example.com/team']));
+  t.false(isFromRegistry('r.example.com/team-of-others/x:1', ['r.example.com/team']));
+  t.false(isFromRegistry('r.example.com.evil.example/x:1', ['r.example.com']));
+});
+
+test('counts of Runs are written at most every five seconds', (t) => {
+  const surroundings = { tenant: makeTenant(), gpuClass: undefined };
+  const at = (seconds: number) => {
+    const agent = makeAgent();
+    const status = { ...agent.status, runs: { queued: 1, active: 1, countedAt: ago(seconds) } };
+    return planAgent({ ...agent, status }, { ...surroundings, runs: { queued: 2, active: 1 } }, NOW);
+  };
+  t.is(at(2).status.runs?.queued, 1);
+  t.like(at(2).result, { kind: 'requeueAfter', afterMs: 3000 });
+  t.is(at(6).status.runs?.queued, 2);
+});

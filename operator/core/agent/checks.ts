@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+import { AGENT_REASONS } from '#crds/v1alpha1/agent';
+import { lacking, parseAmounts, type Quantities } from '../quota/amounts.ts';
+import { containerResources, type Devices, runDemand } from '../quota/demand.ts';
+import { formatQuantity } from '../quota/quantity.ts';
+import type { Tenant } from '../tenant/tenant.ts';
+import type { Agent, GPUClass } from './agent.ts';
+import { isFromRegistry, repositoryOf } from './image.ts';
+
+/** Why an Agent cannot be used. The message names field, found, allowed and whom to ask. */
+export interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What an Agent is checked against. */
+export interface AgentSurroundings {
+  /** Tenant of the namespace. */
+  readonly tenant: Tenant | undefined;
+  /** The class that the Agent names. */
+  readonly gpuClass: GPUClass | undefined;
+}
+
+/** Keys of ResourceQuota that refuse a pod which does not state the amount. */
+const MUST_BE_STATED = /^((requests|limits)\.)?(cpu|memory)$/;
+
+/** The first thing that keeps Runs of the Agent from ever being admitted; undefined when nothing does. */
+export function checkAgent(agent: Agent, { tenant, gpuClass }: AgentSurroundings): Refusal | undefined {
+  if (tenant === undefined) {
+    const namespace = agent.metadata.namespace ?? '';
+    const message = `metadata.namespace: ${namespace} belongs to no tenant; Agents work in namespaces of a tenant. Ask the platform team.`;
+    return { reason: AGENT_REASONS.TenantNotFound, message };
+  }
+  const refusal =
+    checkSuspension(tenant) ??
+    checkRegistry(agent, tenant) ??
+    checkClass(agent, tenant, gpuClass) ??
+    checkContainer(agent, tenant) ??
+    checkSize(agent, tenant, gpuClass);
+  return refusal && { ...refusal, message: `${refusal.message}. Ask ${contactOf(tenant)}.` };
+}
+
+function checkSuspension({ metadata, spec }: Tenant): Refusal | undefined {
+  if (!spec.suspended) return undefined;
+  const message = `tenant ${metadata.name} is suspended (spec.suspended is true); Runs start again when it is resumed`;
+  return { reason: AGENT_REASONS.TenantSuspended, message };
+}
+
+function checkRegistry(agent: Agent, tenant: Tenant): Refusal | undefined {
+  const { image } = agent.spec.container;
+  const { registries = [] } = tenant.spec.entitlements ?? {};
+  if (isFromRegistry(image, registries)) return undefined;
+  const message = `spec.container.image: ${repositoryOf(image)} is not allowed; allowed are ${registries.join(', ')}`;
+  return { reason: AGENT_REASONS.RegistryNotAllowed, message };
+}
+
+function checkClass(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined): Refusal | undefined {
+  const { gpu } = agent.spec;
+  if (gpu === undefined) return undefined;
+  const quotas = tenant.spec.quotas?.gpus ?? [];
+  const quota = quotas.find((one) => one.class === gpu.class);
+  const allowed = quotas.map((one) => `${one.class} (${one.count})`).join(', ') || 'none';
+  const found = `spec.gpu.class: ${gpu.class}`;
+  if (gpuClass === undefined) {
+    const message = `${found} does not exist; the tenant has quota for ${allowed}`;
+    return { reason: AGENT_REASONS.GPUClassNotFound, message };
+  }
+  if (quota === undefined) {
+    const message = `${found} is not in the tenant's quota; allowed are ${allowed}`;
+    return { reason: AGENT_REASONS.GPUClassNotAllowed, message };
+  }
+  if (gpuClass.spec.sharing === 'Shared' && tenant.spec.isolation.tier === 'Hard') {
+    const message = `${found} is shared with others; a tenant of isolation tier Hard may use Exclusive and Partitioned classes`;
+    return { reason: AGENT_REASONS.GPUClassNotAllowed, message };
+  }
+  if (gpu.count <= quota.count) return undefined;
+  const message = `spec.gpu.count: one Run asks for ${gpu.count} of class ${gpu.class}; at most ${quota.count} are allowed at one time`;
+  return { reason: AGENT_REASONS.NeverFits, message };
+}
+
+/** What the API server would refuse of the container, once the defaults of the tenant are filled in. */
+function checkContainer(agent: Agent, { spec }: Tenant): Refusal | undefined {
+  const stated = agent.spec.container.resources;
+  const { requests, limits } = containerResources(stated, spec.containerDefaults);
+  const most = spec.containerDefaults?.max;
+  return (
+    tooMuch('requests', requests, {
+      of: limits,
+      where: "the limit, which may come from the tenant's containerDefaults",
+    }) ??
+    tooMuch('limits', limits, {
+      of: most,
+      where: "the most for one container in the tenant's containerDefaults",
+    })
+  );
+}
+
+function tooMuch(
+  field: 'requests' | 'limits',
+  amounts: Quantities,
+  top: { readonly of: Quantities | undefined; readonly where: string },
+): Refusal | undefined {
+  const [found] = lacking(parseAmounts(amounts), parseAmounts(top.of));
+  if (found === undefined) return undefined;
+  const message = `spec.container.resources.${field}.${found}: found ${amounts[found]}; allowed is at most ${top.of?.[found]}, ${top.where}`;
+  return { reason: AGENT_REASONS.NeverFits, message };
+}
+
+function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined): Refusal | undefined {
+  const { compute, objects } = tenant.spec.quotas ?? {};
+  const totals = parseAmounts({ ...compute, ...objects });
+  const { container, gpu } = agent.spec;
+  const devices: Devices | undefined =
+    gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
+  const demand = runDemand(containerResources(container.resources, tenant.spec.containerDefaults), devices);
+  for (const [key, total] of totals) {
+    const wanted = demand.get(key);
+    if (wanted === undefined && MUST_BE_STATED.test(key)) {
+      const message = `spec.container.resources: nothing is stated that counts as ${key}; the tenant has a quota of it, and a default would do too`;
+      return { reason: AGENT_REASONS.NeverFits, message };
+    }
+    if (wanted !== undefined && wanted > total) {
+      const message = `spec.container.resources: one Run takes ${formatQuantity(wanted)} of ${key}; at most ${formatQuantity(total)} are allowed for the whole tenant`;
+      return { reason: AGENT_REASONS.NeverFits, message };
+    }
+  }
+  return undefined;
+}
+
+function contactOf(tenant: Tenant): string {
+  return tenant.spec.branding?.supportContact ?? 'your platform team';
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Where container engines look for an image whose name has no registry. */
+const DEFAULT_REGISTRY = 'docker.io';
+
+/**
+ * The name of an image with its registry, without tag and digest: `nginx:1.27` is `docker.io/library/nginx`. The first
+ * part is a registry if it could be a host: it has a dot or a port, or is `localhost`.
+ */
+export function repositoryOf(image: string): string {
+  const [name = ''] = image.split('@');
+  const [first = '', ...rest] = name.split('/');
+  const last = (rest.at(-1) ?? first).split(':')[0] ?? '';
+  if (rest.length === 0) return `${DEFAULT_REGISTRY}/library/${last}`;
+  const hasHost = /[.:]/.test(first) || first === 'localhost';
+  const path = [first, ...rest.slice(0, -1), last].join('/');
+  return hasHost ? path : `${DEFAULT_REGISTRY}/${path}`;
+}
+
+/** Whether `image` is in one of `registries` (hosts, or paths in them). No registries: any image is. */
+export function isFromRegistry(image: string, registries: readonly string[]): boolean {
+  const repository = repositoryOf(image);
+  // With the slash: registry.example.com/team must not open registry.example.com/team-of-others.
+  return (
+    registries.length === 0 || registries.some((one) => repository.startsWith(`${one.replace(/\/$/, '')}/`))
+  );
+}

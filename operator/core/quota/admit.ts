@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+import { MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { agentKey } from '../agent/agent.ts';
+import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
+import type { Demand } from './grants.ts';
+
+/** Why a Run waits: a word for programs, a sentence for people. */
+export interface Waiting {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A Run that holds no quota and wants some. */
+export interface Candidate {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly agent: string;
+  readonly priority: number;
+  /** Creation, as the API server writes it: texts of one form, which sort by time. */
+  readonly createdAt: string;
+  /** Number of the attempt that a reservation would be for, from 1. */
+  readonly attempt: number;
+  readonly gpu?: { readonly class: string; readonly count: number };
+  readonly demand: Amounts;
+  /** Something else than quota is in the way. */
+  readonly blocked?: Waiting;
+}
+
+/** What admission is decided on. */
+export interface AdmissionInput {
+  readonly isSuspended: boolean;
+  /** Runs admitted at one time; undefined is as many as the ledger can hold. */
+  readonly maxConcurrentRuns: number | undefined;
+  /** Devices by class. A class that is absent cannot be used. */
+  readonly gpus: ReadonlyMap<string, number>;
+  /** Runs at one time by `agentKey`; an Agent that is absent is not limited. */
+  readonly agentLimits: ReadonlyMap<string, number>;
+  /** What nobody uses of the tenant's totals, by quota key; a key that is absent is not limited. */
+  readonly free: Amounts;
+  /** The same of each namespace's ResourceQuota; a namespace that is absent has none yet. */
+  readonly freeIn: ReadonlyMap<string, Amounts>;
+  readonly held: readonly Reservation[];
+  readonly candidates: readonly Candidate[];
+}
+
+/** A Run that goes on waiting. */
+export interface WaitingRun extends Waiting {
+  readonly candidate: Candidate;
+}
+
+/** Who is admitted, and who waits for what. */
+export interface Admission {
+  /** New reservations, to be added to those held. */
+  readonly admitted: readonly Reservation[];
+  /** In order; the first one has position 1. */
+  readonly waiting: readonly WaitingRun[];
+  /** Waiting Runs that only lack quota in their own namespace while the tenant has it: grants should move there. */
+  readonly demands: readonly Demand[];
+}
+
+/** The order of the queue: the higher priority, then the older, then by uid. */
+export function compareCandidates(a: Candidate, b: Candidate): number {
+  if (a.priority !== b.priority) return b.priority - a.priority;
+  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
+  if (a.uid === b.uid) return 0;
+  return a.uid < b.uid ? -1 : 1;
+}
+
+/**
+ * Decides which waiting Runs are admitted: as many as fit, in order, so that one write of the ledger admits them all.
+ *
+ * A Run that waits for something scarce (a GPU class, its agent's limit, cores) holds back those behind it that
+ * want some of the same, so that a large one is not starved by small ones, and nobody else.
+ *
+ * The decision counts only once it is in the ledger. That write is a compare-and-swap: a leader that was deposed, or
+ * whose cache is stale, has decided on an older ledger, so its write fails and admits nobody.
+ */
+export function admitRuns(input: AdmissionInput): Admission {
+  const room = new Room(input);
+  const admitted: Reservation[] = [];
+  const waiting: WaitingRun[] = [];
+  const demands: Demand[] = [];
+  for (const candidate of input.candidates.toSorted(compareCandidates)) {
+    const verdict = input.isSuspended ? SUSPENDED : (candidate.blocked ?? room.obstacle(candidate));
+    if (verdict === undefined) {
+      admitted.push(reservationFor(candidate));
+      continue;
+    }
+    waiting.push({ candidate, reason: verdict.reason, message: verdict.message });
+    if (verdict === ELSEWHERE && demands.length < room.places) {
+      demands.push({ namespace: candidate.namespace, amounts: candidate.demand });
+    }
+  }
+  return { admitted, waiting, demands };
+}
+
+const SUSPENDED: Waiting = {
+  reason: RUN_REASONS.TenantSuspended,
+  message: 'the tenant is suspended: nothing new starts until it is resumed',
+};
+const ELSEWHERE: Waiting = {
+  reason: RUN_REASONS.ComputeQuotaExceeded,
+  message: 'quota of the tenant is being moved to this namespace',
+};
+
+/** What is left while admission goes through the queue. */
+class Room {
+  readonly #input: AdmissionInput;
+  readonly #free: Map<string, bigint>;
+  readonly #freeIn: Map<string, Map<string, bigint>>;
+  readonly #gpus: Map<string, number>;
+  readonly #running = new Map<string, number>();
+  /** Scarce things that somebody ahead waits for. */
+  readonly #awaited = new Set<string>();
+  /** Runs that may still be admitted. */
+  places: number;
+
+  constructor(input: AdmissionInput) {
+    this.#input = input;
+    this.#free = new Map(input.free);
+    this.#freeIn = new Map([...input.freeIn].map(([name, amounts]) => [name, new Map(amounts)]));
+    this.#gpus = new Map(input.gpus);
+    this.places = Math.min(input.maxConcurrentRuns ?? MAX_RESERVATIONS, MAX_RESERVATIONS) - input.held.length;
+    for (const { namespace, agent, gpuClass, gpus = 0 } of input.held) {
+      this.#start(agentKey(namespace, agent));
+      if (gpuClass !== undefined) this.#gpus.set(gpuClass, (this.#gpus.get(gpuClass) ?? 0) - gpus);
+    }
+  }
+
+  /** What `candidate` waits for. Without an obstacle it is admitted, and its share taken. */
+  obstacle(candidate: Candidate): Waiting | undefined {
+    if (this.places <= 0) return this.#noPlace();
+    const missing = this.#agentFull(candidate) ?? this.#noDevices(candidate) ?? this.#noCompute(candidate);
+    if (missing !== undefined) return missing;
+    // From here on its compute is set aside, also while its namespace waits for a grant.
+    addTo(this.#free, limitedTo(candidate.demand, this.#free), -1n);
+    if (!this.#takeInNamespace(candidate)) return ELSEWHERE;
+    this.places -= 1;
+    this.#start(agentKey(candidate.namespace, candidate.agent));
+    const { gpu } = candidate;
+    if (gpu !== undefined) this.#gpus.set(gpu.class, (this.#gpus.get(gpu.class) ?? 0) - gpu.count);
+    return undefined;
+  }
+
+  #noPlace(): Waiting {
+    const limit = this.#input.maxConcurrentRuns ?? MAX_RESERVATIONS;
+    return {
+      reason: RUN_REASONS.ConcurrencyExceeded,
+      message: `all ${limit} concurrent Runs of the tenant are taken (quotas.runs.maxConcurrent)`,
+    };
+  }
+
+  #agentFull({ namespace, agent }: Candidate): Waiting | undefined {
+    const limit = this.#input.agentLimits.get(agentKey(namespace, agent));
+    if (limit === undefined || (this.#running.get(agentKey(namespace, agent)) ?? 0) < limit) return undefined;
+    return {
+      reason: RUN_REASONS.AgentConcurrencyExceeded,
+      message: `all ${limit} concurrent Runs of Agent ${agent} are taken (limits.maxConcurrentRuns)`,
+    };
+  }
+
+  #noDevices({ gpu }: Candidate): Waiting | undefined {
+    if (gpu === undefined) return undefined;
+    const scarce = `gpu/${gpu.class}`;
+    if (!this.#awaited.has(scarce) && (this.#gpus.get(gpu.class) ?? 0) >= gpu.count) return undefined;
+    this.#awaited.add(scarce);
+    const limit = this.#input.gpus.get(gpu.class) ?? 0;
+    return {
+      reason: RUN_REASONS.GPUQuotaExceeded,
+      message: `asks for ${gpu.count} GPUs of class ${gpu.class}; the tenant may use ${limit} at one time, and others use them or are ahead`,
+    };
+  }
+
+  #noCompute({ demand }: Candidate): Waiting | undefined {
+    const missing = new Set(lacking(demand, this.#free));
+    for (const key of demand.keys()) if (this.#awaited.has(key) && this.#free.has(key)) missing.add(key);
+    if (missing.size === 0) return undefined;
+    for (const key of missing) this.#awaited.add(key);
+    return {
+      reason: RUN_REASONS.ComputeQuotaExceeded,
+      message: `not enough left of the tenant's quota: ${[...missing].toSorted().join(', ')}`,
+    };
+  }
+
+  #takeInNamespace({ namespace, demand }: Candidate): boolean {
+    const free = this.#freeIn.get(namespace);
+    // Without any quota on the tenant there is nothing to be granted.
+    if (free === undefined) return this.#free.size === 0;
+    if (lacking(limitedTo(demand, this.#free), free).length > 0) return false;
+    addTo(free, limitedTo(demand, free), -1n);
+    return true;
+  }
+
+  #start(agent: string): void {
+    this.#running.set(agent, (this.#running.get(agent) ?? 0) + 1);
+  }
+}
+
+function reservationFor({ uid, namespace, name, agent, attempt, gpu }: Candidate): Reservation {
+  const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
+  return { uid, namespace, name, agent, attempt, ...devices };
+}
+
+function limitedTo(amounts: Amounts, keys: Amounts): Amounts {
+  if (keys.size === 0) return NO_AMOUNTS;
+  return new Map([...amounts].filter(([key]) => keys.has(key)));
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import type { TenantSpec } from '#crds/v1alpha1/tenant';
+import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
+import { findCondition, READY } from '../conditions.ts';
+import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
+import type { Candidate, Waiting } from './admit.ts';
+import { type Amounts, NO_AMOUNTS } from './amounts.ts';
+import { containerResources, type Devices, runDemand } from './demand.ts';
+
+/** What the Runs of a tenant refer to. */
+export interface RunContext {
+  /** By `agentKey`. */
+  readonly agents: ReadonlyMap<string, Agent>;
+  /** By name. */
+  readonly gpuClasses: ReadonlyMap<string, GPUClass>;
+  readonly containerDefaults: TenantSpec['containerDefaults'];
+}
+
+/** How a reservation stands with its Run, which was seen with the uid of the reservation. */
+export function isGivenBack(reservation: Reservation, run: Run): boolean {
+  if (isFinished(run)) return true;
+  // Paused, or cut short by the loss of a node: back in the queue, and its next attempt wants a reservation of its own.
+  return phaseOf(run) === 'Queued' && attemptsOf(run) >= reservation.attempt;
+}
+
+/** Whether a Run that holds no quota wants some. */
+export function wantsQuota(run: Run): boolean {
+  return phaseOf(run) === 'Queued' && !run.spec.cancel && run.metadata.deletionTimestamp === undefined;
+}
+
+/** A waiting Run as the queue sees it. */
+export function candidateOf(run: Run, context: RunContext): Candidate {
+  const { name, namespace = '', uid = '', creationTimestamp = '' } = run.metadata;
+  const agentName = run.spec.agentRef.name;
+  const agent = context.agents.get(agentKey(namespace, agentName));
+  const { gpu } = agent?.spec ?? {};
+  const blocked = obstacleOf(agentName, agent);
+  return {
+    uid,
+    namespace,
+    name,
+    agent: agentName,
+    priority: run.spec.priority,
+    createdAt: creationTimestamp,
+    attempt: attemptsOf(run) + 1,
+    demand: agent === undefined ? NO_AMOUNTS : agentDemand(agent, context),
+    ...(gpu !== undefined && { gpu: { class: gpu.class, count: gpu.count } }),
+    ...(blocked !== undefined && { blocked }),
+  };
+}
+
+/** What one Run of `agent` takes from quota. */
+export function agentDemand(agent: Agent, context: RunContext): Amounts {
+  const { container, gpu } = agent.spec;
+  const gpuClass = gpu === undefined ? undefined : context.gpuClasses.get(gpu.class);
+  const devices: Devices | undefined =
+    gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
+  return runDemand(containerResources(container.resources, context.containerDefaults), devices);
+}
+
+function obstacleOf(name: string, agent: Agent | undefined): Waiting | undefined {
+  if (agent === undefined) {
+    return {
+      reason: RUN_REASONS.AgentNotFound,
+      message: `spec.agentRef.name: there is no Agent ${name} in this namespace`,
+    };
+  }
+  const why = unreadiness(agent);
+  if (why === undefined) return undefined;
+  return { reason: RUN_REASONS.AgentNotReady, message: `Agent ${name} is not Ready: ${why}` };
+}
+
+function unreadiness({ metadata, status }: Agent): string | undefined {
+  const ready = findCondition(status?.conditions ?? [], READY);
+  if (ready === undefined || ready.observedGeneration < (metadata.generation ?? 0)) {
+    return 'it has not been checked yet';
+  }
+  return ready.status === 'True' ? undefined : ready.message;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AgentSpec } from '#crds/v1alpha1/agent';
+import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
+import type { TenantSpec } from '#crds/v1alpha1/tenant';
+import type { Amounts, Quantities } from './amounts.ts';
+import { MILLI, parseQuantity } from './quantity.ts';
+
+/** What the container of a Run asks for, complete: what the API server counts against quota. */
+export interface ContainerResources {
+  readonly requests: Quantities;
+  readonly limits: Quantities;
+}
+
+/** Devices of a Run, of a class that is known. */
+export interface Devices {
+  readonly class: GPUClassSpec;
+  readonly count: number;
+}
+
+type ContainerDefaults = TenantSpec['containerDefaults'];
+type AgentResources = AgentSpec['container']['resources'];
+
+/** Quota keys that count every pod as one. */
+const POD_COUNTS = ['pods', 'count/pods'];
+const JOB_COUNTS = ['count/jobs.batch'];
+
+/**
+ * What a Run's container asks for after the defaults of the tenant, by the rules of Kubernetes in their order: a limit
+ * without a request is also the request; then the LimitRange fills in (its `default` serves as `defaultRequest` where
+ * that is missing, and its `max` as `default`).
+ */
+export function containerResources(agent: AgentResources, defaults: ContainerDefaults): ContainerResources {
+  const stated = { ...agent?.limits };
+  const limits = { ...defaults?.max, ...defaults?.default, ...stated };
+  const requests = { ...limits, ...defaults?.defaultRequest, ...stated, ...agent?.requests };
+  return { requests, limits };
+}
+
+/** What one Run takes from quota, by the keys of ResourceQuota: its Job, its pod and what that requests. */
+export function runDemand(resources: ContainerResources, devices: Devices | undefined): Amounts {
+  const demand = new Map<string, bigint>();
+  for (const key of [...POD_COUNTS, ...JOB_COUNTS]) demand.set(key, MILLI);
+  for (const [name, value] of Object.entries(resources.requests)) {
+    setAmount(demand, [name, `requests.${name}`], value);
+  }
+  for (const [name, value] of Object.entries(resources.limits)) setAmount(demand, [`limits.${name}`], value);
+  if (devices !== undefined) demand.set(deviceKey(devices.class), BigInt(devices.count) * MILLI);
+  return demand;
+}
+
+/** The key of ResourceQuota that counts the devices of a class. */
+export function deviceKey({ resourceName, deviceClassName }: GPUClassSpec): string {
+  return resourceName === undefined
+    ? `${deviceClassName ?? ''}.deviceclass.resource.k8s.io/devices`
+    : `requests.${resourceName}`;
+}
+
+function setAmount(demand: Map<string, bigint>, keys: readonly string[], value: string | number): void {
+  const milli = parseQuantity(value);
+  if (milli !== undefined) for (const key of keys) demand.set(key, milli);
+}

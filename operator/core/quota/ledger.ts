@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LEDGER_REASONS, type QuotaLedgerStatus, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import { agentKey } from '../agent/agent.ts';
+import { setStanding, type Standing } from '../conditions.ts';
+import type { KubeObject } from '../object.ts';
+import { DONE, type Plan, type Removal } from '../plan.ts';
+import type { Run } from '../run/run.ts';
+import type { Ledger } from '../tenant/tenant.ts';
+import { type Admission, admitRuns } from './admit.ts';
+import { addTo, type Amounts, amountOf, formatAmounts, NO_AMOUNTS, parseAmounts } from './amounts.ts';
+import { agentDemand, candidateOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
+import {
+  type Dealt,
+  dealGrants,
+  type Demand,
+  type Grant,
+  isOutdated,
+  type NamespaceQuota,
+} from './grants.ts';
+import { refusedDemands } from './refusals.ts';
+import { bareQuota, grantedQuota, isForeign, seenQuota } from './resource-quota.ts';
+
+/** How a namespace that no longer shares the totals was found by a direct read. */
+export type Leftover =
+  /** Still the tenant's: it keeps what it uses. */
+  | 'kept'
+  /** There, and not the tenant's any more: its ResourceQuota is taken away. */
+  | 'released'
+  /** Proven gone, or released and its ResourceQuota proven gone. */
+  | 'gone';
+
+/** What was found, by direct reads, of a Run that no watch knows any more. */
+export type Vanished =
+  /** It is there after all, or something of it still runs. */
+  | { readonly kind: 'present' }
+  /** Its Job outlived it and has to be removed first. */
+  | { readonly kind: 'orphan'; readonly job: KubeObject }
+  /** Neither the Run, nor its Job, nor any pod of it is left. */
+  | { readonly kind: 'gone' };
+
+/** What the ledger is decided on. */
+export interface LedgerObserved extends RunContext {
+  /** ResourceQuotas named `nexusos`, by namespace. */
+  readonly quotas: ReadonlyMap<string, KubeObject>;
+  /** By name: namespaces with a grant that the spec does not name. */
+  readonly leftovers: ReadonlyMap<string, Leftover>;
+  /** Runs that are not finished, of all namespaces of the ledger, and those that hold a reservation. */
+  readonly runs: readonly Run[];
+  /** By uid: Runs with a reservation that are not among `runs`. */
+  readonly vanished: ReadonlyMap<string, Vanished>;
+  /** UIDs of Runs with a pod that counts against quota. */
+  readonly started: ReadonlySet<string>;
+  /** `FailedCreate` Events of the namespaces. */
+  readonly refusals: readonly KubeObject[];
+}
+
+/** The queue of a tenant as it stands. */
+export interface Queue extends Admission {
+  /** Reservations that are still held. */
+  readonly held: readonly Reservation[];
+}
+
+/**
+ * Who of the tenant's Runs holds quota, who gets some now, and who waits for what. A reservation is given back when
+ * its Run is final in the API, or when Run, Job and pods are proven gone by direct reads: absence from a cache proves
+ * nothing, and would let one Run too many start.
+ */
+export function queueOf(ledger: Ledger, observed: LedgerObserved): Queue {
+  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
+  const held = (ledger.status?.reservations ?? []).filter((reservation) => {
+    const run = byUid.get(reservation.uid);
+    if (run !== undefined) return !isGivenBack(reservation, run);
+    return observed.vanished.get(reservation.uid)?.kind !== 'gone';
+  });
+  const holders = new Set(held.map(({ uid }) => uid));
+  const { suspended, maxConcurrentRuns, gpus = [] } = ledger.spec;
+  const shares = new Set(ledger.spec.namespaces);
+  const waiting = observed.runs.filter(
+    (run) =>
+      wantsQuota(run) && !holders.has(run.metadata.uid ?? '') && shares.has(run.metadata.namespace ?? ''),
+  );
+  const admission = admitRuns({
+    isSuspended: suspended,
+    maxConcurrentRuns,
+    gpus: new Map(gpus.map((one) => [one.class, one.count])),
+    agentLimits: agentLimits(observed),
+    ...freeAmounts(ledger, observed, pendingOf(held, observed)),
+    held,
+    candidates: waiting.map((run) => candidateOf(run, observed)),
+  });
+  return { ...admission, held };
+}
+
+/** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */
+export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date): Plan<QuotaLedgerStatus> {
+  const queue = queueOf(ledger, observed);
+  const reservations = [...queue.held, ...queue.admitted];
+  const dealt = dealGrants({
+    totals: parseAmounts(ledger.spec.hard),
+    namespaces: namespacesOf(ledger, observed),
+    demands: [
+      ...pendingOf(reservations, observed),
+      ...queue.demands,
+      ...refusedDemands(observed.refusals, now),
+    ],
+  });
+  const generation = ledger.metadata.generation ?? 0;
+  const conditions = setStanding(ledger.status?.conditions ?? [], standingOf(dealt), { generation, now });
+  const status: QuotaLedgerStatus = {
+    observedGeneration: generation,
+    grants: dealt.grants.map((grant) => writtenGrant(grant, ledger)),
+    reservations,
+    conditions: [...conditions],
+  };
+  return { status, ...quotaChanges(ledger, observed, dealt.grants), events: [], result: DONE };
+}
+
+/** What Runs with a reservation will take as soon as their pods exist. */
+function pendingOf(reservations: readonly Reservation[], observed: LedgerObserved): readonly Demand[] {
+  return reservations
+    .filter(({ uid }) => !observed.started.has(uid))
+    .map(({ namespace, agent: name }) => {
+      const agent = observed.agents.get(agentKey(namespace, name));
+      return { namespace, amounts: agent === undefined ? NO_AMOUNTS : agentDemand(agent, observed) };
+    });
+}
+
+function agentLimits({ agents }: LedgerObserved): ReadonlyMap<string, number> {
+  const limits = new Map<string, number>();
+  for (const [key, agent] of agents) {
+    const { maxConcurrentRuns } = agent.spec.limits;
+    if (maxConcurrentRuns !== undefined) limits.set(key, maxConcurrentRuns);
+  }
+  return limits;
+}
+
+/** What neither pods nor Runs about to start take: of the totals, and of the quota in each namespace. */
+function freeAmounts(ledger: Ledger, observed: LedgerObserved, pending: readonly Demand[]) {
+  const totals = parseAmounts(ledger.spec.hard);
+  const free = new Map(totals);
+  const freeIn = new Map<string, Map<string, bigint>>();
+  for (const [namespace, quota] of observed.quotas) {
+    const { hard, used } = seenQuota(quota);
+    subtractKnown(free, used);
+    // A key that is not enforced yet counts as none, lest a Run slip in before it is.
+    const room = new Map([...totals.keys()].map((key) => [key, amountOf(hard, key)]));
+    subtractKnown(room, used);
+    freeIn.set(namespace, room);
+  }
+  for (const { namespace, amounts } of pending) {
+    subtractKnown(free, amounts);
+    subtractKnown(freeIn.get(namespace) ?? new Map(), amounts);
+  }
+  return { free, freeIn };
+}
+
+function subtractKnown(from: Map<string, bigint>, amounts: Amounts): void {
+  addTo(from, new Map([...amounts].filter(([key]) => from.has(key))), -1n);
+}
+
+/** Every namespace that shares the totals, or still has a part of them. */
+function namespacesOf(ledger: Ledger, observed: LedgerObserved): readonly NamespaceQuota[] {
+  const shares = new Set(ledger.spec.namespaces);
+  const grants = new Map((ledger.status?.grants ?? []).map((grant) => [grant.namespace, grant]));
+  const names = new Set([...shares, ...grants.keys()]);
+  return [...names]
+    .filter((name) => observed.leftovers.get(name) !== 'gone')
+    .map((name) => {
+      const quota = observed.quotas.get(name);
+      const grant = grants.get(name);
+      return {
+        name,
+        isLeaving: !shares.has(name),
+        seen: quota === undefined ? undefined : seenQuota(quota),
+        grant: grant && {
+          namespace: name,
+          hard: parseAmounts(grant.hard),
+          revision: grant.revision,
+          ceiling: parseAmounts(grant.ceiling),
+        },
+      };
+    });
+}
+
+function writtenGrant({ namespace, hard, revision, ceiling }: Grant, ledger: Ledger) {
+  return {
+    namespace,
+    hard: formatAmounts(hard, ledger.spec.hard),
+    revision,
+    ...(ceiling.size > 0 && { ceiling: formatAmounts(ceiling, ledger.spec.hard) }),
+  };
+}
+
+function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly Grant[]) {
+  const apply: KubeObject[] = [];
+  const create: KubeObject[] = [];
+  const remove: Removal[] = [...observed.vanished.values()].flatMap((found) =>
+    found.kind === 'orphan' ? [removalOf(found.job)] : [],
+  );
+  for (const grant of grants) {
+    const live = observed.quotas.get(grant.namespace);
+    const leftover = observed.leftovers.get(grant.namespace);
+    if (live === undefined) {
+      if (leftover === undefined) create.push(bareQuota(ledger, grant.namespace));
+    } else if (!isForeign(live, ledger)) {
+      if (leftover === 'released') remove.push(removalOf(live));
+      else if (!isOutdated(grant, seenQuota(live))) apply.push(grantedQuota(ledger, grant, live));
+    }
+  }
+  return { apply, create, remove };
+}
+
+function removalOf(object: KubeObject): Removal {
+  const { apiVersion, kind, metadata } = object;
+  const { name, namespace = '', uid = '' } = metadata;
+  return { ref: { apiVersion, kind, name, namespace, uid }, propagation: 'Foreground' };
+}
+
+function standingOf(dealt: Dealt): Standing {
+  if (dealt.overCommitted.length > 0) {
+    const keys = dealt.overCommitted.toSorted().join(', ');
+    const message = `more is in use than the quota allows, and nothing new starts until enough has ended: ${keys}`;
+    return { kind: 'reconciling', reason: LEDGER_REASONS.OverCommitted, message };
+  }
+  if (dealt.isMoving) {
+    const message = 'quota is being moved between namespaces';
+    return { kind: 'reconciling', reason: LEDGER_REASONS.Rebalancing, message };
+  }
+  return { kind: 'ready', reason: LEDGER_REASONS.Balanced, message: 'all quota is dealt out' };
+}

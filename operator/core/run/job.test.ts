@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { KubeObject } from '../object.ts';
+import { desiredWorkload, type WorkloadInput } from './job.ts';
+import { makeAgent, makeClass, makeRun, makeTenant } from './testing/make.ts';
+
+interface PodSpec {
+  readonly nodeSelector: Record<string, string>;
+  readonly tolerations: readonly object[];
+  readonly runtimeClassName?: string;
+  readonly containers: readonly {
+    readonly resources: object;
+    readonly env: readonly { name: string; value: string }[];
+  }[];
+  readonly [field: string]: unknown;
+}
+
+function workloadOf(input: Partial<WorkloadInput>): readonly KubeObject[] {
+  return desiredWorkload({ run: makeRun(), agent: makeAgent(), tenant: makeTenant(), attempt: 1, ...input });
+}
+
+function jobOf(input: Partial<WorkloadInput>) {
+  return workloadOf(input).at(-1)!['spec'] as { template: { spec: PodSpec }; activeDeadlineSeconds: number };
+}
+
+function podOf(input: Partial<WorkloadInput>): PodSpec {
+  return jobOf(input).template.spec;
+}
+
+test('every pod is within the restricted Pod Security Standard, and has no token', (t) => {
+  const pod = podOf({});
+  t.like(pod, {
+    restartPolicy: 'Never',
+    serviceAccountName: 'nexusos-run',
+    automountServiceAccountToken: false,
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+  });
+  t.like(pod.containers[0], {
+    imagePullPolicy: 'Always',
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+  });
+});
+
+test('a GPU class brings its resource, the labels and the taints of its nodes', (t) => {
+  const tolerations = [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }] as const;
+  const gpuClass = makeClass('h100', { nodeSelector: { product: 'H100' }, tolerations: [...tolerations] });
+  const pod = podOf({ gpu: { class: gpuClass, count: 2 } });
+  t.deepEqual(pod.nodeSelector, { product: 'H100' });
+  t.deepEqual(pod.tolerations, [...tolerations]);
+  t.like(pod.containers[0]?.resources, {
+    limits: { 'nvidia.com/gpu': '2' },
+    requests: { 'nvidia.com/gpu': '2' },
+  });
+});
+
+test('a tenant of tier Hard keeps to its nodes and its sandbox', (t) => {
+  const pod = podOf({ tenant: makeTenant({ isolation: { tier: 'Hard', runtimeClassName: 'gvisor' } }) });
+  t.is(pod.runtimeClassName, 'gvisor');
+  t.deepEqual(pod.nodeSelector, { 'nexusos.dev/dedicated': 'acme' });
+  t.deepEqual(pod.tolerations, [{ key: 'nexusos.dev/dedicated', operator: 'Equal', value: 'acme' }]);
+});
+
+test('the shorter timeout counts', (t) => {
+  const agent = makeAgent({ limits: { timeoutSeconds: 60 } });
+  t.is(jobOf({ agent }).activeDeadlineSeconds, 60);
+  t.is(jobOf({ agent, run: makeRun({ timeoutSeconds: 5 }) }).activeDeadlineSeconds, 5);
+  t.is(jobOf({ agent, run: makeRun({ timeoutSeconds: 500 }) }).activeDeadlineSeconds, 60);
+});
+
+test('an Agent cannot replace the variables that are ours', (t) => {
+  const env = [
+    { name: 'NEXUSOS_RUN', value: 'forged' },
+    { name: 'MINE', value: '1' },
+  ];
+  const found = podOf({ agent: makeAgent({ container: { image: 'x', env } }) }).containers[0]?.env;
+  t.deepEqual(found, [
+    { name: 'MINE', value: '1' },
+    { name: 'NEXUSOS_RUN', value: 'r' },
+    { name: 'NEXUSOS_AGENT', value: 'agent' },
+  ]);
+});
+
+test('everything of an attempt has one name, and the Run as its controller', (t) => {
+  const run = makeRun({ input: { inline: 'hello' } });
+  const gpu = { class: makeClass('dra', { deviceClassName: 'gpu.example.com' }), count: 2 };
+  const all = workloadOf({ run, gpu });
+  t.deepEqual(
+    all.map(({ kind }) => kind),
+    ['ConfigMap', 'ResourceClaimTemplate', 'Job'],
+  );
+  t.is(new Set(all.map(({ metadata }) => metadata.name)).size, 1);
+  for (const { metadata } of all) t.like(metadata.ownerReferences?.[0], { uid: 'run-uid', controller: true });
+});

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { type Agent, type GPUClass } from '../agent/agent.ts';
+import type { KubeObject, ObjectMeta } from '../object.ts';
+import type { Quantities } from '../quota/amounts.ts';
+import { type ContainerResources, containerResources } from '../quota/demand.ts';
+import { RUN_SERVICE_ACCOUNT } from '../tenant/pull-secrets.ts';
+import type { Tenant } from '../tenant/tenant.ts';
+import { childName, identityOf, type Run } from './run.ts';
+
+/** Name of the container that does the work. */
+export const CONTAINER_NAME = 'agent';
+/** Folder of the container that holds the input of a Run. */
+export const INPUT_FOLDER = '/var/run/nexusos/input';
+/** Annotations of a Run that simulated nodes read; they go through to its pod, and real nodes know nothing of them. */
+const SIMULATION_PREFIX = 'kwok.nexusos.dev/';
+const CLAIM_NAME = 'gpu';
+
+/** What an attempt of a Run is made from. */
+export interface WorkloadInput {
+  readonly run: Run;
+  readonly agent: Agent;
+  readonly tenant: Tenant;
+  readonly attempt: number;
+  /** Devices that the reservation holds. */
+  readonly gpu?: { readonly class: GPUClass; readonly count: number };
+}
+
+/** The objects of one attempt, in the order in which they are to be made; the Job is the last. */
+export function desiredWorkload(input: WorkloadInput): readonly KubeObject[] {
+  const inline = input.run.spec.input?.inline;
+  const deviceClass = input.gpu?.class.spec.deviceClassName;
+  return [
+    ...(inline === undefined ? [] : [inputConfigMap(input, inline)]),
+    ...(deviceClass === undefined ? [] : [claimTemplate(input, deviceClass)]),
+    desiredJob(input),
+  ];
+}
+
+/** At most how long an attempt may take, in seconds: the shorter of what Run and Agent say. */
+export function timeoutSeconds(run: Run, agent: Agent): number {
+  return Math.min(run.spec.timeoutSeconds ?? Infinity, agent.spec.limits.timeoutSeconds);
+}
+
+function desiredJob(input: WorkloadInput): KubeObject {
+  const { run, agent } = input;
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: childMetadata(input),
+    spec: {
+      completions: 1,
+      parallelism: 1,
+      backoffLimit: 0,
+      activeDeadlineSeconds: timeoutSeconds(run, agent),
+      // A pod that was evicted, preempted or lost with its node is replaced: that is no failure of the Run.
+      podFailurePolicy: {
+        rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
+      },
+      podReplacementPolicy: 'Failed',
+      template: {
+        metadata: { labels: childLabels(input), annotations: simulationAnnotations(run) },
+        spec: podSpec(input),
+      },
+    },
+  };
+}
+
+function podSpec(input: WorkloadInput) {
+  const { run, tenant, gpu } = input;
+  const { tier, runtimeClassName } = tenant.spec.isolation;
+  const hasInput = run.spec.input?.inline !== undefined;
+  const dedicated = tier === 'Hard' ? { [LABELS.dedicated]: tenant.metadata.name } : {};
+  const name = childName(identityOf(run), input.attempt);
+  return {
+    restartPolicy: 'Never',
+    serviceAccountName: RUN_SERVICE_ACCOUNT,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...(runtimeClassName !== undefined && { runtimeClassName }),
+    nodeSelector: { ...gpu?.class.spec.nodeSelector, ...dedicated },
+    tolerations: [
+      ...(gpu?.class.spec.tolerations ?? []),
+      ...Object.entries(dedicated).map(([key, value]) => ({ key, operator: 'Equal', value })),
+    ],
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    ...(usesClaim(input) && { resourceClaims: [{ name: CLAIM_NAME, resourceClaimTemplateName: name }] }),
+    containers: [container(input)],
+    volumes: [{ name: 'tmp', emptyDir: {} }, ...(hasInput ? [{ name: 'input', configMap: { name } }] : [])],
+  };
+}
+
+function container(input: WorkloadInput) {
+  const { image, command, args } = input.agent.spec.container;
+  const hasInput = input.run.spec.input?.inline !== undefined;
+  return {
+    name: CONTAINER_NAME,
+    image,
+    imagePullPolicy: 'Always',
+    ...(command !== undefined && { command }),
+    ...(args !== undefined && { args }),
+    env: environment(input),
+    resources: { ...resources(input), ...(usesClaim(input) && { claims: [{ name: CLAIM_NAME }] }) },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    volumeMounts: [
+      { name: 'tmp', mountPath: '/tmp' },
+      ...(hasInput ? [{ name: 'input', mountPath: INPUT_FOLDER, readOnly: true }] : []),
+    ],
+  };
+}
+
+/** The Agent's variables, and ours, which it cannot replace. */
+function environment({ run, agent }: WorkloadInput) {
+  const ours = new Map([
+    ['NEXUSOS_RUN', run.metadata.name],
+    ['NEXUSOS_AGENT', agent.metadata.name],
+  ]);
+  if (run.spec.input?.inline !== undefined) ours.set('NEXUSOS_INPUT_FILE', `${INPUT_FOLDER}/input`);
+  const theirs = (agent.spec.container.env ?? []).filter(({ name }) => !ours.has(name));
+  return [...theirs, ...[...ours].map(([name, value]) => ({ name, value }))];
+}
+
+function resources({ agent, tenant, gpu }: WorkloadInput): ContainerResources {
+  const compute = containerResources(agent.spec.container.resources, tenant.spec.containerDefaults);
+  const name = gpu?.class.spec.resourceName;
+  const devices: Quantities = name === undefined ? {} : { [name]: String(gpu?.count ?? 0) };
+  return { requests: { ...compute.requests, ...devices }, limits: { ...compute.limits, ...devices } };
+}
+
+function inputConfigMap(input: WorkloadInput, inline: string): KubeObject {
+  const data = { input: inline };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: childMetadata(input), immutable: true, data };
+}
+
+function claimTemplate(input: WorkloadInput, deviceClassName: string): KubeObject {
+  const exactly = { deviceClassName, allocationMode: 'ExactCount', count: input.gpu?.count ?? 0 };
+  return {
+    apiVersion: 'resource.k8s.io/v1',
+    kind: 'ResourceClaimTemplate',
+    metadata: childMetadata(input),
+    spec: {
+      metadata: { labels: childLabels(input) },
+      spec: { devices: { requests: [{ name: CLAIM_NAME, exactly }] } },
+    },
+  };
+}
+
+function usesClaim({ gpu }: WorkloadInput): boolean {
+  return gpu?.class.spec.deviceClassName !== undefined;
+}
+
+function childMetadata(input: WorkloadInput): ObjectMeta {
+  const { run, attempt } = input;
+  const { name, uid } = identityOf(run);
+  return {
+    name: childName({ name, uid }, attempt),
+    ...(run.metadata.namespace !== undefined && { namespace: run.metadata.namespace }),
+    labels: childLabels(input),
+    // Not blocking: nobody who deletes the Run in the foreground should need a permission on finalizers.
+    ownerReferences: [
+      { apiVersion: API_VERSION, kind: 'Run', name, uid, controller: true, blockOwnerDeletion: false },
+    ],
+  };
+}
+
+function childLabels({ run, agent, tenant, gpu }: WorkloadInput): Readonly<Record<string, string>> {
+  const { name, uid } = identityOf(run);
+  return {
+    [LABELS.managedBy]: MANAGED_BY,
+    [LABELS.tenant]: tenant.metadata.name,
+    [LABELS.agent]: agent.metadata.name,
+    [LABELS.run]: name,
+    [LABELS.runUid]: uid,
+    ...(gpu !== undefined && { [LABELS.gpuClass]: gpu.class.metadata.name }),
+  };
+}
+
+function simulationAnnotations({ metadata }: Run): Readonly<Record<string, string>> {
+  const given = Object.entries(metadata.annotations ?? {});
+  return Object.fromEntries(given.filter(([name]) => name.startsWith(SIMULATION_PREFIX)));
+}

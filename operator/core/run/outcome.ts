@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import type { KubeObject } from '../object.ts';
+import { CONTAINER_NAME } from './job.ts';
+
+/** Why a Run failed. */
+export type RunError = NonNullable<RunStatus['error']>;
+
+/** How the workload of a Run stands. */
+export type Outcome =
+  | { readonly kind: 'succeeded'; readonly startedAt?: string }
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      readonly error: RunError;
+      readonly startedAt?: string;
+    }
+  | { readonly kind: 'running'; readonly startedAt?: string }
+  /** No container runs. `since`: since when this is so, as far as it is worth telling. */
+  | { readonly kind: 'starting'; readonly reason: string; readonly message: string; readonly since?: string }
+  /** The Job has ended; what its pod has to say is not seen yet. */
+  | { readonly kind: 'settling' };
+
+interface JobCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTransitionTime?: string;
+}
+
+interface Terminated {
+  readonly exitCode: number;
+  readonly reason?: string;
+  readonly startedAt?: string;
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly state?: {
+    readonly waiting?: { readonly reason?: string; readonly message?: string };
+    readonly running?: { readonly startedAt?: string };
+    readonly terminated?: Terminated;
+  };
+}
+
+interface PodStatus {
+  readonly phase?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly conditions?: readonly JobCondition[];
+  readonly containerStatuses?: readonly ContainerStatus[];
+}
+
+/** How every container begins. */
+const USUAL_WAITS: ReadonlySet<string> = new Set(['', 'ContainerCreating', 'PodInitializing']);
+/** The pod is replaced by its Job when this is true of it: it was not its own doing that it ended. */
+const DISRUPTED = 'DisruptionTarget';
+/** After this long a Job that ended is believed without its pod. */
+const SETTLE_MS = 5000;
+
+/** Whether a Job has ended, for good or ill. Kubernetes says so only after all its pods have. */
+export function isJobFinished(job: KubeObject): boolean {
+  return jobEnd(job) !== undefined;
+}
+
+/** Whether a pod has ended and counts against quota no more. */
+export function isPodFinished(pod: KubeObject): boolean {
+  const { phase } = podStatus(pod);
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+/** How the workload of a Run stands, by its Job, the pods of it, and why no pod could be made, if so. */
+export function assessWorkload(
+  job: KubeObject,
+  pods: readonly KubeObject[],
+  { refusal, now }: { readonly refusal: string | undefined; readonly now: Date },
+): Outcome {
+  const pod = newest(pods);
+  const started = startOf(pod);
+  const end = jobEnd(job);
+  if (end?.type === 'Complete') return { kind: 'succeeded', ...started };
+  if (end !== undefined) {
+    if (isSettling(end, pod, now)) return { kind: 'settling' };
+    return { kind: 'failed', ...failureOf(end, pod), ...started };
+  }
+  const isRunning = stateOf(pod).running !== undefined && pod?.metadata.deletionTimestamp === undefined;
+  return isRunning ? { kind: 'running', ...started } : { kind: 'starting', ...obstacleOf(pod, refusal) };
+}
+
+/** Two watches run at different speeds: the Job may be seen to have ended before its pod is. */
+function isSettling(end: JobCondition, pod: KubeObject | undefined, now: Date): boolean {
+  if (pod === undefined || isPodFinished(pod)) return false;
+  return now.getTime() - Date.parse(end.lastTransitionTime ?? '') < SETTLE_MS;
+}
+
+function startOf(pod: KubeObject | undefined): { readonly startedAt?: string } {
+  const { running, terminated } = stateOf(pod);
+  const startedAt = running?.startedAt ?? terminated?.startedAt;
+  return startedAt === undefined ? {} : { startedAt };
+}
+
+type Failure = { readonly reason: string; readonly error: RunError };
+
+function failureOf(end: JobCondition, pod: KubeObject | undefined): Failure {
+  if (end.reason === 'DeadlineExceeded') {
+    const message = 'took longer than its timeout (spec.timeoutSeconds of the Run, limits of its Agent)';
+    return { reason: RUN_REASONS.TimedOut, error: { code: 'timeout', message, retryable: true } };
+  }
+  const { terminated } = stateOf(pod);
+  if (terminated !== undefined && terminated.exitCode !== 0) return exitOf(terminated);
+  const why = (pod && podStatus(pod).message) ?? end.message ?? 'its Job failed';
+  return {
+    reason: RUN_REASONS.ContainerFailed,
+    error: { code: 'internal_error', message: why.slice(0, 4096), retryable: true },
+  };
+}
+
+function exitOf({ exitCode, reason }: Terminated): Failure {
+  if (reason === 'OOMKilled') {
+    const message =
+      'the container used more memory than its limit (container.resources.limits.memory of the Agent)';
+    const error = { code: 'quota_exceeded', message, retryable: false, exitCode } as const;
+    return { reason: RUN_REASONS.OutOfMemory, error };
+  }
+  const message = `the container ended with exit code ${exitCode}`;
+  const error = { code: 'internal_error', message, retryable: false, exitCode } as const;
+  return { reason: RUN_REASONS.ContainerFailed, error };
+}
+
+/** Why no container runs yet, or not any more. */
+function obstacleOf(pod: KubeObject | undefined, refusal: string | undefined) {
+  if (pod === undefined || (isPodFinished(pod) && refusal !== undefined)) {
+    if (refusal === undefined) return { reason: RUN_REASONS.Starting, message: 'its pod is being made' };
+    return { reason: RUN_REASONS.WorkloadRefused, message: `its pod is refused: ${refusal}`, since: '' };
+  }
+  const { conditions = [], reason } = podStatus(pod);
+  const disrupted = conditions.find((one) => one.type === DISRUPTED && one.status === 'True');
+  if (disrupted !== undefined) {
+    const why = [reason ?? disrupted.reason, disrupted.message].filter(Boolean).join(': ');
+    const message = `its pod was lost and is replaced, which spends no retry: ${why}`;
+    return { reason: RUN_REASONS.NodeLost, message, since: '' };
+  }
+  return waitOf(pod) ?? { reason: RUN_REASONS.Starting, message: 'its pod is starting' };
+}
+
+function waitOf(pod: KubeObject) {
+  const { conditions = [] } = podStatus(pod);
+  const unscheduled = conditions.find((one) => one.type === 'PodScheduled' && one.status === 'False');
+  if (unscheduled !== undefined) {
+    const message = `waits for a node: ${unscheduled.message ?? 'not scheduled yet'}`;
+    return { reason: RUN_REASONS.Starting, message, since: unscheduled.lastTransitionTime ?? '' };
+  }
+  const { reason = '', message = '' } = stateOf(pod).waiting ?? {};
+  if (USUAL_WAITS.has(reason)) return undefined;
+  return {
+    reason: RUN_REASONS.Starting,
+    message: `the container cannot start: ${reason}: ${message}`,
+    since: pod.metadata.creationTimestamp ?? '',
+  };
+}
+
+function jobEnd(job: KubeObject): JobCondition | undefined {
+  const status = job['status'] as { readonly conditions?: readonly JobCondition[] } | undefined;
+  return status?.conditions?.find(
+    ({ type, status: is }) => is === 'True' && (type === 'Complete' || type === 'Failed'),
+  );
+}
+
+function podStatus(pod: KubeObject): PodStatus {
+  return (pod['status'] as PodStatus | undefined) ?? {};
+}
+
+function stateOf(pod: KubeObject | undefined): NonNullable<ContainerStatus['state']> {
+  const containers = pod === undefined ? [] : (podStatus(pod).containerStatuses ?? []);
+  return containers.find(({ name }) => name === CONTAINER_NAME)?.state ?? {};
+}
+
+/** The one made last; of two made in the same second, the one that has not ended. */
+function newest(pods: readonly KubeObject[]): KubeObject | undefined {
+  return pods.toSorted((a, b) => (ageOf(a) < ageOf(b) ? 1 : -1))[0];
+}
+
+/** Sorts by creation, and with it those that have not ended last. */
+function ageOf(pod: KubeObject): string {
+  return `${pod.metadata.creationTimestamp ?? ''}${isPodFinished(pod) ? 0 : 1}`;
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
+import type { KubeObject } from '../object.ts';
+import { planRun, type RunObserved } from './plan.ts';
+import { childName } from './run.ts';
+import { ago, makeAgent, makeClass, makeJob, makePod, makeRun, makeTenant, NOW } from './testing/make.ts';
+
+const RESERVED: Reservation = {
+  uid: 'run-uid',
+  namespace: 'acme-dev',
+  name: 'r',
+  agent: 'agent',
+  attempt: 1,
+};
+const WAITING = {
+  kind: 'waiting',
+  position: 3,
+  isFull: false,
+  reason: 'ConcurrencyExceeded',
+  message: 'all 2 concurrent Runs of the tenant are taken',
+} as const;
+const ACTIVE: RunStatus = {
+  phase: 'Admitted',
+  attempt: 1,
+  admittedAt: ago(5),
+  agent: { uid: 'agent-uid', generation: 1 },
+  child: { kind: 'Job', name: 'r-x-1' },
+};
+const RUNNING: RunStatus = {
+  ...ACTIVE,
+  phase: 'Running',
+  child: { kind: 'Job', name: 'r-x-1', uid: 'job-uid' },
+  conditions: [
+    {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Running',
+      message: '',
+      observedGeneration: 1,
+      lastTransitionTime: ago(3),
+    },
+  ],
+};
+const PAUSING = makeTenant({ suspended: true, suspendPolicy: 'Pause' });
+
+interface Case {
+  readonly spec?: Partial<RunSpec>;
+  readonly status?: RunStatus;
+  readonly seen?: Partial<RunObserved>;
+  /** Undefined: the status stays as it is. */
+  readonly want?: { readonly phase: string; readonly reason: string; readonly code?: string };
+  readonly wantCreated?: readonly string[];
+  readonly wantRemoved?: readonly string[];
+  readonly wantSoon?: boolean;
+}
+
+const running = makePod({ running: { startedAt: ago(3) } });
+
+const cases: Record<string, Case> = {
+  'a new Run that fits is not written before it is admitted': {
+    seen: { place: { kind: 'next' } },
+    wantSoon: true,
+  },
+  'a new Run in no tenant says so': {
+    seen: { place: { kind: 'none' } },
+    want: { phase: 'Queued', reason: 'TenantNotFound' },
+    wantSoon: true,
+  },
+  'a new Run that does not fit is queued with its place and why': {
+    seen: { place: WAITING },
+    want: { phase: 'Queued', reason: 'ConcurrencyExceeded' },
+    wantSoon: true,
+  },
+  'a new Run for a full queue is refused': {
+    seen: { place: { ...WAITING, isFull: true } },
+    want: { phase: 'Failed', reason: 'QueueFull', code: 'quota_exceeded' },
+  },
+  'a Run that waits already stays when the queue is full': {
+    status: {
+      phase: 'Queued',
+      queue: { reason: 'ConcurrencyExceeded', message: '', position: 3, since: ago(9), updatedAt: ago(1) },
+    },
+    seen: { place: { ...WAITING, isFull: true } },
+    wantSoon: true,
+  },
+  'a cancelled Run that waits ends at once': {
+    spec: { cancel: true },
+    seen: { place: WAITING },
+    want: { phase: 'Cancelled', reason: 'Cancelled' },
+  },
+  'a reserved Run is admitted, and then its Job is made': {
+    seen: { reservation: RESERVED },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Job'],
+  },
+  'a reserved Run with input gets it in a ConfigMap first': {
+    spec: { input: { inline: 'hello' } },
+    seen: { reservation: RESERVED },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['ConfigMap', 'Job'],
+  },
+  'a reserved Run on a DRA class gets a claim template first': {
+    seen: {
+      reservation: { ...RESERVED, gpuClass: 'dra', gpus: 2 },
+      gpuClass: makeClass('dra', { deviceClassName: 'gpu.nvidia.com' }),
+    },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['ResourceClaimTemplate', 'Job'],
+  },
+  'the reservation of an attempt that is over admits nobody': {
+    status: { phase: 'Queued', attempt: 1 },
+    seen: { reservation: RESERVED, place: WAITING },
+    want: { phase: 'Queued', reason: 'ConcurrencyExceeded' },
+    wantSoon: true,
+  },
+  'a reserved Run whose Agent is gone fails': {
+    seen: { reservation: RESERVED, agent: undefined },
+    want: { phase: 'Failed', reason: 'AgentNotFound', code: 'not_found' },
+  },
+  'an admitted Run without a Job, as after a crash, is written again and gets it': {
+    status: ACTIVE,
+    seen: { reservation: RESERVED },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Job'],
+  },
+  'the same with a ledger that is older than the Run': {
+    status: ACTIVE,
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Job'],
+  },
+  'a Job whose pod is being made is nothing to tell of': { status: ACTIVE, seen: { job: makeJob() } },
+  'a Job whose pod is refused says why': {
+    status: ACTIVE,
+    seen: { job: makeJob(), refusal: 'exceeded quota' },
+    want: { phase: 'Admitted', reason: 'WorkloadRefused' },
+  },
+  'a pod that finds no node for long says why': {
+    status: ACTIVE,
+    seen: {
+      job: makeJob(),
+      pods: [
+        makePod(
+          {},
+          {
+            phase: 'Pending',
+            conditions: [
+              { type: 'PodScheduled', status: 'False', message: 'no node', lastTransitionTime: ago(5) },
+            ],
+          },
+        ),
+      ],
+    },
+    want: { phase: 'Admitted', reason: 'Starting' },
+  },
+  'a pod that finds no node for a moment does not': {
+    status: ACTIVE,
+    seen: {
+      job: makeJob(),
+      pods: [
+        makePod(
+          {},
+          {
+            phase: 'Pending',
+            conditions: [
+              { type: 'PodScheduled', status: 'False', message: 'no node', lastTransitionTime: ago(1) },
+            ],
+          },
+        ),
+      ],
+    },
+    wantSoon: true,
+  },
+  'an image that cannot be pulled is told': {
+    status: ACTIVE,
+    seen: {
+      job: makeJob(),
+      pods: [
+        makePod({ waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }, { phase: 'Pending' }),
+      ],
+    },
+    want: { phase: 'Admitted', reason: 'Starting' },
+  },
+  'a container that runs makes it Running': {
+    status: ACTIVE,
+    seen: { job: makeJob(), pods: [running] },
+    want: { phase: 'Running', reason: 'Running' },
+  },
+  'a Run that runs on is not written again': { status: RUNNING, seen: { job: makeJob(), pods: [running] } },
+  'a pod lost with its node takes it back to Admitted': {
+    status: RUNNING,
+    seen: {
+      job: makeJob(),
+      pods: [
+        makePod(
+          { running: {} },
+          {
+            phase: 'Failed',
+            conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC' }],
+          },
+        ),
+      ].map((pod): KubeObject => ({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: ago(0) } })),
+    },
+    want: { phase: 'Admitted', reason: 'NodeLost' },
+  },
+  'a complete Job is a success': {
+    status: RUNNING,
+    seen: {
+      job: makeJob({ type: 'Complete' }),
+      pods: [makePod({ terminated: { exitCode: 0 } }, { phase: 'Succeeded' })],
+    },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'a failed container tells its exit code': {
+    status: RUNNING,
+    seen: {
+      job: makeJob({ type: 'Failed', reason: 'BackoffLimitExceeded' }),
+      pods: [makePod({ terminated: { exitCode: 3 } }, { phase: 'Failed' })],
+    },
+    want: { phase: 'Failed', reason: 'ContainerFailed', code: 'internal_error' },
+  },
+  'a container without memory left says so': {
+    status: RUNNING,
+    seen: {
+      job: makeJob({ type: 'Failed', reason: 'BackoffLimitExceeded' }),
+      pods: [makePod({ terminated: { exitCode: 137, reason: 'OOMKilled' } }, { phase: 'Failed' })],
+    },
+    want: { phase: 'Failed', reason: 'OutOfMemory', code: 'quota_exceeded' },
+  },
+  'a Job over its deadline is a timeout': {
+    status: RUNNING,
+    seen: { job: makeJob({ type: 'Failed', reason: 'DeadlineExceeded' }) },
+    want: { phase: 'Failed', reason: 'TimedOut', code: 'timeout' },
+  },
+  'a failed Job whose pod still seems to run is waited for': {
+    status: RUNNING,
+    seen: { job: makeJob({ type: 'Failed', reason: 'BackoffLimitExceeded' }), pods: [running] },
+    wantSoon: true,
+  },
+  'a Job that somebody deleted ends the Run': {
+    status: RUNNING,
+    want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+  },
+  'but only when the last of its pods is gone': { status: RUNNING, seen: { pods: [running] } },
+  'a namesake of its Job is left alone': {
+    status: { ...RUNNING, child: { kind: 'Job', name: 'r-x-1', uid: 'another' } },
+    seen: { job: makeJob() },
+    want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+  },
+  'cancel ends the Job of a Run that runs': {
+    spec: { cancel: true },
+    status: RUNNING,
+    seen: { job: makeJob(), pods: [running] },
+    want: { phase: 'Running', reason: 'Cancelling' },
+    wantRemoved: ['Job'],
+  },
+  'and the Run is Cancelled when nothing of it is left': {
+    spec: { cancel: true },
+    status: RUNNING,
+    want: { phase: 'Cancelled', reason: 'Cancelled' },
+  },
+  'a Run that was complete before the cancel is a success': {
+    spec: { cancel: true },
+    status: RUNNING,
+    seen: { job: makeJob({ type: 'Complete' }) },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'a suspended tenant that pauses ends the Job': {
+    status: RUNNING,
+    seen: { tenant: PAUSING, job: makeJob(), pods: [running] },
+    want: { phase: 'Running', reason: 'Paused' },
+    wantRemoved: ['Job'],
+  },
+  'and the Run goes back to the queue': {
+    status: RUNNING,
+    seen: { tenant: PAUSING },
+    want: { phase: 'Queued', reason: 'Paused' },
+  },
+  'a suspended tenant that finishes lets it run': {
+    status: RUNNING,
+    seen: { tenant: makeTenant({ suspended: true }), job: makeJob(), pods: [running] },
+  },
+  'a finished Run is left alone': { status: { phase: 'Succeeded', finishedAt: ago(9) } },
+  'a finished Run goes after its time': {
+    spec: { ttlSecondsAfterFinished: 5 },
+    status: { phase: 'Succeeded', finishedAt: ago(9) },
+    wantRemoved: ['Run'],
+  },
+  'and not before': {
+    spec: { ttlSecondsAfterFinished: 50 },
+    status: { phase: 'Succeeded', finishedAt: ago(9) },
+    wantSoon: true,
+  },
+  'a Job that was made too late for a Run that has ended is removed': {
+    status: { phase: 'Cancelled', finishedAt: ago(1) },
+    seen: { job: makeJob() },
+    wantRemoved: ['Job'],
+  },
+};
+
+/** Phase, reason and error code of a status, as a case names them. */
+function told(status: RunStatus | undefined) {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return { phase: status?.phase, reason: ready?.reason, code: status?.error?.code };
+}
+
+const NOTHING_SEEN: RunObserved = {
+  tenant: makeTenant(),
+  place: { kind: 'next' },
+  reservation: undefined,
+  agent: makeAgent(),
+  gpuClass: undefined,
+  job: undefined,
+  pods: [],
+  refusal: undefined,
+};
+
+for (const [name, given] of Object.entries(cases)) {
+  test(name, (t) => {
+    const { spec, status, seen, want, wantCreated = [], wantRemoved = [], wantSoon = false } = given;
+    const run = makeRun(spec, status);
+    const plan = planRun(run, { ...NOTHING_SEEN, ...seen }, NOW);
+    if (want === undefined) t.is(plan.status, run.status);
+    else t.like(told(plan.status), want);
+    const kinds = [plan.create.map(({ kind }) => kind), plan.remove.map(({ ref }) => ref.kind)];
+    t.deepEqual(kinds, [wantCreated, wantRemoved]);
+    t.is(plan.result.kind === 'requeueAfter', wantSoon);
+  });
+}
+
+const names: Record<string, { name: string; want: RegExp }> = {
+  'a short name stays readable': { name: 'summarize', want: /^summarize-[0-9a-f]{10}-7$/ },
+  'a long name is cut so that all fits a label': { name: 'x'.repeat(63), want: /^x{50}-[0-9a-f]{10}-7$/ },
+  'no hyphen is doubled where it is cut': {
+    name: `${'x'.repeat(49)}-yyyyyyyyyyyyy`,
+    want: /^x{49}-[0-9a-f]{10}-7$/,
+  },
+};
+
+for (const [title, { name, want }] of Object.entries(names)) {
+  test(`childName: ${title}`, (t) => {
+    t.regex(childName({ name, uid: 'u' }, 7), want);
+    t.true(childName({ name, uid: 'u' }, 7).length <= 63);
+    t.not(childName({ name, uid: 'u' }, 7), childName({ name, uid: 'v' }, 7));
+  });
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
+import type { KubeObject } from '../object.ts';
+
+/** A Run after defaulting. */
+export type Run = KubeObject & { readonly spec: RunSpec; readonly status?: RunStatus };
+
+/** Where a Run is. */
+export type Phase = NonNullable<RunStatus['phase']>;
+
+/** Longest name of a Job: it becomes a label of its pods. */
+const MAX_NAME_LENGTH = 63;
+
+/** The phase of a Run; Queued before anybody looked at it. */
+export function phaseOf(run: Run): Phase {
+  return run.status?.phase ?? 'Queued';
+}
+
+/** Whether the Run has come to its end, which is for ever. */
+export function isFinished(run: Run): boolean {
+  const phase = phaseOf(run);
+  return phase === 'Succeeded' || phase === 'Failed' || phase === 'Cancelled';
+}
+
+/** Attempts of the Run that were started. */
+export function attemptsOf(run: Run): number {
+  return run.status?.attempt ?? 0;
+}
+
+/** What names a Run for ever: also one that is gone, from its reservation. */
+export interface RunIdentity {
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** The identity of `run`. The API server has given it a uid before anybody could see it. */
+export function identityOf(run: Run): RunIdentity {
+  return { name: run.metadata.name, uid: run.metadata.uid ?? '' };
+}
+
+/**
+ * The name of the workload of one attempt: the same whenever it is asked for, so that nothing is made twice, and another
+ * one for a Run of the same name that is made later. Example: `summarize-5f2a9c01d3-1`.
+ */
+export function childName({ name, uid }: RunIdentity, attempt: number): string {
+  const suffix = `-${createHash('sha256').update(uid).digest('hex').slice(0, 10)}-${attempt}`;
+  const head = name.slice(0, MAX_NAME_LENGTH - suffix.length).replace(/-+$/, '');
+  return head + suffix;
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import {
+  type ConditionInput,
+  type Judgement,
+  READY,
+  removeCondition,
+  setConditions,
+  STALLED,
+  toInstant,
+} from '../conditions.ts';
+import type { RunError } from './outcome.ts';
+import type { Run } from './run.ts';
+
+/** Why a Run is where it is: a word for programs, a sentence for people. */
+export interface Cause {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A Run that waits, and its place. */
+export interface WaitingPlace extends Cause {
+  /** From 1; undefined when it has none, as for a Run that belongs to no tenant. */
+  readonly position: number | undefined;
+}
+
+/** What is fixed when a Run is admitted. */
+export interface AdmittedFacts {
+  readonly attempt: number;
+  readonly childName: string;
+  readonly agent: NonNullable<RunStatus['agent']>;
+  readonly gpu?: NonNullable<RunStatus['gpu']>;
+}
+
+/** How a Run ends. */
+export interface Ending extends Cause {
+  readonly phase: 'Succeeded' | 'Failed' | 'Cancelled';
+  readonly startedAt?: string;
+  readonly error?: RunError;
+}
+
+/** Status of a Run in the queue. */
+export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatus {
+  const { position, reason, message } = place;
+  const { child: _, startedAt: __, ...kept } = run.status ?? {};
+  const isSameReason = kept.queue?.reason === reason;
+  return {
+    ...kept,
+    observedGeneration: run.metadata.generation ?? 0,
+    phase: 'Queued',
+    queuedAt: kept.queuedAt ?? toInstant(now),
+    queue: {
+      ...(position !== undefined && { position }),
+      reason,
+      message: message.slice(0, 1024),
+      since: isSameReason && kept.queue !== undefined ? kept.queue.since : toInstant(now),
+      updatedAt: toInstant(now),
+    },
+    conditions: judged(run, now, [
+      ...notYet(['QuotaReserved', 'Admitted', 'Finished'], { reason, message }),
+      { type: READY, status: 'False', reason, message },
+    ]),
+  };
+}
+
+/** Status of a Run that holds quota and may start. */
+export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunStatus {
+  const { queue: _, ...kept } = run.status ?? {};
+  const cause = {
+    reason: RUN_REASONS.Admitted,
+    message: 'quota is reserved, and its workload is being made',
+  };
+  return {
+    ...kept,
+    observedGeneration: run.metadata.generation ?? 0,
+    phase: 'Admitted',
+    queuedAt: kept.queuedAt ?? run.metadata.creationTimestamp ?? toInstant(now),
+    admittedAt: toInstant(now),
+    attempt: facts.attempt,
+    agent: facts.agent,
+    ...(facts.gpu !== undefined && { gpu: facts.gpu }),
+    child: { kind: 'Job', name: facts.childName },
+    conditions: judged(run, now, [
+      { type: 'QuotaReserved', status: 'True', ...cause },
+      { type: 'Admitted', status: 'True', ...cause },
+      ...notYet(['Finished'], cause),
+      { type: READY, status: 'False', ...cause },
+    ]),
+  };
+}
+
+/** Status of an admitted Run whose workload was seen: it starts, runs, or is being ended. */
+export function activeStatus(
+  run: Run,
+  active: Cause & {
+    readonly phase: 'Admitted' | 'Running';
+    readonly childUid?: string;
+    readonly startedAt?: string;
+  },
+  now: Date,
+): RunStatus {
+  const { phase, reason, message, childUid, startedAt } = active;
+  const { child } = run.status ?? {};
+  return {
+    ...run.status,
+    observedGeneration: run.metadata.generation ?? 0,
+    phase,
+    ...(child !== undefined && { child: { ...child, ...(childUid !== undefined && { uid: childUid }) } }),
+    ...(startedAt !== undefined && { startedAt: run.status?.startedAt ?? startedAt }),
+    conditions: judged(run, now, [{ type: READY, status: 'False', reason, message }]),
+  };
+}
+
+/** Status of a Run that has come to its end. */
+export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
+  const { queue: _, ...kept } = run.status ?? {};
+  const { phase, reason, message, error, startedAt } = ending;
+  const stalled: ConditionInput[] =
+    phase === 'Failed' ? [{ type: STALLED, status: 'True', reason, message }] : [];
+  return {
+    ...kept,
+    observedGeneration: run.metadata.generation ?? 0,
+    phase,
+    finishedAt: toInstant(now),
+    ...(startedAt !== undefined && { startedAt: kept.startedAt ?? startedAt }),
+    ...(error !== undefined && { error }),
+    conditions: judged(run, now, [
+      { type: 'Finished', status: 'True', reason, message },
+      { type: READY, status: phase === 'Succeeded' ? 'True' : 'False', reason, message },
+      ...stalled,
+    ]),
+  };
+}
+
+function judged(run: Run, now: Date, inputs: readonly ConditionInput[]): RunStatus['conditions'] {
+  const at: Judgement = { generation: run.metadata.generation ?? 0, now };
+  const before = removeCondition(run.status?.conditions ?? [], STALLED);
+  return [...setConditions(before, inputs, at)];
+}
+
+function notYet(types: readonly string[], cause: Cause): ConditionInput[] {
+  return types.map((type) => ({ type, status: 'False', ...cause }));
+}
