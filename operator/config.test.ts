@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { ConfigError, flagOf, readConfig, variableOf } from './config.ts';
+
+test('without anything the defaults stand', (t) => {
+  const config = readConfig({}, []);
+  t.is(config.namespace, 'nexusos-system');
+  t.is(config.apiServer, undefined);
+  t.is(config.leaderElection, true);
+  t.deepEqual(config.listen, { host: '0.0.0.0', port: 8080 });
+  t.deepEqual(config.reservedRanges, []);
+});
+
+test('a flag wins over its variable, in both spellings', (t) => {
+  const env = { NEXUSOS_CONCURRENCY: '3', NEXUSOS_LOG_LEVEL: 'warn' };
+  t.is(readConfig(env, []).concurrency, 3);
+  t.is(readConfig(env, ['--concurrency=5']).concurrency, 5);
+  t.is(readConfig(env, ['--concurrency', '6']).concurrency, 6);
+  t.is(readConfig(env, ['--concurrency', '6']).logLevel, 'warn');
+});
+
+test('an empty variable is none', (t) => {
+  t.is(readConfig({ NEXUSOS_API_SERVER: '', NEXUSOS_LOG_LEVEL: '' }, []).logLevel, 'info');
+});
+
+test('plain http is for loopback', (t) => {
+  const env = { NEXUSOS_API_SERVER: 'http://127.0.0.1:8001', NEXUSOS_TOKEN_FILE: '/t' };
+  t.is(readConfig(env, []).apiServer, 'http://127.0.0.1:8001');
+});
+
+test('names follow from the name in code', (t) => {
+  t.is(flagOf('leaseDurationMs'), '--lease-duration-ms');
+  t.is(variableOf('leaseDurationMs'), 'NEXUSOS_LEASE_DURATION_MS');
+});
+
+test('ranges are read one by one', (t) => {
+  const config = readConfig({ NEXUSOS_RESERVED_RANGES: '10.0.0.0/8, fd00::/8,' }, []);
+  t.deepEqual(config.reservedRanges, ['10.0.0.0/8', 'fd00::/8']);
+});
+
+const REFUSED: Readonly<Record<string, { args: readonly string[]; want: RegExp }>> = {
+  'an unknown flag': { args: ['--verbose=1'], want: /--verbose: unknown; allowed are --namespace/ },
+  'a flag without value': { args: ['--concurrency'], want: /--concurrency: found nothing after it/ },
+  'a number out of range': {
+    args: ['--concurrency=0'],
+    want: /found "0"; allowed is an integer from 1 to 256/,
+  },
+  'a number with a fraction': { args: ['--concurrency=1.5'], want: /found "1\.5"/ },
+  'a namespace with capitals': { args: ['--namespace=Nexus'], want: /--namespace: found "Nexus"/ },
+  'an address in clear': {
+    args: ['--api-server=http://10.0.0.1', '--token-file=/t'],
+    want: /--api-server: found "http:\/\/10\.0\.0\.1"; allowed is an https URL/,
+  },
+  'an address without token': { args: ['--api-server=https://a'], want: /found only one; both are needed/ },
+  'a kubeconfig and an address': {
+    args: ['--api-server=https://a', '--token-file=/t', '--kubeconfig=/k'],
+    want: /found both; allowed is one/,
+  },
+  'a port that is none': { args: ['--listen=0.0.0.0:70000'], want: /--listen: found/ },
+  'a host name to listen on': { args: ['--listen=localhost:80'], want: /--listen: found/ },
+  'a range without mask': { args: ['--reserved-ranges=10.0.0.0'], want: /--reserved-ranges: found/ },
+  'a range with a mask too long': {
+    args: ['--reserved-ranges=10.0.0.0/33'],
+    want: /--reserved-ranges: found/,
+  },
+  'a level that is none': { args: ['--log-level=loud'], want: /allowed is one of trace, debug/ },
+};
+
+for (const [title, { args, want }] of Object.entries(REFUSED)) {
+  test(`refused: ${title}`, (t) => {
+    const error = t.throws(() => readConfig({}, args), { instanceOf: ConfigError });
+    t.regex(error.message, want);
+  });
+}
+
+test('a refusal names the variable when that was used, and every problem at once', (t) => {
+  const env = { NEXUSOS_CONCURRENCY: 'many', NEXUSOS_LISTEN: 'x' };
+  const error = t.throws(() => readConfig(env, ['--nope=1']), { instanceOf: ConfigError });
+  t.regex(error.message, /NEXUSOS_CONCURRENCY: found "many"/);
+  t.regex(error.message, /NEXUSOS_LISTEN: found "x"/);
+  t.regex(error.message, /--nope: unknown/);
+});

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isIP } from 'node:net';
+
+/** One setting: a flag and an environment variable, how it is read, and its row in the reference. */
+export interface Setting<T> {
+  /** What it does, for the reference page. */
+  readonly what: string;
+  /** Text that stands when nothing is given; undefined: the setting may be absent. */
+  readonly default: string | undefined;
+  /** What would be accepted, in words, for refusals and the reference page. */
+  readonly allowed: string;
+  /** The value of `text`; undefined when it is not allowed. */
+  parse(text: string): T | undefined;
+}
+
+/** Settings that name what is wrong, one line each: which, found, allowed. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`the operator cannot start with these settings:\n${problems.map((one) => `  ${one}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** Every setting of the operator, by its name in code. Flag and variable follow from the name. */
+export const SETTINGS = {
+  namespace: {
+    what: 'Platform namespace: where the operator, its Lease and the sources of pull secrets are.',
+    default: 'nexusos-system',
+    allowed: 'a DNS label',
+    parse: (text) => (DNS_LABEL.test(text) ? text : undefined),
+  } satisfies Setting<string>,
+  serviceAccount: {
+    what: 'ServiceAccount of the operator in the platform namespace. It is given access to pull secrets of tenants.',
+    default: 'nexusos-operator',
+    allowed: 'a DNS label',
+    parse: (text) => (DNS_LABEL.test(text) ? text : undefined),
+  } satisfies Setting<string>,
+  apiServer: {
+    what: 'Address of the API server, for an operator outside of the cluster. Needs tokenFile. Empty: as a pod.',
+    default: undefined,
+    allowed: 'an https URL, such as https://10.0.0.1:6443; plain http only on loopback',
+    parse: parseApiServer,
+  } satisfies Setting<string>,
+  tokenFile: {
+    what: 'File with the token of the ServiceAccount. Read again when it changes.',
+    default: undefined,
+    allowed: 'a path',
+    parse: (text) => (text === '' ? undefined : text),
+  } satisfies Setting<string>,
+  caFile: {
+    what: 'File with the certificates that vouch for the API server. Read again when it changes.',
+    default: undefined,
+    allowed: 'a path',
+    parse: (text) => (text === '' ? undefined : text),
+  } satisfies Setting<string>,
+  kubeconfig: {
+    what: 'Kubeconfig to use, its current context. For development: it is usually more powerful than the ServiceAccount.',
+    default: undefined,
+    allowed: 'a path',
+    parse: (text) => (text === '' ? undefined : text),
+  } satisfies Setting<string>,
+  identity: {
+    what: 'Name of this replica in the Lease. Empty: host name and a random part.',
+    default: undefined,
+    allowed: '1 to 128 characters',
+    parse: (text) => (text.length >= 1 && text.length <= 128 ? text : undefined),
+  } satisfies Setting<string>,
+  leaderElection: {
+    what: 'Whether replicas elect one that writes. Only a single operator may go without.',
+    default: 'true',
+    allowed: 'true or false',
+    parse: parseBoolean,
+  } satisfies Setting<boolean>,
+  leaseDurationMs: {
+    what: 'How long a leader that fell silent is still believed to lead, in milliseconds.',
+    default: '10000',
+    allowed: 'an integer from 2000 to 120000',
+    parse: integer(2000, 120_000),
+  } satisfies Setting<number>,
+  concurrency: {
+    what: 'Objects of one kind that are reconciled at the same time.',
+    default: '16',
+    allowed: 'an integer from 1 to 256',
+    parse: integer(1, 256),
+  } satisfies Setting<number>,
+  listen: {
+    what: 'Address and port of /healthz, /readyz and /metrics. Port 0: any free one.',
+    default: '0.0.0.0:8080',
+    allowed: 'an IP address and a port, such as 0.0.0.0:8080 or [::]:8080',
+    parse: parseListen,
+  } satisfies Setting<ListenAddress>,
+  logLevel: {
+    what: 'Least important level that is logged.',
+    default: 'info',
+    allowed: `one of ${LOG_LEVELS.join(', ')}`,
+    parse: (text) => LOG_LEVELS.find((level) => level === text),
+  } satisfies Setting<(typeof LOG_LEVELS)[number]>,
+  reservedRanges: {
+    what: 'Address ranges of nodes, pods, services and the API server, separated by commas. No tenant may open its egress to them.',
+    default: '',
+    allowed: 'CIDR ranges separated by commas, such as 10.0.0.0/8,fd00::/8',
+    parse: parseRanges,
+  } satisfies Setting<readonly string[]>,
+} as const;
+
+/** Where the operator listens. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+type Settings = typeof SETTINGS;
+/** The name of a setting in code. */
+export type SettingName = keyof Settings;
+type Value<S> = S extends { parse(text: string): infer T } ? Exclude<T, undefined> : never;
+
+/** What the operator runs with. Settings that have no default may be undefined. */
+export type Config = {
+  readonly [Name in SettingName]: Settings[Name]['default'] extends string
+    ? Value<Settings[Name]>
+    : Value<Settings[Name]> | undefined;
+};
+
+/** flagOf('leaseDurationMs') -> '--lease-duration-ms' */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** variableOf('leaseDurationMs') -> 'NEXUSOS_LEASE_DURATION_MS' */
+export function variableOf(name: string): string {
+  return `NEXUSOS_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/**
+ * Reads all settings; a flag (`--name=value` or `--name value`) wins over its environment variable.
+ *
+ * @throws ConfigError with every problem at once, unknown flags included.
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  args: readonly string[],
+): Config {
+  const { values: flags, problems } = readFlags(args);
+  const config: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const given = flags.get(name) ?? nonEmpty(env[variableOf(name)]);
+    const text = given ?? setting.default;
+    config[name] = text === undefined ? undefined : setting.parse(text);
+    if (text !== undefined && config[name] === undefined) {
+      const where = flags.has(name) ? flagOf(name) : variableOf(name);
+      problems.push(`${where}: found ${JSON.stringify(text)}; allowed is ${setting.allowed}`);
+    }
+  }
+  problems.push(...contradictions(config as Config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config as Config;
+}
+
+interface Flags {
+  readonly values: ReadonlyMap<string, string>;
+  readonly problems: string[];
+}
+
+function readFlags(args: readonly string[]): Flags {
+  const names = new Map(Object.keys(SETTINGS).map((name) => [flagOf(name), name]));
+  const values = new Map<string, string>();
+  const problems: string[] = [];
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    const [flag = '', ...parts] = arg.split('=');
+    const name = names.get(flag);
+    const value = parts.length > 0 ? parts.join('=') : rest.shift();
+    if (name === undefined) problems.push(`${flag}: unknown; allowed are ${[...names.keys()].join(', ')}`);
+    else if (value === undefined) problems.push(`${flag}: found nothing after it; a value is needed`);
+    else values.set(name, value);
+  }
+  return { values, problems };
+}
+
+function contradictions(config: Config): readonly string[] {
+  const found: string[] = [];
+  if ((config.apiServer === undefined) !== (config.tokenFile === undefined)) {
+    found.push(`${flagOf('apiServer')} and ${flagOf('tokenFile')}: found only one; both are needed, or none`);
+  }
+  if (config.kubeconfig !== undefined && config.apiServer !== undefined) {
+    found.push(`${flagOf('kubeconfig')} and ${flagOf('apiServer')}: found both; allowed is one of them`);
+  }
+  return found;
+}
+
+/** An empty variable is the same as none: that is how charts and shells leave one out. */
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+function parseBoolean(text: string): boolean | undefined {
+  return text === 'true' || text === 'false' ? text === 'true' : undefined;
+}
+
+function integer(min: number, max: number): (text: string) => number | undefined {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : undefined;
+  };
+}
+
+/** A token in clear on a network is a token given away. */
+function parseApiServer(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, hostname } = new URL(text);
+  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback) ? text : undefined;
+}
+
+function parseListen(text: string): ListenAddress | undefined {
+  const parts = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const host = parts?.[1] ?? parts?.[2] ?? '';
+  const port = Number(parts?.[3]);
+  return isIP(host) !== 0 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function parseRanges(text: string): readonly string[] | undefined {
+  const ranges = text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+  return ranges.every(isRange) ? ranges : undefined;
+}
+
+function isRange(text: string): boolean {
+  const [address = '', bits = '', ...rest] = text.split('/');
+  const version = isIP(address);
+  return (
+    rest.length === 0 && version !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)
+  );
+}
