@@ -1,0 +1,33 @@
+{{/* SPDX-License-Identifier: Apache-2.0 */}}
+
+{{/* Labels of everything that the chart makes. */}}
+{{- define "nexusos.labels" -}}
+{{ include "nexusos.selectorLabels" . }}
+app.kubernetes.io/part-of: nexusos
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* Labels that the operator's pods are found by. They never change. */}}
+{{- define "nexusos.selectorLabels" -}}
+app.kubernetes.io/name: nexusos
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{/* The operator's image, by digest where one is given. */}}
+{{- define "nexusos.image" -}}
+{{- with .Values.operator.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Groups of platform administrators, as the strings of a CEL list. The schema lets no quote through. */}}
+{{- define "nexusos.adminGroups" -}}
+'{{ join "', '" .Values.platform.adminGroups }}'
+{{- end }}

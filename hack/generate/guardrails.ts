@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+import { guardrails } from '#operator/core/guardrails/guardrails';
+import type { GeneratedFile } from './file.ts';
+import { toTemplate } from './template.ts';
+
+const SERVICE_ACCOUNT = 'OPERATOR_SERVICE_ACCOUNT';
+const NAMESPACE = 'PLATFORM_NAMESPACE';
+const ADMIN_GROUPS = 'PLATFORM_ADMIN_GROUPS';
+
+/** The guardrails as a template of the chart, for the namespace, ServiceAccount and groups of each release. */
+export function guardrailFile(): GeneratedFile {
+  const objects = guardrails({
+    operatorUser: `system:serviceaccount:${NAMESPACE}:${SERVICE_ACCOUNT}`,
+    platformNamespace: NAMESPACE,
+    platformAdminGroups: [ADMIN_GROUPS],
+  }).map((object) => ({
+    ...object,
+    metadata: {
+      ...object.metadata,
+      labels: { ...object.metadata.labels, 'app.kubernetes.io/part-of': 'nexusos' },
+    },
+  }));
+  return {
+    path: 'charts/nexusos/templates/generated/guardrails.yaml',
+    text: toTemplate(objects, {
+      source: 'operator/core/guardrails',
+      placeholders: {
+        [NAMESPACE]: '{{ .Release.Namespace }}',
+        [SERVICE_ACCOUNT]: '{{ .Values.serviceAccount.name }}',
+        // With its quotes: one string becomes a list of them.
+        [`'${ADMIN_GROUPS}'`]: '{{ include "nexusos.adminGroups" . }}',
+      },
+    }),
+  };
+}

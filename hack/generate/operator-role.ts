@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AnyController, PolicyRule } from '#operator/runtime/controller';
+import type { GeneratedFile } from './file.ts';
+import { mergeRules } from './rules.ts';
+import { toTemplate } from './template.ts';
+
+/** What is read of a controller here. */
+export type RoleSource = Pick<AnyController, 'rbac' | 'resource' | 'watches' | 'finalizer'>;
+
+/** The operator's permissions: in the whole cluster, and in the platform namespace only. */
+export interface OperatorRules {
+  readonly cluster: readonly PolicyRule[];
+  readonly platform: readonly PolicyRule[];
+}
+
+const READ = ['get', 'list', 'watch'];
+
+/** What the runtime does whatever the controllers are: it writes Events about any object. */
+const RUNTIME_CLUSTER: readonly PolicyRule[] = [
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+];
+
+/** Leader election. `create` cannot be limited to a name. */
+const RUNTIME_PLATFORM: readonly PolicyRule[] = [
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] },
+];
+
+/**
+ * Everything that the operator may do: what the controllers state, what the runtime does for them (reading what they
+ * watch, writing the status and the finalizer of their kind), and handing out exactly `bindable` ClusterRoles. What
+ * is watched in one namespace only (Secrets of the platform) is readable only there.
+ */
+export function operatorRules(
+  controllers: readonly RoleSource[],
+  bindable: readonly string[],
+): OperatorRules {
+  const watches = controllers.flatMap((one) => one.watches);
+  const wide = watches.filter((one) => one.namespace === undefined);
+  const narrow = watches.filter((one) => one.namespace !== undefined);
+  return {
+    cluster: mergeRules([
+      ...RUNTIME_CLUSTER,
+      ...controllers.flatMap((one) => [...one.rbac, ...ownKindRules(one)]),
+      ...wide.map((one) => readRule(one.resource)),
+      bindRule(bindable),
+    ]),
+    platform: mergeRules([...RUNTIME_PLATFORM, ...narrow.map((one) => readRule(one.resource))]),
+  };
+}
+
+/** The operator's ClusterRole and Role as a template of the chart. */
+export function operatorRoleFile(rules: OperatorRules): GeneratedFile {
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const labels = { 'app.kubernetes.io/part-of': 'nexusos' };
+  const name = 'nexusos:operator';
+  const namespace = 'PLATFORM_NAMESPACE';
+  const roles = [
+    { apiVersion, kind: 'ClusterRole', metadata: { name, labels }, rules: rules.cluster },
+    { apiVersion, kind: 'Role', metadata: { name, namespace, labels }, rules: rules.platform },
+  ];
+  return {
+    path: 'charts/nexusos/templates/generated/operator-role.yaml',
+    text: toTemplate(roles, {
+      source: 'the rbac and watches of operator/controllers',
+      placeholders: { [namespace]: '{{ .Release.Namespace }}' },
+    }),
+  };
+}
+
+function ownKindRules({ resource, finalizer }: RoleSource): readonly PolicyRule[] {
+  const apiGroups = [groupOf(resource)];
+  const status = { apiGroups, resources: [`${resource.plural}/status`], verbs: ['update'] };
+  const finalizers = { apiGroups, resources: [resource.plural], verbs: ['patch'] };
+  // Where the cluster enforces owner references, owning something needs this of the owner.
+  const owning = { apiGroups, resources: [`${resource.plural}/finalizers`], verbs: ['update'] };
+  return [readRule(resource), status, owning, ...(finalizer === undefined ? [] : [finalizers])];
+}
+
+function readRule(resource: RoleSource['resource']): PolicyRule {
+  return { apiGroups: [groupOf(resource)], resources: [resource.plural], verbs: READ };
+}
+
+/** Handing out a role that one does not hold oneself is `bind`, and is limited to these by name. */
+function bindRule(resourceNames: readonly string[]): PolicyRule {
+  return {
+    apiGroups: ['rbac.authorization.k8s.io'],
+    resources: ['clusterroles'],
+    verbs: ['bind'],
+    resourceNames,
+  };
+}
+
+function groupOf({ apiVersion }: RoleSource['resource']): string {
+  return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+}

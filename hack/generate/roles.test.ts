@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { controllersFor } from '#operator/controllers/index';
+import { PULL_SECRET_WRITER, tenantClusterRoles } from '#operator/core/tenant/roles';
+import type { PolicyRule } from '#operator/runtime/controller';
+import { currentOperatorRules, roleFiles } from './roles.ts';
+import { allows } from './rules.ts';
+
+const SETTINGS = { platformNamespace: 'platform', operatorServiceAccount: 'operator', reservedRanges: [] };
+
+test('no role has a wildcard', (t) => {
+  const files = roleFiles();
+  t.is(files.length, 2);
+  for (const { path, text } of files) t.notRegex(text, /^\s*(- |\w+: ).*\*/m, path);
+});
+
+test('everything that is watched may be listed and watched, in the namespace where it is', (t) => {
+  const { cluster, platform } = currentOperatorRules();
+  const watched = controllersFor(SETTINGS).controllers.flatMap(({ resource, watches }) => [
+    { resource, namespace: undefined },
+    ...watches,
+  ]);
+  t.true(watched.length > 0);
+  for (const { resource, namespace } of watched) {
+    const [group = ''] = resource.apiVersion.includes('/') ? resource.apiVersion.split('/') : [''];
+    const rules = namespace === undefined ? cluster : platform;
+    for (const verb of ['list', 'watch']) {
+      t.true(allows(rules, { group, resource: resource.plural, verb }), `${verb} ${resource.plural}`);
+    }
+  }
+});
+
+test('Secrets can be read in the platform namespace only, and written nowhere by the ClusterRole', (t) => {
+  const { cluster } = currentOperatorRules();
+  t.deepEqual(
+    cluster.filter((rule) => rule.resources.includes('secrets')),
+    [],
+  );
+});
+
+test('the operator hands out the roles of tenants and no others', (t) => {
+  const { cluster } = currentOperatorRules();
+  const binding = cluster.filter((rule) => rule.verbs.includes('bind'));
+  t.deepEqual(
+    binding.map((rule) => rule.resourceNames),
+    [
+      [
+        'nexusos:pull-secret-writer',
+        'nexusos:tenant-admin',
+        'nexusos:tenant-operator',
+        'nexusos:tenant-viewer',
+      ],
+    ],
+  );
+  t.false(cluster.some((rule) => rule.verbs.includes('escalate') || rule.verbs.includes('impersonate')));
+});
+
+test('owners of tenants reach no quota, no status and no border of theirs', (t) => {
+  const forbidden: readonly (readonly [string, string])[] = [
+    ['', 'resourcequotas'],
+    ['', 'limitranges'],
+    ['', 'namespaces'],
+    ['nexusos.dev', 'tenants'],
+    ['nexusos.dev', 'quotaledgers'],
+    ['nexusos.dev', 'runs/status'],
+    ['nexusos.dev', 'agents/status'],
+  ];
+  for (const role of tenantClusterRoles()) {
+    if (role.metadata.name === PULL_SECRET_WRITER) continue;
+    for (const [group, resource] of forbidden) {
+      for (const verb of ['create', 'update', 'patch', 'delete', 'deletecollection']) {
+        const rules = role['rules'] as readonly PolicyRule[];
+        t.false(allows(rules, { group, resource, verb }), `${role.metadata.name}: ${verb} ${resource}`);
+      }
+    }
+  }
+});

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import { controllersFor } from '#operator/controllers/index';
+import { tenantClusterRoles } from '#operator/core/tenant/roles';
+import type { GeneratedFile } from './file.ts';
+import { operatorRoleFile, operatorRules, type OperatorRules } from './operator-role.ts';
+import { toTemplate } from './template.ts';
+
+/** Any settings do: no permission depends on them. */
+const SETTINGS = { platformNamespace: 'platform', operatorServiceAccount: 'operator', reservedRanges: [] };
+
+/** The operator's permissions, as its controllers state them. */
+export function currentOperatorRules(): OperatorRules {
+  const bindable = tenantClusterRoles().map((role) => role.metadata.name);
+  return operatorRules(controllersFor(SETTINGS).controllers, bindable);
+}
+
+/** The ClusterRoles of tenants' owners, and the roles of the operator. */
+export function roleFiles(): readonly GeneratedFile[] {
+  const labels = { 'app.kubernetes.io/part-of': 'nexusos' };
+  const tenantRoles = tenantClusterRoles().map((role) => ({
+    ...role,
+    metadata: { ...role.metadata, labels: { ...role.metadata.labels, ...labels } },
+  }));
+  return [
+    {
+      path: 'charts/nexusos/templates/generated/tenant-roles.yaml',
+      text: toTemplate(tenantRoles, { source: 'operator/core/tenant/roles.ts' }),
+    },
+    operatorRoleFile(currentOperatorRules()),
+  ];
+}
