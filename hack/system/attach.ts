@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import { attachCluster } from '../cluster/attach.ts';
+import type { AttachedCluster } from '../cluster/attached-cluster.ts';
+import { installChart } from './chart.ts';
+import { startOperator } from './operator-process.ts';
+
+/** Set while the shared control plane has the chart and a running operator. */
+export const sharedOperatorVariable = 'NEXUSOS_TEST_OPERATOR';
+
+let attached: Promise<AttachedCluster> | undefined;
+
+/**
+ * The control plane that scenarios share, with the chart installed and an operator running: that of the test runner, or,
+ * when a scenario is run by itself, one of this process's own that ends with it. Asked again, it is the same.
+ */
+export function attachSystem(): Promise<AttachedCluster> {
+  attached ??= attach();
+  return attached;
+}
+
+async function attach(): Promise<AttachedCluster> {
+  const cluster = await attachCluster();
+  if (process.env[sharedOperatorVariable] !== undefined) return cluster;
+  await installChart(cluster);
+  const operator = await startOperator(cluster);
+  operator.unref();
+  return cluster;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { parseAllDocuments } from 'yaml';
+import { KINDS } from '#crds/v1alpha1/index';
+import type { KubeObject } from '#operator/core/object';
+import { ensureTools } from '../tools/build.ts';
+import { type ChartValues, helmEnvironment } from './chart.ts';
+import { type RunResult, runProgram } from './run-program.ts';
+
+const CHART = join(import.meta.dirname, '../../charts/nexusos');
+
+let folder = '';
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nexusos-helm-'));
+});
+test.after.always(() => rm(folder, { recursive: true, force: true }));
+
+async function helm(args: readonly string[], values: ChartValues = {}): Promise<RunResult> {
+  const { helm: program } = await ensureTools(['helm']);
+  const stdin = JSON.stringify(values);
+  return runProgram(program, { args: [...args, '--values', '-'], stdin, env: helmEnvironment(folder) });
+}
+
+async function render(values: ChartValues = {}): Promise<readonly KubeObject[]> {
+  const args = ['template', 'nexusos', CHART, '--namespace', 'platform', '--kube-version', '1.36.3'];
+  const result = await helm(args, values);
+  if (result.code !== 0) throw new Error(result.stderr);
+  return parseAllDocuments(result.stdout)
+    .map((document) => document.toJS() as KubeObject | null)
+    .filter((object) => object !== null);
+}
+
+function pick(objects: readonly KubeObject[], kind: string): readonly KubeObject[] {
+  return objects.filter((object) => object.kind === kind);
+}
+
+test('lint has nothing to say', async (t) => {
+  const result = await helm(['lint', CHART, '--strict', '--kube-version', '1.36.3']);
+  t.is(result.code, 0, result.stdout + result.stderr);
+});
+
+test('by default everything is there, once, and in the release namespace', async (t) => {
+  const objects = await render();
+  t.deepEqual(
+    pick(objects, 'CustomResourceDefinition')
+      .map((one) => one.metadata.name)
+      .toSorted(),
+    KINDS.map((kind) => `${kind.plural}.${kind.group}`).toSorted(),
+  );
+  for (const kind of [
+    'Deployment',
+    'PodDisruptionBudget',
+    'Service',
+    'ServiceAccount',
+    'ConfigMap',
+    'Role',
+  ]) {
+    t.deepEqual(
+      pick(objects, kind).map((one) => one.metadata.namespace),
+      ['platform'],
+      kind,
+    );
+  }
+  const names = objects.map((one) => `${one.kind}/${one.metadata.namespace ?? ''}/${one.metadata.name}`);
+  t.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
+});
+
+test('CRDs are kept on uninstall, and can be left out', async (t) => {
+  for (const crd of pick(await render(), 'CustomResourceDefinition')) {
+    t.is(crd.metadata.annotations?.['helm.sh/resource-policy'], 'keep', crd.metadata.name);
+  }
+  t.is(pick(await render({ crds: { install: false } }), 'CustomResourceDefinition').length, 0);
+});
+
+interface PodSpec {
+  readonly serviceAccountName: string;
+  readonly securityContext: Readonly<Record<string, unknown>>;
+  readonly containers: readonly {
+    readonly image: string;
+    readonly securityContext: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+function podOf(objects: readonly KubeObject[]): PodSpec {
+  const [deployment] = pick(objects, 'Deployment');
+  return (deployment!['spec'] as { template: { spec: PodSpec } }).template.spec;
+}
+
+test('the pod meets the restricted Pod Security Standard', async (t) => {
+  const pod = podOf(await render());
+  t.like(pod.securityContext, { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+  t.like(pod.containers[0]!.securityContext, {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  });
+});
+
+test('an image goes by its digest where one is given', async (t) => {
+  const digest = `sha256:${'0a'.repeat(32)}`;
+  t.is(podOf(await render()).containers[0]!.image, 'nexusos:0.1.0');
+  t.is(podOf(await render({ operator: { image: { tag: 'x' } } })).containers[0]!.image, 'nexusos:x');
+  t.is(
+    podOf(await render({ operator: { image: { tag: 'x', digest } } })).containers[0]!.image,
+    `nexusos@${digest}`,
+  );
+});
+
+async function settings(values: ChartValues) {
+  const objects = await render(values);
+  const [deployment] = pick(objects, 'Deployment');
+  const { template } = deployment!['spec'] as { template: KubeObject };
+  return { data: pick(objects, 'ConfigMap')[0]!['data'], hash: template.metadata.annotations };
+}
+
+test('settings reach the operator, and other settings mean other pods', async (t) => {
+  const plain = await settings({});
+  const other = await settings({ platform: { reservedRanges: ['10.0.0.0/8', 'fd00::/8'] } });
+  t.like(plain.data, {
+    NEXUSOS_NAMESPACE: 'platform',
+    NEXUSOS_RESERVED_RANGES: '',
+    NEXUSOS_LEASE_DURATION_MS: '10000',
+  });
+  t.like(other.data, { NEXUSOS_RESERVED_RANGES: '10.0.0.0/8,fd00::/8' });
+  t.notDeepEqual(plain.hash, other.hash);
+});
+
+test('guardrails know the platform of the release', async (t) => {
+  const values = { serviceAccount: { name: 'other' }, platform: { adminGroups: ['ops', 'oidc:sre'] } };
+  const text = JSON.stringify(pick(await render(values), 'ValidatingAdmissionPolicy'));
+  t.true(text.includes("'system:serviceaccount:platform:other'"));
+  t.true(text.includes("g in ['ops', 'oidc:sre']"));
+  t.notRegex(text, /system:masters|PLATFORM_|OPERATOR_/);
+});
+
+test('every binding names the ServiceAccount that is made', async (t) => {
+  const objects = await render({ serviceAccount: { name: 'other' } });
+  t.deepEqual(
+    pick(objects, 'ServiceAccount').map((one) => one.metadata.name),
+    ['other'],
+  );
+  const bindings = [...pick(objects, 'ClusterRoleBinding'), ...pick(objects, 'RoleBinding')];
+  t.is(bindings.length, 2);
+  for (const binding of bindings) {
+    t.deepEqual(binding['subjects'], [{ kind: 'ServiceAccount', name: 'other', namespace: 'platform' }]);
+  }
+});
+
+test('without the operator nothing runs, and what it needs is still there', async (t) => {
+  const kinds = new Set((await render({ operator: { enabled: false } })).map((one) => one.kind));
+  for (const kind of ['Deployment', 'PodDisruptionBudget', 'Service']) t.false(kinds.has(kind), kind);
+  for (const kind of ['ServiceAccount', 'ClusterRole', 'Role', 'ConfigMap']) t.true(kinds.has(kind), kind);
+});
+
+test('a single replica has no disruption budget', async (t) => {
+  t.is(pick(await render({ operator: { replicas: 1 } }), 'PodDisruptionBudget').length, 0);
+});
+
+const REFUSED: Readonly<Record<string, { values: ChartValues; want: RegExp }>> = {
+  'a value that is none': { values: { operator: { replica: 3 } }, want: /replica.* not allowed/i },
+  'a part that is none': { values: { webhooks: {} }, want: /webhooks.* not allowed/i },
+  'a number out of range': { values: { operator: { replicas: 10 } }, want: /replicas/ },
+  'a digest that is half one': { values: { operator: { image: { digest: 'sha256:12' } } }, want: /digest/ },
+  'a group that would end a string': {
+    values: { platform: { adminGroups: ["a' || 'b"] } },
+    want: /adminGroups/,
+  },
+  'a range that is none': { values: { platform: { reservedRanges: ['10.0.0.0'] } }, want: /reservedRanges/ },
+};
+
+for (const [title, { values, want }] of Object.entries(REFUSED)) {
+  test(`refused: ${title}`, async (t) => {
+    const error = await t.throwsAsync(() => render(values));
+    t.regex(error.message, want);
+  });
+}

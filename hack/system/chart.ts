@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import { join } from 'node:path';
+import type { AttachedCluster } from '../cluster/attached-cluster.ts';
+import { runProgram } from './run-program.ts';
+import { ensureTools } from '../tools/build.ts';
+import type { BuildObserver } from '../tools/progress.ts';
+
+/** The namespace that the platform is installed into. */
+export const PLATFORM_NAMESPACE = 'nexusos-system';
+
+const CHART = join(import.meta.dirname, '../../charts/nexusos');
+
+/** Values of the chart, as in values.yaml. */
+export type ChartValues = Readonly<Record<string, unknown>>;
+
+/** What of an installation can be chosen. */
+export interface InstallOptions {
+  readonly values?: ChartValues;
+  readonly onBuildStep?: BuildObserver;
+}
+
+/**
+ * Installs or upgrades charts/nexusos with the real Helm, without its Deployment: the embedded cluster has no
+ * container to run it in. Throws with what Helm said when it fails.
+ */
+export async function installChart(cluster: AttachedCluster, options: InstallOptions = {}): Promise<void> {
+  const { helm } = await ensureTools(
+    ['helm'],
+    options.onBuildStep === undefined ? {} : { onStep: options.onBuildStep },
+  );
+  const values = { operator: { enabled: false }, ...options.values };
+  const result = await runProgram(helm, {
+    args: [
+      'upgrade',
+      'nexusos',
+      CHART,
+      '--install',
+      '--create-namespace',
+      `--namespace=${PLATFORM_NAMESPACE}`,
+      `--kubeconfig=${cluster.kubeconfigPath}`,
+      '--values=-',
+      '--timeout=60s',
+    ],
+    stdin: JSON.stringify(values),
+    env: helmEnvironment(cluster.description.dataDir),
+  });
+  if (result.code !== 0) throw new Error(`Helm could not install the chart:\n${result.stderr.trim()}`);
+}
+
+/** Helm on folders of its own: what its user has configured must not change what is installed. */
+export function helmEnvironment(folder: string): Readonly<Record<string, string>> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    // Without one, Helm's client keeps its cache in the current folder.
+    HOME: folder,
+    HELM_CACHE_HOME: join(folder, 'helm/cache'),
+    HELM_CONFIG_HOME: join(folder, 'helm/config'),
+    HELM_DATA_HOME: join(folder, 'helm/data'),
+  };
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AttachedCluster } from '../cluster/attached-cluster.ts';
+import { cacheFolder } from '../tools/cache-folder.ts';
+import { dieWithParent } from '../tools/die-with-parent.ts';
+import { PLATFORM_NAMESPACE } from './chart.ts';
+import { OperatorLog } from './operator-log.ts';
+import { keepTokenFile, type TokenFile } from './service-account-token.ts';
+
+/** How the operator is started. */
+export interface OperatorOptions {
+  /** Settings that win over those of the chart, as environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Address of the API server, when something stands in front of it. */
+  readonly apiServer?: string;
+  /** How long it may take until it is ready, in milliseconds. Default: 30 s. */
+  readonly readyTimeoutMs?: number;
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+const MAIN = join(import.meta.dirname, '../../operator/main.ts');
+/** As in the image: a large young generation only makes garbage wait, and most of the memory is that. */
+const NODE_OPTIONS = ['--max-semi-space-size=16'];
+const SETTINGS_PATH = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/configmaps/nexusos-operator`;
+
+/** The operator as a process of this machine. It ends with the process that started it. */
+export class OperatorProcess {
+  readonly log: OperatorLog;
+  readonly pid: number;
+  readonly #child: Child;
+  readonly #token: TokenFile;
+  readonly #closed: Promise<unknown>;
+  #address: string | undefined;
+
+  constructor(child: Child, token: TokenFile) {
+    this.#child = child;
+    this.#token = token;
+    this.pid = child.pid ?? 0;
+    this.log = new OperatorLog();
+    this.log.onEntry((entry) => {
+      if (entry.msg === 'starting' && typeof entry['listen'] === 'string') this.#address = entry['listen'];
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (chunk) => this.log.write(String(chunk)));
+    }
+    this.#closed = once(child, 'close');
+  }
+
+  /** Resolves with how it ended: an exit code, or the name of a signal. */
+  async ended(): Promise<number | NodeJS.Signals> {
+    await this.#closed;
+    return this.#child.exitCode ?? this.#child.signalCode ?? 1;
+  }
+
+  /** Whether it has ended, however it went. */
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Whether it says that it is ready. */
+  async isReady(): Promise<boolean> {
+    return (await this.#ask('/readyz'))?.ok === true;
+  }
+
+  /** Its metrics in the Prometheus format. Throws when it does not answer. */
+  async metrics(): Promise<string> {
+    const answer = await this.#ask('/metrics');
+    if (answer?.ok !== true) throw new Error('the operator does not serve its metrics');
+    return answer.text();
+  }
+
+  /** Lets this process end while the operator still runs; it ends right after. */
+  unref(): void {
+    this.#child.unref();
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      // A pipe is a socket, whatever its type says.
+      if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
+    }
+  }
+
+  /** Ends it in order: SIGTERM, and SIGKILL after `graceMs`. */
+  async stop(graceMs = 10_000): Promise<void> {
+    this.#token.stop();
+    this.#child.kill('SIGTERM');
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs);
+    await this.#closed;
+    clearTimeout(killer);
+  }
+
+  /** Ends it at once, without its help. */
+  async kill(): Promise<void> {
+    this.#token.stop();
+    this.#child.kill('SIGKILL');
+    await this.#closed;
+  }
+
+  async #ask(path: string): Promise<Response | undefined> {
+    if (this.#address === undefined) return undefined;
+    try {
+      return await fetch(`http://${this.#address}${path}`, { signal: AbortSignal.timeout(5000) });
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/**
+ * Runs the operator on this machine as it runs in a pod of the chart: with the settings of its ConfigMap and a token of
+ * its ServiceAccount, and so with its permissions and no others. Resolves when it is ready. Throws, with the end of its
+ * log, when it ends or is not ready in time.
+ */
+export async function startOperator(
+  cluster: AttachedCluster,
+  options: OperatorOptions = {},
+): Promise<OperatorProcess> {
+  const settings = await readSettings(cluster);
+  const folder = await mkdtemp(join(cluster.description.dataDir, 'operator-'));
+  const caFile = join(folder, 'ca.crt');
+  await writeFile(caFile, Buffer.from(cluster.caData, 'base64'));
+  const token = await keepTokenFile(cluster, {
+    namespace: PLATFORM_NAMESPACE,
+    serviceAccount: settings['NEXUSOS_SERVICE_ACCOUNT'] ?? '',
+    path: join(folder, 'token'),
+  });
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    // Half of the time of a start is compiling; tests start it often.
+    NODE_COMPILE_CACHE: join(cacheFolder(), 'compiled'),
+    ...settings,
+    NEXUSOS_API_SERVER: options.apiServer ?? cluster.url,
+    NEXUSOS_TOKEN_FILE: token.path,
+    NEXUSOS_CA_FILE: caFile,
+    NEXUSOS_LISTEN: '127.0.0.1:0',
+    ...options.env,
+  };
+  const command = dieWithParent({ program: process.execPath, args: [...NODE_OPTIONS, MAIN] });
+  const child = spawn(command.program, command.args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const operator = new OperatorProcess(child, token);
+  await waitUntilReady(operator, options.readyTimeoutMs ?? 30_000);
+  return operator;
+}
+
+async function readSettings(cluster: AttachedCluster): Promise<Readonly<Record<string, string>>> {
+  const configMap = await cluster.admin.get(SETTINGS_PATH);
+  if (configMap === undefined) throw new Error('the chart is not installed: its settings are not there');
+  return configMap['data'] as Readonly<Record<string, string>>;
+}
+
+async function waitUntilReady(operator: OperatorProcess, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await operator.isReady())) {
+    const isLate = performance.now() > deadline;
+    if (isLate) await operator.kill();
+    if (operator.hasEnded) {
+      const how = isLate
+        ? `was not ready after ${timeoutMs / 1000} s`
+        : `ended with ${await operator.ended()}`;
+      throw new Error(`the operator ${how}. The end of its log:\n${operator.log.tail()}`);
+    }
+    await delay(50);
+  }
+}

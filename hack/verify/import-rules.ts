@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import { posix } from 'node:path';
+import type { ImportOf } from './source-files.ts';
+
+/**
+ * What the files under `from` may import. Both are paths: `crds/` is everything below, `crds/v1alpha1/names.ts` that
+ * file; `node:` is every module of Node; anything else is a package. The first row that fits a file holds.
+ */
+export interface ImportRule {
+  readonly from: string;
+  readonly may: readonly string[];
+}
+
+const CORE_CONTRACT = ['object', 'plan', 'conditions', 'compare', 'errors'].map(
+  (name) => `operator/core/${name}.ts`,
+);
+
+/** The direction of all imports: from the API, through pure decisions and effects, to the roots that wire them. */
+export const IMPORT_RULES: readonly ImportRule[] = [
+  { from: 'crds/', may: ['crds/', 'zod'] },
+  // Hashing is pure: names that follow from what they name need it.
+  { from: 'operator/core/', may: ['operator/core/', 'crds/', 'node:crypto'] },
+  { from: 'operator/telemetry/', may: ['operator/telemetry/', 'pino', 'prom-client'] },
+  {
+    from: 'operator/runtime/',
+    may: [
+      'operator/runtime/',
+      'operator/telemetry/',
+      ...CORE_CONTRACT,
+      'crds/openapi/',
+      'crds/v1alpha1/names.ts',
+      'node:',
+      'undici',
+      '@kubernetes/client-node',
+    ],
+  },
+  {
+    from: 'operator/controllers/index.ts',
+    may: ['operator/controllers/', 'operator/runtime/', 'operator/core/', 'crds/'],
+  },
+  { from: 'operator/controllers/testing/', may: ['operator/', 'crds/', 'hack/system/', 'node:'] },
+  {
+    from: 'operator/controllers/',
+    may: [
+      'operator/controllers/shared/',
+      'operator/core/',
+      'operator/runtime/',
+      'operator/telemetry/',
+      'crds/',
+      'node:crypto',
+      'zod',
+    ],
+  },
+  { from: 'operator/config.ts', may: ['crds/v1alpha1/names.ts', 'node:'] },
+  { from: 'operator/', may: ['operator/', 'crds/', 'node:'] },
+  {
+    from: 'e2e/',
+    may: ['e2e/', 'crds/', 'hack/cluster/', 'hack/system/', 'hack/tools/', 'node:', 'ava', 'yaml', 'undici'],
+  },
+  { from: 'hack/cluster/', may: ['hack/cluster/', 'hack/tools/', 'crds/', 'node:', '*'] },
+  { from: 'hack/tools/', may: ['hack/tools/', 'node:'] },
+  { from: 'hack/', may: ['hack/', 'crds/', 'operator/', 'node:', '*'] },
+];
+
+/** What every test may import besides what its subject may; scenarios, which have no subject, may not. */
+const TESTS_MAY: readonly string[] = [
+  'ava',
+  'fast-check',
+  'yaml',
+  'zod',
+  'node:',
+  'crds/',
+  'hack/cluster/',
+  'hack/system/',
+  'hack/tools/',
+  'operator/core/',
+  'operator/runtime/',
+  'operator/telemetry/',
+  'operator/controllers/testing/',
+];
+
+/**
+ * The imports of the file `path` that the table does not allow, one line each. Also holds that `#` marks exactly the
+ * imports that cross a top-level folder, so that crossing is visible where one reads.
+ */
+export function importProblems(path: string, imports: readonly ImportOf[]): readonly string[] {
+  const rule = IMPORT_RULES.find((one) => isWithin(path, one.from));
+  if (rule === undefined)
+    return [`${path}: no row of the import table speaks of it (hack/verify/import-rules.ts)`];
+  const isTest = path.endsWith('.test.ts') || path.includes('/testing/');
+  const may = isTest && !path.startsWith('e2e/') ? [...rule.may, ...TESTS_MAY] : rule.may;
+  return imports.flatMap((one) => {
+    const target = resolveSpecifier(path, one.specifier);
+    const problem = styleProblem(path, one.specifier, target) ?? directionProblem(target, { rule, may });
+    return problem === undefined ? [] : [`${path}:${one.line}: ${problem}`];
+  });
+}
+
+/** What a specifier names: a path of the repository, `node:x`, or the name of a package. */
+export function resolveSpecifier(from: string, specifier: string): string {
+  if (specifier.startsWith('.')) return posix.join(posix.dirname(from), specifier);
+  if (specifier.startsWith('#')) return `${specifier.slice(1)}.ts`;
+  if (specifier.startsWith('node:')) return specifier;
+  const parts = specifier.split('/');
+  return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+function styleProblem(path: string, specifier: string, target: string): string | undefined {
+  if (!specifier.startsWith('.') && !specifier.startsWith('#')) return undefined;
+  const crosses = topFolder(target) !== topFolder(path);
+  if (specifier.startsWith('#') && !crosses)
+    return `${specifier} stays in ${topFolder(path)}/: use a relative import`;
+  if (specifier.startsWith('.') && crosses)
+    return `${specifier} leaves ${topFolder(path)}/: use #${target.replace(/\.ts$/, '')}`;
+  return undefined;
+}
+
+function directionProblem(
+  target: string,
+  { rule, may }: { readonly rule: ImportRule; readonly may: readonly string[] },
+): string | undefined {
+  const allowed = may.some((one) => (one === '*' ? isPackage(target) : isWithin(target, one)));
+  return allowed ? undefined : `${rule.from} may not import ${target}; it may import ${rule.may.join(', ')}`;
+}
+
+function isPackage(target: string): boolean {
+  return !target.endsWith('.ts') && !target.startsWith('node:');
+}
+
+function isWithin(path: string, prefix: string): boolean {
+  return prefix.endsWith('/') || prefix.endsWith(':') ? path.startsWith(prefix) : path === prefix;
+}
+
+function topFolder(path: string): string {
+  return path.split('/')[0] ?? path;
+}
