@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import { open, stat } from 'node:fs/promises';
+
+/** A write as the API server's audit log has it. */
+export interface AuditedWrite {
+  readonly verb: string;
+  readonly user: string;
+  readonly path: string;
+  readonly at: string;
+  readonly code: number;
+}
+
+const WRITES = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+
+/** Where the audit log ends now; give it to `auditedWrites` to see only what comes after. */
+export async function auditPosition(path: string): Promise<number> {
+  return (await stat(path)).size;
+}
+
+/**
+ * Writes in the audit log from byte `from` on, by the user `of` when it is given. Leases do not count: they
+ * are renewed whatever happens.
+ */
+export async function auditedWrites(
+  path: string,
+  from: number,
+  of?: string,
+): Promise<readonly AuditedWrite[]> {
+  const file = await open(path);
+  const writes: AuditedWrite[] = [];
+  try {
+    for await (const line of file.readLines({ start: from })) {
+      const write = parseWrite(line);
+      if (write !== undefined && (of === undefined || write.user === of)) writes.push(write);
+    }
+  } finally {
+    await file.close();
+  }
+  return writes;
+}
+
+interface AuditEvent {
+  readonly stage: string;
+  readonly verb: string;
+  readonly user?: { readonly username?: string };
+  readonly requestURI: string;
+  readonly objectRef?: { readonly resource?: string };
+  readonly stageTimestamp: string;
+  readonly responseStatus?: { readonly code?: number };
+}
+
+function parseWrite(line: string): AuditedWrite | undefined {
+  if (!line.endsWith('}')) return undefined;
+  const event = JSON.parse(line) as AuditEvent;
+  if (event.stage !== 'ResponseComplete' || !WRITES.has(event.verb)) return undefined;
+  if (event.objectRef?.resource === 'leases') return undefined;
+  return {
+    verb: event.verb,
+    user: event.user?.username ?? '',
+    path: event.requestURI,
+    at: event.stageTimestamp,
+    code: event.responseStatus?.code ?? 0,
+  };
+}

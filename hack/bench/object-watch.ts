@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject, Resource } from '#operator/core/object';
+import type { Client } from '#operator/runtime/client';
+import { LineSplitter } from '#operator/runtime/lines';
+
+/** A watch that hands every object that is there, and every change, to its reader. */
+export interface ObjectWatch {
+  /** Resolves when all that was there has been handed over. */
+  readonly started: Promise<void>;
+  readonly stop: () => void;
+}
+
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: KubeObject;
+}
+
+/** Watches `resource` until stopped. The caller's clock is the one that measures, so nothing is queued here. */
+export function watchObjects(
+  client: Client,
+  resource: Resource,
+  onObject: (object: KubeObject) => void,
+): ObjectWatch {
+  const control = new AbortController();
+  const { promise: started, resolve, reject } = Promise.withResolvers<void>();
+  const read = async (): Promise<void> => {
+    const stream = await client.watch(resource, {
+      sendInitialEvents: true,
+      timeoutSeconds: 1800,
+      idleMs: 1_800_000,
+      signal: control.signal,
+    });
+    const splitter = new LineSplitter(MAX_LINE_BYTES);
+    for await (const chunk of stream) {
+      for (const line of splitter.push(chunk)) {
+        const { type, object } = JSON.parse(line) as WatchEvent;
+        if (type === 'BOOKMARK') resolve();
+        else onObject(object);
+      }
+    }
+  };
+  read().catch((error: unknown) => {
+    if (!control.signal.aborted) reject(error);
+  });
+  return { started, stop: () => control.abort() };
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setTimeout as delay } from 'node:timers/promises';
+import { readRecord } from '../cluster/records.ts';
+import { startOperator } from '../system/operator-process.ts';
+import { auditedWrites, auditPosition } from './audit-writes.ts';
+import { type BenchEnvironment, isReady, sampleTenant, TENANTS } from './environment.ts';
+import { rawWriteSeconds } from './floor.ts';
+import { watchObjects } from './object-watch.ts';
+import { residentMegabytes } from './process-memory.ts';
+import { cpuSeconds } from './process-time.ts';
+import type { Figure } from './report.ts';
+import { inParallel } from './statistics.ts';
+
+const CREATORS = 8;
+const SILENCE_MS = 60_000;
+/** After the last Ready, what may still be written: usage, which is written every few seconds at most. */
+const SETTLE_MS = 15_000;
+
+/**
+ * `count` tenants from nothing to Ready, beside the same number of raw writes as the operator made; then silence; then
+ * memory. The bars are those of design section 8. Processor time, unlike wall time, says much on a busy machine too.
+ */
+export async function measureTenants(
+  environment: BenchEnvironment,
+  count: number,
+): Promise<readonly Figure[]> {
+  const { cluster, auditLog, operatorUser } = environment;
+  const operator = await startOperator(cluster);
+  const programs = { operator: operator.pid, 'API server': await apiServerPid(environment) };
+  const from = await auditPosition(auditLog);
+  const before = await cpuOf(programs);
+  const seconds = await secondsUntilReady(environment, count);
+  await delay(SETTLE_MS);
+  const after = await cpuOf(programs);
+  const writes = await auditedWrites(auditLog, from, operatorUser);
+  const memory = await residentMegabytes(operator.pid);
+  const silent = await writesInSilence(environment);
+  await operator.stop();
+  const floor = await rawWriteSeconds(environment, writes.length);
+  return [
+    { name: `${count} tenants from nothing to Ready`, value: seconds, unit: 's', bar: { atMost: 90 } },
+    { name: `floor: ${writes.length} raw creates, one shared pool`, value: floor, unit: 's' },
+    { name: 'floor / operator', value: floor / seconds, unit: '' },
+    ...Object.keys(programs).map((name) => ({
+      name: `processor time of the ${name} per tenant`,
+      value: (((after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN)) / count) * 1000,
+      unit: 'ms',
+    })),
+    { name: 'writes of the operator per tenant', value: writes.length / count, unit: '' },
+    { name: 'refused writes among them', value: writes.filter((one) => one.code >= 400).length, unit: '' },
+    { name: `writes in ${SILENCE_MS / 1000} s of steady state`, value: silent, unit: '', bar: { atMost: 0 } },
+    { name: 'memory of the operator (RSS)', value: memory, unit: 'MB', bar: { atMost: 400 } },
+  ];
+}
+
+/** Processor time in seconds, by the name of the program. */
+async function cpuOf(pids: Readonly<Record<string, number>>): Promise<ReadonlyMap<string, number>> {
+  const times = Object.entries(pids).map(async ([name, pid]) => [name, await cpuSeconds(pid)] as const);
+  return new Map(await Promise.all(times));
+}
+
+async function apiServerPid({ cluster }: BenchEnvironment): Promise<number> {
+  const record = await readRecord(cluster.description.id);
+  const pid = record?.components['kube-apiserver']?.pid;
+  if (pid === undefined) throw new Error('nobody knows the process of the API server');
+  return pid;
+}
+
+async function secondsUntilReady({ client }: BenchEnvironment, count: number): Promise<number> {
+  const ready = new Set<string>();
+  const { promise: allReady, resolve } = Promise.withResolvers<void>();
+  const watch = watchObjects(client, TENANTS, (tenant) => {
+    if (isReady(tenant)) ready.add(tenant.metadata.name);
+    if (ready.size === count) resolve();
+  });
+  await watch.started;
+  const names = Array.from({ length: count }, (_, index) => `bench-${index}`);
+  const startedAt = performance.now();
+  await inParallel(names, CREATORS, (name) => client.create(TENANTS, sampleTenant(name), 'bench'));
+  const timeout = delay(600_000, undefined, { ref: false }).then(() => {
+    throw new Error(`only ${ready.size} of ${count} tenants are Ready after 10 minutes`);
+  });
+  await Promise.race([allReady, timeout]);
+  watch.stop();
+  return (performance.now() - startedAt) / 1000;
+}
+
+async function writesInSilence({ auditLog, operatorUser }: BenchEnvironment): Promise<number> {
+  const from = await auditPosition(auditLog);
+  await delay(SILENCE_MS);
+  return (await auditedWrites(auditLog, from, operatorUser)).length;
+}
