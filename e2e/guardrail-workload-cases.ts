@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+import {
+  appsObject,
+  container,
+  cronJob,
+  deployment,
+  type Fields,
+  job,
+  pod,
+  podTemplate,
+  replicationController,
+  template,
+} from './guardrail-objects.ts';
+import type { Pair } from './guardrail-pair.ts';
+
+const GPU = { resources: { limits: { 'nvidia.com/gpu': '1' } } };
+
+function withContainer(fields: Fields): Fields {
+  return deployment({ containers: [container(fields)] });
+}
+
+function withVolume(volume: Fields): Fields {
+  return deployment({ volumes: [{ name: 'v', ...volume }] });
+}
+
+function withToleration(toleration: Fields): Fields {
+  return deployment({ tolerations: [toleration] });
+}
+
+function withNodeAffinity(key: string, how: 'required' | 'preferred'): Fields {
+  const term = { matchExpressions: [{ key, operator: 'Exists' }] };
+  const nodeAffinity =
+    how === 'required'
+      ? { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } }
+      : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: term }] };
+  return deployment({ affinity: { nodeAffinity } });
+}
+
+function workloadPair(kind: string, make: (fields: Fields) => Fields): readonly [string, Pair] {
+  return [
+    `a ${kind} of pods on the network of the node`,
+    { bad: make({ hostNetwork: true }), good: make({}), field: 'hostNetwork' },
+  ];
+}
+
+/** Pods and templates of pods. */
+export const WORKLOAD_PAIRS: Readonly<Record<string, Pair>> = {
+  'the network of the node': {
+    bad: deployment({ hostNetwork: true }),
+    good: deployment({ hostNetwork: false }),
+    field: 'hostNetwork',
+  },
+  'the processes of the node': {
+    bad: deployment({ hostPID: true }),
+    good: deployment({ hostPID: false }),
+    field: 'hostPID',
+  },
+  'the IPC of the node': { bad: deployment({ hostIPC: true }), good: deployment(), field: 'hostIPC' },
+  'a port of the node': {
+    bad: withContainer({ ports: [{ containerPort: 80, hostPort: 80 }] }),
+    good: withContainer({ ports: [{ containerPort: 80 }] }),
+    field: 'hostPort',
+  },
+  'a path of the node': {
+    bad: withVolume({ hostPath: { path: '/etc' } }),
+    good: withVolume({ emptyDir: {} }),
+    field: 'volumes',
+  },
+  'a file server past every NetworkPolicy': {
+    bad: withVolume({ nfs: { server: '10.0.0.1', path: '/' } }),
+    good: withVolume({ configMap: { name: 'm' } }),
+    field: 'volumes',
+  },
+  'an image from the cache of the node': {
+    bad: withContainer({ imagePullPolicy: 'IfNotPresent' }),
+    good: withContainer({ imagePullPolicy: 'Always' }),
+    field: 'imagePullPolicy',
+  },
+  'an image that is never pulled, in an init container': {
+    bad: deployment({ initContainers: [container({ name: 'i', imagePullPolicy: 'Never' })] }),
+    good: deployment({ initContainers: [container({ name: 'i' })] }),
+    field: 'imagePullPolicy',
+  },
+  'an image of another registry': {
+    bad: withContainer({ image: 'evil.example/agent:1' }),
+    good: withContainer({ image: 'registry.example/team/agent:1' }),
+    field: 'image',
+  },
+  'a registry whose name starts like an allowed one': {
+    bad: withContainer({ image: 'registry.example.evil/agent:1' }),
+    good: withContainer({
+      image: 'registry.example/agent@sha256:0000000000000000000000000000000000000000000000000000000000000000',
+    }),
+    field: 'image',
+  },
+  'another port of an allowed registry': {
+    bad: withContainer({ image: 'registry.example:5000/agent:1' }),
+    good: withContainer({ image: 'registry.example/5000/agent:1' }),
+    field: 'image',
+  },
+  'a short name that means another image of Docker Hub': {
+    bad: withContainer({ image: 'nginx' }),
+    good: withContainer({ image: 'busybox:1' }),
+    field: 'image',
+  },
+  'a repository whose name starts like an allowed one': {
+    bad: withContainer({ image: 'busybox-evil:1' }),
+    good: withContainer({ image: 'docker.io/library/busybox' }),
+    field: 'image',
+  },
+  'an image of another registry as a volume': {
+    bad: withVolume({ image: { reference: 'evil.example/data:1', pullPolicy: 'Always' } }),
+    good: withVolume({ image: { reference: 'registry.example/data:1', pullPolicy: 'Always' } }),
+    field: 'image',
+  },
+  'an image volume from the cache of the node': {
+    bad: withVolume({ image: { reference: 'registry.example/data:1', pullPolicy: 'IfNotPresent' } }),
+    good: withVolume({ image: { reference: 'registry.example/data:1', pullPolicy: 'Always' } }),
+    field: 'pullPolicy',
+  },
+  'a GPU outside a Run': {
+    bad: withContainer(GPU),
+    good: withContainer({ resources: { limits: { cpu: '1', memory: '1Gi' } } }),
+    field: 'resources',
+  },
+  'a GPU in an init container': {
+    bad: deployment({ initContainers: [container({ name: 'i', ...GPU })] }),
+    good: deployment({ initContainers: [container({ name: 'i' })] }),
+    field: 'resources',
+  },
+  'a device claim outside a Run': {
+    bad: deployment({ resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] }),
+    good: deployment({ resourceClaims: [] }),
+    field: 'resourceClaims',
+  },
+  'a node chosen by hand': { bad: deployment({ nodeName: 'cpu-0' }), good: deployment(), field: 'nodeName' },
+  'a node pool chosen by hand': {
+    bad: deployment({ nodeSelector: { 'nexusos.dev/node-pool': 'h100' } }),
+    good: deployment({ nodeSelector: { 'kubernetes.io/arch': 'amd64' } }),
+    field: 'nodeSelector',
+  },
+  'nodes of another tenant, required': {
+    bad: withNodeAffinity('nexusos.dev/dedicated', 'required'),
+    good: withNodeAffinity('kubernetes.io/arch', 'required'),
+    field: 'affinity',
+  },
+  'nodes of another tenant, preferred': {
+    bad: withNodeAffinity('nexusos.dev/dedicated', 'preferred'),
+    good: withNodeAffinity('kubernetes.io/arch', 'preferred'),
+    field: 'affinity',
+  },
+  'a toleration of every taint': {
+    bad: withToleration({ operator: 'Exists' }),
+    good: withToleration({ key: 'spot', operator: 'Exists' }),
+    field: 'tolerations',
+  },
+  'a toleration of dedicated nodes': {
+    bad: withToleration({ key: 'nexusos.dev/dedicated', operator: 'Exists' }),
+    good: withToleration({ key: 'dedicated', operator: 'Exists' }),
+    field: 'tolerations',
+  },
+  'priority over the cluster itself': {
+    bad: deployment({ priorityClassName: 'system-node-critical' }),
+    good: deployment({ priorityClassName: 'batch' }),
+    field: 'priorityClassName',
+  },
+  'pods that claim to be of a Run': {
+    bad: deployment({}, { 'nexusos.dev/run-uid': 'x' }),
+    good: deployment({}, { 'example.com/run-uid': 'x' }),
+    field: 'metadata.labels',
+  },
+  ...Object.fromEntries([
+    ...['StatefulSet', 'DaemonSet', 'ReplicaSet'].map((kind) =>
+      workloadPair(kind, (fields) => appsObject(kind, template(fields))),
+    ),
+    workloadPair('ReplicationController', replicationController),
+    workloadPair('Job', job),
+    workloadPair('CronJob', cronJob),
+    workloadPair('PodTemplate', podTemplate),
+  ]),
+  'a pod of another registry': {
+    bad: pod({ containers: [container({ image: 'evil.example/a:1' })] }),
+    good: pod(),
+    field: 'image',
+  },
+  'a pod that claims to be of a Run': {
+    bad: pod({}, { labels: { 'nexusos.dev/run-uid': 'x' } }),
+    good: pod({}, { labels: { 'example.com/run-uid': 'x' } }),
+    field: 'metadata.labels',
+  },
+  'a privileged pod': {
+    bad: pod({ containers: [container({ securityContext: { privileged: true } })] }),
+    good: pod(),
+    field: '',
+  },
+  'a pod as root': {
+    bad: pod({ securityContext: { runAsUser: 0 } }),
+    good: pod({ securityContext: { runAsUser: 1000 } }),
+    field: '',
+  },
+};

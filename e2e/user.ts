@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AttachedCluster } from '#hack/cluster/attached-cluster';
+
+/** A condition as users read it. */
+export interface ReadCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+}
+
+/** What kubectl said. */
+export interface Said {
+  readonly ok: boolean;
+  /** Standard output, or standard error when it failed. */
+  readonly text: string;
+}
+
+/** Somebody with kubectl: the administrator, or who `kubeconfig` says. */
+export class User {
+  readonly #cluster: AttachedCluster;
+  readonly #kubeconfig: string | undefined;
+
+  constructor(cluster: AttachedCluster, kubeconfig?: string) {
+    this.#cluster = cluster;
+    this.#kubeconfig = kubeconfig;
+  }
+
+  /** Runs kubectl; a refusal is an answer. */
+  async tries(args: readonly string[], stdin?: string): Promise<Said> {
+    const { code, stdout, stderr } = await this.#cluster.kubectl(args, {
+      ...(stdin !== undefined && { stdin }),
+      ...(this.#kubeconfig !== undefined && { kubeconfig: this.#kubeconfig }),
+    });
+    return { ok: code === 0, text: code === 0 ? stdout : stderr };
+  }
+
+  /** Runs kubectl. Throws with what it said when it fails. */
+  async does(args: readonly string[], stdin?: string): Promise<string> {
+    const said = await this.tries(args, stdin);
+    if (!said.ok) throw new Error(`kubectl ${args.join(' ')}: ${said.text}`);
+    return said.text;
+  }
+
+  /** Applies objects, as a GitOps tool would. */
+  applies(...objects: readonly object[]): Promise<string> {
+    return this.does(['apply', '-f', '-'], objects.map((one) => JSON.stringify(one)).join('\n---\n'));
+  }
+
+  /** The object, or undefined. `what` is as for `kubectl get`: `tenant/acme`, or `-n acme-main role/x`. */
+  async sees<T>(...what: readonly string[]): Promise<T | undefined> {
+    const text = await this.does(['get', ...what, '-o', 'json', '--ignore-not-found']);
+    return text === '' ? undefined : (JSON.parse(text) as T);
+  }
+
+  /** A condition of an object that speaks of its present spec. */
+  async condition(type: string, ...what: readonly string[]): Promise<ReadCondition | undefined> {
+    const object = await this.sees<{
+      readonly metadata: { readonly generation?: number };
+      readonly status?: { readonly conditions?: readonly ReadCondition[] };
+    }>(...what);
+    const found = object?.status?.conditions?.find((one) => one.type === type);
+    return found?.observedGeneration === object?.metadata.generation ? found : undefined;
+  }
+}
+
+/** A Tenant with one owner and the namespace `<name>-main`; `spec` adds to it or replaces. */
+export function tenantManifest(name: string, spec: object = {}, annotations: Record<string, string> = {}) {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'Tenant',
+    metadata: { name, annotations },
+    spec: {
+      owners: [{ kind: 'User', name: `${name}-admin`, role: 'admin' }],
+      namespaces: [{ suffix: 'main' }],
+      ...spec,
+    },
+  };
+}
