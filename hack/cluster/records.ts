@@ -5,9 +5,9 @@ import { cacheFolder } from '../tools/cache-folder.ts';
 import { isAlive, signalProcess } from '../tools/process-identity.ts';
 import type { ClusterRecord } from './supervisor-protocol.ts';
 
-/** Where supervisors write down what runs. */
+/** Where supervisors write down what runs; NEXUSOS_CLUSTER_RECORDS names another place, which others do not sweep. */
 export function recordFolder(): string {
-  return join(cacheFolder(), 'clusters', 'running');
+  return process.env['NEXUSOS_CLUSTER_RECORDS'] ?? join(cacheFolder(), 'clusters', 'running');
 }
 
 /** The record of the cluster `id`; undefined when there is none, or when it cannot be read. */
