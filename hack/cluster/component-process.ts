@@ -19,7 +19,8 @@ export class ComponentProcess {
     this.component = component;
     const log = openSync(logPath, 'a', 0o600);
     const command = dieWithParent(component);
-    this.#child = spawn(command.program, command.args, { stdio: ['ignore', log, log] });
+    const env = { ...component.env, ...process.env };
+    this.#child = spawn(command.program, command.args, { stdio: ['ignore', log, log], env });
     closeSync(log);
     this.#ended = new Promise((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {

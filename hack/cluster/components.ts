@@ -10,6 +10,8 @@ export interface Component {
   readonly name: ComponentName;
   readonly program: string;
   readonly args: readonly string[];
+  /** Added to the environment that it inherits; what is set there already wins. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** The loopback ports of a cluster, all free when it was planned. */
@@ -49,6 +51,7 @@ export function planComponents(plan: ComponentPlan): Readonly<Record<ComponentNa
     name,
     program: plan.programs[name],
     args: [...formatFlags(flags), ...(plan.extraArgs[name] ?? [])],
+    env: garbageCollection(name),
   });
   return {
     etcd: component('etcd', etcdFlags(plan)),
@@ -67,6 +70,14 @@ export function schedulerConfig(plan: Pick<ComponentPlan, 'kubeconfig'>): Record
     clientConnection: { kubeconfig: plan.kubeconfig('kube-scheduler'), ...clientLimits },
     leaderElection: { leaderElect: false },
   };
+}
+
+/**
+ * How eagerly a component collects garbage. With Go's own setting an API server with a small heap spends a seventh of two
+ * cores on it: 1,000 tenants became Ready in 119 s, and in 94 s with this one. The limit bounds what is traded for that.
+ */
+function garbageCollection(name: ComponentName): Readonly<Record<string, string>> {
+  return { GOGC: '400', GOMEMLIMIT: name === 'kube-apiserver' ? '2GiB' : '1GiB' };
 }
 
 type FlagValue = string | number | boolean | readonly string[];

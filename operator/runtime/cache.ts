@@ -97,6 +97,15 @@ export class Cache implements Reader {
     return this.#options.client.get(resource, key);
   }
 
+  async listLive(
+    resource: Resource,
+    selection: { readonly namespace: string; readonly labelSelector: string },
+  ): Promise<readonly KubeObject[]> {
+    const found: KubeObject[] = [];
+    for await (const { items } of this.#options.client.list(resource, selection)) found.push(...items);
+    return found;
+  }
+
   /** Takes in the answer to a write of our own. */
   observeWrite(object: KubeObject): void {
     for (const informer of this.#informersOf(object)) informer.observeWrite(object);

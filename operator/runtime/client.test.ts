@@ -122,6 +122,7 @@ test('the fence is asked before every sending, retries included, and for writes 
   const fenced = client.withFence(() => {
     asked += 1;
     if (asked > 2) throw new Error('not any more');
+    return 60_000;
   });
   proxy.inject({ kind: 'answer', status: 500 }, (seen) => seen.method === 'PUT', 100);
   const path = '/api/v1/namespaces/default/configmaps/none';
@@ -129,6 +130,35 @@ test('the fence is asked before every sending, retries included, and for writes 
   t.is(proxy.requests.length, 2);
   await fenced.get(CONFIG_MAPS, KUBE_SYSTEM);
   t.is(asked, 3);
+});
+
+test('a write that waits for its turn or its answer is given up when the right to write runs out', async (t) => {
+  const { client, proxy } = await reach(t, { connections: 1 });
+  const endsAtMs = performance.now() + 1000;
+  const fenced = client.withFence(() => {
+    const leftMs = endsAtMs - performance.now();
+    if (leftMs <= 0) throw new Error('not any more');
+    return leftMs;
+  });
+  proxy.inject({ kind: 'delay', delayMs: 20_000 }, () => true, 100);
+  const path = '/api/v1/namespaces/default/configmaps/none';
+  const writes = [1, 2].map(() => fenced.raw({ verb: 'update', path, body: {} }));
+  for (const write of writes) await t.throwsAsync(write, { message: 'not any more' });
+  t.is(proxy.requests.length, 1, 'the second one was never sent');
+});
+
+test('a write that is slow goes on while the right to write is renewed', async (t) => {
+  const { client, proxy } = await reach(t, { attempts: 1 });
+  let asked = 0;
+  const fenced = client.withFence(() => {
+    asked += 1;
+    return 100;
+  });
+  proxy.inject({ kind: 'delay', delayMs: 1000 }, (seen) => seen.method === 'PUT', 1);
+  const body = { metadata: { name: 'none', namespace: 'default' } };
+  const path = '/api/v1/namespaces/default/configmaps/none';
+  t.is((await refusalOf(fenced.raw({ verb: 'update', path, body }))).status, 404);
+  t.true(asked > 2, `asked ${asked} times`);
 });
 
 test('what is not there is undefined, and a kind that is not served is an error', async (t) => {

@@ -3,6 +3,7 @@ import type { KubeObject, Resource } from '../core/object.ts';
 import { ApiError, hasStatus } from './api-error.ts';
 import { type Key, keyOf } from './controller.ts';
 import { Discovery } from './discovery.ts';
+import type { Fence } from './request-limit.ts';
 import { collectionPath, objectPath } from './resource.ts';
 import { type ApiRequest, createTransport, type Transport, type TransportOptions } from './transport.ts';
 
@@ -71,8 +72,8 @@ export interface Client {
   raw(request: ApiRequest): Promise<unknown>;
   /** How the API server serves a kind; remembered. */
   resourceOf(apiVersion: string, kind: string): Promise<Resource>;
-  /** The same client, with `check` called right before every sending of a write. */
-  withFence(check: () => void): Client;
+  /** The same client, whose writes are sent only while `fence` holds. */
+  withFence(fence: Fence): Client;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -98,9 +99,9 @@ export function createClient(options: ClientOptions): Client {
 class ApiClient implements Client {
   readonly #transport: Transport;
   readonly #discovery: Discovery;
-  readonly #fence: (() => void) | undefined;
+  readonly #fence: Fence | undefined;
 
-  constructor(transport: Transport, discovery: Discovery, fence?: () => void) {
+  constructor(transport: Transport, discovery: Discovery, fence?: Fence) {
     this.#transport = transport;
     this.#discovery = discovery;
     this.#fence = fence;
@@ -203,15 +204,15 @@ class ApiClient implements Client {
 
   raw(request: ApiRequest): Promise<unknown> {
     const isRead = request.verb === 'get' || request.verb === 'list';
-    return this.#transport.request(isRead ? request : { ...request, beforeSend: this.#fence });
+    return this.#transport.request(isRead ? request : { ...request, fence: this.#fence });
   }
 
   resourceOf(apiVersion: string, kind: string): Promise<Resource> {
     return this.#discovery.resourceOf(apiVersion, kind);
   }
 
-  withFence(check: () => void): Client {
-    return new ApiClient(this.#transport, this.#discovery, check);
+  withFence(fence: Fence): Client {
+    return new ApiClient(this.#transport, this.#discovery, fence);
   }
 
   close(): Promise<void> {

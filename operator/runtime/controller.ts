@@ -43,6 +43,15 @@ export interface Reader {
    * @throws ApiError when the API server cannot or will not say.
    */
   live(resource: Resource, key: Key): Promise<KubeObject | undefined>;
+  /**
+   * Objects of a namespace with the labels of `labelSelector` as they are now, by requests.
+   *
+   * @throws ApiError when the API server cannot or will not say.
+   */
+  listLive(
+    resource: Resource,
+    selection: { readonly namespace: string; readonly labelSelector: string },
+  ): Promise<readonly KubeObject[]>;
 }
 
 /** Makes `Reader.list` by `name` a lookup: `of` tells the values under which an object is found. */
@@ -95,6 +104,11 @@ export interface Controller<K extends KubeObject, Observed, Status> {
    */
   group?(object: K): string;
   /**
+   * Whether an object goes before the others of its fairness group; by default none does. For a kind of which thousands
+   * may wait while few hold what the rest waits for. Called with objects as they are stored, not parsed.
+   */
+  isUrgent?(object: K, read: Reader): boolean;
+  /**
    * Which Events of changed conditions are told; by default all. A kind with very many objects keeps quiet
    * about what goes as it should, since every Event is a write.
    */
@@ -125,6 +139,32 @@ export function ownedBy(owner: Resource): (object: KubeObject) => readonly Key[]
     if (!owner.namespaced) return [{ name: reference.name }];
     return namespace === undefined ? [] : [{ namespace, name: reference.name }];
   };
+}
+
+/** The fairness group of an object as it is stored; undefined when its controller cannot tell or there is no object. */
+export function fairnessGroup(controller: AnyController, object: KubeObject | undefined): string | undefined {
+  if (object === undefined) return undefined;
+  try {
+    return controller.group?.(object);
+  } catch {
+    // The object was not parsed yet; what is wrong with it will be told by its reconcile.
+    return undefined;
+  }
+}
+
+/** Whether an object as it is stored goes before others; not when its controller cannot tell or there is no object. */
+export function isUrgent(
+  controller: AnyController,
+  object: KubeObject | undefined,
+  read: Reader,
+): boolean {
+  if (object === undefined) return false;
+  try {
+    return controller.isUrgent?.(object, read) === true;
+  } catch {
+    // As above: not parsed yet.
+    return false;
+  }
 }
 
 /** The key of `object`. */

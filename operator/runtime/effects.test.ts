@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test, { type ExecutionContext } from 'ava';
 import { attachCluster } from '#hack/cluster/attach';
+import { isDeepEqual } from '../core/compare.ts';
 import type { KubeObject } from '../core/object.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
@@ -18,6 +19,7 @@ import {
   sumOf,
   writesWhenPoked,
 } from './testing/rig.ts';
+import type { WriteFence } from './version-fence.ts';
 import {
   CONFIG_MAPS,
   createWidgetWorld,
@@ -46,12 +48,18 @@ const RESHAPED: Record<string, { readonly ours: Record<string, unknown>; readonl
   },
 };
 const FINALIZER = 'test.nexusos.dev/widget';
+const UNFENCED: WriteFence = { check: () => Promise.resolve() };
 
 async function rigOf(t: ExecutionContext, controller: WidgetControllerOptions): Promise<Rig> {
   const { kubeconfigPath } = await attachCluster();
   const rig = await startRig({ kubeconfigPath, controller });
   t.teardown(() => rig.close());
   return rig;
+}
+
+/** How many applies of objects at `path` were sent. */
+function appliesOf(rig: Rig, path: string): number {
+  return rig.proxy.requests.filter((seen) => seen.method === 'PATCH' && seen.path.endsWith(path)).length;
 }
 
 /** Effects without a manager around them, and so without any watch. */
@@ -86,6 +94,25 @@ test('what names the version it was decided on overwrites nothing newer, and is 
   await client.patch(CONFIG_MAPS, key, { body: { metadata: { labels: { seen: 'again' } } } });
   await becomesReady(rig, 'a');
   t.deepEqual((await client.get(CONFIG_MAPS, key))?.['data'], { text: 'new' });
+  t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0, 'a conflict is no error');
+});
+
+test('what was decided on an old version of the object is not carried out, also where the status stays', async (t) => {
+  const rig = await rigOf(t, {});
+  const { client, namespace } = rig.world;
+  const key = { namespace, name: 'a-copy-0' };
+  await createWidget(rig, 'a', { copies: 1, text: 'old' });
+  await becomesReady(rig, 'a');
+  const before = appliesOf(rig, '/a-copy-0');
+
+  rig.proxy.watches.fateOf = (line, path) => (path.endsWith('/widgets') ? 'drop' : { tell: line });
+  await changeWidget(rig, 'a', { text: 'new' });
+  await client.patch(CONFIG_MAPS, key, { body: { data: { text: 'theirs' } } });
+  await eventually('it is as the newest version wants it', async () => {
+    const data = (await client.get(CONFIG_MAPS, key))?.['data'];
+    return isDeepEqual(data, { text: 'new' });
+  });
+  t.is(appliesOf(rig, '/a-copy-0'), before + 1, 'the old text was never applied');
   t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0, 'a conflict is no error');
 });
 
@@ -130,14 +157,14 @@ for (const [sentence, { ours, theirs }] of Object.entries(RESHAPED)) {
       const { metadata: _, ...rest } = (await client.get(resource, wanted.metadata)) ?? wanted;
       return rest;
     };
-    await effects.apply(wanted);
+    await effects.apply(wanted, UNFENCED);
     const before = await look();
-    await effects.apply(wanted);
+    await effects.apply(wanted, UNFENCED);
     t.is(await sumOf(metrics, 'nexusos_effects_total'), 1, 'what the API server fills in is no difference');
     await client.patch(resource, wanted.metadata, { body: theirs });
     t.notDeepEqual(await look(), before);
-    await effects.apply(wanted);
-    await effects.apply(wanted);
+    await effects.apply(wanted, UNFENCED);
+    await effects.apply(wanted, UNFENCED);
     t.deepEqual(await look(), before);
     t.is(await sumOf(metrics, 'nexusos_effects_total'), 2);
   });

@@ -12,6 +12,7 @@ import type { Client } from './client.ts';
 import { statusOf } from './condition-events.ts';
 import { keyOf, keyString } from './controller.ts';
 import { resourceString } from './resource.ts';
+import type { WriteFence } from './version-fence.ts';
 
 /** What effects are made with. */
 export interface EffectsOptions {
@@ -82,14 +83,15 @@ export class Effects {
   /**
    * Makes an object what `wanted` says, by server-side apply. A `metadata.resourceVersion` in it is a
    * precondition, and no part of what is wanted: if the object has moved on, the apply fails with a
-   * conflict.
+   * conflict. `fence` is asked when it comes to a write.
    */
-  async apply(wanted: KubeObject): Promise<void> {
+  async apply(wanted: KubeObject, fence: WriteFence): Promise<void> {
     const { content, version } = splitPrecondition(wanted);
     const hash = createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 32);
     const desired = stampHash(content, hash);
     const resource = await this.#resourceOf(desired);
     if (await this.#isSettled(resource, desired, hash)) return;
+    await fence.check();
     this.#count('apply');
     const body = version === undefined ? desired : withVersion(desired, version);
     const live = this.#written(await this.#options.client.apply(resource, body, this.#fieldManager));
@@ -108,10 +110,11 @@ export class Effects {
    *
    * @throws RefusedError when the API server finds it invalid, or the name is taken by something else.
    */
-  async create(owner: KubeObject, object: KubeObject): Promise<void> {
+  async create(owner: KubeObject, object: KubeObject, fence: WriteFence): Promise<void> {
     const resource = await this.#resourceOf(object);
     const known = this.#options.cache.get(resource, keyOf(object));
     if (known !== undefined && isOwned(known, owner)) return;
+    await fence.check();
     try {
       this.#count('create');
       this.#written(await this.#options.client.create(resource, object, this.#fieldManager));
@@ -125,11 +128,12 @@ export class Effects {
   }
 
   /** Deletes the very object that `removal` names. Gone, going and replaced all count as done. */
-  async remove(removal: Removal): Promise<void> {
+  async remove(removal: Removal, fence: WriteFence): Promise<void> {
     const { ref, propagation } = removal;
     const resource = await this.#options.client.resourceOf(ref.apiVersion, ref.kind);
     const known = this.#options.cache.get(resource, ref);
     if (known?.metadata.uid === ref.uid && known.metadata.deletionTimestamp !== undefined) return;
+    await fence.check();
     try {
       this.#count('remove');
       const lingering = await this.#options.client.delete(resource, ref, {

@@ -79,9 +79,10 @@ export class LeaderElector {
     return performance.now() < this.#heldUntilMs;
   }
 
-  /** The fence before every write. @throws NotLeadingError */
-  readonly assertLeader = (): void => {
-    if (this.isLeader()) return;
+  /** The fence of every write: for how long, in milliseconds, this process may write. @throws NotLeadingError */
+  readonly fence = (): number => {
+    const leftMs = this.#heldUntilMs - performance.now();
+    if (leftMs > 0) return leftMs;
     // Told at once, so that workers pause and do not meet the fence again and again.
     this.#tell();
     throw new NotLeadingError();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeObject } from '../core/object.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Client } from './client.ts';
 import { Cache, type WatchTarget } from './cache.ts';
 import {
   type AnyController,
+  fairnessGroup,
   type IndexDeclaration,
+  isUrgent,
   keyOf,
   keyString,
   parseKey,
@@ -90,7 +91,7 @@ class ControllerManager implements Manager {
             log,
             onChange: (isLeading) => this.#lead(isLeading),
           });
-    const fenced = this.#elector === undefined ? client : client.withFence(this.#elector.assertLeader);
+    const fenced = this.#elector === undefined ? client : client.withFence(this.#elector.fence);
     const timing = { ...REFLECTOR_TIMING, ...options.timing };
     this.#cache = new Cache({ client, timing, metrics, log, indexes: options.indexes ?? [] });
     this.#recorder = new EventRecorder({ client: fenced, identity, metrics, log });
@@ -146,6 +147,8 @@ class ControllerManager implements Manager {
       backoff: QUEUE_BACKOFF,
       metrics,
       groupOf: (key) => this.#groupOf(controller, key),
+      isUrgent: (key) =>
+        isUrgent(controller, this.#cache.get(controller.resource, parseKey(key)), this.#cache),
     });
     const add = (key: string) => queue.add(key);
     this.#watch({ resource: controller.resource }, (change) => {
@@ -176,15 +179,5 @@ class ControllerManager implements Manager {
     const parsed = parseKey(key);
     const object = this.#cache.get(controller.resource, parsed);
     return fairnessGroup(controller, object) ?? parsed.namespace ?? parsed.name;
-  }
-}
-
-function fairnessGroup(controller: AnyController, object: KubeObject | undefined): string | undefined {
-  if (object === undefined) return undefined;
-  try {
-    return controller.group?.(object);
-  } catch {
-    // The object was not parsed yet; what is wrong with it will be told by its reconcile.
-    return undefined;
   }
 }

@@ -8,10 +8,11 @@ import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts';
 import { ApiError, hasStatus, sanitize } from './api-error.ts';
 import type { Cache } from './cache.ts';
 import { conditionEvents, conditionsOf, statusOf } from './condition-events.ts';
-import { type AnyController, isParseFailure, type Key, keyOf } from './controller.ts';
+import { type AnyController, fairnessGroup, isParseFailure, type Key, keyOf } from './controller.ts';
 import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
 import { NotLeadingError } from './leader-election.ts';
+import { VersionFence } from './version-fence.ts';
 
 /** How a pass ended, and when to come back. */
 export type Outcome =
@@ -35,12 +36,11 @@ export interface ReconcilerOptions extends Omit<EffectsOptions, 'controller'> {
 /**
  * The one loop of all kinds: observe, plan, commit the status, carry out, come back. The status goes first,
  * fenced by the object's resourceVersion: a decision survives a crash, and one that was taken on a stale
- * store fails before it touches anything.
+ * version of the object fails before it touches anything, also where the status stays as it is.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #effects: Effects;
-  #passes = 0;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -51,7 +51,6 @@ export class Reconciler {
   async reconcile(key: Key): Promise<Outcome> {
     const { controller, metrics, cache } = this.#options;
     const startedAt = performance.now();
-    this.#passes += 1;
     const object = cache.get(controller.resource, key);
     let outcome: Outcome = { kind: 'done' };
     let result: ReconcileResult = 'success';
@@ -121,14 +120,17 @@ export class Reconciler {
     return { kind: 'done' };
   }
 
-  /** Commits the status, then does in order what the plan wants. */
+  /** Commits the status, then does in order what the plan wants, all on the version of `object` only. */
   async #carryOut(object: KubeObject, plan: Plan<unknown>): Promise<void> {
-    const { resource } = this.#options.controller;
+    const { controller, client, cache } = this.#options;
+    const { resource } = controller;
     const committed = await this.#effects.commitStatus(resource, object, plan.status);
+    const fence = new VersionFence({ client, cache, resource }, object);
+    if (committed !== object) fence.proven();
     if (plan.status !== undefined) this.#tell(object, this.#newsOf(object, plan.status));
-    for (const desired of plan.apply) await this.#effects.apply(desired);
-    for (const wanted of plan.create) await this.#effects.create(committed, wanted);
-    for (const removal of plan.remove) await this.#effects.remove(removal);
+    for (const desired of plan.apply) await this.#effects.apply(desired, fence);
+    for (const wanted of plan.create) await this.#effects.create(committed, wanted, fence);
+    for (const removal of plan.remove) await this.#effects.remove(removal, fence);
     this.#tell(object, plan.events);
   }
 
@@ -163,7 +165,9 @@ export class Reconciler {
   ): { readonly outcome: Outcome; readonly result: ReconcileResult } {
     const { controller, metrics, log } = this.#options;
     if (error instanceof NotLeadingError) return { outcome: { kind: 'standby' }, result: 'requeue' };
-    const fields = { controller: controller.name, ...key, reconcileId: this.#passes };
+    const tenant = fairnessGroup(controller, object);
+    const { kind } = controller.resource;
+    const fields = { controller: controller.name, kind, ...key, tenant, reconcileId: crypto.randomUUID() };
     if (isStale(error)) {
       log.debug(fields, 'acted on an old version; coming again');
       return { outcome: { kind: 'retry', afterMs: 0 }, result: 'conflict' };

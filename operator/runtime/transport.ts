@@ -5,6 +5,7 @@ import type { CodeClass, Metrics, RequestVerb } from '../telemetry/metrics.ts';
 import { ApiError, noAnswer, refusal } from './api-error.ts';
 import { backoffMs } from './backoff.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
+import { type Fence, RequestLimit } from './request-limit.ts';
 
 /** A request to the API server. */
 export interface ApiRequest {
@@ -22,8 +23,8 @@ export interface ApiRequest {
   readonly attempts?: number;
   /** Goes on a connection kept for the few requests that must not wait behind others: those of the lease. */
   readonly isUrgent?: boolean;
-  /** Called right before every sending; what it throws is thrown on, and nothing is sent. */
-  readonly beforeSend?: (() => void) | undefined;
+  /** Asked before every sending, and again while the request waits for its turn and its answer. */
+  readonly fence?: Fence | undefined;
 }
 
 /** A request whose answer does not end by itself. */
@@ -136,27 +137,26 @@ class UndiciTransport implements Transport {
   }
 
   async #attempt(request: ApiRequest): Promise<unknown> {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), request.timeoutMs ?? this.#options.timeoutMs ?? 30_000);
+    const limit = new RequestLimit(request.timeoutMs ?? this.#options.timeoutMs ?? 30_000, request.fence);
     try {
       const agent = request.isUrgent === true ? this.#urgent : this.#requests;
-      const answer = await this.#send(request, { agent, signal: abort.signal });
+      const answer = await this.#send(request, { agent, limit, signal: limit.signal });
       if (answer.statusCode >= 400) throw await this.#refused(request, answer);
       const text = await this.#read(answer.body);
       return text === '' ? undefined : (JSON.parse(text) as unknown);
     } catch (error) {
-      if (error instanceof ApiError || error instanceof NotSent)
-        throw error instanceof NotSent ? error.cause : error;
-      throw noAnswer({ method: METHODS[request.verb], path: request.path }, error, abort.signal.aborted);
+      if (limit.refusal !== undefined) throw limit.refusal.error;
+      if (error instanceof ApiError) throw error;
+      throw noAnswer({ method: METHODS[request.verb], path: request.path }, error, limit.signal.aborted);
     } finally {
-      clearTimeout(timer);
+      limit.end();
     }
   }
 
   async #send(request: ApiRequest, how: SendOptions): Promise<Dispatcher.ResponseData> {
-    const { agent, ...limits } = how;
+    const { agent, limit, ...limits } = how;
     const headers = await this.#headers(request);
-    callBeforeSend(request);
+    limit?.hold();
     const startedAt = performance.now();
     let code: CodeClass = 'none';
     try {
@@ -215,19 +215,9 @@ class UndiciTransport implements Transport {
 interface SendOptions {
   readonly agent: Agent;
   readonly signal: AbortSignal;
+  readonly limit?: RequestLimit;
   readonly headersTimeout?: number;
   readonly bodyTimeout?: number;
-}
-
-/** Carries what `beforeSend` threw past the code that tells network errors. */
-class NotSent extends Error {}
-
-function callBeforeSend(request: ApiRequest): void {
-  try {
-    request.beforeSend?.();
-  } catch (error) {
-    throw new NotSent('not sent', { cause: error });
-  }
 }
 
 /**

@@ -9,8 +9,11 @@ import { WorkQueue } from './workqueue.ts';
 
 const groupOf = (key: string) => key.split('/')[0] ?? '';
 
+const urgent = new Set<string>();
+
 function makeQueue(t: ExecutionContext, backoff = { baseMs: 1, maxMs: 10, jitter: 0 }): WorkQueue {
-  const queue = new WorkQueue({ name: 'q', groupOf, backoff, metrics: createMetrics() });
+  const metrics = createMetrics();
+  const queue = new WorkQueue({ name: 'q', groupOf, backoff, metrics, isUrgent: (key) => urgent.has(key) });
   t.teardown(() => queue.shutDown());
   queue.resume();
   return queue;
@@ -42,17 +45,65 @@ test('a single key waits for one key of each other group, not for thousands', (t
   t.is(queue.size, 4998);
 });
 
+/** What a fair queue is asked for, at random: a key comes, becomes urgent, or the next one is taken. */
+const steps = fc.array(
+  fc.record({ what: fc.constantFrom('push', 'urgent', 'hasten', 'shift'), key: fc.nat(30) }),
+);
+
 test('nothing is lost and nothing comes twice from a fair queue', (t) => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(3), fc.nat(100))), (pushes) => {
+    fc.property(steps, (asked) => {
       const queue = new FairQueue();
-      for (const [group, key] of pushes) queue.push(String(key), String(group));
-      const got: string[] = [];
-      for (let key = queue.shift(); key !== undefined; key = queue.shift()) got.push(key);
-      t.deepEqual(got.toSorted(), pushes.map(([, key]) => String(key)).toSorted());
-      t.is(queue.size, 0);
+      const model = new Set<string>();
+      const shift = () => {
+        const got = queue.shift();
+        t.is(got === undefined ? model.size === 0 : model.delete(got), true);
+      };
+      for (const { what, key: number } of asked) {
+        const key = `${number % 4}/${number}`;
+        if (what === 'shift') shift();
+        else if (what === 'hasten') queue.hasten(key);
+        else {
+          queue.push(key, groupOf(key), what === 'urgent');
+          model.add(key);
+        }
+        t.is(queue.size, model.size);
+      }
+      while (model.size > 0) shift();
+      t.is(queue.shift(), undefined);
     }),
   );
+});
+
+test('urgent keys go before the others of their group, which are not starved', (t) => {
+  const queue = new FairQueue();
+  for (let i = 0; i < 300; i += 1) queue.push(`a/calm-${i}`, 'a');
+  for (let i = 0; i < 20; i += 1) queue.push(`a/urgent-${i}`, 'a', true);
+  const first = Array.from({ length: 24 }, () => queue.shift() ?? '');
+  t.is(first.filter((key) => key.startsWith('a/urgent')).length, 20, first.join(' '));
+  t.true(first.slice(0, 8).every((key) => key.startsWith('a/urgent')));
+  t.is(first[8], 'a/calm-0');
+});
+
+test('urgent keys of one group do not delay those of another', (t) => {
+  const queue = new FairQueue();
+  for (let i = 0; i < 100; i += 1) queue.push(`a/${i}`, 'a', true);
+  queue.push('b/0', 'b');
+  t.deepEqual([queue.shift(), queue.shift()], ['a/0', 'b/0']);
+});
+
+test('a key that waits behind hundreds and becomes urgent is next, and comes once', async (t) => {
+  const queue = makeQueue(t);
+  for (let i = 0; i < 300; i += 1) queue.add(`late/${i}`);
+  urgent.add('late/299');
+  queue.add('late/299');
+  t.is(queue.depth, 300);
+  const taken = [await queue.take()];
+  urgent.delete('late/299');
+  for (let i = 1; i < 300; i += 1) taken.push(await queue.take());
+  t.is(taken[0], 'late/299');
+  t.is(new Set(taken).size, 300);
+  t.is(queue.depth, 0);
 });
 
 test('a key that is added many times waits once', async (t) => {

@@ -10,6 +10,8 @@ export interface WorkQueueOptions {
   readonly name: string;
   /** Fairness group of a key at this moment. */
   readonly groupOf: (key: string) => string;
+  /** Whether a key goes before the others of its group at this moment; by default none does. */
+  readonly isUrgent?: (key: string) => boolean;
   readonly backoff: BackoffPolicy;
   readonly metrics: Metrics;
 }
@@ -46,9 +48,13 @@ export class WorkQueue {
     return this.#workingSince.size;
   }
 
-  /** Has `key` worked on, once. */
+  /** Has `key` worked on, once. One that waits already, and is urgent now, goes ahead. */
   add(key: string): void {
-    if (this.#isShutDown || this.#dirtySince.has(key)) return;
+    if (this.#isShutDown) return;
+    if (this.#dirtySince.has(key)) {
+      if (this.#ready.isCalm(key) && this.#isUrgent(key)) this.#ready.hasten(key);
+      return;
+    }
     this.#dirtySince.set(key, performance.now());
     this.#options.metrics.queueAddsTotal.inc({ name: this.#options.name });
     if (!this.#workingSince.has(key)) this.#enqueue(key);
@@ -112,9 +118,13 @@ export class WorkQueue {
 
   #enqueue(key: string): void {
     if (this.#isShutDown) return;
-    this.#ready.push(key, this.#options.groupOf(key));
+    this.#ready.push(key, this.#options.groupOf(key), this.#isUrgent(key));
     this.#serve();
     this.#gauge();
+  }
+
+  #isUrgent(key: string): boolean {
+    return this.#options.isUrgent?.(key) === true;
   }
 
   #serve(): void {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type KubeObject, refOf, type Resource } from '../core/object.ts';
+import { ApiError } from './api-error.ts';
+import type { Cache } from './cache.ts';
+import type { Client } from './client.ts';
+import { keyOf, keyString } from './controller.ts';
+
+/** Where a fence looks, and what learns from it. */
+export interface VersionFenceOptions {
+  readonly client: Pick<Client, 'get'>;
+  readonly cache: Pick<Cache, 'observeWrite' | 'observeRemoval'>;
+  readonly resource: Resource;
+}
+
+/** Asked before each write of a pass. */
+export interface WriteFence {
+  /** @throws ApiError when nothing may be written any more. */
+  check(): Promise<void>;
+}
+
+/**
+ * Makes sure that what one pass writes was decided on the newest version of its object. A write of the object itself
+ * proves it, since that carries its resourceVersion; a pass without one asks the API server once, before the first
+ * thing that it really writes. A pass that writes nothing asks nothing.
+ */
+export class VersionFence implements WriteFence {
+  readonly #options: VersionFenceOptions;
+  readonly #object: KubeObject;
+  #isProven = false;
+
+  constructor(options: VersionFenceOptions, object: KubeObject) {
+    this.#options = options;
+    this.#object = object;
+  }
+
+  /** The object was just written on the condition that it had this version. */
+  proven(): void {
+    this.#isProven = true;
+  }
+
+  /**
+   * To be awaited before each write.
+   *
+   * @throws ApiError of status 409, reason Conflict, when the object has moved on or is another one by now; the cache has
+   *   the new one then. Whatever the API server has to say when it cannot be asked.
+   */
+  async check(): Promise<void> {
+    if (this.#isProven) return;
+    const { client, cache, resource } = this.#options;
+    const { uid, resourceVersion } = this.#object.metadata;
+    const live = await client.get(resource, keyOf(this.#object));
+    if (live?.metadata.uid !== uid || live?.metadata.resourceVersion !== resourceVersion) {
+      if (live !== undefined) cache.observeWrite(live);
+      else if (uid !== undefined) cache.observeRemoval({ ...refOf(this.#object), uid });
+      throw this.#movedOn();
+    }
+    this.#isProven = true;
+  }
+
+  #movedOn(): ApiError {
+    const what = `${this.#object.kind} ${keyString(keyOf(this.#object))}`;
+    const message = `${what} is not at version ${this.#object.metadata.resourceVersion ?? 'unknown'} any more`;
+    return new ApiError({ status: 409, code: 'conflict', reason: 'Conflict', message });
+  }
+}
