@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { AGE, readyColumn, REASON } from './columns.ts';
 import {
   conditions,
   dnsLabel,
@@ -12,6 +13,10 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+
+/** A reference as container engines read it: `[host[:port]/]path[:tag][@digest]`. What they cannot read never starts. */
+const IMAGE =
+  /^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?\/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]{32,128})?$/;
 
 const env = z.object({
   name: z
@@ -29,8 +34,8 @@ const container = z
       .string()
       .min(1)
       .max(512)
-      .regex(/^[^\s]+$/)
-      .describe('Image of the agent.'),
+      .regex(IMAGE)
+      .describe('Image of the agent: registry and path, with a tag or a digest.'),
     command: z
       .array(text('A word.', 4096))
       .max(64)
@@ -149,27 +154,11 @@ export const AGENT = {
   columns: [
     { name: 'Shape', type: 'string', jsonPath: '.spec.shape', description: 'How it runs.' },
     { name: 'GPU', type: 'string', jsonPath: '.spec.gpu.class', description: 'GPU class.' },
-    {
-      name: 'Ready',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      description: 'Runs can be admitted.',
-    },
+    readyColumn('Runs can be admitted.'),
     { name: 'Active', type: 'integer', jsonPath: '.status.runs.active', description: 'Runs admitted.' },
     { name: 'Queued', type: 'integer', jsonPath: '.status.runs.queued', description: 'Runs that wait.' },
-    {
-      name: 'Reason',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
-      description: 'Why it is Ready or not.',
-      priority: 1,
-    },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since creation.',
-    },
+    { ...REASON, priority: 1 },
+    AGE,
   ],
 } as const satisfies KindDescriptor;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { AGE } from './columns.ts';
 import { dnsSubdomain, int, stringMap, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 
@@ -90,12 +91,7 @@ export const GPU_CLASS = {
       jsonPath: '.spec.sharing',
       description: 'Whole, partitioned or shared.',
     },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since creation.',
-    },
+    AGE,
   ],
 } as const satisfies KindDescriptor;
 

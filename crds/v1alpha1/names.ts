@@ -27,7 +27,7 @@ export const LABELS = {
   suspended: 'nexusos.dev/suspended',
   /** On a tenant's namespace: `Soft` or `Hard`. */
   isolation: 'nexusos.dev/isolation',
-  /** On a Secret of the platform namespace: `true` lets tenants name it as pull secret. */
+  /** On a Secret where the platform keeps sources of pull secrets: `true` lets tenants name it as pull secret. */
   shareable: 'nexusos.dev/shareable',
   managedBy: 'app.kubernetes.io/managed-by',
 } as const;
@@ -42,6 +42,8 @@ export const ANNOTATIONS = {
   appliedHash: 'nexusos.dev/applied-hash',
   /** On a tenant's namespace: UID of the Tenant. */
   tenantUid: 'nexusos.dev/tenant-uid',
+  /** On a tenant's namespace: PriorityClasses that its pods may name, separated by commas. */
+  priorityClasses: 'nexusos.dev/priority-classes',
   /** On a ResourceQuota: revision of the grant that its spec was written for. */
   grantRevision: 'nexusos.dev/grant-revision',
   /** On a copy of a pull secret: UID and resourceVersion of its source. No digest: that would let a reader guess. */

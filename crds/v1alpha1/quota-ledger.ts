@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { AGE, readyColumn, REASON } from './columns.ts';
 import { conditions, dnsLabel, int, observedGeneration, quantities, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 
@@ -106,26 +107,7 @@ export const QUOTA_LEDGER = {
   spec,
   status,
   rules: [],
-  columns: [
-    {
-      name: 'Ready',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      description: 'Balanced.',
-    },
-    {
-      name: 'Reason',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
-      description: 'Why it is Ready or not.',
-    },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since creation.',
-    },
-  ],
+  columns: [readyColumn('Balanced.'), REASON, AGE],
 } as const satisfies KindDescriptor;
 
 /** Spec of a QuotaLedger after defaulting. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { AGE, REASON } from './columns.ts';
 import { ERROR_CODES } from './error-codes.ts';
 import { conditions, dnsLabel, dnsSubdomain, instant, int, observedGeneration, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
@@ -83,7 +84,7 @@ const error = z
     retryable: z.boolean().describe('Whether the same Run might succeed if created again.'),
     exitCode: int('Exit code of the container.', -1, 255).optional(),
   })
-  .describe('Why the Run failed.');
+  .describe('Why the Run failed, or why its workload is being ended so that it will.');
 
 const status = z
   .object({
@@ -141,8 +142,6 @@ export const RUN_REASONS = {
   AgentNotReady: 'AgentNotReady',
   /** Refused: the tenant's queue is full. */
   QueueFull: 'QueueFull',
-  /** Quota is reserved. */
-  Reserved: 'Reserved',
   /** The Run may start. */
   Admitted: 'Admitted',
   /** The workload exists and waits for a node or an image. */
@@ -161,8 +160,10 @@ export const RUN_REASONS = {
   NodeLost: 'NodeLost',
   /** The workload was deleted by somebody else. */
   WorkloadDeleted: 'WorkloadDeleted',
-  /** The workload was refused by the API server. */
+  /** The workload was refused, by the API server or as what no node can start. */
   WorkloadRefused: 'WorkloadRefused',
+  /** The container could not be started for too long: its image was not to be had, for one. */
+  StartFailed: 'StartFailed',
   /** Cancelled by spec.cancel. */
   Cancelled: 'Cancelled',
   /** The workload is being ended after spec.cancel. */
@@ -202,12 +203,7 @@ export const RUN = {
       jsonPath: '.status.queue.position',
       description: 'Place in the queue.',
     },
-    {
-      name: 'Reason',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
-      description: 'Why it is in this phase.',
-    },
+    { ...REASON, description: 'Why it is in this phase.' },
     {
       name: 'Message',
       type: 'string',
@@ -222,12 +218,7 @@ export const RUN = {
       description: 'When it ended.',
       priority: 1,
     },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since creation.',
-    },
+    AGE,
   ],
 } as const satisfies KindDescriptor;
 

@@ -60,7 +60,7 @@ export const quotas = z
       .meta({
         'x-kubernetes-validations': [
           {
-            rule: "self.all(k, k in ['pods', 'services', 'services.nodeports', 'services.loadbalancers', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims'] || k.matches('^count/[a-z0-9.-]{1,240}$'))",
+            rule: "self.all(k, k in ['pods', 'services', 'services.nodeports', 'services.loadbalancers', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims'] || k.matches('^count/[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'))",
             message:
               'keys are pods, services, services.nodeports, services.loadbalancers, replicationcontrollers, resourcequotas, secrets, configmaps, persistentvolumeclaims or count/<resource>.<group>',
           },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { AGE, readyColumn, REASON } from './columns.ts';
 import { conditions, dnsLabel, dnsSubdomain, instant, observedGeneration, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { network, residency } from './tenant-network.ts';
@@ -79,6 +80,21 @@ const entitlements = z
       .describe('Registries, or paths in them, that images may come from. Empty: any registry.')
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional(),
+    priorityClasses: z
+      .array(dnsSubdomain('A PriorityClass.'))
+      .max(16)
+      .describe('PriorityClasses that pods may name. Empty: none but the default of the cluster.')
+      .meta({
+        'x-kubernetes-list-type': 'set',
+        'x-kubernetes-validations': [
+          {
+            rule: "self.all(name, !name.startsWith('system-'))",
+            message:
+              'classes that start with system- belong to Kubernetes; name others, made by the platform',
+          },
+        ],
+      })
+      .optional(),
   })
   .describe('What agents of the tenant may use at most.');
 
@@ -119,7 +135,7 @@ const spec = z
       .array(namespace)
       .max(64)
       .describe(
-        'Namespaces that NexusOS creates and owns. Removing one deletes it, and needs the annotation nexusos.dev/confirm-deletion.',
+        'Namespaces that NexusOS creates and owns. Removing one deletes it, and needs its full name in the annotation nexusos.dev/confirm-deletion.',
       )
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['suffix'] })
       .optional(),
@@ -139,7 +155,9 @@ const spec = z
     imagePullSecrets: z
       .array(
         z.object({
-          name: dnsSubdomain('Secret in the platform namespace, labelled nexusos.dev/shareable: "true".'),
+          name: dnsSubdomain(
+            'Secret in the namespace that the platform shares pull secrets from, labelled nexusos.dev/shareable: "true".',
+          ),
         }),
       )
       .max(16)
@@ -196,7 +214,7 @@ const status = z
     usageAt: instant('When usage was last written. It is written at most every few seconds.').optional(),
     summary: summary.optional(),
     conditions: conditions(
-      'Ready, Provisioned, QuotaEnforced; Reconciling and Stalled only while true.',
+      'Ready, Provisioned, QuotaEnforced; NeedsAttention, Reconciling and Stalled only while true.',
     ).optional(),
   })
   .describe('What is.');
@@ -215,6 +233,14 @@ export const TENANT_REASONS = {
   PullSecretUnavailable: 'PullSecretUnavailable',
   /** A destination of the egress allow-list lies in a range that the platform reserves. */
   EgressRefused: 'EgressRefused',
+  /** The RuntimeClass of the isolation does not exist. */
+  RuntimeClassNotFound: 'RuntimeClassNotFound',
+  /** The tenant has no owners, so nobody can use it. */
+  NoOwners: 'NoOwners',
+  /** A peer is named by one side only, or does not exist: nothing is open to it. */
+  PeerOneSided: 'PeerOneSided',
+  /** NetworkPolicies in the namespaces open more than the Tenant allows since it was narrowed. */
+  PolicyBeyondBorder: 'PolicyBeyondBorder',
   /** A GPU class named in the quotas does not exist. */
   GPUClassNotFound: 'GPUClassNotFound',
   /** A namespace no longer wanted is kept until its deletion is confirmed. */
@@ -229,6 +255,10 @@ export const TENANT_REASONS = {
   Enforced: 'Enforced',
   /** Some quotas that are set are recorded and not enforced by this version. */
   NotEnforced: 'NotEnforced',
+  /** Kubernetes does not count what some quotas name: a typing error, or a kind that is new to the cluster. */
+  NotCounted: 'NotCounted',
+  /** More is in use than a quota allows since it was lowered; nothing is taken away, and nothing new starts. */
+  OverCommitted: 'OverCommitted',
   /** The spec does not parse. */
   InvalidSpec: 'InvalidSpec',
 } as const;
@@ -281,12 +311,7 @@ export const TENANT = {
       jsonPath: '.status.state',
       description: 'Where the tenant is in its life.',
     },
-    {
-      name: 'Ready',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      description: 'Everything is as wanted.',
-    },
+    readyColumn('Everything is as wanted.'),
     {
       name: 'Namespaces',
       type: 'string',
@@ -305,19 +330,8 @@ export const TENANT = {
       jsonPath: '.status.summary.gpus',
       description: 'GPUs in use of allowed.',
     },
-    {
-      name: 'Reason',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
-      description: 'Why it is Ready or not.',
-      priority: 1,
-    },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since creation.',
-    },
+    { ...REASON, priority: 1 },
+    AGE,
   ],
 } as const satisfies KindDescriptor;
 

@@ -25,6 +25,7 @@ export function agentController(): Controller<Agent, AgentObserved, AgentStatus>
     watches: WATCHES,
     rbac: [],
     parse: parseWith(z.object({ spec: AGENT.spec })),
+    group: (agent, read) => ledgerOf(read, agent.metadata.namespace ?? '')?.metadata.name,
     observe,
     plan: planAgent,
   };

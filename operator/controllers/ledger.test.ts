@@ -5,9 +5,9 @@ import type { KubeObject } from '../core/object.ts';
 import { parseQuantity } from '../core/quota/quantity.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { hasStatus } from '../runtime/api-error.ts';
-import { eventually } from '../runtime/testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { QUOTA_LEDGERS, RESOURCE_QUOTAS, TENANTS } from './shared/resources.ts';
-import { PODS } from './shared/workloads.ts';
+import { CORE_EVENTS, PODS } from './shared/workloads.ts';
 import { listAll, makeTenant, startWorkloadRig, type WorkloadRig } from './testing/workload-rig.ts';
 
 const test = anyTest.serial as TestFn<WorkloadRig>;
@@ -166,7 +166,7 @@ test('a namespace that goes gives its part back to the others', async (t) => {
     quotas: { objects: { pods: '10' } },
   });
   await eventually('it is dealt out', async () => (await hardOf(rig, 'leave-a')) === 5000n);
-  const metadata = { annotations: { 'nexusos.dev/confirm-deletion': 'leave' } };
+  const metadata = { annotations: { 'nexusos.dev/confirm-deletion': 'leave-b' } };
   await rig.client.patch(
     TENANTS,
     { name: 'leave' },
@@ -178,6 +178,49 @@ test('a namespace that goes gives its part back to the others', async (t) => {
     60_000,
   );
   t.true(await isBalanced(rig, 'leave'));
+});
+
+test('a tenant that is deleted goes without a failed pass of its ledger', async (t) => {
+  const rig = t.context;
+  await makeTenant(rig, 'leaver', {
+    namespaces: [{ suffix: 'a' }, { suffix: 'b' }],
+    quotas: { objects: { pods: '10' } },
+  });
+  t.true(await tryCreate(rig, podIn('leaver-a', 'one')));
+  await rig.client.patch(
+    TENANTS,
+    { name: 'leaver' },
+    { body: { metadata: { annotations: { 'nexusos.dev/confirm-deletion': 'leaver' } } } },
+  );
+  await rig.client.delete(TENANTS, { name: 'leaver' });
+  const isGone = async () => (await rig.client.get(TENANTS, { name: 'leaver' })) === undefined;
+  await eventually('it is gone', isGone, 90_000);
+  const events = await listAll(rig, CORE_EVENTS);
+  const failures = events.filter(
+    (event) =>
+      event['reason'] === 'ReconcileFailed' &&
+      (event['involvedObject'] as { name?: string } | undefined)?.name === 'leaver',
+  );
+  t.deepEqual(
+    failures.map((event) => event['message']),
+    [],
+  );
+});
+
+test('a grant revision that somebody made up does not keep a ResourceQuota from being put right', async (t) => {
+  const rig = t.context;
+  await makeTenant(rig, 'forged', { namespaces: [{ suffix: 'a' }], quotas: { objects: { pods: '10' } } });
+  await eventually('it is dealt out', async () => (await hardOf(rig, 'forged-a')) === 10_000n);
+  const key = { namespace: 'forged-a', name: 'nexusos' };
+  const annotations = { 'nexusos.dev/grant-revision': '999999' };
+  const forged = { metadata: { annotations }, spec: { hard: { pods: '99' } } };
+  await rig.client.patch(RESOURCE_QUOTAS, key, { body: forged });
+  await eventually('it is as granted again', async () => {
+    const quota = await rig.client.get(RESOURCE_QUOTAS, key);
+    const revision = quota?.metadata.annotations?.['nexusos.dev/grant-revision'];
+    return revision !== '999999' && (await hardOf(rig, 'forged-a')) === 10_000n;
+  });
+  t.is(await hardOf(rig, 'forged-a'), 10_000n);
 });
 
 test('a ResourceQuota that somebody changes or deletes is put right', async (t) => {

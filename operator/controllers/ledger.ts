@@ -11,10 +11,12 @@ import type { KubeObject } from '../core/object.ts';
 import { statusOnly } from '../core/plan.ts';
 import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
+import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
+import { isPodFinished } from '../core/run/outcome.ts';
 import { childName } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
-import { parseWith } from '../runtime/controller.ts';
+import { keyOf, parseWith } from '../runtime/controller.ts';
 import {
   AGENTS,
   GPU_CLASSES,
@@ -28,6 +30,7 @@ import { seeLedger } from './shared/tenant-queue.ts';
 import {
   JOBS,
   ledgerOfObject,
+  livePodsOf,
   namespacesOf,
   podsOf,
   watchFailedCreates,
@@ -60,9 +63,11 @@ export function ledgerController(): Controller<Ledger, LedgerView, QuotaLedgerSt
     tells: ({ type, reason }) => type === 'Warning' || reason === LEDGER_REASONS.OverCommitted,
     async observe(ledger, read) {
       const nowMs = performance.now();
-      const sinceMs = nowMs - (lastPassMs.get(ledger.metadata.name) ?? -Infinity);
+      const { name } = ledger.metadata;
+      const sinceMs = nowMs - (lastPassMs.get(name) ?? -Infinity);
       if (sinceMs < PASS_INTERVAL_MS) return { kind: 'tooSoon', afterMs: PASS_INTERVAL_MS - sinceMs };
-      lastPassMs.set(ledger.metadata.name, nowMs);
+      dropOlder(lastPassMs, nowMs - PASS_INTERVAL_MS);
+      lastPassMs.set(name, nowMs);
       return { kind: 'seen', observed: await observe(ledger, read) };
     },
     plan(ledger, view, now) {
@@ -71,6 +76,14 @@ export function ledgerController(): Controller<Ledger, LedgerView, QuotaLedgerSt
       return statusOnly(ledger.status, { kind: 'requeueAfter', afterMs, why: 'to decide on more at once' });
     },
   };
+}
+
+/** Forgets passes before `thresholdMs`: they hold nobody back any more. Entries stand in the order of their times. */
+function dropOlder(passes: Map<string, number>, thresholdMs: number): void {
+  for (const [name, atMs] of passes) {
+    if (atMs > thresholdMs) return;
+    passes.delete(name);
+  }
 }
 
 const WATCHES: readonly Watch[] = [
@@ -103,17 +116,54 @@ async function observe(ledger: Ledger, read: Reader): Promise<LedgerObserved> {
     ...seen,
     vanished: new Map(missing.map(({ uid }, i) => [uid, vanished[i] ?? { kind: 'present' }])),
     leftovers: await findLeftovers(ledger, read),
+    forged: await findForged(ledger, seen.quotas, read),
   };
 }
 
-/** Asks the API server itself: that a cache does not know a Run proves nothing. */
+/**
+ * What is left of a Run that the stores do not know. While they know its pods, or its Job that is going, nothing is
+ * asked, and a change of these brings the next look. That they know nothing proves nothing: then the API server is asked,
+ * once, since the reservation goes in the same pass.
+ */
 async function findVanished(reservation: Reservation, read: Reader): Promise<Vanished> {
   const { uid, namespace, name, attempt } = reservation;
+  const jobKey = { namespace, name: childName({ name, uid }, attempt) };
+  const seen = ofRun(read.get(JOBS, jobKey), uid);
+  const isGoing = seen?.metadata.deletionTimestamp !== undefined;
+  const isLeft = seen === undefined && podsOf(read, uid).some((pod) => !isPodFinished(pod));
+  if (isGoing || isLeft) return { kind: 'present' };
   const run = await read.live(RUNS, { namespace, name });
   if (run?.metadata.uid === uid) return { kind: 'present' };
-  const job = await read.live(JOBS, { namespace, name: childName({ name, uid }, attempt) });
-  if (job?.metadata.labels?.[LABELS.runUid] === uid) return { kind: 'orphan', job };
-  return podsOf(read, uid).length > 0 ? { kind: 'present' } : { kind: 'gone' };
+  const job = seen ?? ofRun(await read.live(JOBS, jobKey), uid);
+  if (job !== undefined) return { kind: 'orphan', job };
+  const pods = await livePodsOf(read, { namespace, uid });
+  return pods.length > 0 ? { kind: 'present' } : { kind: 'gone' };
+}
+
+function ofRun(job: KubeObject | undefined, uid: string): KubeObject | undefined {
+  return job?.metadata.labels?.[LABELS.runUid] === uid ? job : undefined;
+}
+
+/**
+ * Namespaces whose ResourceQuota carries a later revision than the ledger at hand. Either the ledger is old, or somebody
+ * wrote that revision by hand: ours are in the ledger before they are in any ResourceQuota, so the ledger as it is now tells.
+ */
+async function findForged(
+  ledger: Ledger,
+  quotas: ReadonlyMap<string, KubeObject>,
+  read: Reader,
+): Promise<ReadonlySet<string>> {
+  const grants = (ledger.status?.grants ?? []).map(
+    ({ namespace, revision }) => [namespace, revision] as const,
+  );
+  const ahead = grants.filter(([namespace, revision]) => {
+    const quota = quotas.get(namespace);
+    return quota !== undefined && !isForeign(quota, ledger) && seenQuota(quota).revision > revision;
+  });
+  if (ahead.length === 0) return new Set();
+  const live = await read.live(QUOTA_LEDGERS, keyOf(ledger));
+  const isNewest = live?.metadata.resourceVersion === ledger.metadata.resourceVersion;
+  return new Set(isNewest ? ahead.map(([namespace]) => namespace) : []);
 }
 
 async function findLeftovers(ledger: Ledger, read: Reader): Promise<ReadonlyMap<string, Leftover>> {

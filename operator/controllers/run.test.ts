@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
-import { startOperator } from '#hack/system/operator-process';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import type { KubeObject } from '../core/object.ts';
-import { isPodFinished } from '../core/run/outcome.ts';
-import { childName, isFinished, type Run } from '../core/run/run.ts';
-import { eventually } from '../runtime/testing/eventually.ts';
-import { QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { childName, isFinished } from '../core/run/run.ts';
+import { eventually } from '#hack/tools/eventually';
+import { LIMIT_RANGES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { JOBS, PODS } from './shared/workloads.ts';
 import { tally } from './testing/concurrency.ts';
 import {
@@ -20,6 +18,7 @@ import {
   runOf,
   startWorkloadRig,
   type WorkloadRig,
+  writesSince,
 } from './testing/workload-rig.ts';
 
 const test = anyTest.serial as TestFn<WorkloadRig>;
@@ -46,8 +45,29 @@ test.before(async (t) => {
     },
   });
   await makeAgent(rig, { namespace, name: 'agent' });
+  await makePickyTenant(rig);
 });
 test.after.always((t) => t.context.close());
+
+/**
+ * A namespace in which no pod of a Run is let in, and two Runs that want its only place. Made before all else, since it
+ * takes a minute until the first of them is given up.
+ */
+async function makePickyTenant(rig: WorkloadRig): Promise<void> {
+  await makeTenant(rig, 'picky', {
+    namespaces: [{ suffix: 'main' }],
+    quotas: { runs: { maxConcurrent: 1 } },
+  });
+  const place = { namespace: 'picky-main' };
+  const limits = [{ type: 'Container', min: { memory: '1Gi' } }];
+  const metadata = { ...place, name: 'tight' };
+  const range = { apiVersion: 'v1', kind: 'LimitRange', metadata, spec: { limits } };
+  await rig.client.create(LIMIT_RANGES, range, 'test');
+  await makeAgent(rig, { ...place, name: 'agent' });
+  await createRun(rig, { ...place, name: 'first' }, { spec: { priority: 1 } });
+  await becomes(rig, { ...place, name: 'first' }, { phase: 'Admitted', reason: 'WorkloadRefused' });
+  await createRun(rig, { ...place, name: 'second' });
+}
 
 async function reservations(rig: WorkloadRig, name = 'acme'): Promise<readonly string[]> {
   const ledger = await rig.client.get(QUOTA_LEDGERS, { name });
@@ -57,17 +77,6 @@ async function reservations(rig: WorkloadRig, name = 'acme'): Promise<readonly s
 
 async function podsOf(rig: WorkloadRig, run: string): Promise<readonly KubeObject[]> {
   return listAll(rig, PODS, { namespace, labelSelector: `${LABELS.run}=${run}` });
-}
-
-/** Writes of the operator about Runs and what belongs to them. */
-async function writesSince(rig: WorkloadRig, before: number) {
-  const audit = (await auditOf(rig)).slice(before);
-  return audit.filter(
-    ({ user, verb, resource }) =>
-      user.includes('nexusos-operator') &&
-      ['create', 'update', 'patch', 'delete'].includes(verb) &&
-      ['runs', 'runs/status', 'jobs', 'quotaledgers/status', 'events', 'resourcequotas'].includes(resource),
-  );
 }
 
 async function cancel(rig: WorkloadRig, name: string): Promise<void> {
@@ -198,46 +207,6 @@ test('cancel ends a Run in each phase, and nothing of it is left', async (t) => 
   await eventually('all quota is given back', async () => (await reservations(rig)).length === 0);
 });
 
-test('200 Runs at once, 5 at a time, never one more, and every one ends well', async (t) => {
-  const rig = t.context;
-  const runs = await tally(rig, { resource: RUNS, namespace }, (run) =>
-    ['Admitted', 'Running'].includes((run as Run).status?.phase ?? ''),
-  );
-  const pods = await tally(rig, { resource: PODS, namespace }, (pod) => !isPodFinished(pod));
-  const jobs = await tally(rig, { resource: JOBS, namespace }, () => false);
-  const before = (await auditOf(rig)).length;
-  const names = Array.from({ length: 200 }, (_, i) => `many-${i}`);
-  await Promise.all(
-    names.map((name) => createRun(rig, { namespace, name }, { annotations: { [DURATION]: '50ms' } })),
-  );
-  await eventually(
-    'all have ended',
-    async () =>
-      (await listAll(rig, RUNS, { namespace }))
-        .filter((run) => names.includes(run.metadata.name))
-        .every((run) => isFinished(run as Run)),
-    240_000,
-  );
-  const all = (await listAll(rig, RUNS, { namespace })) as readonly Run[];
-  t.true(
-    all
-      .filter(({ metadata }) => names.includes(metadata.name))
-      .every(({ status }) => status?.phase === 'Succeeded'),
-  );
-  t.is(jobs.seen.size, 200);
-  t.is(pods.seen.size, 200);
-  t.true(runs.most <= 5, `${runs.most} Runs at one time`);
-  t.true(pods.most <= 5, `${pods.most} pods at one time`);
-  for (const one of [runs, pods, jobs]) one.stop();
-  const ours = await writesSince(rig, before);
-  const counts = Object.entries(Object.groupBy(ours, ({ resource }) => resource)).map(
-    ([what, some]) => `${what} ${some!.length}`,
-  );
-  t.log(`writes: ${counts.join(', ')}`);
-  // Six for each (see below), the ledger's own, and now and then a new place in the queue: the slower, the more of these.
-  t.true(ours.length <= 200 * 10, `${ours.length} writes for 200 Runs`);
-});
-
 test('a Run that goes all the way unhindered costs six writes and one Event', async (t) => {
   const rig = t.context;
   const before = (await auditOf(rig)).length;
@@ -263,8 +232,7 @@ test('an operator that is killed in the middle makes nothing twice and loses not
       async () => (await Promise.all(names.map(isEnded))).filter(Boolean).length >= until,
       60_000,
     );
-    await rig.operator.kill();
-    rig.operator = await startOperator(rig.cluster, { env: { NEXUSOS_LEASE_DURATION_MS: '2000' } });
+    await rig.restartOperator('kill');
   }
   for (const name of names) await becomes(rig, { namespace, name }, { phase: 'Succeeded', withinMs: 60_000 });
   t.is(jobs.seen.size, 30);
@@ -294,6 +262,24 @@ test('a Job that somebody deletes ends its Run', async (t) => {
   );
   const run = await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
   t.is(run.status?.error?.code, 'conflict');
+});
+
+test('a Job that is deleted without its pod keeps its place until the pod has ended', async (t) => {
+  const rig = t.context;
+  const key = { namespace, name: 'left-behind' };
+  await createRun(rig, key, { annotations: FOREVER });
+  const { status } = await becomes(rig, key, { phase: 'Running' });
+  const job = { namespace, name: status?.child?.name ?? '' };
+  await rig.client.delete(JOBS, job, { propagation: 'Orphan' });
+  await eventually('the Job is gone', async () => (await rig.client.get(JOBS, job)) === undefined);
+  // Another Run goes all the way meanwhile, so the operator has had its time.
+  await createRun(rig, { namespace, name: 'meanwhile' });
+  await becomes(rig, { namespace, name: 'meanwhile' }, { phase: 'Succeeded' });
+  t.false(isFinished((await runOf(rig, key))!));
+  t.true((await reservations(rig)).includes('left-behind'));
+  const [pod] = await podsOf(rig, 'left-behind');
+  await rig.client.delete(PODS, { namespace, name: pod?.metadata.name ?? '' });
+  await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
 });
 
 test('a Run whose workload cannot be made says why, and gives its place to the next', async (t) => {
@@ -342,4 +328,17 @@ test('a finished Run is deleted after its time', async (t) => {
   await createRun(rig, key, { spec: { ttlSecondsAfterFinished: 1 } });
   await eventually('it is gone', async () => (await runOf(rig, key)) === undefined);
   t.is(await runOf(rig, key), undefined);
+});
+
+test('a Run whose pods are refused for a minute fails, says why, and gives its place to the next', async (t) => {
+  const place = { namespace: 'picky-main' };
+  const refused = { phase: 'Failed', reason: 'WorkloadRefused', withinMs: 100_000 } as const;
+  const { status } = await becomes(t.context, { ...place, name: 'first' }, refused);
+  t.like(status?.error, { code: 'forbidden', retryable: false });
+  t.regex(
+    status?.error?.message ?? '',
+    /given up after 60 seconds: .*minimum memory usage per Container is 1Gi/,
+  );
+  await becomes(t.context, { ...place, name: 'second' }, { phase: 'Admitted', reason: 'WorkloadRefused' });
+  t.deepEqual(await reservations(t.context, 'picky'), ['second']);
 });

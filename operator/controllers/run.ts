@@ -5,8 +5,18 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { Agent, GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
-import { planRefused, planRun, type Place, type RunObserved } from '../core/run/plan.ts';
-import { attemptsOf, childName, identityOf, isFinished, phaseOf, type Run } from '../core/run/run.ts';
+import type { Place, RunObserved } from '../core/run/observed.ts';
+import { planRefused, planRun } from '../core/run/plan.ts';
+import { refusalOf } from '../core/run/refusal.ts';
+import {
+  attemptsOf,
+  childName,
+  identityOf,
+  isFinished,
+  isWorkloadOf,
+  phaseOf,
+  type Run,
+} from '../core/run/run.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
@@ -17,7 +27,9 @@ import {
   INDEX,
   JOBS,
   ledgerOf,
+  livePodsOf,
   podsOf,
+  reservationIn,
   watchFailedCreates,
   watchJobs,
   watchPods,
@@ -32,6 +44,9 @@ export function runController(): Controller<Run, RunObserved, RunStatus | undefi
     watches: WATCHES,
     rbac: RBAC,
     parse: parseWith(z.object({ spec: RUN.spec })),
+    group: (run, read) => ledgerOf(read, run.metadata.namespace ?? '')?.metadata.name,
+    // Thousands may wait; those that hold a place are what they wait for.
+    isUrgent: (run, read) => isActive(run) || holdsPlace(run, read),
     tells: ({ type, reason }) => type === 'Warning' || OUTCOMES.has(reason),
     observe: (run, read) => observe(run, read, queues),
     plan: planRun,
@@ -63,17 +78,31 @@ const RBAC: readonly PolicyRule[] = [
 async function observe(run: Run, read: Reader, queues: TenantQueues): Promise<RunObserved> {
   const { namespace = '', uid = '' } = run.metadata;
   const ledger = ledgerOf(read, namespace);
-  const reservation = ledger?.status?.reservations?.find((one) => one.uid === uid);
+  const reservation = ledger && reservationIn(ledger, uid);
   const job = await jobOf(run, read);
+  const pods = await findPods(run, job, read);
   return {
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     place: placeOf(run, ledger, { read, queues }),
     reservation,
     ...(await findIngredients(run, { read, job, reservation })),
     job,
-    pods: podsOf(read, uid),
-    refusal: job && refusalOf(job, read),
+    pods,
+    refusal: job && refusalOf(failedCreatesOf(job, read), pods),
   };
+}
+
+function holdsPlace({ metadata }: Run, read: Reader): boolean {
+  const ledger = ledgerOf(read, metadata.namespace ?? '');
+  return ledger !== undefined && reservationIn(ledger, metadata.uid ?? '') !== undefined;
+}
+
+/** Pods of a Run; proven ones where its workload is gone, and its place is given back if there are none. */
+async function findPods(run: Run, job: KubeObject | undefined, read: Reader): Promise<readonly KubeObject[]> {
+  const { namespace = '', uid = '' } = run.metadata;
+  const isMade = run.status?.child?.uid !== undefined;
+  const isGone = job === undefined || !isWorkloadOf(job, run);
+  return isActive(run) && isMade && isGone ? livePodsOf(read, { namespace, uid }) : podsOf(read, uid);
 }
 
 interface Starting {
@@ -83,13 +112,18 @@ interface Starting {
 }
 
 /** What a workload is made from; only looked for when one is about to be made. */
-async function findIngredients(run: Run, { read, job, reservation }: Starting) {
-  const isAdmitted = isActive(run) || (reservation !== undefined && !isFinished(run));
-  if (job !== undefined || !isAdmitted) return { agent: undefined, gpuClass: undefined };
+async function findIngredients(run: Run, starting: Starting) {
+  if (!needsWorkload(run, starting)) return { agent: undefined, gpuClass: undefined };
+  const { read, reservation } = starting;
   const className = reservation?.gpuClass ?? run.status?.gpu?.class;
   const agent = await find(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }, read);
   const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
   return { agent: agent as Agent | undefined, gpuClass: gpuClass as GPUClass | undefined };
+}
+
+function needsWorkload(run: Run, { job, reservation }: Starting): boolean {
+  if (job !== undefined && isWorkloadOf(job, run)) return false;
+  return isActive(run) || (reservation !== undefined && !isFinished(run));
 }
 
 interface Queued {
@@ -118,16 +152,8 @@ async function find(resource: Resource, key: Key, read: Reader): Promise<KubeObj
   return read.get(resource, key) ?? (await read.live(resource, key));
 }
 
-/** What the last `FailedCreate` Event of the Job says. */
-function refusalOf(job: KubeObject, read: Reader): string | undefined {
-  const told = read.list(CORE_EVENTS, { index: INDEX.failedCreatesOf, value: job.metadata.uid ?? '' });
-  const last = told.toSorted((a, b) => (versionOf(a) < versionOf(b) ? 1 : -1))[0];
-  const message = last?.['message'];
-  return typeof message === 'string' ? message.slice(0, 1024) : undefined;
-}
-
-function versionOf({ metadata }: KubeObject): number {
-  return Number(metadata.resourceVersion ?? 0);
+function failedCreatesOf({ metadata }: KubeObject, read: Reader): readonly KubeObject[] {
+  return read.list(CORE_EVENTS, { index: INDEX.failedCreatesOf, value: metadata.uid ?? '' });
 }
 
 function runOfPod({ metadata }: KubeObject): readonly Key[] {

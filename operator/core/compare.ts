@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import type { KubeObject } from './object.ts';
+import { isSameQuantity } from './quota/quantity.ts';
 
 /** Lists that several writers add to; ours must be among the entries, whatever else is there. */
 const SHARED_LISTS: ReadonlySet<string> = new Set(['metadata.ownerReferences', 'metadata.finalizers']);
@@ -113,9 +114,7 @@ function listDifference(live: unknown, desired: readonly unknown[], path: Path):
 
 function isSameLeaf(live: unknown, desired: unknown, path: Path): boolean {
   if (live === desired) return true;
-  if (TEXT_ROOTS.has(path[0] ?? '')) return false;
-  const a = quantityNanos(live);
-  return a !== undefined && a === quantityNanos(desired);
+  return !TEXT_ROOTS.has(path[0] ?? '') && isSameQuantity(live, desired);
 }
 
 /** Null, undefined, `{}` and `[]`: the API server drops and adds them at will. */
@@ -139,37 +138,4 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function definedKeys(value: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(value).filter((key) => value[key] !== undefined);
-}
-
-const QUANTITY_PARTS = /^([+-]?)(\d{1,20})(?:\.(\d{0,9}))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$/;
-const DECIMAL: Readonly<Record<string, number>> = {
-  n: -9,
-  u: -6,
-  m: -3,
-  k: 3,
-  M: 6,
-  G: 9,
-  T: 12,
-  P: 15,
-  E: 18,
-};
-const BINARY = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
-
-/** A quantity in units of 10^-9, so that "1000m" and "1" are the same; undefined for anything else. */
-function quantityNanos(value: unknown): bigint | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-  const parts = QUANTITY_PARTS.exec(String(value));
-  if (parts === null) return undefined;
-  const [, sign, whole = '', fraction = '', suffix = '', exponent = '0'] = parts;
-  // Twice nine digits, so that the smallest part of the smallest suffix stays whole.
-  const digits = BigInt(whole + fraction.padEnd(9, '0')) * 10n ** 9n;
-  const nanos =
-    scaled(digits, (DECIMAL[suffix] ?? 0) + Number(exponent), BINARY.indexOf(suffix) + 1) / 10n ** 9n;
-  return sign === '-' ? -nanos : nanos;
-}
-
-function scaled(digits: bigint, decimalPower: number, binaryPower: number): bigint {
-  const whole = digits * 1024n ** BigInt(binaryPower);
-  if (decimalPower < 0) return whole / 10n ** BigInt(-decimalPower);
-  return whole * 10n ** BigInt(decimalPower);
 }

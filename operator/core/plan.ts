@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeObject, ObjectRef } from './object.ts';
+import { type KubeObject, type ObjectRef, refOf } from './object.ts';
 
 /**
  * What a pure decision asks the runtime to do, in this order: write the status (fenced by the object's
@@ -26,6 +26,12 @@ export interface Plan<Status> {
 export interface Removal {
   readonly ref: ObjectRef & { readonly uid: string };
   readonly propagation?: 'Background' | 'Foreground' | 'Orphan';
+}
+
+/** Deletes that very object, and what it owns first. */
+export function removalOf(object: KubeObject): Removal {
+  const { uid = '' } = object.metadata;
+  return { ref: { ...refOf(object), uid }, propagation: 'Foreground' };
 }
 
 /** One Event on the reconciled object. `reason` is PascalCase and at most 128 characters. */

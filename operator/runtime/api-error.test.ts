@@ -11,14 +11,25 @@ interface Case {
   readonly body?: string;
   readonly path?: string;
   readonly retryAfter?: string;
-  readonly want: { code: ErrorCode; message?: string; retryAfterMs?: number; reason?: string };
+  readonly want: {
+    code: ErrorCode;
+    message?: string;
+    words?: string;
+    retryAfterMs?: number;
+    reason?: string;
+  };
 }
 
 const CASES: Record<string, Case> = {
   'the words of the API server are kept': {
     status: 409,
     body: status({ reason: 'AlreadyExists', message: 'pods "a" already exists' }),
-    want: { code: 'conflict', reason: 'AlreadyExists', message: 'PUT /x: pods "a" already exists' },
+    want: {
+      code: 'conflict',
+      reason: 'AlreadyExists',
+      message: 'PUT /x: pods "a" already exists',
+      words: 'pods "a" already exists',
+    },
   },
   forbidden: {
     status: 403,
@@ -48,7 +59,11 @@ const CASES: Record<string, Case> = {
     status: 422,
     path: '/api/v1/namespaces/n/secrets/s',
     body: status({ reason: 'Invalid', message: 'Invalid value: "hunter2"' }),
-    want: { code: 'invalid_request', message: 'PUT /api/v1/namespaces/n/secrets/s: Invalid' },
+    want: {
+      code: 'invalid_request',
+      message: 'PUT /api/v1/namespaces/n/secrets/s: Invalid',
+      words: 'Invalid',
+    },
   },
 };
 

@@ -9,6 +9,8 @@ export interface ApiErrorFields {
   /** `reason` of the API server's Status, such as `AlreadyExists`; or `NoAnswer`. */
   readonly reason: string;
   readonly message: string;
+  /** The message without method and path, for users; by default the same. */
+  readonly words?: string;
   /** How long the API server asks to wait, in milliseconds. */
   readonly retryAfterMs?: number;
   /** `details` of the API server's Status. */
@@ -37,6 +39,8 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: ErrorCode;
   readonly reason: string;
+  /** What happened, for people who know nothing of our requests. */
+  readonly words: string;
   readonly retryAfterMs: number | undefined;
   readonly details: StatusDetails | undefined;
 
@@ -46,6 +50,7 @@ export class ApiError extends Error {
     this.status = fields.status;
     this.code = fields.code;
     this.reason = fields.reason;
+    this.words = fields.words ?? fields.message;
     this.retryAfterMs = fields.retryAfterMs;
     this.details = fields.details;
   }
@@ -87,6 +92,7 @@ export function refusal(answer: RefusedAnswer): ApiError {
     code: codeOf(answer.status, words),
     reason,
     message: sanitize(`${answer.method} ${answer.path}: ${words}`),
+    words: sanitize(words),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(details !== undefined && { details: isSecret ? withoutCauses(details) : details }),
   });
@@ -110,6 +116,7 @@ export function noAnswer(
     code: timedOut ? 'timeout' : 'dependency_unavailable',
     reason: 'NoAnswer',
     message: sanitize(`${request.method} ${request.path}: ${why}`),
+    words: 'the API server gave no answer',
     cause,
   });
 }

@@ -7,7 +7,7 @@ import { createMetrics } from '../telemetry/metrics.ts';
 import { Cache, type WatchTarget } from './cache.ts';
 import { createClient } from './client.ts';
 import { REFLECTOR_TIMING } from './reflector.ts';
-import { eventually } from './testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { FaultProxy } from './testing/fault-proxy.ts';
 import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';
 

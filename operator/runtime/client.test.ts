@@ -44,8 +44,8 @@ async function refusalOf(promise: Promise<unknown>): Promise<ApiError> {
 test('many requests share few connections', async (t) => {
   const { client, proxy } = await reach(t);
   for (let i = 0; i < 50; i += 1) await client.get(CONFIG_MAPS, KUBE_SYSTEM);
-  // One, and another whenever a request comes before undici has freed the last, as on a busy machine.
-  t.true(proxy.connectionCount <= 5, `${proxy.connectionCount} connections`);
+  // undici frees a connection one turn of the event loop after its answer, and the next request is there before: they take turns.
+  t.true(proxy.connectionCount <= 2, `${proxy.connectionCount} connections`);
   await Promise.all(Array.from({ length: 200 }, () => client.get(CONFIG_MAPS, KUBE_SYSTEM)));
   t.true(proxy.connectionCount <= 32, `${proxy.connectionCount} connections`);
 });
@@ -140,7 +140,7 @@ test('a write that waits for its turn or its answer is given up when the right t
     if (leftMs <= 0) throw new Error('not any more');
     return leftMs;
   });
-  proxy.inject({ kind: 'delay', delayMs: 20_000 }, () => true, 100);
+  proxy.inject({ kind: 'delay', delayMs: 5000 }, () => true, 100);
   const path = '/api/v1/namespaces/default/configmaps/none';
   const writes = [1, 2].map(() => fenced.raw({ verb: 'update', path, body: {} }));
   for (const write of writes) await t.throwsAsync(write, { message: 'not any more' });

@@ -99,10 +99,15 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   /** Checks the object at the edge. A failure becomes Stalled and Ready=False with reason InvalidSpec. */
   parse?(object: KubeObject): K | ParseFailure;
   /**
+   * What `finalize` can work with when the object no longer fits its schema, which became stricter: what is being deleted
+   * must be able to go. Without it, such an object stays until it is put right.
+   */
+  salvage?(object: KubeObject): K | ParseFailure;
+  /**
    * Fairness group of an object, usually its tenant; by default its namespace, or its name. Called with
    * objects as they are stored, not parsed; the default stands in when it throws.
    */
-  group?(object: K): string;
+  group?(object: K, read: Reader): string | undefined;
   /**
    * Whether an object goes before the others of its fairness group; by default none does. For a kind of which thousands
    * may wait while few hold what the rest waits for. Called with objects as they are stored, not parsed.
@@ -142,10 +147,14 @@ export function ownedBy(owner: Resource): (object: KubeObject) => readonly Key[]
 }
 
 /** The fairness group of an object as it is stored; undefined when its controller cannot tell or there is no object. */
-export function fairnessGroup(controller: AnyController, object: KubeObject | undefined): string | undefined {
+export function fairnessGroup(
+  controller: AnyController,
+  object: KubeObject | undefined,
+  read: Reader,
+): string | undefined {
   if (object === undefined) return undefined;
   try {
-    return controller.group?.(object);
+    return controller.group?.(object, read);
   } catch {
     // The object was not parsed yet; what is wrong with it will be told by its reconcile.
     return undefined;
@@ -153,11 +162,7 @@ export function fairnessGroup(controller: AnyController, object: KubeObject | un
 }
 
 /** Whether an object as it is stored goes before others; not when its controller cannot tell or there is no object. */
-export function isUrgent(
-  controller: AnyController,
-  object: KubeObject | undefined,
-  read: Reader,
-): boolean {
+export function isUrgent(controller: AnyController, object: KubeObject | undefined, read: Reader): boolean {
   if (object === undefined) return false;
   try {
     return controller.isUrgent?.(object, read) === true;

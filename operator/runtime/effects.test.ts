@@ -9,7 +9,7 @@ import { Cache } from './cache.ts';
 import { Effects, isStale } from './effects.ts';
 import { EVENTS } from './events.ts';
 import { REFLECTOR_TIMING } from './reflector.ts';
-import { eventually } from './testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import {
   becomesReady,
   changeWidget,

@@ -120,7 +120,7 @@ export class Effects {
       this.#written(await this.#options.client.create(resource, object, this.#fieldManager));
     } catch (error) {
       if (hasStatus(error, 400) || hasStatus(error, 422)) {
-        throw new RefusedError('invalid_request', error.message, { cause: error });
+        throw new RefusedError('invalid_request', error.words, { cause: error });
       }
       if (!hasStatus(error, 409) || error.reason !== 'AlreadyExists') throw error;
       await this.#requireOwned(resource, object, owner);

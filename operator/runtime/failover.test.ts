@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { attachCluster } from '#hack/cluster/attach';
-import { eventually } from './testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import type { ReplicaArguments } from './testing/replica.ts';
 import { becomesReady, createWidget, ownedOf } from './testing/rig.ts';
 import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { attachCluster } from '#hack/cluster/attach';
 import { collectionPath } from './resource.ts';
-import { eventually } from './testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import type { SeenRequest } from './testing/fault-proxy.ts';
 import {
   becomesReady,

@@ -5,7 +5,7 @@ import { ReconcileError } from '../core/errors.ts';
 import type { KubeObject } from '../core/object.ts';
 import { EVENTS } from './events.ts';
 import { LEASES } from './lease.ts';
-import { eventually } from './testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import {
   becomesReady,
   changeWidget,
@@ -95,6 +95,17 @@ test('a finalizer goes on before the first effect and off after the last', async
   await eventually('the widget is gone', async () => (await widgetOf(rig, 'a')) === undefined);
   t.is((await ownedOf(rig, widget.metadata.uid ?? '')).size, 0, 'what it owned went before it');
   t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0);
+});
+
+test('what no longer fits its schema can still be deleted', async (t) => {
+  const rig = await rigOf(t, { controller: { finalizer: FINALIZER } });
+  const { client, widgets, namespace } = rig.world;
+  await createWidget(rig, 'a', { copies: 1 });
+  const widget = await becomesReady(rig, 'a');
+  await changeWidget(rig, 'a', { copies: 1000 });
+  await client.delete(widgets, { namespace, name: 'a' });
+  await eventually('the widget is gone', async () => (await widgetOf(rig, 'a')) === undefined);
+  t.is((await ownedOf(rig, widget.metadata.uid ?? '')).size, 0, 'what it owned went before it');
 });
 
 test('changes of conditions are told as Events, each once', async (t) => {

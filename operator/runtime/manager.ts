@@ -178,6 +178,6 @@ class ControllerManager implements Manager {
   #groupOf(controller: AnyController, key: string): string {
     const parsed = parseKey(key);
     const object = this.#cache.get(controller.resource, parsed);
-    return fairnessGroup(controller, object) ?? parsed.namespace ?? parsed.name;
+    return fairnessGroup(controller, object, this.#cache) ?? parsed.namespace ?? parsed.name;
   }
 }

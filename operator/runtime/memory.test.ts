@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { attachCluster } from '#hack/cluster/attach';
 import { collectionPath } from './resource.ts';
-import { eventually } from './testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { becomesReady, createWidget, passesOf, type Rig, startRig, sumOf, widgetOf } from './testing/rig.ts';
 
 const ROUNDS = 4;

@@ -8,7 +8,14 @@ import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts';
 import { ApiError, hasStatus, sanitize } from './api-error.ts';
 import type { Cache } from './cache.ts';
 import { conditionEvents, conditionsOf, statusOf } from './condition-events.ts';
-import { type AnyController, fairnessGroup, isParseFailure, type Key, keyOf } from './controller.ts';
+import {
+  type AnyController,
+  fairnessGroup,
+  isParseFailure,
+  type Key,
+  keyOf,
+  type ParseFailure,
+} from './controller.ts';
 import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
 import { NotLeadingError } from './leader-election.ts';
@@ -71,9 +78,16 @@ export class Reconciler {
     const isDeleting = object.metadata.deletionTimestamp !== undefined;
     const isOurs = finalizer !== undefined && object.metadata.finalizers?.includes(finalizer) === true;
     if (isDeleting && !(isOurs && controller.finalize !== undefined)) return { kind: 'done' };
-    const parsed = controller.parse?.(object) ?? object;
+    const parsed = this.#parse(object, isDeleting);
     if (isParseFailure(parsed)) return this.#reject(object, parsed.parseFailure);
     return isDeleting ? this.#finalize(object, parsed) : this.#advance(object, parsed);
+  }
+
+  #parse(object: KubeObject, isDeleting: boolean): KubeObject | ParseFailure {
+    const { controller } = this.#options;
+    const parsed = controller.parse?.(object) ?? object;
+    if (!isDeleting || !isParseFailure(parsed)) return parsed;
+    return controller.salvage?.(object) ?? parsed;
   }
 
   async #advance(object: KubeObject, parsed: KubeObject): Promise<Outcome> {
@@ -163,9 +177,9 @@ export class Reconciler {
     key: Key,
     object: KubeObject | undefined,
   ): { readonly outcome: Outcome; readonly result: ReconcileResult } {
-    const { controller, metrics, log } = this.#options;
+    const { controller, metrics, log, cache } = this.#options;
     if (error instanceof NotLeadingError) return { outcome: { kind: 'standby' }, result: 'requeue' };
-    const tenant = fairnessGroup(controller, object);
+    const tenant = fairnessGroup(controller, object, cache);
     const { kind } = controller.resource;
     const fields = { controller: controller.name, kind, ...key, tenant, reconcileId: crypto.randomUUID() };
     if (isStale(error)) {
@@ -206,6 +220,10 @@ function isGone(error: unknown, object: KubeObject, resource: Resource): boolean
 }
 
 function failureEvent(error: unknown): PlanEvent {
-  const message = error instanceof Error ? error.message : String(error);
-  return { type: 'Warning', reason: 'ReconcileFailed', message: sanitize(message) };
+  return { type: 'Warning', reason: 'ReconcileFailed', message: sanitize(wordsOf(error)) };
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof ApiError) return error.words;
+  return error instanceof Error ? error.message : String(error);
 }

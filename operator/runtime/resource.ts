@@ -2,12 +2,6 @@
 import type { Resource } from '../core/object.ts';
 import type { Key } from './controller.ts';
 
-/** API group of `resource`; empty for the core group. */
-export function groupName(resource: { readonly apiVersion: string }): string {
-  const slash = resource.apiVersion.indexOf('/');
-  return slash < 0 ? '' : resource.apiVersion.slice(0, slash);
-}
-
 /** Path of all objects of `resource`, or of one namespace. */
 export function collectionPath(resource: Resource, namespace?: string): string {
   const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Ring } from './ring.ts';
-import { eventually } from './testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { WorkQueue } from './workqueue.ts';
 
 const groupOf = (key: string) => key.split('/')[0] ?? '';

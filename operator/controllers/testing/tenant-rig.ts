@@ -11,7 +11,7 @@ import { type Client, createClient } from '../../runtime/client.ts';
 import { kubeconfigCredentials } from '../../runtime/credentials.ts';
 import type { Key } from '../../runtime/controller.ts';
 import { createManager, type Manager } from '../../runtime/manager.ts';
-import { eventually } from '../../runtime/testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { createLog } from '../../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
 import { NAMESPACES, QUOTA_LEDGERS, TENANTS } from '../shared/resources.ts';
@@ -49,7 +49,7 @@ export async function startTenantRig(): Promise<TenantRig> {
   };
   const manager = createManager({
     client,
-    controllers: [tenantController(settings)],
+    controllers: [tenantController(settings, { copyCheckMs: 2000 })],
     indexes: TENANT_INDEXES,
     identity: 'rig',
     leaderElection: undefined,

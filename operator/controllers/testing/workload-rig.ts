@@ -11,7 +11,7 @@ import type { KubeObject, Resource } from '../../core/object.ts';
 import type { Phase, Run } from '../../core/run/run.ts';
 import { type Client, createClient } from '../../runtime/client.ts';
 import { kubeconfigCredentials } from '../../runtime/credentials.ts';
-import { eventually } from '../../runtime/testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { AGENTS, RUNS, TENANTS } from '../shared/resources.ts';
 
@@ -22,7 +22,8 @@ export interface WorkloadRig {
   readonly cluster: Cluster;
   /** As the administrator. */
   readonly client: Client;
-  operator: OperatorProcess;
+  /** Ends the operator, in order or with SIGKILL, waits for `meanwhile`, and starts another with a short lease. */
+  restartOperator(how: 'stop' | 'kill', meanwhile?: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,15 +40,20 @@ export async function startWorkloadRig(): Promise<WorkloadRig> {
   await installChart(cluster);
   const classes = await cluster.kubectl(['apply', '--server-side', '-f', CLASSES]);
   if (classes.code !== 0) throw new Error(classes.stderr);
-  const operator = await startOperator(cluster);
+  // Not a field of the rig: ava gives each test a copy of it.
+  let operator: OperatorProcess = await startOperator(cluster);
   const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
   const client = createClient({ credentials, metrics: createMetrics() });
   const rig: WorkloadRig = {
     cluster,
     client,
-    operator,
+    async restartOperator(how, meanwhile) {
+      await operator[how]();
+      await meanwhile?.();
+      operator = await startOperator(cluster, { env: { NEXUSOS_LEASE_DURATION_MS: '2000' } });
+    },
     async close() {
-      await rig.operator.stop();
+      await operator.stop();
       await client.close();
       await cluster.stop();
     },
@@ -167,6 +173,29 @@ export async function auditOf(rig: WorkloadRig): Promise<readonly AuditEntry[]> 
       },
     ];
   });
+}
+
+/** Whether a user name is that of the operator. */
+export function isOperator(user: string): boolean {
+  return user.includes('nexusos-operator');
+}
+
+const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete']);
+const ABOUT_RUNS: ReadonlySet<string> = new Set([
+  'runs',
+  'runs/status',
+  'jobs',
+  'quotaledgers/status',
+  'events',
+  'resourcequotas',
+]);
+
+/** Writes of the operator about Runs and what belongs to them, after the first `before` requests of the audit log. */
+export async function writesSince(rig: WorkloadRig, before: number): Promise<readonly AuditEntry[]> {
+  const audit = (await auditOf(rig)).slice(before);
+  return audit.filter(
+    ({ user, verb, resource }) => isOperator(user) && WRITES.has(verb) && ABOUT_RUNS.has(resource),
+  );
 }
 
 /** Whether Ready is True of an object and speaks of its present generation. */

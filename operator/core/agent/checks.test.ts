@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import type { AgentSpec } from '#crds/v1alpha1/agent';
+import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { ago, makeAgent, makeClass, makeTenant, NOW } from '../run/testing/make.ts';
 import type { GPUClass } from './agent.ts';
@@ -101,6 +101,12 @@ const cases: Record<string, Case> = {
     want: 'NeverFits',
     wantSaid: ['requests.cpu', '8', '4'],
   },
+  'more memory than ever, in the words of the user': {
+    agent: { container: { image: 'x', resources: { limits: { memory: '100Gi' } } } },
+    tenant: { quotas: { compute: { 'limits.memory': '40Gi' } } },
+    want: 'NeverFits',
+    wantSaid: ['takes 100Gi of limits.memory', 'at most 40Gi'],
+  },
   'nothing stated of what has a quota': {
     tenant: { quotas: { compute: { 'limits.memory': '4Gi' } } },
     want: 'NeverFits',
@@ -130,6 +136,26 @@ for (const [name, { agent = {}, tenant, noTenant, noClass, want, wantSaid = [] }
     });
     t.is(refusal?.reason, want);
     for (const word of wantSaid) t.true(refusal?.message.includes(word), `${word} in: ${refusal?.message}`);
+  });
+}
+
+const references: Record<string, { readonly image: string; readonly isRead: boolean }> = {
+  'a bare name': { image: 'nginx', isRead: true },
+  'a host with a port, a tag and a digest': {
+    image: `r.example.com:5000/team/a_b-c.d:1.0@sha256:${'0'.repeat(64)}`,
+    isRead: true,
+  },
+  'a blank at the end': { image: 'x/y ', isRead: false },
+  'a blank inside': { image: 'x y', isRead: false },
+  'upper case in the path': { image: 'r.example.com/Team/x', isRead: false },
+  'an empty tag': { image: 'x/y:', isRead: false },
+  'an empty part': { image: 'x//y', isRead: false },
+  'a scheme': { image: 'https://r.example.com/x', isRead: false },
+};
+
+for (const [name, { image, isRead }] of Object.entries(references)) {
+  test(`an image with ${name} is ${isRead ? 'accepted' : 'refused by the schema'}`, (t) => {
+    t.is(AGENT.spec.safeParse({ container: { image } }).success, isRead);
   });
 }
 

@@ -2,7 +2,8 @@
 import { AGENT_REASONS } from '#crds/v1alpha1/agent';
 import { lacking, parseAmounts, type Quantities } from '../quota/amounts.ts';
 import { containerResources, type Devices, runDemand } from '../quota/demand.ts';
-import { formatQuantity } from '../quota/quantity.ts';
+import { formatQuantity, quantityFormat } from '../quota/quantity.ts';
+import { contactOf } from '../tenant/contact.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Agent, GPUClass } from './agent.ts';
 import { isFromRegistry, repositoryOf } from './image.ts';
@@ -108,7 +109,8 @@ function tooMuch(
 
 function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined): Refusal | undefined {
   const { compute, objects } = tenant.spec.quotas ?? {};
-  const totals = parseAmounts({ ...compute, ...objects });
+  const stated: Quantities = { ...compute, ...objects };
+  const totals = parseAmounts(stated);
   const { container, gpu } = agent.spec;
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
@@ -120,13 +122,11 @@ function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined)
       return { reason: AGENT_REASONS.NeverFits, message };
     }
     if (wanted !== undefined && wanted > total) {
-      const message = `spec.container.resources: one Run takes ${formatQuantity(wanted)} of ${key}; at most ${formatQuantity(total)} are allowed for the whole tenant`;
+      const allowed = stated[key] ?? '';
+      const found = formatQuantity(wanted, quantityFormat(allowed));
+      const message = `spec.container.resources: one Run takes ${found} of ${key}; at most ${allowed} are allowed for the whole tenant`;
       return { reason: AGENT_REASONS.NeverFits, message };
     }
   }
   return undefined;
-}
-
-function contactOf(tenant: Tenant): string {
-  return tenant.spec.branding?.supportContact ?? 'your platform team';
 }

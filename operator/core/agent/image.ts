@@ -17,11 +17,17 @@ export function repositoryOf(image: string): string {
   return hasHost ? path : `${DEFAULT_REGISTRY}/${path}`;
 }
 
-/** Whether `image` is in one of `registries` (hosts, or paths in them). No registries: any image is. */
+/**
+ * Whether `image` is in one of `registries`: hosts, paths in them, or single images. No registries: any image is. The
+ * guardrail on pods says the same in CEL.
+ */
 export function isFromRegistry(image: string, registries: readonly string[]): boolean {
   const repository = repositoryOf(image);
-  // With the slash: registry.example.com/team must not open registry.example.com/team-of-others.
   return (
-    registries.length === 0 || registries.some((one) => repository.startsWith(`${one.replace(/\/$/, '')}/`))
+    registries.length === 0 ||
+    registries
+      .map((one) => one.replace(/\/$/, ''))
+      // With the slash: registry.example.com/team must not open registry.example.com/team-of-others.
+      .some((one) => repository === one || repository.startsWith(`${one}/`))
   );
 }

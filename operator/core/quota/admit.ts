@@ -145,11 +145,12 @@ class Room {
   }
 
   #noPlace(): Waiting {
-    const limit = this.#input.maxConcurrentRuns ?? MAX_RESERVATIONS;
-    return {
-      reason: RUN_REASONS.ConcurrencyExceeded,
-      message: `all ${limit} concurrent Runs of the tenant are taken (quotas.runs.maxConcurrent)`,
-    };
+    const { maxConcurrentRuns = Infinity } = this.#input;
+    const message =
+      maxConcurrentRuns <= MAX_RESERVATIONS
+        ? `all ${maxConcurrentRuns} concurrent Runs of the tenant are taken (quotas.runs.maxConcurrent)`
+        : `all ${MAX_RESERVATIONS} concurrent Runs that any tenant can have are taken`;
+    return { reason: RUN_REASONS.ConcurrencyExceeded, message };
   }
 
   #agentFull({ namespace, agent }: Candidate): Waiting | undefined {

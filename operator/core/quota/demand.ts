@@ -44,15 +44,15 @@ export function runDemand(resources: ContainerResources, devices: Devices | unde
     setAmount(demand, [name, `requests.${name}`], value);
   }
   for (const [name, value] of Object.entries(resources.limits)) setAmount(demand, [`limits.${name}`], value);
-  if (devices !== undefined) demand.set(deviceKey(devices.class), BigInt(devices.count) * MILLI);
+  const key = devices && deviceKey(devices.class);
+  if (devices !== undefined && key !== undefined) demand.set(key, BigInt(devices.count) * MILLI);
   return demand;
 }
 
-/** The key of ResourceQuota that counts the devices of a class. */
-export function deviceKey({ resourceName, deviceClassName }: GPUClassSpec): string {
-  return resourceName === undefined
-    ? `${deviceClassName ?? ''}.deviceclass.resource.k8s.io/devices`
-    : `requests.${resourceName}`;
+/** The key of ResourceQuota that counts the devices of a class; undefined for a class that names no resource. */
+export function deviceKey({ resourceName, deviceClassName }: GPUClassSpec): string | undefined {
+  if (resourceName !== undefined) return `requests.${resourceName}`;
+  return deviceClassName && `${deviceClassName}.deviceclass.resource.k8s.io/devices`;
 }
 
 function setAmount(demand: Map<string, bigint>, keys: readonly string[], value: string | number): void {

@@ -124,6 +124,24 @@ const cases: Record<string, Case> = {
     status: granted,
     seen: { quotas: new Map([[NAMESPACE, makeQuota(8, '3')]]) },
   },
+  'one with a revision that was never in any ledger is put right': {
+    noRun: true,
+    spec: pods,
+    status: granted,
+    seen: { quotas: new Map([[NAMESPACE, makeQuota(8, '3')]]), forged: new Set([NAMESPACE]) },
+    want: { apply: ['ResourceQuota@42 pods=4 revision=7'] },
+  },
+  'a namespace that is not there yet, or goes, gets no ResourceQuota': {
+    noRun: true,
+    spec: pods,
+    seen: { quotas: new Map(), closed: new Set([NAMESPACE]) },
+  },
+  'where all namespaces go, nothing is moved any more': {
+    noRun: true,
+    spec: pods,
+    status: granted,
+    seen: { quotas: new Map([[NAMESPACE, makeQuota(6, '3')]]), closed: new Set([NAMESPACE]) },
+  },
   'a ResourceQuota of somebody else is left alone': {
     noRun: true,
     spec: pods,
@@ -162,6 +180,8 @@ for (const [
     const observed: LedgerObserved = {
       // Where a case does not care for quotas, there are none to be made either.
       quotas: new Map([[NAMESPACE, makeQuota(0, '0', 'another')]]),
+      closed: new Set(),
+      forged: new Set(),
       leftovers: new Map(),
       runs: noRun ? [] : [makeRun({ cancel }, run)],
       vanished: new Map(),
@@ -191,6 +211,8 @@ for (const [
 test('a settled ledger is silent: planning again changes nothing', (t) => {
   const observed: LedgerObserved = {
     quotas: new Map([[NAMESPACE, makeQuota(1, '4')]]),
+    closed: new Set(),
+    forged: new Set(),
     leftovers: new Map(),
     runs: [],
     vanished: new Map(),

@@ -3,7 +3,7 @@ import { LEDGER_REASONS, type QuotaLedgerStatus, type Reservation } from '#crds/
 import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
-import { DONE, type Plan, type Removal } from '../plan.ts';
+import { DONE, type Plan, type Removal, removalOf } from '../plan.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
@@ -16,6 +16,7 @@ import {
   type Grant,
   isOutdated,
   type NamespaceQuota,
+  type SeenQuota,
 } from './grants.ts';
 import { refusedDemands } from './refusals.ts';
 import { bareQuota, grantedQuota, isForeign, seenQuota } from './resource-quota.ts';
@@ -29,19 +30,23 @@ export type Leftover =
   /** Proven gone, or released and its ResourceQuota proven gone. */
   | 'gone';
 
-/** What was found, by direct reads, of a Run that no watch knows any more. */
+/** What was found of a Run that no watch knows any more. */
 export type Vanished =
   /** It is there after all, or something of it still runs. */
   | { readonly kind: 'present' }
   /** Its Job outlived it and has to be removed first. */
   | { readonly kind: 'orphan'; readonly job: KubeObject }
-  /** Neither the Run, nor its Job, nor any pod of it is left. */
+  /** Neither the Run, nor its Job, nor any pod of it that has not ended is left, as direct reads prove. */
   | { readonly kind: 'gone' };
 
 /** What the ledger is decided on. */
 export interface LedgerObserved extends RunContext {
   /** ResourceQuotas named `nexusos`, by namespace. */
   readonly quotas: ReadonlyMap<string, KubeObject>;
+  /** Namespaces in which nothing new can be made: not there yet, going, or gone. */
+  readonly closed: ReadonlySet<string>;
+  /** Namespaces whose ResourceQuota claims a revision that the ledger, read directly, has not come to. */
+  readonly forged: ReadonlySet<string>;
   /** By name: namespaces with a grant that the spec does not name. */
   readonly leftovers: ReadonlyMap<string, Leftover>;
   /** Runs that are not finished, of all namespaces of the ledger, and those that hold a reservation. */
@@ -171,7 +176,7 @@ function namespacesOf(ledger: Ledger, observed: LedgerObserved): readonly Namesp
       return {
         name,
         isLeaving: !shares.has(name),
-        seen: quota === undefined ? undefined : seenQuota(quota),
+        seen: quota && seenIn(name, quota, observed),
         grant: grant && {
           namespace: name,
           hard: parseAmounts(grant.hard),
@@ -180,6 +185,12 @@ function namespacesOf(ledger: Ledger, observed: LedgerObserved): readonly Namesp
         },
       };
     });
+}
+
+/** A ResourceQuota as it counts: a revision that no ledger ever wrote proves nothing. */
+function seenIn(namespace: string, quota: KubeObject, { forged }: LedgerObserved): SeenQuota {
+  const seen = seenQuota(quota);
+  return forged.has(namespace) ? { ...seen, revision: 0 } : seen;
 }
 
 function writtenGrant({ namespace, hard, revision, ceiling }: Grant, ledger: Ledger) {
@@ -197,23 +208,22 @@ function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly
   const remove: Removal[] = [...observed.vanished.values()].flatMap((found) =>
     found.kind === 'orphan' ? [removalOf(found.job)] : [],
   );
+  // Where all namespaces go, nobody is left to whom quota could be moved.
+  const isEnding = grants.every(({ namespace }) => observed.closed.has(namespace));
   for (const grant of grants) {
-    const live = observed.quotas.get(grant.namespace);
-    const leftover = observed.leftovers.get(grant.namespace);
+    const { namespace } = grant;
+    const live = observed.quotas.get(namespace);
+    const leftover = observed.leftovers.get(namespace);
     if (live === undefined) {
-      if (leftover === undefined) create.push(bareQuota(ledger, grant.namespace));
+      const isWanted = leftover === undefined && !observed.closed.has(namespace);
+      if (isWanted) create.push(bareQuota(ledger, namespace));
     } else if (!isForeign(live, ledger)) {
+      const isWritable = !isEnding && !isOutdated(grant, seenIn(namespace, live, observed));
       if (leftover === 'released') remove.push(removalOf(live));
-      else if (!isOutdated(grant, seenQuota(live))) apply.push(grantedQuota(ledger, grant, live));
+      else if (isWritable) apply.push(grantedQuota(ledger, grant, live));
     }
   }
   return { apply, create, remove };
-}
-
-function removalOf(object: KubeObject): Removal {
-  const { apiVersion, kind, metadata } = object;
-  const { name, namespace = '', uid = '' } = metadata;
-  return { ref: { apiVersion, kind, name, namespace, uid }, propagation: 'Foreground' };
 }
 
 function standingOf(dealt: Dealt): Standing {

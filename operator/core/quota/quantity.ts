@@ -30,20 +30,37 @@ const MAX = (2n ** 63n - 1n) * MILLI;
  * zero), as Kubernetes does: half a millicore is one, never none. Undefined for what is no quantity.
  */
 export function parseQuantity(value: string | number): bigint | undefined {
+  const milli = parseIn(3, value);
+  if (milli === undefined) return undefined;
+  if (milli > MAX) return MAX;
+  return milli < -MAX ? -MAX : milli;
+}
+
+/** Whether two values are the same quantity in other words, as `1000m` and `1`; never for what is none. */
+export function isSameQuantity(a: unknown, b: unknown): boolean {
+  const nanos = parseNanos(a);
+  return nanos !== undefined && nanos === parseNanos(b);
+}
+
+/** In 10^-9, the finest that Kubernetes keeps, and not capped. */
+function parseNanos(value: unknown): bigint | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? parseIn(9, value) : undefined;
+}
+
+/** A quantity in units of 10^-`places`. */
+function parseIn(places: number, value: string | number): bigint | undefined {
   const parts = QUANTITY.exec(String(value));
   if (parts === null) return undefined;
   const [, sign, whole = '', fraction = '', suffix = '', exponent = '0'] = parts;
   if (whole + fraction === '') return undefined;
-  const milli = scale(BigInt(whole + fraction), suffix, Number(exponent) - fraction.length);
-  const capped = milli > MAX ? MAX : milli;
-  return sign === '-' ? -capped : capped;
+  const amount = scale(BigInt(whole + fraction), suffix, places + Number(exponent) - fraction.length);
+  return sign === '-' ? -amount : amount;
 }
 
-/** `digits` x 10^`power` of `suffix`, in thousandths. */
+/** `digits` x 10^`power` of `suffix`. */
 function scale(digits: bigint, suffix: string, power: number): bigint {
   const units = digits * 1024n ** BigInt(Math.max(0, BINARY_SUFFIXES.indexOf(suffix)));
-  // 3 more, since the result counts thousandths.
-  const tens = 3 + power + (DECIMAL_POWERS.get(suffix) ?? 0);
+  const tens = power + (DECIMAL_POWERS.get(suffix) ?? 0);
   return tens >= 0 ? units * 10n ** BigInt(tens) : divideUp(units, 10n ** BigInt(-tens));
 }
 

@@ -47,15 +47,28 @@ export function askerOf(event: KubeObject): string {
   return involved?.uid ?? '';
 }
 
+/** Whether a ResourceQuota, of us or of somebody else, is why something could not be made. */
+export function isQuotaRefusal({ message }: KubeObject): boolean {
+  return typeof message === 'string' && message.includes('exceeded quota: ');
+}
+
 /** When an Event was last told, in milliseconds; 0 when it does not say. */
-function toldAt(event: KubeObject): number {
+export function toldAt(event: KubeObject): number {
   const series = event['series'] as { readonly lastObservedTime?: string } | undefined;
-  const instants = [
+  return firstInstant([
     series?.lastObservedTime,
     event['lastTimestamp'],
     event['eventTime'],
     event.metadata.creationTimestamp,
-  ];
-  const told = instants.find((instant) => typeof instant === 'string');
+  ]);
+}
+
+/** When an Event was first told, in milliseconds; 0 when it does not say. */
+export function firstToldAt(event: KubeObject): number {
+  return firstInstant([event['firstTimestamp'], event['eventTime'], event.metadata.creationTimestamp]);
+}
+
+function firstInstant(candidates: readonly unknown[]): number {
+  const told = candidates.find((instant) => typeof instant === 'string');
   return told === undefined ? 0 : Date.parse(told) || 0;
 }

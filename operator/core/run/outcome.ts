@@ -2,24 +2,39 @@
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
 import { CONTAINER_NAME } from './job.ts';
+import type { Refusal } from './refusal.ts';
 
 /** Why a Run failed. */
 export type RunError = NonNullable<RunStatus['error']>;
 
+/** How a Run fails. */
+export interface Failure {
+  readonly reason: string;
+  readonly error: RunError;
+}
+
+/** What does not pass by itself: the Run fails with it when it has lasted for so long. */
+export interface Lasting extends Failure {
+  readonly sinceMs: number;
+  readonly forMs: number;
+}
+
 /** How the workload of a Run stands. */
 export type Outcome =
   | { readonly kind: 'succeeded'; readonly startedAt?: string }
-  | {
-      readonly kind: 'failed';
-      readonly reason: string;
-      readonly error: RunError;
-      readonly startedAt?: string;
-    }
+  | ({ readonly kind: 'failed'; readonly startedAt?: string } & Failure)
   | { readonly kind: 'running'; readonly startedAt?: string }
   /** No container runs. `since`: since when this is so, as far as it is worth telling. */
-  | { readonly kind: 'starting'; readonly reason: string; readonly message: string; readonly since?: string }
+  | ({ readonly kind: 'starting' } & Obstacle)
   /** The Job has ended; what its pod has to say is not seen yet. */
   | { readonly kind: 'settling' };
+
+interface Obstacle {
+  readonly reason: string;
+  readonly message: string;
+  readonly since?: string;
+  readonly lasting?: Lasting;
+}
 
 interface JobCondition {
   readonly type: string;
@@ -58,6 +73,12 @@ const USUAL_WAITS: ReadonlySet<string> = new Set(['', 'ContainerCreating', 'PodI
 const DISRUPTED = 'DisruptionTarget';
 /** After this long a Job that ended is believed without its pod. */
 const SETTLE_MS = 5000;
+/** What is refused is refused for good after this long; the Job has tried some six times by then. */
+const REFUSED_MS = 60_000;
+/** What cannot start for reasons that may pass (a registry or webhook that is away) holds its place no longer. */
+const STUCK_MS = 600_000;
+/** Refusals that are none of the pod's fault. */
+const PASSING = /failed calling webhook|internal error|timed out|timeout|connection refused/i;
 
 /** Whether a Job has ended, for good or ill. Kubernetes says so only after all its pods have. */
 export function isJobFinished(job: KubeObject): boolean {
@@ -74,7 +95,7 @@ export function isPodFinished(pod: KubeObject): boolean {
 export function assessWorkload(
   job: KubeObject,
   pods: readonly KubeObject[],
-  { refusal, now }: { readonly refusal: string | undefined; readonly now: Date },
+  { refusal, now }: { readonly refusal: Refusal | undefined; readonly now: Date },
 ): Outcome {
   const pod = newest(pods);
   const started = startOf(pod);
@@ -100,12 +121,19 @@ function startOf(pod: KubeObject | undefined): { readonly startedAt?: string } {
   return startedAt === undefined ? {} : { startedAt };
 }
 
-type Failure = { readonly reason: string; readonly error: RunError };
+/** A Run that took too long. */
+export const TIMED_OUT: Failure = {
+  reason: RUN_REASONS.TimedOut,
+  error: {
+    code: 'timeout',
+    message: 'took longer than its timeout (spec.timeoutSeconds of the Run, limits of its Agent)',
+    retryable: true,
+  },
+};
 
 function failureOf(end: JobCondition, pod: KubeObject | undefined): Failure {
   if (end.reason === 'DeadlineExceeded') {
-    const message = 'took longer than its timeout (spec.timeoutSeconds of the Run, limits of its Agent)';
-    return { reason: RUN_REASONS.TimedOut, error: { code: 'timeout', message, retryable: true } };
+    return TIMED_OUT;
   }
   const { terminated } = stateOf(pod);
   if (terminated !== undefined && terminated.exitCode !== 0) return exitOf(terminated);
@@ -129,10 +157,10 @@ function exitOf({ exitCode, reason }: Terminated): Failure {
 }
 
 /** Why no container runs yet, or not any more. */
-function obstacleOf(pod: KubeObject | undefined, refusal: string | undefined) {
+function obstacleOf(pod: KubeObject | undefined, refusal: Refusal | undefined): Obstacle {
   if (pod === undefined || (isPodFinished(pod) && refusal !== undefined)) {
     if (refusal === undefined) return { reason: RUN_REASONS.Starting, message: 'its pod is being made' };
-    return { reason: RUN_REASONS.WorkloadRefused, message: `its pod is refused: ${refusal}`, since: '' };
+    return refusedBy(refusal);
   }
   const { conditions = [], reason } = podStatus(pod);
   const disrupted = conditions.find((one) => one.type === DISRUPTED && one.status === 'True');
@@ -144,20 +172,50 @@ function obstacleOf(pod: KubeObject | undefined, refusal: string | undefined) {
   return waitOf(pod) ?? { reason: RUN_REASONS.Starting, message: 'its pod is starting' };
 }
 
-function waitOf(pod: KubeObject) {
+function refusedBy({ message: words, sinceMs }: Refusal): Obstacle {
+  const reason = RUN_REASONS.WorkloadRefused;
+  const message = `its pod is refused: ${words}`;
+  if (sinceMs === undefined) return { reason, message, since: '' };
+  const retryable = PASSING.test(words);
+  const error = { code: codeOf(words, retryable), message, retryable };
+  const lasting = { reason, error, sinceMs, forMs: retryable ? STUCK_MS : REFUSED_MS };
+  return { reason, message, since: '', lasting };
+}
+
+function codeOf(words: string, isPassing: boolean): RunError['code'] {
+  if (isPassing) return 'dependency_unavailable';
+  if (/ValidatingAdmissionPolicy|violates PodSecurity/.test(words)) return 'policy_blocked';
+  return words.includes('is forbidden') ? 'forbidden' : 'invalid_request';
+}
+
+function waitOf(pod: KubeObject): Obstacle | undefined {
   const { conditions = [] } = podStatus(pod);
-  const unscheduled = conditions.find((one) => one.type === 'PodScheduled' && one.status === 'False');
-  if (unscheduled !== undefined) {
-    const message = `waits for a node: ${unscheduled.message ?? 'not scheduled yet'}`;
-    return { reason: RUN_REASONS.Starting, message, since: unscheduled.lastTransitionTime ?? '' };
+  const scheduled = conditions.find((one) => one.type === 'PodScheduled');
+  if (scheduled?.status === 'False') {
+    const message = `waits for a node: ${scheduled.message ?? 'not scheduled yet'}`;
+    return { reason: RUN_REASONS.Starting, message, since: scheduled.lastTransitionTime ?? '' };
   }
-  const { reason = '', message = '' } = stateOf(pod).waiting ?? {};
+  // A pod may have waited for its node for long, which is nothing to hold against its container.
+  return stuckSince(pod, scheduled?.lastTransitionTime ?? pod.metadata.creationTimestamp ?? '');
+}
+
+function stuckSince(pod: KubeObject, since: string): Obstacle | undefined {
+  const { reason = '', message: words = '' } = stateOf(pod).waiting ?? {};
   if (USUAL_WAITS.has(reason)) return undefined;
-  return {
-    reason: RUN_REASONS.Starting,
-    message: `the container cannot start: ${reason}: ${message}`,
-    since: pod.metadata.creationTimestamp ?? '',
-  };
+  const message = `the container cannot start: ${reason}: ${words}`;
+  const failure = reason === 'InvalidImageName' ? invalidImage(message) : notStarted(message);
+  const lasting = { ...failure, sinceMs: Date.parse(since) };
+  return { reason: RUN_REASONS.Starting, message, since, lasting };
+}
+
+function invalidImage(message: string): Failure & { readonly forMs: number } {
+  const error = { code: 'invalid_request', message, retryable: false } as const;
+  return { reason: RUN_REASONS.WorkloadRefused, error, forMs: REFUSED_MS };
+}
+
+function notStarted(message: string): Failure & { readonly forMs: number } {
+  const error = { code: 'dependency_unavailable', message, retryable: true } as const;
+  return { reason: RUN_REASONS.StartFailed, error, forMs: STUCK_MS };
 }
 
 function jobEnd(job: KubeObject): JobCondition | undefined {

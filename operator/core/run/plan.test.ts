@@ -1,62 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import test from 'ava';
-import type { Reservation } from '#crds/v1alpha1/quota-ledger';
-import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
-import { planRun, type RunObserved } from './plan.ts';
-import { childName } from './run.ts';
-import { ago, makeAgent, makeClass, makeJob, makePod, makeRun, makeTenant, NOW } from './testing/make.ts';
-
-const RESERVED: Reservation = {
-  uid: 'run-uid',
-  namespace: 'acme-dev',
-  name: 'r',
-  agent: 'agent',
-  attempt: 1,
-};
-const WAITING = {
-  kind: 'waiting',
-  position: 3,
-  isFull: false,
-  reason: 'ConcurrencyExceeded',
-  message: 'all 2 concurrent Runs of the tenant are taken',
-} as const;
-const ACTIVE: RunStatus = {
-  phase: 'Admitted',
-  attempt: 1,
-  admittedAt: ago(5),
-  agent: { uid: 'agent-uid', generation: 1 },
-  child: { kind: 'Job', name: 'r-x-1' },
-};
-const RUNNING: RunStatus = {
-  ...ACTIVE,
-  phase: 'Running',
-  child: { kind: 'Job', name: 'r-x-1', uid: 'job-uid' },
-  conditions: [
-    {
-      type: 'Ready',
-      status: 'False',
-      reason: 'Running',
-      message: '',
-      observedGeneration: 1,
-      lastTransitionTime: ago(3),
-    },
-  ],
-};
-const PAUSING = makeTenant({ suspended: true, suspendPolicy: 'Pause' });
-
-interface Case {
-  readonly spec?: Partial<RunSpec>;
-  readonly status?: RunStatus;
-  readonly seen?: Partial<RunObserved>;
-  /** Undefined: the status stays as it is. */
-  readonly want?: { readonly phase: string; readonly reason: string; readonly code?: string };
-  readonly wantCreated?: readonly string[];
-  readonly wantRemoved?: readonly string[];
-  readonly wantSoon?: boolean;
-}
-
-const running = makePod({ running: { startedAt: ago(3) } });
+import { ago, makeClass, makeJob, makePod, makeTenant } from './testing/make.ts';
+import {
+  ACTIVE,
+  type Case,
+  PAUSING,
+  RESERVED,
+  running,
+  RUNNING,
+  testPlans,
+  WAITING,
+} from './testing/plan-cases.ts';
 
 const cases: Record<string, Case> = {
   'a new Run that fits is not written before it is admitted': {
@@ -74,15 +28,16 @@ const cases: Record<string, Case> = {
     wantSoon: true,
   },
   'a new Run for a full queue is refused': {
-    seen: { place: { ...WAITING, isFull: true } },
+    seen: { place: { ...WAITING, full: { found: 50, allowed: 40 } } },
     want: { phase: 'Failed', reason: 'QueueFull', code: 'quota_exceeded' },
+    wantSaid: ['found 50', 'allowed are 40', 'quotas.runs.maxQueued', 'your platform team'],
   },
   'a Run that waits already stays when the queue is full': {
     status: {
       phase: 'Queued',
       queue: { reason: 'ConcurrencyExceeded', message: '', position: 3, since: ago(9), updatedAt: ago(1) },
     },
-    seen: { place: { ...WAITING, isFull: true } },
+    seen: { place: { ...WAITING, full: { found: 50, allowed: 40 } } },
     wantSoon: true,
   },
   'a cancelled Run that waits ends at once': {
@@ -119,7 +74,7 @@ const cases: Record<string, Case> = {
     seen: { reservation: RESERVED, agent: undefined },
     want: { phase: 'Failed', reason: 'AgentNotFound', code: 'not_found' },
   },
-  'an admitted Run without a Job, as after a crash, is written again and gets it': {
+  'an admitted Run without a Job, as after a crash, gets it': {
     status: ACTIVE,
     seen: { reservation: RESERVED },
     want: { phase: 'Admitted', reason: 'Admitted' },
@@ -133,7 +88,7 @@ const cases: Record<string, Case> = {
   'a Job whose pod is being made is nothing to tell of': { status: ACTIVE, seen: { job: makeJob() } },
   'a Job whose pod is refused says why': {
     status: ACTIVE,
-    seen: { job: makeJob(), refusal: 'exceeded quota' },
+    seen: { job: makeJob(), refusal: { message: 'exceeded quota', sinceMs: undefined } },
     want: { phase: 'Admitted', reason: 'WorkloadRefused' },
   },
   'a pod that finds no node for long says why': {
@@ -181,6 +136,7 @@ const cases: Record<string, Case> = {
       ],
     },
     want: { phase: 'Admitted', reason: 'Starting' },
+    wantSoon: true,
   },
   'a container that runs makes it Running': {
     status: ACTIVE,
@@ -243,10 +199,19 @@ const cases: Record<string, Case> = {
     want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
   },
   'but only when the last of its pods is gone': { status: RUNNING, seen: { pods: [running] } },
+  'a pod that has ended holds nothing': {
+    status: RUNNING,
+    seen: { pods: [makePod({ terminated: { exitCode: 0 } }, { phase: 'Succeeded' })] },
+    want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+  },
   'a namesake of its Job is left alone': {
     status: { ...RUNNING, child: { kind: 'Job', name: 'r-x-1', uid: 'another' } },
     seen: { job: makeJob() },
     want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+  },
+  'there too the last of its pods is waited for': {
+    status: { ...RUNNING, child: { kind: 'Job', name: 'r-x-1', uid: 'another' } },
+    seen: { job: makeJob(), pods: [running] },
   },
   'cancel ends the Job of a Run that runs': {
     spec: { cancel: true },
@@ -299,49 +264,4 @@ const cases: Record<string, Case> = {
   },
 };
 
-/** Phase, reason and error code of a status, as a case names them. */
-function told(status: RunStatus | undefined) {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  return { phase: status?.phase, reason: ready?.reason, code: status?.error?.code };
-}
-
-const NOTHING_SEEN: RunObserved = {
-  tenant: makeTenant(),
-  place: { kind: 'next' },
-  reservation: undefined,
-  agent: makeAgent(),
-  gpuClass: undefined,
-  job: undefined,
-  pods: [],
-  refusal: undefined,
-};
-
-for (const [name, given] of Object.entries(cases)) {
-  test(name, (t) => {
-    const { spec, status, seen, want, wantCreated = [], wantRemoved = [], wantSoon = false } = given;
-    const run = makeRun(spec, status);
-    const plan = planRun(run, { ...NOTHING_SEEN, ...seen }, NOW);
-    if (want === undefined) t.is(plan.status, run.status);
-    else t.like(told(plan.status), want);
-    const kinds = [plan.create.map(({ kind }) => kind), plan.remove.map(({ ref }) => ref.kind)];
-    t.deepEqual(kinds, [wantCreated, wantRemoved]);
-    t.is(plan.result.kind === 'requeueAfter', wantSoon);
-  });
-}
-
-const names: Record<string, { name: string; want: RegExp }> = {
-  'a short name stays readable': { name: 'summarize', want: /^summarize-[0-9a-f]{10}-7$/ },
-  'a long name is cut so that all fits a label': { name: 'x'.repeat(63), want: /^x{50}-[0-9a-f]{10}-7$/ },
-  'no hyphen is doubled where it is cut': {
-    name: `${'x'.repeat(49)}-yyyyyyyyyyyyy`,
-    want: /^x{49}-[0-9a-f]{10}-7$/,
-  },
-};
-
-for (const [title, { name, want }] of Object.entries(names)) {
-  test(`childName: ${title}`, (t) => {
-    t.regex(childName({ name, uid: 'u' }, 7), want);
-    t.true(childName({ name, uid: 'u' }, 7).length <= 63);
-    t.not(childName({ name, uid: 'u' }, 7), childName({ name, uid: 'v' }, 7));
-  });
-}
+testPlans(cases);

@@ -5,7 +5,13 @@ import { ago, makeRun, NOW } from './testing/make.ts';
 
 interface Case {
   /** Place and age of what is written, in seconds; undefined when nothing is. */
-  readonly written?: { readonly position: number; readonly seconds: number; readonly reason?: string };
+  readonly written?: {
+    readonly position: number;
+    readonly seconds: number;
+    readonly reason?: string;
+    /** How long it had waited when that was written, in seconds; 20 by default. */
+    readonly waited?: number;
+  };
   readonly position: number;
   readonly want: boolean;
 }
@@ -17,21 +23,32 @@ const cases: Record<string, Case> = {
     position: 3,
     want: false,
   },
-  'a place near the head is exact': { written: { position: 3, seconds: 6 }, position: 2, want: true },
-  'but not at every step': { written: { position: 3, seconds: 2 }, position: 2, want: false },
+  'a place near the head is exact': { written: { position: 3, seconds: 31 }, position: 2, want: true },
+  'but not at every step': { written: { position: 3, seconds: 29 }, position: 2, want: false },
+  'it stands for as long as the Run had waited': {
+    written: { position: 3, seconds: 99, waited: 100 },
+    position: 2,
+    want: false,
+  },
+  'and no longer': { written: { position: 3, seconds: 101, waited: 100 }, position: 2, want: true },
+  'but never for more than five minutes': {
+    written: { position: 3, seconds: 301, waited: 9000 },
+    position: 2,
+    want: true,
+  },
   'a place far back stands while it changes little': {
     written: { position: 1000, seconds: 99 },
-    position: 900,
+    position: 501,
     want: false,
   },
   'and is written again when it changed much': {
     written: { position: 1000, seconds: 99 },
-    position: 700,
+    position: 500,
     want: true,
   },
   'but not more often than every half minute': {
     written: { position: 1000, seconds: 20 },
-    position: 700,
+    position: 500,
     want: false,
   },
   'another reason is told': {
@@ -51,7 +68,7 @@ for (const [name, { written, position, want }] of Object.entries(cases)) {
           position: written.position,
           reason: written.reason ?? 'ConcurrencyExceeded',
           message: '',
-          since: ago(120),
+          since: ago(written.seconds + (written.waited ?? 20)),
           updatedAt: ago(written.seconds),
         },
       },

@@ -4,25 +4,35 @@ import type { WaitingPlace } from './status.ts';
 
 /** Runs up to this place are told it exactly, if not at once. */
 const NEAR = 10;
-/** How long a place stands before it is written again. 5,000 waiting Runs must not be 5,000 writes for each one ahead. */
+/** How long it takes until a place is looked at again. */
 const NEAR_MS = 5000;
 const FAR_MS = 30_000;
-/** Farther back, a place is written again when it has changed by more than this part of it. */
-const FAR_CHANGE = 0.2;
+/**
+ * How long a place that was written stands at least: as long as the Run had waited by then, within these bounds. So a
+ * Run that waits for a minute or two costs one more write, and one that waits for an hour some ten, whatever moves ahead.
+ */
+const STANDS_MS = { least: 30_000, most: 300_000 };
+/** Farther back, a place is written again when it has come down to this part of it, or gone up likewise. */
+const FAR_CHANGE = 2;
 
-/** Whether the place of a waiting Run is to be written: at first, and then when it is old and has changed enough. */
+/**
+ * Whether the place of a waiting Run is to be written: at first, when the reason is another one, and then when it is old
+ * and has changed enough.
+ */
 export function isWorthWriting(run: Run, place: WaitingPlace, now: Date): boolean {
   const written = run.status?.queue;
   if (run.status?.phase !== 'Queued' || written === undefined) return true;
   const age = now.getTime() - Date.parse(written.updatedAt);
-  if (age < intervalMs(place, written.position)) return false;
-  return written.reason !== place.reason || hasMoved(written.position, place.position);
+  if (written.reason !== place.reason) return age >= intervalMs(place, written.position);
+  const waited = Date.parse(written.updatedAt) - Date.parse(written.since);
+  const stands = Math.min(Math.max(waited, STANDS_MS.least), STANDS_MS.most);
+  return age >= stands && hasMoved(written.position, place.position);
 }
 
 function hasMoved(from: number | undefined, to: number | undefined): boolean {
   if (from === to) return false;
   if (from === undefined || to === undefined || isNear(to)) return true;
-  return Math.abs(from - to) > from * FAR_CHANGE;
+  return Math.max(from, to) >= Math.min(from, to) * FAR_CHANGE;
 }
 
 /** When the place of a waiting Run is to be looked at again, in milliseconds from now. */

@@ -23,6 +23,17 @@ export function isFinished(run: Run): boolean {
   return phase === 'Succeeded' || phase === 'Failed' || phase === 'Cancelled';
 }
 
+/** Whether `run` is the controller of `object`. */
+export function isOwnedBy({ metadata }: KubeObject, run: Run): boolean {
+  return metadata.ownerReferences?.some((one) => one.controller && one.uid === run.metadata.uid) === true;
+}
+
+/** Whether `job` is the workload that was made for the present attempt of `run`, and no namesake of it. */
+export function isWorkloadOf(job: KubeObject, run: Run): boolean {
+  const childUid = run.status?.child?.uid;
+  return isOwnedBy(job, run) && (childUid === undefined || childUid === job.metadata.uid);
+}
+
 /** Attempts of the Run that were started. */
 export function attemptsOf(run: Run): number {
   return run.status?.attempt ?? 0;

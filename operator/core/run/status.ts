@@ -75,7 +75,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     observedGeneration: run.metadata.generation ?? 0,
     phase: 'Admitted',
     queuedAt: kept.queuedAt ?? run.metadata.creationTimestamp ?? toInstant(now),
-    admittedAt: toInstant(now),
+    admittedAt: (kept.attempt === facts.attempt && kept.admittedAt) || toInstant(now),
     attempt: facts.attempt,
     agent: facts.agent,
     ...(facts.gpu !== undefined && { gpu: facts.gpu }),
@@ -96,10 +96,11 @@ export function activeStatus(
     readonly phase: 'Admitted' | 'Running';
     readonly childUid?: string;
     readonly startedAt?: string;
+    readonly error?: RunError;
   },
   now: Date,
 ): RunStatus {
-  const { phase, reason, message, childUid, startedAt } = active;
+  const { phase, reason, message, childUid, startedAt, error } = active;
   const { child } = run.status ?? {};
   return {
     ...run.status,
@@ -107,13 +108,14 @@ export function activeStatus(
     phase,
     ...(child !== undefined && { child: { ...child, ...(childUid !== undefined && { uid: childUid }) } }),
     ...(startedAt !== undefined && { startedAt: run.status?.startedAt ?? startedAt }),
+    ...(error !== undefined && { error }),
     conditions: judged(run, now, [{ type: READY, status: 'False', reason, message }]),
   };
 }
 
 /** Status of a Run that has come to its end. */
 export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
-  const { queue: _, ...kept } = run.status ?? {};
+  const { queue: _, error: __, ...kept } = run.status ?? {};
   const { phase, reason, message, error, startedAt } = ending;
   const stalled: ConditionInput[] =
     phase === 'Failed' ? [{ type: STALLED, status: 'True', reason, message }] : [];

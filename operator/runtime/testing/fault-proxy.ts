@@ -93,7 +93,8 @@ export class FaultProxy {
     const now = new Date();
     const authority = createAuthority('fault proxy', now);
     const leaf = issue(authority, { commonName: '127.0.0.1', hosts: ['127.0.0.1'], usages: ['server'] }, now);
-    const server = createServer({ cert: leaf.certificate, key: leaf.key });
+    // Idle connections stay, as with the API server: a limit would be told to the client, which then closes them itself.
+    const server = createServer({ cert: leaf.certificate, key: leaf.key, keepAliveTimeout: 0 });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const agent = new Agent({

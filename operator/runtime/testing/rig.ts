@@ -7,7 +7,7 @@ import { type Client, createClient } from '../client.ts';
 import type { LeaderElectionOptions } from '../leader-election.ts';
 import { createManager, type Manager } from '../manager.ts';
 import type { ReflectorTiming } from '../reflector.ts';
-import { eventually } from './eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { FaultProxy } from './fault-proxy.ts';
 import {
   CONFIG_MAPS,

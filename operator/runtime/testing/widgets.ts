@@ -6,7 +6,7 @@ import { DONE, type Plan, type PlanEvent } from '../../core/plan.ts';
 import { type Client, createClient } from '../client.ts';
 import { ownedBy, type Controller } from '../controller.ts';
 import { type Credentials, kubeconfigCredentials } from '../credentials.ts';
-import { eventually } from './eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 
 /** ConfigMaps, which widgets own. */
 export const CONFIG_MAPS: Resource = {
@@ -124,7 +124,11 @@ export function widgetController(
     ...(options.tells !== undefined && { tells: options.tells }),
   };
   if (options.finalizer === undefined) return base;
-  return { ...base, finalizer: options.finalizer, finalize: finalizeWidget };
+  return { ...base, finalizer: options.finalizer, finalize: finalizeWidget, salvage: withoutSpec };
+}
+
+function withoutSpec(object: KubeObject): Widget {
+  return { ...object, spec: {} };
 }
 
 function isWidget(object: KubeObject): object is Widget {

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type TestFn } from 'ava';
+import { eventually } from '#hack/tools/eventually';
+import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
+import { isPodFinished } from '../core/run/outcome.ts';
+import { isFinished, type Run } from '../core/run/run.ts';
+import { QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { JOBS, PODS } from './shared/workloads.ts';
+import { tally } from './testing/concurrency.ts';
+import {
+  type AuditEntry,
+  auditOf,
+  createRun,
+  isOperator,
+  listAll,
+  makeAgent,
+  makeTenant,
+  startWorkloadRig,
+  type WorkloadRig,
+  writesSince,
+} from './testing/workload-rig.ts';
+
+const test = anyTest.serial as TestFn<WorkloadRig>;
+const DURATION = 'kwok.nexusos.dev/duration';
+const namespace = 'many-main';
+
+test.before(async (t) => {
+  const rig = await startWorkloadRig();
+  t.context = rig;
+  const five = { runs: { maxConcurrent: 5 } };
+  await makeTenant(rig, 'many', {
+    namespaces: [{ suffix: 'main' }],
+    quotas: { compute: { 'requests.cpu': '64' }, ...five },
+  });
+  await makeTenant(rig, 'burst', { namespaces: [{ suffix: 'main' }], quotas: five });
+  await makeTenant(rig, 'wide', { namespaces: [{ suffix: 'main' }] });
+  await makeAgent(rig, { namespace, name: 'agent' });
+  await makeAgent(rig, { namespace: 'burst-main', name: 'agent' });
+  await makeAgent(rig, { namespace: 'wide-main', name: 'agent' });
+});
+test.after.always((t) => t.context.close());
+
+test('200 Runs at once, 5 at a time, never one more, and every one ends well', async (t) => {
+  t.timeout(300_000);
+  const rig = t.context;
+  const runs = await tally(rig, { resource: RUNS, namespace }, (run) =>
+    ['Admitted', 'Running'].includes((run as Run).status?.phase ?? ''),
+  );
+  const pods = await tally(rig, { resource: PODS, namespace }, (pod) => !isPodFinished(pod));
+  const jobs = await tally(rig, { resource: JOBS, namespace }, () => false);
+  const before = (await auditOf(rig)).length;
+  const names = Array.from({ length: 200 }, (_, i) => `many-${i}`);
+  await Promise.all(
+    names.map((name) => createRun(rig, { namespace, name }, { annotations: { [DURATION]: '50ms' } })),
+  );
+  await eventually(
+    'all have ended',
+    async () =>
+      (await listAll(rig, RUNS, { namespace }))
+        .filter((run) => names.includes(run.metadata.name))
+        .every((run) => isFinished(run as Run)),
+    240_000,
+  );
+  const all = (await listAll(rig, RUNS, { namespace })) as readonly Run[];
+  t.true(
+    all
+      .filter(({ metadata }) => names.includes(metadata.name))
+      .every(({ status }) => status?.phase === 'Succeeded'),
+  );
+  t.is(jobs.seen.size, 200);
+  t.is(pods.seen.size, 200);
+  t.true(runs.most <= 5, `${runs.most} Runs at one time`);
+  t.true(pods.most <= 5, `${pods.most} pods at one time`);
+  for (const one of [runs, pods, jobs]) one.stop();
+  const ours = await writesSince(rig, before);
+  const counts = Object.entries(Object.groupBy(ours, ({ resource }) => resource)).map(
+    ([what, some]) => `${what} ${some!.length}`,
+  );
+  t.log(`writes: ${counts.join(', ')}`);
+  t.true(ours.length <= 200 * 8, `${ours.length} writes for 200 Runs`);
+});
+
+test('those who hold a place go before hundreds that are new', async (t) => {
+  t.timeout(300_000);
+  const rig = t.context;
+  const place = { namespace: 'burst-main' };
+  const createAll = (head: string, count: number, priority: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        createRun(
+          rig,
+          { ...place, name: `${head}-${i}` },
+          { annotations: { [DURATION]: '600s' }, spec: { priority } },
+        ),
+      ),
+    );
+  let before = 0;
+  await rig.restartOperator('stop', async () => {
+    await createAll('a-waiting', 295, 0);
+    // By name they are the last that the operator hears of, and by priority the first that get a place.
+    await createAll('z-first', 5, 1);
+    before = (await auditOf(rig)).length;
+  });
+  await eventually('five Jobs are made', async () => (await listAll(rig, JOBS, place)).length === 5);
+  await eventually(
+    'all others are told that they wait',
+    async () =>
+      ((await listAll(rig, RUNS, place)) as readonly Run[]).filter(
+        ({ status }) => status?.phase === 'Queued' && status.queue !== undefined,
+      ).length === 295,
+    120_000,
+  );
+  const writes = (await writesSince(rig, before)).filter(({ code }) => code < 300);
+  const jobs = writes.flatMap(({ verb, resource }, i) =>
+    resource === 'jobs' && verb === 'create' ? [i] : [],
+  );
+  const told = writes.slice(0, jobs.at(-1)).filter(({ resource }) => resource === 'runs/status').length;
+  t.is(jobs.length, 5);
+  t.log(`${told} of 300 Runs were written to before the last of five Jobs was made`);
+  t.true(told <= 150, `${told} Runs were written to before the last of five Jobs was made`);
+  await deleteRuns(rig, place.namespace);
+});
+
+test('what is left of Runs that are deleted together is looked for a few times each', async (t) => {
+  t.timeout(300_000);
+  const rig = t.context;
+  const names = Array.from({ length: 30 }, (_, i) => `gone-${i}`);
+  const place = { namespace: 'wide-main' };
+  await Promise.all(
+    names.map((name) => createRun(rig, { ...place, name }, { annotations: { [DURATION]: '600s' } })),
+  );
+  await eventually(
+    'all run',
+    async () =>
+      ((await listAll(rig, RUNS, place)) as readonly Run[]).every(
+        ({ status }) => status?.phase === 'Running',
+      ),
+    120_000,
+  );
+  const before = (await auditOf(rig)).length;
+  await deleteRuns(rig, place.namespace);
+  const reads = (await auditOf(rig)).slice(before).filter((entry) => isLookup(entry));
+  t.log(`${reads.length} reads for 30 Runs`);
+  t.true(reads.length > 0);
+  t.true(reads.length <= 30 * 6, `${reads.length} reads for 30 Runs`);
+});
+
+/** A direct read of the operator for a Run, a Job, or the pods of a Run. */
+function isLookup({ user, verb, resource }: AuditEntry): boolean {
+  return isOperator(user) && ['get', 'list'].includes(verb) && ['runs', 'jobs', 'pods'].includes(resource);
+}
+
+/** Deletes all Runs of a namespace and waits until nothing of them is left. */
+async function deleteRuns(rig: WorkloadRig, inNamespace: string): Promise<void> {
+  const deleted = await rig.cluster.kubectl(['delete', 'runs', '--all', '-n', inNamespace]);
+  if (deleted.code !== 0) throw new Error(deleted.stderr);
+  await eventually(
+    `nothing is left in ${inNamespace}`,
+    async () =>
+      (await reservationsOf(rig, inNamespace)) === 0 &&
+      (await listAll(rig, PODS, { namespace: inNamespace })).length === 0,
+    120_000,
+  );
+}
+
+async function reservationsOf(rig: WorkloadRig, inNamespace: string): Promise<number> {
+  const ledgers = await listAll(rig, QUOTA_LEDGERS);
+  return ledgers
+    .flatMap((ledger) => (ledger['status'] as QuotaLedgerStatus | undefined)?.reservations ?? [])
+    .filter((one) => one.namespace === inNamespace).length;
+}

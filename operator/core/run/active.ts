@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import type { Agent } from '../agent/agent.ts';
+import { findCondition, READY } from '../conditions.ts';
+import type { KubeObject } from '../object.ts';
+import { removalOf, statusOnly } from '../plan.ts';
+import { CANCELLED, fail, finish, requeue, startOf } from './ending.ts';
+import { desiredWorkload, timeoutSeconds } from './job.ts';
+import type { RunObserved, RunPlan } from './observed.ts';
+import {
+  assessWorkload,
+  type Failure,
+  isJobFinished,
+  isPodFinished,
+  type Lasting,
+  TIMED_OUT,
+} from './outcome.ts';
+import { attemptsOf, childName, identityOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
+import { activeStatus, admittedStatus, type Cause, queuedStatus } from './status.ts';
+
+/** What passes by itself within this time is not worth a write. */
+const NOTEWORTHY_MS = 2000;
+
+type Reserved = RunObserved & { readonly reservation: Reservation };
+
+/** Writes that the Run is admitted, then makes its workload. Also when that was written and nothing was made, as after a crash. */
+export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
+  const { reservation, agent, tenant, gpuClass } = observed;
+  const { attempt, gpuClass: className, gpus: count = 0 } = reservation;
+  const missing = missingForStart(observed);
+  if (agent === undefined || tenant === undefined || missing !== undefined) {
+    const message = `${missing} was deleted before the Run could start`;
+    const error = { code: 'not_found', message, retryable: false } as const;
+    return fail(run, { reason: RUN_REASONS.AgentNotFound, error }, now);
+  }
+  const { uid = '', generation = 0 } = agent.metadata;
+  const facts = {
+    attempt,
+    childName: childName(identityOf(run), attempt),
+    agent: { uid, generation },
+    ...(className !== undefined && { gpu: { class: className, count } }),
+  };
+  const gpu = gpuClass === undefined ? {} : { gpu: { class: gpuClass, count } };
+  const create = desiredWorkload({ run, agent, tenant, attempt, ...gpu });
+  return { ...statusOnly(admittedStatus(run, facts, now)), create };
+}
+
+function missingForStart({ reservation, agent, tenant, gpuClass }: Reserved): string | undefined {
+  if (tenant === undefined) return 'the tenant';
+  if (agent === undefined) return `Agent ${reservation.agent}`;
+  if (reservation.gpuClass !== undefined && gpuClass === undefined)
+    return `GPU class ${reservation.gpuClass}`;
+  return undefined;
+}
+
+/** What becomes of a Run that is admitted, or runs. */
+export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan {
+  const { job } = observed;
+  if (job === undefined || !isWorkloadOf(job, run)) return planWithoutJob(run, observed, now);
+  const ending = endingCause(run, observed);
+  if (ending !== undefined && (job.metadata.deletionTimestamp !== undefined || !isJobFinished(job))) {
+    return { ...statusOnly(told(run, { ...ending, job }, now)), remove: [removalOf(job)] };
+  }
+  return followJob(run, { ...observed, job }, now);
+}
+
+/** No Job: not made yet, gone because we wanted it so, or deleted by somebody else. */
+function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
+  const ending = endingCause(run, observed);
+  if (ending === undefined && run.status?.child?.uid === undefined) {
+    if (isOverdue(run, observed.agent, now)) return fail(run, TIMED_OUT, now);
+    return admit(run, { ...observed, reservation: observed.reservation ?? reservationOf(run) }, now);
+  }
+  // Its pods hold what was reserved until the last of them has ended.
+  const isHeld = observed.pods.some((pod) => !isPodFinished(pod));
+  return isHeld ? statusOnly(run.status) : planEnded(run, ending, now);
+}
+
+/** Nothing of the workload is left. */
+function planEnded(run: Run, ending: Cause | undefined, now: Date): RunPlan {
+  const givenUp = givenUpFor(run);
+  if (givenUp !== undefined) return fail(run, givenUp, now);
+  if (run.spec.cancel) return finish(run, CANCELLED, now);
+  if (ending === undefined) return fail(run, WORKLOAD_DELETED, now);
+  return statusOnly(queuedStatus(run, { position: undefined, ...ending }, now));
+}
+
+/** Whether the timeout of an admitted Run is over before its workload could be made. */
+function isOverdue(run: Run, agent: Agent | undefined, now: Date): boolean {
+  if (agent === undefined) return false;
+  const admittedMs = Date.parse(run.status?.admittedAt ?? '');
+  return now.getTime() - admittedMs > timeoutSeconds(run, agent) * 1000;
+}
+
+/** The reservation that an admitted Run was admitted by; the ledger that is at hand may be older than the Run. */
+function reservationOf(run: Run): Reservation {
+  const { name, namespace = '', uid = '' } = run.metadata;
+  const { gpu } = run.status ?? {};
+  const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
+  return { uid, namespace, name, agent: run.spec.agentRef.name, attempt: attemptsOf(run), ...devices };
+}
+
+function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject }, now: Date): RunPlan {
+  const { job, pods, refusal } = observed;
+  const outcome = assessWorkload(job, pods, { refusal, now });
+  switch (outcome.kind) {
+    case 'succeeded':
+      return finish(run, { ...SUCCEEDED, ...startOf(outcome) }, now);
+    case 'failed':
+      return fail(run, outcome, now);
+    case 'running':
+      return statusOnly(told(run, { ...RUNNING, ...startOf(outcome), job }, now));
+    case 'starting':
+      return starting(run, { ...outcome, job }, now);
+    default:
+      return statusOnly(run.status, requeue(1000, 'for the end of its pod to be seen'));
+  }
+}
+
+type Starting = Cause & {
+  readonly since?: string;
+  readonly lasting?: Lasting;
+  readonly job: KubeObject;
+};
+
+function starting(run: Run, { reason, message, since, lasting, job }: Starting, now: Date): RunPlan {
+  // That pods take a moment is nothing to tell of.
+  if (since === undefined) return statusOnly(run.status);
+  const waited = since === '' ? NOTEWORTHY_MS : now.getTime() - Date.parse(since);
+  if (waited < NOTEWORTHY_MS)
+    return statusOnly(run.status, requeue(NOTEWORTHY_MS - waited, 'to tell why it waits'));
+  const status = told(run, { phase: 'Admitted', reason, message, job }, now);
+  if (lasting === undefined) return statusOnly(status);
+  const leftMs = lasting.sinceMs + lasting.forMs - now.getTime();
+  if (leftMs > 0) return statusOnly(status, requeue(leftMs, 'to give up what cannot start'));
+  return giveUp(run, { lasting, job }, now);
+}
+
+/** Ends the workload of a Run that cannot start, and writes why: it fails when nothing of the workload is left. */
+function giveUp(
+  run: Run,
+  { lasting, job }: { readonly lasting: Lasting; readonly job: KubeObject },
+  now: Date,
+): RunPlan {
+  const { reason, error, forMs } = lasting;
+  const message = `given up after ${forMs / 1000} seconds: ${error.message}`.slice(0, 4096);
+  const childUid = job.metadata.uid ?? '';
+  const ending = { reason, message, error: { ...error, message }, phase: 'Admitted', childUid } as const;
+  return { ...statusOnly(activeStatus(run, ending, now)), remove: [removalOf(job)] };
+}
+
+/** What a Run was given up for, so that it fails as soon as its workload is gone. */
+function givenUpFor({ status }: Run): Failure | undefined {
+  const { error, conditions = [] } = status ?? {};
+  const reason = findCondition(conditions, READY)?.reason;
+  return error === undefined || reason === undefined ? undefined : { reason, error };
+}
+
+type Told = Cause & {
+  readonly phase?: 'Admitted' | 'Running';
+  readonly startedAt?: string;
+  readonly job: KubeObject;
+};
+
+/** The status that tells a cause, or the present one when it tells the same: figures in a message are not news. */
+function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
+  const { job, ...active } = cause;
+  const phase = cause.phase ?? (phaseOf(run) === 'Running' ? 'Running' : 'Admitted');
+  if (phaseOf(run) === phase && isTold(run, cause)) return run.status;
+  return activeStatus(run, { ...active, phase, childUid: job.metadata.uid ?? '' }, now);
+}
+
+function isTold({ status }: Run, { reason }: Cause): boolean {
+  return status?.child?.uid !== undefined && findCondition(status.conditions ?? [], READY)?.reason === reason;
+}
+
+/** Why the workload is to be ended, if so. */
+function endingCause(run: Run, { tenant }: RunObserved): Cause | undefined {
+  const givenUp = givenUpFor(run);
+  if (givenUp !== undefined) return { reason: givenUp.reason, message: givenUp.error.message };
+  if (run.spec.cancel) return { reason: RUN_REASONS.Cancelling, message: 'its workload is being ended' };
+  if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') {
+    const message = 'paused while the tenant is suspended; it goes back to the queue and spends no retry';
+    return { reason: RUN_REASONS.Paused, message };
+  }
+  return undefined;
+}
+
+const SUCCEEDED = {
+  phase: 'Succeeded',
+  reason: RUN_REASONS.Succeeded,
+  message: 'its container ended well',
+} as const;
+
+const RUNNING = { phase: 'Running', reason: RUN_REASONS.Running, message: 'its container runs' } as const;
+
+const WORKLOAD_DELETED: Failure = {
+  reason: RUN_REASONS.WorkloadDeleted,
+  error: {
+    code: 'conflict',
+    message: 'its Job was deleted, or replaced, by somebody else',
+    retryable: true,
+  },
+};

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { DONE, type Result, statusOnly } from '../plan.ts';
+import type { RunPlan } from './observed.ts';
+import type { Failure } from './outcome.ts';
+import type { Run } from './run.ts';
+import { type Ending, finishedStatus } from './status.ts';
+
+/** A Run that was cancelled, and of which nothing runs. */
+export const CANCELLED: Ending = {
+  phase: 'Cancelled',
+  reason: RUN_REASONS.Cancelled,
+  message: 'cancelled by spec.cancel',
+};
+
+/** Ends a Run as failed. */
+export function fail(run: Run, failure: Failure & { readonly startedAt?: string }, now: Date): RunPlan {
+  const { reason, error } = failure;
+  return finish(run, { phase: 'Failed', reason, message: error.message, error, ...startOf(failure) }, now);
+}
+
+/** Ends a Run, and has it deleted after its time. */
+export function finish(run: Run, ending: Ending, now: Date): RunPlan {
+  const { ttlSecondsAfterFinished } = run.spec;
+  const status = finishedStatus(run, ending, now);
+  if (ttlSecondsAfterFinished === undefined) return statusOnly(status);
+  return statusOnly(status, requeue(ttlSecondsAfterFinished * 1000, 'to delete it after its time'));
+}
+
+/** The start of a container, where it is known. */
+export function startOf({ startedAt }: { readonly startedAt?: string | undefined }) {
+  return startedAt === undefined ? {} : { startedAt };
+}
+
+/** Come back in `afterMs`; nothing more when that is no time at all. */
+export function requeue(afterMs: number, why: string): Result {
+  return afterMs > 0 ? { kind: 'requeueAfter', afterMs, why } : DONE;
+}

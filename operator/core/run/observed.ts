@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { RunStatus } from '#crds/v1alpha1/run';
+import type { Agent, GPUClass } from '../agent/agent.ts';
+import type { KubeObject } from '../object.ts';
+import type { Plan } from '../plan.ts';
+import type { Tenant } from '../tenant/tenant.ts';
+import type { Refusal } from './refusal.ts';
+import type { Cause } from './status.ts';
+
+/** Where a Run is in the queue of its tenant. */
+export type Place =
+  /** It fits: the ledger is about to reserve for it, or the queue has not seen it yet. */
+  | { readonly kind: 'next' }
+  | ({ readonly kind: 'waiting'; readonly position: number; readonly full?: FullQueue } & Cause)
+  /** The namespace belongs to no tenant. */
+  | { readonly kind: 'none' };
+
+/** A queue that takes no new Run. */
+export interface FullQueue {
+  /** Runs that wait. */
+  readonly found: number;
+  readonly allowed: number;
+}
+
+/** What was seen of a Run and of what it depends on. */
+export interface RunObserved {
+  readonly tenant: Tenant | undefined;
+  readonly place: Place;
+  /** Its reservation in the ledger. */
+  readonly reservation: Reservation | undefined;
+  /** Undefined only when a direct read found none. */
+  readonly agent: Agent | undefined;
+  /** The class that the reservation names; undefined only when a direct read found none. */
+  readonly gpuClass: GPUClass | undefined;
+  /** Workload of the present attempt; undefined only when a direct read found none. */
+  readonly job: KubeObject | undefined;
+  /** Its pods. None only when a direct read found none, once its workload is gone. */
+  readonly pods: readonly KubeObject[];
+  /** Why Kubernetes could not make its pod lately. */
+  readonly refusal: Refusal | undefined;
+}
+
+/** Status may be undefined: nothing is written then. */
+export type RunPlan = Plan<RunStatus | undefined>;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
+import type { RunObserved } from '../observed.ts';
+import { planRun } from '../plan.ts';
+import { ago, makeAgent, makePod, makeRun, makeTenant, NOW } from './make.ts';
+
+/** What the ledger holds for the Run of the cases. */
+export const RESERVED: Reservation = {
+  uid: 'run-uid',
+  namespace: 'acme-dev',
+  name: 'r',
+  agent: 'agent',
+  attempt: 1,
+};
+/** A place in the queue. */
+export const WAITING = {
+  kind: 'waiting',
+  position: 3,
+  reason: 'ConcurrencyExceeded',
+  message: 'all 2 concurrent Runs of the tenant are taken',
+} as const;
+/** Status of a Run that is admitted, and whose Job was not seen yet. */
+export const ACTIVE: RunStatus = {
+  phase: 'Admitted',
+  attempt: 1,
+  admittedAt: ago(5),
+  agent: { uid: 'agent-uid', generation: 1 },
+  child: { kind: 'Job', name: 'r-x-1' },
+};
+/** Status of a Run that runs. */
+export const RUNNING: RunStatus = {
+  ...ACTIVE,
+  phase: 'Running',
+  child: { kind: 'Job', name: 'r-x-1', uid: 'job-uid' },
+  conditions: [
+    {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Running',
+      message: '',
+      observedGeneration: 1,
+      lastTransitionTime: ago(3),
+    },
+  ],
+};
+/** A tenant that is suspended and pauses its Runs. */
+export const PAUSING = makeTenant({ suspended: true, suspendPolicy: 'Pause' });
+
+/** A Run, what is seen of it, and what the plan must be. */
+export interface Case {
+  readonly spec?: Partial<RunSpec>;
+  readonly status?: RunStatus;
+  readonly seen?: Partial<RunObserved>;
+  /** Undefined: the status stays as it is. */
+  readonly want?: { readonly phase: string; readonly reason: string; readonly code?: string };
+  readonly wantCreated?: readonly string[];
+  readonly wantRemoved?: readonly string[];
+  readonly wantSoon?: boolean;
+  /** What the error must name. */
+  readonly wantSaid?: readonly string[];
+}
+
+/** A pod whose container runs. */
+export const running = makePod({ running: { startedAt: ago(3) } });
+
+/** Phase, reason and error code of a status, as a case names them. */
+function told(status: RunStatus | undefined) {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return { phase: status?.phase, reason: ready?.reason, code: status?.error?.code };
+}
+
+const NOTHING_SEEN: RunObserved = {
+  tenant: makeTenant(),
+  place: { kind: 'next' },
+  reservation: undefined,
+  agent: makeAgent(),
+  gpuClass: undefined,
+  job: undefined,
+  pods: [],
+  refusal: undefined,
+};
+
+/** Has each case tested by its name. */
+export function testPlans(cases: Readonly<Record<string, Case>>): void {
+  for (const [name, given] of Object.entries(cases)) {
+    test(name, (t) => {
+      const { spec, status, seen, want, wantCreated = [], wantRemoved = [] } = given;
+      const { wantSoon = false, wantSaid = [] } = given;
+      const run = makeRun(spec, status);
+      const plan = planRun(run, { ...NOTHING_SEEN, ...seen }, NOW);
+      if (want === undefined) t.is(plan.status, run.status);
+      else t.like(told(plan.status), want);
+      const kinds = [plan.create.map(({ kind }) => kind), plan.remove.map(({ ref }) => ref.kind)];
+      t.deepEqual(kinds, [wantCreated, wantRemoved]);
+      t.is(plan.result.kind === 'requeueAfter', wantSoon);
+      const said = plan.status?.error?.message ?? '';
+      for (const words of wantSaid) t.true(said.includes(words), `${words} in: ${said}`);
+    });
+  }
+}
