@@ -13,6 +13,9 @@ export interface Setting<T> {
   parse(text: string): T | undefined;
 }
 
+/** Name of the Lease in the platform namespace by which replicas elect the one that writes. */
+export const LEASE_NAME = 'nexusos-operator';
+
 /** Settings that name what is wrong, one line each: which, found, allowed. */
 export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
@@ -27,8 +30,14 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** Every setting of the operator, by its name in code. Flag and variable follow from the name. */
 export const SETTINGS = {
   namespace: {
-    what: 'Platform namespace: where the operator, its Lease and the sources of pull secrets are.',
+    what: 'Platform namespace: where the operator and its Lease are.',
     default: 'nexusos-system',
+    allowed: 'a DNS label',
+    parse: (text) => (DNS_LABEL.test(text) ? text : undefined),
+  } satisfies Setting<string>,
+  pullSecretNamespace: {
+    what: 'Namespace that pull secrets are shared from. Empty: the platform namespace.',
+    default: undefined,
     allowed: 'a DNS label',
     parse: (text) => (DNS_LABEL.test(text) ? text : undefined),
   } satisfies Setting<string>,
@@ -99,7 +108,7 @@ export const SETTINGS = {
     parse: (text) => LOG_LEVELS.find((level) => level === text),
   } satisfies Setting<(typeof LOG_LEVELS)[number]>,
   reservedRanges: {
-    what: 'Address ranges of nodes, pods, services and the API server, separated by commas. No tenant may open its egress to them.',
+    what: 'Further address ranges that no tenant may open its egress to, separated by commas. Those of nodes, pods, Services and API servers are learnt.',
     default: '',
     allowed: 'CIDR ranges separated by commas, such as 10.0.0.0/8,fd00::/8',
     parse: parseRanges,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Config, ConfigError, readConfig } from './config.ts';
+import { type Config, ConfigError, LEASE_NAME, readConfig } from './config.ts';
 import { controllersFor } from './controllers/index.ts';
 import { createClient } from './runtime/client.ts';
 import {
@@ -39,7 +39,7 @@ function leaderElectionOf(config: Config): LeaderElectionOptions | undefined {
   if (!config.leaderElection) return undefined;
   return {
     namespace: config.namespace,
-    name: 'nexusos-operator',
+    name: LEASE_NAME,
     leaseDurationMs: config.leaseDurationMs,
     renewDeadlineMs: config.leaseDurationMs * 0.7,
     retryPeriodMs: config.leaseDurationMs * 0.15,
@@ -84,6 +84,7 @@ async function main(): Promise<void> {
       platformNamespace: config.namespace,
       operatorServiceAccount: config.serviceAccount,
       reservedRanges: config.reservedRanges,
+      ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
     }),
     identity: config.identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`,
     leaderElection: leaderElectionOf(config),

@@ -2,7 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../core/object.ts';
-import { eventually } from '../runtime/testing/eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import {
   CLUSTER_ROLE_BINDINGS,
   CLUSTER_ROLES,
@@ -214,7 +214,7 @@ test('of two tenants that want one namespace the first has it, and the other tou
     'the rest is made',
   );
 
-  await changeTenant(rig, 'clash', confirm('clash'));
+  await changeTenant(rig, 'clash', confirm('clash-b-c'));
   await changeTenant(rig, 'clash', { spec: { namespaces: [] } });
   await becomes(rig, 'clash-b', READY);
   const taken = await rig.client.get(NAMESPACES, { name: 'clash-b-c' });
@@ -257,6 +257,8 @@ test('a namespace that is dropped from the spec is kept until that is confirmed'
   const kept = await becomes(rig, 'shrink', { status: 'False', reason: 'DeletionNotConfirmed' });
   t.is(kept.status?.namespaces?.length, 2);
   await changeTenant(rig, 'shrink', confirm('shrink'));
+  await becomes(rig, 'shrink', { status: 'False', reason: 'DeletionNotConfirmed' });
+  await changeTenant(rig, 'shrink', confirm('shrink-b'));
   const after = await becomes(rig, 'shrink', READY);
   t.deepEqual(
     after.status?.namespaces?.map(({ name }) => name),

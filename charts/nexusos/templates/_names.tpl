@@ -27,7 +27,12 @@ app.kubernetes.io/component: operator
 {{- end }}
 {{- end }}
 
-{{/* Groups of platform administrators, as the strings of a CEL list. The schema lets no quote through. */}}
-{{- define "nexusos.adminGroups" -}}
-'{{ join "', '" .Values.platform.adminGroups }}'
+{{/* A list as the strings of a CEL list. The schema lets no quote through. */}}
+{{- define "nexusos.strings" -}}
+'{{ join "', '" . }}'
+{{- end }}
+
+{{/* Where the operator reads sources of pull secrets. */}}
+{{- define "nexusos.pullSecretNamespace" -}}
+{{ .Values.platform.pullSecretNamespace | default .Release.Namespace }}
 {{- end }}

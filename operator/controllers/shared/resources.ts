@@ -49,3 +49,17 @@ export const CLUSTER_ROLE_BINDINGS: Resource = {
   plural: 'clusterrolebindings',
   namespaced: false,
 };
+export const RUNTIME_CLASSES: Resource = {
+  apiVersion: 'node.k8s.io/v1',
+  kind: 'RuntimeClass',
+  plural: 'runtimeclasses',
+  namespaced: false,
+};
+export const NODES: Resource = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false };
+export const SERVICE_CIDRS: Resource = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'ServiceCIDR',
+  plural: 'servicecidrs',
+  namespaced: false,
+};
+export const ENDPOINT_SLICES = namespaced('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices');

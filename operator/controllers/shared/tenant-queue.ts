@@ -4,15 +4,15 @@ import type { KubeObject } from '../../core/object.ts';
 import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
-import type { Place } from '../../core/run/plan.ts';
+import type { Place } from '../../core/run/observed.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
-import { AGENTS, GPU_CLASSES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
+import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
 import { CORE_EVENTS, INDEX, namespacesOf, podsOf } from './workloads.ts';
 
 /** What the stores tell about a ledger; what needs direct reads is left out. */
-export type SeenLedger = Omit<LedgerObserved, 'vanished' | 'leftovers'>;
+export type SeenLedger = Omit<LedgerObserved, 'vanished' | 'leftovers' | 'forged'>;
 
 /** Reads, from the stores alone, what a ledger is decided on. */
 export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
@@ -23,6 +23,7 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
   const classes = read.list(GPU_CLASSES) as readonly GPUClass[];
   return {
     quotas: quotasOf(namespaces, read),
+    closed: new Set(namespaces.filter((name) => !isOpen(read.get(NAMESPACES, { name })))),
     runs: runsOf(ledger, namespaces, read),
     started: new Set(reserved.map(({ uid }) => uid).filter((uid) => hasLivePod(read, uid))),
     refusals: namespaces.flatMap((value) => read.list(CORE_EVENTS, { index: INDEX.refusedIn, value })),
@@ -36,7 +37,6 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
 const BELIEVED_MS = 250;
 
 interface Ranking {
-  readonly version: string | undefined;
   readonly rankedAtMs: number;
   readonly places: ReadonlyMap<string, Place>;
 }
@@ -46,37 +46,42 @@ interface Ranking {
  * of their number, so a ranking serves all who ask within a moment.
  */
 export class TenantQueues {
-  readonly #rankings = new Map<string, Ranking>();
+  /** By version of a ledger, and gone with it. */
+  readonly #rankings = new WeakMap<Ledger, Ranking>();
 
   /** Where `run` stands in the queue of its tenant. */
   placeOf(run: Run, ledger: Ledger, read: Reader): Place {
+    // A namespace that is being left still has a ledger, and nothing starts there any more.
+    if (ledger.spec.namespaces?.includes(run.metadata.namespace ?? '') !== true) return { kind: 'none' };
     // Not ranked: it came since, or holds a reservation already.
     return this.#rankingOf(ledger, read).places.get(run.metadata.uid ?? '') ?? { kind: 'next' };
   }
 
   #rankingOf(ledger: Ledger, read: Reader): Ranking {
-    const { uid = '', resourceVersion } = ledger.metadata;
-    const known = this.#rankings.get(uid);
+    const known = this.#rankings.get(ledger);
     const nowMs = performance.now();
-    if (known?.version === resourceVersion && nowMs - (known?.rankedAtMs ?? 0) < BELIEVED_MS && known)
-      return known;
-    const observed = { ...seeLedger(ledger, read), vanished: new Map(), leftovers: new Map() };
+    if (known !== undefined && nowMs - known.rankedAtMs < BELIEVED_MS) return known;
+    const observed = { ...seeLedger(ledger, read), ...NOT_ASKED };
     const places = placesOf(queueOf(ledger, observed), observed.runs, ledger.spec.maxQueuedRuns);
-    const ranking = { version: resourceVersion, rankedAtMs: nowMs, places };
-    this.#rankings.set(uid, ranking);
+    const ranking = { rankedAtMs: nowMs, places };
+    this.#rankings.set(ledger, ranking);
     return ranking;
   }
 }
+
+/** What only direct reads tell, and a place in the queue does not depend on. */
+const NOT_ASKED = { vanished: new Map(), leftovers: new Map(), forged: new Set<string>() };
 
 function placesOf(queue: Queue, runs: readonly Run[], max = Infinity): ReadonlyMap<string, Place> {
   const queued = new Set(
     runs.filter((run) => run.status?.phase === 'Queued').map((run) => run.metadata.uid ?? ''),
   );
-  const others = queue.waiting.filter(({ candidate }) => queued.has(candidate.uid)).length;
+  const found = queue.waiting.filter(({ candidate }) => queued.has(candidate.uid)).length;
   return new Map(
     queue.waiting.map(({ candidate, reason, message }, i) => {
-      const isFull = i + 1 > max || others >= max;
-      return [candidate.uid, { kind: 'waiting', position: i + 1, isFull, reason, message }];
+      const isFull = i + 1 > max || found >= max;
+      const full = isFull ? { full: { found: Math.max(found, i), allowed: max } } : {};
+      return [candidate.uid, { kind: 'waiting', position: i + 1, reason, message, ...full }];
     }),
   );
 }
@@ -88,6 +93,11 @@ function quotasOf(namespaces: readonly string[], read: Reader): ReadonlyMap<stri
     if (quota !== undefined) found.set(namespace, quota);
   }
   return found;
+}
+
+/** Whether something new can be made in a namespace. */
+function isOpen(namespace: KubeObject | undefined): boolean {
+  return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
 }
 
 /** Runs that are not finished, and finished ones that still hold a reservation. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import { askerOf, refusedAmounts } from '../../core/quota/refusals.ts';
+import { isPodFinished } from '../../core/run/outcome.ts';
 import { isFinished, type Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
@@ -76,6 +78,19 @@ export function ledgerOf(read: Reader, namespace: string): Ledger | undefined {
   return read.list(QUOTA_LEDGERS, { index: INDEX.ledgerOf, value: namespace })[0] as Ledger | undefined;
 }
 
+/** Reservations of a version of a ledger, by the uid of their Run: every Run of a tenant looks for its own in it. */
+const reservationsOf = new WeakMap<Ledger, ReadonlyMap<string, Reservation>>();
+
+/** What `ledger` has reserved for the Run of that uid. */
+export function reservationIn(ledger: Ledger, runUid: string): Reservation | undefined {
+  let byUid = reservationsOf.get(ledger);
+  if (byUid === undefined) {
+    byUid = new Map((ledger.status?.reservations ?? []).map((one) => [one.uid, one]));
+    reservationsOf.set(ledger, byUid);
+  }
+  return byUid.get(runUid);
+}
+
 /** Wakes the ledger of an object's namespace. */
 export function ledgerOfObject(object: KubeObject, read: Reader): readonly Key[] {
   const { namespace } = object.metadata;
@@ -86,6 +101,23 @@ export function ledgerOfObject(object: KubeObject, read: Reader): readonly Key[]
 /** Pods of a Run that were seen last. */
 export function podsOf(read: Reader, runUid: string): readonly KubeObject[] {
   return read.list(PODS, { index: INDEX.podsOf, value: runUid });
+}
+
+/**
+ * Pods of a Run that have not ended. Where none was seen the API server itself is asked, since a watch may lag: for who
+ * is about to give a place to somebody else.
+ *
+ * @throws ApiError when the API server cannot say.
+ */
+export async function livePodsOf(
+  read: Reader,
+  run: { readonly namespace: string; readonly uid: string },
+): Promise<readonly KubeObject[]> {
+  const seen = podsOf(read, run.uid).filter((pod) => !isPodFinished(pod));
+  if (seen.length > 0) return seen;
+  const labelSelector = `${LABELS.runUid}=${run.uid}`;
+  const found = await read.listLive(PODS, { namespace: run.namespace, labelSelector });
+  return found.filter((pod) => !isPodFinished(pod));
 }
 
 /** Namespaces with a share, a grant or a reservation: it is one tenant's as long as it has any of these. */

@@ -9,6 +9,7 @@ const SETTINGS = {
   operatorUser: 'system:serviceaccount:platform:operator',
   platformNamespace: 'platform',
   platformAdminGroups: ['system:masters', "o'brien"],
+  reservedNodeKeys: ['nvidia.com'],
 };
 
 interface PolicySpec {

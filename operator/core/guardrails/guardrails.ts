@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../object.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
+import { gpuClassGuardrail } from './node-rules.ts';
+import { operatorGuardrails } from './operator.ts';
 import {
   managedObjectGuardrail,
   namespaceDeletionGuardrail,
   namespaceGuardrail,
+  namespaceMarkGuardrail,
   recordGuardrail,
   tenantDeletionGuardrail,
 } from './ownership.ts';
@@ -12,25 +15,29 @@ import { type Guardrail, type GuardrailSettings, toObjects } from './policy.ts';
 import { roleBindingGuardrail } from './role-bindings.ts';
 import { serviceGuardrail } from './services.ts';
 import { volumeClaimGuardrail } from './volumes.ts';
-import { workloadGuardrails } from './workloads.ts';
+import { priorityGuardrails, workloadGuardrails } from './workloads.ts';
 
 /**
- * The ValidatingAdmissionPolicies, with their bindings, that bound what tenants may write. The API server evaluates them
+ * The ValidatingAdmissionPolicies, with their bindings, that bound what tenants, and the operator itself, may write. The API server evaluates them
  * itself, so they hold when no process of NexusOS runs. They are the same for any number of tenants: what differs is
  * read from the ConfigMap `nexusos-guardrails` of the namespace.
  */
 export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
   const all: readonly Guardrail[] = [
     ...workloadGuardrails(settings),
+    ...priorityGuardrails(),
     serviceGuardrail(),
     networkPolicyGuardrail(),
     roleBindingGuardrail(),
     volumeClaimGuardrail(settings),
     managedObjectGuardrail(settings),
     namespaceGuardrail(settings),
+    namespaceMarkGuardrail(settings),
     namespaceDeletionGuardrail(settings),
     tenantDeletionGuardrail(),
     recordGuardrail(settings),
+    gpuClassGuardrail(settings),
+    ...operatorGuardrails(settings),
   ];
   return all.flatMap(toObjects);
 }

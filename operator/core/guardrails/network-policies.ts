@@ -20,6 +20,15 @@ const IS_PORT_ALLOWED =
 /** Every block of rule `rule` lies in an entry of the allow-list, and so do its ports. */
 const IS_GRANTED = `rule.to.filter(t, has(t.ipBlock)).all(t, variables.egressList.exists(e, cidr(e.split('|')[0]).containsCIDR(t.ipBlock.cidr) && (e.split('|')[1] == '' || (has(rule.ports) && size(rule.ports) > 0 && rule.ports.all(p, ${IS_PORT_ALLOWED})))))`;
 
+/** The namespaceSelector of peer `t` in words. */
+const LABELS_OF_SELECTOR =
+  "has(t.namespaceSelector.matchLabels) && size(t.namespaceSelector.matchLabels) > 0 ? 'namespaces with ' + t.namespaceSelector.matchLabels.map(k, k + '=' + t.namespaceSelector.matchLabels[k]).join(' and ') : 'a namespaceSelector without matchLabels'";
+
+/** The allow-list in words: `203.0.113.0/24, 198.51.100.0/24 (TCP 443, UDP 1-9)`. */
+const PORT_TEXT =
+  "q.split('/')[0] + ' ' + (q.split('/')[1].split('-')[0] == q.split('/')[1].split('-')[1] ? q.split('/')[1].split('-')[0] : q.split('/')[1])";
+const EGRESS_LIST = `variables.egressList.map(e, e.split('|')[0] + (e.split('|')[1] == '' ? '' : ' (' + e.split('|')[1].split(';').map(q, ${PORT_TEXT}).join(', ') + ')')).join(', ')`;
+
 /**
  * Bounds the NetworkPolicies that tenants write. Policies add up: what one of them opens, our default deny cannot close
  * again, so a tenant may open only what its Tenant already allows.
@@ -74,7 +83,10 @@ function selectorRules(): readonly Rule[] {
   const rule = (field: string, rules: Cel, peers: string): Rule => ({
     field,
     holds: `${rules}.all(r, r.${peers}.all(t, !has(t.namespaceSelector) || [t.namespaceSelector].all(s, ${IS_KNOWN})))`,
-    found: quote('a selector that reaches namespaces of others'),
+    found: told(rules, peers, {
+      where: `has(t.namespaceSelector) && ![t.namespaceSelector].all(s, ${IS_KNOWN})`,
+      tells: LABELS_OF_SELECTOR,
+    }),
     allowed,
   });
   return [
@@ -84,21 +96,17 @@ function selectorRules(): readonly Rule[] {
 }
 
 function blockRules(): readonly Rule[] {
-  const isClear = (['from', 'to'] as const).map(
-    (peers) =>
-      `variables.${peers}.all(rule, rule.${peers}.all(t, !has(t.ipBlock) || [t.ipBlock].all(b, ${IS_CLEAR})))`,
+  const isClear = `!has(t.ipBlock) || [t.ipBlock].all(b, ${IS_CLEAR})`;
+  const isAllClear = (['from', 'to'] as const).map(
+    (peers) => `variables.${peers}.all(rule, rule.${peers}.all(t, ${isClear}))`,
   );
+  const blocks = { where: 'has(t.ipBlock)', tells: 't.ipBlock.cidr' };
+  const unclear = { where: `!(${isClear})`, tells: 't.ipBlock.cidr' };
   return [
-    {
-      field: 'spec.*[*].ipBlock',
-      holds: isClear.join(' && '),
-      found: quote('a range in or around reserved addresses'),
-      allowed: "'ranges outside, or with except for, ' + variables.reserved.join(', ')",
-    },
     {
       field: 'spec.ingress[*].from[*].ipBlock',
       holds: `${parameter('loadBalancers')} == 'true' || variables.from.all(r, r.from.all(t, !has(t.ipBlock)))`,
-      found: quote('an ipBlock'),
+      found: told('variables.from', 'from', blocks),
       allowed: quote(
         'podSelector and namespaceSelector, unless the quotas of the Tenant name services.loadbalancers',
       ),
@@ -106,10 +114,21 @@ function blockRules(): readonly Rule[] {
     {
       field: 'spec.egress[*].to[*].ipBlock',
       holds: `variables.to.all(rule, ${IS_GRANTED})`,
-      found:
-        "variables.to.map(r, r.to.filter(t, has(t.ipBlock)).map(t, t.ipBlock.cidr).join(', ')).filter(s, s != '').join(', ')",
+      found: told('variables.to', 'to', blocks),
+      allowed: `size(variables.egressList) == 0 ? 'none: spec.network.egress of the Tenant is empty' : 'what spec.network.egress of the Tenant lists: ' + ${EGRESS_LIST}`,
+    },
+    // Last, since its advice is of use only to ranges that are allowed otherwise.
+    {
+      field: 'spec.*[*].ipBlock',
+      holds: isAllClear.join(' && '),
+      found: `[${told('variables.from', 'from', unclear)}, ${told('variables.to', 'to', unclear)}].filter(s, s != '').join(', ')`,
       allowed:
-        "size(variables.egressList) == 0 ? 'none: spec.network.egress of the Tenant is empty' : 'ranges and ports within ' + variables.egressList.join(', ')",
+        "'ranges that leave out what is reserved, by lying outside or with except: ' + variables.reserved.join(', ')",
     },
   ];
+}
+
+/** A string: what `tells` says of the peers `t` of `rules` for which `where` is true. */
+function told(rules: Cel, peers: string, peer: { readonly where: Cel; readonly tells: Cel }): Cel {
+  return `${rules}.map(r, r.${peers}.filter(t, ${peer.where}).map(t, ${peer.tells}).join(', ')).filter(s, s != '').join(', ')`;
 }

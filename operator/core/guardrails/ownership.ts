@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { annotationOf, isManaged, labelsOf } from './marks.ts';
 import { type Cel, type Guardrail, type GuardrailSettings, isTrusted, quote, type Rule } from './policy.ts';
 
-const MANAGED_LABEL = quote(LABELS.managedBy);
 const ALLOWED_EDIT = quote('changes in the Tenant; NexusOS makes this and would undo any other change');
 
-function isManaged(object: Cel): Cel {
-  return `(has(${object}.metadata) && has(${object}.metadata.labels) && ${MANAGED_LABEL} in ${object}.metadata.labels && ${object}.metadata.labels[${MANAGED_LABEL}] == ${quote(MANAGED_BY)})`;
-}
-
-/** Labels of an object, also of one that has none. */
-function labelsOf(object: Cel): Cel {
-  return `(${object} != null && has(${object}.metadata) && has(${object}.metadata.labels) ? ${object}.metadata.labels : {})`;
-}
-
-/** The same keys that start so, with the same values, before and after. */
-function sameLabels(prefix: string): Cel {
+/** The labels that start so and are not after the request what they were before, each with what became of it. */
+function changedLabels(prefix: string): Cel {
   const ours = `k.startsWith(${quote(prefix)})`;
+  const isSame = 'k in variables.oldLabels && variables.oldLabels[k] == variables.labels[k]';
   return [
-    `variables.labels.all(k, !${ours} || (k in variables.oldLabels && variables.oldLabels[k] == variables.labels[k]))`,
-    `variables.oldLabels.all(k, !${ours} || k in variables.labels)`,
-  ].join(' && ');
+    `variables.labels.filter(k, ${ours} && !(${isSame})).map(k, k + '=' + variables.labels[k])`,
+    `variables.oldLabels.filter(k, ${ours} && !(k in variables.labels)).map(k, 'no ' + k)`,
+  ].join(' + ');
 }
 
 const LABEL_VARIABLES = {
@@ -29,11 +21,12 @@ const LABEL_VARIABLES = {
 } as const;
 
 function labelRule(): Rule {
+  const changed = changedLabels(`${GROUP}/`);
   return {
     field: 'metadata.labels',
-    holds: `request.operation == 'DELETE' || (${sameLabels(`${GROUP}/`)})`,
-    found: quote(`a change of labels that start with ${GROUP}/`),
-    allowed: quote('labels of your own prefix: these say whose the object is'),
+    holds: `request.operation == 'DELETE' || size(${changed}) == 0`,
+    found: `(${changed}).join(', ')`,
+    allowed: quote(`labels of your own prefix: those of ${GROUP}/ say whose the object is`),
   };
 }
 
@@ -106,16 +99,20 @@ function sameField(field: string): Cel {
   return `has(${is}) == has(${was}) && (!has(${is}) || ${is} == ${was})`;
 }
 
-/** The mark of a tenant on a namespace; empty without one. */
-function markOf(object: Cel): Cel {
-  const mark = quote(ANNOTATIONS.tenantUid);
-  const annotations = `${object}.metadata.annotations`;
-  return `(${object} != null && has(${annotations}) && ${mark} in ${annotations} ? ${annotations}[${mark}] : '')`;
+function annotationRule(name: string, why: string): Rule {
+  const [is, was] = [annotationOf('object', name), annotationOf('oldObject', name)];
+  return {
+    field: `metadata.annotations["${name}"]`,
+    holds: `${is} == ${was}`,
+    found: `${is} == '' ? 'none' : ${is}`,
+    allowed: `${quote(`no change: ${why}; it is `)} + (${was} == '' ? 'not set' : ${was})`,
+  };
 }
 
 /** Keeps namespaces of tenants, and the marks that would make one, from everybody else. */
 export function namespaceGuardrail(settings: GuardrailSettings): Guardrail {
   const isTenants = `${quote(LABELS.tenant)} in variables.oldLabels`;
+  const podSecurity = changedLabels('pod-security.kubernetes.io/');
   return {
     name: 'namespaces',
     match: [
@@ -131,22 +128,25 @@ export function namespaceGuardrail(settings: GuardrailSettings): Guardrail {
     binds: 'cluster',
     rules: [
       labelRule(),
-      {
-        field: `metadata.annotations["${ANNOTATIONS.tenantUid}"]`,
-        holds: `${markOf('object')} == ${markOf('oldObject')}`,
-        found: `${markOf('object')} == '' ? 'a removal' : ${markOf('object')}`,
-        allowed: quote('no change: this says whose the namespace is'),
-      },
+      annotationRule(ANNOTATIONS.tenantUid, 'this says whose the namespace is'),
+      annotationRule(ANNOTATIONS.priorityClasses, 'this follows entitlements.priorityClasses of the Tenant'),
       {
         field: 'metadata.labels',
-        holds: `!variables.isTenants || (${sameLabels('pod-security.kubernetes.io/')})`,
-        found: quote('a change of Pod Security labels'),
+        holds: `!variables.isTenants || size(${podSecurity}) == 0`,
+        found: `(${podSecurity}).join(', ')`,
         allowed: quote('spec.podSecurity of the Tenant'),
       },
       {
-        field: 'metadata.ownerReferences and metadata.finalizers',
-        holds: `!variables.isTenants || (${sameField('ownerReferences')} && ${sameField('finalizers')})`,
-        found: quote('a change'),
+        field: 'metadata.ownerReferences',
+        holds: `!variables.isTenants || (${sameField('ownerReferences')})`,
+        found:
+          "has(object.metadata.ownerReferences) ? object.metadata.ownerReferences.map(r, r.kind + ' ' + r.name).join(', ') : 'none'",
+        allowed: quote('no change: the namespace belongs to its Tenant'),
+      },
+      {
+        field: 'metadata.finalizers',
+        holds: `!variables.isTenants || (${sameField('finalizers')})`,
+        found: "has(object.metadata.finalizers) ? object.metadata.finalizers.join(', ') : 'none'",
         allowed: quote('no change: the namespace belongs to its Tenant'),
       },
       {
@@ -159,12 +159,38 @@ export function namespaceGuardrail(settings: GuardrailSettings): Guardrail {
   };
 }
 
+/** Consent names what it is for, among other names if need be. */
 function confirmed(of: Cel): Cel {
   const annotation = quote(ANNOTATIONS.confirmDeletion);
-  return `has(${of}.metadata.annotations) && ${annotation} in ${of}.metadata.annotations && ${of}.metadata.annotations[${annotation}] == ${of}.metadata.name`;
+  return `has(${of}.metadata.annotations) && ${annotation} in ${of}.metadata.annotations && ${of}.metadata.annotations[${annotation}].split(',').exists(n, n.trim() == ${of}.metadata.name)`;
 }
 
 const NOT_CONFIRMED = `'no annotation ${ANNOTATIONS.confirmDeletion}=' + oldObject.metadata.name`;
+
+/**
+ * Nobody but the operator takes the mark off a namespace, whoever may write namespaces: without mark and label it would
+ * be out of reach of the guardrails, and the operator could not tell it from one of somebody else.
+ */
+export function namespaceMarkGuardrail(settings: GuardrailSettings): Guardrail {
+  const { field, found, allowed, holds } = annotationRule(
+    ANNOTATIONS.tenantUid,
+    'this says whose the namespace is',
+  );
+  return {
+    name: 'namespace-marks',
+    match: [{ apiGroups: [''], resources: ['namespaces'], operations: ['UPDATE'], scope: 'Cluster' }],
+    conditions: { other: `request.userInfo.username != ${quote(settings.operatorUser)}` },
+    binds: 'cluster',
+    rules: [
+      {
+        field,
+        holds: `${annotationOf('oldObject', ANNOTATIONS.tenantUid)} == '' || ${holds}`,
+        found,
+        allowed,
+      },
+    ],
+  };
+}
 
 /** Deleting a namespace of a tenant by hand needs consent on it, of whomever it may be. */
 export function namespaceDeletionGuardrail(settings: GuardrailSettings): Guardrail {

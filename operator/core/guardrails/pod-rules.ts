@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
-import { type Cel, listParameter, parameter, quote, type Rule } from './policy.ts';
+import { isRun, type PodPlace } from './pod-place.ts';
+import { isReservedKey, nodeRules, reservedKeys, reservedKeysOfAffinity } from './node-rules.ts';
+import { type Cel, type GuardrailSettings, listParameter, parameter, quote, type Rule } from './policy.ts';
 
 /** Volumes that reach the node or, past every NetworkPolicy, its network. */
 const NODE_VOLUMES = [
@@ -29,25 +31,14 @@ const NODE_VOLUMES = [
 
 const CONTAINER_LISTS = ['containers', 'initContainers', 'ephemeralContainers'] as const;
 
-/** Where in an object a pod is described. */
-export interface PodPlace {
-  /** Field path for messages, with a dot at its end: `spec.template.spec.`. */
-  readonly path: string;
-  readonly spec: Cel;
-  readonly metadata: Cel;
-  /** A pod, rather than a template that pods are made from. */
-  readonly isPod: boolean;
-}
-
 /** What the rules of `podRules` use. */
-export function podVariables({ spec, metadata }: PodPlace): Readonly<Record<string, Cel>> {
+export function podVariables(place: PodPlace, settings: GuardrailSettings): Readonly<Record<string, Cel>> {
   return {
-    spec,
-    // Only NexusOS can set this label; another guardrail sees to that.
-    isRun: `has(${metadata}) && has(${metadata}.labels) && ${quote(LABELS.runUid)} in ${metadata}.labels`,
+    spec: place.spec,
+    isRun: isRun(place),
     tenant: parameter('tenant'),
     isHard: `${parameter('isolation')} == 'Hard'`,
-    registries: listParameter('registries'),
+    registries: `${listParameter('registries')}.map(r, r.endsWith('/') ? r.substring(0, size(r) - 1) : r)`,
     volumes: '(has(variables.spec.volumes) ? variables.spec.volumes : [])',
     tolerations: '(has(variables.spec.tolerations) ? variables.spec.tolerations : [])',
     nodeSelector: '(has(variables.spec.nodeSelector) ? variables.spec.nodeSelector : {})',
@@ -58,24 +49,18 @@ export function podVariables({ spec, metadata }: PodPlace): Readonly<Record<stri
     foreignImages:
       'size(variables.registries) == 0 ? [] : variables.images.filter(i, !variables.registries.exists(r, ' +
       `${FULL_IMAGE}.startsWith(r + '/') || (r.contains('/') && (${FULL_IMAGE} == r || ${FULL_IMAGE}.startsWith(r + ':') || ${FULL_IMAGE}.startsWith(r + '@')))))`,
-    nodeKeys: NODE_KEYS,
+    reservedKeys: reservedKeys(settings),
+    nodeKeys: [
+      `variables.nodeSelector.map(k, k).filter(k, ${isReservedKey('k')})`,
+      `variables.tolerations.filter(t, has(t.key) && ${isReservedKey('t.key')}).map(t, t.key)`,
+    ].join(' + '),
+    affinityKeys: reservedKeysOfAffinity(),
   };
 }
 
 /** An image with its registry: `nginx` is `docker.io/library/nginx`, as container runtimes read it. */
 const FULL_IMAGE =
   "(!i.contains('/') ? 'docker.io/library/' + i : (i.split('/')[0].contains('.') || i.split('/')[0].contains(':') || i.split('/')[0] == 'localhost') ? i : 'docker.io/' + i)";
-
-const AFFINITY = 'variables.spec.affinity.nodeAffinity';
-const HAS_NODE_AFFINITY = 'has(variables.spec.affinity) && has(variables.spec.affinity.nodeAffinity)';
-
-/** Keys of node labels and taints that the pod reaches for, of ours only. */
-const NODE_KEYS = [
-  "variables.nodeSelector.map(k, k).filter(k, k.startsWith('nexusos.dev/'))",
-  "variables.tolerations.filter(t, has(t.key) && t.key.startsWith('nexusos.dev/')).map(t, t.key)",
-  `(${HAS_NODE_AFFINITY} && has(${AFFINITY}.requiredDuringSchedulingIgnoredDuringExecution) && ${AFFINITY}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms.exists(t, has(t.matchExpressions) && t.matchExpressions.exists(e, e.key.startsWith('nexusos.dev/'))) ? ['affinity'] : [])`,
-  `(${HAS_NODE_AFFINITY} && has(${AFFINITY}.preferredDuringSchedulingIgnoredDuringExecution) && ${AFFINITY}.preferredDuringSchedulingIgnoredDuringExecution.exists(t, has(t.preference.matchExpressions) && t.preference.matchExpressions.exists(e, e.key.startsWith('nexusos.dev/'))) ? ['affinity'] : [])`,
-].join(' + ');
 
 /** What every pod, and every template of pods, of a tenant must keep to. */
 export function podRules(place: PodPlace): readonly Rule[] {
@@ -98,13 +83,14 @@ function hostRules({ path }: PodPlace): readonly Rule[] {
     allowed: quote('false, or not set'),
   }));
   const isNodeVolume = NODE_VOLUMES.map((type) => `has(v.${type})`).join(' || ');
+  const typeOfVolume = NODE_VOLUMES.reduceRight((rest, type) => `has(v.${type}) ? '${type}' : ${rest}`, "''");
   const hasHostPort = 'has(c.ports) && c.ports.exists(p, has(p.hostPort) && p.hostPort != 0)';
   return [
     ...namespaces,
     {
       field: `${path}volumes`,
       holds: `variables.volumes.all(v, !(${isNodeVolume}))`,
-      found: `'volumes of the node or its network: ' + variables.volumes.filter(v, ${isNodeVolume}).map(v, v.name).join(', ')`,
+      found: `variables.volumes.filter(v, ${isNodeVolume}).map(v, v.name + ': ' + (${typeOfVolume})).join(', ')`,
       allowed: quote(
         'configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected, secret',
       ),
@@ -112,7 +98,10 @@ function hostRules({ path }: PodPlace): readonly Rule[] {
     {
       field: `${path}containers[*].ports[*].hostPort`,
       holds: noContainer(hasHostPort),
-      found: containersWhere(hasHostPort, 'c.name'),
+      found: containersWhere(
+        hasHostPort,
+        "c.name + ': ' + c.ports.filter(p, has(p.hostPort) && p.hostPort != 0).map(p, string(p.hostPort)).join(', ')",
+      ),
       allowed: quote('no hostPort: use a Service'),
     },
   ];
@@ -154,13 +143,21 @@ const ASKS_DEVICE = ['limits', 'requests']
   )
   .join(' || ');
 
+/** Names of the devices that the container `c` asks for. */
+const DEVICES = ['limits', 'requests']
+  .map(
+    (field) =>
+      `(has(c.resources) && has(c.resources.${field}) ? c.resources.${field}.filter(k, k.contains('/')) : [])`,
+  )
+  .join(' + ');
+
 /** Devices come through Runs only: there the ledger counts them by class. */
 function deviceRules({ path }: PodPlace): readonly Rule[] {
   return [
     {
       field: `${path}containers[*].resources`,
       holds: `variables.isRun || (${noContainer(ASKS_DEVICE)})`,
-      found: `'devices asked for by container ' + ${containersWhere(ASKS_DEVICE, 'c.name')}`,
+      found: containersWhere(ASKS_DEVICE, `c.name + ': ' + (${DEVICES}).join(', ')`),
       allowed: quote('cpu, memory, ephemeral-storage and hugepages; GPUs by a Run of an Agent with spec.gpu'),
     },
     {
@@ -173,71 +170,31 @@ function deviceRules({ path }: PodPlace): readonly Rule[] {
   ];
 }
 
-function nodeRules({ path, isPod }: PodPlace): readonly Rule[] {
-  const dedicated = quote(LABELS.dedicated);
-  const isOwnNode = `variables.isHard && k == ${dedicated}`;
-  // The scheduler binds later, so a node name in a request to create was put there by hand.
-  const nodeName = "!has(variables.spec.nodeName) || variables.spec.nodeName == ''";
-  return [
-    {
-      field: `${path}nodeName`,
-      holds: isPod ? `request.operation != 'CREATE' || ${nodeName}` : nodeName,
-      found: 'variables.spec.nodeName',
-      allowed: quote('not set: the scheduler chooses'),
-    },
-    {
-      field: `${path}nodeSelector, tolerations or affinity`,
-      holds: `variables.nodeKeys.all(k, variables.isRun && k != ${dedicated} && k != 'affinity' || ${isOwnNode})`,
-      found: "variables.nodeKeys.join(', ')",
-      allowed: quote('no keys of nexusos.dev: GPU classes and dedicated nodes are chosen by NexusOS'),
-    },
-    {
-      field: `${path}tolerations`,
-      holds: `variables.tolerations.all(t, has(t.key) && t.key != '' && (t.key != ${dedicated} || (has(t.value) && t.value == variables.tenant && (!has(t.operator) || t.operator == 'Equal'))))`,
-      found: quote('a toleration of every taint, or of the nodes of another tenant'),
-      allowed: quote('tolerations with a key'),
-    },
-    {
-      field: `${path}nodeSelector`,
-      holds: `!variables.isHard || (${dedicated} in variables.nodeSelector && variables.nodeSelector[${dedicated}] == variables.tenant)`,
-      found: `${dedicated} in variables.nodeSelector ? ${quote(`${LABELS.dedicated}: `)} + variables.nodeSelector[${dedicated}] : 'no ${LABELS.dedicated}'`,
-      allowed: `${quote(`${LABELS.dedicated}: `)} + variables.tenant`,
-    },
-    {
-      field: `${path}runtimeClassName`,
-      holds: `!variables.isHard || (has(variables.spec.runtimeClassName) && variables.spec.runtimeClassName == ${parameter('runtimeClass')})`,
-      found: "has(variables.spec.runtimeClassName) ? variables.spec.runtimeClassName : 'not set'",
-      allowed: parameter('runtimeClass'),
-    },
-    {
-      field: `${path}priorityClassName`,
-      holds:
-        "!has(variables.spec.priorityClassName) || !variables.spec.priorityClassName.startsWith('system-')",
-      found: 'variables.spec.priorityClassName',
-      allowed: quote('classes of the platform, none that starts with system-'),
-    },
-  ];
-}
-
 /**
  * Affinity to pods stays within the namespace: anti-affinity is symmetric, so a term over all namespaces would keep every
  * other tenant off a whole zone.
  */
 function affinityRule({ path }: PodPlace): Rule {
-  const kinds = ['podAffinity', 'podAntiAffinity'].flatMap((kind) => {
-    const affinity = `variables.spec.affinity.${kind}`;
-    const required = `${affinity}.requiredDuringSchedulingIgnoredDuringExecution`;
-    const preferred = `${affinity}.preferredDuringSchedulingIgnoredDuringExecution`;
-    return [
-      `(!has(${affinity}) || !has(${required}) || ${required}.all(t, ${isLocal('t')}))`,
-      `(!has(${affinity}) || !has(${preferred}) || ${preferred}.all(t, ${isLocal('t.podAffinityTerm')}))`,
-    ];
-  });
+  const places = ['podAffinity', 'podAntiAffinity'].flatMap((kind) =>
+    [
+      { list: 'requiredDuringSchedulingIgnoredDuringExecution', term: 't' },
+      { list: 'preferredDuringSchedulingIgnoredDuringExecution', term: 't.podAffinityTerm' },
+    ].map(({ list, term }) => {
+      const affinity = `variables.spec.affinity.${kind}`;
+      const terms = `(has(${affinity}) && has(${affinity}.${list}) ? ${affinity}.${list} : [])`;
+      return { kind, terms, term };
+    }),
+  );
+  const holds = places.map(({ terms, term }) => `${terms}.all(t, ${isLocal(term)})`);
+  const found = places.map(
+    ({ kind, terms, term }) =>
+      `${terms}.filter(t, !(${isLocal(term)})).map(t, '${kind} over ' + (has(${term}.namespaces) ? ${term}.namespaces.join(', ') : 'a namespaceSelector'))`,
+  );
   return {
     field: `${path}affinity`,
-    holds: `!has(variables.spec.affinity) || (${kinds.join(' && ')})`,
-    found: quote('a term with namespaces or namespaceSelector'),
-    allowed: quote('terms about pods of the same namespace'),
+    holds: `!has(variables.spec.affinity) || (${holds.join(' && ')})`,
+    found: `(${found.join(' + ')}).join('; ')`,
+    allowed: quote('terms without namespaces and namespaceSelector, about pods of the same namespace'),
   };
 }
 
@@ -251,7 +208,7 @@ function suspensionRule(): Rule {
   return {
     field: 'metadata.namespace',
     holds: `request.operation != 'CREATE' || variables.isRun || !(has(namespaceObject.metadata.labels) && ${label} in namespaceObject.metadata.labels && namespaceObject.metadata.labels[${label}] == 'true')`,
-    found: quote('a suspended tenant'),
+    found: "'tenant ' + variables.tenant + ', which is suspended'",
     allowed: quote('new workloads once spec.suspended of the Tenant is false again'),
   };
 }

@@ -10,6 +10,8 @@ export interface GuardrailSettings {
   readonly platformNamespace: string;
   /** Groups of people who run the platform, `system:masters` usually among them. */
   readonly platformAdminGroups: readonly string[];
+  /** Keys of node labels and taints that only Runs get to: whole keys, or the part before the slash. */
+  readonly reservedNodeKeys: readonly string[];
 }
 
 /** One thing that a request must not do. Texts in capitals of the type `Cel` are CEL, the others are plain text. */
@@ -50,9 +52,10 @@ export interface Guardrail {
   readonly rules: readonly Rule[];
   /**
    * `tenant`: in namespaces of tenants, with the parameters of that tenant; without them the answer is no.
-   * `namespaces`: in namespaces of tenants, without parameters. `cluster`: everywhere.
+   * `namespaces`: in namespaces of tenants, without parameters. `priorityClasses`: there too, once for each PriorityClass,
+   * which is the parameter. `cluster`: everywhere.
    */
-  readonly binds: 'tenant' | 'namespaces' | 'cluster';
+  readonly binds: 'tenant' | 'namespaces' | 'priorityClasses' | 'cluster';
 }
 
 /** `text` as a CEL string. */
@@ -91,6 +94,21 @@ export function isTrusted(settings: GuardrailSettings): Cel {
 const REGISTRATION = 'admissionregistration.k8s.io/v1';
 const NOT_OURS = 'your platform team';
 
+/** What policies read beside the request. */
+const PARAM_KINDS: Readonly<Record<Guardrail['binds'], object | undefined>> = {
+  tenant: { apiVersion: 'v1', kind: 'ConfigMap' },
+  priorityClasses: { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass' },
+  namespaces: undefined,
+  cluster: undefined,
+};
+
+const PARAM_REFS: Readonly<Record<Guardrail['binds'], object | undefined>> = {
+  tenant: { name: GUARDRAILS_CONFIG_MAP, parameterNotFoundAction: 'Deny' },
+  priorityClasses: { selector: {}, parameterNotFoundAction: 'Deny' },
+  namespaces: undefined,
+  cluster: undefined,
+};
+
 /** The policy and its binding. */
 export function toObjects(guardrail: Guardrail): readonly KubeObject[] {
   const name = `nexusos-${guardrail.name}`;
@@ -100,13 +118,14 @@ export function toObjects(guardrail: Guardrail): readonly KubeObject[] {
 function policyOf(name: string, guardrail: Guardrail): KubeObject {
   const contact = guardrail.binds === 'tenant' ? parameter('contact') : quote(NOT_OURS);
   const variables = { ...guardrail.variables, contact };
+  const paramKind = PARAM_KINDS[guardrail.binds];
   return {
     apiVersion: REGISTRATION,
     kind: 'ValidatingAdmissionPolicy',
     metadata: { name },
     spec: {
       failurePolicy: 'Fail',
-      ...(guardrail.binds === 'tenant' && { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' } }),
+      ...(paramKind && { paramKind }),
       matchConstraints: {
         resourceRules: guardrail.match.map((match) => resourceRule(match)),
         ...(guardrail.exceptNames && {
@@ -151,9 +170,7 @@ function bindingOf(name: string, { binds }: Guardrail): KubeObject {
       namespaceSelector: { matchExpressions: [{ key: LABELS.tenant, operator: 'Exists' }] },
     },
   };
-  const withParameters = {
-    paramRef: { name: GUARDRAILS_CONFIG_MAP, parameterNotFoundAction: 'Deny' },
-  };
+  const paramRef = PARAM_REFS[binds];
   return {
     apiVersion: REGISTRATION,
     kind: 'ValidatingAdmissionPolicyBinding',
@@ -162,7 +179,7 @@ function bindingOf(name: string, { binds }: Guardrail): KubeObject {
       policyName: name,
       validationActions: ['Deny'],
       ...(binds !== 'cluster' && inTenants),
-      ...(binds === 'tenant' && withParameters),
+      ...(paramRef && { paramRef }),
     },
   };
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
-import { type PodPlace, podRules, podVariables } from './pod-rules.ts';
+import { ANNOTATIONS, GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { annotationOf } from './marks.ts';
+import { isRun, type PodPlace } from './pod-place.ts';
+import { podRules, podVariables } from './pod-rules.ts';
 import {
   type Cel,
   type Guardrail,
@@ -78,10 +80,40 @@ export function workloadGuardrails(settings: GuardrailSettings): readonly Guardr
     match,
     binds: 'tenant',
     conditions: { changed: isChanged },
-    variables: podVariables(place),
+    variables: podVariables(place, settings),
     rules: [
       ...podRules(place),
       ...templatesOf(place, name).map((template) => templateLabelRule(template, settings)),
+    ],
+  }));
+}
+
+/**
+ * Bounds the priority of pods: pods of one tenant must not push out those of another. Which class is the cluster's default,
+ * that every pod may have, only the classes themselves tell, so they are the parameters; what the tenant is entitled to is
+ * on the namespace.
+ */
+export function priorityGuardrails(): readonly Guardrail[] {
+  const listed = annotationOf('namespaceObject', ANNOTATIONS.priorityClasses);
+  return WORKLOADS.map(({ name, match, place, isChanged }) => ({
+    name: `${name}-priority`,
+    match,
+    binds: 'priorityClasses',
+    conditions: { changed: isChanged },
+    variables: {
+      isRun: isRun(place),
+      chosen: `(has(${place.spec}.priorityClassName) ? ${place.spec}.priorityClassName : '')`,
+      entitled: `${listed} == '' ? [] : ${listed}.split(',')`,
+    },
+    rules: [
+      {
+        field: `${place.path}priorityClassName`,
+        holds:
+          'params.metadata.name != variables.chosen || (has(params.globalDefault) && params.globalDefault) || variables.isRun || variables.chosen in variables.entitled',
+        found: 'variables.chosen',
+        allowed:
+          "size(variables.entitled) == 0 ? 'not set: spec.entitlements.priorityClasses of the Tenant is empty' : 'not set, or ' + variables.entitled.join(', ')",
+      },
     ],
   }));
 }

@@ -33,6 +33,12 @@ export function formatCidr(cidr: Cidr): string {
   return `${address}/${cidr.prefix}`;
 }
 
+/** The range of `prefix` bits that `inner` lies in. */
+export function rangeAround(inner: Cidr, prefix: number): Cidr {
+  const hostBits = BigInt(BITS[inner.family] - prefix);
+  return { family: inner.family, base: (inner.base >> hostBits) << hostBits, prefix };
+}
+
 /** Whether every address of `inner` lies in `outer`. A range contains itself. */
 export function containsCidr(outer: Cidr, inner: Cidr): boolean {
   if (outer.family !== inner.family || outer.prefix > inner.prefix) return false;

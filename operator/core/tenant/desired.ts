@@ -4,7 +4,9 @@ import type { TenantOwner } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '../object.ts';
 import { desiredParameters, guardrailParameters } from './guardrail-parameters.ts';
 import type { Held } from './namespaces.ts';
-import { desiredNetworkPolicies, judgeEgress, reservedCidrs } from './network.ts';
+import { desiredNetworkPolicies, type TenantEgress } from './network.ts';
+import { isInForce } from './quota-state.ts';
+import { nativeTotals } from './quotas.ts';
 import {
   type Copies,
   copyableSources,
@@ -35,6 +37,8 @@ interface Contents {
   readonly observed: TenantObserved;
   readonly settings: PlatformSettings;
   readonly live: ReadonlyMap<string, KubeObject>;
+  /** Keys of the native quotas that have to be in force in a namespace before owners may write there. */
+  readonly quotaKeys: readonly string[];
 }
 
 /**
@@ -47,20 +51,25 @@ export function desiredContents(
     readonly tenant: Tenant;
     readonly observed: TenantObserved;
     readonly settings: PlatformSettings;
+    readonly egress: TenantEgress;
   },
 ): readonly KubeObject[] {
-  const { tenant, observed, settings } = input;
-  const contents: Contents = { ...input, live: byIdentity(observed.objects) };
+  const { tenant, observed } = input;
+  const totals = nativeTotals(tenant.spec.quotas, observed.gpuClasses);
+  const contents: Contents = {
+    ...input,
+    live: byIdentity(observed.objects),
+    quotaKeys: Object.keys(totals.hard),
+  };
   const { mutualPeers } = observed;
-  const reserved = reservedCidrs(settings.reservedRanges);
-  const egress = judgeEgress(tenant.spec.network?.egress, reserved).rules;
+  const { rules: egress, reserved } = input.egress;
   const namespaces = held.map(({ name }) => name);
   const parameters = guardrailParameters(tenant, { namespaces, mutualPeers, egress, reserved });
   return namespaces.flatMap((namespace) => [
     desiredParameters(tenant, namespace, parameters),
     ...desiredNetworkPolicies(tenant, namespace, { egress, mutualPeers }),
     ...desiredLimitRange(tenant, namespace),
-    ...desiredRoleBindings(tenant, namespace),
+    ...ownerBindings(contents, namespace),
     ...desiredPullSecrets(contents, namespace),
   ]);
 }
@@ -83,6 +92,16 @@ function subject(owner: TenantOwner): object {
     return { kind: owner.kind, name: owner.name, ...(owner.namespace && { namespace: owner.namespace }) };
   }
   return { apiGroup: RBAC, kind: owner.kind, name: owner.name };
+}
+
+/**
+ * Owners get into a namespace once every quota is in force there, lest they take more before. Who is in stays in: a quota
+ * that is added later, or whose status lags, locks nobody out.
+ */
+function ownerBindings({ tenant, observed, live, quotaKeys }: Contents, namespace: string) {
+  const bindings = desiredRoleBindings(tenant, namespace);
+  if (isInForce(namespace, quotaKeys, observed.resourceQuotas)) return bindings;
+  return bindings.filter((one) => live.has(identity(one)));
 }
 
 function desiredRoleBindings(tenant: Tenant, namespace: string): readonly KubeObject[] {
@@ -112,7 +131,7 @@ function desiredLimitRange(tenant: Tenant, namespace: string): readonly KubeObje
 
 /**
  * In two passes: first the permission and the record of what will be made, then, once both are seen, the copies. While
- * nothing has changed the copies are not even read.
+ * nothing has changed the copies are read only from time to time.
  */
 function desiredPullSecrets(contents: Contents, namespace: string): readonly KubeObject[] {
   const { tenant, observed, settings, live } = contents;
@@ -124,7 +143,8 @@ function desiredPullSecrets(contents: Contents, namespace: string): readonly Kub
   const needsPermission = sources.length > 0 || stale.length > 0;
   return [
     ...(needsPermission ? [desiredPullSecretBinding(tenant, namespace, settings)] : []),
-    ...(copies.areMade && !isCurrent
+    // Each that is named here is read, and written if it is otherwise.
+    ...(copies.areMade && (!isCurrent || observed.areCopiesDue)
       ? sources.map((source) => desiredPullSecret(tenant, namespace, source))
       : []),
     desiredRunServiceAccount(tenant, namespace, copies satisfies Copies),

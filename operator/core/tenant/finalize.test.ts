@@ -14,7 +14,10 @@ import {
 } from './testing/objects.ts';
 import { ownedLabels, ownerReference, type TenantObserved } from './tenant.ts';
 
-const CONSENT = { annotations: { [ANNOTATIONS.confirmDeletion]: 'acme' } };
+const CONSENT = {
+  annotations: { [ANNOTATIONS.confirmDeletion]: 'acme' },
+  deletionTimestamp: '2026-11-21T11:59:00Z',
+};
 const STATUS = {
   namespaces: [
     { name: 'acme-dev', uid: 'uid-of-acme-dev', adopted: false, state: 'Active' as const },
@@ -55,6 +58,15 @@ interface Case {
 const CASES: Readonly<Record<string, Case>> = {
   'without consent nothing happens': {
     tenant: { ...TENANT, metadata: { ...TENANT.metadata, annotations: {} } },
+    seen: { namespaces: [DEV, OLD], ledger: LEDGER, runs: [RUN], objects: [ACCESS, INSIDE] },
+    removes: [],
+    waitsFor: /consent: kubectl annotate tenant acme nexusos\.dev\/confirm-deletion=acme/,
+  },
+  'consent to the end of a namespace is none to the end of the Tenant': {
+    tenant: {
+      ...TENANT,
+      metadata: { ...TENANT.metadata, annotations: { [ANNOTATIONS.confirmDeletion]: 'acme-dev' } },
+    },
     seen: { namespaces: [DEV, OLD], ledger: LEDGER, runs: [RUN], objects: [ACCESS, INSIDE] },
     removes: [],
     waitsFor: /consent: kubectl annotate tenant acme nexusos\.dev\/confirm-deletion=acme/,

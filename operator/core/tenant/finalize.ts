@@ -5,6 +5,7 @@ import type { KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, type Result } from '../plan.ts';
 import {
   type Claim,
+  confirmationCommand,
   isDeletionConfirmed,
   isReleased,
   openClaims,
@@ -52,10 +53,7 @@ function withoutWishes(tenant: Tenant): Tenant {
 function currentStage(input: TenantInput, claims: readonly Claim[]): Stage {
   const { tenant } = input;
   if (!isDeletionConfirmed(tenant)) {
-    const annotation = `nexusos.dev/confirm-deletion=${tenant.metadata.name}`;
-    return {
-      waitsFor: `consent: kubectl annotate tenant ${tenant.metadata.name} ${annotation}`,
-    };
+    return { waitsFor: `consent: ${confirmationCommand(tenant)}` };
   }
   return drainStage(input) ?? namespaceStage(input, claims) ?? ledgerStage(input) ?? accessStage(input);
 }
@@ -148,7 +146,7 @@ function terminatingStatus(
     ...tenant.status,
     observedGeneration: at.generation,
     state: 'Terminating',
-    namespaces: namespaceStatuses(claims),
+    namespaces: namespaceStatuses(tenant, claims),
     conditions: [...setStanding(setConditions(before, [provisioned], at), standing, at)],
   };
 }

@@ -2,6 +2,8 @@
 import type { KubeObject } from '../object.ts';
 import { formatCidr, type Cidr } from './cidr.ts';
 import type { EgressPort, EgressRule } from './network.ts';
+import { contactOf } from './contact.ts';
+import { hasLoadBalancers } from './quotas.ts';
 import { ownedLabels, ownerReference, type Tenant } from './tenant.ts';
 
 /** Name of the ConfigMap in every namespace of a tenant that the guardrails read. */
@@ -44,8 +46,7 @@ export interface ParameterInput {
 
 /** What differs from tenant to tenant in the guardrails, by the keys of `PARAMETERS`. */
 export function guardrailParameters(tenant: Tenant, input: ParameterInput): Record<string, string> {
-  const { entitlements, isolation, branding, quotas } = tenant.spec;
-  const balancers = quotas?.objects?.['services.loadbalancers'];
+  const { entitlements, isolation, quotas } = tenant.spec;
   return {
     [PARAMETERS.tenant]: tenant.metadata.name,
     [PARAMETERS.namespaces]: input.namespaces.toSorted().join(),
@@ -55,8 +56,8 @@ export function guardrailParameters(tenant: Tenant, input: ParameterInput): Reco
     [PARAMETERS.runtimeClass]: isolation.runtimeClassName ?? '',
     [PARAMETERS.reservedRanges]: input.reserved.map(formatCidr).toSorted().join(),
     [PARAMETERS.egress]: input.egress.map(egressText).join(),
-    [PARAMETERS.loadBalancers]: String(balancers !== undefined && String(balancers) !== '0'),
-    [PARAMETERS.contact]: branding?.supportContact ?? 'your platform team',
+    [PARAMETERS.loadBalancers]: String(hasLoadBalancers(quotas)),
+    [PARAMETERS.contact]: contactOf(tenant),
   };
 }
 

@@ -11,7 +11,8 @@ interface Case {
   readonly spec?: SpecInput;
   /** UID under which `acme-dev` is recorded. */
   readonly recorded?: { readonly name?: string; readonly uid: string; readonly adopted?: boolean };
-  readonly confirmed?: boolean;
+  /** Names in the annotation that consents to deletion. */
+  readonly confirmed?: string;
   readonly live?: readonly KubeObject[];
   readonly want: readonly (Partial<Claim> & { readonly kind: Claim['kind'] })[];
 }
@@ -82,13 +83,33 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'one that is no longer wanted is deleted with consent': {
     recorded: { uid: 'uid-of-acme-dev' },
-    confirmed: true,
+    confirmed: 'acme-dev',
     live: [makeNamespace('acme-dev', { tenant: ACME })],
     want: [{ kind: 'delete' }],
   },
+  'of two that are no longer wanted, only the one that is named is deleted': {
+    live: [makeNamespace('acme-dev', { tenant: ACME }), makeNamespace('acme-old', { tenant: ACME })],
+    confirmed: 'acme-x, acme-old',
+    want: [
+      { kind: 'hold', name: 'acme-dev', unconfirmed: true },
+      { kind: 'delete', name: 'acme-old' },
+    ],
+  },
+  'consent to the end of the Tenant is none to the end of a namespace': {
+    recorded: { uid: 'uid-of-acme-dev' },
+    confirmed: 'acme',
+    live: [makeNamespace('acme-dev', { tenant: ACME })],
+    want: [{ kind: 'hold', unconfirmed: true }],
+  },
+  'consent to a namespace whose name starts alike is none': {
+    recorded: { uid: 'uid-of-acme-dev' },
+    confirmed: 'acme-dev-2,acme-de',
+    live: [makeNamespace('acme-dev', { tenant: ACME })],
+    want: [{ kind: 'hold', unconfirmed: true }],
+  },
   'an adopted one that is no longer wanted is released, also with consent to deletion': {
     recorded: { name: 'old', uid: 'uid-of-old', adopted: true },
-    confirmed: true,
+    confirmed: 'acme,old',
     live: [makeNamespace('old', { tenant: ACME })],
     want: [{ kind: 'release' }],
   },
@@ -145,7 +166,7 @@ const CASES: Readonly<Record<string, Case>> = {
 function tenantOf({ spec = {}, recorded, confirmed }: Case): Tenant {
   const { name = 'acme-dev', uid = '', adopted = false } = recorded ?? {};
   return makeTenant(spec, {
-    ...(confirmed && { metadata: { annotations: { [ANNOTATIONS.confirmDeletion]: 'acme' } } }),
+    ...(confirmed && { metadata: { annotations: { [ANNOTATIONS.confirmDeletion]: confirmed } } }),
     ...(recorded && { status: { namespaces: [{ name, uid, adopted, state: 'Active' }] } }),
   });
 }
@@ -233,4 +254,17 @@ test('what keeps a namespace from going away is told in the words of Kubernetes'
     'about NamespaceFinalizersRemaining',
   );
   t.is(terminationMessage(makeNamespace('x')), undefined);
+});
+
+/** What the annotation for PriorityClasses is to be. */
+function listedClasses(priorityClasses: string[], live?: KubeObject): string | undefined {
+  const tenant = makeTenant({ entitlements: { priorityClasses } });
+  return desiredNamespace(tenant, 'acme-dev', live).metadata.annotations?.[ANNOTATIONS.priorityClasses];
+}
+
+test('a namespace names the PriorityClasses of the tenant, and none any more once they are taken away', (t) => {
+  t.is(listedClasses(['late', 'batch']), 'batch,late');
+  t.is(listedClasses([]), undefined);
+  const live = desiredNamespace(makeTenant({ entitlements: { priorityClasses: ['batch'] } }), 'acme-dev');
+  t.is(listedClasses([], live), '');
 });

@@ -124,14 +124,27 @@ function ownClaim(
   if (live.metadata.deletionTimestamp !== undefined) return { kind: 'terminating', name, live, adopted };
   if (wanted.toCreate || wanted.toAdopt) return { kind: 'hold', name, live, adopted, unconfirmed: false };
   if (adopted) return { kind: 'release', name, live };
-  return isDeletionConfirmed(tenant)
+  return isDeletionConfirmed(tenant, name)
     ? { kind: 'delete', name, live }
     : { kind: 'hold', name, live, adopted, unconfirmed: true };
 }
 
-/** Whether the Tenant carries its own name as consent to deletion. */
-export function isDeletionConfirmed(tenant: Tenant): boolean {
-  return tenant.metadata.annotations?.[ANNOTATIONS.confirmDeletion] === tenant.metadata.name;
+/**
+ * Whether the Tenant names `name` as something that may be deleted: itself, or one of its namespaces. Several names are
+ * separated by commas. Consent to one is consent to nothing else, except that all of a Tenant that is being deleted with
+ * consent goes with it.
+ */
+export function isDeletionConfirmed(tenant: Tenant, name = tenant.metadata.name): boolean {
+  const { annotations, deletionTimestamp } = tenant.metadata;
+  const confirmed = (annotations?.[ANNOTATIONS.confirmDeletion] ?? '').split(',').map((one) => one.trim());
+  return (
+    confirmed.includes(name) || (deletionTimestamp !== undefined && confirmed.includes(tenant.metadata.name))
+  );
+}
+
+/** The command by which somebody consents to the deletion of `names`: the Tenant, or some of its namespaces. */
+export function confirmationCommand(tenant: Tenant, names = [tenant.metadata.name]): string {
+  return `kubectl annotate tenant ${tenant.metadata.name} ${ANNOTATIONS.confirmDeletion}=${names.join()} --overwrite`;
 }
 
 /**
@@ -220,9 +233,16 @@ export function desiredNamespace(tenant: Tenant, name: string, live?: KubeObject
         // Set to false rather than left out: a label that somebody else put there does not go away by leaving it out.
         ...(!tenant.spec.suspended && isMarkedSuspended && { [LABELS.suspended]: 'false' }),
       },
-      annotations: { [ANNOTATIONS.tenantUid]: uidOf(tenant) },
+      annotations: { [ANNOTATIONS.tenantUid]: uidOf(tenant), ...priorityClasses(tenant, live) },
     },
   };
+}
+
+/** Read by a guardrail. Empty rather than left out where it has been set, for the same reason as the label above. */
+function priorityClasses({ spec }: Tenant, live: KubeObject | undefined): Record<string, string> {
+  const names = spec.entitlements?.priorityClasses ?? [];
+  const wasSet = live?.metadata.annotations?.[ANNOTATIONS.priorityClasses] !== undefined;
+  return names.length > 0 || wasSet ? { [ANNOTATIONS.priorityClasses]: names.toSorted().join() } : {};
 }
 
 /**

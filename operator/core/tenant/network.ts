@@ -4,6 +4,7 @@ import { ALWAYS_RESERVED } from '#crds/v1alpha1/reserved-ranges';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '../object.ts';
 import { type Cidr, containsCidr, formatCidr, outermost, parseCidr } from './cidr.ts';
+import { type Neighbourhood, rangesWithin } from './cluster-ranges.ts';
 import { ownedLabels, ownerReference, type Tenant } from './tenant.ts';
 
 /** Names of the NetworkPolicies in every namespace of a tenant. */
@@ -36,6 +37,24 @@ export function reservedCidrs(configured: readonly string[]): readonly Cidr[] {
   return outermost(parsed);
 }
 
+/** What the platform sets for all tenants, and what the cluster itself is. */
+export interface Reserved {
+  readonly configured: readonly string[];
+  readonly cluster: readonly Neighbourhood[];
+}
+
+/**
+ * What `egress` must not reach: the reserved ranges, and addresses of the cluster as far as it would reach them. So
+ * tenants without egress, or with egress far from the cluster, have nothing to rewrite when a node comes.
+ */
+export function reservedFor(
+  egress: NonNullable<TenantSpec['network']>['egress'],
+  reserved: Reserved,
+): readonly Cidr[] {
+  const asked = (egress ?? []).map(({ cidr }) => parseCidr(cidr)).filter((one) => one !== undefined);
+  return outermost([...reservedCidrs(reserved.configured), ...rangesWithin(asked, reserved.cluster)]);
+}
+
 /**
  * Cuts every reserved range out of the allow-list. A destination that lies in a reserved range is refused; one that
  * contains some gets them as `except`, which Kubernetes wants strictly inside.
@@ -63,6 +82,18 @@ export function judgeEgress(
     }
   }
   return { rules, refusals };
+}
+
+/** The egress of one tenant as it can be granted, and what is kept from it. */
+export interface TenantEgress extends EgressJudgement {
+  readonly reserved: readonly Cidr[];
+}
+
+/** What a tenant may reach outside of its namespaces. */
+export function tenantEgress(tenant: Tenant, reserved: Reserved): TenantEgress {
+  const asked = tenant.spec.network?.egress;
+  const closed = reservedFor(asked, reserved);
+  return { ...judgeEgress(asked, closed), reserved: closed };
 }
 
 /** What the NetworkPolicies of one tenant follow from. */

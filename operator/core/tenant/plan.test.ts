@@ -4,9 +4,6 @@ import * as fc from 'fast-check';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import { findCondition } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
-import type { Plan } from '../plan.ts';
-import type { TenantStatus } from '#crds/v1alpha1/tenant';
-import { planTenant } from './plan.ts';
 import {
   asLive,
   makeLedger,
@@ -14,83 +11,10 @@ import {
   makeObserved,
   makeTenant,
   NOW,
-  PLATFORM,
   type SpecInput,
 } from './testing/objects.ts';
+import { FULL, plan, ready, settle } from './testing/settle.ts';
 import { identity, type Tenant, type TenantObserved } from './tenant.ts';
-
-type TenantPlan = Plan<TenantStatus>;
-
-function plan(tenant: Tenant, observed: TenantObserved = makeObserved(), now = NOW): TenantPlan {
-  return planTenant({ tenant, observed, settings: PLATFORM }, now);
-}
-
-/** Plans again and again on what the plan before would have made, until nothing is to be done. */
-function settle(spec: SpecInput, more: Partial<TenantObserved> = {}) {
-  let tenant = makeTenant(spec);
-  let observed: TenantObserved = { ...makeObserved(), ...more };
-  const statuses: string[] = [];
-  let last = plan(tenant, observed);
-  for (let pass = 0; pass < 10; pass += 1) {
-    const said = JSON.stringify(last.status);
-    if (statuses.at(-1) !== said) statuses.push(said);
-    tenant = { ...tenant, status: last.status };
-    const next = carryOut(tenant, observed, last);
-    const isStill = JSON.stringify(next.objects) === JSON.stringify(observed.objects);
-    observed = next;
-    last = plan(tenant, observed);
-    if (isStill && JSON.stringify(last.status) === said) return { tenant, observed, statuses, last };
-  }
-  throw new Error(`does not settle: ${statuses.join('\n')}`);
-}
-
-/** What the API server would hold after `last`, with a ledger controller that is done at once. */
-function carryOut(tenant: Tenant, observed: TenantObserved, last: TenantPlan): TenantObserved {
-  const removed = new Set(last.remove.map(({ ref }) => identity(ref)));
-  const objects = new Map(observed.objects.map((one) => [identity(one), one]));
-  const namespaces = new Map(observed.namespaces);
-  let { ledger } = observed;
-  for (const desired of [...last.apply, ...last.create]) {
-    if (desired.kind === 'Namespace') {
-      const before = namespaces.get(desired.metadata.name);
-      namespaces.set(desired.metadata.name, {
-        ...asLive(desired),
-        ...(before && { metadata: { ...before.metadata, ...desired.metadata } }),
-      });
-    } else if (desired.kind === 'QuotaLedger') {
-      ledger = {
-        ...makeLedger(tenant),
-        ...asLive(desired),
-        status: { observedGeneration: 1 },
-      } as typeof ledger;
-    } else if (desired.kind !== 'Secret') {
-      objects.set(identity(desired), asLive(desired));
-    }
-  }
-  for (const key of removed) objects.delete(key);
-  const hard = (ledger?.spec.hard ?? {}) as Record<string, string>;
-  const resourceQuotas = [...namespaces.keys()].map((namespace) => ({
-    apiVersion: 'v1',
-    kind: 'ResourceQuota',
-    metadata: { name: 'nexusos', namespace },
-    status: { hard, used: {} },
-  }));
-  return { ...observed, namespaces, objects: [...objects.values()], ledger, resourceQuotas };
-}
-
-const FULL: SpecInput = {
-  namespaces: [{ suffix: 'dev' }, { suffix: 'prod' }],
-  owners: [
-    { kind: 'User', name: 'ann', role: 'admin' },
-    { kind: 'Group', name: 'ops', role: 'operator' },
-  ],
-  quotas: { compute: { 'requests.cpu': '0.5', 'requests.memory': '1024Mi' }, runs: { maxConcurrent: 3 } },
-  containerDefaults: { default: { cpu: '1' } },
-};
-
-function ready(status: TenantStatus) {
-  return findCondition(status.conditions ?? [], 'Ready');
-}
 
 test('a new tenant settles with three statuses, and then nothing is written', (t) => {
   const { statuses, last, tenant, observed } = settle(FULL);
@@ -205,7 +129,7 @@ const PROBLEMS: Readonly<
   'a pull secret that is not shared': {
     spec: { imagePullSecrets: [{ name: 'hub' }] },
     reason: 'PullSecretUnavailable',
-    says: /pull secret hub is not in the platform namespace, or lacks the label nexusos\.dev\/shareable: "true"/,
+    says: /pull secret hub is not in namespace platform, or lacks the label nexusos\.dev\/shareable: "true"/,
   },
   'a pull secret of another type': {
     spec: { imagePullSecrets: [{ name: 'hub' }] },
@@ -214,6 +138,22 @@ const PROBLEMS: Readonly<
     },
     reason: 'PullSecretUnavailable',
     says: /pull secret hub is of type Opaque; it must be kubernetes\.io\/dockerconfigjson/,
+  },
+  'a RuntimeClass that does not exist': {
+    spec: { isolation: { tier: 'Hard', runtimeClassName: 'gvisor' } },
+    seen: { hasRuntimeClass: false },
+    reason: 'RuntimeClassNotFound',
+    says: /spec\.isolation\.runtimeClassName is gvisor, which does not exist, so .* ask your platform team$/,
+  },
+  'namespaces that are no longer in the spec': {
+    spec: {},
+    seen: {
+      namespaces: new Map(
+        ['acme-b', 'acme-a'].map((name) => [name, makeNamespace(name, { tenant: makeTenant() })]),
+      ),
+    },
+    reason: 'DeletionNotConfirmed',
+    says: /kubectl annotate tenant acme nexusos\.dev\/confirm-deletion=acme-a,acme-b --overwrite; ask/,
   },
   'a destination in a reserved range': {
     spec: { network: { egress: [{ cidr: '10.96.0.1/32' }] } },
@@ -224,7 +164,7 @@ const PROBLEMS: Readonly<
     spec: { namespaces: [{ suffix: 'dev' }] },
     seen: { namespaces: new Map([['acme-dev', makeNamespace('acme-dev')]]) },
     reason: 'NamespaceConflict',
-    says: /acme-dev exists and belongs to no tenant/,
+    says: /acme-dev exists and belongs to no tenant; choose another suffix, or have it adopted; ask your platform team$/,
   },
 };
 
@@ -267,6 +207,20 @@ test('pull secrets: first the permission and the record, then the copy, then sil
   t.true(kinds.indexOf('Secret') >= 0 && kinds.indexOf('Secret') < kinds.indexOf('ServiceAccount'));
 });
 
+test('copies of pull secrets are read again when it is time, and that time is kept', (t) => {
+  const metadata = { name: 'hub', uid: 's', resourceVersion: '7' };
+  const source = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/dockerconfigjson', metadata };
+  const sources = { pullSecretSources: new Map([['hub', source]]) };
+  const spec: SpecInput = { namespaces: [{ suffix: 'dev' }], imagePullSecrets: [{ name: 'hub' }] };
+  const { last, observed, tenant } = settle(spec, { ...sources, copiesDueMs: 5000 });
+  t.like(last.result, { kind: 'requeueAfter', afterMs: 5000 });
+  const due = plan(tenant, { ...observed, areCopiesDue: true });
+  t.deepEqual(due.apply.filter(({ kind }) => kind === 'Secret').map(identity), [
+    'Secret/acme-dev/nexusos-pull-hub',
+  ]);
+  t.deepEqual(due.status, last.status);
+});
+
 test('a copy that is no longer wanted goes before the permission to remove it', (t) => {
   const { tenant, observed } = settle({ namespaces: [{ suffix: 'dev' }] });
   const { ownerReferences } = observed.objects[0]!.metadata;
@@ -284,26 +238,6 @@ test('a copy that is no longer wanted goes before the permission to remove it', 
   );
   t.true(apply.some((one) => one.metadata.name === 'nexusos-pull-secrets'));
   t.is(result.kind, 'requeueAfter');
-});
-
-test('quotas that this version does not enforce are said to be so, and do not keep the tenant from Ready', (t) => {
-  const { last } = settle({ quotas: { tokens: [{ window: 'day', limit: '1M' }], toolCallsPerMinute: 5 } });
-  t.like(findCondition(last.status.conditions ?? [], 'QuotaEnforced'), {
-    status: 'False',
-    reason: 'NotEnforced',
-    message:
-      'recorded but not enforced by this version of NexusOS: spec.quotas.tokens, spec.quotas.toolCallsPerMinute',
-  });
-  t.is(ready(last.status)?.status, 'True');
-  t.regex(ready(last.status)?.message ?? '', /spec\.quotas\.tokens/);
-});
-
-test('a quota is in force only where the API server shows it', (t) => {
-  const { tenant, observed } = settle(FULL);
-  const [one] = observed.resourceQuotas;
-  const { status } = plan(tenant, { ...observed, resourceQuotas: one ? [one] : [] });
-  t.is(findCondition(status.conditions ?? [], 'QuotaEnforced')?.reason, 'QuotaPending');
-  t.is(ready(status)?.status, 'False');
 });
 
 test('a suspended tenant is Ready and says that it is suspended', (t) => {
@@ -339,7 +273,9 @@ test('whatever is seen of tenant acme-b, no plan for acme touches its namespaces
       const taken = theirs.map((suffix) => makeNamespace(`acme-b-${suffix}`, { tenant: other }));
       const tenant = makeTenant(
         { namespaces: mine.map((suffix) => ({ suffix })) },
-        isConfirmed ? { metadata: { annotations: { [ANNOTATIONS.confirmDeletion]: 'acme' } } } : {},
+        isConfirmed
+          ? { metadata: { annotations: { [ANNOTATIONS.confirmDeletion]: [...taken.keys()].join() } } }
+          : {},
       );
       const names = new Set(taken.map(({ metadata }) => metadata.name));
       const { apply, create, remove } = plan(

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
+import type { TenantStatus } from '#crds/v1alpha1/tenant';
 import { firstDifference, isDeepEqual } from '../compare.ts';
 import type { KubeObject } from '../object.ts';
 import { refOf } from '../object.ts';
 import { DONE, type Plan, type Removal, type Result } from '../plan.ts';
+import { attentionCondition } from './attention.ts';
 import { byIdentity, desiredClusterRole, desiredClusterRoleBinding, desiredContents } from './desired.ts';
 import {
   type Claim,
@@ -13,10 +14,11 @@ import {
   openClaims,
   releasedNamespace,
 } from './namespaces.ts';
-import { judgeEgress, reservedCidrs } from './network.ts';
-import { pullSecretProblem } from './pull-secrets.ts';
+import { type TenantEgress, tenantEgress } from './network.ts';
+import { findProblems } from './problems.ts';
+import { copyableSources } from './pull-secrets.ts';
 import { desiredLedger, nativeTotals } from './quotas.ts';
-import { type Problem, tenantStatus, throttleUsage } from './status.ts';
+import { tenantStatus, throttleUsage } from './status.ts';
 import {
   identity,
   isOwnedBy,
@@ -40,7 +42,11 @@ export interface TenantInput {
 export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
   const { tenant, observed, settings } = input;
   const claims = openClaims(tenant, observed, settings);
-  const desired = desiredObjects(input, claims);
+  const egress = tenantEgress(tenant, {
+    configured: settings.reservedRanges,
+    cluster: observed.clusterRanges,
+  });
+  const desired = desiredObjects({ ...input, egress }, claims);
   const live = byIdentity(
     observed.ledger === undefined ? observed.objects : [...observed.objects, observed.ledger],
   );
@@ -49,7 +55,8 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
     {
       observed,
       claims,
-      problems: findProblems(input, claims),
+      problems: findProblems({ tenant, settings, observed, claims, egressRefusals: egress.refusals }),
+      attention: attentionCondition({ tenant, observed, egress, namespaces: namesOf(claims) }),
       isProvisioned:
         claims.every(({ kind }) => kind === 'hold' || kind === 'refused') &&
         desired.every((one) => isAsDesired(one, live)),
@@ -67,28 +74,40 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
       ...replaced.flatMap((one) => removal(live.get(identity(one)))),
     ],
     events: [],
-    result: resultOf(observed, afterMs),
+    result: resultOf(input, afterMs),
   };
 }
 
-function resultOf(observed: TenantObserved, afterMs: number | undefined): Result {
-  if (observed.stalePullSecrets.length > 0) {
-    return { kind: 'requeueAfter', afterMs: RECHECK_MS, why: 'nobody watches copies of pull secrets' };
-  }
-  return afterMs === undefined ? DONE : { kind: 'requeueAfter', afterMs, why: 'usage has changed' };
+function resultOf({ tenant, observed }: TenantInput, usageMs = Infinity): Result {
+  const why = 'nobody watches copies of pull secrets';
+  if (observed.stalePullSecrets.length > 0) return { kind: 'requeueAfter', afterMs: RECHECK_MS, why };
+  const hasCopies = copyableSources(tenant, observed.pullSecretSources).length > 0;
+  const copiesMs = hasCopies ? observed.copiesDueMs : Infinity;
+  if (copiesMs < usageMs) return { kind: 'requeueAfter', afterMs: copiesMs, why };
+  return usageMs === Infinity ? DONE : { kind: 'requeueAfter', afterMs: usageMs, why: 'usage has changed' };
+}
+
+function namesOf(claims: readonly Claim[]): readonly string[] {
+  return heldOf(claims).map(({ name }) => name);
+}
+
+function heldOf(claims: readonly Claim[]): readonly Held[] {
+  return claims.filter((claim): claim is Held => claim.kind === 'hold');
 }
 
 /**
  * What the tenant wants besides namespaces. Objects that name all namespaces are left for the next pass while some are
  * still to be made, so that a new tenant costs one write of each.
  */
-function desiredObjects(input: TenantInput, claims: readonly Claim[]): readonly KubeObject[] {
+function desiredObjects(
+  input: TenantInput & { readonly egress: TenantEgress },
+  claims: readonly Claim[],
+): readonly KubeObject[] {
   const { tenant, observed } = input;
-  const held = claims.filter((claim): claim is Held => claim.kind === 'hold');
-  const contents = desiredContents(held, input);
+  const contents = desiredContents(heldOf(claims), input);
   const isNew = observed.ledger === undefined && claims.some(({ kind }) => kind === 'create');
   if (isNew) return contents;
-  const namespaces = held.map(({ name }) => name);
+  const namespaces = namesOf(claims);
   const totals = nativeTotals(tenant.spec.quotas, observed.gpuClasses);
   return [
     ...contents,
@@ -154,37 +173,4 @@ function removals(
 export function removal(live: KubeObject | undefined): readonly Removal[] {
   if (live === undefined || live.metadata.deletionTimestamp !== undefined) return [];
   return [{ ref: { ...refOf(live), uid: uidOf(live) } }];
-}
-
-function findProblems(
-  { tenant, observed, settings }: TenantInput,
-  claims: readonly Claim[],
-): readonly Problem[] {
-  const { spec } = tenant;
-  const { missingClasses } = nativeTotals(spec.quotas, observed.gpuClasses);
-  const { refusals } = judgeEgress(spec.network?.egress, reservedCidrs(settings.reservedRanges));
-  const secrets = (spec.imagePullSecrets ?? []).flatMap(({ name }) => {
-    const problem = pullSecretProblem(name, observed.pullSecretSources.get(name));
-    return problem === undefined ? [] : [problem];
-  });
-  return [
-    ...claims.flatMap((claim) => (claim.kind === 'refused' ? [claim] : [])),
-    ...secrets.map((message) => ({ reason: TENANT_REASONS.PullSecretUnavailable, message })),
-    ...missingClasses.map((name) => ({
-      reason: TENANT_REASONS.GPUClassNotFound,
-      message: `spec.quotas.gpus names class ${name}, which does not exist; see kubectl get gpuclasses`,
-    })),
-    ...refusals.map((message) => ({ reason: TENANT_REASONS.EgressRefused, message })),
-    ...claims.flatMap((claim) =>
-      claim.kind === 'hold' && claim.unconfirmed ? [unconfirmedDeletion(tenant, claim.name)] : [],
-    ),
-  ];
-}
-
-function unconfirmedDeletion(tenant: Tenant, name: string): Problem {
-  const annotation = `nexusos.dev/confirm-deletion=${tenant.metadata.name}`;
-  return {
-    reason: TENANT_REASONS.DeletionNotConfirmed,
-    message: `namespace ${name} is no longer in the spec and is kept; confirm with: kubectl annotate tenant ${tenant.metadata.name} ${annotation}`,
-  };
 }

@@ -18,11 +18,20 @@ export function pullSecretCopyName(source: string): string {
   return `${PREFIX}${source}`;
 }
 
-/** Why a source cannot be copied, in words; undefined when it can. */
-export function pullSecretProblem(name: string, source: KubeObject | undefined): string | undefined {
+/** Namespace that pull secrets are shared from. */
+export function sourceNamespace({ pullSecretNamespace, platformNamespace }: PlatformSettings): string {
+  return pullSecretNamespace ?? platformNamespace;
+}
+
+/** Why a source from `namespace` cannot be copied, in words; undefined when it can. */
+export function pullSecretProblem(
+  name: string,
+  source: KubeObject | undefined,
+  namespace: string,
+): string | undefined {
   const where = `pull secret ${name}`;
   if (source === undefined) {
-    return `${where} is not in the platform namespace, or lacks the label ${LABELS.shareable}: "true"`;
+    return `${where} is not in namespace ${namespace}, or lacks the label ${LABELS.shareable}: "true"`;
   }
   if (source['type'] !== PULL_SECRET_TYPE) {
     return `${where} is of type ${String(source['type'])}; it must be ${PULL_SECRET_TYPE}`;
@@ -37,7 +46,7 @@ export function copyableSources(
 ): readonly KubeObject[] {
   return (tenant.spec.imagePullSecrets ?? []).flatMap(({ name }) => {
     const source = sources.get(name);
-    return source !== undefined && pullSecretProblem(name, source) === undefined ? [source] : [];
+    return source?.['type'] === PULL_SECRET_TYPE ? [source] : [];
   });
 }
 

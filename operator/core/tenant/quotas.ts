@@ -3,6 +3,7 @@ import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
 import type { KubeObject } from '../object.ts';
+import { deviceKey } from '../quota/demand.ts';
 import { formatQuantity, parseQuantity, quantityFormat } from '../quota/quantity.ts';
 import { ownedLabels, ownerReference, type Tenant, uidOf } from './tenant.ts';
 
@@ -27,7 +28,7 @@ export function nativeTotals(
   const missingClasses: string[] = [];
   for (const { class: name, count } of gpus) {
     const spec = classes.get(name);
-    const key = spec && gpuQuotaKey(spec);
+    const key = spec && deviceKey(spec);
     if (key === undefined) missingClasses.push(name);
     else devices.set(key, (devices.get(key) ?? 0) + count);
   }
@@ -37,15 +38,6 @@ export function nativeTotals(
   const counts = [...devices].map(([key, count]) => [key, String(count)] as const);
   const hard = [...amounts, ...counts].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return { hard: Object.fromEntries(hard), missingClasses: missingClasses.toSorted() };
-}
-
-/** Key of ResourceQuota that counts devices of a class; undefined for a class that names no resource. */
-export function gpuQuotaKey(spec: GPUClassSpec): string | undefined {
-  if (spec.resourceName !== undefined) return `requests.${spec.resourceName}`;
-  if (spec.deviceClassName !== undefined) {
-    return `${spec.deviceClassName}.deviceclass.resource.k8s.io/devices`;
-  }
-  return undefined;
 }
 
 /** A quantity as the API server writes it, so that what we apply compares equal with what comes back. */
@@ -75,6 +67,12 @@ export function unenforcedQuotas(quotas: TenantQuotas | undefined): readonly str
 
 function isSet(budgets: readonly unknown[] | undefined): boolean {
   return budgets !== undefined && budgets.length > 0;
+}
+
+/** Whether Services of type LoadBalancer are within the quotas. */
+export function hasLoadBalancers(quotas: TenantQuotas | undefined): boolean {
+  const allowed = quotas?.objects?.['services.loadbalancers'];
+  return allowed !== undefined && String(allowed) !== '0';
 }
 
 /** What the ledger of a tenant follows from. */

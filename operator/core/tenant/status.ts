@@ -3,42 +3,45 @@ import { TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
 import { isDeepEqual } from '../compare.ts';
 import {
   type ConditionInput,
+  findCondition,
   isTrue,
   type Judgement,
   READY,
+  removeCondition,
   type Standing,
   setConditions,
   setStanding,
   toInstant,
 } from '../conditions.ts';
 import type { Condition } from '../object.ts';
+import { NEEDS_ATTENTION } from './attention.ts';
+import { contactOf } from './contact.ts';
 import { type Claim, terminationMessage } from './namespaces.ts';
+import type { Problem } from './problems.ts';
+import { isInForce, overCommitted, uncountedKeys } from './quota-state.ts';
 import { unenforcedQuotas } from './quotas.ts';
 import { type Tenant, type TenantObserved, uidOf } from './tenant.ts';
-import { quotaStatus, tenantUsage, USAGE_INTERVAL_MS, usageSummary } from './usage.ts';
+import { tenantUsage, USAGE_INTERVAL_MS, usageSummary } from './usage.ts';
 
 const AS_WANTED = 'every namespace and everything in it is as wanted';
+const ALL_ENFORCED = 'every quota that is set is enforced';
 const PROVISIONING = {
   reason: TENANT_REASONS.Provisioning,
-  message: 'namespaces and what belongs in them are being made',
+  message:
+    'namespaces and what belongs in them are being made; owners get in once the quotas are in force there',
 } as const;
 const QUOTA_PENDING = {
   reason: TENANT_REASONS.QuotaPending,
   message: 'the quotas are being dealt out to the namespaces',
 } as const;
 
-/** Something that only a person can put right. */
-export interface Problem {
-  readonly reason: keyof typeof TENANT_REASONS;
-  /** A sentence that names field or object, found and allowed. */
-  readonly message: string;
-}
-
 /** What a status speaks of. */
 export interface Findings {
   readonly observed: TenantObserved;
   readonly claims: readonly Claim[];
   readonly problems: readonly Problem[];
+  /** What stops nothing and yet deserves a look. */
+  readonly attention: ConditionInput | undefined;
   /** Whether every desired object is seen as desired. */
   readonly isProvisioned: boolean;
 }
@@ -55,7 +58,7 @@ export function tenantStatus(tenant: Tenant, findings: Findings, now: Date): Ten
   return {
     observedGeneration: at.generation,
     state: tenantState(tenant, isSettled),
-    namespaces: namespaceStatuses(claims),
+    namespaces: namespaceStatuses(tenant, claims),
     usage: [...tenantUsage(tenant, observed)],
     summary: { namespaces: namespaceSummary(claims), ...usageSummary(tenant, observed.ledger) },
     conditions: [...conditions],
@@ -81,8 +84,11 @@ function namespaceSummary(claims: readonly Claim[]): string {
 }
 
 /** Every claim as the status shows it. The UID is the record by which the tenant owns a namespace. */
-export function namespaceStatuses(claims: readonly Claim[]): NonNullable<TenantStatus['namespaces']> {
-  return claims.map(namespaceStatus);
+export function namespaceStatuses(
+  tenant: Tenant,
+  claims: readonly Claim[],
+): NonNullable<TenantStatus['namespaces']> {
+  return claims.map((claim) => namespaceStatus(tenant, claim));
 }
 
 const STATES = {
@@ -94,9 +100,9 @@ const STATES = {
   refused: 'Conflict',
 } as const satisfies Record<Claim['kind'], string>;
 
-function namespaceStatus(claim: Claim): NonNullable<TenantStatus['namespaces']>[number] {
+function namespaceStatus(tenant: Tenant, claim: Claim): NonNullable<TenantStatus['namespaces']>[number] {
   const { name, kind } = claim;
-  const message = claimMessage(claim)?.slice(0, 1024);
+  const message = claimMessage(tenant, claim)?.slice(0, 1024);
   return {
     name,
     ...('live' in claim && { uid: uidOf(claim.live) }),
@@ -106,8 +112,8 @@ function namespaceStatus(claim: Claim): NonNullable<TenantStatus['namespaces']>[
   };
 }
 
-function claimMessage(claim: Claim): string | undefined {
-  if (claim.kind === 'refused') return claim.message;
+function claimMessage(tenant: Tenant, claim: Claim): string | undefined {
+  if (claim.kind === 'refused') return `${claim.message}; ask ${contactOf(tenant)}`;
   if (claim.kind === 'terminating') return terminationMessage(claim.live);
   if (claim.kind === 'release') return 'is being released';
   const isKept = claim.kind === 'hold' && claim.unconfirmed;
@@ -126,49 +132,73 @@ function tenantConditions(tenant: Tenant, findings: Findings, at: Judgement): re
   const provisioned = isProvisioned
     ? { status: 'True' as const, reason: TENANT_REASONS.Provisioned, message: AS_WANTED }
     : { status: 'False' as const, reason: standing.reason, message: standing.message };
-  return setStanding(
-    setConditions(before, [{ type: 'Provisioned', ...provisioned }, quota], at),
-    standing,
-    at,
-  );
+  const { attention } = findings;
+  const kept = attention === undefined ? removeCondition(before, NEEDS_ATTENTION) : before;
+  const inputs = [{ type: 'Provisioned', ...provisioned }, quota, ...(attention ? [attention] : [])];
+  return setStanding(setConditions(kept, inputs, at), standing, at);
 }
 
 function quotaCondition(tenant: Tenant, findings: Findings, standing: Standing): ConditionInput {
-  const unenforced = unenforcedMessage(tenant);
   const so = { type: 'QuotaEnforced', status: 'False' } as const;
-  if (unenforced !== undefined) return { ...so, reason: TENANT_REASONS.NotEnforced, message: unenforced };
-  if (isQuotaDealt(findings)) {
-    const message = 'every quota that is set is enforced';
-    return { ...so, status: 'True', reason: TENANT_REASONS.Enforced, message };
-  }
-  // The same words as those of Ready make one Event of both.
+  // The same words as those of Ready make one Event of both, and save a new tenant a write.
   const { reason, message } = standing.kind === 'reconciling' ? standing : QUOTA_PENDING;
-  return { ...so, reason, message };
+  if (standing.kind === 'reconciling' && isNew(tenant)) return { ...so, reason, message };
+  const gaps = quotaGaps(tenant, findings);
+  const [gap] = gaps;
+  if (gap !== undefined) return { ...so, reason: gap.reason, message: sentence(gaps) };
+  if (!isQuotaDealt(findings)) return { ...so, reason, message };
+  return { ...so, status: 'True', reason: TENANT_REASONS.Enforced, message: ALL_ENFORCED };
 }
 
-function unenforcedMessage({ spec }: Tenant): string | undefined {
-  const fields = unenforcedQuotas(spec.quotas).map((field) => `spec.quotas.${field}`);
-  if (fields.length === 0) return undefined;
-  return `recorded but not enforced by this version of NexusOS: ${fields.join(', ')}`;
+/** Whether nothing has been said about quota yet but that the tenant is being made. */
+function isNew({ status }: Tenant): boolean {
+  const said = findCondition(status?.conditions ?? [], 'QuotaEnforced');
+  return said === undefined || said.reason === TENANT_REASONS.Provisioning;
+}
+
+/**
+ * Quotas that do not hold what they say, the most urgent first. Amounts are left to `status.usage`, which is written less
+ * often than they change.
+ */
+function quotaGaps(tenant: Tenant, { observed }: Findings): readonly Problem[] {
+  const over = overCommitted(tenantUsage(tenant, observed));
+  const uncounted = uncountedKeys(Object.keys(observed.ledger?.spec.hard ?? {}), observed.resourceQuotas);
+  const unenforced = unenforcedQuotas(tenant.spec.quotas).map((field) => `spec.quotas.${field}`);
+  return [
+    ...gap(
+      TENANT_REASONS.OverCommitted,
+      'more is in use than the quota allows, and nothing new starts until enough has ended',
+      over,
+    ),
+    ...gap(
+      TENANT_REASONS.NotCounted,
+      'Kubernetes does not count these; look for a typing error (names are plural: count/secrets), or wait some minutes if their kind is new to the cluster',
+      uncounted,
+    ),
+    ...gap(TENANT_REASONS.NotEnforced, 'recorded but not enforced by this version of NexusOS', unenforced),
+  ];
+}
+
+function gap(reason: Problem['reason'], what: string, names: readonly string[]): readonly Problem[] {
+  return names.length === 0 ? [] : [{ reason, message: `${what}: ${names.join(', ')}` }];
+}
+
+function sentence(problems: readonly Problem[]): string {
+  return problems.map(({ message }) => message).join('; ');
 }
 
 /** Whether every namespace has its share of the native quotas in force: the API server holds what status shows. */
 function isQuotaDealt({ observed, claims }: Findings): boolean {
   const { ledger, resourceQuotas } = observed;
   if (ledger === undefined || ledger.metadata.generation !== ledger.status?.observedGeneration) return false;
-  if (Object.keys(ledger.spec.hard ?? {}).length === 0) return true;
-  const inForce = new Set(
-    resourceQuotas
-      .filter((one) => Object.keys(quotaStatus(one).hard ?? {}).length > 0)
-      .map((one) => one.metadata.namespace),
-  );
-  return claims.every((claim) => claim.kind !== 'hold' || inForce.has(claim.name));
+  const keys = Object.keys(ledger.spec.hard ?? {});
+  return claims.every((claim) => claim.kind !== 'hold' || isInForce(claim.name, keys, resourceQuotas));
 }
 
 function tenantStanding(tenant: Tenant, findings: Findings): Standing {
   const [problem] = findings.problems;
   if (problem !== undefined) {
-    const message = findings.problems.map((one) => one.message).join('; ');
+    const message = `${sentence(findings.problems)}; ask ${contactOf(tenant)}`;
     return { kind: 'stalled', reason: problem.reason, message };
   }
   if (!findings.isProvisioned) return { kind: 'reconciling', ...PROVISIONING };
@@ -176,8 +206,9 @@ function tenantStanding(tenant: Tenant, findings: Findings): Standing {
     const isKnown = isTrue(tenant.status?.conditions ?? [], 'Provisioned');
     return { kind: 'reconciling', ...(isKnown ? QUOTA_PENDING : PROVISIONING) };
   }
-  const unenforced = unenforcedMessage(tenant);
-  const remark = unenforced === undefined ? '' : `; ${unenforced}`;
+  const remark = quotaGaps(tenant, findings)
+    .map(({ message }) => `; ${message}`)
+    .join('');
   if (tenant.spec.suspended) {
     const message = `the tenant is suspended (spec.suspended): nothing new starts${remark}`;
     return { kind: 'ready', reason: TENANT_REASONS.Suspended, message };

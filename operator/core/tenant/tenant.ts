@@ -4,6 +4,7 @@ import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { QuotaLedgerSpec, QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import type { TenantSpec, TenantStatus } from '#crds/v1alpha1/tenant';
 import type { KubeObject, ObjectRef, OwnerReference } from '../object.ts';
+import type { Neighbourhood } from './cluster-ranges.ts';
 
 /** A Tenant after defaulting. */
 export type Tenant = KubeObject & { readonly spec: TenantSpec; readonly status?: TenantStatus };
@@ -13,12 +14,24 @@ export type Ledger = KubeObject & { readonly spec: QuotaLedgerSpec; readonly sta
 
 /** What the platform sets for all tenants. */
 export interface PlatformSettings {
-  /** Namespace of the operator; pull secrets are shared from there. */
+  /** Namespace of the operator. */
   readonly platformNamespace: string;
+  /** Namespace that pull secrets are shared from; that of the operator when left out. */
+  readonly pullSecretNamespace?: string;
   /** Name of the operator's ServiceAccount in that namespace. */
   readonly operatorServiceAccount: string;
   /** Addresses of nodes, API servers, pods and services, as CIDRs: tenants never reach them by address. */
   readonly reservedRanges: readonly string[];
+}
+
+/** Peers of a tenant that cannot talk with it, by whose manifest lacks what. */
+export interface OneSidedPeers {
+  /** It names them, and there is no such tenant. */
+  readonly missing: readonly string[];
+  /** It names them, and they do not name it. */
+  readonly silent: readonly string[];
+  /** They name it, and it does not name them. */
+  readonly unanswered: readonly string[];
 }
 
 /** What was seen of one tenant, and of what it depends on. */
@@ -34,10 +47,22 @@ export interface TenantObserved {
   readonly gpuClasses: ReadonlyMap<string, GPUClassSpec>;
   /** Tenants that this one names as peers and that name it back. */
   readonly mutualPeers: readonly string[];
+  /** Peers that only one side names, sorted: nothing is open to them. */
+  readonly oneSidedPeers: OneSidedPeers;
+  /** Where the cluster itself can be reached. */
+  readonly clusterRanges: readonly Neighbourhood[];
+  /** NetworkPolicies in namespaces of the tenant that are not ours. */
+  readonly foreignPolicies: readonly KubeObject[];
+  /** Whether the RuntimeClass of the spec exists; true when the spec names none. */
+  readonly hasRuntimeClass: boolean;
   /** Sources of pull secrets, by name, as far as they exist and are shareable. */
   readonly pullSecretSources: ReadonlyMap<string, KubeObject>;
   /** Copies of pull secrets that are there and no longer wanted. */
   readonly stalePullSecrets: readonly KubeObject[];
+  /** Whether it is time to look whether the other copies are still as they were made. */
+  readonly areCopiesDue: boolean;
+  /** When that will be, in milliseconds from now. */
+  readonly copiesDueMs: number;
   /** Runs that wait in namespaces of the tenant. */
   readonly queuedRuns: number;
   /** All Runs in namespaces of the tenant; only looked at while the tenant is being deleted. */

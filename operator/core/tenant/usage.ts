@@ -8,6 +8,9 @@ import type { Ledger, Tenant, TenantObserved } from './tenant.ts';
 /** Use against one quota. */
 export type Usage = NonNullable<TenantStatus['usage']>[number];
 
+/** Name under which waiting Runs are told in the usage. */
+export const RUNS_QUEUED = 'runs.queued';
+
 /** Shortest time between two writes of a status in which nothing but usage has changed. */
 export const USAGE_INTERVAL_MS = 5000;
 
@@ -67,7 +70,7 @@ function runUsage(tenant: Tenant, { ledger, queuedRuns }: TenantObserved): reado
       : [{ name: 'runs.concurrent', used: concurrent, limit: String(maxConcurrent) }]),
     ...(maxQueued === undefined
       ? []
-      : [{ name: 'runs.queued', used: String(queuedRuns), limit: String(maxQueued) }]),
+      : [{ name: RUNS_QUEUED, used: String(queuedRuns), limit: String(maxQueued) }]),
   ];
 }
 

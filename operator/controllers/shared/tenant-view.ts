@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
+import { LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import type { KubeObject, Resource } from '../../core/object.ts';
+import { claimNamespaces, isOurs, namespaceNames } from '../../core/tenant/namespaces.ts';
+import {
+  copyableSources,
+  PULL_SECRET_BINDING,
+  pullSecretCopyName,
+  RUN_SERVICE_ACCOUNT,
+  recordedCopies,
+  sourceNamespace,
+} from '../../core/tenant/pull-secrets.ts';
+import type {
+  Ledger,
+  OneSidedPeers,
+  PlatformSettings,
+  Tenant,
+  TenantObserved,
+} from '../../core/tenant/tenant.ts';
+import type { Reader } from '../../runtime/controller.ts';
+import {
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  CONFIG_MAPS,
+  GPU_CLASSES,
+  LIMIT_RANGES,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  QUOTA_LEDGERS,
+  RESOURCE_QUOTAS,
+  ROLE_BINDINGS,
+  RUNS,
+  RUNTIME_CLASSES,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  TENANTS,
+} from './resources.ts';
+
+/** Kinds that the tenant controller makes and prunes. */
+export const MADE: readonly Resource[] = [
+  CONFIG_MAPS,
+  NETWORK_POLICIES,
+  LIMIT_RANGES,
+  ROLE_BINDINGS,
+  SERVICE_ACCOUNTS,
+  CLUSTER_ROLES,
+  CLUSTER_ROLE_BINDINGS,
+];
+
+/** Names of indexes that tenants are looked at by. */
+export const BY = {
+  tenant: 'tenant-of-label',
+  namespace: 'tenant-wants-namespace',
+  peer: 'tenant-names-peer',
+  gpuClass: 'tenant-names-gpu-class',
+  runtimeClass: 'tenant-names-runtime-class',
+  pullSecret: 'tenant-names-pull-secret',
+  /** All tenants that may reach something outside, under `ANY`. */
+  egress: 'tenant-has-egress',
+  waiting: 'run-waits-in-namespace',
+} as const;
+
+/** The one value of an index that only tells whether. */
+export const ANY = 'any';
+
+/** What else than the stores tells of a tenant. */
+export type Elsewhere = Pick<TenantObserved, 'clusterRanges' | 'areCopiesDue' | 'copiesDueMs'>;
+
+/** What is looked at, and by what. */
+export interface Observing {
+  readonly tenant: Tenant;
+  readonly read: Reader;
+  readonly settings: PlatformSettings;
+}
+
+/** Reads what is decided on for one tenant: from the stores, but for copies of pull secrets that have to go. */
+export async function observeTenant(input: Observing, elsewhere: Elsewhere): Promise<TenantObserved> {
+  const { tenant, read } = input;
+  const { name, deletionTimestamp } = tenant.metadata;
+  const labelled = { index: BY.tenant, value: name };
+  const namespaces = observeNamespaces(input);
+  const pullSecretSources = observeSources(input);
+  // Only the tenant's own: Runs in a foreign namespace that bears a wanted name are none of its business.
+  const own = [...namespaces.values()].filter((one) => isOurs(one, tenant)).map((one) => one.metadata.name);
+  const { runtimeClassName } = tenant.spec.isolation;
+  return {
+    ...elsewhere,
+    namespaces,
+    objects: MADE.flatMap((resource) => read.list(resource, labelled)),
+    ledger: read.get(QUOTA_LEDGERS, { name }) as Ledger | undefined,
+    resourceQuotas: read.list(RESOURCE_QUOTAS, labelled),
+    gpuClasses: observeClasses(input),
+    mutualPeers: mutualPeers(input),
+    oneSidedPeers: oneSidedPeers(input),
+    foreignPolicies: own.flatMap((namespace) => read.list(NETWORK_POLICIES, { namespace }).filter(isForeign)),
+    hasRuntimeClass:
+      runtimeClassName === undefined || read.get(RUNTIME_CLASSES, { name: runtimeClassName }) !== undefined,
+    pullSecretSources,
+    stalePullSecrets: await observeStaleCopies(input, namespaces, pullSecretSources),
+    queuedRuns: own.reduce((sum, value) => sum + read.list(RUNS, { index: BY.waiting, value }).length, 0),
+    runs: deletionTimestamp === undefined ? [] : own.flatMap((namespace) => read.list(RUNS, { namespace })),
+  };
+}
+
+/** Namespaces that the tenant speaks of, and those that carry its label. */
+function observeNamespaces({ tenant, read }: Observing): ReadonlyMap<string, KubeObject> {
+  const named = namespaceNames(tenant).map((name) => read.get(NAMESPACES, { name }));
+  const labelled = read.list(NAMESPACES, { index: BY.tenant, value: tenant.metadata.name });
+  return byName([...named, ...labelled]);
+}
+
+function observeSources({ tenant, read, settings }: Observing): ReadonlyMap<string, KubeObject> {
+  const namespace = sourceNamespace(settings);
+  const wanted = tenant.spec.imagePullSecrets ?? [];
+  return byName(wanted.map(({ name }) => read.get(SECRETS, { namespace, name })));
+}
+
+function observeClasses({ tenant, read }: Observing): ReadonlyMap<string, GPUClassSpec> {
+  const wanted = tenant.spec.quotas?.gpus ?? [];
+  const classes = byName(wanted.map((gpu) => read.get(GPU_CLASSES, { name: gpu.class })));
+  return new Map([...classes].map(([name, { spec }]) => [name, spec as GPUClassSpec]));
+}
+
+/** Peers that name the tenant back and are not on their way out. */
+function mutualPeers({ tenant, read }: Observing): readonly string[] {
+  const { name } = tenant.metadata;
+  return peersOf(tenant)
+    .filter((peer) => peer !== name && namesPeer(livePeer(peer, read), name))
+    .toSorted();
+}
+
+function oneSidedPeers({ tenant, read }: Observing): OneSidedPeers {
+  const { name } = tenant.metadata;
+  const named = peersOf(tenant).filter((peer) => peer !== name);
+  const callers = read.list(TENANTS, { index: BY.peer, value: name }).map((one) => one.metadata.name);
+  const isLive = (peer: string) => livePeer(peer, read) !== undefined;
+  return {
+    missing: named.filter((peer) => !isLive(peer)).toSorted(),
+    silent: named.filter((peer) => isLive(peer) && !namesPeer(livePeer(peer, read), name)).toSorted(),
+    unanswered: callers.filter((peer) => peer !== name && isLive(peer) && !named.includes(peer)).toSorted(),
+  };
+}
+
+function livePeer(name: string, read: Reader): KubeObject | undefined {
+  const peer = read.get(TENANTS, { name });
+  return peer?.metadata.deletionTimestamp === undefined ? peer : undefined;
+}
+
+function namesPeer(peer: KubeObject | undefined, name: string): boolean {
+  return peer !== undefined && peersOf(unparsed(peer)).includes(name);
+}
+
+/** Peers that a Tenant names. */
+export function peersOf({ spec }: Tenant): readonly string[] {
+  return spec.network?.peers ?? [];
+}
+
+/** A Tenant as it is stored, before defaults: enough to look up what it names. */
+export function unparsed(tenant: KubeObject): Tenant {
+  return (tenant['spec'] === undefined ? { ...tenant, spec: {} } : tenant) as Tenant;
+}
+
+/** Whether a NetworkPolicy is not ours. */
+export function isForeign({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[LABELS.managedBy] !== MANAGED_BY;
+}
+
+/**
+ * Copies of pull secrets that are recorded and no longer wanted. Only these are read, and only where the permission to
+ * read them is.
+ */
+async function observeStaleCopies(
+  { tenant, read, settings }: Observing,
+  namespaces: ReadonlyMap<string, KubeObject>,
+  sources: ReadonlyMap<string, KubeObject>,
+): Promise<readonly KubeObject[]> {
+  const wanted = new Set(
+    copyableSources(tenant, sources).map((one) => pullSecretCopyName(one.metadata.name)),
+  );
+  const claims = claimNamespaces(tenant, namespaces, settings);
+  const stale: KubeObject[] = [];
+  for (const { kind, name: namespace } of claims) {
+    const serviceAccount = read.get(SERVICE_ACCOUNTS, { namespace, name: RUN_SERVICE_ACCOUNT });
+    const mayRead = read.get(ROLE_BINDINGS, { namespace, name: PULL_SECRET_BINDING }) !== undefined;
+    if (serviceAccount === undefined || !mayRead) continue;
+    const keeps = kind === 'hold' && tenant.metadata.deletionTimestamp === undefined;
+    const names = recordedCopies(serviceAccount).filter((name) => !keeps || !wanted.has(name));
+    const found = await Promise.all(names.map((name) => read.live(SECRETS, { namespace, name })));
+    stale.push(...found.filter((one) => one !== undefined));
+  }
+  return stale;
+}
+
+function byName(objects: readonly (KubeObject | undefined)[]): ReadonlyMap<string, KubeObject> {
+  return new Map(objects.filter((one) => one !== undefined).map((one) => [one.metadata.name, one]));
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { type Cel, quote } from './policy.ts';
+
+/** Whether an object that is there carries the label of what NexusOS makes. */
+export function isManaged(object: Cel): Cel {
+  const label = quote(LABELS.managedBy);
+  const labels = `${object}.metadata.labels`;
+  return `(has(${object}.metadata) && has(${labels}) && ${label} in ${labels} && ${labels}[${label}] == ${quote(MANAGED_BY)})`;
+}
+
+/** Labels of an object, also of one that has none or is not there. */
+export function labelsOf(object: Cel): Cel {
+  return `(${object} != null && has(${object}.metadata) && has(${object}.metadata.labels) ? ${object}.metadata.labels : {})`;
+}
+
+/** An annotation of an object; empty without one. */
+export function annotationOf(object: Cel, name: string): Cel {
+  const annotations = `${object}.metadata.annotations`;
+  return `(${object} != null && has(${annotations}) && ${quote(name)} in ${annotations} ? ${annotations}[${quote(name)}] : '')`;
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { findCondition } from '../conditions.ts';
+import type { KubeObject } from '../object.ts';
+import { makeNamespace, makeObserved, makeTenant } from './testing/objects.ts';
+import { FULL, plan, ready, settle, type TenantPlan } from './testing/settle.ts';
+import { identity, type TenantObserved } from './tenant.ts';
+
+function bindings(plan: TenantPlan): readonly string[] {
+  return plan.apply.filter(({ kind }) => kind === 'RoleBinding').map(identity);
+}
+
+/** `observed` with `status` in the ResourceQuota of one namespace. */
+function withQuota(observed: TenantObserved, namespace: string, status: object | undefined): TenantObserved {
+  const others = observed.resourceQuotas.filter((one) => one.metadata.namespace !== namespace);
+  const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'nexusos', namespace }, status };
+  return { ...observed, resourceQuotas: status === undefined ? others : [...others, quota] };
+}
+
+function letsIn({ kind, metadata }: KubeObject): boolean {
+  return kind === 'RoleBinding' && metadata.namespace === 'acme-dev';
+}
+
+const HOLDS_BACK: Readonly<Record<string, { readonly status?: object; readonly isIn: boolean }>> = {
+  'without a ResourceQuota': { isIn: false },
+  'with a bare one': { status: {}, isIn: false },
+  'with one key of two': { status: { hard: { 'requests.cpu': '0' } }, isIn: false },
+  'with every key, whatever the amounts': {
+    status: { hard: { 'requests.cpu': '0', 'requests.memory': '0' } },
+    isIn: true,
+  },
+};
+
+for (const [title, { status, isIn }] of Object.entries(HOLDS_BACK)) {
+  test(`${title}, owners are ${isIn ? 'let' : 'not let'} into a new namespace, and never thrown out of an old one`, (t) => {
+    const { tenant, observed } = settle(FULL);
+    const seen = withQuota(observed, 'acme-dev', status);
+    const fresh = plan(tenant, { ...seen, objects: observed.objects.filter((one) => !letsIn(one)) });
+    const inProd = ['RoleBinding/acme-prod/nexusos-admin', 'RoleBinding/acme-prod/nexusos-operator'];
+    const inDev = ['RoleBinding/acme-dev/nexusos-admin', 'RoleBinding/acme-dev/nexusos-operator'];
+    t.deepEqual(bindings(fresh), isIn ? [...inDev, ...inProd] : inProd);
+    const old = plan(tenant, seen);
+    t.deepEqual(bindings(old), [...inDev, ...inProd]);
+    t.deepEqual(old.remove, []);
+    t.is(ready(fresh.status)?.status, 'False');
+  });
+}
+
+test('without native quotas owners are let in at once', (t) => {
+  const tenant = makeTenant({ ...FULL, quotas: { runs: { maxConcurrent: 3 } } });
+  const first = plan(tenant, makeObserved({ namespaces: [makeNamespace('acme-dev', { tenant })] }));
+  t.true(bindings(first).includes('RoleBinding/acme-dev/nexusos-admin'));
+});
+
+const GAPS: Readonly<
+  Record<string, { readonly status: object; readonly reservations?: number; readonly want: object }>
+> = {
+  'a key that Kubernetes takes and does not count': {
+    status: { hard: { 'requests.cpu': '250m', 'requests.memory': '1Gi' }, used: { 'requests.cpu': '0' } },
+    want: { reason: 'NotCounted', message: /does not count these; .*: requests\.memory$/ },
+  },
+  'more in use than a total that was lowered': {
+    status: {
+      hard: { 'requests.cpu': '250m', 'requests.memory': '1Gi' },
+      used: { 'requests.cpu': '600m', 'requests.memory': '1Gi' },
+    },
+    want: { reason: 'OverCommitted', message: /enough has ended: requests\.cpu$/ },
+  },
+  'more Runs than are allowed now': {
+    status: {
+      hard: { 'requests.cpu': '250m', 'requests.memory': '1Gi' },
+      used: { 'requests.cpu': '0', 'requests.memory': '0' },
+    },
+    reservations: 4,
+    want: { reason: 'OverCommitted', message: /enough has ended: runs\.concurrent$/ },
+  },
+};
+
+for (const [title, { status, reservations = 0, want }] of Object.entries(GAPS)) {
+  test(`QuotaEnforced is False, and Ready says why: ${title}`, (t) => {
+    const { reason, message } = want as { readonly reason: string; readonly message: RegExp };
+    const { tenant, observed } = settle(FULL);
+    const held = Array.from({ length: reservations }, (_, i) => ({
+      uid: String(i),
+      namespace: 'acme-dev',
+      name: String(i),
+      agent: 'a',
+      attempt: 1,
+    }));
+    const ledger = { ...observed.ledger!, status: { ...observed.ledger?.status, reservations: held } };
+    const { conditions = [] } = plan(tenant, { ...withQuota(observed, 'acme-dev', status), ledger }).status;
+    const quota = findCondition(conditions, 'QuotaEnforced');
+    t.like(quota, { status: 'False', reason });
+    t.regex(quota?.message ?? '', message);
+    t.is(findCondition(conditions, 'Ready')?.status, 'True');
+    t.regex(findCondition(conditions, 'Ready')?.message ?? '', message);
+  });
+}
+
+test('a quota is in force only where the API server shows it', (t) => {
+  const { tenant, observed } = settle(FULL);
+  const [one] = observed.resourceQuotas;
+  const { status } = plan(tenant, { ...observed, resourceQuotas: one ? [one] : [] });
+  t.is(findCondition(status.conditions ?? [], 'QuotaEnforced')?.reason, 'QuotaPending');
+  t.is(ready(status)?.status, 'False');
+});
+
+test('quotas that this version does not enforce are said to be so, and do not keep the tenant from Ready', (t) => {
+  const { last } = settle({ quotas: { tokens: [{ window: 'day', limit: '1M' }], toolCallsPerMinute: 5 } });
+  t.like(findCondition(last.status.conditions ?? [], 'QuotaEnforced'), {
+    status: 'False',
+    reason: 'NotEnforced',
+    message:
+      'recorded but not enforced by this version of NexusOS: spec.quotas.tokens, spec.quotas.toolCallsPerMinute',
+  });
+  t.is(ready(last.status)?.status, 'True');
+  t.regex(ready(last.status)?.message ?? '', /spec\.quotas\.tokens/);
+});
