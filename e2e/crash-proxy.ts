@@ -3,30 +3,43 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** At which write, and on which side of it, the client is to be ended. */
-export interface CrashPoint {
-  /** Counted from 1 since `arm`. */
-  readonly write: number;
-  /** before: the API server never sees the write. after: it does, and the client never hears of it. */
-  readonly when: 'before' | 'after';
-  /** Ends the client, at once and without its help. */
-  readonly crash: () => void;
+/** On which side of a write the client is ended. before: the API server never sees it. after: the client never hears of it. */
+export type CrashSide = 'before' | 'after';
+
+/** What ends the client at its next write. */
+export interface Crash {
+  /** Chooses the side of the write that was reached. */
+  readonly side: (write: SeenWrite) => CrashSide;
+  /** Ends the client, at once and without its help. Until it resolves nothing is answered, and no other write is let through. */
+  readonly end: () => Promise<void>;
 }
 
 /** A write as the API server was asked for it. */
 export interface SeenWrite {
   readonly verb: string;
+  /** Without the query. */
   readonly path: string;
+  /** Of the API server's answer; 0 while there is none. */
+  status: number;
 }
 
-/** Passes every request on to the API server, and ends the client at the write it was armed for. */
+/** Passes every request on to the API server, and ends the client at its next write when it is armed. */
 export interface CrashProxy {
   readonly url: string;
   /** Writes since the last `arm`, the one that was fatal included. */
   readonly writes: () => readonly SeenWrite[];
-  /** Counts anew. Without a point it only counts. */
-  readonly arm: (point?: CrashPoint) => void;
+  /** Counts anew. Without a crash it only counts. */
+  readonly arm: (crash?: Crash) => void;
   readonly close: () => Promise<void>;
+}
+
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  /** When it is one that counts. */
+  readonly write?: SeenWrite;
+  /** When it is fatal. */
+  readonly crash?: Crash;
 }
 
 const NOT_COUNTED = /\/(leases|events)(\/|\?|$)|authentication\.k8s\.io|authorization\.k8s\.io/;
@@ -35,34 +48,37 @@ const NOT_COUNTED = /\/(leases|events)(\/|\?|$)|authentication\.k8s\.io|authoriz
 export async function startCrashProxy(target: string, ca: string): Promise<CrashProxy> {
   const agent = new Agent({ ca, keepAlive: true, maxSockets: 200 });
   let writes: SeenWrite[] = [];
-  let point: CrashPoint | undefined;
+  let crash: Crash | undefined;
+  let isFatal = false;
 
   const server = createServer((incoming, outgoing) => {
-    const fatal = count(incoming);
-    if (fatal?.when === 'before') {
-      fatal.crash();
-      incoming.socket.destroy();
-      return;
-    }
-    forward(incoming, outgoing, fatal);
+    const write = writeOf(incoming);
+    if (write === undefined) return forward({ incoming, outgoing });
+    // Once a write is fatal, every other is left without an answer: it would come after the end.
+    if (isFatal) return undefined;
+    writes.push(write);
+    if (crash === undefined) return forward({ incoming, outgoing, write });
+    isFatal = true;
+    if (crash.side(write) === 'before') return void endClient(crash);
+    return forward({ incoming, outgoing, write, crash });
   });
 
-  function count(incoming: IncomingMessage): CrashPoint | undefined {
-    const { method = 'GET', url = '/' } = incoming;
-    if (method === 'GET' || NOT_COUNTED.test(url)) return undefined;
-    writes.push({ verb: method, path: url });
-    return point?.write === writes.length ? point : undefined;
+  async function endClient({ end }: Crash): Promise<void> {
+    await end();
+    server.closeAllConnections();
   }
 
-  function forward(incoming: IncomingMessage, outgoing: ServerResponse, fatal: CrashPoint | undefined): void {
+  function forward({ incoming, outgoing, write, crash: fatal }: Exchange): void {
+    const { method, headers } = incoming;
+    const { host: _host, ...onwardHeaders } = headers;
     const onward = request(
       new URL(incoming.url ?? '/', target),
-      { agent, method: incoming.method, headers: withoutHost(incoming) },
+      { agent, method, headers: onwardHeaders },
       (answer) => {
+        if (write !== undefined) write.status = answer.statusCode ?? 0;
         if (fatal !== undefined) {
-          fatal.crash();
-          incoming.socket.destroy();
           answer.resume();
+          void endClient(fatal);
           return;
         }
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -83,7 +99,8 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
     writes: () => writes,
     arm: (next) => {
       writes = [];
-      point = next;
+      crash = next;
+      isFatal = false;
     },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -94,7 +111,7 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
   };
 }
 
-function withoutHost(incoming: IncomingMessage): Record<string, string | string[] | undefined> {
-  const { host: _host, ...headers } = incoming.headers;
-  return headers;
+function writeOf({ method = 'GET', url = '/' }: IncomingMessage): SeenWrite | undefined {
+  if (method === 'GET' || NOT_COUNTED.test(url)) return undefined;
+  return { verb: method, path: url.replace(/\?.*$/, ''), status: 0 };
 }

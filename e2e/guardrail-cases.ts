@@ -54,6 +54,7 @@ export const NETWORK_PAIRS: Readonly<Record<string, Pair>> = {
     bad: ingressFrom({ namespaceSelector: {} }),
     good: ingressFrom({ namespaceSelector: { matchLabels: { [TENANT_LABEL]: 'guard' } } }),
     field: 'namespaceSelector',
+    found: 'a namespaceSelector without matchLabels',
   },
   'a door for another tenant': {
     bad: ingressFrom({ namespaceSelector: { matchLabels: { [TENANT_LABEL]: 'stranger' } } }),
@@ -61,6 +62,7 @@ export const NETWORK_PAIRS: Readonly<Record<string, Pair>> = {
       namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'guard-main' } },
     }),
     field: 'namespaceSelector',
+    found: 'namespaces with nexusos.dev/tenant=stranger',
   },
   'a door by a label that others can set': {
     bad: ingressFrom({ namespaceSelector: { matchLabels: { team: 'guard' } } }),
@@ -76,6 +78,7 @@ export const NETWORK_PAIRS: Readonly<Record<string, Pair>> = {
     }),
     good: networkPolicy({ policyTypes: ['Egress'], egress: [{ to: [{ podSelector: {} }] }] }),
     field: 'namespaceSelector',
+    found: 'namespaces with kubernetes.io/metadata.name=stranger-main',
   },
   'a door for everybody': {
     bad: networkPolicy({ ingress: [{}] }),
@@ -91,6 +94,7 @@ export const NETWORK_PAIRS: Readonly<Record<string, Pair>> = {
     bad: egressTo('192.0.2.0/24'),
     good: egressTo('203.0.113.0/25'),
     field: 'ipBlock',
+    found: '192.0.2.0/24',
   },
   'a path wider than the allow-list': {
     bad: egressTo('203.0.112.0/23'),
@@ -106,6 +110,7 @@ export const NETWORK_PAIRS: Readonly<Record<string, Pair>> = {
     bad: egressTo('100.0.0.0/8'),
     good: egressTo('100.0.0.0/8', { except: ['100.64.0.0/10'] }),
     field: 'ipBlock',
+    found: '100.0.0.0/8',
   },
   'reserved addresses cut out in part only': {
     bad: egressTo('100.0.0.0/8', { except: ['100.64.0.0/11'] }),
@@ -126,6 +131,7 @@ export const NETWORK_PAIRS: Readonly<Record<string, Pair>> = {
     bad: ingressFrom({ ipBlock: { cidr: '203.0.113.0/24' } }),
     good: ingressFrom({ podSelector: { matchLabels: { app: 'a' } } }),
     field: 'ipBlock',
+    found: '203.0.113.0/24',
   },
 };
 
@@ -185,6 +191,7 @@ export const ACCESS_PAIRS: Readonly<Record<string, Pair>> = {
     bad: configMap({ labels: { [TENANT_LABEL]: 'stranger' } }),
     good: configMap({ labels: { 'example.com/tenant': 'stranger' } }),
     field: 'metadata.labels',
+    found: 'nexusos.dev/tenant=stranger',
   },
   'a name of NexusOS': {
     bad: configMap({ name: 'nexusos-pull-hub' }),

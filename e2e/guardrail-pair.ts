@@ -7,11 +7,16 @@ export interface Pair {
   readonly good: Fields;
   /** What the refusal must name. Empty where Kubernetes itself refuses first, in its own words. */
   readonly field: string;
+  /** What the refusal must say that it found; left out where that is told by another case. */
+  readonly found?: string;
 }
 
 /** What the Tenant of the cases says, as far as the cases are about it. */
 export const GUARDED_SPEC = {
-  entitlements: { registries: ['registry.example', 'docker.io/library/busybox'] },
+  entitlements: {
+    registries: ['registry.example', 'docker.io/library/busybox'],
+    priorityClasses: ['batch'],
+  },
   network: {
     egress: [
       { cidr: '203.0.113.0/24' },

@@ -36,6 +36,11 @@ function withNodeAffinity(key: string, how: 'required' | 'preferred'): Fields {
   return deployment({ affinity: { nodeAffinity } });
 }
 
+function antiAffinity(scope: Fields): Fields {
+  const topologyKey = 'topology.kubernetes.io/zone';
+  return { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: {}, ...scope }] };
+}
+
 function workloadPair(kind: string, make: (fields: Fields) => Fields): readonly [string, Pair] {
   return [
     `a ${kind} of pods on the network of the node`,
@@ -60,11 +65,13 @@ export const WORKLOAD_PAIRS: Readonly<Record<string, Pair>> = {
     bad: withContainer({ ports: [{ containerPort: 80, hostPort: 80 }] }),
     good: withContainer({ ports: [{ containerPort: 80 }] }),
     field: 'hostPort',
+    found: 'c: 80',
   },
   'a path of the node': {
     bad: withVolume({ hostPath: { path: '/etc' } }),
     good: withVolume({ emptyDir: {} }),
     field: 'volumes',
+    found: 'v: hostPath',
   },
   'a file server past every NetworkPolicy': {
     bad: withVolume({ nfs: { server: '10.0.0.1', path: '/' } }),
@@ -122,6 +129,7 @@ export const WORKLOAD_PAIRS: Readonly<Record<string, Pair>> = {
     bad: withContainer(GPU),
     good: withContainer({ resources: { limits: { cpu: '1', memory: '1Gi' } } }),
     field: 'resources',
+    found: 'c: nvidia.com/gpu',
   },
   'a GPU in an init container': {
     bad: deployment({ initContainers: [container({ name: 'i', ...GPU })] }),
@@ -153,16 +161,84 @@ export const WORKLOAD_PAIRS: Readonly<Record<string, Pair>> = {
     bad: withToleration({ operator: 'Exists' }),
     good: withToleration({ key: 'spot', operator: 'Exists' }),
     field: 'tolerations',
+    found: 'every taint',
   },
   'a toleration of dedicated nodes': {
     bad: withToleration({ key: 'nexusos.dev/dedicated', operator: 'Exists' }),
     good: withToleration({ key: 'dedicated', operator: 'Exists' }),
     field: 'tolerations',
   },
+  'nodes with GPUs, tolerated': {
+    bad: withToleration({ key: 'nvidia.com/gpu', operator: 'Exists' }),
+    good: withToleration({ key: 'nvidia.example/gpu', operator: 'Exists' }),
+    field: 'tolerations',
+    found: 'nvidia.com/gpu',
+  },
+  'nodes with GPUs, tolerated by a pod': {
+    bad: pod({ tolerations: [{ key: 'nvidia.com/gpu', value: 'present', effect: 'NoSchedule' }] }),
+    good: pod({ tolerations: [{ key: 'spot', value: 'yes', effect: 'NoSchedule' }] }),
+    field: 'tolerations',
+    found: 'nvidia.com/gpu',
+  },
+  'nodes with GPUs, selected': {
+    bad: deployment({ nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-L4' } }),
+    good: deployment({ nodeSelector: { 'example.com/gpu.product': 'NVIDIA-L4' } }),
+    field: 'nodeSelector',
+    found: 'nvidia.com/gpu.product',
+  },
+  'nodes with GPUs, by affinity': {
+    bad: withNodeAffinity('nvidia.com/gpu.product', 'required'),
+    good: withNodeAffinity('topology.kubernetes.io/zone', 'required'),
+    field: 'affinity',
+    found: 'nvidia.com/gpu.product',
+  },
+  'nodes of the control plane, tolerated': {
+    bad: withToleration({ key: 'node-role.kubernetes.io/control-plane', operator: 'Exists' }),
+    good: withToleration({ key: 'node.kubernetes.io/not-ready', operator: 'Exists' }),
+    field: 'tolerations',
+    found: 'node-role.kubernetes.io/control-plane',
+  },
+  'nodes of the control plane, selected': {
+    bad: deployment({ nodeSelector: { 'node-role.kubernetes.io/control-plane': '' } }),
+    good: deployment({ nodeSelector: { 'node.kubernetes.io/instance-type': 'm7i.8xlarge' } }),
+    field: 'nodeSelector',
+    found: 'node-role.kubernetes.io/control-plane',
+  },
+  'nodes of the control plane, preferred': {
+    bad: withNodeAffinity('node-role.kubernetes.io/control-plane', 'preferred'),
+    good: withNodeAffinity('node.kubernetes.io/instance-type', 'preferred'),
+    field: 'affinity',
+    found: 'node-role.kubernetes.io/control-plane',
+  },
+  'a zone that pods of others are kept off': {
+    bad: deployment({ affinity: { podAntiAffinity: antiAffinity({ namespaceSelector: {} }) } }),
+    good: deployment({ affinity: { podAntiAffinity: antiAffinity({}) } }),
+    field: 'affinity',
+    found: 'podAntiAffinity over a namespaceSelector',
+  },
   'priority over the cluster itself': {
     bad: deployment({ priorityClassName: 'system-node-critical' }),
     good: deployment({ priorityClassName: 'batch' }),
     field: 'priorityClassName',
+    found: 'system-node-critical',
+  },
+  'priority over other tenants': {
+    bad: pod({ priorityClassName: 'urgent' }),
+    good: pod({ priorityClassName: 'batch' }),
+    field: 'priorityClassName',
+    found: 'urgent',
+  },
+  'priority over other tenants, in a CronJob': {
+    bad: cronJob({ priorityClassName: 'urgent' }),
+    good: cronJob({ priorityClassName: 'batch' }),
+    field: 'priorityClassName',
+    found: 'urgent',
+  },
+  'priority over other tenants, in a PodTemplate': {
+    bad: podTemplate({ priorityClassName: 'urgent' }),
+    good: podTemplate({ priorityClassName: 'batch' }),
+    field: 'priorityClassName',
+    found: 'urgent',
   },
   'pods that claim to be of a Run': {
     bad: deployment({}, { 'nexusos.dev/run-uid': 'x' }),

@@ -55,7 +55,8 @@ const VALUES: Readonly<Record<string, string>> = {
   'an empty string': '""',
   'a string of 100 kB': JSON.stringify('x'.repeat(100_000)),
   'an empty list': '[]',
-  'a list of 10,000': `[${Array.from({ length: 10_000 }, (_, index) => `"n${index}"`).join(',')}]`,
+  // Longer than any list may be, and no longer: the API server looks at each item before it refuses them all.
+  'a list of 1,025': `[${Array.from({ length: 1025 }, (_, index) => `"n${index}"`).join(',')}]`,
   'an empty object': '{}',
   'an object 2,000 deep': `${'{"a":'.repeat(2000)}1${'}'.repeat(2000)}`,
   'a prototype': '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}',
@@ -114,6 +115,7 @@ const METADATA: Readonly<Record<string, Json>> = {
   },
   'label with a bad key': { labels: { 'Ünï/cödé': 'x' } },
   'uid and generation of its own': { uid: 'mine', generation: 99 },
+  'resourceVersion of its own': { resourceVersion: '1' },
 };
 
 /**

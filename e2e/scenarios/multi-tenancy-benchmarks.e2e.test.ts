@@ -4,7 +4,7 @@ import { attachSystem } from '#hack/system/attach';
 import type { AttachedCluster } from '#hack/cluster/attached-cluster';
 import { discover, isAllowed, type Served, VERBS } from '../access.ts';
 import { type ApiUser, apiUser } from '../api-user.ts';
-import { eventually } from '../eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { container, type Fields, networkPolicy, pod, roleBinding, service } from '../guardrail-objects.ts';
 import { tenantManifest, User } from '../user.ts';
 

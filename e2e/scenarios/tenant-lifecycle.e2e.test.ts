@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { attachSystem } from '#hack/system/attach';
-import { eventually } from '../eventually.ts';
+import { eventually } from '#hack/tools/eventually';
 import { tenantManifest, User } from '../user.ts';
 
 interface Meta {
@@ -22,8 +22,8 @@ async function ready(user: User, name: string, manifest: object = tenantManifest
   await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', '--timeout=30s']);
 }
 
-function reason(user: User, name: string, want: string): Promise<void> {
-  return eventually(`${name} is not Ready: ${want}`, async () => {
+async function reason(user: User, name: string, want: string): Promise<void> {
+  await eventually(`${name} is not Ready: ${want}`, async () => {
     const found = await user.condition('Ready', `tenant/${name}`);
     return found?.status === 'False' && found.reason === want;
   });
@@ -159,12 +159,18 @@ test('a namespace that is no longer listed is kept until its deletion is confirm
   await user.applies(tenantManifest('shrinks'));
   await reason(user, 'shrinks', 'DeletionNotConfirmed');
   t.truthy(await user.sees('namespace/shrinks-old'));
-  await user.does(['annotate', 'tenant', 'shrinks', 'nexusos.dev/confirm-deletion=shrinks']);
+  const asked = await user.condition('Ready', 'tenant/shrinks');
+  const [, consent = 'none'] =
+    /(nexusos\.dev\/confirm-deletion=\S+) --overwrite/.exec(asked?.message ?? '') ?? [];
+  t.is(consent, 'nexusos.dev/confirm-deletion=shrinks-old');
+  await user.does(['annotate', 'tenant', 'shrinks', consent, '--overwrite']);
   await eventually(
     'the namespace is gone',
     async () => (await user.sees('namespace/shrinks-old')) === undefined,
   );
   await user.does(['wait', 'tenant/shrinks', '--for=condition=Ready', '--timeout=30s']);
+  const whole = await user.tries(['delete', 'tenant', 'shrinks', '--dry-run=server']);
+  t.false(whole.ok, 'consent to the end of a namespace is none to the end of the tenant');
 });
 
 test('a pull secret is copied, follows its source, and goes with its entry', async (t) => {
@@ -224,7 +230,7 @@ test('a tenant is deleted in order, and only on purpose', async (t) => {
   const refused = await user.tries(['delete', 'tenant', 'leaver']);
   t.false(refused.ok);
   t.regex(refused.text, /nexusos\.dev\/confirm-deletion/);
-  await user.does(['annotate', 'tenant', 'leaver', 'nexusos.dev/confirm-deletion=leaver']);
+  await user.does(['annotate', 'tenant', 'leaver', 'nexusos.dev/confirm-deletion=another,leaver']);
   await user.does(['delete', 'tenant', 'leaver', '--timeout=60s']);
   t.is(await user.sees('namespace/leaver-main'), undefined);
   t.is(await user.sees('quotaledger/leaver'), undefined);

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { runProgram } from '../system/run-program.ts';
+import { runProgram } from '../tools/run-program.ts';
 import { bundleRoles } from './bundle.ts';
 
 test('each role is one file that runs outside of the repository', async (t) => {

@@ -7,7 +7,8 @@ import { issue } from './certificates.ts';
 import type { ComponentName } from './components.ts';
 import type { ClusterDescription } from './description.ts';
 import { kubeconfigText, type KubeconfigContent } from './kubeconfig.ts';
-import { type KubectlOptions, type ProgramResult, runKubectl } from './kubectl.ts';
+import type { RunResult } from '../tools/run-program.ts';
+import { type KubectlOptions, runKubectl } from './kubectl.ts';
 import { type PkiFiles, pkiFiles, readAuthority, readLeaf } from './pki.ts';
 import { SupervisorClient } from './supervisor-client.ts';
 import type { ComponentExit } from './supervisor-protocol.ts';
@@ -104,7 +105,7 @@ export class AttachedCluster {
   }
 
   /** Runs kubectl; a non-zero code is a result, not an error. */
-  kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<ProgramResult> {
+  kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<RunResult> {
     const kubeconfig = options.kubeconfig ?? this.kubeconfigPath;
     // In the user's own folder every cluster would leave its discovery cache behind, as each has another
     // port.

@@ -12,7 +12,7 @@ import type { ClusterDescription } from './description.ts';
 import { readRecord, sweepRecords } from './records.ts';
 import { ComponentFailure } from './start-watch.ts';
 import { processesNaming } from './testing/cluster-processes.ts';
-import { until } from './testing/until.ts';
+import { eventually } from '../tools/eventually.ts';
 
 /** Starts a process that owns a cluster. */
 async function startOwner(): Promise<{ pid: number; description: ClusterDescription }> {
@@ -48,8 +48,8 @@ for (const [title, end] of Object.entries(ends)) {
     // Five components and their supervisor.
     t.is(processesNaming(dataDir).length, 6);
     end(pid, await supervisorOf(description));
-    await until('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
-    await until(
+    await eventually('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
+    await eventually(
       'the data is gone, now or when somebody next starts a cluster',
       async () => {
         await sweepRecords();
@@ -65,7 +65,7 @@ test.serial('a supervisor that is killed takes its cluster along, and stopping i
   const cluster = await startCluster({ kwok: false });
   const { dataDir } = cluster.description;
   process.kill(await supervisorOf(cluster.description), 'SIGKILL');
-  await until('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
+  await eventually('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
   await cluster.stop();
   t.false(existsSync(dataDir));
 });
@@ -100,14 +100,14 @@ test.serial(
     const cluster = await startCluster({ kwok: false });
     const { dataDir } = cluster.description;
     process.kill(await supervisorOf(cluster.description), 'SIGKILL');
-    await until('the supervisor is gone', () => processesNaming(dataDir).length === 4);
+    await eventually('the supervisor is gone', () => processesNaming(dataDir).length === 4);
     // Until the killed supervisor has been reaped, it counts as alive and nothing is swept: the next start tries again.
     const isSwept = async (): Promise<boolean> => {
       await sweepRecords();
       return processesNaming(dataDir).length === 0;
     };
-    await until('every process is gone', isSwept, 20_000);
-    await until('its data is gone', () => !existsSync(dataDir), 10_000);
+    await eventually('every process is gone', isSwept, 20_000);
+    await eventually('its data is gone', () => !existsSync(dataDir), 10_000);
     t.pass();
     await cluster.close();
   },
@@ -124,11 +124,11 @@ test.serial('a component can be killed and started again, and the cluster goes o
   const exits: string[] = [];
   cluster.onComponentExit(({ component, expected }) => exits.push(`${component} ${String(expected)}`));
   await cluster.kill('kube-apiserver');
-  await until('the end of the API server is told', () => exits.length > 0);
+  await eventually('the end of the API server is told', () => exits.length > 0);
   t.deepEqual(exits, ['kube-apiserver true']);
   t.false(await cluster.admin.healthy('/livez'));
   await cluster.restart('kube-apiserver');
-  await until('the API server is back', () => cluster.admin.healthy('/readyz'));
+  await eventually('the API server is back', () => cluster.admin.healthy('/readyz'));
   await cluster.restart('kube-scheduler');
   t.is((await cluster.kubectl(['get', 'namespace', 'default'])).code, 0);
 });

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { attachCluster } from './attach.ts';
 import type { AttachedCluster } from './attached-cluster.ts';
-import { until } from './testing/until.ts';
+import { eventually } from '../tools/eventually.ts';
 
 interface Pod {
   readonly metadata: { readonly name: string };
@@ -143,7 +143,7 @@ for (const [index, [title, { annotations, want }]] of Object.entries(outcomes).e
   test(`outcome: ${title}`, async (t) => {
     const name = `outcome-${index}`;
     await createJob(name, podTemplate({ 'kwok.nexusos.dev/duration': '200ms', ...annotations }));
-    const job = await until(`job ${name} ends`, () => jobCondition(name));
+    const job = await eventually(`job ${name} ends`, () => jobCondition(name));
     const [pod] = await readPods(`job-name=${name}`);
     t.deepEqual({ job, ...endOf(pod) }, { ...unsaid, ...want });
     t.is(pod?.status.conditions?.find(({ type }) => type === 'Ready')?.status, 'False');
@@ -157,7 +157,7 @@ test('a failure policy of a Job can tell a disruption from a failure', async (t)
   const annotations = { 'kwok.nexusos.dev/outcome': 'node-lost', 'kwok.nexusos.dev/duration': '100ms' };
   await createJob('ignored-disruption', podTemplate(annotations), { podFailurePolicy });
   // With backoffLimit 0 a second pod can only come if the first did not count as failed.
-  const pods = await until('a second pod', async () => {
+  const pods = await eventually('a second pod', async () => {
     const found = await readPods('job-name=ignored-disruption');
     return found.length > 1 ? found : undefined;
   });
@@ -172,7 +172,7 @@ test('a failure policy of a Job can tell a disruption from a failure', async (t)
 test('a pod without a Job runs on, and one with a duration ends', async (t) => {
   await createPod('runs-on', podTemplate({}));
   await createPod('ends', podTemplate({ 'kwok.nexusos.dev/duration': '1500ms' }));
-  await until(
+  await eventually(
     'the one with a duration ends',
     async () => (await readPod('ends'))?.status.phase === 'Succeeded',
   );
@@ -183,16 +183,16 @@ test('a running pod that is deleted first ends with 143, as a Job must see it', 
   const finalizers = ['test.nexusos.dev/hold'];
   const template = podTemplate({}) as Pod;
   await createPod('deleted', { ...template, metadata: { ...template.metadata, finalizers } });
-  await until('it runs', async () => (await readPod('deleted'))?.status.phase === 'Running');
+  await eventually('it runs', async () => (await readPod('deleted'))?.status.phase === 'Running');
   await cluster.admin.send('DELETE', `/api/v1/namespaces/${namespace}/pods/deleted`);
-  const pod = await until('it has ended', async () => {
+  const pod = await eventually('it has ended', async () => {
     const found = await readPod('deleted');
     return found?.status.phase === 'Failed' ? found : undefined;
   });
   t.is(pod.status.containerStatuses?.[0]?.state.terminated?.exitCode, 143);
   const release = ['patch', 'pod', 'deleted', '-n', namespace, '-p', '{"metadata":{"finalizers":null}}'];
   t.is((await cluster.kubectl(release)).code, 0);
-  await until('it is gone', async () => (await readPod('deleted')) === undefined);
+  await eventually('it is gone', async () => (await readPod('deleted')) === undefined);
 });
 
 const gpuToleration = { key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' };
@@ -230,7 +230,7 @@ for (const [index, [title, { spec, want }]] of Object.entries(placements).entrie
     const limits = resource === undefined ? {} : { [resource]: '1' };
     const container = { name: 'main', image: 'example.test/agent:1', resources: { limits } };
     await createPod(`placed-${index}`, podTemplate({}, { ...rest, containers: [container] }));
-    const node = await until(
+    const node = await eventually(
       'it is scheduled',
       async () => (await readPod(`placed-${index}`))?.spec.nodeName,
     );
@@ -245,7 +245,7 @@ test('a GPU pod without the toleration is not scheduled, and is told why', async
     resources: { limits: { 'nvidia.com/mig-1g.5gb': '1' } },
   };
   await createPod('untolerated', podTemplate({}, { containers: [container] }));
-  const pod = await until('the scheduler gives up', async () => {
+  const pod = await eventually('the scheduler gives up', async () => {
     const found = await readPod('untolerated');
     return found?.status.conditions?.some(({ reason }) => reason === 'Unschedulable') === true
       ? found
@@ -269,6 +269,6 @@ test('a device is allocated by dynamic resource allocation', async (t) => {
     containers: [container],
   };
   await createPod('with-claim', podTemplate({}, spec));
-  const node = await until('it is scheduled', async () => (await readPod('with-claim'))?.spec.nodeName);
+  const node = await eventually('it is scheduled', async () => (await readPod('with-claim'))?.spec.nodeName);
   t.regex(node, /^h100-dra-/);
 });

@@ -8,7 +8,7 @@ import test from 'ava';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { findNamedCluster, readStatus } from './named-cluster.ts';
 import { processesNaming } from './testing/cluster-processes.ts';
-import { until } from './testing/until.ts';
+import { eventually } from '../tools/eventually.ts';
 
 const run = promisify(execFile);
 const name = `test-${process.pid}`;
@@ -49,7 +49,7 @@ test.serial('a cluster whose supervisor was killed counts as gone, and up makes 
   await command('up');
   const before = (await readStatus(name))!;
   process.kill(before.supervisorPid, 'SIGKILL');
-  await until('it counts as gone', async () => (await findNamedCluster(name)) === undefined);
+  await eventually('it counts as gone', async () => (await findNamedCluster(name)) === undefined);
   await command('up');
   const after = (await readStatus(name))!;
   t.not(after.supervisorPid, before.supervisorPid);

@@ -6,6 +6,7 @@ import { toTemplate } from './template.ts';
 const SERVICE_ACCOUNT = 'OPERATOR_SERVICE_ACCOUNT';
 const NAMESPACE = 'PLATFORM_NAMESPACE';
 const ADMIN_GROUPS = 'PLATFORM_ADMIN_GROUPS';
+const NODE_KEYS = 'RESERVED_NODE_KEYS';
 
 /** The guardrails as a template of the chart, for the namespace, ServiceAccount and groups of each release. */
 export function guardrailFile(): GeneratedFile {
@@ -13,6 +14,7 @@ export function guardrailFile(): GeneratedFile {
     operatorUser: `system:serviceaccount:${NAMESPACE}:${SERVICE_ACCOUNT}`,
     platformNamespace: NAMESPACE,
     platformAdminGroups: [ADMIN_GROUPS],
+    reservedNodeKeys: [NODE_KEYS],
   }).map((object) => ({
     ...object,
     metadata: {
@@ -28,7 +30,8 @@ export function guardrailFile(): GeneratedFile {
         [NAMESPACE]: '{{ .Release.Namespace }}',
         [SERVICE_ACCOUNT]: '{{ .Values.serviceAccount.name }}',
         // With its quotes: one string becomes a list of them.
-        [`'${ADMIN_GROUPS}'`]: '{{ include "nexusos.adminGroups" . }}',
+        [`'${ADMIN_GROUPS}'`]: '{{ include "nexusos.strings" .Values.platform.adminGroups }}',
+        [`'${NODE_KEYS}'`]: '{{ include "nexusos.strings" .Values.platform.reservedNodeKeys }}',
       },
     }),
   };

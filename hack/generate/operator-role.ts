@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { LEASE_NAME } from '#operator/config';
 import type { AnyController, PolicyRule } from '#operator/runtime/controller';
 import type { GeneratedFile } from './file.ts';
 import { mergeRules } from './rules.ts';
@@ -7,10 +8,11 @@ import { toTemplate } from './template.ts';
 /** What is read of a controller here. */
 export type RoleSource = Pick<AnyController, 'rbac' | 'resource' | 'watches' | 'finalizer'>;
 
-/** The operator's permissions: in the whole cluster, and in the platform namespace only. */
+/** The operator's permissions: in the whole cluster, in the platform namespace, and where pull secrets are shared from. */
 export interface OperatorRules {
   readonly cluster: readonly PolicyRule[];
   readonly platform: readonly PolicyRule[];
+  readonly pullSecrets: readonly PolicyRule[];
 }
 
 const READ = ['get', 'list', 'watch'];
@@ -22,13 +24,19 @@ const RUNTIME_CLUSTER: readonly PolicyRule[] = [
 
 /** Leader election. `create` cannot be limited to a name. */
 const RUNTIME_PLATFORM: readonly PolicyRule[] = [
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    verbs: ['get', 'update'],
+    resourceNames: [LEASE_NAME],
+  },
 ];
 
 /**
  * Everything that the operator may do: what the controllers state, what the runtime does for them (reading what they
  * watch, writing the status and the finalizer of their kind), and handing out exactly `bindable` ClusterRoles. What
- * is watched in one namespace only (Secrets of the platform) is readable only there.
+ * is watched in one namespace only (sources of pull secrets) is readable only there.
  */
 export function operatorRules(
   controllers: readonly RoleSource[],
@@ -44,7 +52,8 @@ export function operatorRules(
       ...wide.map((one) => readRule(one.resource)),
       bindRule(bindable),
     ]),
-    platform: mergeRules([...RUNTIME_PLATFORM, ...narrow.map((one) => readRule(one.resource))]),
+    platform: mergeRules(RUNTIME_PLATFORM),
+    pullSecrets: mergeRules(narrow.map((one) => readRule(one.resource))),
   };
 }
 
@@ -54,15 +63,21 @@ export function operatorRoleFile(rules: OperatorRules): GeneratedFile {
   const labels = { 'app.kubernetes.io/part-of': 'nexusos' };
   const name = 'nexusos:operator';
   const namespace = 'PLATFORM_NAMESPACE';
+  const sources = 'PULL_SECRET_NAMESPACE';
+  const reader = { name: `${name}-pull-secrets`, namespace: sources, labels };
   const roles = [
     { apiVersion, kind: 'ClusterRole', metadata: { name, labels }, rules: rules.cluster },
     { apiVersion, kind: 'Role', metadata: { name, namespace, labels }, rules: rules.platform },
+    { apiVersion, kind: 'Role', metadata: reader, rules: rules.pullSecrets },
   ];
   return {
     path: 'charts/nexusos/templates/generated/operator-role.yaml',
     text: toTemplate(roles, {
       source: 'the rbac and watches of operator/controllers',
-      placeholders: { [namespace]: '{{ .Release.Namespace }}' },
+      placeholders: {
+        [namespace]: '{{ .Release.Namespace }}',
+        [sources]: '{{ include "nexusos.pullSecretNamespace" . }}',
+      },
     }),
   };
 }
@@ -71,9 +86,7 @@ function ownKindRules({ resource, finalizer }: RoleSource): readonly PolicyRule[
   const apiGroups = [groupOf(resource)];
   const status = { apiGroups, resources: [`${resource.plural}/status`], verbs: ['update'] };
   const finalizers = { apiGroups, resources: [resource.plural], verbs: ['patch'] };
-  // Where the cluster enforces owner references, owning something needs this of the owner.
-  const owning = { apiGroups, resources: [`${resource.plural}/finalizers`], verbs: ['update'] };
-  return [readRule(resource), status, owning, ...(finalizer === undefined ? [] : [finalizers])];
+  return [readRule(resource), status, ...(finalizer === undefined ? [] : [finalizers])];
 }
 
 function readRule(resource: RoleSource['resource']): PolicyRule {

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { LEASE_NAME } from '#operator/config';
 import { controllersFor } from '#operator/controllers/index';
 import { PULL_SECRET_WRITER, tenantClusterRoles } from '#operator/core/tenant/roles';
 import type { PolicyRule } from '#operator/runtime/controller';
 import { currentOperatorRules, roleFiles } from './roles.ts';
 import { allows } from './rules.ts';
 
-const SETTINGS = { platformNamespace: 'platform', operatorServiceAccount: 'operator', reservedRanges: [] };
+const SETTINGS = {
+  platformNamespace: 'platform',
+  pullSecretNamespace: 'pull-secrets',
+  operatorServiceAccount: 'operator',
+  reservedRanges: [],
+};
 
 test('no role has a wildcard', (t) => {
   const files = roleFiles();
@@ -15,7 +21,7 @@ test('no role has a wildcard', (t) => {
 });
 
 test('everything that is watched may be listed and watched, in the namespace where it is', (t) => {
-  const { cluster, platform } = currentOperatorRules();
+  const { cluster, pullSecrets } = currentOperatorRules();
   const watched = controllersFor(SETTINGS).controllers.flatMap(({ resource, watches }) => [
     { resource, namespace: undefined },
     ...watches,
@@ -23,17 +29,35 @@ test('everything that is watched may be listed and watched, in the namespace whe
   t.true(watched.length > 0);
   for (const { resource, namespace } of watched) {
     const [group = ''] = resource.apiVersion.includes('/') ? resource.apiVersion.split('/') : [''];
-    const rules = namespace === undefined ? cluster : platform;
+    const rules = namespace === undefined ? cluster : pullSecrets;
+    t.true(namespace === undefined || namespace === SETTINGS.pullSecretNamespace, resource.plural);
     for (const verb of ['list', 'watch']) {
       t.true(allows(rules, { group, resource: resource.plural, verb }), `${verb} ${resource.plural}`);
     }
   }
 });
 
-test('Secrets can be read in the platform namespace only, and written nowhere by the ClusterRole', (t) => {
-  const { cluster } = currentOperatorRules();
+test('Secrets can be read where pull secrets are shared from only, and written nowhere', (t) => {
+  const { cluster, platform, pullSecrets } = currentOperatorRules();
+  const elsewhere = [...cluster, ...platform].filter((rule) => rule.resources.includes('secrets'));
+  t.deepEqual(elsewhere, []);
+  t.deepEqual(pullSecrets, [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }]);
+});
+
+test('only the one Lease can be read and renewed, and no finalizers of owners', (t) => {
+  const { cluster, platform } = currentOperatorRules();
+  t.deepEqual(platform, [
+    {
+      apiGroups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      resourceNames: [LEASE_NAME],
+      verbs: ['get', 'update'],
+    },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+  ]);
+  const resources = cluster.flatMap((rule) => rule.resources);
   t.deepEqual(
-    cluster.filter((rule) => rule.resources.includes('secrets')),
+    resources.filter((one) => one.endsWith('/finalizers')),
     [],
   );
 });

@@ -6,7 +6,12 @@ import { operatorRoleFile, operatorRules, type OperatorRules } from './operator-
 import { toTemplate } from './template.ts';
 
 /** Any settings do: no permission depends on them. */
-const SETTINGS = { platformNamespace: 'platform', operatorServiceAccount: 'operator', reservedRanges: [] };
+const SETTINGS = {
+  platformNamespace: 'platform',
+  pullSecretNamespace: 'pull-secrets',
+  operatorServiceAccount: 'operator',
+  reservedRanges: [],
+};
 
 /** The operator's permissions, as its controllers state them. */
 export function currentOperatorRules(): OperatorRules {

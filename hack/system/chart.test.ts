@@ -8,7 +8,7 @@ import { KINDS } from '#crds/v1alpha1/index';
 import type { KubeObject } from '#operator/core/object';
 import { ensureTools } from '../tools/build.ts';
 import { type ChartValues, helmEnvironment } from './chart.ts';
-import { type RunResult, runProgram } from './run-program.ts';
+import { type RunResult, runProgram } from '../tools/run-program.ts';
 
 const CHART = join(import.meta.dirname, '../../charts/nexusos');
 
@@ -50,14 +50,7 @@ test('by default everything is there, once, and in the release namespace', async
       .toSorted(),
     KINDS.map((kind) => `${kind.plural}.${kind.group}`).toSorted(),
   );
-  for (const kind of [
-    'Deployment',
-    'PodDisruptionBudget',
-    'Service',
-    'ServiceAccount',
-    'ConfigMap',
-    'Role',
-  ]) {
+  for (const kind of ['Deployment', 'PodDisruptionBudget', 'Service', 'ServiceAccount', 'ConfigMap']) {
     t.deepEqual(
       pick(objects, kind).map((one) => one.metadata.namespace),
       ['platform'],
@@ -133,7 +126,10 @@ test('guardrails know the platform of the release', async (t) => {
   const text = JSON.stringify(pick(await render(values), 'ValidatingAdmissionPolicy'));
   t.true(text.includes("'system:serviceaccount:platform:other'"));
   t.true(text.includes("g in ['ops', 'oidc:sre']"));
-  t.notRegex(text, /system:masters|PLATFORM_|OPERATOR_/);
+  t.notRegex(text, /system:masters|PLATFORM_|OPERATOR_|RESERVED_/);
+  t.true(text.includes("'nvidia.com'"));
+  const other = await render({ platform: { reservedNodeKeys: ['fpga.example/card'] } });
+  t.true(JSON.stringify(pick(other, 'ValidatingAdmissionPolicy')).includes("'fpga.example/card'"));
 });
 
 test('every binding names the ServiceAccount that is made', async (t) => {
@@ -143,10 +139,29 @@ test('every binding names the ServiceAccount that is made', async (t) => {
     ['other'],
   );
   const bindings = [...pick(objects, 'ClusterRoleBinding'), ...pick(objects, 'RoleBinding')];
-  t.is(bindings.length, 2);
+  t.is(bindings.length, 3);
   for (const binding of bindings) {
     t.deepEqual(binding['subjects'], [{ kind: 'ServiceAccount', name: 'other', namespace: 'platform' }]);
   }
+});
+
+/** Where the operator may read Secrets, and where it is told to. */
+async function secretAccess(values: ChartValues) {
+  const objects = await render(values);
+  const { data } = await settings(values);
+  return {
+    rights: ['Role', 'RoleBinding']
+      .flatMap((kind) => pick(objects, kind))
+      .filter((one) => one.metadata.name === 'nexusos:operator-pull-secrets')
+      .map((one) => one.metadata.namespace),
+    told: (data as Record<string, string>)['NEXUSOS_PULL_SECRET_NAMESPACE'],
+  };
+}
+
+test('Secrets are read in a namespace of their own where there is one', async (t) => {
+  t.deepEqual(await secretAccess({}), { rights: ['platform', 'platform'], told: 'platform' });
+  const own = await secretAccess({ platform: { pullSecretNamespace: 'hub' } });
+  t.deepEqual(own, { rights: ['hub', 'hub'], told: 'hub' });
 });
 
 test('without the operator nothing runs, and what it needs is still there', async (t) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path';
 import type { AttachedCluster } from '../cluster/attached-cluster.ts';
-import { runProgram } from './run-program.ts';
+import { runProgram } from '../tools/run-program.ts';
 import { ensureTools } from '../tools/build.ts';
 import type { BuildObserver } from '../tools/progress.ts';
 
@@ -24,27 +24,34 @@ export interface InstallOptions {
  * container to run it in. Throws with what Helm said when it fails.
  */
 export async function installChart(cluster: AttachedCluster, options: InstallOptions = {}): Promise<void> {
-  const { helm } = await ensureTools(
-    ['helm'],
-    options.onBuildStep === undefined ? {} : { onStep: options.onBuildStep },
-  );
   const values = { operator: { enabled: false }, ...options.values };
-  const result = await runProgram(helm, {
-    args: [
-      'upgrade',
-      'nexusos',
-      CHART,
-      '--install',
-      '--create-namespace',
-      `--namespace=${PLATFORM_NAMESPACE}`,
-      `--kubeconfig=${cluster.kubeconfigPath}`,
-      '--values=-',
-      '--timeout=60s',
-    ],
+  await helm(cluster, {
+    args: ['upgrade', 'nexusos', CHART, '--install', '--create-namespace', '--values=-'],
     stdin: JSON.stringify(values),
+    ...(options.onBuildStep && { onBuildStep: options.onBuildStep }),
+  });
+}
+
+/** Uninstalls it as its users do. Throws with what Helm said when it fails. */
+export function uninstallChart(cluster: AttachedCluster): Promise<void> {
+  return helm(cluster, { args: ['uninstall', 'nexusos', '--wait'] });
+}
+
+interface HelmCommand {
+  readonly args: readonly string[];
+  readonly stdin?: string;
+  readonly onBuildStep?: BuildObserver;
+}
+
+async function helm(cluster: AttachedCluster, { args, stdin, onBuildStep }: HelmCommand): Promise<void> {
+  const tools = await ensureTools(['helm'], onBuildStep === undefined ? {} : { onStep: onBuildStep });
+  const where = [`--namespace=${PLATFORM_NAMESPACE}`, `--kubeconfig=${cluster.kubeconfigPath}`];
+  const result = await runProgram(tools.helm, {
+    args: [...args, ...where, '--timeout=60s'],
+    ...(stdin !== undefined && { stdin }),
     env: helmEnvironment(cluster.description.dataDir),
   });
-  if (result.code !== 0) throw new Error(`Helm could not install the chart:\n${result.stderr.trim()}`);
+  if (result.code !== 0) throw new Error(`Helm could not ${args[0]} the chart:\n${result.stderr.trim()}`);
 }
 
 /** Helm on folders of its own: what its user has configured must not change what is installed. */

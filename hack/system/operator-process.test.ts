@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { execFileSync } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
+import { eventually } from '../tools/eventually.ts';
 import { installChart, PLATFORM_NAMESPACE } from './chart.ts';
-import { startOperator } from './operator-process.ts';
+import { type OperatorProcess, startOperator } from './operator-process.ts';
 import { keepTokenFile } from './service-account-token.ts';
 
 // A cluster of its own: an operator on the shared one would work on what other tests make there.
@@ -15,14 +16,6 @@ test.before(async () => {
   await installChart(cluster);
 });
 test.after.always(() => cluster?.stop());
-
-async function eventually(what: string, look: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!(await look())) {
-    if (performance.now() > deadline) throw new Error(`not within 30 s: ${what}`);
-    await delay(50);
-  }
-}
 
 test.serial('it works with the rights of the chart and no others, and ends in order', async (t) => {
   const operator = await startOperator(cluster);
@@ -62,6 +55,31 @@ test.serial('an operator that cannot reach the API server is not waited for for 
   );
   t.regex(error.message, /was not ready after 3 s/);
 });
+
+test.serial(
+  'it is ready within fifty times what an empty program takes: two seconds on a quiet machine',
+  async (t) => {
+    const emptyMs: number[] = [];
+    const operatorMs: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const startedAt = performance.now();
+      execFileSync(process.execPath, ['-e', '0']);
+      emptyMs.push(performance.now() - startedAt);
+      const operator = await startOperator(cluster);
+      operatorMs.push(await eventually('it tells how long it took', () => readyAfterMs(operator)));
+      await operator.stop();
+    }
+    // The best of each: what else the machine does only adds to them.
+    const [empty, ready] = [Math.min(...emptyMs), Math.min(...operatorMs)];
+    t.log(`ready after ${ready} ms; an empty program takes ${Math.round(empty)} ms`);
+    t.true(ready < 50 * empty, `${ready} ms`);
+  },
+);
+
+function readyAfterMs({ log }: OperatorProcess): number | undefined {
+  const found = /"afterMs":(\d+),"msg":"ready"/.exec(log.tail());
+  return found === null ? undefined : Number(found[1]);
+}
 
 test.serial('a token is replaced before it runs out', async (t) => {
   const path = join(cluster.description.dataDir, 'short-lived-token');

@@ -71,8 +71,6 @@ function endProblem(phase: Phase, tally: Tally, { exitCode, isWhole }: End): str
   if (!isWhole) return `ava ended early, with ${exitCode ?? 'a signal'}`;
   const ran = tally.passed + tally.failed + tally.skipped;
   if (ran === 0) return phase.mayBeEmpty ? undefined : 'no test ran';
-  // A process of ava that ends badly after all its tests have passed is told, and fails nothing: TAP names no culprit.
-  if (exitCode !== 0 && tally.failed === 0)
-    console.log(`# ${phase.name}: every test passed, yet ava ended with ${exitCode}`);
-  return undefined;
+  const isExplained = exitCode === 0 || tally.failed > 0;
+  return isExplained ? undefined : `every test passed, yet ava ended with ${exitCode ?? 'a signal'}`;
 }

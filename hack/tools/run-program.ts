@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
-import { dieWithParent } from '../tools/die-with-parent.ts';
+import { dieWithParent } from './die-with-parent.ts';
 
 /** How to run a program to its end. */
 export interface RunOptions {

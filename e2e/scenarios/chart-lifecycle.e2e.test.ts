@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import { type Cluster, startCluster } from '#hack/cluster/cluster';
+import { installChart, PLATFORM_NAMESPACE, uninstallChart } from '#hack/system/chart';
+import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
+import { eventually } from '#hack/tools/eventually';
+import { type ApiAnswer, type ApiUser, apiUser } from '../api-user.ts';
+import { container, type Fields, pod } from '../guardrail-objects.ts';
+import { tenantManifest, User } from '../user.ts';
+
+interface World {
+  /** Of its own: what is installed, and which priority is the default, is a matter of the whole cluster. */
+  readonly cluster: Cluster;
+  readonly admin: User;
+  /** The administrator of tenant `kept`. */
+  readonly owner: ApiUser;
+  /** Handed from test to test; each test has a copy of the context itself. */
+  readonly now: {
+    operator: OperatorProcess;
+    /** UIDs of what must outlive the chart. */
+    uids: readonly string[];
+  };
+}
+
+const test = anyTest as TestFn<World>;
+const KEPT = [
+  ['tenant/kept'],
+  ['namespace/kept-main'],
+  ['-n', 'kept-main', 'networkpolicy/nexusos-default-deny'],
+  ['-n', 'kept-main', 'resourcequota/nexusos'],
+  ['crd/tenants.nexusos.dev'],
+] as const;
+
+/** Fine for Pod Security, which does not come with the chart. */
+const CACHED: Fields = { containers: [container({ imagePullPolicy: 'Never' })] };
+
+test.before(async (t) => {
+  const cluster = await startCluster({ kwok: false });
+  const admin = new User(cluster);
+  const owner = await apiUser(cluster, { user: 'kept-admin' });
+  await installChart(cluster);
+  const operator = await startOperator(cluster);
+  t.context = { cluster, admin, owner, now: { operator, uids: [] } };
+  await admin.applies(
+    priorityClass('urgent', 1000),
+    tenantManifest('kept', { quotas: { objects: { pods: '5' } } }),
+  );
+  await admin.does(['wait', 'tenant/kept', '--for=condition=Ready', '--timeout=60s']);
+});
+test.after.always(async (t) => {
+  await t.context.owner?.close();
+  await t.context.now?.operator.stop();
+  await t.context.cluster?.stop();
+});
+
+function priorityClass(name: string, value: number, more: Fields = {}): object {
+  return { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value, ...more };
+}
+
+function tries({ owner }: World, fields: Fields): Promise<ApiAnswer> {
+  return owner.send('POST', '/api/v1/namespaces/kept-main/pods?dryRun=All', pod(fields));
+}
+
+/** The guardrails refuse what they should and nothing else. */
+async function areHeld(t: ExecutionContext<World>): Promise<void> {
+  const bad = await tries(t.context, CACHED);
+  t.is(bad.status, 403);
+  t.regex(
+    bad.message,
+    /policy_blocked: spec\.containers\[\*\]\.imagePullPolicy: found c: Never; allowed: Always/,
+  );
+  const good = await tries(t.context, {});
+  t.is(good.status, 201, good.message);
+  const deletion = await t.context.admin.tries(['delete', 'tenant/kept', '--dry-run=server']);
+  t.false(deletion.ok);
+  t.regex(deletion.text, /policy_blocked: metadata\.annotations/);
+}
+
+async function uidsOf({ admin }: World): Promise<readonly string[]> {
+  const objects = KEPT.map((what) => admin.sees<{ readonly metadata: { readonly uid: string } }>(...what));
+  return (await Promise.all(objects)).map((one) => one?.metadata.uid ?? 'gone');
+}
+
+/** How many objects with the name or label of the chart there are. */
+async function count({ admin }: World, kind: string): Promise<number> {
+  const names = await admin.does(['get', kind, '-l', 'app.kubernetes.io/part-of=nexusos', '-o', 'name']);
+  return names.split('\n').filter((name) => name !== '').length;
+}
+
+const PULL_SECRET = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  type: 'kubernetes.io/dockerconfigjson',
+  metadata: { name: 'registry', namespace: 'hub', labels: { 'nexusos.dev/shareable': 'true' } },
+  data: { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') },
+};
+
+function toleration(key: string): Fields {
+  return { tolerations: [{ key, operator: 'Exists' }] };
+}
+
+test.serial('while the operator is down, the guardrails hold', async (t) => {
+  await t.context.now.operator.stop();
+  await areHeld(t);
+});
+
+test.serial('the default priority of the cluster is everybody’s, others are not', async (t) => {
+  const { admin } = t.context;
+  await admin.applies(priorityClass('usual', 10, { globalDefault: true }));
+  await eventually('pods get the default', async () => {
+    const { status, body } = await tries(t.context, {});
+    return (
+      status === 201 && (body as { spec: { priorityClassName?: string } }).spec.priorityClassName === 'usual'
+    );
+  });
+  const named = await tries(t.context, { priorityClassName: 'usual' });
+  t.is(named.status, 201, named.message);
+  const urgent = await tries(t.context, { priorityClassName: 'urgent' });
+  t.is(urgent.status, 403);
+  t.regex(
+    urgent.message,
+    /found urgent; allowed: not set: spec\.entitlements\.priorityClasses of the Tenant is empty/,
+  );
+});
+
+test.serial('an upgrade brings other values to the guardrails and to the operator', async (t) => {
+  const { cluster, admin } = t.context;
+  t.is((await tries(t.context, toleration('nvidia.com/gpu'))).status, 403);
+  t.is((await tries(t.context, toleration('fpga.example/card'))).status, 201);
+  await admin.applies({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'hub' } }, PULL_SECRET);
+  await installChart(cluster, {
+    values: {
+      platform: {
+        reservedNodeKeys: ['fpga.example'],
+        reservedRanges: ['10.0.0.0/8'],
+        pullSecretNamespace: 'hub',
+      },
+    },
+  });
+  await eventually('the other keys are reserved', async () => {
+    const [fpga, gpu] = [
+      await tries(t.context, toleration('fpga.example/card')),
+      await tries(t.context, toleration('nvidia.com/gpu')),
+    ];
+    return fpga.status === 403 && gpu.status === 201;
+  });
+  t.context.now.operator = await startOperator(cluster);
+  await eventually('the tenant has the other ranges', async () => {
+    const text = await admin.does(['get', '-n', 'kept-main', 'configmap/nexusos-guardrails', '-o', 'yaml']);
+    return text.includes('10.0.0.0/8');
+  });
+  await areHeld(t);
+});
+
+test.serial('pull secrets come from the namespace that the chart names, and from no other', async (t) => {
+  const { cluster, admin } = t.context;
+  const want = (imagePullSecrets: readonly object[]) =>
+    admin.does([
+      'patch',
+      'tenant/kept',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ spec: { imagePullSecrets } }),
+    ]);
+  await want([{ name: 'registry' }]);
+  await eventually('it is copied', () => admin.sees('-n', 'kept-main', 'secret/nexusos-pull-registry'));
+  await want([]);
+  const account = await cluster.serviceAccountKubeconfig(PLATFORM_NAMESPACE, 'nexusos-operator');
+  const operator = new User(cluster, account);
+  t.true((await operator.tries(['get', 'secrets', '-n', 'hub'])).ok);
+  t.false((await operator.tries(['get', 'secrets', '-n', PLATFORM_NAMESPACE])).ok);
+});
+
+test.serial(
+  'uninstalled, tenants stay with what Kubernetes itself enforces; access of owners goes',
+  async (t) => {
+    const { cluster } = t.context;
+    await t.context.now.operator.stop();
+    t.context.now.uids = await uidsOf(t.context);
+    t.false(t.context.now.uids.includes('gone'), t.context.now.uids.join());
+    await uninstallChart(cluster);
+    t.deepEqual(await uidsOf(t.context), t.context.now.uids);
+    for (const kind of ['validatingadmissionpolicies', 'validatingadmissionpolicybindings', 'clusterroles']) {
+      t.is(await count(t.context, kind), 0, kind);
+    }
+    await eventually('the owner has no access', async () => {
+      const { status, message } = await tries(t.context, {});
+      return status === 403 && message.includes('cannot create resource "pods"');
+    });
+  },
+);
+
+test.serial('installed again, it takes up the same tenants', async (t) => {
+  const { cluster, admin } = t.context;
+  await installChart(cluster);
+  t.context.now.operator = await startOperator(cluster);
+  await admin.does(['wait', 'tenant/kept', '--for=condition=Ready', '--timeout=60s']);
+  t.deepEqual(await uidsOf(t.context), t.context.now.uids);
+  await eventually('the guardrails are there again', async () => {
+    const { message } = await tries(t.context, CACHED);
+    return message.includes('policy_blocked');
+  });
+  await areHeld(t);
+});

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type TestFn } from 'ava';
+import { attachSystem } from '#hack/system/attach';
+import { PLATFORM_NAMESPACE } from '#hack/system/chart';
+import { configMap, type Fields } from '../guardrail-objects.ts';
+import { tenantManifest, User } from '../user.ts';
+
+interface World {
+  readonly admin: User;
+  /** Somebody who got hold of the operator's token. */
+  readonly thief: User;
+}
+
+const test = anyTest as TestFn<World>;
+const ACCOUNT = 'nexusos-operator';
+const SECRETS = 'nexusos:pull-secret-writer';
+const RBAC = 'rbac.authorization.k8s.io';
+const MARKS = {
+  labels: { 'nexusos.dev/tenant': 'bound' },
+  annotations: { 'nexusos.dev/tenant-uid': 'x' },
+} as const;
+
+test.before(async (t) => {
+  const cluster = await attachSystem();
+  const admin = new User(cluster);
+  const kubeconfig = await cluster.serviceAccountKubeconfig(PLATFORM_NAMESPACE, ACCOUNT);
+  const consent = { annotations: { 'nexusos.dev/adopt-into': 'bound' } };
+  await admin.applies(tenantManifest('bound'), namespace('bound-not'), namespace('bound-yes', consent));
+  await admin.does(['wait', 'tenant/bound', '--for=condition=Ready', '--timeout=60s']);
+  t.context = { admin, thief: new User(cluster, kubeconfig) };
+});
+
+function namespace(name: string, metadata: Fields = {}): Fields {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, ...metadata } };
+}
+
+function binding(where: string, role: string, account = ACCOUNT): Fields {
+  return {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    // Named as the operator names them: bindings of other names are judged as those that tenants write.
+    metadata: { name: role === SECRETS ? 'nexusos-pull-secrets' : 'nexusos-viewer', namespace: where },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role },
+    subjects: [{ kind: 'ServiceAccount', name: account, namespace: PLATFORM_NAMESPACE }],
+  };
+}
+
+function clusterRole(name: string, verb: string): Fields {
+  const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: [verb] }];
+  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name }, rules };
+}
+
+function clusterBinding(name: string, role: string): Fields {
+  return { ...binding('', role), kind: 'ClusterRoleBinding', metadata: { name } };
+}
+
+const MADE: Readonly<
+  Record<string, { readonly bad: Fields; readonly good: Fields; readonly found: string }>
+> = {
+  'an object outside of tenants': {
+    bad: configMap({ namespace: 'kube-system' }),
+    good: configMap({ namespace: 'bound-main' }),
+    found: 'metadata.namespace: found kube-system, for configmaps',
+  },
+  'an object in its own namespace': {
+    bad: configMap({ namespace: PLATFORM_NAMESPACE }),
+    good: configMap({ namespace: 'bound-main' }),
+    found: `metadata.namespace: found ${PLATFORM_NAMESPACE}, for configmaps`,
+  },
+  'a way to the Secrets of Kubernetes': {
+    bad: binding('kube-system', SECRETS),
+    good: binding('bound-main', SECRETS),
+    found: 'metadata.namespace: found kube-system, for rolebindings',
+  },
+  'a way to the Secrets of a tenant for somebody else': {
+    bad: binding('bound-main', SECRETS, 'default'),
+    good: binding('bound-main', SECRETS),
+    found: `subjects: found ServiceAccount ${PLATFORM_NAMESPACE}/default`,
+  },
+  'a binding of its own role': {
+    bad: binding('bound-main', 'nexusos:operator', 'default'),
+    good: binding('bound-main', 'nexusos:tenant-viewer', 'default'),
+    found: 'roleRef: found ClusterRole nexusos:operator',
+  },
+  'a way to all Secrets': {
+    bad: clusterBinding('all-secrets', SECRETS),
+    good: clusterRole('nexusos:tenant:more', 'get'),
+    found: 'metadata.name: found all-secrets',
+  },
+  'a way to all Secrets, under a name that it may use': {
+    bad: clusterBinding('nexusos:tenant:more', SECRETS),
+    good: clusterRole('nexusos:tenant:more', 'watch'),
+    found: `roleRef: found ${SECRETS}`,
+  },
+  'a role by which somebody else writes': {
+    bad: clusterRole('nexusos:tenant:more', 'patch'),
+    good: clusterRole('nexusos:tenant:more', 'list'),
+    found: 'rules[*].verbs: found patch',
+  },
+  'a namespace without marks': {
+    bad: namespace('bound-free'),
+    good: namespace('bound-free', MARKS),
+    found: 'metadata: found a namespace that is not of a tenant, bound-free',
+  },
+  'a namespace named as those of Kubernetes': {
+    bad: namespace('kube-more', MARKS),
+    good: namespace('bound-more', MARKS),
+    found: 'metadata.name: found kube-more',
+  },
+};
+
+for (const [title, { bad, good, found }] of Object.entries(MADE)) {
+  test(`with the token of the operator nobody makes ${title}`, async (t) => {
+    const make = (manifest: Fields) =>
+      t.context.thief.tries(['create', '--dry-run=server', '-f', '-'], JSON.stringify(manifest));
+    const refused = await make(bad);
+    t.false(refused.ok, refused.text);
+    t.true(refused.text.includes(`policy_blocked: ${found}; allowed: `), refused.text);
+    const made = await make(good);
+    t.true(made.ok, made.text);
+  });
+}
+
+test('the operator takes over only namespaces whose owner consents', async (t) => {
+  const patch = `--patch=${JSON.stringify({ metadata: MARKS })}`;
+  const take = (name: string) =>
+    t.context.thief.tries(['patch', 'namespace', name, '--type=merge', '--dry-run=server', patch]);
+  for (const name of ['kube-system', 'default', PLATFORM_NAMESPACE, 'bound-not']) {
+    const said = await take(name);
+    t.false(said.ok, name);
+    t.regex(said.text, /policy_blocked: metadata/, name);
+  }
+  const said = await take('bound-yes');
+  t.true(said.ok, said.text);
+});
+
+test('the operator removes only what it made where no tenant is', async (t) => {
+  const { admin, thief } = t.context;
+  const ours = {
+    name: 'ours',
+    namespace: 'bound-not',
+    labels: { 'app.kubernetes.io/managed-by': 'nexusos' },
+  };
+  await admin.applies(configMap({ name: 'theirs', namespace: 'bound-not' }), configMap(ours));
+  const remove = (name: string) =>
+    thief.tries(['delete', 'configmap', name, '-n', 'bound-not', '--dry-run=server']);
+  const refused = await remove('theirs');
+  t.false(refused.ok);
+  t.regex(refused.text, /policy_blocked: metadata\.namespace: found bound-not, for configmaps/);
+  const removed = await remove('ours');
+  t.true(removed.ok, removed.text);
+});

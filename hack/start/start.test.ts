@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import type { ClusterRecord } from '../cluster/supervisor-protocol.ts';
+import { type RunningCommand, startCommand } from '../ends/command.ts';
+import { makeSandbox, type Sandbox } from '../ends/sandbox.ts';
+import { eventually } from '../tools/eventually.ts';
+
+const MAIN = 'hack/start/main.ts';
+const IS_WARM_MS = 120_000;
+
+/** `npm start -- --once` of its own; whatever it left would stay for `leftovers` to find. */
+function startOnce(): { readonly sandbox: Sandbox; readonly command: RunningCommand } {
+  const sandbox = makeSandbox();
+  return { sandbox, command: startCommand(process.execPath, [MAIN, '--once'], sandbox) };
+}
+
+function textOf({ lines }: RunningCommand): string {
+  return lines.join('\n');
+}
+
+test.serial('--once ends with 0, a summary, and nothing left', async (t) => {
+  t.timeout(IS_WARM_MS);
+  const { sandbox, command } = startOnce();
+  t.is(await command.ended, 0, textOf(command));
+  t.regex(textOf(command), /tenants Ready.*\b(\d+) of \1\b/);
+  t.regex(textOf(command), /runs Succeeded.*\b(\d+) of \1\b/);
+  t.regex(textOf(command), /Took .* in all\./);
+  await eventually('everything has ended', () => sandbox.leftovers().length === 0, 10_000);
+  sandbox.remove();
+});
+
+test.serial(
+  '--once ends with 1 and names the step when something is broken, and nothing is left',
+  async (t) => {
+    t.timeout(IS_WARM_MS);
+    const { sandbox, command } = startOnce();
+    await eventually('it installs the chart', () => /\[3\/5\] chart/.test(textOf(command)), 60_000);
+    process.kill(pidOf(sandbox, 'kube-apiserver'), 'SIGKILL');
+    t.is(await command.ended, 1, textOf(command));
+    t.regex(textOf(command), /npm start: step 3 of 5, chart, failed/);
+    await eventually('everything has ended', () => sandbox.leftovers().length === 0, 10_000);
+    sandbox.remove();
+  },
+);
+
+/** The component of the one cluster that runs in the sandbox. */
+function pidOf({ records }: Sandbox, component: keyof ClusterRecord['components']): number {
+  const [record = ''] = readdirSync(records);
+  const { components } = JSON.parse(readFileSync(join(records, record), 'utf8')) as ClusterRecord;
+  return components[component]!.pid;
+}
