@@ -53,9 +53,9 @@ export interface Guardrail {
   /**
    * `tenant`: in namespaces of tenants, with the parameters of that tenant; without them the answer is no.
    * `namespaces`: in namespaces of tenants, without parameters. `priorityClasses`: there too, once for each PriorityClass,
-   * which is the parameter. `cluster`: everywhere.
+   * which is the parameter. `elsewhere`: in all other namespaces. `cluster`: everywhere.
    */
-  readonly binds: 'tenant' | 'namespaces' | 'priorityClasses' | 'cluster';
+  readonly binds: 'tenant' | 'namespaces' | 'priorityClasses' | 'elsewhere' | 'cluster';
 }
 
 /** `text` as a CEL string. */
@@ -99,6 +99,7 @@ const PARAM_KINDS: Readonly<Record<Guardrail['binds'], object | undefined>> = {
   tenant: { apiVersion: 'v1', kind: 'ConfigMap' },
   priorityClasses: { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass' },
   namespaces: undefined,
+  elsewhere: undefined,
   cluster: undefined,
 };
 
@@ -106,6 +107,7 @@ const PARAM_REFS: Readonly<Record<Guardrail['binds'], object | undefined>> = {
   tenant: { name: GUARDRAILS_CONFIG_MAP, parameterNotFoundAction: 'Deny' },
   priorityClasses: { selector: {}, parameterNotFoundAction: 'Deny' },
   namespaces: undefined,
+  elsewhere: undefined,
   cluster: undefined,
 };
 
@@ -165,11 +167,8 @@ function validation({ field, holds, found, allowed }: Rule): object {
 }
 
 function bindingOf(name: string, { binds }: Guardrail): KubeObject {
-  const inTenants = {
-    matchResources: {
-      namespaceSelector: { matchExpressions: [{ key: LABELS.tenant, operator: 'Exists' }] },
-    },
-  };
+  const operator = binds === 'elsewhere' ? 'DoesNotExist' : 'Exists';
+  const matchResources = { namespaceSelector: { matchExpressions: [{ key: LABELS.tenant, operator }] } };
   const paramRef = PARAM_REFS[binds];
   return {
     apiVersion: REGISTRATION,
@@ -178,7 +177,7 @@ function bindingOf(name: string, { binds }: Guardrail): KubeObject {
     spec: {
       policyName: name,
       validationActions: ['Deny'],
-      ...(binds !== 'cluster' && inTenants),
+      ...(binds !== 'cluster' && { matchResources }),
       ...(paramRef && { paramRef }),
     },
   };
