@@ -143,6 +143,8 @@ export class FaultProxy {
     else if (fault?.kind === 'cutBefore') cut(response);
     else {
       if (fault?.kind === 'delay') await sleep(fault.delayMs);
+      // Nobody waits any more; passed on now, it would leave a connection behind that nobody closes.
+      if (response.destroyed) return;
       this.#passOn({ request, response, url, body, seen, fault });
     }
   }
