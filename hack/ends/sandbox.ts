@@ -22,7 +22,12 @@ export function makeSandbox(): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), 'nexusos-end-'));
   const places = { temporary: join(folder, 't'), records: join(folder, 'r') };
   return {
-    env: { TMPDIR: makeFolder(places.temporary), NEXUSOS_CLUSTER_RECORDS: makeFolder(places.records) },
+    env: {
+      TMPDIR: makeFolder(places.temporary),
+      NEXUSOS_CLUSTER_RECORDS: makeFolder(places.records),
+      // npm keeps its compiled self among the temporary files, unless told where.
+      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    },
     records: places.records,
     processes: () => processesOf(folder),
     leftovers: () => [
