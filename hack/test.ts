@@ -8,7 +8,7 @@ import { installChart } from './system/chart.ts';
 import { startOperator } from './system/operator-process.ts';
 import { readArguments, selectFiles, type TestSelection } from './test/arguments.ts';
 import { type Phase, runPhase } from './test/phase.ts';
-import { addTally, emptyTally, type Tally } from './test/tap.ts';
+import { addFailure, addTally, emptyTally, failureText, type Tally } from './test/tap.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const stop = new AbortController();
@@ -46,10 +46,8 @@ async function runScenarios(
   const env = { ...conditions.env, [sharedOperatorVariable]: String(operator.pid) };
   const tally = await runPhase({ name: 'end to end', files, ...conditions, env });
   if (operator.hasEnded && !stop.signal.aborted) {
-    tally.failed += 1;
-    tally.failures.push(
-      `the operator ended by itself with ${await operator.ended()}:\n${operator.log.tail()}`,
-    );
+    const how = await operator.ended();
+    addFailure(tally, `the operator ended by itself with ${how}:\n${operator.log.tail()}`);
   }
   await operator.stop();
   return tally;
@@ -76,12 +74,8 @@ async function run(selection: TestSelection): Promise<Tally> {
 }
 
 function summarize(tally: Tally): void {
-  if (tally.passed + tally.failed === 0) {
-    tally.failed += 1;
-    tally.failures.push('no test ran');
-  }
-  if (tally.failures.length > 0)
-    console.log(`\nFailed:\n${tally.failures.map((one) => `  ${one}`).join('\n')}`);
+  if (tally.passed + tally.failed === 0) addFailure(tally, 'no test ran');
+  if (tally.failures.length > 0) console.log(`\nFailed:\n${failureText(tally)}`);
   if (tally.skipped > 0) console.log(`\n${tally.skipped} skipped`);
   console.log(`\n${tally.passed} passed, ${tally.failed} failed`);
 }
@@ -104,7 +98,9 @@ endOnSignal('SIGTERM', 143);
 const startedAt = performance.now();
 const tally = await run(readArguments(process.argv.slice(2))).catch((error: unknown): Tally => {
   console.error(error instanceof Error ? error.message : error);
-  return { ...emptyTally(), failed: 1, failures: ['the tests could not be run'] };
+  const none = emptyTally();
+  addFailure(none, 'the tests could not be run');
+  return none;
 });
 console.log(`\nTook ${Math.round((performance.now() - startedAt) / 1000)} s.`);
 summarize(tally);

@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { guardrails } from '#operator/core/guardrails/guardrails';
+import type { Writable } from '#operator/core/guardrails/policy';
+import { PULL_SECRET_WRITER, tenantClusterRoles } from '#operator/core/tenant/roles';
+import type { PolicyRule } from '#operator/runtime/controller';
 import type { GeneratedFile } from './file.ts';
+import { writableBy } from './operator-role.ts';
+import { currentOperatorRules } from './roles.ts';
 import { toTemplate } from './template.ts';
 
 const SERVICE_ACCOUNT = 'OPERATOR_SERVICE_ACCOUNT';
 const NAMESPACE = 'PLATFORM_NAMESPACE';
 const ADMIN_GROUPS = 'PLATFORM_ADMIN_GROUPS';
 const NODE_KEYS = 'RESERVED_NODE_KEYS';
+
+/** What the operator may write in some namespace: by its ClusterRole, and by the role that it binds to itself. */
+export function operatorWrites(): readonly Writable[] {
+  const copier = tenantClusterRoles().find(({ metadata }) => metadata.name === PULL_SECRET_WRITER);
+  return writableBy([
+    ...currentOperatorRules().cluster,
+    ...((copier?.['rules'] ?? []) as readonly PolicyRule[]),
+  ]);
+}
 
 /** The guardrails as a template of the chart, for the namespace, ServiceAccount and groups of each release. */
 export function guardrailFile(): GeneratedFile {
@@ -15,6 +29,7 @@ export function guardrailFile(): GeneratedFile {
     platformNamespace: NAMESPACE,
     platformAdminGroups: [ADMIN_GROUPS],
     reservedNodeKeys: [NODE_KEYS],
+    operatorWrites: operatorWrites(),
   }).map((object) => ({
     ...object,
     metadata: {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LEASE_NAME } from '#operator/config';
+import type { Writable } from '#operator/core/guardrails/policy';
 import type { AnyController, PolicyRule } from '#operator/runtime/controller';
 import type { GeneratedFile } from './file.ts';
 import { mergeRules } from './rules.ts';
@@ -16,6 +17,7 @@ export interface OperatorRules {
 }
 
 const READ = ['get', 'list', 'watch'];
+const WRITE: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 /** What the runtime does whatever the controllers are: it writes Events about any object. */
 const RUNTIME_CLUSTER: readonly PolicyRule[] = [
@@ -55,6 +57,18 @@ export function operatorRules(
     platform: mergeRules(RUNTIME_PLATFORM),
     pullSecrets: mergeRules(narrow.map((one) => readRule(one.resource))),
   };
+}
+
+/** What `rules` let somebody write, each resource once, in no order. */
+export function writableBy(rules: readonly PolicyRule[]): readonly Writable[] {
+  const found = rules
+    .filter(({ verbs }) => verbs.some((verb) => WRITE.has(verb)))
+    .flatMap(({ apiGroups, resources }) =>
+      apiGroups.flatMap((group) =>
+        resources.map((one) => ({ group, resource: one.split('/')[0] ?? one }) satisfies Writable),
+      ),
+    );
+  return [...new Map(found.map((one) => [`${one.group}/${one.resource}`, one])).values()];
 }
 
 /** The operator's ClusterRole and Role as a template of the chart. */

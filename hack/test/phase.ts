@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { dieWithParent } from '../tools/die-with-parent.ts';
-import { emptyTally, readTapLine, type Tally } from './tap.ts';
+import { addFailure, emptyTally, readTapLine, type Tally } from './tap.ts';
 
 /** Some test files that run under the same conditions. */
 export interface Phase {
@@ -63,8 +63,7 @@ function countEnd(phase: Phase, tally: Tally, end: End): void {
   const problem = endProblem(phase, tally, end);
   if (problem === undefined) return;
   console.log(`✘ ${phase.name}: ${problem}`);
-  tally.failed += 1;
-  tally.failures.push(`${phase.name}: ${problem}`);
+  addFailure(tally, `${phase.name}: ${problem}`);
 }
 
 function endProblem(phase: Phase, tally: Tally, { exitCode, isWhole }: End): string | undefined {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { readArguments, selectFiles } from './arguments.ts';
-import { emptyTally, readTapLine } from './tap.ts';
+import { emptyTally, failureText, readTapLine } from './tap.ts';
 
 const LINES: Readonly<Record<string, { line: string; shown: string | undefined; want: readonly number[] }>> =
   {
@@ -24,6 +24,17 @@ for (const [title, { line, shown, want }] of Object.entries(LINES)) {
     t.is(tally.failures.length, tally.failed);
   });
 }
+
+test('a failure carries its own details to the end of the log, and not without end', (t) => {
+  const tally = emptyTally();
+  const details = Array.from({ length: 50 }, (_, i) => `    line ${i}`);
+  for (const line of ['not ok 1 - a', '  ---', ...details, '  ...', 'ok 2 - b', '    of b', '# a hook'])
+    readTapLine(line, tally);
+  const lines = failureText(tally).split('\n');
+  t.is(lines[0], '  a');
+  t.true(lines.includes('      line 0') && !lines.some((line) => line.includes('of b')));
+  t.is(lines.length, 21);
+});
 
 test('options of ava are told from paths', (t) => {
   t.deepEqual(readArguments(['-m', '*GPU*', 'e2e', '--fail-fast', 'a.test.ts']), {

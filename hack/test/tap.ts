@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** A test that failed, or something else that went wrong. */
+export interface Failure {
+  readonly title: string;
+  /** The first lines that TAP had to say of it. */
+  readonly details: string[];
+}
+
 /** Tests by how they ended. */
 export interface Tally {
   passed: number;
   failed: number;
   skipped: number;
-  /** Titles of those that failed, in the order in which they did. */
-  readonly failures: string[];
+  /** In the order in which they came. */
+  readonly failures: Failure[];
+  /** The failure that details still belong to. */
+  open: Failure | undefined;
 }
 
 /** Nothing counted yet. */
 export function emptyTally(): Tally {
-  return { passed: 0, failed: 0, skipped: 0, failures: [] };
+  return { passed: 0, failed: 0, skipped: 0, failures: [], open: undefined };
 }
 
 /** Adds `other` to `tally`. */
@@ -22,6 +31,20 @@ export function addTally(tally: Tally, other: Tally): void {
   tally.failures.push(...other.failures);
 }
 
+/** Counts something that went wrong. */
+export function addFailure(tally: Tally, title: string): Failure {
+  const failure: Failure = { title, details: [] };
+  tally.failed += 1;
+  tally.failures.push(failure);
+  return failure;
+}
+
+/** Every failure with its details, for the end of a long log: who sees only that must see why. */
+export function failureText({ failures }: Tally): string {
+  return failures.map(({ title, details }) => [`  ${title}`, ...details].join('\n  ')).join('\n');
+}
+
+const MAX_DETAILS = 20;
 const RESULT = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO).*)?$/;
 /** What TAP says around the results and nobody needs to read. */
 const FRAME = /^(TAP version|\d+\.\.\d+|# (tests|pass|fail|skip|todo) )/;
@@ -32,7 +55,8 @@ const FRAME = /^(TAP version|\d+\.\.\d+|# (tests|pass|fail|skip|todo) )/;
  */
 export function readTapLine(line: string, tally: Tally): string | undefined {
   const result = RESULT.exec(line);
-  if (result === null) return FRAME.test(line) || line.trim() === '' ? undefined : line;
+  if (result === null) return readDetail(line, tally);
+  tally.open = undefined;
   const [, not, title = '', directive] = result;
   if (directive !== undefined) {
     tally.skipped += 1;
@@ -42,7 +66,13 @@ export function readTapLine(line: string, tally: Tally): string | undefined {
     tally.passed += 1;
     return `✔ ${title}`;
   }
-  tally.failed += 1;
-  tally.failures.push(title);
+  tally.open = addFailure(tally, title);
   return `✘ ${title}`;
+}
+
+function readDetail(line: string, { open }: Tally): string | undefined {
+  if (FRAME.test(line) || line.trim() === '') return undefined;
+  if (line.startsWith('  ') && open !== undefined && open.details.length < MAX_DETAILS)
+    open.details.push(line);
+  return line;
 }

@@ -5,7 +5,7 @@ const LOOK_AGAIN_MS = 25;
 
 /**
  * Waits until `look` finds something, which is anything but undefined and false, and returns it. What `look` throws counts
- * as not yet, and is the cause of the error when the deadline passes.
+ * as not yet; the last of it is in the message, and the cause, of the error when the deadline passes.
  *
  * @throws Error naming `what` when there is nothing within `withinMs` (default 30 s).
  */
@@ -26,5 +26,6 @@ export async function eventually<T>(
     }
     await delay(LOOK_AGAIN_MS);
   } while (performance.now() < deadline);
-  throw new Error(`not within ${withinMs / 1000} s: ${what}`, { cause });
+  const last = cause instanceof Error ? `; last seen: ${cause.message}` : '';
+  throw new Error(`not within ${withinMs / 1000} s: ${what}${last}`, { cause });
 }

@@ -103,7 +103,7 @@ const WATCHES: readonly Watch[] = [
 ];
 
 const RBAC: readonly PolicyRule[] = [
-  { apiGroups: [''], resources: ['resourcequotas'], verbs: ['create', 'patch', 'delete'] },
+  { apiGroups: [''], resources: ['resourcequotas'], verbs: ['create', 'update', 'delete'] },
   { apiGroups: ['batch'], resources: ['jobs'], verbs: ['delete'] },
 ];
 

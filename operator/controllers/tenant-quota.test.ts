@@ -10,6 +10,7 @@ import { type Client, createClient } from '../runtime/client.ts';
 import { kubeconfigCredentials } from '../runtime/credentials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { TENANTS } from './shared/resources.ts';
+import { CORE_EVENTS } from './shared/workloads.ts';
 import { listAll, makeTenant, startWorkloadRig, type WorkloadRig } from './testing/workload-rig.ts';
 
 const test = anyTest as TestFn<WorkloadRig>;
@@ -108,13 +109,27 @@ test('a quota that Kubernetes does not count is told, and Ready is not held up b
 test('a quota that is lowered below what is in use is told on the Tenant until enough has ended', async (t) => {
   const rig = t.context;
   await makeTenant(rig, 'shrunk', {
+    owners: [{ kind: 'User', name: 'ann', role: 'admin' }],
     namespaces: [{ suffix: 'a' }],
     quotas: { objects: { services: '3' } },
   });
   for (const name of ['x', 'y', 'z']) await rig.client.create(SERVICES, serviceIn('shrunk-a', name), 'test');
   const body = { spec: { quotas: { objects: { services: '2' } } } };
+  await isTold(rig, 'shrunk', ['Provisioned']);
   await rig.client.patch(TENANTS, { name: 'shrunk' }, { body });
   t.regex(await quotaBecomes(rig, 'shrunk', 'OverCommitted'), /: services$/);
   await rig.client.delete(SERVICES, { namespace: 'shrunk-a', name: 'x' });
   await quotaBecomes(rig, 'shrunk', 'Enforced');
+  await isTold(rig, 'shrunk', ['Enforced', 'OverCommitted', 'Provisioned']);
 });
+
+/** Waits until the Events about a Tenant have exactly these reasons, however often. */
+async function isTold(rig: WorkloadRig, name: string, reasons: readonly string[]): Promise<void> {
+  const isAbout = (event: KubeObject) => (event['involvedObject'] as { name?: string }).name === name;
+  await eventually(`told of ${name}: ${reasons.join(', ')}`, async () => {
+    const events = (await listAll(rig, CORE_EVENTS, { namespace: 'default' })).filter(isAbout);
+    const told = [...new Set(events.map((event) => String(event['reason'])))].toSorted();
+    if (told.join() !== reasons.join()) throw new Error(told.join(', '));
+    return true;
+  });
+}

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ANNOTATIONS, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { TENANT, TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '../core/object.ts';
+import type { PlanEvent } from '../core/plan.ts';
 import { finalizeTenant } from '../core/tenant/finalize.ts';
 import { namespaceNames } from '../core/tenant/namespaces.ts';
 import { planTenant } from '../core/tenant/plan.ts';
@@ -69,6 +70,15 @@ const parseTenant = parseWith(z.object({ spec: TENANT.spec }));
 const BEGINNINGS: ReadonlySet<string> = new Set([TENANT_REASONS.Provisioning, TENANT_REASONS.QuotaPending]);
 
 /**
+ * That work has begun, and that a new tenant's quotas hold, which Ready says, is in the conditions; told as Events too, it
+ * would be a tenth of all writes of a new tenant.
+ */
+function isTold({ type, reason }: PlanEvent, was: string | undefined): boolean {
+  const isNews = reason !== TENANT_REASONS.Enforced || (was !== undefined && !BEGINNINGS.has(was));
+  return type === 'Warning' || (isNews && !BEGINNINGS.has(reason));
+}
+
+/**
  * The controller of Tenants: their namespaces, what is in them, their ledger and their end. `copyCheckMs`: how often
  * copies of pull secrets are looked after.
  */
@@ -94,8 +104,7 @@ export function tenantController(
     // The end of a tenant is decided by its name, its status and its annotations.
     salvage: (tenant) => parseTenant({ ...tenant, spec: {} }),
     group: (tenant) => tenant.metadata.name,
-    // That work has begun is in the conditions; told as Events too, it would be a tenth of all writes of a new tenant.
-    tells: ({ type, reason }) => type === 'Warning' || !BEGINNINGS.has(reason),
+    tells: isTold,
     observe: (tenant, read) => observeTenant({ tenant, read, settings }, elsewhere(tenant, read)),
     plan: (tenant, observed, now) => planTenant({ tenant, observed, settings }, now),
     finalize: (tenant, observed, now) => finalizeTenant({ tenant, observed, settings }, now),

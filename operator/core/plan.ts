@@ -3,13 +3,23 @@ import { type KubeObject, type ObjectRef, refOf } from './object.ts';
 
 /**
  * What a pure decision asks the runtime to do, in this order: write the status (fenced by the object's
- * resourceVersion), apply, create, remove, then come back as `result` says. Nothing else ever writes.
+ * resourceVersion), apply, replace, create, remove, then come back as `result` says. Nothing else ever writes.
  */
 export interface Plan<Status> {
   /** The whole status, conditions included. Not written when it says the same as the live one. */
   readonly status: Status;
+  /**
+   * Whether the status says nothing but that what follows is being done, on an object that has none yet: it is written only if that
+   * fails. What succeeds brings the next pass, which has more to say, and a burst of new objects costs one write less of each.
+   */
+  readonly defersStatus?: boolean;
   /** Desired objects, by server-side apply, in order. An object that already is so costs no request. */
   readonly apply: readonly KubeObject[];
+  /**
+   * Live objects as they shall be instead, each on the condition that it still has the resourceVersion that it carries: for
+   * decisions that hold for that version only. Each costs a request, so one that is as it shall be is not among them.
+   */
+  readonly replace?: readonly KubeObject[];
   /**
    * Objects that are made once and never changed (Jobs, Pods). A namesake that our object does not own is
    * an error of reason `conflict`; one that it owns counts as made.

@@ -64,6 +64,8 @@ export interface Client {
   apply(resource: Resource, object: KubeObject, fieldManager: string): Promise<KubeObject>;
   /** Replaces `status`, if the object is still at `metadata.resourceVersion`; else status 409. */
   replaceStatus(resource: Resource, object: KubeObject, fieldManager: string): Promise<KubeObject>;
+  /** Writes the whole object on the condition that it still has the resourceVersion that `object` carries. */
+  replace(resource: Resource, object: KubeObject, fieldManager: string): Promise<KubeObject>;
   /** Changes some fields. With `metadata.resourceVersion` in the body, only of that version. */
   patch(resource: Resource, key: Key, patch: MergePatch): Promise<KubeObject>;
   /** Deletes. Returns the object while it lingers (finalizers, grace); undefined when it is gone. */
@@ -174,6 +176,11 @@ class ApiClient implements Client {
 
   replaceStatus(resource: Resource, object: KubeObject, fieldManager: string): Promise<KubeObject> {
     const path = objectPath(resource, keyOf(object), 'status');
+    return this.#write({ verb: 'update', path, query: { fieldManager }, body: object });
+  }
+
+  replace(resource: Resource, object: KubeObject, fieldManager: string): Promise<KubeObject> {
+    const path = objectPath(resource, keyOf(object));
     return this.#write({ verb: 'update', path, query: { fieldManager }, body: object });
   }
 

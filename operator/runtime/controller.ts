@@ -115,9 +115,9 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   isUrgent?(object: K, read: Reader): boolean;
   /**
    * Which Events of changed conditions are told; by default all. A kind with very many objects keeps quiet
-   * about what goes as it should, since every Event is a write.
+   * about what goes as it should, since every Event is a write. `was` is the reason that the condition had before.
    */
-  tells?(event: PlanEvent): boolean;
+  tells?(event: PlanEvent, was: string | undefined): boolean;
   /** Reads, and nothing else. What cannot be found out is thrown and tried again later. */
   observe(object: K, read: Reader): Promise<Observed> | Observed;
   /** Decides. Pure: the same arguments give the same plan. */

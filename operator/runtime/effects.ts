@@ -105,6 +105,14 @@ export class Effects {
     this.#settle(live, desired, hash);
   }
 
+  /** Writes `object` over the version of it that it carries; the API server refuses that as a conflict when it has moved on. */
+  async replace(object: KubeObject, fence: WriteFence): Promise<void> {
+    const resource = await this.#resourceOf(object);
+    await fence.check();
+    this.#count('replace');
+    this.#written(await this.#options.client.replace(resource, object, this.#fieldManager));
+  }
+
   /**
    * Creates `object` once. One of the same name that `owner` owns counts as made.
    *

@@ -2,7 +2,7 @@
 import { setStanding } from '../core/conditions.ts';
 import { ReconcileError, RefusedError } from '../core/errors.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
-import type { Plan, PlanEvent } from '../core/plan.ts';
+import { type Plan, type PlanEvent, statusOnly } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts';
 import { ApiError, hasStatus, sanitize } from './api-error.ts';
@@ -19,7 +19,7 @@ import {
 import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
 import { NotLeadingError } from './leader-election.ts';
-import { VersionFence } from './version-fence.ts';
+import { VersionFence, type WriteFence } from './version-fence.ts';
 
 /** How a pass ended, and when to come back. */
 export type Outcome =
@@ -98,8 +98,10 @@ export class Reconciler {
     }
     const observed = await controller.observe(parsed, cache);
     const plan = controller.plan(parsed, observed, new Date());
+    const fence = this.#fenceOf(current);
+    if (current !== object) fence.proven();
     try {
-      await this.#carryOut(current, plan);
+      await this.#carryOut(current, plan, fence);
       return outcomeOf(plan);
     } catch (error) {
       const instead = error instanceof RefusedError ? this.#afterRefusal(current, error) : undefined;
@@ -135,23 +137,46 @@ export class Reconciler {
   }
 
   /** Commits the status, then does in order what the plan wants, all on the version of `object` only. */
-  async #carryOut(object: KubeObject, plan: Plan<unknown>): Promise<void> {
-    const { controller, client, cache } = this.#options;
-    const { resource } = controller;
+  async #carryOut(
+    object: KubeObject,
+    plan: Plan<unknown>,
+    fence: VersionFence = this.#fenceOf(object),
+  ): Promise<void> {
+    if (plan.defersStatus !== true) return this.#commitAndAct(object, plan, fence);
+    try {
+      await this.#act(object, plan, fence);
+    } catch (error) {
+      // The failure is what counts, and is told by the caller; that its status could not be written either adds nothing.
+      await this.#commitAndAct(object, statusOnly(plan.status), fence).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #commitAndAct(object: KubeObject, plan: Plan<unknown>, fence: VersionFence): Promise<void> {
+    const { resource } = this.#options.controller;
     const committed = await this.#effects.commitStatus(resource, object, plan.status);
-    const fence = new VersionFence({ client, cache, resource }, object);
     if (committed !== object) fence.proven();
     if (plan.status !== undefined) this.#tell(object, this.#newsOf(object, plan.status));
+    await this.#act(committed, plan, fence);
+  }
+
+  #fenceOf(object: KubeObject): VersionFence {
+    const { client, cache, controller } = this.#options;
+    return new VersionFence({ client, cache, resource: controller.resource }, object);
+  }
+
+  async #act(owner: KubeObject, plan: Plan<unknown>, fence: WriteFence): Promise<void> {
     for (const desired of plan.apply) await this.#effects.apply(desired, fence);
-    for (const wanted of plan.create) await this.#effects.create(committed, wanted, fence);
+    for (const object of plan.replace ?? []) await this.#effects.replace(object, fence);
+    for (const wanted of plan.create) await this.#effects.create(owner, wanted, fence);
     for (const removal of plan.remove) await this.#effects.remove(removal, fence);
-    this.#tell(object, plan.events);
+    this.#tell(owner, plan.events);
   }
 
   #newsOf(object: KubeObject, status: unknown): readonly PlanEvent[] {
     const { controller } = this.#options;
     const events = conditionEvents(statusOf(object), status);
-    return events.filter((event) => controller.tells?.(event) ?? true);
+    return events.filter((event) => controller.tells?.(event, event.was) ?? true);
   }
 
   /** Says on the object itself that it cannot be understood. */

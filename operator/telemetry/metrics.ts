@@ -6,7 +6,7 @@ import { ANY, MetricFactory } from './metric.ts';
 const LATENCY_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const RESULTS = ['success', 'requeue', 'requeue_after', 'conflict', 'error', 'terminal_error'] as const;
-const EFFECTS = ['status', 'apply', 'create', 'remove', 'finalizer'] as const;
+const EFFECTS = ['status', 'apply', 'replace', 'create', 'remove', 'finalizer'] as const;
 const VERBS = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] as const;
 const CODES = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
 const WATCH_ENDS = ['closed', 'cut', 'idle', 'expired', 'refused', 'malformed'] as const;

@@ -10,6 +10,7 @@ const SETTINGS = {
   platformNamespace: 'platform',
   platformAdminGroups: ['system:masters', "o'brien"],
   reservedNodeKeys: ['nvidia.com'],
+  operatorWrites: [{ group: '', resource: 'configmaps' }],
 };
 
 interface PolicySpec {

@@ -51,6 +51,7 @@ test.before(async (t) => {
       platformNamespace: 'platform',
       platformAdminGroups: ['system:masters'],
       reservedNodeKeys: [],
+      operatorWrites: [{ group: '', resource: 'configmaps' }],
     }),
     {
       apiVersion: 'v1',

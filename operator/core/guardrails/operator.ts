@@ -2,7 +2,16 @@
 import { ANNOTATIONS, GROUP, LABELS } from '#crds/v1alpha1/names';
 import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER } from '../tenant/roles.ts';
 import { annotationOf, isManaged, labelsOf } from './marks.ts';
-import { type Cel, type Guardrail, type GuardrailSettings, quote, quoteAll, type Rule } from './policy.ts';
+import {
+  type Cel,
+  type Guardrail,
+  type GuardrailSettings,
+  type Match,
+  quote,
+  quoteAll,
+  type Rule,
+  type Writable,
+} from './policy.ts';
 
 const TENANT = quote(LABELS.tenant);
 
@@ -23,41 +32,45 @@ export function operatorGuardrails(settings: GuardrailSettings): readonly Guardr
 type Bounds = Omit<Guardrail, 'conditions'>;
 
 /**
- * What it writes outside of tenants. Bound to those namespaces by a selector, since nearly all of its writes are in the others,
- * and a policy that is evaluated for each of them costs the API server a tenth of its time.
+ * What it writes outside of tenants. A policy costs the API server time for each request that it matches, whoever sends
+ * it: so it names only what the operator's roles let it write, and is bound to the namespaces where it seldom does.
  */
-function elsewhereGuardrail(settings: GuardrailSettings): Bounds {
-  const { platformNamespace } = settings;
+function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
   return {
     name: 'operator-objects',
     binds: 'elsewhere',
-    match: [
-      {
-        apiGroups: ['*'],
-        resources: ['*/*'],
-        operations: ['CREATE', 'UPDATE', 'DELETE'],
-        scope: 'Namespaced',
-      },
-    ],
+    match: byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))),
     variables: {
-      isLease: `request.namespace == ${quote(platformNamespace)} && request.resource.group == 'coordination.k8s.io' && request.resource.resource == 'leases'`,
-      isEvent: `request.resource.group in ['', 'events.k8s.io'] && request.resource.resource == 'events'`,
-      // Agents and Runs outside of tenants are told that they are.
-      isOurKind: `request.resource.group == ${quote(GROUP)}`,
       // What it made goes with, or after, the mark of a namespace that is released.
       isRemoval: `request.operation == 'DELETE' && oldObject != null && ${isManaged('oldObject')}`,
     },
     rules: [
       {
         field: 'metadata.namespace',
-        holds: 'variables.isLease || variables.isEvent || variables.isOurKind || variables.isRemoval',
+        holds: 'variables.isRemoval',
         found: "request.namespace + ', for ' + request.resource.resource",
-        allowed: quote(
-          `namespaces of tenants; elsewhere Events, status, removal of its own, and its Lease in ${platformNamespace}`,
-        ),
+        allowed: quote('namespaces of tenants; elsewhere Events, status and removal of its own'),
       },
     ],
   };
+}
+
+/** Events are told about any object, and Agents and Runs outside of tenants are told that they are. */
+function isFreeElsewhere({ group, resource }: Writable): boolean {
+  return group === GROUP || resource === 'events';
+}
+
+function byGroup(writes: readonly Writable[]): readonly Match[] {
+  const groups = [...new Set(writes.map(({ group }) => group))].toSorted();
+  return groups.map((group) => {
+    const resources = writes.filter((one) => one.group === group).map(({ resource }) => resource);
+    return {
+      apiGroups: [group],
+      resources: [...new Set(resources)].toSorted().flatMap((one) => [one, `${one}/*`]),
+      operations: ['CREATE', 'UPDATE', 'DELETE'],
+      scope: 'Namespaced',
+    };
+  });
 }
 
 /** Which roles it hands out, and to whom. */

@@ -12,6 +12,16 @@ export interface GuardrailSettings {
   readonly platformAdminGroups: readonly string[];
   /** Keys of node labels and taints that only Runs get to: whole keys, or the part before the slash. */
   readonly reservedNodeKeys: readonly string[];
+  /** What the operator's roles let it write; subresources are told apart by RBAC alone. */
+  readonly operatorWrites: readonly Writable[];
+}
+
+/** A resource that somebody may write. */
+export interface Writable {
+  /** Empty for the core group. */
+  readonly group: string;
+  /** Plural, without a subresource. */
+  readonly resource: string;
 }
 
 /** One thing that a request must not do. Texts in capitals of the type `Cel` are CEL, the others are plain text. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { ANNOTATIONS, API_VERSION } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { QuotaLedgerSpec, QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
@@ -29,6 +29,7 @@ function makeQuota(revision: number, hard: string, owner = 'ledger-uid'): KubeOb
     name: 'acme',
     uid: owner,
     controller: true,
+    blockOwnerDeletion: false,
   };
   return {
     apiVersion: 'v1',
@@ -38,6 +39,7 @@ function makeQuota(revision: number, hard: string, owner = 'ledger-uid'): KubeOb
       namespace: NAMESPACE,
       uid: 'quota-uid',
       resourceVersion: '42',
+      labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: 'acme' },
       annotations: { [ANNOTATIONS.grantRevision]: String(revision) },
       ownerReferences: [reference],
     },
@@ -54,7 +56,7 @@ interface Case {
   readonly noRun?: boolean;
   readonly seen?: Partial<LedgerObserved>;
   readonly wantReserved?: readonly number[];
-  readonly want?: Partial<Record<'apply' | 'create' | 'remove', readonly string[]>>;
+  readonly want?: Partial<Record<'replace' | 'create' | 'remove', readonly string[]>>;
 }
 
 const granted = { grants: [{ namespace: NAMESPACE, hard: { pods: '4' }, revision: 7 }] };
@@ -105,18 +107,33 @@ const cases: Record<string, Case> = {
     wantReserved: [1],
     want: { remove: ['Job'] },
   },
-  'a new namespace gets a ResourceQuota': {
+  'a new namespace gets a ResourceQuota that carries its grant': {
     noRun: true,
     spec: pods,
     seen: { quotas: new Map() },
-    want: { create: ['ResourceQuota'] },
+    want: { create: ['ResourceQuota@undefined pods=4 revision=1'] },
   },
-  'a ResourceQuota is applied over the version that was seen': {
+  'a ResourceQuota is replaced on the version that was seen': {
     noRun: true,
     spec: pods,
     status: granted,
     seen: { quotas: new Map([[NAMESPACE, makeQuota(6, '3')]]) },
-    want: { apply: ['ResourceQuota@42 pods=4 revision=7'] },
+    want: { replace: ['ResourceQuota@42 pods=4 revision=7'] },
+  },
+  'one that says the same in other words is left as it is': {
+    noRun: true,
+    spec: pods,
+    status: granted,
+    seen: { quotas: new Map([[NAMESPACE, makeQuota(7, '4000m')]]) },
+  },
+  'a key that nobody wants any more is taken off': {
+    noRun: true,
+    spec: pods,
+    status: granted,
+    seen: {
+      quotas: new Map([[NAMESPACE, { ...makeQuota(7, '4'), spec: { hard: { pods: '4', services: '1' } } }]]),
+    },
+    want: { replace: ['ResourceQuota@42 pods=4 revision=7'] },
   },
   'a ResourceQuota of a later ledger than ours is left alone': {
     noRun: true,
@@ -129,7 +146,7 @@ const cases: Record<string, Case> = {
     spec: pods,
     status: granted,
     seen: { quotas: new Map([[NAMESPACE, makeQuota(8, '3')]]), forged: new Set([NAMESPACE]) },
-    want: { apply: ['ResourceQuota@42 pods=4 revision=7'] },
+    want: { replace: ['ResourceQuota@42 pods=4 revision=7'] },
   },
   'a namespace that is not there yet, or goes, gets no ResourceQuota': {
     noRun: true,
@@ -166,7 +183,7 @@ const cases: Record<string, Case> = {
   },
 };
 
-function applied(object: KubeObject): string {
+function quotaText(object: KubeObject): string {
   const { hard } = object['spec'] as { hard: Record<string, string> };
   const { resourceVersion, annotations } = object.metadata;
   return `${object.kind}@${resourceVersion} pods=${hard['pods']} revision=${annotations?.[ANNOTATIONS.grantRevision]}`;
@@ -199,11 +216,11 @@ for (const [
     );
     t.deepEqual(
       {
-        apply: plan.apply.map(applied),
-        create: plan.create.map(({ kind }) => kind),
+        replace: plan.replace?.map(quotaText),
+        create: plan.create.map(quotaText),
         remove: plan.remove.map(({ ref }) => ref.kind),
       },
-      { apply: [], create: [], remove: [], ...want },
+      { replace: [], create: [], remove: [], ...want },
     );
   });
 }

@@ -19,7 +19,7 @@ import {
   type SeenQuota,
 } from './grants.ts';
 import { refusedDemands } from './refusals.ts';
-import { bareQuota, grantedQuota, isForeign, seenQuota } from './resource-quota.ts';
+import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
 
 /** How a namespace that no longer shares the totals was found by a direct read. */
 export type Leftover =
@@ -203,7 +203,7 @@ function writtenGrant({ namespace, hard, revision, ceiling }: Grant, ledger: Led
 }
 
 function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly Grant[]) {
-  const apply: KubeObject[] = [];
+  const replace: KubeObject[] = [];
   const create: KubeObject[] = [];
   const remove: Removal[] = [...observed.vanished.values()].flatMap((found) =>
     found.kind === 'orphan' ? [removalOf(found.job)] : [],
@@ -216,14 +216,15 @@ function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly
     const leftover = observed.leftovers.get(namespace);
     if (live === undefined) {
       const isWanted = leftover === undefined && !observed.closed.has(namespace);
-      if (isWanted) create.push(bareQuota(ledger, namespace));
+      if (isWanted) create.push(newQuota(ledger, grant));
     } else if (!isForeign(live, ledger)) {
       const isWritable = !isEnding && !isOutdated(grant, seenIn(namespace, live, observed));
+      const wanted = isWritable ? replacedQuota(ledger, grant, live) : undefined;
       if (leftover === 'released') remove.push(removalOf(live));
-      else if (isWritable) apply.push(grantedQuota(ledger, grant, live));
+      else if (wanted !== undefined) replace.push(wanted);
     }
   }
-  return { apply, create, remove };
+  return { apply: [], replace, create, remove };
 }
 
 function standingOf(dealt: Dealt): Standing {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { isDeepEqual } from '../compare.ts';
 import type { KubeObject, OwnerReference } from '../object.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { formatAmounts, parseAmounts, type Quantities } from './amounts.ts';
@@ -23,45 +24,68 @@ export function seenQuota(quota: KubeObject): SeenQuota {
   };
 }
 
-/**
- * A ResourceQuota without limits, to be created. The grant follows by server-side apply as soon as it is seen: what a
- * create writes belongs to another manager of fields, and could never be taken away again by an apply.
- */
-export function bareQuota(ledger: Ledger, namespace: string): KubeObject {
+/** A new ResourceQuota that carries `grant`. */
+export function newQuota(ledger: Ledger, grant: Grant): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'ResourceQuota',
     metadata: {
       name: RESOURCE_QUOTA_NAME,
-      namespace,
-      labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: ledger.metadata.name },
+      namespace: grant.namespace,
+      labels: labelsOf(ledger),
+      annotations: annotationsOf(grant),
       ownerReferences: [ledgerReference(ledger)],
     },
+    spec: { hard: formatAmounts(grant.hard, ledger.spec.hard) },
   };
 }
 
 /**
- * The ResourceQuota that carries `grant`, to be applied over `live`. It names the resourceVersion of `live`: if that
- * has been written since, by a newer leader, the apply fails and undoes nothing.
+ * `live` with `grant` in place of what it says; undefined when it says that already. It keeps the resourceVersion of `live`: if
+ * that has been written since, by a newer leader, the write fails and undoes nothing. What others have added to the metadata
+ * stays.
  */
-export function grantedQuota(ledger: Ledger, grant: Grant, live: KubeObject): KubeObject {
-  const bare = bareQuota(ledger, grant.namespace);
-  const { resourceVersion } = live.metadata;
-  return {
-    ...bare,
+export function replacedQuota(ledger: Ledger, grant: Grant, live: KubeObject): KubeObject | undefined {
+  const { labels, annotations, ownerReferences = [] } = live.metadata;
+  const reference = ledgerReference(ledger);
+  const wanted: KubeObject = {
+    ...live,
     metadata: {
-      ...bare.metadata,
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      annotations: { [ANNOTATIONS.grantRevision]: String(grant.revision) },
+      ...live.metadata,
+      labels: { ...labels, ...labelsOf(ledger) },
+      annotations: { ...annotations, ...annotationsOf(grant) },
+      ownerReferences: [...ownerReferences.filter(({ uid }) => uid !== reference.uid), reference],
     },
     spec: { hard: formatAmounts(grant.hard, ledger.spec.hard) },
   };
+  const isSame = isDeepEqual(comparable(live), comparable(wanted));
+  return isSame ? undefined : wanted;
+}
+
+/** A ResourceQuota as text that is the same for the same meaning, whatever way a quantity is written. */
+function comparable(quota: KubeObject): unknown {
+  const { labels, annotations, ownerReferences = [] } = quota.metadata;
+  const { hard, ...others } = (quota['spec'] ?? {}) as QuotaFields;
+  const amounts = Object.fromEntries([...parseAmounts(hard)].map(([key, milli]) => [key, String(milli)]));
+  return { labels, annotations, owners: ownerReferences.toSorted(byUid), others, amounts };
 }
 
 /** Whether a ResourceQuota is controlled by something else than `ledger`: it is left alone. */
 export function isForeign(quota: KubeObject, ledger: Ledger): boolean {
   const controller = quota.metadata.ownerReferences?.find((one) => one.controller === true);
   return controller !== undefined && controller.uid !== ledger.metadata.uid;
+}
+
+function byUid(a: OwnerReference, b: OwnerReference): number {
+  return a.uid < b.uid ? -1 : Number(a.uid > b.uid);
+}
+
+function labelsOf({ metadata }: Ledger): Readonly<Record<string, string>> {
+  return { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: metadata.name };
+}
+
+function annotationsOf({ revision }: Grant): Readonly<Record<string, string>> {
+  return { [ANNOTATIONS.grantRevision]: String(revision) };
 }
 
 function ledgerReference(ledger: Ledger): OwnerReference {

@@ -67,6 +67,7 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
   const replaced = desired.filter((one) => hasOtherRole(one, live.get(identity(one))));
   return {
     status: shown,
+    defersStatus: tenant.status === undefined && isOnlyBegun(claims),
     apply: [...namespacesToApply(tenant, claims), ...desired.filter((one) => !replaced.includes(one))],
     create: claims.flatMap(({ kind, name }) => (kind === 'create' ? [desiredNamespace(tenant, name)] : [])),
     remove: [
@@ -76,6 +77,11 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
     events: [],
     result: resultOf(input, afterMs),
   };
+}
+
+/** Whether there is nothing to say but that namespaces are being made. */
+function isOnlyBegun(claims: readonly Claim[]): boolean {
+  return claims.length > 0 && claims.every(({ kind }) => kind === 'create');
 }
 
 function resultOf({ tenant, observed }: TenantInput, usageMs = Infinity): Result {

@@ -119,7 +119,7 @@ export class QuotaWorld {
 
   #write({ namespace, hard, revision }: Grant, version: number | undefined): void {
     const live = this.#quotas.get(namespace);
-    if (live === undefined) this.#put(namespace, NOTHING_SEEN);
+    if (live === undefined) this.#put(namespace, { ...NOTHING_SEEN, revision, specHard: hard });
     else if (live.version === version && live.seen.revision !== revision) {
       this.#put(namespace, { ...live.seen, revision, specHard: hard });
     }

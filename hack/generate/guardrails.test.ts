@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { guardrailFile, operatorWrites } from './guardrails.ts';
+
+/** Resources of a rule, by group, as the generated policy has them: plain and with all of their subresources. */
+function matchedBy(policy: string): readonly string[] {
+  const [, rest = ''] = guardrailFile().text.split(
+    `kind: ValidatingAdmissionPolicy\nmetadata:\n  name: ${policy}\n`,
+  );
+  const [, rules = ''] = (rest.split('\n---\n')[0] ?? '').split('resourceRules:');
+  const [matched = ''] = rules.split('matchConditions:');
+  return matched.split('- apiGroups:').flatMap((rule) => {
+    const [group = '', resources = ''] = rule.split('operations:')[0]?.split('resources:') ?? [];
+    return items(resources).map((resource) => `${items(group)[0]?.replaceAll('"', '')}/${resource}`);
+  });
+}
+
+function items(text: string): readonly string[] {
+  return [...text.matchAll(/^ +- (.+)$/gm)].map(([, item = '']) => item);
+}
+
+test('outside of tenants all is judged that the operator may write, but for Events and its own kinds', (t) => {
+  const matched = matchedBy('nexusos-operator-objects');
+  const written = operatorWrites().map(({ group, resource }) => `${group}/${resource}`);
+  t.true(written.includes('/secrets') && written.includes('rbac.authorization.k8s.io/rolebindings'));
+  const free = written.filter((one) => !matched.includes(one)).toSorted();
+  t.deepEqual(free, [
+    'events.k8s.io/events',
+    'nexusos.dev/agents',
+    'nexusos.dev/quotaledgers',
+    'nexusos.dev/runs',
+    'nexusos.dev/tenants',
+  ]);
+  for (const one of matched.filter((name) => !name.endsWith('/*'))) t.true(matched.includes(`${one}/*`), one);
+});
