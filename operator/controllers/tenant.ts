@@ -74,8 +74,9 @@ const BEGINNINGS: ReadonlySet<string> = new Set([TENANT_REASONS.Provisioning, TE
  * would be a tenth of all writes of a new tenant.
  */
 function isTold({ type, reason }: PlanEvent, was: string | undefined): boolean {
-  const isNews = reason !== TENANT_REASONS.Enforced || (was !== undefined && !BEGINNINGS.has(was));
-  return type === 'Warning' || (isNews && !BEGINNINGS.has(reason));
+  const isFirst = was === undefined || was === TENANT_REASONS.Provisioning;
+  if (reason === TENANT_REASONS.Enforced && isFirst) return false;
+  return type === 'Warning' || !BEGINNINGS.has(reason);
 }
 
 /**
