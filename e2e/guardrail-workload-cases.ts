@@ -48,6 +48,21 @@ function workloadPair(kind: string, make: (fields: Fields) => Fields): readonly 
   ];
 }
 
+function volumeClaim(labels: Fields): Fields {
+  const resources = { requests: { storage: '1Gi' } };
+  return { metadata: { name: 'data', labels }, spec: { accessModes: ['ReadWriteOnce'], resources } };
+}
+
+function ephemeralVolume(labels: Fields): Fields {
+  const { spec } = volumeClaim(labels);
+  return { name: 'data', ephemeral: { volumeClaimTemplate: { metadata: { labels }, spec } } };
+}
+
+function statefulSetOf(claim: Fields): Fields {
+  const set = appsObject('StatefulSet', template());
+  return { ...set, spec: { ...(set['spec'] as Fields), volumeClaimTemplates: [claim] } };
+}
+
 /** Pods and templates of pods. */
 export const WORKLOAD_PAIRS: Readonly<Record<string, Pair>> = {
   'the network of the node': {
@@ -244,6 +259,18 @@ export const WORKLOAD_PAIRS: Readonly<Record<string, Pair>> = {
     bad: deployment({}, { 'nexusos.dev/run-uid': 'x' }),
     good: deployment({}, { 'example.com/run-uid': 'x' }),
     field: 'metadata.labels',
+  },
+  'volume claims of a StatefulSet that claim to be ours': {
+    bad: statefulSetOf(volumeClaim({ 'app.kubernetes.io/managed-by': 'nexusos' })),
+    good: statefulSetOf(volumeClaim({ 'app.kubernetes.io/managed-by': 'helm' })),
+    field: 'volumeClaimTemplates[*].metadata.labels',
+    found: 'app.kubernetes.io/managed-by',
+  },
+  'volume claims of a pod that claim to be of a tenant': {
+    bad: pod({ volumes: [ephemeralVolume({ 'nexusos.dev/tenant': 'x' })] }),
+    good: pod({ volumes: [ephemeralVolume({ 'example.com/tenant': 'x' })] }),
+    field: 'ephemeral.volumeClaimTemplate.metadata.labels',
+    found: 'nexusos.dev/tenant',
   },
   ...Object.fromEntries([
     ...['StatefulSet', 'DaemonSet', 'ReplicaSet'].map((kind) =>

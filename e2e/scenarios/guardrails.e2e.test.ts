@@ -261,13 +261,16 @@ test('the advice of a refusal is not refused by the next rule', async (t) => {
 });
 
 test('a namespace keeps the mark of its tenant, also from the administrator', async (t) => {
-  const unmark = ['annotate', 'namespace/guard-main', 'nexusos.dev/tenant-uid-', '--dry-run=server'];
-  const said = await t.context.admin.tries(unmark);
-  t.false(said.ok);
-  t.regex(
-    said.text,
-    /tenant-uid"\]: found none; allowed: no change: this says whose the namespace is; it is /,
-  );
+  const unmarked = JSON.stringify({ metadata: { annotations: { 'nexusos.dev/tenant-uid': null } } });
+  const patch = ['patch', 'namespace/guard-main', '--type=merge', `--patch=${unmarked}`, '--dry-run=server'];
+  for (const how of [[], ['--subresource=status']]) {
+    const said = await t.context.admin.tries([...patch, ...how]);
+    t.false(said.ok, how.join());
+    t.regex(
+      said.text,
+      /tenant-uid"\]: found none; allowed: no change: this says whose the namespace is; it is /,
+    );
+  }
 });
 
 test('a GPUClass tolerates only what pods of tenants may not', async (t) => {

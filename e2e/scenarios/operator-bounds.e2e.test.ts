@@ -16,7 +16,11 @@ const ACCOUNT = 'nexusos-operator';
 const SECRETS = 'nexusos:pull-secret-writer';
 const RBAC = 'rbac.authorization.k8s.io';
 const MARKS = {
-  labels: { 'nexusos.dev/tenant': 'bound' },
+  labels: {
+    'nexusos.dev/tenant': 'bound',
+    'pod-security.kubernetes.io/enforce': 'baseline',
+    'pod-security.kubernetes.io/enforce-version': 'latest',
+  },
   annotations: { 'nexusos.dev/tenant-uid': 'x' },
 } as const;
 
@@ -101,6 +105,19 @@ const MADE: Readonly<
     bad: namespace('bound-free'),
     good: namespace('bound-free', MARKS),
     found: 'metadata: found a namespace that is not of a tenant, bound-free',
+  },
+  'a namespace for privileged pods': {
+    bad: namespace('bound-more', { ...MARKS, labels: { 'nexusos.dev/tenant': 'bound' } }),
+    good: namespace('bound-more', MARKS),
+    found: 'metadata.labels["pod-security.kubernetes.io/enforce"]: found none',
+  },
+  'a namespace for pods that were harmless once': {
+    bad: namespace('bound-more', {
+      ...MARKS,
+      labels: { ...MARKS.labels, 'pod-security.kubernetes.io/enforce-version': 'v1.0' },
+    }),
+    good: namespace('bound-more', MARKS),
+    found: 'metadata.labels["pod-security.kubernetes.io/enforce"]: found baseline, version v1.0',
   },
   'a namespace named as those of Kubernetes': {
     bad: namespace('kube-more', MARKS),

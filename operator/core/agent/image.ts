@@ -5,14 +5,15 @@ const DEFAULT_REGISTRY = 'docker.io';
 
 /**
  * The name of an image with its registry, without tag and digest: `nginx:1.27` is `docker.io/library/nginx`. The first
- * part is a registry if it could be a host: it has a dot or a port, or is `localhost`.
+ * part is a registry if it could be a host: it has a dot, a port or a capital letter, or is `localhost`. So container engines
+ * read it (`splitDockerDomain` of distribution/reference).
  */
 export function repositoryOf(image: string): string {
   const [name = ''] = image.split('@');
   const [first = '', ...rest] = name.split('/');
   const last = (rest.at(-1) ?? first).split(':')[0] ?? '';
   if (rest.length === 0) return `${DEFAULT_REGISTRY}/library/${last}`;
-  const hasHost = /[.:]/.test(first) || first === 'localhost';
+  const hasHost = /[.:A-Z]/.test(first) || first === 'localhost';
   const path = [first, ...rest.slice(0, -1), last].join('/');
   return hasHost ? path : `${DEFAULT_REGISTRY}/${path}`;
 }

@@ -9,7 +9,13 @@ import { guardrails } from './guardrails.ts';
 
 const test = anyTest as TestFn<{ readonly cluster: Cluster }>;
 
-const REGISTRIES = ['registry.example', 'team.example/x', 'slash.example/y/', 'docker.io/library/busybox'];
+const REGISTRIES = [
+  'registry.example',
+  'team.example/x',
+  'slash.example/y/',
+  'docker.io/library/busybox',
+  'TEAM',
+];
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 
 /** Images, and whether they are from one of the registries. */
@@ -39,6 +45,8 @@ const IMAGES: Readonly<Record<string, boolean>> = {
   'localhost/busybox': false,
   'localhost:5000/library/busybox': false,
   nginx: false,
+  'TEAM/agent:1': true,
+  'team/agent:1': false,
 };
 
 test.before(async (t) => {

@@ -14,6 +14,12 @@ export function labelsOf(object: Cel): Cel {
   return `(${object} != null && has(${object}.metadata) && has(${object}.metadata.labels) ? ${object}.metadata.labels : {})`;
 }
 
+/** A label of an object; empty without one. */
+export function labelOf(object: Cel, name: string): Cel {
+  const labels = labelsOf(object);
+  return `(${quote(name)} in ${labels} ? ${labels}[${quote(name)}] : '')`;
+}
+
 /** An annotation of an object; empty without one. */
 export function annotationOf(object: Cel, name: string): Cel {
   const annotations = `${object}.metadata.annotations`;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP, LABELS } from '#crds/v1alpha1/names';
 import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER } from '../tenant/roles.ts';
-import { annotationOf, isManaged, labelsOf } from './marks.ts';
+import { annotationOf, isManaged, labelOf } from './marks.ts';
 import {
   type Cel,
   type Guardrail,
@@ -13,7 +13,7 @@ import {
   type Writable,
 } from './policy.ts';
 
-const TENANT = quote(LABELS.tenant);
+const POD_SECURITY = 'pod-security.kubernetes.io/enforce';
 
 /**
  * Bounds the operator itself. RBAC knows no "in the namespaces of tenants", so its ClusterRole reaches further than its
@@ -123,11 +123,13 @@ function namespacesGuardrail({ platformNamespace }: GuardrailSettings): Bounds {
       },
     ],
     variables: {
-      label: `(${TENANT} in ${labelsOf('object')} ? ${labelsOf('object')}[${TENANT}] : '')`,
-      oldLabel: `(${TENANT} in ${labelsOf('oldObject')} ? ${labelsOf('oldObject')}[${TENANT}] : '')`,
+      label: labelOf('object', LABELS.tenant),
+      oldLabel: labelOf('oldObject', LABELS.tenant),
       uid: annotationOf('object', ANNOTATIONS.tenantUid),
       oldUid: annotationOf('oldObject', ANNOTATIONS.tenantUid),
       consent: annotationOf('oldObject', ANNOTATIONS.adoptInto),
+      podSecurity: labelOf('object', POD_SECURITY),
+      podSecurityVersion: labelOf('object', `${POD_SECURITY}-version`),
     },
     rules: [
       {
@@ -142,6 +144,16 @@ function namespacesGuardrail({ platformNamespace }: GuardrailSettings): Bounds {
         found: `${quote('a namespace that is not of a tenant, ')} + ${name}`,
         allowed: quote(
           `namespaces with ${LABELS.tenant} and ${ANNOTATIONS.tenantUid}, or with the consent ${ANNOTATIONS.adoptInto}`,
+        ),
+      },
+      {
+        field: `metadata.labels["${POD_SECURITY}"]`,
+        holds:
+          "request.operation == 'DELETE' || variables.label == '' || (variables.podSecurity in ['baseline', 'restricted'] && variables.podSecurityVersion == 'latest')",
+        found:
+          "variables.podSecurity == '' ? 'none' : variables.podSecurity + ', version ' + variables.podSecurityVersion",
+        allowed: quote(
+          'baseline or restricted, version latest: no namespace of a tenant is open to privileged pods',
         ),
       },
     ],

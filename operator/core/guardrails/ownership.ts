@@ -178,7 +178,15 @@ export function namespaceMarkGuardrail(settings: GuardrailSettings): Guardrail {
   );
   return {
     name: 'namespace-marks',
-    match: [{ apiGroups: [''], resources: ['namespaces'], operations: ['UPDATE'], scope: 'Cluster' }],
+    // With subresources: their strategies let metadata through.
+    match: [
+      {
+        apiGroups: [''],
+        resources: ['namespaces', 'namespaces/*'],
+        operations: ['UPDATE'],
+        scope: 'Cluster',
+      },
+    ],
     conditions: { other: `request.userInfo.username != ${quote(settings.operatorUser)}` },
     binds: 'cluster',
     rules: [

@@ -58,9 +58,10 @@ export function podVariables(place: PodPlace, settings: GuardrailSettings): Read
   };
 }
 
+/** Whether an image with a slash begins with a registry; the same rule as `repositoryOf` of core/agent. */
+const HAS_HOST = "i.split('/')[0].matches('[.:A-Z]') || i.split('/')[0] == 'localhost'";
 /** An image with its registry: `nginx` is `docker.io/library/nginx`, as container runtimes read it. */
-const FULL_IMAGE =
-  "(!i.contains('/') ? 'docker.io/library/' + i : (i.split('/')[0].contains('.') || i.split('/')[0].contains(':') || i.split('/')[0] == 'localhost') ? i : 'docker.io/' + i)";
+const FULL_IMAGE = `(!i.contains('/') ? 'docker.io/library/' + i : (${HAS_HOST}) ? i : 'docker.io/' + i)`;
 
 /** What every pod, and every template of pods, of a tenant must keep to. */
 export function podRules(place: PodPlace): readonly Rule[] {

@@ -84,6 +84,7 @@ export function workloadGuardrails(settings: GuardrailSettings): readonly Guardr
     rules: [
       ...podRules(place),
       ...templatesOf(place, name).map((template) => templateLabelRule(template, settings)),
+      ...claimPlaces(place, name).map((claims) => claimLabelRule(claims, settings)),
     ],
   }));
 }
@@ -131,6 +132,36 @@ function templatesOf({ path, metadata, isPod }: PodPlace, name: string): readonl
   return name === 'cronjobs' ? [ofPod, ofJob] : [ofPod];
 }
 
+/** Where templates of volume claims stand. `metadata` is a CEL list of what is said of them. */
+function claimPlaces({ path }: PodPlace, name: string): readonly LabelPlace[] {
+  const ofVolumes = {
+    path: `${path}volumes[*].ephemeral.volumeClaimTemplate.metadata.labels`,
+    metadata:
+      'variables.volumes.filter(v, has(v.ephemeral) && has(v.ephemeral.volumeClaimTemplate) && has(v.ephemeral.volumeClaimTemplate.metadata)).map(v, v.ephemeral.volumeClaimTemplate.metadata)',
+  };
+  const ofSets = {
+    path: 'spec.volumeClaimTemplates[*].metadata.labels',
+    metadata:
+      '(has(object.spec.volumeClaimTemplates) ? object.spec.volumeClaimTemplates.filter(c, has(c.metadata)).map(c, c.metadata) : [])',
+  };
+  return name === 'workloads' ? [ofVolumes, ofSets] : [ofVolumes];
+}
+
+/** As for pods: a claim with our labels would be out of reach of whoever wrote its template. */
+function claimLabelRule({ metadata, path }: LabelPlace, settings: GuardrailSettings): Rule {
+  const isMark = `k == ${quote(LABELS.managedBy)} && m.labels[k] == ${quote(MANAGED_BY)}`;
+  const isOurs = `k.startsWith(${quote(`${GROUP}/`)}) || (${isMark})`;
+  const marked = `${metadata}.filter(m, has(m.labels) && m.labels.exists(k, ${isOurs}))`;
+  return {
+    field: path,
+    holds: `size(${marked}) == 0 || ${isTrusted(settings)}`,
+    found: `${marked}.map(m, m.labels.filter(k, ${isOurs}).join(', ')).join(', ')`,
+    allowed: quote(OWN_LABELS),
+  };
+}
+
+const OWN_LABELS = `labels of your own prefix: ${GROUP}/ and managed-by say what NexusOS made`;
+
 /** Labels of NexusOS on a template would become labels of pods and Jobs, written by a controller that is trusted. */
 function templateLabelRule({ metadata, path }: LabelPlace, settings: GuardrailSettings): Rule {
   const isMark = `k == ${quote(LABELS.managedBy)} && ${metadata}.labels[k] == ${quote(MANAGED_BY)}`;
@@ -140,6 +171,6 @@ function templateLabelRule({ metadata, path }: LabelPlace, settings: GuardrailSe
     field: path,
     holds: `${none} || ${isTrusted(settings)}`,
     found: `${ours}.join(', ')`,
-    allowed: quote(`labels of your own prefix: ${GROUP}/ and managed-by say what NexusOS made`),
+    allowed: quote(OWN_LABELS),
   };
 }
