@@ -13,7 +13,14 @@ const SETTINGS = {
   operatorWrites: [{ group: '', resource: 'configmaps' }],
 };
 
+interface ResourceRule {
+  readonly operations: readonly string[];
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+}
+
 interface PolicySpec {
+  readonly matchConstraints: { readonly resourceRules: readonly ResourceRule[] };
   readonly failurePolicy: string;
   readonly paramKind?: object;
   readonly variables: readonly { readonly name: string; readonly expression: string }[];
@@ -27,6 +34,7 @@ interface PolicySpec {
 interface BindingSpec {
   readonly policyName: string;
   readonly validationActions: readonly string[];
+  readonly matchResources?: { readonly resourceRules?: readonly ResourceRule[] };
   readonly paramRef?: { readonly parameterNotFoundAction: string };
 }
 
@@ -37,15 +45,32 @@ function ofKind(kind: string): readonly KubeObject[] {
 const POLICIES = ofKind('ValidatingAdmissionPolicy');
 const BINDINGS = ofKind('ValidatingAdmissionPolicyBinding');
 
-test('every policy is bound once, and denies', (t) => {
+test('every policy is bound, once for each request, and denies', (t) => {
   const bound = BINDINGS.map((one) => one['spec'] as BindingSpec);
   t.deepEqual(
-    bound.map(({ policyName }) => policyName),
+    [...new Set(bound.map(({ policyName }) => policyName))],
     POLICIES.map(({ metadata }) => metadata.name),
   );
-  t.is(new Set(bound.map(({ policyName }) => policyName)).size, POLICIES.length);
   t.true(bound.every(({ validationActions }) => validationActions.includes('Deny')));
+  for (const { metadata, ...policy } of POLICIES) {
+    const { matchConstraints } = policy['spec'] as PolicySpec;
+    const ofIt = bound.filter(({ policyName }) => policyName === metadata.name);
+    const whole = requestsOf(matchConstraints.resourceRules);
+    const parts = ofIt.flatMap(({ matchResources }) =>
+      requestsOf(matchResources?.resourceRules ?? matchConstraints.resourceRules),
+    );
+    t.deepEqual(parts.toSorted(), whole.toSorted(), metadata.name);
+  }
 });
+
+/** Every operation on every resource of some rules, as text. */
+function requestsOf(rules: readonly ResourceRule[]): readonly string[] {
+  return rules.flatMap(({ operations, apiGroups, resources }) =>
+    operations.flatMap((operation) =>
+      resources.map((resource) => `${operation} ${apiGroups.join()}/${resource}`),
+    ),
+  );
+}
 
 function namesAfter(prefix: string, text: string): readonly string[] {
   return text
@@ -57,10 +82,21 @@ function namesAfter(prefix: string, text: string): readonly string[] {
 for (const { metadata, ...policy } of POLICIES) {
   const spec = policy['spec'] as PolicySpec;
 
-  test(`${metadata.name} closes when it cannot be judged`, (t) => {
+  test(`${metadata.name} closes when it cannot be judged, but for changes of what is there`, (t) => {
     t.is(spec.failurePolicy, 'Fail');
-    const binding = BINDINGS.find((one) => one.metadata.name === metadata.name)?.['spec'] as BindingSpec;
-    t.is(binding.paramRef?.parameterNotFoundAction, spec.paramKind === undefined ? undefined : 'Deny');
+    for (const binding of BINDINGS) {
+      const { policyName, paramRef, matchResources } = binding['spec'] as BindingSpec;
+      if (policyName !== metadata.name) continue;
+      const isOfChanges = binding.metadata.name === `${policyName}-changes`;
+      const action = isOfChanges ? 'Allow' : 'Deny';
+      t.is(paramRef?.parameterNotFoundAction, spec.paramKind === undefined ? undefined : action);
+      const requests = requestsOf(matchResources?.resourceRules ?? []);
+      if (isOfChanges)
+        t.true(
+          requests.every((one) => /^UPDATE [^/]*\/[^/]*$/.test(one)),
+          requests.join(),
+        );
+    }
   });
 
   test(`${metadata.name} tells field, found, allowed and whom to ask`, (t) => {

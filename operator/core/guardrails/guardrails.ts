@@ -25,7 +25,7 @@ import { priorityGuardrails, workloadGuardrails } from './workloads.ts';
 export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
   const all: readonly Guardrail[] = [
     ...workloadGuardrails(settings),
-    ...priorityGuardrails(),
+    ...priorityGuardrails(settings),
     serviceGuardrail(),
     networkPolicyGuardrail(),
     roleBindingGuardrail(),

@@ -35,7 +35,7 @@ const CONTAINER_LISTS = ['containers', 'initContainers', 'ephemeralContainers'] 
 export function podVariables(place: PodPlace, settings: GuardrailSettings): Readonly<Record<string, Cel>> {
   return {
     spec: place.spec,
-    isRun: isRun(place),
+    isRun: isRun(place, settings),
     tenant: parameter('tenant'),
     isHard: `${parameter('isolation')} == 'Hard'`,
     registries: `${listParameter('registries')}.map(r, r.endsWith('/') ? r.substring(0, size(r) - 1) : r)`,

@@ -61,7 +61,7 @@ export interface Guardrail {
   readonly variables?: Readonly<Record<string, Cel>>;
   readonly rules: readonly Rule[];
   /**
-   * `tenant`: in namespaces of tenants, with the parameters of that tenant; without them the answer is no.
+   * `tenant`: in namespaces of tenants, with the parameters of that tenant; without them nothing new is made.
    * `namespaces`: in namespaces of tenants, without parameters. `priorityClasses`: there too, once for each PriorityClass,
    * which is the parameter. `elsewhere`: in all other namespaces. `cluster`: everywhere.
    */
@@ -114,17 +114,17 @@ const PARAM_KINDS: Readonly<Record<Guardrail['binds'], object | undefined>> = {
 };
 
 const PARAM_REFS: Readonly<Record<Guardrail['binds'], object | undefined>> = {
-  tenant: { name: GUARDRAILS_CONFIG_MAP, parameterNotFoundAction: 'Deny' },
+  tenant: { name: GUARDRAILS_CONFIG_MAP },
   priorityClasses: { selector: {}, parameterNotFoundAction: 'Deny' },
   namespaces: undefined,
   elsewhere: undefined,
   cluster: undefined,
 };
 
-/** The policy and its binding. */
+/** The policy and what binds it. */
 export function toObjects(guardrail: Guardrail): readonly KubeObject[] {
   const name = `nexusos-${guardrail.name}`;
-  return [policyOf(name, guardrail), bindingOf(name, guardrail)];
+  return [policyOf(name, guardrail), ...bindingsOf(name, guardrail)];
 }
 
 function policyOf(name: string, guardrail: Guardrail): KubeObject {
@@ -176,18 +176,72 @@ function validation({ field, holds, found, allowed }: Rule): object {
   };
 }
 
-function bindingOf(name: string, { binds }: Guardrail): KubeObject {
-  const operator = binds === 'elsewhere' ? 'DoesNotExist' : 'Exists';
-  const matchResources = { namespaceSelector: { matchExpressions: [{ key: LABELS.tenant, operator }] } };
+interface Bound {
+  readonly name: string;
+  readonly rules?: readonly Match[];
+  readonly paramRef?: object;
+}
+
+function bindingsOf(name: string, guardrail: Guardrail): readonly KubeObject[] {
+  return boundsOf(name, guardrail).map((bound) => bindingOf(name, guardrail, bound));
+}
+
+/**
+ * A namespace that goes loses the parameters before it loses what the controllers of Kubernetes must still write: a finalizer
+ * that comes off a pod, a volume claim or a Service is an update. So a new object needs the parameters; without them, one that
+ * is there may be changed.
+ */
+function boundsOf(name: string, { binds, match }: Guardrail): readonly Bound[] {
   const paramRef = PARAM_REFS[binds];
+  if (binds !== 'tenant') return [{ name, ...(paramRef && { paramRef }) }];
+  const changes = rulesFor(match, 'UPDATE', isWhole);
+  const rest = [
+    ...rulesFor(match, 'CREATE', () => true),
+    ...rulesFor(match, 'UPDATE', (one) => !isWhole(one)),
+  ];
+  return [
+    { name, rules: rest, paramRef: { ...paramRef, parameterNotFoundAction: 'Deny' } },
+    ...(changes.length > 0
+      ? [
+          {
+            name: `${name}-changes`,
+            rules: changes,
+            paramRef: { ...paramRef, parameterNotFoundAction: 'Allow' },
+          },
+        ]
+      : []),
+  ];
+}
+
+function isWhole(resource: string): boolean {
+  return !resource.includes('/');
+}
+
+function rulesFor(
+  match: readonly Match[],
+  operation: Match['operations'][number],
+  wants: (resource: string) => boolean,
+): readonly Match[] {
+  return match
+    .filter(({ operations }) => operations.includes(operation))
+    .map((one) => ({ ...one, operations: [operation], resources: one.resources.filter(wants) }))
+    .filter(({ resources }) => resources.length > 0);
+}
+
+function bindingOf(policyName: string, { binds }: Guardrail, { name, rules, paramRef }: Bound): KubeObject {
+  const operator = binds === 'elsewhere' ? 'DoesNotExist' : 'Exists';
+  const namespaceSelector = { matchExpressions: [{ key: LABELS.tenant, operator }] };
+  const resourceRules = rules?.map((rule) => resourceRule(rule));
   return {
     apiVersion: REGISTRATION,
     kind: 'ValidatingAdmissionPolicyBinding',
     metadata: { name },
     spec: {
-      policyName: name,
+      policyName,
       validationActions: ['Deny'],
-      ...(binds !== 'cluster' && { matchResources }),
+      ...(binds !== 'cluster' && {
+        matchResources: { namespaceSelector, ...(resourceRules && { resourceRules }) },
+      }),
       ...(paramRef && { paramRef }),
     },
   };

@@ -94,7 +94,7 @@ export function workloadGuardrails(settings: GuardrailSettings): readonly Guardr
  * that every pod may have, only the classes themselves tell, so they are the parameters; what the tenant is entitled to is
  * on the namespace.
  */
-export function priorityGuardrails(): readonly Guardrail[] {
+export function priorityGuardrails(settings: GuardrailSettings): readonly Guardrail[] {
   const listed = annotationOf('namespaceObject', ANNOTATIONS.priorityClasses);
   return WORKLOADS.map(({ name, match, place, isChanged }) => ({
     name: `${name}-priority`,
@@ -102,7 +102,7 @@ export function priorityGuardrails(): readonly Guardrail[] {
     binds: 'priorityClasses',
     conditions: { changed: isChanged },
     variables: {
-      isRun: isRun(place),
+      isRun: isRun(place, settings),
       chosen: `(has(${place.spec}.priorityClassName) ? ${place.spec}.priorityClassName : '')`,
       entitled: `${listed} == '' ? [] : ${listed}.split(',')`,
     },

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type TestFn } from 'ava';
+import { attachSystem } from '#hack/system/attach';
+import { eventually } from '#hack/tools/eventually';
+import { container, deployment, type Fields } from '../guardrail-objects.ts';
+import { tenantManifest, User } from '../user.ts';
+
+const test = anyTest as TestFn<{ readonly user: User }>;
+const PATIENCE = '60s';
+
+test.before(async (t) => {
+  t.context = { user: new User(await attachSystem()) };
+});
+
+async function ready(user: User, name: string, spec: object = {}): Promise<void> {
+  await user.applies(tenantManifest(name, spec));
+  await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', `--timeout=${PATIENCE}`]);
+}
+
+/** Names of what NexusOS made in a namespace and whoever is in it depends on, sorted. */
+async function borders(user: User, namespace: string): Promise<readonly string[]> {
+  const kinds = 'networkpolicies,configmaps,resourcequotas,rolebindings';
+  const selector = 'app.kubernetes.io/managed-by=nexusos';
+  const names = await user.does(['get', kinds, '-n', namespace, '-l', selector, '-o', 'name']);
+  return names.split('\n').filter(Boolean).toSorted();
+}
+
+function held(object: Fields, namespace: string): Fields {
+  const metadata = { ...(object['metadata'] as Fields), namespace, finalizers: ['example.com/held'] };
+  return { ...object, metadata };
+}
+
+async function letGo(user: User, what: string, namespace: string): Promise<void> {
+  const patch = JSON.stringify({ metadata: { finalizers: null } });
+  await user.does(['patch', what, '-n', namespace, '--type=merge', '-p', patch]);
+}
+
+test('a tenant that is deleted in the foreground keeps its borders until its namespaces go', async (t) => {
+  const { user } = t.context;
+  await ready(user, 'front', { quotas: { objects: { pods: '5' } } });
+  const before = await borders(user, 'front-main');
+  t.true(before.length >= 5, before.join());
+  const { uid } = (await user.sees<{ metadata: { uid: string } }>('tenant/front'))?.metadata ?? { uid: '' };
+  // Nothing but the garbage collector takes it away, so when it is gone all that is owned has had its turn.
+  const owner = { apiVersion: 'nexusos.dev/v1alpha1', kind: 'Tenant', name: 'front', uid };
+  const canary = { name: 'canary', namespace: 'default', ownerReferences: [owner] };
+  await user.applies({ apiVersion: 'v1', kind: 'ConfigMap', metadata: canary });
+  const agent = { container: { image: 'registry.example/agent:1' } };
+  const kind = { apiVersion: 'nexusos.dev/v1alpha1', kind: 'Agent' };
+  await user.applies({ ...kind, metadata: { name: 'a', namespace: 'front-main' }, spec: agent });
+  const run = { ...kind, kind: 'Run', metadata: { name: 'r' }, spec: { agentRef: { name: 'a' } } };
+  await user.applies(held(run, 'front-main'));
+
+  await user.does(['annotate', 'tenant', 'front', 'nexusos.dev/confirm-deletion=front']);
+  await user.does(['delete', 'tenant', 'front', '--cascade=foreground', '--wait=false']);
+  await eventually(
+    'the garbage collector has been there',
+    async () => (await user.sees('configmap/canary')) === undefined,
+    60_000,
+  );
+  t.deepEqual(await borders(user, 'front-main'), before);
+  t.not(await user.sees('quotaledger/front'), undefined);
+
+  await letGo(user, 'run/r', 'front-main');
+  await user.does(['wait', 'tenant/front', '--for=delete', `--timeout=${PATIENCE}`]);
+  t.is(await user.sees('namespace/front-main'), undefined);
+});
+
+// A claim, since Kubernetes takes pods away before everything else in a namespace that goes.
+test('what holds a namespace of a tenant that goes can be let go, though its parameters are gone', async (t) => {
+  const { user } = t.context;
+  await ready(user, 'slow');
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'c' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  };
+  await user.applies(held(claim, 'slow-main'));
+  await user.does(['annotate', 'tenant', 'slow', 'nexusos.dev/confirm-deletion=slow']);
+  await user.does(['delete', 'tenant', 'slow', '--wait=false']);
+  await eventually(
+    'the parameters are gone',
+    async () => (await user.sees('-n', 'slow-main', 'configmap/nexusos-guardrails')) === undefined,
+    60_000,
+  );
+  await letGo(user, 'persistentvolumeclaim/c', 'slow-main');
+  await user.does(['wait', 'tenant/slow', '--for=delete', `--timeout=${PATIENCE}`]);
+  t.pass();
+});
+
+test('a template prepared before adoption gets no GPUs and no priority by claiming to be of a Run', async (t) => {
+  const { user } = t.context;
+  const consent = { 'nexusos.dev/adopt-into': 'trojan' };
+  const namespace = { name: 'trojan-old', annotations: consent };
+  await user.applies({ apiVersion: 'v1', kind: 'Namespace', metadata: namespace });
+  const devices = { 'nvidia.com/gpu': '1' };
+  const greedy = container({ resources: { requests: devices, limits: devices } });
+  const prepared = deployment({ containers: [greedy] }, { 'nexusos.dev/run-uid': 'x' });
+  const spec = { ...(prepared['spec'] as Fields), replicas: 0 };
+  const metadata = { name: 'miner', namespace: 'trojan-old' };
+  await user.applies({ ...prepared, metadata, spec });
+  await ready(user, 'trojan', { adoptNamespaces: [{ name: 'trojan-old' }] });
+  await user.does(['scale', 'deployment/miner', '-n', 'trojan-old', '--replicas=1']);
+  const refusal = await eventually(
+    'the pod is refused',
+    async () => {
+      const events = await user.does(['get', 'events', '-n', 'trojan-old', '-o', 'jsonpath={..message}']);
+      return /policy_blocked: spec\.containers[^;]*; allowed: /.exec(events)?.[0];
+    },
+    60_000,
+  );
+  t.regex(refusal, /resources: found c: nvidia\.com\/gpu/);
+  t.is(await user.does(['get', 'pods', '-n', 'trojan-old', '-o', 'name']), '');
+});
