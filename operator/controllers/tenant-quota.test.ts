@@ -11,7 +11,13 @@ import { kubeconfigCredentials } from '../runtime/credentials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { TENANTS } from './shared/resources.ts';
 import { CORE_EVENTS } from './shared/workloads.ts';
-import { listAll, makeTenant, startWorkloadRig, type WorkloadRig } from './testing/workload-rig.ts';
+import {
+  isQuotaContention,
+  listAll,
+  makeTenant,
+  startWorkloadRig,
+  type WorkloadRig,
+} from './testing/workload-rig.ts';
 
 const test = anyTest as TestFn<WorkloadRig>;
 const OWNER = 'eager-ann';
@@ -33,11 +39,15 @@ function serviceIn(namespace: string, name: string): KubeObject {
 }
 
 /** How a create ended: by whom it was refused, if it was. */
-async function tryCreate(client: Client, service: KubeObject): Promise<'made' | 'noAccess' | 'noQuota'> {
+async function tryCreate(
+  client: Client,
+  service: KubeObject,
+): Promise<'made' | 'noAccess' | 'noQuota' | 'noTurn'> {
   try {
     await client.create(SERVICES, service, 'test');
     return 'made';
   } catch (error) {
+    if (isQuotaContention(error)) return 'noTurn';
     if (!hasStatus(error, 403) && !hasStatus(error, 404)) throw error;
     return /exceeded quota/.test(error.message) ? 'noQuota' : 'noAccess';
   }
@@ -45,7 +55,7 @@ async function tryCreate(client: Client, service: KubeObject): Promise<'made' | 
 
 /** Creates until the quota has refused thirty times. Returns how many were made. */
 async function grabAll(client: Client, namespace: string): Promise<number> {
-  const ends = { made: 0, noAccess: 0, noQuota: 0 };
+  const ends = { made: 0, noAccess: 0, noQuota: 0, noTurn: 0 };
   const deadline = performance.now() + 60_000;
   for (let i = 0; ends.noQuota < 30 && performance.now() < deadline; i += 1) {
     ends[await tryCreate(client, serviceIn(namespace, `s-${i}`))] += 1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, Resource } from '../../core/object.ts';
+import { follow } from '../../runtime/testing/follow.ts';
 import type { WorkloadRig } from './workload-rig.ts';
 
 /** What was seen of objects of one kind, one watch event after the other. */
@@ -8,12 +9,8 @@ export interface Tally {
   readonly most: number;
   /** UIDs of all that were ever seen. */
   readonly seen: ReadonlySet<string>;
-  stop(): void;
-}
-
-interface WatchEvent {
-  readonly type: string;
-  readonly object: KubeObject;
+  /** Ends it. @throws what broke the watch before, if something did: then the figures prove nothing. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -21,50 +18,25 @@ interface WatchEvent {
  * happened between two looks is missed.
  */
 export async function tally(
-  rig: WorkloadRig,
+  { client }: WorkloadRig,
   target: { readonly resource: Resource; readonly namespace: string },
   counts: (object: KubeObject) => boolean,
 ): Promise<Tally> {
   const live = new Set<string>();
   const seen = new Set<string>();
-  const ends = new AbortController();
-  const state = { most: 0, seen, stop: () => ends.abort() };
-  const stream = await rig.client.watch(target.resource, {
-    namespace: target.namespace,
-    resourceVersion: (await newestVersion(rig, target)) ?? '0',
-    timeoutSeconds: 600,
-    idleMs: 600_000,
-    signal: ends.signal,
+  let most = 0;
+  const following = await follow({ client, ...target }, ({ type, object }) => {
+    const { uid = '' } = object.metadata;
+    seen.add(uid);
+    if (type === 'put' && counts(object)) live.add(uid);
+    else live.delete(uid);
+    most = Math.max(most, live.size);
   });
-  const follow = async () => {
-    for await (const { type, object } of eventsOf(stream)) {
-      const { uid = '' } = object.metadata;
-      seen.add(uid);
-      if (type !== 'DELETED' && counts(object)) live.add(uid);
-      else live.delete(uid);
-      state.most = Math.max(state.most, live.size);
-    }
+  return {
+    get most() {
+      return most;
+    },
+    seen,
+    stop: () => following.stop(),
   };
-  follow().catch(() => undefined);
-  return state;
-}
-
-async function newestVersion(
-  rig: WorkloadRig,
-  { resource, namespace }: { readonly resource: Resource; readonly namespace: string },
-): Promise<string | undefined> {
-  for await (const page of rig.client.list(resource, { namespace })) return page.resourceVersion;
-  return undefined;
-}
-
-async function* eventsOf(stream: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent> {
-  let rest = '';
-  for await (const chunk of stream) {
-    const lines = (rest + chunk.toString('utf8')).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const event = JSON.parse(line) as WatchEvent;
-      if (event.type !== 'BOOKMARK') yield event;
-    }
-  }
 }

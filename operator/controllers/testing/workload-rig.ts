@@ -9,6 +9,7 @@ import { API_VERSION } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import type { Phase, Run } from '../../core/run/run.ts';
+import { ApiError } from '../../runtime/api-error.ts';
 import { type Client, createClient } from '../../runtime/client.ts';
 import { kubeconfigCredentials } from '../../runtime/credentials.ts';
 import { eventually } from '#hack/tools/eventually';
@@ -133,6 +134,16 @@ function isAs(
 ): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return status?.phase === phase && (reason === undefined || ready?.reason === reason);
+}
+
+/**
+ * Whether nobody's turn was the reason: beside its 403, quota admission answers 409 when others write the ResourceQuota whenever
+ * it would charge it, and 500 when it has no turn within 10 s. Nothing is made then, and who asked asks again.
+ */
+export function isQuotaContention(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  if (error.status === 409) return error.reason === 'Conflict' && error.message.includes('resourcequotas');
+  return error.status === 500 && error.message.includes('resource quota evaluation timed out');
 }
 
 /** All objects of a kind, or those of a namespace. */
