@@ -22,13 +22,15 @@ export function printedSteps(markdown: string): readonly PrintedStep[] {
   });
 }
 
-interface Block {
+/** A fenced block of a Markdown page. */
+export interface Block {
   readonly language: string;
   readonly lines: readonly string[];
   readonly line: number;
 }
 
-function fencedBlocks(markdown: string): readonly Block[] {
+/** All fenced blocks of a Markdown page, in order. */
+export function fencedBlocks(markdown: string): readonly Block[] {
   const blocks: Block[] = [];
   let open: { language: string; lines: string[]; line: number } | undefined;
   for (const [index, text] of markdown.split('\n').entries()) {
