@@ -3,11 +3,20 @@ import { z } from 'zod';
 import { dnsLabel, int } from './meta.ts';
 import { ALWAYS_RESERVED } from './reserved-ranges.ts';
 
-const port = z.object({
-  protocol: z.enum(['TCP', 'UDP', 'SCTP']).describe('Protocol of the port. Empty: TCP.').optional(),
-  port: int('Port, or first port of a range.', 1, 65_535),
-  endPort: int('Last port of a range.', 1, 65_535).optional(),
-});
+const port = z
+  .object({
+    protocol: z.enum(['TCP', 'UDP', 'SCTP']).describe('Protocol of the port. Empty: TCP.').optional(),
+    port: int('Port, or first port of a range.', 1, 65_535),
+    endPort: int('Last port of a range.', 1, 65_535).optional(),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(self.endPort) || self.endPort >= self.port',
+        message: 'endPort must not be less than port',
+      },
+    ],
+  });
 
 const egress = z.object({
   cidr: z

@@ -113,3 +113,15 @@ test('a template prepared before adoption gets no GPUs and no priority by claimi
   t.regex(refusal, /resources: found c: nvidia\.com\/gpu/);
   t.is(await user.does(['get', 'pods', '-n', 'trojan-old', '-o', 'name']), '');
 });
+
+test('a range of ports that ends before it begins is refused', async (t) => {
+  const apply = (endPort: number) => {
+    const egress = [{ cidr: '203.0.113.0/24', ports: [{ port: 100, endPort }] }];
+    const tenant = JSON.stringify(tenantManifest('ports', { network: { egress } }));
+    return t.context.user.tries(['apply', '--dry-run=server', '-f', '-'], tenant);
+  };
+  const { ok, text } = await apply(50);
+  t.false(ok);
+  t.regex(text, /ports\[0\].*endPort must not be less than port/);
+  t.true((await apply(100)).ok);
+});
