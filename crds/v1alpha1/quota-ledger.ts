@@ -7,9 +7,12 @@ import { GROUP, VERSION } from './names.ts';
 
 /**
  * The most Runs that one tenant can have admitted at one time. The ledger of a tenant is one object, and etcd takes
- * objects of up to 1.5 MiB; a reservation of long names costs some 400 bytes.
+ * objects of up to 1.5 MiB; with many namespaces and very long names it is full earlier (`core/quota/ledger-size.ts`).
  */
 export const MAX_RESERVATIONS = 3500;
+
+/** The most namespaces of a tenant times its native quotas, which leaves room in its ledger for Runs. */
+export const MAX_GRANTED_AMOUNTS = 4096;
 
 const gpuQuota = z.object({
   class: dnsLabel('Name of a GPUClass.'),
@@ -65,13 +68,13 @@ const status = z
       .array(grant)
       .max(128)
       .describe('How the totals are dealt out. Their sum never exceeds a total.')
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] })
+      // As a map, each amount would cost an entry in managedFields as well.
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
     reservations: z
       .array(reservation)
       .max(MAX_RESERVATIONS)
       .describe('Runs that hold quota.')
-      // As a map, each would cost an entry in managedFields as well.
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
     conditions: conditions('Ready; Reconciling and Stalled only while true.').optional(),
@@ -88,6 +91,8 @@ export const LEDGER_REASONS = {
   Rebalancing: 'Rebalancing',
   /** More is in use than is allowed since the quota was lowered; nothing is taken away. */
   OverCommitted: 'OverCommitted',
+  /** The API server refuses a ResourceQuota. */
+  WriteRefused: 'WriteRefused',
   /** The spec does not parse. */
   InvalidSpec: 'InvalidSpec',
 } as const;

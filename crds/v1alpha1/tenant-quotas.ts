@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { dnsLabel, int, quantities, quantity } from './meta.ts';
+import { counts, dnsLabel, int, quantities, quantity } from './meta.ts';
 
 const window = z
   .enum(['minute', 'hour', 'day', 'month'])
@@ -51,11 +51,15 @@ export const quotas = z
             message:
               'keys are cpu, memory, ephemeral-storage, requests.* or limits.* of these, requests.storage, persistentvolumeclaims, <class>.storageclass.storage.k8s.io/..., hugepages-<size>',
           },
+          {
+            rule: "!('persistentvolumeclaims' in self) || quantity(string(self['persistentvolumeclaims'])).isInteger()",
+            message: 'persistentvolumeclaims must be a whole number',
+          },
         ],
       })
       .optional(),
-    objects: quantities(
-      'Number of objects by the names of ResourceQuota: pods, services, count/deployments.apps.',
+    objects: counts(
+      'Number of objects by the names of ResourceQuota: pods, services, count/deployments.apps. Whole numbers; what NexusOS itself makes counts too.',
     )
       .meta({
         'x-kubernetes-validations': [

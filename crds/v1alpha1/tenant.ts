@@ -4,6 +4,7 @@ import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
 import { conditions, dnsLabel, dnsSubdomain, instant, observedGeneration, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { MAX_GRANTED_AMOUNTS } from './quota-ledger.ts';
 import { network, residency } from './tenant-network.ts';
 import { quotas } from './tenant-quotas.ts';
 import { containerDefaults, isolation, podSecurity } from './tenant-workloads.ts';
@@ -229,6 +230,10 @@ export const TENANT_REASONS = {
   NamespaceConflict: 'NamespaceConflict',
   /** A namespace to adopt does not exist, or its owner has not consented. */
   AdoptionRefused: 'AdoptionRefused',
+  /** An object of somebody else bears the name that one of ours needs, in a namespace that is adopted. */
+  NameTaken: 'NameTaken',
+  /** The API server refuses something that the tenant needs: a quota, a policy, or an object of somebody else. */
+  WriteRefused: 'WriteRefused',
   /** A pull secret does not exist, is not shareable or is not of a type that pulls images. */
   PullSecretUnavailable: 'PullSecretUnavailable',
   /** A destination of the egress allow-list lies in a range that the platform reserves. */
@@ -257,6 +262,8 @@ export const TENANT_REASONS = {
   NotEnforced: 'NotEnforced',
   /** Kubernetes does not count what some quotas name: a typing error, or a kind that is new to the cluster. */
   NotCounted: 'NotCounted',
+  /** A quota of objects is less than what NexusOS and Kubernetes make in the namespaces; that is enforced instead. */
+  QuotaTooSmall: 'QuotaTooSmall',
   /** More is in use than a quota allows since it was lowered; nothing is taken away, and nothing new starts. */
   OverCommitted: 'OverCommitted',
   /** The spec does not parse. */
@@ -272,6 +279,16 @@ export const RESERVED_TENANT_NAMES = [
   'istio',
   'cert-manager',
 ] as const;
+
+/** The sum of the sizes of lists and maps of the spec, as CEL. */
+function sizes(fields: readonly string[]): string {
+  return fields.map(size).join(' + ');
+}
+
+function size(field: string): string {
+  const isThere = field.includes('.') ? `has(self.spec.${field.split('.')[0]}) && ` : '';
+  return `(${isThere}has(self.spec.${field}) ? size(self.spec.${field}) : 0)`;
+}
 
 /** The Tenant kind: cluster-scoped, one organisation or team. */
 export const TENANT = {
@@ -302,6 +319,10 @@ export const TENANT = {
     {
       rule: '!has(self.spec.namespaces) || self.spec.namespaces.all(n, size(self.metadata.name) + 1 + size(n.suffix) <= 63)',
       message: 'tenant name, hyphen and namespace suffix together may have at most 63 characters',
+    },
+    {
+      rule: `(${sizes(['namespaces', 'adoptNamespaces'])}) * (${sizes(['quotas.compute', 'quotas.objects', 'quotas.gpus'])}) <= ${MAX_GRANTED_AMOUNTS}`,
+      message: `the number of namespaces times that of quotas under compute, objects and gpus may be at most ${MAX_GRANTED_AMOUNTS}`,
     },
   ],
   columns: [

@@ -2,7 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
-import { container, deployment, type Fields } from '../guardrail-objects.ts';
+import { container, deployment, type Fields, job } from '../guardrail-objects.ts';
 import { tenantManifest, User } from '../user.ts';
 
 const test = anyTest as TestFn<{ readonly user: User }>;
@@ -112,6 +112,27 @@ test('a template prepared before adoption gets no GPUs and no priority by claimi
   );
   t.regex(refusal, /resources: found c: nvidia\.com\/gpu/);
   t.is(await user.does(['get', 'pods', '-n', 'trojan-old', '-o', 'name']), '');
+});
+
+test('a namespace in which a Job claims to be of a Run is adopted when the Job is gone', async (t) => {
+  const { user } = t.context;
+  const consent = { 'nexusos.dev/adopt-into': 'wooden' };
+  const namespace = { name: 'wooden-old', annotations: consent };
+  await user.applies({ apiVersion: 'v1', kind: 'Namespace', metadata: namespace });
+  const prepared = job();
+  const spec = prepared['spec'] as { readonly template: Fields };
+  const labels = { 'nexusos.dev/run-uid': 'x' };
+  const template = { ...spec.template, metadata: { labels } };
+  const metadata = { name: 'horse', namespace: 'wooden-old' };
+  await user.applies({ ...prepared, metadata, spec: { ...spec, suspend: true, template } });
+  await user.applies(tenantManifest('wooden', { adoptNamespaces: [{ name: 'wooden-old' }] }));
+  const refused = await eventually('it is refused', async () => {
+    const found = await user.condition('Ready', 'tenant/wooden');
+    return found?.reason === 'AdoptionRefused' && found;
+  });
+  t.regex(refused.message, /wooden-old cannot be adopted: its Jobs horse claim to be of a Run/);
+  await user.does(['delete', 'job/horse', '-n', 'wooden-old']);
+  await user.does(['wait', 'tenant/wooden', '--for=condition=Ready', `--timeout=${PATIENCE}`]);
 });
 
 test('a range of ports that ends before it begins is refused', async (t) => {

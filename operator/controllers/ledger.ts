@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { LABELS } from '#crds/v1alpha1/names';
 import {
   LEDGER_REASONS,
   QUOTA_LEDGER,
@@ -9,6 +9,7 @@ import {
 } from '#crds/v1alpha1/quota-ledger';
 import type { KubeObject } from '../core/object.ts';
 import { statusOnly } from '../core/plan.ts';
+import { tellRefusal } from '../core/refused-write.ts';
 import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
@@ -70,6 +71,7 @@ export function ledgerController(): Controller<Ledger, LedgerView, QuotaLedgerSt
       lastPassMs.set(name, nowMs);
       return { kind: 'seen', observed: await observe(ledger, read) };
     },
+    heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
     plan(ledger, view, now) {
       if (view.kind === 'seen') return planLedger(ledger, view.observed, now);
       const { afterMs } = view;
@@ -77,6 +79,8 @@ export function ledgerController(): Controller<Ledger, LedgerView, QuotaLedgerSt
     },
   };
 }
+
+const ANY_STANDING = [LEDGER_REASONS.Balanced, LEDGER_REASONS.Rebalancing, LEDGER_REASONS.OverCommitted];
 
 /** Forgets passes before `thresholdMs`: they hold nobody back any more. Entries stand in the order of their times. */
 function dropOlder(passes: Map<string, number>, thresholdMs: number): void {
@@ -92,11 +96,8 @@ const WATCHES: readonly Watch[] = [
   { resource: TENANTS, keys: (tenant) => [{ name: tenant.metadata.name }] },
   { resource: GPU_CLASSES, keys: ledgersOfClass },
   { resource: NAMESPACES, keys: ledgerOfNamespace },
-  {
-    resource: RESOURCE_QUOTAS,
-    labelSelector: `${LABELS.managedBy}=${MANAGED_BY}`,
-    keys: ledgerOfObject,
-  },
+  // Without selector: one of somebody else that bears our name must be seen.
+  { resource: RESOURCE_QUOTAS, keys: ledgerOfQuota },
   watchJobs(ledgerOfObject),
   watchPods(ledgerOfObject),
   watchFailedCreates(ledgerOfObject),
@@ -178,7 +179,11 @@ async function findLeftover(name: string, ledger: Ledger, read: Reader): Promise
   if (namespace === undefined) return 'gone';
   if (namespace.metadata.labels?.[LABELS.tenant] === ledger.metadata.name) return 'kept';
   const quota = await read.live(RESOURCE_QUOTAS, { namespace: name, name: RESOURCE_QUOTA_NAME });
-  return quota === undefined ? 'gone' : 'released';
+  return quota === undefined || isForeign(quota, ledger) ? 'gone' : 'released';
+}
+
+function ledgerOfQuota(quota: KubeObject, read: Reader): readonly Key[] {
+  return quota.metadata.name === RESOURCE_QUOTA_NAME ? ledgerOfObject(quota, read) : [];
 }
 
 function ledgerOfNamespace({ metadata }: KubeObject, read: Reader): readonly Key[] {

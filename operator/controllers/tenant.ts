@@ -4,6 +4,8 @@ import { ANNOTATIONS, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/name
 import { TENANT, TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '../core/object.ts';
 import type { PlanEvent } from '../core/plan.ts';
+import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
+import { tellRefusal } from '../core/refused-write.ts';
 import { finalizeTenant } from '../core/tenant/finalize.ts';
 import { namespaceNames } from '../core/tenant/namespaces.ts';
 import { planTenant } from '../core/tenant/plan.ts';
@@ -69,6 +71,9 @@ export const TENANT_INDEXES: readonly IndexDeclaration[] = [
 const parseTenant = parseWith(z.object({ spec: TENANT.spec }));
 const BEGINNINGS: ReadonlySet<string> = new Set([TENANT_REASONS.Provisioning, TENANT_REASONS.QuotaPending]);
 
+/** Reasons that say no more than that something is not there yet. */
+const STANDS_STILL = [TENANT_REASONS.Provisioning, TENANT_REASONS.QuotaPending];
+
 /**
  * That work has begun, and that a new tenant's quotas hold, which Ready says, is in the conditions; told as Events too, it
  * would be a tenth of all writes of a new tenant.
@@ -108,6 +113,7 @@ export function tenantController(
     tells: isTold,
     observe: (tenant, read) => observeTenant({ tenant, read, settings }, elsewhere(tenant, read)),
     plan: (tenant, observed, now) => planTenant({ tenant, observed, settings }, now),
+    heldUp: (tenant, obstacle, now) => tellRefusal(tenant, { obstacle, replaces: STANDS_STILL }, now),
     finalize: (tenant, observed, now) => finalizeTenant({ tenant, observed, settings }, now),
   };
 }
@@ -118,11 +124,15 @@ function watches(settings: PlatformSettings): readonly Watch[] {
   return [
     // Without selector: a foreign namespace in the way, one that consents to adoption and one that lost our label must be seen.
     { resource: NAMESPACES, keys: tenantsOfNamespace },
-    ...[RESOURCE_QUOTAS, ...MADE]
-      .filter((resource) => resource !== NETWORK_POLICIES)
-      .map((resource) => ({ resource, labelSelector: OWN_SELECTOR, keys: tenantOfLabel })),
+    ...MADE.filter((resource) => resource !== NETWORK_POLICIES).map((resource) => ({
+      resource,
+      labelSelector: OWN_SELECTOR,
+      keys: tenantOfLabel,
+    })),
     // Without selector: those that tenants wrote are judged as well.
-    { resource: NETWORK_POLICIES, keys: tenantOfPolicy },
+    { resource: NETWORK_POLICIES, keys: tenantOfContent },
+    // Without selector: one of somebody else that bears our name must be seen.
+    { resource: RESOURCE_QUOTAS, keys: tenantOfQuota },
     {
       resource: RUNTIME_CLASSES,
       metadataOnly: true,
@@ -179,11 +189,15 @@ function tenantOfLabel(object: KubeObject): readonly Key[] {
   return keys(labelOf(object));
 }
 
-/** A policy of ours belongs to its label, another one to its namespace. */
-function tenantOfPolicy(policy: KubeObject, read: Reader): readonly Key[] {
-  if (!isForeign(policy)) return tenantOfLabel(policy);
-  const namespace = read.get(NAMESPACES, { name: policy.metadata.namespace ?? '' });
+/** An object of ours belongs to its label, another one to its namespace. */
+function tenantOfContent(object: KubeObject, read: Reader): readonly Key[] {
+  if (!isForeign(object)) return tenantOfLabel(object);
+  const namespace = read.get(NAMESPACES, { name: object.metadata.namespace ?? '' });
   return namespace === undefined ? [] : tenantOfLabel(namespace);
+}
+
+function tenantOfQuota(quota: KubeObject, read: Reader): readonly Key[] {
+  return quota.metadata.name === RESOURCE_QUOTA_NAME ? tenantOfContent(quota, read) : [];
 }
 
 /** Tenants whose egress covers some of the addresses of the cluster that have changed. */

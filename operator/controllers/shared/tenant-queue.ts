@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Agent, agentKey, type GPUClass } from '../../core/agent/agent.ts';
 import type { KubeObject } from '../../core/object.ts';
+import { NO_AMOUNTS } from '../../core/quota/amounts.ts';
 import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
+import { isForeign } from '../../core/quota/resource-quota.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
 import type { Place } from '../../core/run/observed.ts';
 import type { Run } from '../../core/run/run.ts';
+import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
@@ -21,8 +24,10 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
   const tenant = read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined;
   const agents = namespaces.flatMap((namespace) => read.list(AGENTS, { namespace }) as readonly Agent[]);
   const classes = read.list(GPU_CLASSES) as readonly GPUClass[];
+  const quotas = quotasOf(namespaces, read);
   return {
-    quotas: quotasOf(namespaces, read),
+    quotas: new Map([...quotas].filter(([, quota]) => !isForeign(quota, ledger))),
+    taken: new Set([...quotas].flatMap(([name, quota]) => (isForeign(quota, ledger) ? [name] : []))),
     closed: new Set(namespaces.filter((name) => !isOpen(read.get(NAMESPACES, { name })))),
     runs: runsOf(ledger, namespaces, read),
     started: new Set(reserved.map(({ uid }) => uid).filter((uid) => hasLivePod(read, uid))),
@@ -30,6 +35,7 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
     agents: new Map(agents.map((one) => [agentKey(one.metadata.namespace ?? '', one.metadata.name), one])),
     gpuClasses: new Map(classes.map((one) => [one.metadata.name, one])),
     containerDefaults: tenant?.spec.containerDefaults,
+    ownObjects: tenant === undefined ? NO_AMOUNTS : ownObjects(tenant.spec),
   };
 }
 
@@ -51,8 +57,11 @@ export class TenantQueues {
 
   /** Where `run` stands in the queue of its tenant. */
   placeOf(run: Run, ledger: Ledger, read: Reader): Place {
-    // A namespace that is being left still has a ledger, and nothing starts there any more.
-    if (ledger.spec.namespaces?.includes(run.metadata.namespace ?? '') !== true) return { kind: 'none' };
+    const { namespace = '' } = run.metadata;
+    // A namespace that is being left still has a ledger, and nothing starts there any more; nor where no quota can be held.
+    const isShared = ledger.spec.namespaces?.includes(namespace) === true;
+    const quota = read.get(RESOURCE_QUOTAS, { namespace, name: RESOURCE_QUOTA_NAME });
+    if (!isShared || (quota !== undefined && isForeign(quota, ledger))) return { kind: 'none' };
     // Not ranked: it came since, or holds a reservation already.
     return this.#rankingOf(ledger, read).places.get(run.metadata.uid ?? '') ?? { kind: 'next' };
   }
@@ -86,6 +95,7 @@ function placesOf(queue: Queue, runs: readonly Run[], max = Infinity): ReadonlyM
   );
 }
 
+/** ResourceQuotas that bear our name, by namespace. */
 function quotasOf(namespaces: readonly string[], read: Reader): ReadonlyMap<string, KubeObject> {
   const found = new Map<string, KubeObject>();
   for (const namespace of namespaces) {

@@ -2,7 +2,15 @@
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '../../core/object.ts';
-import { claimNamespaces, isOurs, namespaceNames } from '../../core/tenant/namespaces.ts';
+import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
+import { isForeign as isForeignQuota } from '../../core/quota/resource-quota.ts';
+import {
+  claimNamespaces,
+  isOurs,
+  isPretender,
+  namespaceNames,
+  namesToAdopt,
+} from '../../core/tenant/namespaces.ts';
 import {
   copyableSources,
   PULL_SECRET_BINDING,
@@ -36,6 +44,7 @@ import {
   SERVICE_ACCOUNTS,
   TENANTS,
 } from './resources.ts';
+import { JOBS } from './workloads.ts';
 
 /** Kinds that the tenant controller makes and prunes. */
 export const MADE: readonly Resource[] = [
@@ -61,6 +70,8 @@ export const BY = {
   waiting: 'run-waits-in-namespace',
 } as const;
 
+/** Jobs in the way of an adoption that are named. */
+const MAX_NAMED = 5;
 /** The one value of an index that only tells whether. */
 export const ANY = 'any';
 
@@ -84,12 +95,17 @@ export async function observeTenant(input: Observing, elsewhere: Elsewhere): Pro
   // Only the tenant's own: Runs in a foreign namespace that bears a wanted name are none of its business.
   const own = [...namespaces.values()].filter((one) => isOurs(one, tenant)).map((one) => one.metadata.name);
   const { runtimeClassName } = tenant.spec.isolation;
+  const ledger = read.get(QUOTA_LEDGERS, { name }) as Ledger | undefined;
   return {
     ...elsewhere,
     namespaces,
+    pretenders: await observePretenders(input, namespaces),
     objects: MADE.flatMap((resource) => read.list(resource, labelled)),
-    ledger: read.get(QUOTA_LEDGERS, { name }) as Ledger | undefined,
-    resourceQuotas: read.list(RESOURCE_QUOTAS, labelled),
+    ledger,
+    resourceQuotas: read
+      .list(RESOURCE_QUOTAS, labelled)
+      .filter((quota) => ledger === undefined || !isForeignQuota(quota, ledger)),
+    quotasInTheWay: ledger === undefined ? [] : quotasInTheWay(ledger, own, read),
     gpuClasses: observeClasses(input),
     mutualPeers: mutualPeers(input),
     oneSidedPeers: oneSidedPeers(input),
@@ -101,6 +117,26 @@ export async function observeTenant(input: Observing, elsewhere: Elsewhere): Pro
     queuedRuns: own.reduce((sum, value) => sum + read.list(RUNS, { index: BY.waiting, value }).length, 0),
     runs: deletionTimestamp === undefined ? [] : own.flatMap((namespace) => read.list(RUNS, { namespace })),
   };
+}
+
+function quotasInTheWay(ledger: Ledger, namespaces: readonly string[], read: Reader): readonly KubeObject[] {
+  const name = RESOURCE_QUOTA_NAME;
+  return namespaces
+    .map((namespace) => read.get(RESOURCE_QUOTAS, { namespace, name }))
+    .filter((quota) => quota !== undefined)
+    .filter((quota) => isForeignQuota(quota, ledger));
+}
+
+async function observePretenders(
+  { tenant, read, settings }: Observing,
+  namespaces: ReadonlyMap<string, KubeObject>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>();
+  for (const namespace of namesToAdopt(tenant, claimNamespaces(tenant, namespaces, settings))) {
+    const jobs = (await read.listLive(JOBS, { namespace, labelSelector: '' })).filter(isPretender);
+    if (jobs.length > 0) found.set(namespace, jobs.map(({ metadata }) => metadata.name).slice(0, MAX_NAMED));
+  }
+  return found;
 }
 
 /** Namespaces that the tenant speaks of, and those that carry its label. */
@@ -161,7 +197,7 @@ export function unparsed(tenant: KubeObject): Tenant {
   return (tenant['spec'] === undefined ? { ...tenant, spec: {} } : tenant) as Tenant;
 }
 
-/** Whether a NetworkPolicy is not ours. */
+/** Whether an object does not bear our mark. */
 export function isForeign({ metadata }: KubeObject): boolean {
   return metadata.labels?.[LABELS.managedBy] !== MANAGED_BY;
 }

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { type AdmissionInput, admitRuns, type Candidate } from './admit.ts';
 import { parseAmounts } from './amounts.ts';
+import { reservationBytes } from './ledger-size.ts';
 
 function candidate(name: string, more: Partial<Candidate> = {}): Candidate {
   return {
@@ -52,6 +53,15 @@ const cases: Record<string, Case> = {
   'all that fit are admitted at once': {
     given: { maxConcurrentRuns: 2, candidates: [candidate('x'), candidate('y')] },
     want: ['x', 'y'],
+  },
+  'who does not fit into the ledger waits, though there are places': {
+    given: {
+      bytes: reservationBytes(held('h')) + reservationBytes(held('x')),
+      held: [held('h')],
+      candidates: [candidate('x'), candidate('y')],
+    },
+    want: ['x'],
+    wantWaiting: ['y ConcurrencyExceeded'],
   },
   'the rest waits for a place': {
     given: { maxConcurrentRuns: 2, held: [held('h')], candidates: [candidate('x'), candidate('y')] },

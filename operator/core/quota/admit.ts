@@ -4,6 +4,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
 import type { Demand } from './grants.ts';
+import { reservationBytes } from './ledger-size.ts';
 
 /** Why a Run waits: a word for programs, a sentence for people. */
 export interface Waiting {
@@ -33,6 +34,8 @@ export interface AdmissionInput {
   readonly isSuspended: boolean;
   /** Runs admitted at one time; undefined is as many as the ledger can hold. */
   readonly maxConcurrentRuns: number | undefined;
+  /** Bytes that reservations may take in the ledger, those held included; as many as they need when left out. */
+  readonly bytes?: number;
   /** Devices by class. A class that is absent cannot be used. */
   readonly gpus: ReadonlyMap<string, number>;
   /** Runs at one time by `agentKey`; an Agent that is absent is not limited. */
@@ -100,6 +103,11 @@ const SUSPENDED: Waiting = {
   reason: RUN_REASONS.TenantSuspended,
   message: 'the tenant is suspended: nothing new starts until it is resumed',
 };
+const LEDGER_FULL: Waiting = {
+  reason: RUN_REASONS.ConcurrencyExceeded,
+  message:
+    'the ledger of the tenant is full: it holds no more concurrent Runs beside so many namespaces and quotas',
+};
 const ELSEWHERE: Waiting = {
   reason: RUN_REASONS.ComputeQuotaExceeded,
   message: 'quota of the tenant is being moved to this namespace',
@@ -114,6 +122,7 @@ class Room {
   readonly #running = new Map<string, number>();
   /** Scarce things that somebody ahead waits for. */
   readonly #awaited = new Set<string>();
+  #bytes: number;
   /** Runs that may still be admitted. */
   places: number;
 
@@ -123,6 +132,7 @@ class Room {
     this.#freeIn = new Map([...input.freeIn].map(([name, amounts]) => [name, new Map(amounts)]));
     this.#gpus = new Map(input.gpus);
     this.places = Math.min(input.maxConcurrentRuns ?? MAX_RESERVATIONS, MAX_RESERVATIONS) - input.held.length;
+    this.#bytes = input.held.reduce((left, one) => left - reservationBytes(one), input.bytes ?? Infinity);
     for (const { namespace, agent, gpuClass, gpus = 0 } of input.held) {
       this.#start(agentKey(namespace, agent));
       if (gpuClass !== undefined) this.#gpus.set(gpuClass, (this.#gpus.get(gpuClass) ?? 0) - gpus);
@@ -132,12 +142,15 @@ class Room {
   /** What `candidate` waits for. Without an obstacle it is admitted, and its share taken. */
   obstacle(candidate: Candidate): Waiting | undefined {
     if (this.places <= 0) return this.#noPlace();
+    const bytes = reservationBytes(reservationFor(candidate));
+    if (bytes > this.#bytes) return LEDGER_FULL;
     const missing = this.#agentFull(candidate) ?? this.#noDevices(candidate) ?? this.#noCompute(candidate);
     if (missing !== undefined) return missing;
     // From here on its compute is set aside, also while its namespace waits for a grant.
     addTo(this.#free, limitedTo(candidate.demand, this.#free), -1n);
     if (!this.#takeInNamespace(candidate)) return ELSEWHERE;
     this.places -= 1;
+    this.#bytes -= bytes;
     this.#start(agentKey(candidate.namespace, candidate.agent));
     const { gpu } = candidate;
     if (gpu !== undefined) this.#gpus.set(gpu.class, (this.#gpus.get(gpu.class) ?? 0) - gpu.count);

@@ -73,6 +73,7 @@ function obstacleOf(name: string, agent: Agent | undefined): Waiting | undefined
 }
 
 function unreadiness({ metadata, status }: Agent): string | undefined {
+  if (metadata.deletionTimestamp !== undefined) return 'it was deleted';
   const ready = findCondition(status?.conditions ?? [], READY);
   if (ready === undefined || ready.observedGeneration < (metadata.generation ?? 0)) {
     return 'it has not been checked yet';

@@ -4,6 +4,7 @@ import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/nam
 import type { QuotaLedgerSpec, QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
+import { setStanding } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { makeAgent, makeJob, makeRun, NOW } from '../run/testing/make.ts';
 import type { Ledger } from '../tenant/tenant.ts';
@@ -22,15 +23,7 @@ function makeLedger(spec: Partial<QuotaLedgerSpec>, status: QuotaLedgerStatus = 
   };
 }
 
-function makeQuota(revision: number, hard: string, owner = 'ledger-uid'): KubeObject {
-  const reference = {
-    apiVersion: API_VERSION,
-    kind: 'QuotaLedger',
-    name: 'acme',
-    uid: owner,
-    controller: true,
-    blockOwnerDeletion: false,
-  };
+function makeQuota(revision: number, hard: string, tenantUID = 'tenant-uid'): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'ResourceQuota',
@@ -40,13 +33,28 @@ function makeQuota(revision: number, hard: string, owner = 'ledger-uid'): KubeOb
       uid: 'quota-uid',
       resourceVersion: '42',
       labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: 'acme' },
-      annotations: { [ANNOTATIONS.grantRevision]: String(revision) },
-      ownerReferences: [reference],
+      annotations: { [ANNOTATIONS.tenantUid]: tenantUID, [ANNOTATIONS.grantRevision]: String(revision) },
     },
     spec: { hard: { pods: hard } },
     status: { hard: { pods: hard }, used: { pods: '0' } },
   };
 }
+
+const NOTHING: LedgerObserved = {
+  quotas: new Map(),
+  taken: new Set(),
+  closed: new Set(),
+  forged: new Set(),
+  leftovers: new Map(),
+  runs: [],
+  vanished: new Map(),
+  started: new Set(),
+  ownObjects: new Map(),
+  refusals: [],
+  agents: new Map(),
+  gpuClasses: new Map(),
+  containerDefaults: undefined,
+};
 
 interface Case {
   readonly spec?: Partial<QuotaLedgerSpec>;
@@ -63,6 +71,16 @@ const granted = { grants: [{ namespace: NAMESPACE, hard: { pods: '4' }, revision
 const pods = { hard: { pods: '4' } };
 
 const cases: Record<string, Case> = {
+  'a Run that runs and that a new ledger does not know counts before anybody is admitted': {
+    run: { phase: 'Running', attempt: 2 },
+    wantReserved: [2],
+  },
+  'one that is admitted does so too, though nothing may be admitted any more': {
+    spec: { maxConcurrentRuns: 0 },
+    run: { phase: 'Admitted', attempt: 1 },
+    wantReserved: [1],
+  },
+  'one that has ended does not': { run: { phase: 'Succeeded', attempt: 1 } },
   'a waiting Run gets a reservation for its first attempt': { wantReserved: [1] },
   'a Run that is cancelled gets none': { cancel: true },
   'a suspended tenant reserves nothing': { spec: { suspended: true } },
@@ -106,6 +124,11 @@ const cases: Record<string, Case> = {
     seen: { vanished: new Map([['run-uid', { kind: 'orphan', job: makeJob() }]]) },
     wantReserved: [1],
     want: { remove: ['Job'] },
+  },
+  'a namespace in which our name is taken gets no ResourceQuota and no share, and nothing starts there': {
+    spec: pods,
+    seen: { taken: new Set([NAMESPACE]), quotas: new Map() },
+    want: {},
   },
   'a new namespace gets a ResourceQuota that carries its grant': {
     noRun: true,
@@ -195,18 +218,11 @@ for (const [
 ] of Object.entries(cases)) {
   test(name, (t) => {
     const observed: LedgerObserved = {
+      ...NOTHING,
       // Where a case does not care for quotas, there are none to be made either.
       quotas: new Map([[NAMESPACE, makeQuota(0, '0', 'another')]]),
-      closed: new Set(),
-      forged: new Set(),
-      leftovers: new Map(),
       runs: noRun ? [] : [makeRun({ cancel }, run)],
-      vanished: new Map(),
-      started: new Set(),
-      refusals: [],
       agents: new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]),
-      gpuClasses: new Map(),
-      containerDefaults: undefined,
       ...seen,
     };
     const plan = planLedger(makeLedger(spec, status), observed, NOW);
@@ -226,20 +242,43 @@ for (const [
 }
 
 test('a settled ledger is silent: planning again changes nothing', (t) => {
-  const observed: LedgerObserved = {
-    quotas: new Map([[NAMESPACE, makeQuota(1, '4')]]),
-    closed: new Set(),
-    forged: new Set(),
-    leftovers: new Map(),
-    runs: [],
-    vanished: new Map(),
-    started: new Set(),
-    refusals: [],
-    agents: new Map(),
-    gpuClasses: new Map(),
-    containerDefaults: undefined,
-  };
+  const observed: LedgerObserved = { ...NOTHING, quotas: new Map([[NAMESPACE, makeQuota(1, '4')]]) };
   const first = planLedger(makeLedger(pods), observed, NOW).status;
   const later = new Date(NOW.getTime() + 60_000);
   t.deepEqual(planLedger(makeLedger(pods, first), observed, later).status, first);
+});
+
+test('each namespace gets what NexusOS itself has still to make there, whoever else asks', (t) => {
+  const key = 'count/rolebindings.rbac.authorization.k8s.io';
+  const quotaIn = (namespace: string, used: string): KubeObject => {
+    const quota = makeQuota(1, '0');
+    const status = { hard: { [key]: used }, used: { [key]: used } };
+    return { ...quota, metadata: { ...quota.metadata, namespace }, spec: { hard: { [key]: used } }, status };
+  };
+  const grants = [
+    { namespace: NAMESPACE, hard: { [key]: '5' }, revision: 1 },
+    { namespace: 'acme-new', hard: { [key]: '0' }, revision: 1 },
+  ];
+  const ledger = makeLedger({ hard: { [key]: '6' }, namespaces: [NAMESPACE, 'acme-new'] }, { grants });
+  const observed: LedgerObserved = {
+    ...NOTHING,
+    quotas: new Map([
+      [NAMESPACE, quotaIn(NAMESPACE, '5')],
+      ['acme-new', quotaIn('acme-new', '0')],
+    ]),
+    ownObjects: new Map([[key, 1000n]]),
+  };
+  const dealt = planLedger(ledger, observed, NOW).status.grants;
+  t.is(dealt?.find(({ namespace }) => namespace === 'acme-new')?.hard[key], '1');
+});
+
+test('what was refused is said until there is nothing to write any more', (t) => {
+  const refused = { kind: 'reconciling', reason: 'WriteRefused', message: 'no' } as const;
+  const conditions = [...setStanding([], refused, { generation: 1, now: NOW })];
+  const readyIn = (quotas: LedgerObserved['quotas']) => {
+    const { status } = planLedger(makeLedger(pods, { ...granted, conditions }), { ...NOTHING, quotas }, NOW);
+    return status.conditions?.find(({ type }) => type === 'Ready')?.reason;
+  };
+  t.is(readyIn(new Map()), 'WriteRefused');
+  t.is(readyIn(new Map([[NAMESPACE, makeQuota(7, '4')]])), 'Balanced');
 });

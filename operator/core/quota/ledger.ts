@@ -4,7 +4,8 @@ import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf } from '../plan.ts';
-import type { Run } from '../run/run.ts';
+import { toldRefusal } from '../refused-write.ts';
+import { isFinished, phaseOf, type Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
 import { addTo, type Amounts, amountOf, formatAmounts, NO_AMOUNTS, parseAmounts } from './amounts.ts';
@@ -18,6 +19,7 @@ import {
   type NamespaceQuota,
   type SeenQuota,
 } from './grants.ts';
+import { bytesForReservations } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
 
@@ -41,8 +43,10 @@ export type Vanished =
 
 /** What the ledger is decided on. */
 export interface LedgerObserved extends RunContext {
-  /** ResourceQuotas named `nexusos`, by namespace. */
+  /** ResourceQuotas of ours, by namespace. */
   readonly quotas: ReadonlyMap<string, KubeObject>;
+  /** Namespaces in which somebody else's ResourceQuota bears our name: no quota can be held there, so none goes there. */
+  readonly taken: ReadonlySet<string>;
   /** Namespaces in which nothing new can be made: not there yet, going, or gone. */
   readonly closed: ReadonlySet<string>;
   /** Namespaces whose ResourceQuota claims a revision that the ledger, read directly, has not come to. */
@@ -55,6 +59,8 @@ export interface LedgerObserved extends RunContext {
   readonly vanished: ReadonlyMap<string, Vanished>;
   /** UIDs of Runs with a pod that counts against quota. */
   readonly started: ReadonlySet<string>;
+  /** What NexusOS and Kubernetes make in each namespace: as much of the totals must be there, whoever else wants some. */
+  readonly ownObjects: Amounts;
   /** `FailedCreate` Events of the namespaces. */
   readonly refusals: readonly KubeObject[];
 }
@@ -72,14 +78,19 @@ export interface Queue extends Admission {
  */
 export function queueOf(ledger: Ledger, observed: LedgerObserved): Queue {
   const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
-  const held = (ledger.status?.reservations ?? []).filter((reservation) => {
+  const kept = (ledger.status?.reservations ?? []).filter((reservation) => {
     const run = byUid.get(reservation.uid);
     if (run !== undefined) return !isGivenBack(reservation, run);
     return observed.vanished.get(reservation.uid)?.kind !== 'gone';
   });
+  const keepers = new Set(kept.map(({ uid }) => uid));
+  const held = [
+    ...kept,
+    ...lostReservations(observed.runs.filter((run) => !keepers.has(run.metadata.uid ?? ''))),
+  ];
   const holders = new Set(held.map(({ uid }) => uid));
   const { suspended, maxConcurrentRuns, gpus = [] } = ledger.spec;
-  const shares = new Set(ledger.spec.namespaces);
+  const shares = sharing(ledger, observed);
   const waiting = observed.runs.filter(
     (run) =>
       wantsQuota(run) && !holders.has(run.metadata.uid ?? '') && shares.has(run.metadata.namespace ?? ''),
@@ -87,6 +98,7 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved): Queue {
   const admission = admitRuns({
     isSuspended: suspended,
     maxConcurrentRuns,
+    bytes: bytesForReservations(ledger),
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
     agentLimits: agentLimits(observed),
     ...freeAmounts(ledger, observed, pendingOf(held, observed)),
@@ -94,6 +106,23 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved): Queue {
     candidates: waiting.map((run) => candidateOf(run, observed)),
   });
   return { ...admission, held };
+}
+
+/**
+ * Reservations of Runs that were admitted and that no ledger knows, since it was deleted and made anew: they go on, so they
+ * count before anybody else is admitted, also where that is more than is allowed.
+ */
+function lostReservations(runs: readonly Run[]): readonly Reservation[] {
+  return runs
+    .filter((run) => !isFinished(run) && phaseOf(run) !== 'Queued')
+    .map(({ metadata: { uid = '', namespace = '', name }, spec, status }) => ({
+      uid,
+      namespace,
+      name,
+      agent: spec.agentRef.name,
+      attempt: Math.max(1, status?.attempt ?? 1),
+      ...(status?.gpu && status.gpu.count > 0 && { gpuClass: status.gpu.class, gpus: status.gpu.count }),
+    }));
 }
 
 /** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */
@@ -104,20 +133,37 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
     totals: parseAmounts(ledger.spec.hard),
     namespaces: namespacesOf(ledger, observed),
     demands: [
+      ...ownDemands(ledger, observed),
       ...pendingOf(reservations, observed),
       ...queue.demands,
       ...refusedDemands(observed.refusals, now),
     ],
   });
   const generation = ledger.metadata.generation ?? 0;
-  const conditions = setStanding(ledger.status?.conditions ?? [], standingOf(dealt), { generation, now });
+  const changes = quotaChanges(ledger, observed, dealt.grants);
+  // What was refused and is still to be written: that it is tried again is known, and no news.
+  const refused = isChange(changes) ? toldRefusal(ledger) : undefined;
+  const standing = refused ?? standingOf(dealt);
+  const conditions = setStanding(ledger.status?.conditions ?? [], standing, { generation, now });
   const status: QuotaLedgerStatus = {
     observedGeneration: generation,
     grants: dealt.grants.map((grant) => writtenGrant(grant, ledger)),
     reservations,
     conditions: [...conditions],
   };
-  return { status, ...quotaChanges(ledger, observed, dealt.grants), events: [], result: DONE };
+  return { status, ...changes, events: [], result: DONE };
+}
+
+/** What we ourselves have still to make where it is counted: our own writes are refused without anybody telling. */
+function ownDemands(ledger: Ledger, { quotas, ownObjects }: LedgerObserved): readonly Demand[] {
+  const counted = [...ownObjects].filter(([key]) => ledger.spec.hard?.[key] !== undefined);
+  return [...quotas].flatMap(([namespace, quota]) => {
+    const { used } = seenQuota(quota);
+    return counted
+      .map(([key, least]) => [key, least - amountOf(used, key)] as const)
+      .filter(([, missing]) => missing > 0n)
+      .map(([key, missing]) => ({ namespace, amounts: new Map([[key, missing]]) }));
+  });
 }
 
 /** What Runs with a reservation will take as soon as their pods exist. */
@@ -163,9 +209,14 @@ function subtractKnown(from: Map<string, bigint>, amounts: Amounts): void {
   addTo(from, new Map([...amounts].filter(([key]) => from.has(key))), -1n);
 }
 
+/** Namespaces that share the totals. */
+function sharing(ledger: Ledger, { taken }: LedgerObserved): ReadonlySet<string> {
+  return new Set((ledger.spec.namespaces ?? []).filter((name) => !taken.has(name)));
+}
+
 /** Every namespace that shares the totals, or still has a part of them. */
 function namespacesOf(ledger: Ledger, observed: LedgerObserved): readonly NamespaceQuota[] {
-  const shares = new Set(ledger.spec.namespaces);
+  const shares = sharing(ledger, observed);
   const grants = new Map((ledger.status?.grants ?? []).map((grant) => [grant.namespace, grant]));
   const names = new Set([...shares, ...grants.keys()]);
   return [...names]
@@ -215,8 +266,7 @@ function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly
     const live = observed.quotas.get(namespace);
     const leftover = observed.leftovers.get(namespace);
     if (live === undefined) {
-      const isWanted = leftover === undefined && !observed.closed.has(namespace);
-      if (isWanted) create.push(newQuota(ledger, grant));
+      if (leftover === undefined && isOpen(namespace, observed)) create.push(newQuota(ledger, grant));
     } else if (!isForeign(live, ledger)) {
       const isWritable = !isEnding && !isOutdated(grant, seenIn(namespace, live, observed));
       const wanted = isWritable ? replacedQuota(ledger, grant, live) : undefined;
@@ -225,6 +275,15 @@ function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly
     }
   }
   return { apply: [], replace, create, remove };
+}
+
+/** Whether a ResourceQuota of ours can be made in a namespace. */
+function isOpen(namespace: string, { closed, taken }: LedgerObserved): boolean {
+  return !closed.has(namespace) && !taken.has(namespace);
+}
+
+function isChange({ replace, create, remove }: ReturnType<typeof quotaChanges>): boolean {
+  return replace.length + create.length + remove.length > 0;
 }
 
 function standingOf(dealt: Dealt): Standing {

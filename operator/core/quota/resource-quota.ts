@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { isDeepEqual } from '../compare.ts';
 import type { KubeObject, OwnerReference } from '../object.ts';
 import type { Ledger } from '../tenant/tenant.ts';
@@ -33,8 +33,7 @@ export function newQuota(ledger: Ledger, grant: Grant): KubeObject {
       name: RESOURCE_QUOTA_NAME,
       namespace: grant.namespace,
       labels: labelsOf(ledger),
-      annotations: annotationsOf(grant),
-      ownerReferences: [ledgerReference(ledger)],
+      annotations: annotationsOf(ledger, grant),
     },
     spec: { hard: formatAmounts(grant.hard, ledger.spec.hard) },
   };
@@ -47,14 +46,14 @@ export function newQuota(ledger: Ledger, grant: Grant): KubeObject {
  */
 export function replacedQuota(ledger: Ledger, grant: Grant, live: KubeObject): KubeObject | undefined {
   const { labels, annotations, ownerReferences = [] } = live.metadata;
-  const reference = ledgerReference(ledger);
   const wanted: KubeObject = {
     ...live,
     metadata: {
       ...live.metadata,
       labels: { ...labels, ...labelsOf(ledger) },
-      annotations: { ...annotations, ...annotationsOf(grant) },
-      ownerReferences: [...ownerReferences.filter(({ uid }) => uid !== reference.uid), reference],
+      annotations: { ...annotations, ...annotationsOf(ledger, grant) },
+      // Earlier versions made the ledger its owner; with the ledger, quota would go while pods still run.
+      ownerReferences: ownerReferences.filter(({ uid }) => uid !== ledger.metadata.uid),
     },
     spec: { hard: formatAmounts(grant.hard, ledger.spec.hard) },
   };
@@ -70,10 +69,16 @@ function comparable(quota: KubeObject): unknown {
   return { labels, annotations, owners: ownerReferences.toSorted(byUid), others, amounts };
 }
 
-/** Whether a ResourceQuota is controlled by something else than `ledger`: it is left alone. */
-export function isForeign(quota: KubeObject, ledger: Ledger): boolean {
-  const controller = quota.metadata.ownerReferences?.find((one) => one.controller === true);
-  return controller !== undefined && controller.uid !== ledger.metadata.uid;
+/**
+ * Whether a ResourceQuota that bears our name belongs to another tenant, is controlled by something else or was made by
+ * somebody else, as may be in a namespace that is adopted: it is left alone, and says nothing about what is granted.
+ */
+export function isForeign({ metadata }: KubeObject, ledger: Ledger): boolean {
+  const controller = metadata.ownerReferences?.find((one) => one.controller === true);
+  if (controller !== undefined) return controller.uid !== ledger.metadata.uid;
+  const uid = metadata.annotations?.[ANNOTATIONS.tenantUid];
+  if (uid !== undefined) return uid !== ledger.spec.tenantUID;
+  return metadata.labels?.[LABELS.managedBy] !== MANAGED_BY;
 }
 
 function byUid(a: OwnerReference, b: OwnerReference): number {
@@ -84,17 +89,6 @@ function labelsOf({ metadata }: Ledger): Readonly<Record<string, string>> {
   return { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: metadata.name };
 }
 
-function annotationsOf({ revision }: Grant): Readonly<Record<string, string>> {
-  return { [ANNOTATIONS.grantRevision]: String(revision) };
-}
-
-function ledgerReference(ledger: Ledger): OwnerReference {
-  return {
-    apiVersion: API_VERSION,
-    kind: 'QuotaLedger',
-    name: ledger.metadata.name,
-    uid: ledger.metadata.uid ?? '',
-    controller: true,
-    blockOwnerDeletion: false,
-  };
+function annotationsOf(ledger: Ledger, { revision }: Grant): Readonly<Record<string, string>> {
+  return { [ANNOTATIONS.tenantUid]: ledger.spec.tenantUID, [ANNOTATIONS.grantRevision]: String(revision) };
 }

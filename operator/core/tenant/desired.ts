@@ -6,7 +6,6 @@ import { desiredParameters, guardrailParameters } from './guardrail-parameters.t
 import type { Held } from './namespaces.ts';
 import { desiredNetworkPolicies, type TenantEgress } from './network.ts';
 import { isInForce } from './quota-state.ts';
-import { nativeTotals } from './quotas.ts';
 import {
   type Copies,
   copyableSources,
@@ -22,8 +21,7 @@ import {
 import { clusterRoleName, OWNER_ROLES, type OwnerRole } from './roles.ts';
 import {
   identity,
-  ownedLabels,
-  ownerReference,
+  ownedMetadata,
   type PlatformSettings,
   type Tenant,
   type TenantObserved,
@@ -52,15 +50,12 @@ export function desiredContents(
     readonly observed: TenantObserved;
     readonly settings: PlatformSettings;
     readonly egress: TenantEgress;
+    /** Keys of the native quotas. */
+    readonly quotaKeys: readonly string[];
   },
 ): readonly KubeObject[] {
   const { tenant, observed } = input;
-  const totals = nativeTotals(tenant.spec.quotas, observed.gpuClasses);
-  const contents: Contents = {
-    ...input,
-    live: byIdentity(observed.objects),
-    quotaKeys: Object.keys(totals.hard),
-  };
+  const contents: Contents = { ...input, live: byIdentity(observed.objects) };
   const { mutualPeers } = observed;
   const { rules: egress, reserved } = input.egress;
   const namespaces = held.map(({ name }) => name);
@@ -108,7 +103,7 @@ function desiredRoleBindings(tenant: Tenant, namespace: string): readonly KubeOb
   return ownersByRole(tenant).map(([role, owners]) => ({
     apiVersion: `${RBAC}/v1`,
     kind: 'RoleBinding',
-    metadata: metadata(tenant, { namespace, name: `nexusos-${role}` }),
+    metadata: ownedMetadata(tenant, { namespace, name: `nexusos-${role}` }),
     roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: clusterRoleName(role) },
     subjects: owners.map(subject),
   }));
@@ -123,7 +118,7 @@ function desiredLimitRange(tenant: Tenant, namespace: string): readonly KubeObje
     {
       apiVersion: 'v1',
       kind: 'LimitRange',
-      metadata: metadata(tenant, { namespace, name: 'nexusos' }),
+      metadata: ownedMetadata(tenant, { namespace, name: 'nexusos' }),
       spec: { limits: [{ type: 'Container', ...Object.fromEntries(bounds) }] },
     },
   ];
@@ -170,7 +165,7 @@ export function desiredClusterRole(tenant: Tenant, namespaces: readonly string[]
   return {
     apiVersion: `${RBAC}/v1`,
     kind: 'ClusterRole',
-    metadata: metadata(tenant, { name: tenantRoleName(tenant) }),
+    metadata: ownedMetadata(tenant, { name: tenantRoleName(tenant) }),
     rules: [
       { apiGroups: [GROUP], resources: ['tenants', 'quotaledgers'], resourceNames: [name], verbs },
       { apiGroups: [GROUP], resources: ['gpuclasses'], verbs },
@@ -190,7 +185,7 @@ export function desiredClusterRoleBinding(tenant: Tenant): readonly KubeObject[]
     {
       apiVersion: `${RBAC}/v1`,
       kind: 'ClusterRoleBinding',
-      metadata: metadata(tenant, { name: tenantRoleName(tenant) }),
+      metadata: ownedMetadata(tenant, { name: tenantRoleName(tenant) }),
       roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: tenantRoleName(tenant) },
       subjects,
     },
@@ -199,8 +194,4 @@ export function desiredClusterRoleBinding(tenant: Tenant): readonly KubeObject[]
 
 function tenantRoleName(tenant: Tenant): string {
   return `nexusos:tenant:${tenant.metadata.name}`;
-}
-
-function metadata(tenant: Tenant, key: { readonly namespace?: string; readonly name: string }) {
-  return { ...key, labels: ownedLabels(tenant), ownerReferences: [ownerReference(tenant)] };
 }

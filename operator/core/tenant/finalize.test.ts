@@ -12,7 +12,7 @@ import {
   NOW,
   PLATFORM,
 } from './testing/objects.ts';
-import { ownedLabels, ownerReference, type TenantObserved } from './tenant.ts';
+import { ownedMetadata, type TenantObserved } from './tenant.ts';
 
 const CONSENT = {
   annotations: { [ANNOTATIONS.confirmDeletion]: 'acme' },
@@ -36,8 +36,7 @@ const RESERVATION = { uid: 'r', namespace: 'acme-dev', name: 'r', agent: 'a', at
 
 function made(kind: string, namespace?: string): KubeObject {
   const key = { name: 'nexusos', ...(namespace !== undefined && { namespace }) };
-  const metadata = { ...key, labels: ownedLabels(TENANT), ownerReferences: [ownerReference(TENANT)] };
-  return asLive({ apiVersion: 'v1', kind, metadata });
+  return asLive({ apiVersion: 'v1', kind, metadata: ownedMetadata(TENANT, key) });
 }
 
 const RUN = made('Run', 'acme-dev');

@@ -4,7 +4,7 @@ import { formatCidr, type Cidr } from './cidr.ts';
 import type { EgressPort, EgressRule } from './network.ts';
 import { contactOf } from './contact.ts';
 import { hasLoadBalancers } from './quotas.ts';
-import { ownedLabels, ownerReference, type Tenant } from './tenant.ts';
+import { ownedMetadata, type Tenant } from './tenant.ts';
 
 /** Name of the ConfigMap in every namespace of a tenant that the guardrails read. */
 export const GUARDRAILS_CONFIG_MAP = 'nexusos-guardrails';
@@ -78,12 +78,7 @@ export function desiredParameters(
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: {
-      name: GUARDRAILS_CONFIG_MAP,
-      namespace,
-      labels: ownedLabels(tenant),
-      ownerReferences: [ownerReference(tenant)],
-    },
+    metadata: ownedMetadata(tenant, { namespace, name: GUARDRAILS_CONFIG_MAP }),
     data,
   };
 }

@@ -40,6 +40,11 @@ export type Claim =
 /** A namespace that the tenant holds. */
 export type Held = Extract<Claim, { kind: 'hold' }>;
 
+/** The namespaces that are held. */
+export function heldOf(claims: readonly Claim[]): readonly Held[] {
+  return claims.filter((claim): claim is Held => claim.kind === 'hold');
+}
+
 /** Name of the namespace of `tenant` with `suffix`. */
 export function namespaceName(tenant: Tenant, suffix: string): string {
   return `${tenant.metadata.name}-${suffix}`;
@@ -57,17 +62,43 @@ export function namespaceNames(tenant: Tenant): readonly string[] {
   ];
 }
 
-/** `claimNamespaces`, without released namespaces in which nothing of ours is left. */
+/**
+ * `claimNamespaces`, without released namespaces in which nothing of ours is left, and without adoption of those in which
+ * Jobs wait that pass for ours.
+ */
 export function openClaims(
   tenant: Tenant,
   observed: TenantObserved,
   settings: PlatformSettings,
 ): readonly Claim[] {
-  const { namespaces, objects, stalePullSecrets } = observed;
+  const { namespaces, objects, stalePullSecrets, pretenders } = observed;
   const inhabited = new Set([...objects, ...stalePullSecrets].map(({ metadata }) => metadata.namespace));
-  return claimNamespaces(tenant, namespaces, settings).filter(
-    (claim) => claim.kind !== 'release' || !isReleased(claim.live) || inhabited.has(claim.name),
-  );
+  return claimNamespaces(tenant, namespaces, settings)
+    .filter((claim) => claim.kind !== 'release' || !isReleased(claim.live) || inhabited.has(claim.name))
+    .map((claim) => withoutPretenders(claim, pretenders.get(claim.name) ?? []));
+}
+
+/** Namespaces that are adopted now: they have been somebody's until this moment. */
+export function namesToAdopt(tenant: Tenant, claims: readonly Claim[]): readonly string[] {
+  return heldOf(claims)
+    .filter(({ live }) => !isOurs(live, tenant))
+    .map(({ name }) => name);
+}
+
+/** Whether a Job that is none of ours makes pods that look like those of a Run. After adoption a guardrail refuses such. */
+export function isPretender(job: KubeObject): boolean {
+  const { template } = (job['spec'] ?? {}) as {
+    readonly template?: { readonly metadata?: Partial<ObjectMeta> };
+  };
+  return template?.metadata?.labels?.[LABELS.runUid] !== undefined;
+}
+
+function withoutPretenders(claim: Claim, jobs: readonly string[]): Claim {
+  if (claim.kind !== 'hold' || jobs.length === 0) return claim;
+  const { name } = claim;
+  const what = `its Jobs ${jobs.join(', ')} claim to be of a Run, by the label ${LABELS.runUid} of their pods; delete them first`;
+  const message = `namespace ${name} cannot be adopted: ${what}`;
+  return { kind: 'refused', name, adopted: true, reason: TENANT_REASONS.AdoptionRefused, message };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '../object.ts';
 import { type Cidr, containsCidr, formatCidr, outermost, parseCidr } from './cidr.ts';
 import { type Neighbourhood, rangesWithin } from './cluster-ranges.ts';
-import { ownedLabels, ownerReference, type Tenant } from './tenant.ts';
+import { ownedMetadata, type Tenant } from './tenant.ts';
 
 /** Names of the NetworkPolicies in every namespace of a tenant. */
 export const NETWORK_POLICY_NAMES = ['nexusos-default-deny', 'nexusos-allow'] as const;
@@ -154,7 +154,7 @@ function networkPolicy(
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: { ...key, labels: ownedLabels(tenant), ownerReferences: [ownerReference(tenant)] },
+    metadata: ownedMetadata(tenant, key),
     spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ...rules },
   };
 }

@@ -14,7 +14,7 @@ import {
   type SpecInput,
 } from './testing/objects.ts';
 import { FULL, plan, ready, settle } from './testing/settle.ts';
-import { identity, type Tenant, type TenantObserved } from './tenant.ts';
+import { identity, ownedMetadata, type Tenant, type TenantObserved } from './tenant.ts';
 
 test('a new tenant settles with three statuses, and then nothing is written', (t) => {
   const { statuses, last, tenant, observed } = settle(FULL);
@@ -223,12 +223,9 @@ test('copies of pull secrets are read again when it is time, and that time is ke
 
 test('a copy that is no longer wanted goes before the permission to remove it', (t) => {
   const { tenant, observed } = settle({ namespaces: [{ suffix: 'dev' }] });
-  const { ownerReferences } = observed.objects[0]!.metadata;
   const metadata = {
-    name: 'nexusos-pull-hub',
-    namespace: 'acme-dev',
+    ...ownedMetadata(tenant, { name: 'nexusos-pull-hub', namespace: 'acme-dev' }),
     uid: 'c',
-    ...(ownerReferences && { ownerReferences }),
   };
   const stalePullSecrets = [{ apiVersion: 'v1', kind: 'Secret', metadata }];
   const { apply, remove, result } = plan(tenant, { ...observed, stalePullSecrets });

@@ -9,19 +9,21 @@ import { byIdentity, desiredClusterRole, desiredClusterRoleBinding, desiredConte
 import {
   type Claim,
   desiredNamespace,
-  type Held,
+  heldOf,
   isReleased,
   openClaims,
   releasedNamespace,
 } from './namespaces.ts';
 import { type TenantEgress, tenantEgress } from './network.ts';
+import { enforcedQuotas } from './own-objects.ts';
 import { findProblems } from './problems.ts';
 import { copyableSources } from './pull-secrets.ts';
-import { desiredLedger, nativeTotals } from './quotas.ts';
+import { desiredLedger, hasLimitsOf, nativeTotals } from './quotas.ts';
 import { tenantStatus, throttleUsage } from './status.ts';
 import {
   identity,
   isOwnedBy,
+  type Ledger,
   type PlatformSettings,
   type Tenant,
   type TenantObserved,
@@ -30,6 +32,8 @@ import {
 
 /** How soon to look again for something that no watch tells of. */
 const RECHECK_MS = 500;
+/** How soon to look again whether Jobs that stand in the way of an adoption are gone. */
+const PRETENDERS_MS = 15_000;
 
 /** Everything that a tenant's plan follows from. */
 export interface TenantInput {
@@ -60,6 +64,7 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
       isProvisioned:
         claims.every(({ kind }) => kind === 'hold' || kind === 'refused') &&
         desired.every((one) => isAsDesired(one, live)),
+      hasLimits: desired.every((one) => one.kind !== 'QuotaLedger' || isLimitedAs(one, observed.ledger)),
     },
     now,
   );
@@ -85,20 +90,20 @@ function isOnlyBegun(claims: readonly Claim[]): boolean {
 }
 
 function resultOf({ tenant, observed }: TenantInput, usageMs = Infinity): Result {
-  const why = 'nobody watches copies of pull secrets';
-  if (observed.stalePullSecrets.length > 0) return { kind: 'requeueAfter', afterMs: RECHECK_MS, why };
+  const { stalePullSecrets, pretenders, copiesDueMs } = observed;
   const hasCopies = copyableSources(tenant, observed.pullSecretSources).length > 0;
-  const copiesMs = hasCopies ? observed.copiesDueMs : Infinity;
-  if (copiesMs < usageMs) return { kind: 'requeueAfter', afterMs: copiesMs, why };
-  return usageMs === Infinity ? DONE : { kind: 'requeueAfter', afterMs: usageMs, why: 'usage has changed' };
+  const waits = [
+    { isOn: stalePullSecrets.length > 0, afterMs: RECHECK_MS, why: 'nobody watches copies of pull secrets' },
+    { isOn: hasCopies, afterMs: copiesDueMs, why: 'nobody watches copies of pull secrets' },
+    { isOn: pretenders.size > 0, afterMs: PRETENDERS_MS, why: 'nobody watches Jobs of others' },
+    { isOn: usageMs < Infinity, afterMs: usageMs, why: 'usage has changed' },
+  ];
+  const [first] = waits.filter(({ isOn }) => isOn).toSorted((a, b) => a.afterMs - b.afterMs);
+  return first === undefined ? DONE : { kind: 'requeueAfter', afterMs: first.afterMs, why: first.why };
 }
 
 function namesOf(claims: readonly Claim[]): readonly string[] {
   return heldOf(claims).map(({ name }) => name);
-}
-
-function heldOf(claims: readonly Claim[]): readonly Held[] {
-  return claims.filter((claim): claim is Held => claim.kind === 'hold');
 }
 
 /**
@@ -110,11 +115,11 @@ function desiredObjects(
   claims: readonly Claim[],
 ): readonly KubeObject[] {
   const { tenant, observed } = input;
-  const contents = desiredContents(heldOf(claims), input);
+  const totals = nativeTotals(enforcedQuotas(tenant.spec, claims), observed.gpuClasses);
+  const contents = desiredContents(heldOf(claims), { ...input, quotaKeys: Object.keys(totals.hard) });
   const isNew = observed.ledger === undefined && claims.some(({ kind }) => kind === 'create');
   if (isNew) return contents;
   const namespaces = namesOf(claims);
-  const totals = nativeTotals(tenant.spec.quotas, observed.gpuClasses);
   return [
     ...contents,
     desiredLedger(tenant, { totals, namespaces, suspended: tenant.spec.suspended }),
@@ -128,6 +133,10 @@ function isAsDesired(desired: KubeObject, live: ReadonlyMap<string, KubeObject>)
   if (desired.kind === 'Secret') return true;
   const found = live.get(identity(desired));
   return found !== undefined && firstDifference(found, desired) === undefined;
+}
+
+function isLimitedAs(desired: KubeObject, ledger: Ledger | undefined): boolean {
+  return ledger !== undefined && hasLimitsOf(ledger, desired);
 }
 
 /** The role of a binding cannot be changed: a binding to another one is removed and made anew. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TENANT_REASONS } from '#crds/v1alpha1/tenant';
-import { type Claim, confirmationCommand } from './namespaces.ts';
+import { type Claim, confirmationCommand, heldOf } from './namespaces.ts';
 import { pullSecretProblem, sourceNamespace } from './pull-secrets.ts';
 import { nativeTotals } from './quotas.ts';
 import type { PlatformSettings, Tenant, TenantObserved } from './tenant.ts';
@@ -40,6 +40,7 @@ export function findProblems(input: ProblemInput): readonly Problem[] {
     })),
     ...missingRuntimeClass(tenant, observed),
     ...egressRefusals.map((message) => ({ reason: TENANT_REASONS.EgressRefused, message })),
+    ...namesTaken(observed, claims),
     ...unconfirmedDeletion(tenant, claims),
   ];
 }
@@ -48,6 +49,15 @@ function missingRuntimeClass({ spec }: Tenant, { hasRuntimeClass }: TenantObserv
   if (hasRuntimeClass) return [];
   const message = `spec.isolation.runtimeClassName is ${spec.isolation.runtimeClassName}, which does not exist, so the API server refuses every pod; see kubectl get runtimeclasses`;
   return [{ reason: TENANT_REASONS.RuntimeClassNotFound, message }];
+}
+
+function namesTaken({ quotasInTheWay }: TenantObserved, claims: readonly Claim[]): readonly Problem[] {
+  const held = new Set(heldOf(claims).map(({ name }) => name));
+  const inTheWay = quotasInTheWay.filter(({ metadata }) => held.has(metadata.namespace ?? ''));
+  return inTheWay.map(({ metadata: { name, namespace = '' } }) => ({
+    reason: TENANT_REASONS.NameTaken,
+    message: `ResourceQuota ${name} in namespace ${namespace} does not belong to this tenant and bears the name that NexusOS needs for the quota of the namespace; rename it, or delete it with: kubectl -n ${namespace} delete resourcequota ${name}`,
+  }));
 }
 
 function unconfirmedDeletion(tenant: Tenant, claims: readonly Claim[]): readonly Problem[] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../object.ts';
-import { ownedLabels, ownerReference, type PlatformSettings, type Tenant } from './tenant.ts';
+import { ownedMetadata, type PlatformSettings, type Tenant } from './tenant.ts';
 import { PULL_SECRET_WRITER } from './roles.ts';
 
 /** ServiceAccount of the pods of Runs, in every namespace of a tenant. */
@@ -52,15 +52,14 @@ export function copyableSources(
 
 /** A copy of `source` for pods of the tenant. */
 export function desiredPullSecret(tenant: Tenant, namespace: string, source: KubeObject): KubeObject {
+  const name = pullSecretCopyName(source.metadata.name);
+  const metadata = ownedMetadata(tenant, { namespace, name });
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: {
-      name: pullSecretCopyName(source.metadata.name),
-      namespace,
-      labels: ownedLabels(tenant),
-      annotations: { [ANNOTATIONS.source]: versionOf(source) },
-      ownerReferences: [ownerReference(tenant)],
+      ...metadata,
+      annotations: { ...metadata.annotations, [ANNOTATIONS.source]: versionOf(source) },
     },
     type: PULL_SECRET_TYPE,
     data: source['data'],
@@ -76,12 +75,7 @@ export function desiredPullSecretBinding(
   return {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'RoleBinding',
-    metadata: {
-      name: PULL_SECRET_BINDING,
-      namespace,
-      labels: ownedLabels(tenant),
-      ownerReferences: [ownerReference(tenant)],
-    },
+    metadata: ownedMetadata(tenant, { namespace, name: PULL_SECRET_BINDING }),
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: PULL_SECRET_WRITER },
     subjects: [
       {
@@ -111,19 +105,13 @@ export function desiredRunServiceAccount(tenant: Tenant, namespace: string, copi
     ...copies.sources.map((one) => pullSecretCopyName(one.metadata.name)),
     ...copies.stale.map((one) => one.metadata.name),
   ];
+  const metadata = ownedMetadata(tenant, { namespace, name: RUN_SERVICE_ACCOUNT });
+  const isRecorded = copies.areMade && copies.sources.length > 0;
+  const record = isRecorded ? { [ANNOTATIONS.source]: sourceVersions(copies.sources) } : {};
   return {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: {
-      name: RUN_SERVICE_ACCOUNT,
-      namespace,
-      labels: ownedLabels(tenant),
-      ...(copies.areMade &&
-        copies.sources.length > 0 && {
-          annotations: { [ANNOTATIONS.source]: sourceVersions(copies.sources) },
-        }),
-      ownerReferences: [ownerReference(tenant)],
-    },
+    metadata: { ...metadata, annotations: { ...metadata.annotations, ...record } },
     automountServiceAccountToken: false,
     ...(names.length > 0 && { imagePullSecrets: names.map((name) => ({ name })) }),
   };

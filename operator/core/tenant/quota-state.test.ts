@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { findCondition } from '../conditions.ts';
+import { findCondition, setStanding } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
-import { makeNamespace, makeObserved, makeTenant } from './testing/objects.ts';
+import { makeNamespace, makeObserved, makeTenant, NOW } from './testing/objects.ts';
 import { FULL, plan, ready, settle, type TenantPlan } from './testing/settle.ts';
 import { identity, type TenantObserved } from './tenant.ts';
 
@@ -103,6 +103,54 @@ test('a quota is in force only where the API server shows it', (t) => {
   const { status } = plan(tenant, { ...observed, resourceQuotas: one ? [one] : [] });
   t.is(findCondition(status.conditions ?? [], 'QuotaEnforced')?.reason, 'QuotaPending');
   t.is(ready(status)?.status, 'False');
+});
+
+const TAKEN_OUT: Readonly<Record<string, (observed: TenantObserved) => TenantObserved>> = {
+  'the ledger still has it': (observed) => observed,
+  'the API server still holds a share of it': (observed) => ({
+    ...observed,
+    ledger: { ...observed.ledger!, spec: { ...observed.ledger!.spec, hard: undefined } },
+  }),
+};
+
+for (const [title, seen] of Object.entries(TAKEN_OUT)) {
+  test(`a quota that was taken out counts as in force, and Ready waits, while ${title}`, (t) => {
+    const { observed } = settle(FULL);
+    const spec = { ...FULL, quotas: { runs: { maxConcurrent: 3 } } };
+    const { apply, status } = plan(makeTenant(spec, { status: settle(spec).tenant.status! }), seen(observed));
+    const ledger = apply.find(({ kind }) => kind === 'QuotaLedger');
+    t.false('hard' in (ledger!['spec'] as object), 'an empty map would be applied as null');
+    t.is(findCondition(status.conditions ?? [], 'QuotaEnforced')?.reason, 'QuotaPending');
+    t.is(ready(status)?.status, 'False');
+  });
+}
+
+test('a ResourceQuota of somebody else with our name is named, with what to do', (t) => {
+  const { tenant, observed } = settle(FULL);
+  const metadata = { name: 'nexusos', namespace: 'acme-dev' };
+  const theirs = { apiVersion: 'v1', kind: 'ResourceQuota', metadata };
+  const { status } = plan(tenant, { ...observed, quotasInTheWay: [theirs] });
+  t.like(ready(status), { status: 'False', reason: 'NameTaken' });
+  t.regex(ready(status)?.message ?? '', /acme-dev .*kubectl -n acme-dev delete resourcequota nexusos/);
+  t.is(findCondition(status.conditions ?? [], 'QuotaEnforced')?.reason, 'NameTaken');
+  const elsewhere = { ...theirs, metadata: { ...metadata, namespace: 'not-held' } };
+  t.is(ready(plan(tenant, { ...observed, quotasInTheWay: [elsewhere] }).status)?.status, 'True');
+});
+
+test('what the ledger is refused is what the Tenant waits for', (t) => {
+  const { tenant, observed } = settle(FULL);
+  const said = setStanding(
+    [],
+    { kind: 'reconciling', reason: 'WriteRefused', message: 'ResourceQuota acme-dev/nexusos: no' },
+    { generation: 1, now: NOW },
+  );
+  const ledger = { ...observed.ledger!, status: { observedGeneration: 1, conditions: [...said] } };
+  const { status } = plan(tenant, { ...observed, ledger, resourceQuotas: [] });
+  t.like(ready(status), {
+    status: 'False',
+    reason: 'WriteRefused',
+    message: 'ResourceQuota acme-dev/nexusos: no',
+  });
 });
 
 test('quotas that this version does not enforce are said to be so, and do not keep the tenant from Ready', (t) => {

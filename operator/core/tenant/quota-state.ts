@@ -13,12 +13,24 @@ export function isInForce(
   keys: readonly string[],
   resourceQuotas: readonly KubeObject[],
 ): boolean {
-  if (keys.length === 0) return true;
+  const held = keysInForce(namespace, resourceQuotas);
+  return keys.every((key) => held.includes(key));
+}
+
+/** Whether the API server still holds a key in `namespace` that is not among `keys`: a quota that was taken out. */
+export function isOldInForce(
+  namespace: string,
+  keys: readonly string[],
+  resourceQuotas: readonly KubeObject[],
+): boolean {
+  return keysInForce(namespace, resourceQuotas).some((key) => !keys.includes(key));
+}
+
+function keysInForce(namespace: string, resourceQuotas: readonly KubeObject[]): readonly string[] {
   const quota = resourceQuotas.find(
     ({ metadata }) => metadata.namespace === namespace && metadata.name === RESOURCE_QUOTA_NAME,
   );
-  const { hard = {} } = quota === undefined ? {} : quotaStatus(quota);
-  return keys.every((key) => key in hard);
+  return Object.keys((quota && quotaStatus(quota).hard) ?? {});
 }
 
 /**

@@ -2,10 +2,11 @@
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
+import { isDeepEqual } from '../compare.ts';
 import type { KubeObject } from '../object.ts';
 import { deviceKey } from '../quota/demand.ts';
 import { formatQuantity, parseQuantity, quantityFormat } from '../quota/quantity.ts';
-import { ownedLabels, ownerReference, type Tenant, uidOf } from './tenant.ts';
+import { type Ledger, ownedMetadata, type Tenant, uidOf } from './tenant.ts';
 
 /** Totals of the native quotas of a tenant, and what is wrong with them. */
 export interface NativeTotals {
@@ -75,6 +76,16 @@ export function hasLoadBalancers(quotas: TenantQuotas | undefined): boolean {
   return allowed !== undefined && String(allowed) !== '0';
 }
 
+/** Whether `ledger` has the limits of `desired`, and none besides. What it says of namespaces is not compared. */
+export function hasLimitsOf(ledger: Ledger, desired: KubeObject): boolean {
+  return isDeepEqual(limitsOf(ledger.spec), limitsOf(desired['spec'] as Ledger['spec']));
+}
+
+function limitsOf({ hard = {}, gpus = [], maxConcurrentRuns, maxQueuedRuns }: Ledger['spec']): unknown {
+  const devices = Object.fromEntries(gpus.map((gpu) => [gpu.class, gpu.count]));
+  return { hard, devices, maxConcurrentRuns, maxQueuedRuns };
+}
+
 /** What the ledger of a tenant follows from. */
 export interface LedgerInput {
   readonly totals: NativeTotals;
@@ -89,15 +100,12 @@ export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }:
   return {
     apiVersion: API_VERSION,
     kind: 'QuotaLedger',
-    metadata: {
-      name: tenant.metadata.name,
-      labels: ownedLabels(tenant),
-      ownerReferences: [ownerReference(tenant)],
-    },
+    metadata: ownedMetadata(tenant, { name: tenant.metadata.name }),
     spec: {
       tenantUID: uidOf(tenant),
       suspended,
-      hard: totals.hard,
+      // Left out when empty: an apply of `{}` over the last key gives null, which the API server then finds invalid.
+      ...(Object.keys(totals.hard).length > 0 && { hard: totals.hard }),
       ...(gpus.length > 0 && { gpus }),
       ...(runs.maxConcurrent !== undefined && { maxConcurrentRuns: runs.maxConcurrent }),
       ...(runs.maxQueued !== undefined && { maxQueuedRuns: runs.maxQueued }),

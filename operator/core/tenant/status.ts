@@ -14,11 +14,13 @@ import {
   toInstant,
 } from '../conditions.ts';
 import type { Condition } from '../object.ts';
+import { toldRefusal } from '../refused-write.ts';
 import { NEEDS_ATTENTION } from './attention.ts';
 import { contactOf } from './contact.ts';
-import { type Claim, terminationMessage } from './namespaces.ts';
+import { type Claim, heldOf, terminationMessage } from './namespaces.ts';
+import { tooSmallQuotas } from './own-objects.ts';
 import type { Problem } from './problems.ts';
-import { isInForce, overCommitted, uncountedKeys } from './quota-state.ts';
+import { isInForce, isOldInForce, overCommitted, uncountedKeys } from './quota-state.ts';
 import { unenforcedQuotas } from './quotas.ts';
 import { type Tenant, type TenantObserved, uidOf } from './tenant.ts';
 import { tenantUsage, USAGE_INTERVAL_MS, usageSummary } from './usage.ts';
@@ -44,6 +46,8 @@ export interface Findings {
   readonly attention: ConditionInput | undefined;
   /** Whether every desired object is seen as desired. */
   readonly isProvisioned: boolean;
+  /** Whether the ledger has the limits of the spec: until then the old ones are enforced. */
+  readonly hasLimits: boolean;
 }
 
 /**
@@ -140,12 +144,16 @@ function tenantConditions(tenant: Tenant, findings: Findings, at: Judgement): re
 
 function quotaCondition(tenant: Tenant, findings: Findings, standing: Standing): ConditionInput {
   const so = { type: 'QuotaEnforced', status: 'False' } as const;
-  // The same words as those of Ready make one Event of both, and save a new tenant a write.
-  const { reason, message } = standing.kind === 'reconciling' ? standing : QUOTA_PENDING;
-  if (standing.kind === 'reconciling' && isNew(tenant)) return { ...so, reason, message };
+  if (standing.kind === 'reconciling' && isNew(tenant)) {
+    // The same words as those of Ready make one Event of both, and save a new tenant a write.
+    return { ...so, reason: standing.reason, message: standing.message };
+  }
+  const { reason, message } = standing.reason === TENANT_REASONS.WriteRefused ? standing : QUOTA_PENDING;
   const gaps = quotaGaps(tenant, findings);
   const [gap] = gaps;
   if (gap !== undefined) return { ...so, reason: gap.reason, message: sentence(gaps) };
+  const taken = findings.problems.find((one) => one.reason === TENANT_REASONS.NameTaken);
+  if (taken !== undefined) return { ...so, reason: taken.reason, message: taken.message };
   if (!isQuotaDealt(findings)) return { ...so, reason, message };
   return { ...so, status: 'True', reason: TENANT_REASONS.Enforced, message: ALL_ENFORCED };
 }
@@ -160,8 +168,10 @@ function isNew({ status }: Tenant): boolean {
  * Quotas that do not hold what they say, the most urgent first. Amounts are left to `status.usage`, which is written less
  * often than they change.
  */
-function quotaGaps(tenant: Tenant, { observed }: Findings): readonly Problem[] {
-  const over = overCommitted(tenantUsage(tenant, observed));
+function quotaGaps(tenant: Tenant, { observed, claims }: Findings): readonly Problem[] {
+  const tooSmall = tooSmallQuotas(tenant.spec, claims);
+  const raised = new Set(tooSmall.map(({ key }) => key));
+  const over = overCommitted(tenantUsage(tenant, observed)).filter((name) => !raised.has(name));
   const uncounted = uncountedKeys(Object.keys(observed.ledger?.spec.hard ?? {}), observed.resourceQuotas);
   const unenforced = unenforcedQuotas(tenant.spec.quotas).map((field) => `spec.quotas.${field}`);
   return [
@@ -169,6 +179,11 @@ function quotaGaps(tenant: Tenant, { observed }: Findings): readonly Problem[] {
       TENANT_REASONS.OverCommitted,
       'more is in use than the quota allows, and nothing new starts until enough has ended',
       over,
+    ),
+    ...gap(
+      TENANT_REASONS.QuotaTooSmall,
+      'NexusOS and Kubernetes themselves make more than this, and what they make is enforced instead, which leaves nothing for the tenant to make; raise the quota',
+      tooSmall.map(({ key, found, least }) => `spec.quotas.objects[${key}] is ${found}, made are ${least}`),
     ),
     ...gap(
       TENANT_REASONS.NotCounted,
@@ -187,12 +202,18 @@ function sentence(problems: readonly Problem[]): string {
   return problems.map(({ message }) => message).join('; ');
 }
 
-/** Whether every namespace has its share of the native quotas in force: the API server holds what status shows. */
-function isQuotaDealt({ observed, claims }: Findings): boolean {
+/**
+ * Whether every namespace has its share of the native quotas in force, and of no others: the API server holds what status
+ * shows.
+ */
+function isQuotaDealt({ observed, claims, hasLimits }: Findings): boolean {
   const { ledger, resourceQuotas } = observed;
-  if (ledger === undefined || ledger.metadata.generation !== ledger.status?.observedGeneration) return false;
+  if (!hasLimits || ledger === undefined) return false;
+  if (ledger.metadata.generation !== ledger.status?.observedGeneration) return false;
   const keys = Object.keys(ledger.spec.hard ?? {});
-  return claims.every((claim) => claim.kind !== 'hold' || isInForce(claim.name, keys, resourceQuotas));
+  return heldOf(claims).every(
+    ({ name }) => isInForce(name, keys, resourceQuotas) && !isOldInForce(name, keys, resourceQuotas),
+  );
 }
 
 function tenantStanding(tenant: Tenant, findings: Findings): Standing {
@@ -201,11 +222,8 @@ function tenantStanding(tenant: Tenant, findings: Findings): Standing {
     const message = `${sentence(findings.problems)}; ask ${contactOf(tenant)}`;
     return { kind: 'stalled', reason: problem.reason, message };
   }
-  if (!findings.isProvisioned) return { kind: 'reconciling', ...PROVISIONING };
-  if (!isQuotaDealt(findings)) {
-    const isKnown = isTrue(tenant.status?.conditions ?? [], 'Provisioned');
-    return { kind: 'reconciling', ...(isKnown ? QUOTA_PENDING : PROVISIONING) };
-  }
+  if (!findings.isProvisioned) return toldRefusal(tenant) ?? { kind: 'reconciling', ...PROVISIONING };
+  if (!isQuotaDealt(findings)) return dealing(tenant, findings);
   const remark = quotaGaps(tenant, findings)
     .map(({ message }) => `; ${message}`)
     .join('');
@@ -214,6 +232,12 @@ function tenantStanding(tenant: Tenant, findings: Findings): Standing {
     return { kind: 'ready', reason: TENANT_REASONS.Suspended, message };
   }
   return { kind: 'ready', reason: TENANT_REASONS.Provisioned, message: `${AS_WANTED}${remark}` };
+}
+
+function dealing(tenant: Tenant, { observed: { ledger } }: Findings): Standing {
+  const isKnown = isTrue(tenant.status?.conditions ?? [], 'Provisioned');
+  const pending = { kind: 'reconciling', ...(isKnown ? QUOTA_PENDING : PROVISIONING) } as const;
+  return (ledger && toldRefusal(ledger)) ?? pending;
 }
 
 /** A status to write, and when to come back for usage that is held back. */

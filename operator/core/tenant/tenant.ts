@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
-import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { QuotaLedgerSpec, QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import type { TenantSpec, TenantStatus } from '#crds/v1alpha1/tenant';
-import type { KubeObject, ObjectRef, OwnerReference } from '../object.ts';
+import type { KubeObject, ObjectRef } from '../object.ts';
 import type { Neighbourhood } from './cluster-ranges.ts';
 
 /** A Tenant after defaulting. */
@@ -38,11 +38,15 @@ export interface OneSidedPeers {
 export interface TenantObserved {
   /** By name: namespaces that the tenant wants, has recorded or that carry its label. */
   readonly namespaces: ReadonlyMap<string, KubeObject>;
+  /** Jobs in namespaces that are about to be adopted: names by namespace of those whose pods would pass for pods of a Run. */
+  readonly pretenders: ReadonlyMap<string, readonly string[]>;
   /** Objects with our label and that of the tenant, of the kinds that the tenant controller makes. */
   readonly objects: readonly KubeObject[];
   readonly ledger: Ledger | undefined;
   /** ResourceQuotas of ours in namespaces of the tenant. */
   readonly resourceQuotas: readonly KubeObject[];
+  /** ResourceQuotas of somebody else that bear the name of ours, in namespaces of the tenant. */
+  readonly quotasInTheWay: readonly KubeObject[];
   /** GPU classes that the quotas name, as far as they exist. */
   readonly gpuClasses: ReadonlyMap<string, GPUClassSpec>;
   /** Tenants that this one names as peers and that name it back. */
@@ -80,25 +84,20 @@ export function ownedLabels(tenant: Tenant): Record<string, string> {
 }
 
 /**
- * The reference that makes the tenant the controller of what is made for it. It does not block deletion: order is kept
- * by our finalizer, and blocking would need a permission on finalizers for everybody who makes such objects.
+ * Metadata of what is made for the tenant. It names the Tenant by an annotation and not as an owner: the garbage collector
+ * deletes what is owned in no order, and at once when a Tenant is deleted in the foreground, as Argo CD does: default-deny
+ * policies and quota would go while pods still run. Order is kept by our finalizer.
  */
-export function ownerReference(tenant: Tenant): OwnerReference {
-  return {
-    apiVersion: API_VERSION,
-    kind: 'Tenant',
-    name: tenant.metadata.name,
-    uid: uidOf(tenant),
-    controller: true,
-    blockOwnerDeletion: false,
-  };
+export function ownedMetadata(tenant: Tenant, key: { readonly namespace?: string; readonly name: string }) {
+  return { ...key, labels: ownedLabels(tenant), annotations: { [ANNOTATIONS.tenantUid]: uidOf(tenant) } };
 }
 
 /** Whether `object` was made for this very Tenant, and not for a former one of the same name. */
-export function isOwnedBy(object: KubeObject, tenant: Tenant): boolean {
-  return (object.metadata.ownerReferences ?? []).some(
-    (reference) => reference.controller === true && reference.uid === uidOf(tenant),
-  );
+export function isOwnedBy({ metadata }: KubeObject, tenant: Tenant): boolean {
+  const uid = uidOf(tenant);
+  // Earlier versions set an owner; their objects are ours until they are applied again.
+  const isOwned = metadata.ownerReferences?.some((one) => one.controller === true && one.uid === uid);
+  return metadata.annotations?.[ANNOTATIONS.tenantUid] === uid || isOwned === true;
 }
 
 /** Text that is equal for references to the same object, whichever version of the API they use. */

@@ -73,9 +73,11 @@ export function makeObserved(
 ): TenantObserved {
   const { namespaces = [], ...rest } = observed;
   return {
+    pretenders: new Map(),
     objects: [],
     ledger: undefined,
     resourceQuotas: [],
+    quotasInTheWay: [],
     gpuClasses: new Map(),
     mutualPeers: [],
     oneSidedPeers: { missing: [], silent: [], unanswered: [] },

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type TestFn } from 'ava';
+import { ANNOTATIONS, API_VERSION } from '#crds/v1alpha1/names';
+import type { TenantSpec } from '#crds/v1alpha1/tenant';
+import { eventually } from '#hack/tools/eventually';
+import { findCondition } from '../core/conditions.ts';
+import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
+import {
+  NAMESPACES,
+  NETWORK_POLICIES,
+  QUOTA_LEDGERS,
+  RESOURCE_QUOTAS,
+  ROLE_BINDINGS,
+  RUNS,
+  TENANTS,
+} from './shared/resources.ts';
+import {
+  becomes,
+  createRun,
+  listAll,
+  makeAgent,
+  makeTenant,
+  startWorkloadRig,
+  type WorkloadRig,
+} from './testing/workload-rig.ts';
+
+const test = anyTest as TestFn<WorkloadRig>;
+const LONG_MS = 90_000;
+
+test.before(async (t) => {
+  t.context = await startWorkloadRig();
+});
+test.after.always((t) => t.context.close());
+
+/** What a condition of a Tenant says of its present spec, once it says what is wanted. */
+async function says(
+  rig: WorkloadRig,
+  name: string,
+  wanted: { readonly type: string; readonly status: string; readonly reason: string },
+): Promise<string> {
+  const messages: string[] = [];
+  await eventually(
+    `${name} is ${JSON.stringify(wanted)}`,
+    async () => {
+      const tenant = (await rig.client.get(TENANTS, { name })) as Tenant;
+      const conditions = tenant.status?.conditions ?? [];
+      const found = findCondition(conditions, wanted.type);
+      const isSo = found?.status === wanted.status && found.reason === wanted.reason;
+      if (!isSo || found.observedGeneration !== tenant.metadata.generation)
+        throw new Error(JSON.stringify(conditions));
+      return messages.push(found.message) > 0;
+    },
+    LONG_MS,
+  );
+  return messages[0] ?? '';
+}
+
+/** Keys that the API server enforces by the ResourceQuota of a namespace. */
+async function enforcedIn(rig: WorkloadRig, namespace: string): Promise<readonly string[]> {
+  const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace, name: 'nexusos' });
+  return Object.keys((quota?.['status'] as { readonly hard?: object } | undefined)?.hard ?? {});
+}
+
+test('quotas and namespaces that are taken out to the last are out of force, and the ledger stays valid', async (t) => {
+  const rig = t.context;
+  await makeTenant(rig, 'freed', {
+    namespaces: [{ suffix: 'a' }, { suffix: 'b' }],
+    quotas: { objects: { pods: '3' }, gpus: [{ class: 'h100', count: 1 }], runs: { maxConcurrent: 2 } },
+  });
+  await rig.client.patch(TENANTS, { name: 'freed' }, { body: { spec: { quotas: null } } });
+  await says(rig, 'freed', { type: 'QuotaEnforced', status: 'True', reason: 'Enforced' });
+  t.deepEqual(await enforcedIn(rig, 'freed-a'), []);
+  t.deepEqual(await enforcedIn(rig, 'freed-b'), []);
+  const spec = { namespaces: [], quotas: { objects: { pods: '3' } } };
+  const annotations = { 'nexusos.dev/confirm-deletion': 'freed-a,freed-b' };
+  await rig.client.patch(TENANTS, { name: 'freed' }, { body: { metadata: { annotations }, spec } });
+  await eventually(
+    'the ledger has no namespace left',
+    async () => {
+      const ledger = await rig.client.get(QUOTA_LEDGERS, { name: 'freed' });
+      const { namespaces = [], hard } = (ledger as Ledger).spec;
+      if (namespaces.length > 0) throw new Error(JSON.stringify(ledger));
+      t.deepEqual(hard, { pods: '3' });
+      return true;
+    },
+    LONG_MS,
+  );
+  await says(rig, 'freed', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+});
+
+/** Makes a namespace that consents to be adopted, and a Tenant that does not become Ready at once. */
+async function adopt(
+  rig: WorkloadRig,
+  name: string,
+  given: { readonly namespaces: readonly string[]; readonly spec: Partial<TenantSpec> },
+): Promise<void> {
+  const adoptNamespaces = given.namespaces.map((one) => ({ name: one }));
+  const spec = { adoptNamespaces, ...given.spec };
+  await rig.client.create(
+    TENANTS,
+    { apiVersion: API_VERSION, kind: 'Tenant', metadata: { name }, spec },
+    'test',
+  );
+}
+
+async function makeConsenting(rig: WorkloadRig, name: string, tenant: string): Promise<void> {
+  const metadata = { name, annotations: { [ANNOTATIONS.adoptInto]: tenant } };
+  await rig.client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata }, 'test');
+}
+
+test('a ResourceQuota of somebody else with our name holds up its namespace and no other, and is named until it is gone', async (t) => {
+  const rig = t.context;
+  await makeConsenting(rig, 'heir-old', 'heir');
+  const key = { namespace: 'heir-old', name: 'nexusos' };
+  const theirs = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: key, spec: { hard: { pods: '100' } } };
+  await rig.client.create(RESOURCE_QUOTAS, theirs, 'test');
+  await adopt(rig, 'heir', {
+    namespaces: ['heir-old'],
+    spec: {
+      owners: [{ kind: 'User', name: 'ann', role: 'admin' }],
+      namespaces: [{ suffix: 'new' }],
+      quotas: { objects: { pods: '7' } },
+    },
+  });
+  const message = await says(rig, 'heir', { type: 'Ready', status: 'False', reason: 'NameTaken' });
+  t.regex(
+    message,
+    /ResourceQuota nexusos in namespace heir-old .*kubectl -n heir-old delete resourcequota nexusos/,
+  );
+  await says(rig, 'heir', { type: 'QuotaEnforced', status: 'False', reason: 'NameTaken' });
+  await eventually(
+    'the other namespace has all of the quota, and its owner is in',
+    async () => {
+      const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'heir-new', name: 'nexusos' });
+      const binding = await rig.client.get(ROLE_BINDINGS, { namespace: 'heir-new', name: 'nexusos-admin' });
+      const { hard } = (quota?.['status'] ?? {}) as { readonly hard?: { readonly pods?: string } };
+      if (hard?.pods !== '7' || binding === undefined) throw new Error(JSON.stringify([hard, binding]));
+      return true;
+    },
+    LONG_MS,
+  );
+  const spec = (await rig.client.get(RESOURCE_QUOTAS, key))?.['spec'];
+  t.deepEqual(spec, { hard: { pods: '100' } }, 'what is not ours stays as it is');
+  await rig.client.delete(RESOURCE_QUOTAS, key);
+  await says(rig, 'heir', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+  t.deepEqual(await enforcedIn(rig, 'heir-old'), ['pods']);
+});
+
+test('a write that the API server refuses is told by object and reason, holds up its namespace only, and is tried again', async (t) => {
+  const rig = t.context;
+  await makeConsenting(rig, 'held-old', 'held');
+  const metadata = { namespace: 'held-old', name: 'nexusos-admin' };
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
+  const { apiVersion, kind } = ROLE_BINDINGS;
+  await rig.client.create(ROLE_BINDINGS, { apiVersion, kind, metadata, roleRef }, 'test');
+  await adopt(rig, 'held', {
+    namespaces: ['held-old'],
+    spec: { owners: [{ kind: 'User', name: 'ann', role: 'admin' }], namespaces: [{ suffix: 'new' }] },
+  });
+  const message = await says(rig, 'held', { type: 'Ready', status: 'False', reason: 'WriteRefused' });
+  t.regex(message, /RoleBinding held-old\/nexusos-admin: .*cannot change roleRef/);
+  await eventually(
+    'the owner is in where nothing is in the way',
+    async () => {
+      const key = { namespace: 'held-new', name: 'nexusos-admin' };
+      return (await rig.client.get(ROLE_BINDINGS, key)) !== undefined;
+    },
+    LONG_MS,
+  );
+  await rig.client.delete(ROLE_BINDINGS, metadata);
+  await says(rig, 'held', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+});
+
+test('a quota of objects that NexusOS itself would run into leaves the border whole, and is told', async (t) => {
+  const rig = t.context;
+  const key = 'count/networkpolicies.networking.k8s.io';
+  await makeTenant(rig, 'tight', {
+    namespaces: [{ suffix: 'a' }, { suffix: 'b' }],
+    quotas: { objects: { [key]: '0' } },
+  });
+  const message = await says(rig, 'tight', {
+    type: 'QuotaEnforced',
+    status: 'False',
+    reason: 'QuotaTooSmall',
+  });
+  t.regex(message, /spec\.quotas\.objects\[count\/networkpolicies\.networking\.k8s\.io\] is 0, made are 4/);
+  const deny = { namespace: 'tight-a', name: 'nexusos-default-deny' };
+  const uid = (await rig.client.get(NETWORK_POLICIES, deny))?.metadata.uid;
+  await rig.client.delete(NETWORK_POLICIES, deny);
+  await eventually(
+    'the border is closed again',
+    async () => {
+      const now = (await rig.client.get(NETWORK_POLICIES, deny))?.metadata.uid;
+      return now !== undefined && now !== uid;
+    },
+    LONG_MS,
+  );
+});
+
+test('a ledger that was deleted while Runs run comes back with their places, and admits nobody beyond them', async (t) => {
+  const rig = t.context;
+  await makeTenant(rig, 'lost', {
+    namespaces: [{ suffix: 'a' }],
+    quotas: { objects: { pods: '9' }, runs: { maxConcurrent: 2 } },
+  });
+  const namespace = 'lost-a';
+  await makeAgent(rig, { namespace, name: 'agent' });
+  const annotations = { 'kwok.nexusos.dev/duration': '600s' };
+  for (const name of ['one', 'two']) await createRun(rig, { namespace, name }, { annotations });
+  for (const name of ['one', 'two'])
+    await becomes(rig, { namespace, name }, { phase: 'Running', withinMs: LONG_MS });
+  for (const name of ['three', 'four']) await createRun(rig, { namespace, name }, { annotations });
+  const uid = (await rig.client.get(QUOTA_LEDGERS, { name: 'lost' }))?.metadata.uid;
+  await rig.client.delete(QUOTA_LEDGERS, { name: 'lost' });
+  await eventually(
+    'a new ledger holds what runs',
+    async () => {
+      const ledger = (await rig.client.get(QUOTA_LEDGERS, { name: 'lost' })) as Ledger | undefined;
+      const held = ledger?.status?.reservations?.map(({ name }) => name).toSorted();
+      if (ledger?.metadata.uid === uid || held?.join() !== 'one,two') throw new Error(JSON.stringify(ledger));
+      return true;
+    },
+    LONG_MS,
+  );
+  await says(rig, 'lost', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+  for (const name of ['three', 'four']) {
+    await becomes(rig, { namespace, name }, { phase: 'Queued', reason: 'ConcurrencyExceeded' });
+  }
+  const phases = (await listAll(rig, RUNS, { namespace })).map(
+    ({ status }) => (status as { phase: string }).phase,
+  );
+  t.deepEqual(phases.toSorted(), ['Queued', 'Queued', 'Running', 'Running']);
+});
+
+const REFUSED: Readonly<Record<string, { readonly spec: object; readonly words: RegExp }>> = {
+  'a part of a pod': {
+    spec: { quotas: { objects: { pods: '1.5' } } },
+    words: /spec\.quotas\.objects\.pods in body should match/,
+  },
+  'a part of a claim': {
+    spec: { quotas: { compute: { 'requests.cpu': '1.5', persistentvolumeclaims: '500m' } } },
+    words: /persistentvolumeclaims must be a whole number/,
+  },
+  'more quotas in more namespaces than a ledger holds': {
+    spec: {
+      namespaces: Array.from({ length: 64 }, (_, i) => ({ suffix: `n${i}` })),
+      adoptNamespaces: Array.from({ length: 64 }, (_, i) => ({ name: `a${i}` })),
+      quotas: {
+        objects: Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`count/k${i}`, '1'])),
+        compute: { cpu: '1' },
+      },
+    },
+    words: /the number of namespaces times that of quotas .* at most 4096/,
+  },
+};
+
+for (const [title, { spec, words }] of Object.entries(REFUSED)) {
+  test(`a Tenant that asks for ${title} is refused in words`, async (t) => {
+    const tenant = { apiVersion: API_VERSION, kind: 'Tenant', metadata: { name: 'refused' }, spec };
+    const error = await t.throwsAsync(t.context.client.create(TENANTS, tenant, 'test'));
+    t.regex(error?.message ?? '', words);
+  });
+}

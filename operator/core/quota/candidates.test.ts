@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { Agent } from '../agent/agent.ts';
+import { ago, makeAgent, makeRun } from '../run/testing/make.ts';
+import { candidateOf } from './candidates.ts';
+
+const ready = makeAgent();
+
+const CASES: Record<string, { readonly agent?: Agent; readonly want: string | undefined }> = {
+  'an Agent that is Ready holds nothing up': { agent: ready, want: undefined },
+  'an Agent that is not there does': { want: 'AgentNotFound' },
+  'one that is not Ready does': { agent: makeAgent({}, 'False'), want: 'AgentNotReady' },
+  'one whose new spec was not checked yet does': {
+    agent: { ...ready, metadata: { ...ready.metadata, generation: 2 } },
+    want: 'AgentNotReady',
+  },
+  'one that was deleted does, though it was Ready until then': {
+    agent: { ...ready, metadata: { ...ready.metadata, deletionTimestamp: ago(1) } },
+    want: 'AgentNotReady',
+  },
+};
+
+for (const [sentence, { agent, want }] of Object.entries(CASES)) {
+  test(sentence, (t) => {
+    const agents = new Map(agent === undefined ? [] : [['acme-dev/agent', agent]]);
+    const context = { agents, gpuClasses: new Map(), containerDefaults: undefined };
+    t.is(candidateOf(makeRun(), context).blocked?.reason, want);
+  });
+}

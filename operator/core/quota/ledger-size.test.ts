@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { MAX_GRANTED_AMOUNTS, QUOTA_LEDGER, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { Ledger } from '../tenant/tenant.ts';
+import { bytesForReservations, MAX_LEDGER_BYTES, reservationBytes } from './ledger-size.ts';
+import { fullLedger, longName } from './testing/full-ledger.ts';
+
+/** Bytes of a request that etcd takes by default. */
+const ETCD_BYTES = 1.5 * 1024 * 1024;
+
+test('a ledger of the longest names, full to the last place, fits into etcd', (t) => {
+  const ledger = fullLedger();
+  const { reservations = [], grants = [] } = ledger.status ?? {};
+  t.true(grants.length * Object.keys(ledger.spec.hard ?? {}).length > MAX_GRANTED_AMOUNTS - 200);
+  const bytes = JSON.stringify(ledger).length;
+  t.true(bytes < ETCD_BYTES - 50_000, `${bytes} bytes`);
+  t.true(bytes > MAX_LEDGER_BYTES - 100_000, `${bytes} bytes: the bound wastes room`);
+  t.true(reservations.length > 1000, `${reservations.length} places`);
+});
+
+test('a full ledger fits its schema', (t) => {
+  const { spec, status } = fullLedger();
+  t.is(QUOTA_LEDGER.spec.safeParse(spec).error, undefined);
+  t.is(QUOTA_LEDGER.status.safeParse(status).error, undefined);
+});
+
+test('no reservation takes more than is counted for it', (t) => {
+  const longest: Reservation = {
+    uid: longName('u').slice(0, 36),
+    namespace: longName('n'),
+    name: longName('r'),
+    agent: longName('a'),
+    gpuClass: longName('g'),
+    gpus: 64,
+    attempt: 100_000,
+  };
+  t.true(JSON.stringify(longest).length + 1 <= reservationBytes(longest));
+});
+
+test('where grants take all the room there is none for Runs, and never less than none', (t) => {
+  const { metadata, apiVersion, kind, spec } = fullLedger();
+  const hard = Object.fromEntries(Array.from({ length: 96 }, (_, i) => [`count/${longName(`k${i}`)}`, '1']));
+  const beyond: Ledger = { apiVersion, kind, metadata, spec: { ...spec, hard } };
+  t.is(bytesForReservations(beyond), 0);
+});

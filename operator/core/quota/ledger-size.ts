@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { Ledger } from '../tenant/tenant.ts';
+
+/**
+ * Bytes that the JSON of a ledger may have. etcd takes requests of up to 1.5 MiB (1,572,864 bytes); what is left is room for
+ * metadata, conditions and managed fields. Everything in a ledger is ASCII, so characters are bytes.
+ */
+export const MAX_LEDGER_BYTES = 1_450_000;
+/** Keys, quotes and figures of a reservation besides its own texts. */
+const RESERVATION_BYTES = 110;
+/** The same of a grant. */
+const GRANT_BYTES = 90;
+/** Quotes, colon, comma and the longest figure of an amount besides its key. */
+const AMOUNT_BYTES = 28;
+
+/** The most bytes that a reservation takes in a ledger. */
+export function reservationBytes({ uid, namespace, name, agent, gpuClass = '' }: Reservation): number {
+  return RESERVATION_BYTES + uid.length + namespace.length + name.length + agent.length + gpuClass.length;
+}
+
+/**
+ * Bytes that reservations may take in `ledger`, whatever becomes of its grants: a place in a ledger that is too large could
+ * be neither taken nor given back. Never negative.
+ */
+export function bytesForReservations({ spec, status }: Ledger): number {
+  const { hard = {}, namespaces = [] } = spec;
+  const amounts = Object.keys(hard).reduce((sum, key) => sum + key.length + AMOUNT_BYTES, 0);
+  const names = new Set([...namespaces, ...(status?.grants ?? []).map(({ namespace }) => namespace)]);
+  // Each grant has its amounts, and may have a ceiling for each of them.
+  const grants = [...names].reduce((sum, name) => sum + GRANT_BYTES + name.length + 2 * amounts, 0);
+  return Math.max(0, MAX_LEDGER_BYTES - grants - JSON.stringify(spec).length);
+}

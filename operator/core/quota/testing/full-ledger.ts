@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import { API_VERSION } from '#crds/v1alpha1/names';
+import { MAX_GRANTED_AMOUNTS, MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { Ledger } from '../../tenant/tenant.ts';
+import { bytesForReservations, reservationBytes } from '../ledger-size.ts';
+
+const NAMESPACES = 128;
+const GREATEST = '9007199254740991';
+
+/** A name of 63 characters, the longest that there is, that begins with `start`. */
+export function longName(start: string): string {
+  return start.padEnd(63, 'x');
+}
+
+/** A ledger with the longest names, the most grants with ceilings, and as many reservations as it may hold. */
+export function fullLedger(): Ledger {
+  const keys = Array.from({ length: Math.floor(MAX_GRANTED_AMOUNTS / NAMESPACES) }, (_, i) => `k${i}`);
+  const hard = Object.fromEntries(keys.map((key) => [`count/${longName(key)}`, GREATEST]));
+  const namespaces = Array.from({ length: NAMESPACES }, (_, i) => longName(`n${i}`));
+  const grants = namespaces.map((namespace) => ({ namespace, hard, revision: 1, ceiling: hard }));
+  const ledger: Ledger = {
+    apiVersion: API_VERSION,
+    kind: 'QuotaLedger',
+    metadata: { name: 'full', generation: 1 },
+    spec: { tenantUID: longName('t').slice(0, 36), suspended: false, hard, namespaces },
+    status: { observedGeneration: 1, grants },
+  };
+  const reservations: Reservation[] = [];
+  let left = bytesForReservations(ledger);
+  for (let i = 0; i < MAX_RESERVATIONS; i += 1) {
+    const one = reservation(i);
+    left -= reservationBytes(one);
+    if (left < 0) break;
+    reservations.push(one);
+  }
+  return { ...ledger, status: { ...ledger.status, reservations } };
+}
+
+function reservation(i: number): Reservation {
+  const uid = `${String(i).padStart(8, '0')}-0000-4000-8000-000000000000`;
+  const devices = { gpuClass: longName('g'), gpus: 64 };
+  return {
+    uid,
+    namespace: longName('n1'),
+    name: longName(`r${i}`),
+    agent: longName('a'),
+    attempt: 100_000,
+    ...devices,
+  };
+}
