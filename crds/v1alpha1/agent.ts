@@ -126,6 +126,8 @@ export const AGENT_REASONS = {
   RegistryNotAllowed: 'RegistryNotAllowed',
   /** One Run asks for more than the tenant's whole quota. */
   NeverFits: 'NeverFits',
+  /** It was deleted, and a finalizer of somebody else keeps it. */
+  Terminating: 'Terminating',
   /** The spec does not parse. */
   InvalidSpec: 'InvalidSpec',
 } as const;

@@ -7,6 +7,8 @@ export const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 export const DNS_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
 /** A Kubernetes quantity that is not negative: digits, optional fraction, binary or decimal suffix or exponent. */
 export const QUANTITY = '^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][0-9]{1,2})?$';
+/** Whole quantities: no point, and no suffix for parts. */
+const COUNT = '^[0-9]+(k|[MGTPE]|[KMGTPE]i)?$';
 
 /** A name of at most `max` characters that is a DNS label. */
 export function dnsLabel(description: string, max = 63): z.ZodString {
@@ -38,6 +40,12 @@ export function quantity(description: string) {
 /** Quantities by the name of the resource they count. */
 export function quantities(description: string, maxProperties = 32) {
   return z.record(z.string(), quantity('Amount of the resource.')).meta({ description, maxProperties });
+}
+
+/** The same of what is counted: Kubernetes refuses parts of it. By a pattern, as CEL over all of them is beyond its budget. */
+export function counts(description: string, maxProperties = 32) {
+  const count = quantity('A whole number.').meta({ pattern: COUNT });
+  return z.record(z.string(), count).meta({ description, maxProperties });
 }
 
 /** A rule over two maps of quantities: what both name is not more in `lower` than in `upper`. */

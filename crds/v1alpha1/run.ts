@@ -160,13 +160,13 @@ export const RUN_REASONS = {
   NodeLost: 'NodeLost',
   /** The workload was deleted by somebody else. */
   WorkloadDeleted: 'WorkloadDeleted',
-  /** The workload was refused, by the API server or as what no node can start. */
+  /** The workload is refused, by the API server or as what no node can start. */
   WorkloadRefused: 'WorkloadRefused',
   /** The container could not be started for too long: its image was not to be had, for one. */
   StartFailed: 'StartFailed',
-  /** Cancelled by spec.cancel. */
+  /** Cancelled by spec.cancel, or by its deletion. */
   Cancelled: 'Cancelled',
-  /** The workload is being ended after spec.cancel. */
+  /** The workload is being ended, since the Run was cancelled or deleted. */
   Cancelling: 'Cancelling',
   /** Paused while the tenant is suspended. */
   Paused: 'Paused',

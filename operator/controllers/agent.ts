@@ -24,6 +24,8 @@ export function agentController(): Controller<Agent, AgentObserved, AgentStatus>
     resource: AGENTS,
     watches: WATCHES,
     rbac: [],
+    // Its Runs must not wait for it without a word while somebody else's finalizer keeps it.
+    plansWhileDeleting: true,
     parse: parseWith(z.object({ spec: AGENT.spec })),
     group: (agent, read) => ledgerOf(read, agent.metadata.namespace ?? '')?.metadata.name,
     observe,

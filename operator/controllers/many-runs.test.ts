@@ -67,11 +67,13 @@ test('200 Runs at once, 5 at a time, never one more, and every one ends well', a
       .filter(({ metadata }) => names.includes(metadata.name))
       .every(({ status }) => status?.phase === 'Succeeded'),
   );
-  t.is(jobs.seen.size, 200);
-  t.is(pods.seen.size, 200);
-  t.true(runs.most <= 5, `${runs.most} Runs at one time`);
-  t.true(pods.most <= 5, `${pods.most} pods at one time`);
-  for (const one of [runs, pods, jobs]) one.stop();
+  for (const [what, one] of Object.entries({ runs, jobs, pods })) {
+    await eventually(`all ${what} are counted`, () => one.seen.size >= 200);
+    await one.stop();
+    t.is(one.seen.size, 200, what);
+  }
+  t.is(runs.most, 5, 'Runs at one time');
+  t.true(pods.most > 0 && pods.most <= 5, `${pods.most} pods at one time`);
   const ours = await writesSince(rig, before);
   const counts = Object.entries(Object.groupBy(ours, ({ resource }) => resource)).map(
     ([what, some]) => `${what} ${some!.length}`,
@@ -101,7 +103,7 @@ test('those who hold a place go before hundreds that are new', async (t) => {
     await createAll('z-first', 5, 1);
     before = (await auditOf(rig)).length;
   });
-  await eventually('five Jobs are made', async () => (await listAll(rig, JOBS, place)).length === 5);
+  await eventually('five Jobs are made', async () => (await listAll(rig, JOBS, place)).length === 5, 120_000);
   await eventually(
     'all others are told that they wait',
     async () =>

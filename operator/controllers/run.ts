@@ -6,6 +6,7 @@ import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { Agent, GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
+import { planHeldUp } from '../core/run/hold-up.ts';
 import { planRefused, planRun } from '../core/run/plan.ts';
 import { refusalOf } from '../core/run/refusal.ts';
 import {
@@ -43,6 +44,8 @@ export function runController(): Controller<Run, RunObserved, RunStatus | undefi
     resource: RUNS,
     watches: WATCHES,
     rbac: RBAC,
+    // A Job, a place and devices may be held by what somebody else's finalizer keeps.
+    plansWhileDeleting: true,
     parse: parseWith(z.object({ spec: RUN.spec })),
     group: (run, read) => ledgerOf(read, run.metadata.namespace ?? '')?.metadata.name,
     // Thousands may wait; those that hold a place are what they wait for.
@@ -51,6 +54,7 @@ export function runController(): Controller<Run, RunObserved, RunStatus | undefi
     observe: (run, read) => observe(run, read, queues),
     plan: planRun,
     refused: planRefused,
+    heldUp: planHeldUp,
   };
 }
 

@@ -44,18 +44,11 @@ export function stampHash(desired: KubeObject, hash: string): KubeObject {
 }
 
 /**
- * Whether `live` already is what the stamped `desired` says. Desired must be within live, so drift is noticed; and
- * the hash annotation, a part of desired, must be the same, so a field that is no longer wanted is noticed too.
- */
-export function isApplied(live: KubeObject, desired: KubeObject): boolean {
-  return firstDifference(live, desired) === undefined;
-}
-
-/**
- * Path of the first place where `live` is not what `desired` says; undefined when there is none. Lists are compared
- * element by element and by length; quantities by value. An empty map or list is the same as none at all, and
- * outside `metadata` it is not the same as a full one: `podSelector: {}` means everything. Keys that only `live` has
- * are the API server's or somebody else's, except in elements of rules that allow something.
+ * Path of the first place where `live` is not what `desired` says; undefined when there is none. Desired must be within
+ * live, so drift is noticed; and with the hash annotation of a stamped object, so is a field that is no longer wanted.
+ * Lists are compared element by element and by length; quantities by value. An empty map or list is the same as none at
+ * all, and outside `metadata` it is not the same as a full one: `podSelector: {}` means everything. Keys that only `live`
+ * has are the API server's or somebody else's, except in elements of rules that allow something.
  */
 export function firstDifference(live: KubeObject, desired: KubeObject): string | undefined {
   return difference(live, desired, []);

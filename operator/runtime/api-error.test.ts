@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { ErrorCode } from '../core/errors.ts';
-import { noAnswer, refusal, sanitize } from './api-error.ts';
+import { noAnswer, refusal, refusesObject, sanitize } from './api-error.ts';
 
 const status = (fields: Record<string, unknown>) =>
   JSON.stringify({ kind: 'Status', metadata: {}, ...fields });
@@ -41,6 +41,19 @@ const CASES: Record<string, Case> = {
     body: status({ reason: 'Forbidden', message: 'pods "a" is forbidden: exceeded quota: small' }),
     want: { code: 'quota_exceeded' },
   },
+  'a policy that says no': {
+    status: 422,
+    body: status({
+      reason: 'Invalid',
+      message: 'jobs.batch "a" is forbidden: ValidatingAdmissionPolicy \'x\' denied',
+    }),
+    want: { code: 'policy_blocked' },
+  },
+  'a webhook that says no': {
+    status: 403,
+    body: status({ message: 'admission webhook "x.example.com" denied the request: no' }),
+    want: { code: 'policy_blocked' },
+  },
   invalid: { status: 422, body: status({ reason: 'Invalid' }), want: { code: 'invalid_request' } },
   'not known who we are': { status: 401, want: { code: 'unauthorized' } },
   'too many requests': { status: 429, retryAfter: '2', want: { code: 'rate_limited', retryAfterMs: 2000 } },
@@ -70,6 +83,79 @@ const CASES: Record<string, Case> = {
 for (const [sentence, { status: code, body = '', path = '/x', retryAfter, want }] of Object.entries(CASES)) {
   test(sentence, (t) => {
     t.like(refusal({ method: 'PUT', path, status: code, body, retryAfter }), want);
+  });
+}
+
+/** Answers to the creation of an object, and whether it will never be had as it is. */
+const CREATIONS: Record<string, { status: number; message: string; causes?: object[]; want: boolean }> = {
+  'what makes it invalid': {
+    status: 422,
+    message: 'Job "a" is invalid: spec.template: Required value',
+    want: true,
+  },
+  'a policy with reason Forbidden': {
+    status: 403,
+    message:
+      "jobs.batch \"a\" is forbidden: ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no",
+    want: true,
+  },
+  'a policy engine behind a webhook': {
+    status: 403,
+    message: 'admission webhook "validation.gatekeeper.sh" denied the request: [x] no',
+    want: true,
+  },
+  'quota that is used up': {
+    status: 403,
+    message:
+      'jobs.batch "a" is forbidden: exceeded quota: q, requested: count/jobs.batch=1, used: 1, limited: 1',
+    want: false,
+  },
+  'quota that was not counted yet': {
+    status: 403,
+    message: 'pods "a" is forbidden: status unknown for quota: q, resources: pods',
+    want: false,
+  },
+  'quota that cannot count it': {
+    status: 403,
+    message: 'pods "a" is forbidden: failed quota: q: must specify limits.cpu',
+    want: false,
+  },
+  'a namespace that goes, in words': {
+    status: 403,
+    message:
+      'jobs.batch "a" is forbidden: unable to create new content in namespace n because it is being terminated',
+    want: false,
+  },
+  'a namespace that goes, as a cause': {
+    status: 403,
+    message: 'no',
+    causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }],
+    want: false,
+  },
+  'a right that we lack': {
+    status: 403,
+    message:
+      'jobs.batch is forbidden: User "system:serviceaccount:n:o" cannot create resource "jobs" in API group "batch"',
+    want: false,
+  },
+  'a policy whose own parts are missing': {
+    status: 422,
+    message:
+      "jobs.batch \"a\" is forbidden: ValidatingAdmissionPolicy 'x' with binding 'y' denied request: failed to configure binding: no params found",
+    want: false,
+  },
+  'a webhook that is away': {
+    status: 500,
+    message: 'Internal error occurred: failed calling webhook "x"',
+    want: false,
+  },
+  'a conflict': { status: 409, message: 'jobs.batch "a" already exists', want: false },
+};
+
+for (const [sentence, { status: code, message, causes, want }] of Object.entries(CREATIONS)) {
+  test(`a creation that meets ${sentence} is ${want ? 'refused for good' : 'tried again'}`, (t) => {
+    const body = status({ reason: 'Forbidden', message, details: { causes } });
+    t.is(refusesObject(refusal({ method: 'POST', path: '/x', status: code, body })), want);
   });
 }
 

@@ -6,7 +6,7 @@ export interface ApiErrorFields {
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
   readonly code: ErrorCode;
-  /** `reason` of the API server's Status, such as `AlreadyExists`; or `NoAnswer`. */
+  /** `reason` of the API server's Status, such as `AlreadyExists`; or `NoAnswer`, or `AnswerTooLarge`. */
   readonly reason: string;
   readonly message: string;
   /** The message without method and path, for users; by default the same. */
@@ -68,6 +68,7 @@ export interface RefusedAnswer {
 }
 
 const MAX_MESSAGE_LENGTH = 2048;
+const ANSWER_TOO_LARGE = 'AnswerTooLarge';
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'unauthorized',
   403: 'forbidden',
@@ -78,6 +79,22 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: 'rate_limited',
   504: 'timeout',
 };
+
+/** A policy of whatever kind says no; its author chooses the status. */
+const POLICY = /ValidatingAdmissionPolicy|admission webhook "[^"]+" denied the request/;
+/**
+ * What is forbidden now and may be allowed soon, though the object stays as it is: quota is used up or not counted yet, the
+ * namespace goes, a policy lacks a part of its own, or it is us who lack a right.
+ */
+const FORBIDDEN_FOR_NOW =
+  /exceeded quota|status unknown for quota|failed quota|being terminated|failed to configure (policy|binding)|forbidden: User "[^"]*" cannot |cannot set (blockOwnerDeletion|an ownerRef)/;
+
+/** Whether the API server will not have what was to be created, as it is: to try again would not help. */
+export function refusesObject(error: ApiError): boolean {
+  if (![400, 403, 422].includes(error.status)) return false;
+  const isGoing = error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
+  return !isGoing && !FORBIDDEN_FOR_NOW.test(error.words);
+}
 
 /** The error for an answer of status 400 or above. */
 export function refusal(answer: RefusedAnswer): ApiError {
@@ -121,6 +138,25 @@ export function noAnswer(
   });
 }
 
+/** The error for an answer of more than `maxBytes`, which was not read to its end. The same request would be answered the same. */
+export function answerTooLarge(
+  request: { readonly method: string; readonly path: string },
+  maxBytes: number,
+): ApiError {
+  return new ApiError({
+    status: 0,
+    code: 'dependency_unavailable',
+    reason: ANSWER_TOO_LARGE,
+    message: sanitize(`${request.method} ${request.path}: the answer is larger than ${maxBytes} bytes`),
+    words: 'the answer of the API server is too large',
+  });
+}
+
+/** Whether `error` says that the answer was too large to be read. */
+export function isAnswerTooLarge(error: unknown): boolean {
+  return error instanceof ApiError && error.reason === ANSWER_TOO_LARGE;
+}
+
 /** Whether `error` is an answer of HTTP status `status`. */
 export function hasStatus(error: unknown, status: number): error is ApiError {
   return error instanceof ApiError && error.status === status;
@@ -157,7 +193,7 @@ function parseStatus(body: string): Status {
 
 function codeOf(status: number, words: string): ErrorCode {
   if (status === 403 && words.includes('exceeded quota')) return 'quota_exceeded';
-  if (status === 403 && words.includes('ValidatingAdmissionPolicy')) return 'policy_blocked';
+  if ((status === 403 || status === 422) && POLICY.test(words)) return 'policy_blocked';
   return CODES[status] ?? (status >= 500 ? 'dependency_unavailable' : 'invalid_request');
 }
 

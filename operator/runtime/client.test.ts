@@ -105,10 +105,10 @@ for (const [sentence, { fault, verb, wantSent }] of Object.entries(RETRIES)) {
 
 test('a request ends in time, and says so', async (t) => {
   const { client, proxy } = await reach(t, { timeoutMs: 200, attempts: 1 });
-  proxy.inject({ kind: 'delay', delayMs: 5000 }, () => true, 100);
+  proxy.inject({ kind: 'delay', delayMs: 60_000 }, () => true, 100);
   const startedAt = performance.now();
   t.like(await refusalOf(client.get(CONFIG_MAPS, KUBE_SYSTEM)), { code: 'timeout', status: 0 });
-  t.true(performance.now() - startedAt < 2000);
+  t.true(performance.now() - startedAt < 30_000);
 });
 
 test('an answer beyond the limit is refused', async (t) => {
@@ -134,17 +134,20 @@ test('the fence is asked before every sending, retries included, and for writes 
 
 test('a write that waits for its turn or its answer is given up when the right to write runs out', async (t) => {
   const { client, proxy } = await reach(t, { connections: 1 });
-  const endsAtMs = performance.now() + 1000;
+  // The connection is made before the right begins to run out.
+  await client.get(CONFIG_MAPS, KUBE_SYSTEM);
+  const before = proxy.requests.length;
+  const endsAtMs = performance.now() + 3000;
   const fenced = client.withFence(() => {
     const leftMs = endsAtMs - performance.now();
     if (leftMs <= 0) throw new Error('not any more');
     return leftMs;
   });
-  proxy.inject({ kind: 'delay', delayMs: 5000 }, () => true, 100);
+  proxy.inject({ kind: 'delay', delayMs: 30_000 }, () => true, 100);
   const path = '/api/v1/namespaces/default/configmaps/none';
   const writes = [1, 2].map(() => fenced.raw({ verb: 'update', path, body: {} }));
   for (const write of writes) await t.throwsAsync(write, { message: 'not any more' });
-  t.is(proxy.requests.length, 1, 'the second one was never sent');
+  t.is(proxy.requests.length, before + 1, 'the second one was never sent');
 });
 
 test('a write that is slow goes on while the right to write is renewed', async (t) => {
@@ -208,6 +211,30 @@ test('a list comes in pages that are sized by bytes, and complete', async (t) =>
   t.deepEqual(pages, [100, 20, 20, 10], 'pages of about a megabyte, after the first');
   const { value } = await client.list(CONFIG_MAPS, { namespace, metadataOnly: true }).next();
   t.is(value?.items[0]?.['data'], undefined);
+});
+
+test('objects that grow along a list are read in smaller pages, from where they began', async (t) => {
+  const world = await createWidgetWorld((await attachCluster()).kubeconfigPath);
+  t.teardown(() => world.close());
+  const { client, proxy } = await reach(t, { maxResponseBytes: 2 * 1024 * 1024 });
+  const { namespace } = world;
+  const names = Array.from({ length: 200 }, (_, i) => `${i < 100 ? 'a-small' : 'b-large'}-${i}`);
+  const make = (name: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name, labels: { grows: 'yes' } },
+    data: { text: 'x'.repeat(name.startsWith('b') ? 60_000 : 10) },
+  });
+  await Promise.all(names.map((name) => world.client.create(CONFIG_MAPS, make(name), 'test')));
+  const pages: number[] = [];
+  const got: string[] = [];
+  for await (const page of client.list(CONFIG_MAPS, { namespace, labelSelector: 'grows=yes' })) {
+    pages.push(page.items.length);
+    got.push(...page.items.map((one) => one.metadata.name));
+  }
+  t.deepEqual(got.toSorted(), names.toSorted());
+  t.deepEqual(pages.slice(0, 2), [100, 25], 'asked were 100, 200, 100, 50, 25');
+  t.is(proxy.requests.length, pages.length + 3, 'what was too large is not asked for again');
 });
 
 test('a token that was replaced is read again when the API server does not know the old one', async (t) => {

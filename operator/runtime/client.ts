@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, Resource } from '../core/object.ts';
-import { ApiError, hasStatus } from './api-error.ts';
+import { ApiError, hasStatus, isAnswerTooLarge } from './api-error.ts';
 import { type Key, keyOf } from './controller.ts';
 import { Discovery } from './discovery.ts';
+import type { Outage } from './outage.ts';
 import type { Fence } from './request-limit.ts';
 import { collectionPath, objectPath } from './resource.ts';
 import { type ApiRequest, createTransport, type Transport, type TransportOptions } from './transport.ts';
@@ -52,6 +53,8 @@ export interface MergePatch {
 
 /** Typed requests to one API server. All methods throw `ApiError`. */
 export interface Client {
+  /** Tells when the API server is back after it was away. */
+  readonly outage: Outage;
   /** The object; undefined when there is none. */
   get(resource: Resource, key: Key): Promise<KubeObject | undefined>;
   /** All objects, page by page; pages are sized by bytes. Throws status 410 when it took too long. */
@@ -109,6 +112,10 @@ class ApiClient implements Client {
     this.#fence = fence;
   }
 
+  get outage(): Outage {
+    return this.#transport.outage;
+  }
+
   async get(resource: Resource, key: Key): Promise<KubeObject | undefined> {
     try {
       return asObject(await this.#transport.request({ verb: 'get', path: objectPath(resource, key) }));
@@ -123,18 +130,14 @@ class ApiClient implements Client {
     let limit = FIRST_PAGE;
     let next: string | undefined;
     do {
-      const answer = asList(
-        await this.#transport.request({
-          verb: 'list',
-          path: collectionPath(resource, selection.namespace),
-          query: { ...queryOf(selection), limit, continue: next },
-          ...(selection.metadataOnly === true && { accept: LIST_ACCEPT }),
-        }),
-      );
-      const items = (answer.items ?? []).map((item) => withKind(item, resource, selection));
-      limit = nextLimit(items, limit);
-      next = answer.metadata.continue;
-      yield { items, resourceVersion: answer.metadata.resourceVersion };
+      const page = await this.#page(resource, selection, { limit, next });
+      const { items = [], metadata } = page.list;
+      limit = nextLimit(page, items.length);
+      next = metadata.continue;
+      yield {
+        items: items.map((item) => withKind(item, resource, selection)),
+        resourceVersion: metadata.resourceVersion,
+      };
     } while (next !== undefined && next !== '');
   }
 
@@ -226,6 +229,27 @@ class ApiClient implements Client {
     return this.#transport.close();
   }
 
+  /** One page of at most `limit` objects, and of fewer if these are more than can be read at once. */
+  async #page(
+    resource: Resource,
+    selection: Selection,
+    { limit, next }: { readonly limit: number; readonly next: string | undefined },
+  ): Promise<Page> {
+    for (let asked = limit; ; asked = Math.floor(asked / 2)) {
+      try {
+        const { answer, bytes } = await this.#transport.measure({
+          verb: 'list',
+          path: collectionPath(resource, selection.namespace),
+          query: { ...queryOf(selection), limit: asked, continue: next },
+          ...(selection.metadataOnly === true && { accept: LIST_ACCEPT }),
+        });
+        return { list: asList(answer), bytes, limit: asked };
+      } catch (error) {
+        if (asked === 1 || !isAnswerTooLarge(error)) throw error;
+      }
+    }
+  }
+
   /**
    * Without strict validation: for it the API server decodes a body twice (a tenth of the cost of an apply), and what it
    * finds goes into a Warning header that nobody here reads. An apply is refused unknown fields all the same.
@@ -248,12 +272,21 @@ function withKind(item: KubeObject, resource: Resource, selection: Selection): K
   return { ...item, apiVersion, kind };
 }
 
-/** Page size for the next request, guessed from the first object of this page. */
-function nextLimit(items: readonly KubeObject[], limit: number): number {
-  const [first] = items;
-  if (first === undefined) return limit;
-  const perObject = JSON.stringify(first).length;
-  return Math.min(Math.max(Math.floor(PAGE_BYTES / perObject), 10), MAX_PAGE);
+interface Page {
+  readonly list: ListAnswer;
+  readonly bytes: number;
+  /** How many objects were asked for. */
+  readonly limit: number;
+}
+
+/**
+ * Page size for the next request: what the objects of this page were on average fills a page. It doubles at most, since what
+ * comes next may be larger, by who knows whose will.
+ */
+function nextLimit({ bytes, limit }: Page, count: number): number {
+  if (count === 0) return limit;
+  const fitting = Math.floor((PAGE_BYTES * count) / bytes);
+  return Math.min(Math.max(fitting, 1), limit * 2, MAX_PAGE);
 }
 
 interface ListAnswer {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RefusedError } from '../core/errors.ts';
+import type { ReconcileError, RefusedError } from '../core/errors.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Plan, PlanEvent } from '../core/plan.ts';
 
@@ -96,6 +96,11 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   readonly rbac: readonly PolicyRule[];
   /** With `finalize`: the finalizer that is put on before the first effect and off after the last. */
   readonly finalizer?: string;
+  /**
+   * Without a finalizer of ours: objects that are being deleted are planned like any other. Finalizers of others may keep them for
+   * long, and meanwhile they hold what they hold. The plan makes nothing new for them.
+   */
+  readonly plansWhileDeleting?: true;
   /** Checks the object at the edge. A failure becomes Stalled and Ready=False with reason InvalidSpec. */
   parse?(object: KubeObject): K | ParseFailure;
   /**
@@ -127,6 +132,11 @@ export interface Controller<K extends KubeObject, Observed, Status> {
    * when it returns undefined, the creation is tried again after a backoff. Pure.
    */
   refused?(object: K, refusal: RefusedError, now: Date): Plan<Status> | undefined;
+  /**
+   * Decides what becomes of an object of which something could not be done that will be tried again: it may say what holds it
+   * up, and when to come back. Without it, or when it returns undefined, that is after a backoff. Pure.
+   */
+  heldUp?(object: K, obstacle: ReconcileError, now: Date): Plan<Status> | undefined;
   /** Decides for an object that is being deleted, until a plan of result `finalized`. Pure. */
   finalize?(object: K, observed: Observed, now: Date): Plan<Status>;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
+import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import { canonicalJson, firstDifference, isDeepEqual, stampHash } from '../core/compare.ts';
 import { ReconcileError, RefusedError } from '../core/errors.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Removal } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EffectKind, Metrics } from '../telemetry/metrics.ts';
-import { ApiError, hasStatus } from './api-error.ts';
+import { ApiError, hasStatus, refusesObject } from './api-error.ts';
 import type { Cache, Cached } from './cache.ts';
 import type { Client } from './client.ts';
 import { statusOf } from './condition-events.ts';
@@ -114,21 +115,21 @@ export class Effects {
   }
 
   /**
-   * Creates `object` once. One of the same name that `owner` owns counts as made.
+   * Creates `object` once. One of the same name that `owner` owns, or that was made for the same tenant, counts as made.
    *
-   * @throws RefusedError when the API server finds it invalid, or the name is taken by something else.
+   * @throws RefusedError when the API server finds it invalid, a policy forbids it, or the name is taken by something else.
    */
   async create(owner: KubeObject, object: KubeObject, fence: WriteFence): Promise<void> {
     const resource = await this.#resourceOf(object);
     const known = this.#options.cache.get(resource, keyOf(object));
-    if (known !== undefined && isOwned(known, owner)) return;
+    if (known !== undefined && isMade(known, object, owner)) return;
     await fence.check();
     try {
       this.#count('create');
       this.#written(await this.#options.client.create(resource, object, this.#fieldManager));
     } catch (error) {
-      if (hasStatus(error, 400) || hasStatus(error, 422)) {
-        throw new RefusedError('invalid_request', error.words, { cause: error });
+      if (error instanceof ApiError && refusesObject(error)) {
+        throw new RefusedError(error.code, error.words, { cause: error });
       }
       if (!hasStatus(error, 409) || error.reason !== 'AlreadyExists') throw error;
       await this.#requireOwned(resource, object, owner);
@@ -200,7 +201,7 @@ export class Effects {
     const live = await this.#options.client.get(resource, keyOf(object));
     const what = `${object.kind} ${keyString(keyOf(object))}`;
     if (live === undefined) throw new ReconcileError('conflict', `${what} was there and is gone`);
-    if (!isOwned(live, owner)) {
+    if (!isMade(live, object, owner)) {
       throw new RefusedError(
         'conflict',
         `${what} exists, and ${owner.kind} ${owner.metadata.name} does not own it`,
@@ -244,6 +245,17 @@ function splitPrecondition(wanted: KubeObject): {
 
 function withVersion(object: KubeObject, resourceVersion: string): KubeObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion } };
+}
+
+/** Whether what is there is what was to be made: owned by `owner`, or with the marks of the same tenant. */
+function isMade(live: KubeObject, wanted: KubeObject, owner: KubeObject): boolean {
+  const { labels, annotations } = wanted.metadata;
+  const uid = annotations?.[ANNOTATIONS.tenantUid];
+  const isMarkedAlike =
+    uid !== undefined &&
+    live.metadata.annotations?.[ANNOTATIONS.tenantUid] === uid &&
+    live.metadata.labels?.[LABELS.managedBy] === labels?.[LABELS.managedBy];
+  return isMarkedAlike || isOwned(live, owner);
 }
 
 function isOwned(object: KubeObject, owner: KubeObject): boolean {

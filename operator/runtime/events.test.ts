@@ -8,13 +8,13 @@ import { EventRecorder, EVENTS } from './events.ts';
 import { sumOf } from './testing/rig.ts';
 import { createWidgetWorld, makeWidget } from './testing/widgets.ts';
 
-async function makeRecorder(t: ExecutionContext) {
+async function makeRecorder(t: ExecutionContext, times: { readonly seriesWriteMs?: number } = {}) {
   const { kubeconfigPath } = await attachCluster();
   const world = await createWidgetWorld(kubeconfigPath);
   t.teardown(() => world.close());
   const metrics = createMetrics();
   const log = createLog({ level: 'silent' });
-  const recorder = new EventRecorder({ client: world.client, identity: 'me', metrics, log });
+  const recorder = new EventRecorder({ client: world.client, identity: 'me', metrics, log, ...times });
   const widget = await world.client.create(world.widgets, makeWidget(world, 'a'), 'test');
   const listed = async (namespace = world.namespace): Promise<readonly KubeObject[]> => {
     const { value } = await world.client.list(EVENTS, { namespace }).next();
@@ -22,7 +22,7 @@ async function makeRecorder(t: ExecutionContext) {
     return events.filter((event) => event['reportingInstance'] === 'me');
   };
   const outcome = (name: string) => sumOf(metrics, 'nexusos_events_total', `outcome="${name}"`);
-  return { recorder, widget, listed, outcome };
+  return { recorder, world, widget, listed, outcome };
 }
 
 const said = (message: string) => ({ type: 'Normal', reason: 'Said', message }) as const;
@@ -45,6 +45,25 @@ test('the same Event again is counted, not written', async (t) => {
   await recorder.flush(5000);
   t.is((await listed()).length, 1);
   t.is(await outcome('aggregated'), 49);
+});
+
+test('a series whose Event was deleted is told by a new one, and counts on', async (t) => {
+  const { recorder, world, widget, listed, outcome } = await makeRecorder(t, { seriesWriteMs: 0 });
+  const tell = async () => {
+    recorder.record('widget', widget, said('again'));
+    await recorder.flush(5000);
+  };
+  await tell();
+  const [first] = await listed();
+  await world.client.delete(EVENTS, { namespace: world.namespace, name: first?.metadata.name ?? '' });
+  t.deepEqual(await listed(), []);
+  await tell();
+  await tell();
+  const [second, ...others] = await listed();
+  t.deepEqual(others, []);
+  t.not(second?.metadata.uid, first?.metadata.uid);
+  t.like(second, { reason: 'Said', note: 'again', series: { count: 3 } });
+  t.is(await outcome('failed'), 0);
 });
 
 test('an object that tells too much is cut short', async (t) => {

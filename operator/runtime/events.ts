@@ -4,6 +4,7 @@ import { type KubeObject, refOf, type Resource } from '../core/object.ts';
 import type { PlanEvent } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { hasStatus } from './api-error.ts';
 import type { Client } from './client.ts';
 import { microTime } from './lease.ts';
 import { Ring } from './ring.ts';
@@ -23,8 +24,7 @@ const MAX_REASON_LENGTH = 128;
 const MAX_NAME_LENGTH = 236;
 /** An Event that is told again within this time is the same one, seen more often. */
 const SERIES_MS = 10 * 60_000;
-/** How often the count of a series is written. */
-const SERIES_WRITE_MS = 6 * 60_000;
+const DEFAULT_SERIES_WRITE_MS = 6 * 60_000;
 /** Series that are remembered; the oldest is forgotten first. */
 const MAX_SERIES = 4096;
 /** Events that wait to be written; more are dropped rather than to hold anything up. */
@@ -40,11 +40,13 @@ export interface EventRecorderOptions {
   readonly identity: string;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** How often the count of a series is written, in milliseconds. Default 6 minutes. */
+  readonly seriesWriteMs?: number;
 }
 
 interface Series {
   readonly namespace: string;
-  readonly name: string;
+  name: string;
   count: number;
   lastSeenMs: number;
   lastWrittenMs: number;
@@ -68,7 +70,7 @@ export class EventRecorder {
     const id = [regarding.metadata.uid, controller, event.type, event.reason, event.message].join('\n');
     const known = this.#series.get(id);
     if (known !== undefined && nowMs - known.lastSeenMs < SERIES_MS) {
-      this.#again(known, nowMs);
+      this.#again(known, nowMs, () => this.#newEvent(controller, regarding, event));
       return;
     }
     if (!this.#budgets.take(regarding.metadata.uid ?? '', nowMs)) {
@@ -89,15 +91,30 @@ export class EventRecorder {
     end.abort();
   }
 
-  #again(series: Series, nowMs: number): void {
+  #again(series: Series, nowMs: number, newEvent: () => KubeObject): void {
     series.count += 1;
     series.lastSeenMs = nowMs;
     this.#count('aggregated');
-    if (nowMs - series.lastWrittenMs < SERIES_WRITE_MS) return;
+    const intervalMs = this.#options.seriesWriteMs ?? DEFAULT_SERIES_WRITE_MS;
+    if (nowMs - series.lastWrittenMs < intervalMs) return;
     series.lastWrittenMs = nowMs;
-    const { namespace, name, count } = series;
+    const { count } = series;
     const body = { series: { count, lastObservedTime: microTime(new Date()) } };
-    this.#enqueue(() => this.#options.client.patch(EVENTS, { namespace, name }, { body }));
+    this.#enqueue(() => this.#writeSeries(series, body, newEvent));
+  }
+
+  async #writeSeries(series: Series, body: object, newEvent: () => KubeObject): Promise<void> {
+    const { client } = this.#options;
+    const { namespace, name } = series;
+    try {
+      await client.patch(EVENTS, { namespace, name }, { body });
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+      // Somebody deleted it, or its time was over; what it tells goes on.
+      const object = { ...newEvent(), ...body };
+      await client.create(EVENTS, object, String(object['reportingController']));
+      series.name = object.metadata.name;
+    }
   }
 
   #newEvent(controller: string, regarding: KubeObject, event: PlanEvent): KubeObject {

@@ -6,6 +6,7 @@ import test from 'ava';
 import { attachCluster } from '#hack/cluster/attach';
 import { eventually } from '#hack/tools/eventually';
 import type { ReplicaArguments } from './testing/replica.ts';
+import { follow } from './testing/follow.ts';
 import { becomesReady, createWidget, ownedOf } from './testing/rig.ts';
 import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';
 
@@ -46,6 +47,11 @@ test('after kill -9 of the leader another leads in time; nothing is lost and not
   const standby = replicas.find((replica) => replica !== leader);
   t.false(standby?.said.has('leading'), 'one leads, not both');
 
+  const made = new Set<string>();
+  const following = await follow({ client: world.client, resource: CONFIG_MAPS, namespace }, (seen) => {
+    if (seen.object.metadata.ownerReferences !== undefined) made.add(seen.object.metadata.uid ?? '');
+  });
+
   // In the middle of work, so that some of it is half done.
   const names = Array.from({ length: 40 }, (_, i) => `w-${i}`);
   const created = Promise.all(names.map((name) => createWidget({ world }, name, { copies: 3, text: name })));
@@ -55,11 +61,14 @@ test('after kill -9 of the leader another leads in time; nothing is lost and not
   });
   leader?.process.kill('SIGKILL');
   const killedAt = performance.now();
-  await created;
   await eventually('the standby leads', () => standby?.said.has('leading') === true, FAILOVER_MS);
   t.log(`failover took ${Math.round(performance.now() - killedAt)} ms`);
+  await created;
   for (const name of names) {
     const widget = await becomesReady({ world }, name);
     t.is((await ownedOf({ world }, widget.metadata.uid ?? '')).size, 4);
   }
+  await eventually('all were seen as they were made', () => made.size >= 40 * 4);
+  await following.stop();
+  t.is(made.size, 40 * 4, 'none was made, deleted and made again');
 });

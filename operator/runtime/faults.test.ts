@@ -25,14 +25,17 @@ interface Scenario {
   readonly breakIt?: (rig: Rig) => void;
   /** What happens after things changed; by default the fault ends by itself. */
   readonly meanwhile?: (rig: Rig) => Promise<void> | void;
-  /** What must be seen besides convergence. */
-  readonly expect?: (rig: Rig) => Promise<boolean> | boolean;
+  /** What must be seen besides convergence, which shows that the fault was met. */
+  readonly expect: (rig: Rig) => Promise<boolean> | boolean;
 }
 
 const isWrite = (seen: SeenRequest) => seen.method !== 'GET';
 const isWatch = (seen: SeenRequest) => seen.isWatch;
+const isStreamedList = (seen: SeenRequest) => seen.isWatch && !seen.isResumed;
 const ends = (why: string) => async (rig: Rig) =>
   (await sumOf(rig.metrics, 'nexusos_watch_ends_total', why)) > 0;
+
+const faulted = (times: number) => (rig: Rig) => rig.proxy.faultCount >= times;
 
 /** Cuts the open watches, so that the next thing they do meets the fault. */
 function cutWatches(rig: Rig): void {
@@ -40,7 +43,7 @@ function cutWatches(rig: Rig): void {
 }
 
 const SCENARIOS: Record<string, Scenario> = {
-  'nothing at all': {},
+  'nothing at all': { expect: async (rig) => !(await ends('')(rig)) },
   'all connections are cut': {
     spoilsWrites: true,
     breakIt: (rig) => rig.proxy.cutAll(),
@@ -97,6 +100,7 @@ const SCENARIOS: Record<string, Scenario> = {
       rig.proxy.inject({ kind: 'answer', status: 500 }, () => true, 12);
       cutWatches(rig);
     },
+    expect: faulted(12),
   },
   'writes are answered 429 with Retry-After': {
     spoilsWrites: true,
@@ -104,7 +108,8 @@ const SCENARIOS: Record<string, Scenario> = {
       const headers = { 'retry-after': '1' };
       rig.proxy.inject({ kind: 'answer', status: 429, headers }, isWrite, 4);
     },
-    expect: async (rig) => (await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total')) === 0,
+    expect: async (rig) =>
+      faulted(4)(rig) && (await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total')) === 0,
   },
   'a watch line is cut in half': {
     breakIt: (rig) => {
@@ -134,30 +139,35 @@ const SCENARIOS: Record<string, Scenario> = {
         return left >= 0 ? 'drop' : { tell: line };
       };
     },
+    expect: (rig) => rig.proxy.watches.spoiledCount >= 3,
   },
   'answers to writes are lost after they took effect': {
     spoilsWrites: true,
     breakIt: (rig) => {
       rig.proxy.inject({ kind: 'cutAfter' }, isWrite, 6);
     },
+    expect: faulted(6),
   },
   'every creation is cut after it took effect': {
     spoilsWrites: true,
     breakIt: (rig) => {
       rig.proxy.inject({ kind: 'cutAfter' }, (seen) => seen.method === 'POST', 3);
     },
+    expect: faulted(1),
   },
   'writes are cut before they arrive': {
     spoilsWrites: true,
     breakIt: (rig) => {
       rig.proxy.inject({ kind: 'cutBefore' }, isWrite, 6);
     },
+    expect: faulted(6),
   },
   'answers end in the middle': {
     spoilsWrites: true,
     breakIt: (rig) => {
       rig.proxy.inject({ kind: 'truncate' }, isWrite, 4);
     },
+    expect: faulted(4),
   },
   'everything is slow': {
     spoilsWrites: true,
@@ -165,6 +175,7 @@ const SCENARIOS: Record<string, Scenario> = {
       rig.proxy.inject({ kind: 'delay', delayMs: 400 }, () => true, 30);
       cutWatches(rig);
     },
+    expect: faulted(10),
   },
   'one watch tells everything late, so that its store is behind our own writes': {
     breakIt: (rig) => {
@@ -174,19 +185,41 @@ const SCENARIOS: Record<string, Scenario> = {
         return 'drop';
       };
     },
+    expect: (rig) => rig.proxy.watches.spoiledCount > 0,
   },
   'the API server does not stream lists': {
+    timing: { watchMs: 500, resyncMs: 1000 },
     prepare: ({ proxy }) => {
       // The reason that an API server without the feature gives.
       const body = JSON.stringify({ kind: 'Status', code: 422, reason: 'Invalid', metadata: {} });
-      proxy.inject({ kind: 'answer', status: 422, body }, isWatch, 2);
+      proxy.inject({ kind: 'answer', status: 422, body }, isStreamedList, 1e9);
     },
     expect: (rig) =>
-      rig.proxy.requests.some(
-        (seen) => seen.method === 'GET' && !seen.isWatch && seen.path === watchPath(rig),
+      eventually('it is read anew in pages', () =>
+        rig.proxy.requests.slice(pagedAt(rig) + 1).some((seen) => isPaged(rig, seen)),
+      ),
+  },
+  'a streamed list stays out once: it is read in pages then, and streamed again at the next resync': {
+    timing: { idleMs: 700, watchMs: 1500, resyncMs: 2000 },
+    prepare: (rig) => {
+      rig.proxy.watches.fateOf = (line) => (pagedAt(rig) < 0 ? 'drop' : { tell: line });
+    },
+    expect: (rig) =>
+      eventually('a list is streamed again', () =>
+        rig.proxy.requests.slice(pagedAt(rig)).some((seen) => seen.isWatch && !seen.isResumed),
       ),
   },
 };
+
+/** Which of all requests was the first list of widgets in pages; -1 when none was. */
+function pagedAt(rig: Omit<Rig, 'close'>): number {
+  return rig.proxy.requests.findIndex((seen) => isPaged(rig, seen));
+}
+
+function isPaged({ world }: Omit<Rig, 'close'>, seen: SeenRequest): boolean {
+  const path = collectionPath(world.widgets, world.namespace);
+  return seen.method === 'GET' && !seen.isWatch && seen.path === path;
+}
 
 for (const [sentence, scenario] of Object.entries(SCENARIOS)) {
   test(`converges, and does nothing twice, when ${sentence}`, async (t) => {
@@ -212,9 +245,10 @@ for (const [sentence, scenario] of Object.entries(SCENARIOS)) {
     for (const name of ['before-once', 'during-once', 'during-copy-0', 'during-copy-1']) {
       const writes = rig.proxy.requests.filter((seen) => seen.bodyName === name && isWrite(seen));
       t.is(writes.filter((seen) => seen.status === 201).length, 1, `${name} was made once`);
-      if (scenario.spoilsWrites !== true) t.is(writes.length, 1, `${name} was written once`);
+      const answers = writes.map((seen) => seen.status).join(', ');
+      if (scenario.spoilsWrites !== true) t.is(writes.length, 1, `${name} was written once: ${answers}`);
     }
-    t.true((await scenario.expect?.(rig)) ?? true, 'the fault was met');
+    t.true(await scenario.expect(rig), 'the fault was met');
     rig.proxy.heal();
     t.false(await writesWhenPoked(rig, ['before', 'during']), 'a pass over what is well writes nothing');
   });
@@ -223,3 +257,30 @@ for (const [sentence, scenario] of Object.entries(SCENARIOS)) {
 function watchPath({ world }: Rig): string {
   return collectionPath(world.widgets, world.namespace);
 }
+
+test('after an outage all watches go on at once, however long each of them would wait by itself', async (t) => {
+  const { kubeconfigPath } = await attachCluster();
+  const never = { baseMs: 600_000, maxMs: 600_000, jitter: 0 };
+  const rig = await startRig({
+    kubeconfigPath,
+    timing: { backoff: never },
+    // Somebody asks all the while: the elector, which has a rhythm of its own.
+    leaderElection: ({ namespace }) => ({ namespace, name: 'leader', retryPeriodMs: 300 }),
+  });
+  t.teardown(() => rig.close());
+  await createWidget(rig, 'before', { copies: 1, text: 'x' });
+  await becomesReady(rig, 'before');
+  const open = rig.proxy.watches.size;
+  const away = rig.proxy.inject({ kind: 'cutBefore' }, () => true, 1e9);
+  rig.proxy.cutAll();
+  await eventually('no watch is open', async () => {
+    const cut = await sumOf(rig.metrics, 'nexusos_watch_ends_total', 'why="cut"');
+    return cut >= open && rig.proxy.watches.size === 0;
+  });
+  const cutMs = performance.now();
+  await eventually('it has lasted long enough to be an outage', () => performance.now() - cutMs > 3500);
+  away.times = 0;
+  await createWidget(rig, 'after', { copies: 1, text: 'x' });
+  await becomesReady(rig, 'after');
+  t.is(rig.proxy.watches.size, open);
+});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setStanding } from '../core/conditions.ts';
 import { ReconcileError, RefusedError } from '../core/errors.ts';
-import type { KubeObject, Resource } from '../core/object.ts';
+import { type KubeObject, refOf, type Resource } from '../core/object.ts';
 import { type Plan, type PlanEvent, statusOnly } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts';
@@ -19,6 +19,7 @@ import {
 import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
 import { NotLeadingError } from './leader-election.ts';
+import { Refusals } from './refusals.ts';
 import { VersionFence, type WriteFence } from './version-fence.ts';
 
 /** How a pass ended, and when to come back. */
@@ -66,6 +67,7 @@ export class Reconciler {
       if (outcome.kind === 'requeueAfter') result = 'requeue_after';
     } catch (error) {
       ({ outcome, result } = this.#failed(error, key, object));
+      if (result === 'error') outcome = (await this.#holdUp(error, key)) ?? outcome;
     }
     metrics.reconcileTotal.inc({ controller: controller.name, result });
     metrics.reconcileSeconds.observe({ controller: controller.name }, (performance.now() - startedAt) / 1000);
@@ -74,13 +76,19 @@ export class Reconciler {
 
   async #pass(object: KubeObject): Promise<Outcome> {
     const { controller } = this.#options;
-    const { finalizer } = controller;
     const isDeleting = object.metadata.deletionTimestamp !== undefined;
-    const isOurs = finalizer !== undefined && object.metadata.finalizers?.includes(finalizer) === true;
-    if (isDeleting && !(isOurs && controller.finalize !== undefined)) return { kind: 'done' };
+    const isFinalized = isDeleting && this.#isOurs(object);
+    if (isDeleting && !isFinalized && controller.plansWhileDeleting !== true) return { kind: 'done' };
     const parsed = this.#parse(object, isDeleting);
     if (isParseFailure(parsed)) return this.#reject(object, parsed.parseFailure);
-    return isDeleting ? this.#finalize(object, parsed) : this.#advance(object, parsed);
+    return isFinalized ? this.#finalize(object, parsed) : this.#advance(object, parsed);
+  }
+
+  /** Whether the object waits for us before it goes. */
+  #isOurs({ metadata }: KubeObject): boolean {
+    const { controller } = this.#options;
+    if (controller.finalizer === undefined || controller.finalize === undefined) return false;
+    return metadata.finalizers?.includes(controller.finalizer) === true;
   }
 
   #parse(object: KubeObject, isDeleting: boolean): KubeObject | ParseFailure {
@@ -119,6 +127,25 @@ export class Reconciler {
     if (isParseFailure(parsed)) return undefined;
     const plan = controller.refused?.(parsed, refusal, new Date());
     return plan && { object: latest, plan };
+  }
+
+  /** Has the object say what holds it up, if its controller wants that. */
+  async #holdUp(error: unknown, key: Key): Promise<Outcome | undefined> {
+    const { controller, cache } = this.#options;
+    const latest = cache.get(controller.resource, key);
+    const obstacle = obstacleOf(error);
+    if (latest === undefined || obstacle === undefined) return undefined;
+    try {
+      const parsed = controller.parse?.(latest) ?? latest;
+      if (isParseFailure(parsed)) return undefined;
+      const plan = controller.heldUp?.(parsed, obstacle, new Date());
+      if (plan === undefined) return undefined;
+      await this.#carryOut(latest, plan);
+      return outcomeOf(plan);
+    } catch {
+      // What failed first is what counts, and was told; it is tried again.
+      return undefined;
+    }
   }
 
   async #finalize(object: KubeObject, parsed: KubeObject): Promise<Outcome> {
@@ -166,10 +193,20 @@ export class Reconciler {
   }
 
   async #act(owner: KubeObject, plan: Plan<unknown>, fence: WriteFence): Promise<void> {
-    for (const desired of plan.apply) await this.#effects.apply(desired, fence);
-    for (const object of plan.replace ?? []) await this.#effects.replace(object, fence);
-    for (const wanted of plan.create) await this.#effects.create(owner, wanted, fence);
-    for (const removal of plan.remove) await this.#effects.remove(removal, fence);
+    const refusals = new Refusals();
+    for (const one of plan.apply) {
+      await refusals.attempt(refOf(one), () => this.#effects.apply(one, fence));
+    }
+    for (const one of plan.replace ?? []) {
+      await refusals.attempt(refOf(one), () => this.#effects.replace(one, fence));
+    }
+    for (const one of plan.create) {
+      await refusals.attempt(refOf(one), () => this.#effects.create(owner, one, fence));
+    }
+    for (const one of plan.remove) {
+      await refusals.attempt(one.ref, () => this.#effects.remove(one, fence));
+    }
+    refusals.throwFirst();
     this.#tell(owner, plan.events);
   }
 
@@ -233,6 +270,13 @@ function outcomeOf(plan: Plan<unknown>): Outcome {
   return result.kind === 'requeueAfter'
     ? { kind: 'requeueAfter', afterMs: result.afterMs }
     : { kind: 'done' };
+}
+
+/** What an object can be told of; of an API server that cannot be reached, nothing can be written either. */
+function obstacleOf(error: unknown): ReconcileError | undefined {
+  if (error instanceof ReconcileError) return error;
+  if (!(error instanceof ApiError) || error.status === 0) return undefined;
+  return new ReconcileError(error.code, error.words, { cause: error });
 }
 
 /** The reconciled object itself went away under our hands. */

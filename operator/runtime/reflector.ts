@@ -53,6 +53,10 @@ export interface ReflectorOptions {
 
 /** A connection that lasted so long was a good one: the next failure is the first. */
 const GOOD_MS = 1000;
+/** So many streamed lists are waited for in vain, each for the idle time, before it is taken for granted that none will come. */
+const MAX_SILENCES = 3;
+/** All watches come back within so long after an outage, and not all in the same moment. */
+const WAKE_SPREAD_MS = 1000;
 
 /**
  * Keeps a sink equal to what the API server holds. Reads everything once (as a stream where served, else in
@@ -65,6 +69,8 @@ export class Reflector {
   #version: string | undefined;
   #syncedAt = 0;
   #canStreamList = true;
+  /** Streamed lists that were waited for in vain, since one came. */
+  #silences = 0;
   #failures = 0;
 
   constructor(options: ReflectorOptions) {
@@ -86,14 +92,21 @@ export class Reflector {
 
   /** One connection, from its start to its end. */
   async #session(signal: AbortSignal): Promise<Ended> {
-    if (this.#isResyncDue()) this.#version = undefined;
+    if (this.#version !== undefined && this.#isResyncDue()) {
+      this.#version = undefined;
+      // It may have been an outage that we took for an API server that cannot.
+      this.#canStreamList = this.#silences < MAX_SILENCES;
+    }
     try {
       await this.#readAndFollow(signal);
       return { why: 'closed', error: undefined };
     } catch (error) {
       const why = endOf(error);
       if (why === 'expired') this.#version = undefined;
-      if (this.#version === undefined && isUnservedList(error, why)) this.#canStreamList = false;
+      if (this.#version === undefined && isUnservedList(error, why)) {
+        this.#canStreamList = false;
+        if (why === 'idle') this.#silences += 1;
+      }
       return { why, error };
     }
   }
@@ -148,6 +161,7 @@ export class Reflector {
   #collect(event: FollowedEvent, initial: Map<string, KubeObject>): Map<string, KubeObject> | undefined {
     if (event.type === 'bookmark') {
       if (!event.endsInitial) return initial;
+      this.#silences = 0;
       this.#replace(initial.values(), event.resourceVersion);
       return undefined;
     }
@@ -183,7 +197,22 @@ export class Reflector {
     const delayMs = Math.max(backoffMs(this.#options.timing.backoff, this.#failures, Math.random()), askedMs);
     const level = this.#failures > 2 || why === 'refused' ? 'warn' : 'debug';
     this.#log[level]({ why, delayMs: Math.round(delayMs), error: messageOf(error) }, 'watch ended');
-    await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+    // A wait that was asked for is kept to.
+    if (askedMs > 0) await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+    else await this.#waitOrWake(delayMs, signal);
+  }
+
+  /** Waits, and no longer than until the API server is back for anybody who was cut off like us. */
+  async #waitOrWake(delayMs: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    const forget = this.#options.client.outage.onceOver(() => woken.abort());
+    const ends = AbortSignal.any([signal, woken.signal]);
+    await sleep(delayMs, undefined, { signal: ends }).catch(() => undefined);
+    forget();
+    if (!woken.signal.aborted || signal.aborted) return;
+    // It may take a moment until it serves this kind too.
+    this.#failures = 0;
+    await sleep(Math.random() * WAKE_SPREAD_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -89,6 +89,13 @@ const STORIES: Record<string, readonly (readonly [Step, readonly string[]])[]> =
     [gone(pod('a', 3)), []],
     [put(pod('a', 4, { uid: 'second' })), ['+a@4']],
   ],
+  'nor with the late answer to a write': [
+    [put(pod('a', 1)), ['+a@1']],
+    [removed('uid-a'), ['-a@1']],
+    [wrote(pod('a', 2)), []],
+    [gone(pod('a', 3)), []],
+    [wrote(pod('a', 4, { uid: 'second' })), ['+a@4']],
+  ],
   'deleting one does not touch its namesake': [
     [put(pod('a', 1, { uid: 'second' })), ['+a@1']],
     [removed('first'), []],

@@ -87,10 +87,10 @@ export class Store {
     if (version > this.#seenVersion) this.#seenVersion = version;
   }
 
-  /** The answer to a write of our own; put in unless the watch is already past it. */
+  /** The answer to a write of our own; put in unless the watch is already past it, or we deleted the object since. */
   observeWrite(object: KubeObject): readonly Change[] {
     const version = versionOf(object);
-    if (version <= this.#seenVersion) return [];
+    if (version <= this.#seenVersion || this.#deletedUids.has(object.metadata.uid ?? '')) return [];
     const old = this.#objects.get(keyString(keyOf(object)));
     return old !== undefined && versionOf(old) >= version ? [] : this.#put(object, old);
   }

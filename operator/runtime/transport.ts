@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { CodeClass, Metrics, RequestVerb } from '../telemetry/metrics.ts';
-import { ApiError, noAnswer, refusal } from './api-error.ts';
+import { answerTooLarge, ApiError, isAnswerTooLarge, noAnswer, refusal } from './api-error.ts';
 import { backoffMs } from './backoff.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
+import { Outage } from './outage.ts';
 import { type Fence, RequestLimit } from './request-limit.ts';
 
 /** A request to the API server. */
@@ -48,14 +49,24 @@ export interface TransportOptions {
   readonly maxResponseBytes?: number;
 }
 
+/** An answer and how large it was. */
+export interface Measured {
+  readonly answer: unknown;
+  readonly bytes: number;
+}
+
 /** Sends requests; `createTransport` makes one. */
 export interface Transport {
+  /** Tells when the API server is back after it was away. */
+  readonly outage: Outage;
   /**
    * The parsed answer; undefined for an empty one.
    *
    * @throws ApiError after retries where they are safe.
    */
   request(request: ApiRequest): Promise<unknown>;
+  /** The same, with the size of the answer. */
+  measure(request: ApiRequest): Promise<Measured>;
   /**
    * The answer as it comes, on a connection of its own, without retry.
    *
@@ -89,6 +100,7 @@ export function createTransport(options: TransportOptions): Transport {
 }
 
 class UndiciTransport implements Transport {
+  readonly outage = new Outage(performance.now());
   readonly #options: TransportOptions;
   readonly #requests: Agent;
   readonly #urgent: Agent;
@@ -108,6 +120,10 @@ class UndiciTransport implements Transport {
   }
 
   async request(request: ApiRequest): Promise<unknown> {
+    return (await this.measure(request)).answer;
+  }
+
+  async measure(request: ApiRequest): Promise<Measured> {
     const attempts = request.attempts ?? this.#options.attempts ?? 4;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -136,14 +152,15 @@ class UndiciTransport implements Transport {
     await Promise.all([this.#requests.destroy(), this.#urgent.destroy(), this.#streams.destroy()]);
   }
 
-  async #attempt(request: ApiRequest): Promise<unknown> {
+  async #attempt(request: ApiRequest): Promise<Measured> {
     const limit = new RequestLimit(request.timeoutMs ?? this.#options.timeoutMs ?? 30_000, request.fence);
     try {
       const agent = request.isUrgent === true ? this.#urgent : this.#requests;
       const answer = await this.#send(request, { agent, limit, signal: limit.signal });
       if (answer.statusCode >= 400) throw await this.#refused(request, answer);
-      const text = await this.#read(answer.body);
-      return text === '' ? undefined : (JSON.parse(text) as unknown);
+      const body = await this.#read(request, answer.body);
+      const text = body.toString('utf8');
+      return { answer: text === '' ? undefined : (JSON.parse(text) as unknown), bytes: body.length };
     } catch (error) {
       if (limit.refusal !== undefined) throw limit.refusal.error;
       if (error instanceof ApiError) throw error;
@@ -171,6 +188,8 @@ class UndiciTransport implements Transport {
       code = codeClass(answer.statusCode);
       return answer;
     } finally {
+      if (code === '2xx') this.outage.succeeded(performance.now());
+      if (code === '5xx' || code === 'none') this.outage.failed();
       this.#options.metrics?.requestsTotal.inc({ verb: request.verb, code });
       const seconds = (performance.now() - startedAt) / 1000;
       this.#options.metrics?.requestSeconds.observe({ verb: request.verb }, seconds);
@@ -195,20 +214,20 @@ class UndiciTransport implements Transport {
       path: request.path,
       status: answer.statusCode,
       retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-      body: await this.#read(answer.body),
+      body: (await this.#read(request, answer.body)).toString('utf8'),
     });
   }
 
-  async #read(body: AsyncIterable<Buffer>): Promise<string> {
+  async #read({ verb, path }: ApiRequest, body: AsyncIterable<Buffer>): Promise<Buffer> {
     const limit = this.#options.maxResponseBytes ?? 64 * 1024 * 1024;
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of body) {
       size += chunk.length;
-      if (size > limit) throw new Error(`the answer is larger than ${limit} bytes`);
+      if (size > limit) throw answerTooLarge({ method: METHODS[verb], path }, limit);
       chunks.push(chunk);
     }
-    return Buffer.concat(chunks).toString('utf8');
+    return Buffer.concat(chunks);
   }
 }
 
@@ -238,6 +257,7 @@ export function retryDelayMs(verb: RequestVerb, error: unknown, attempt: number)
 }
 
 function isUnclear(error: ApiError): boolean {
+  if (isAnswerTooLarge(error)) return false;
   return error.status === 0 || error.status >= 500;
 }
 

@@ -81,8 +81,10 @@ function replay(moments: readonly Moment[]): QuotaHistory {
 }
 
 function uncounted(pods: readonly KubeObject[], quotas: readonly KubeObject[]): number {
-  const isIn = (namespace: string | undefined) => (one: KubeObject) => one.metadata.namespace === namespace;
-  const missing = quotas.map((quota) => pods.filter(isIn(quota.metadata.namespace)).length - used(quota));
+  const missing = quotas.map((quota) => {
+    const { namespace } = quota.metadata;
+    return pods.filter(({ metadata }) => metadata.namespace === namespace).length - used(quota);
+  });
   return sum(missing.map((count) => Math.max(0, count)));
 }
 

@@ -6,6 +6,7 @@ import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
 import { API_VERSION } from '#crds/v1alpha1/names';
+import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import type { Phase, Run } from '../../core/run/run.ts';
@@ -14,7 +15,7 @@ import { type Client, createClient } from '../../runtime/client.ts';
 import { kubeconfigCredentials } from '../../runtime/credentials.ts';
 import { eventually } from '#hack/tools/eventually';
 import { createMetrics } from '../../telemetry/metrics.ts';
-import { AGENTS, RUNS, TENANTS } from '../shared/resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../shared/resources.ts';
 
 const CLASSES = join(import.meta.dirname, '../../../crds/samples/gpu-classes.yaml');
 
@@ -104,6 +105,13 @@ export async function runOf(
   key: { readonly namespace: string; readonly name: string },
 ): Promise<Run | undefined> {
   return (await rig.client.get(RUNS, key)) as Run | undefined;
+}
+
+/** Names of the Runs that hold a place in the ledger of a tenant. */
+export async function reservationsOf(rig: WorkloadRig, tenant: string): Promise<readonly string[]> {
+  const ledger = await rig.client.get(QUOTA_LEDGERS, { name: tenant });
+  const status = ledger?.['status'] as QuotaLedgerStatus | undefined;
+  return (status?.reservations ?? []).map((one) => one.name);
 }
 
 /** Waits until a Run is in `phase`, and with `reason` in its Ready condition if that is given. Returns it. */

@@ -3,7 +3,7 @@ import test from 'ava';
 import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { ago, makeAgent, makeClass, makeTenant, NOW } from '../run/testing/make.ts';
-import type { GPUClass } from './agent.ts';
+import type { Agent, GPUClass } from './agent.ts';
 import { checkAgent } from './checks.ts';
 import { isFromRegistry, repositoryOf } from './image.ts';
 import { planAgent } from './plan.ts';
@@ -12,6 +12,7 @@ interface Case {
   readonly agent?: Partial<AgentSpec>;
   readonly tenant?: Partial<TenantSpec>;
   readonly noTenant?: boolean;
+  readonly isDeleted?: true;
   readonly noClass?: boolean;
   readonly want: string | undefined;
   /** What the message must name. */
@@ -28,6 +29,11 @@ const cases: Record<string, Case> = {
     noTenant: true,
     want: 'TenantNotFound',
     wantSaid: ['metadata.namespace', 'acme-dev'],
+  },
+  'an Agent that was deleted, and is kept by a finalizer': {
+    isDeleted: true,
+    want: 'Terminating',
+    wantSaid: ['deleted', 'example.com/audit'],
   },
   'an Agent of a suspended tenant': {
     tenant: { suspended: true },
@@ -128,9 +134,17 @@ function classOf(spec: Partial<AgentSpec>): GPUClass | undefined {
   return makeClass(name, name === 'shared' ? { sharing: 'Shared' } : {});
 }
 
-for (const [name, { agent = {}, tenant, noTenant, noClass, want, wantSaid = [] }] of Object.entries(cases)) {
+/** `agent` after its deletion, kept by the finalizer of somebody else. */
+function deleted(agent: Agent): Agent {
+  const metadata = { ...agent.metadata, deletionTimestamp: ago(1), finalizers: ['example.com/audit'] };
+  return { ...agent, metadata };
+}
+
+for (const [name, given] of Object.entries(cases)) {
   test(name, (t) => {
-    const refusal = checkAgent(makeAgent(agent), {
+    const { agent = {}, tenant, noTenant, noClass, want, wantSaid = [] } = given;
+    const made = makeAgent(agent);
+    const refusal = checkAgent(given.isDeleted === true ? deleted(made) : made, {
       tenant: noTenant ? undefined : makeTenant(tenant),
       gpuClass: noClass ? undefined : classOf(agent),
     });

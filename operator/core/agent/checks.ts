@@ -33,12 +33,20 @@ export function checkAgent(agent: Agent, { tenant, gpuClass }: AgentSurroundings
     return { reason: AGENT_REASONS.TenantNotFound, message };
   }
   const refusal =
+    checkDeletion(agent) ??
     checkSuspension(tenant) ??
     checkRegistry(agent, tenant) ??
     checkClass(agent, tenant, gpuClass) ??
     checkContainer(agent, tenant) ??
     checkSize(agent, tenant, gpuClass);
   return refusal && { ...refusal, message: `${refusal.message}. Ask ${contactOf(tenant)}.` };
+}
+
+function checkDeletion({ metadata }: Agent): Refusal | undefined {
+  if (metadata.deletionTimestamp === undefined) return undefined;
+  const keepers = metadata.finalizers?.join(', ') ?? '';
+  const message = `the Agent was deleted, and no Run of it starts any more; what keeps it: finalizers ${keepers}`;
+  return { reason: AGENT_REASONS.Terminating, message };
 }
 
 function checkSuspension({ metadata, spec }: Tenant): Refusal | undefined {

@@ -5,7 +5,8 @@ import type { Agent } from '../agent/agent.ts';
 import { findCondition, READY } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { removalOf, statusOnly } from '../plan.ts';
-import { CANCELLED, fail, finish, requeue, startOf } from './ending.ts';
+import { cancellation, fail, finish, requeue, startOf } from './ending.ts';
+import { admittedMs, holdUpOf } from './hold-up.ts';
 import { desiredWorkload, timeoutSeconds } from './job.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import {
@@ -40,10 +41,17 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
     childName: childName(identityOf(run), attempt),
     agent: { uid, generation },
     ...(className !== undefined && { gpu: { class: className, count } }),
+    ...heldUp(run),
   };
   const gpu = gpuClass === undefined ? {} : { gpu: { class: gpuClass, count } };
   const create = desiredWorkload({ run, agent, tenant, attempt, ...gpu });
   return { ...statusOnly(admittedStatus(run, facts, now)), create };
+}
+
+/** What was told of this attempt before: it was in the queue since, if that was of another one. */
+function heldUp(run: Run): { readonly holdUp?: Cause } {
+  const held = phaseOf(run) === 'Admitted' ? holdUpOf(run) : undefined;
+  return held === undefined ? {} : { holdUp: { reason: held.reason, message: held.message } };
 }
 
 function missingForStart({ reservation, agent, tenant, gpuClass }: Reserved): string | undefined {
@@ -69,7 +77,7 @@ export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan 
 function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
   const ending = endingCause(run, observed);
   if (ending === undefined && run.status?.child?.uid === undefined) {
-    if (isOverdue(run, observed.agent, now)) return fail(run, TIMED_OUT, now);
+    if (isOverdue(run, observed.agent, now)) return fail(run, notMade(run), now);
     return admit(run, { ...observed, reservation: observed.reservation ?? reservationOf(run) }, now);
   }
   // Its pods hold what was reserved until the last of them has ended.
@@ -81,7 +89,8 @@ function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
 function planEnded(run: Run, ending: Cause | undefined, now: Date): RunPlan {
   const givenUp = givenUpFor(run);
   if (givenUp !== undefined) return fail(run, givenUp, now);
-  if (run.spec.cancel) return finish(run, CANCELLED, now);
+  const unwanted = cancellation(run);
+  if (unwanted !== undefined) return finish(run, unwanted, now);
   if (ending === undefined) return fail(run, WORKLOAD_DELETED, now);
   return statusOnly(queuedStatus(run, { position: undefined, ...ending }, now));
 }
@@ -89,8 +98,15 @@ function planEnded(run: Run, ending: Cause | undefined, now: Date): RunPlan {
 /** Whether the timeout of an admitted Run is over before its workload could be made. */
 function isOverdue(run: Run, agent: Agent | undefined, now: Date): boolean {
   if (agent === undefined) return false;
-  const admittedMs = Date.parse(run.status?.admittedAt ?? '');
-  return now.getTime() - admittedMs > timeoutSeconds(run, agent) * 1000;
+  return now.getTime() - admittedMs(run) > timeoutSeconds(run, agent) * 1000;
+}
+
+/** How a Run fails whose workload could not be made in all its time. */
+function notMade(run: Run): Failure {
+  const held = holdUpOf(run);
+  if (held === undefined) return TIMED_OUT;
+  const message = `its workload could not be made before its timeout: ${held.message}`.slice(0, 4096);
+  return { ...TIMED_OUT, error: { ...TIMED_OUT.error, message } };
 }
 
 /** The reservation that an admitted Run was admitted by; the ledger that is at hand may be older than the Run. */
@@ -125,8 +141,11 @@ type Starting = Cause & {
 };
 
 function starting(run: Run, { reason, message, since, lasting, job }: Starting, now: Date): RunPlan {
-  // That pods take a moment is nothing to tell of.
-  if (since === undefined) return statusOnly(run.status);
+  if (since === undefined) {
+    // That pods take a moment is nothing to tell of; that nothing is refused any more is.
+    const isOver = holdUpOf(run) !== undefined;
+    return statusOnly(isOver ? told(run, { phase: 'Admitted', reason, message, job }, now) : run.status);
+  }
   const waited = since === '' ? NOTEWORTHY_MS : now.getTime() - Date.parse(since);
   if (waited < NOTEWORTHY_MS)
     return statusOnly(run.status, requeue(NOTEWORTHY_MS - waited, 'to tell why it waits'));
@@ -179,7 +198,10 @@ function isTold({ status }: Run, { reason }: Cause): boolean {
 function endingCause(run: Run, { tenant }: RunObserved): Cause | undefined {
   const givenUp = givenUpFor(run);
   if (givenUp !== undefined) return { reason: givenUp.reason, message: givenUp.error.message };
-  if (run.spec.cancel) return { reason: RUN_REASONS.Cancelling, message: 'its workload is being ended' };
+  if (cancellation(run) !== undefined) {
+    const why = run.spec.cancel ? '' : 'the Run was deleted, and ';
+    return { reason: RUN_REASONS.Cancelling, message: `${why}its workload is being ended` };
+  }
   if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') {
     const message = 'paused while the tenant is suspended; it goes back to the queue and spends no retry';
     return { reason: RUN_REASONS.Paused, message };

@@ -6,12 +6,20 @@ import type { Failure } from './outcome.ts';
 import type { Run } from './run.ts';
 import { type Ending, finishedStatus } from './status.ts';
 
-/** A Run that was cancelled, and of which nothing runs. */
-export const CANCELLED: Ending = {
-  phase: 'Cancelled',
-  reason: RUN_REASONS.Cancelled,
-  message: 'cancelled by spec.cancel',
-};
+/**
+ * How a Run ends that is not wanted any more: it was cancelled, or deleted while the finalizer of somebody else keeps the object.
+ * Undefined while it is wanted.
+ */
+export function cancellation({ metadata, spec }: Run): Ending | undefined {
+  const cancelled = { phase: 'Cancelled', reason: RUN_REASONS.Cancelled } as const;
+  if (spec.cancel) return { ...cancelled, message: 'cancelled by spec.cancel' };
+  if (metadata.deletionTimestamp === undefined) return undefined;
+  const keepers = metadata.finalizers?.join(', ') ?? '';
+  return {
+    ...cancelled,
+    message: `cancelled, since the Run was deleted; what keeps it: finalizers ${keepers}`,
+  };
+}
 
 /** Ends a Run as failed. */
 export function fail(run: Run, failure: Failure & { readonly startedAt?: string }, now: Date): RunPlan {

@@ -4,15 +4,18 @@ import type { ReconcileError } from '../errors.ts';
 import { type Removal, removalOf, statusOnly } from '../plan.ts';
 import { contactOf } from '../tenant/contact.ts';
 import { admit, planActive } from './active.ts';
-import { CANCELLED, fail, finish, requeue } from './ending.ts';
+import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isJobFinished } from './outcome.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
 import { queuedStatus } from './status.ts';
 
-/** A new Run that is about to be admitted is not written as Queued first; but its user waits no longer than this. */
-const PATIENCE_MS = 2000;
+/**
+ * A new Run that is about to be admitted is not written as Queued first; but its user waits no longer than this: two seconds, and
+ * the one of which creationTimestamp may be short.
+ */
+const PATIENCE_MS = 3000;
 
 /** Decides what becomes of a Run. Queued → Admitted → Running → Succeeded, Failed or Cancelled. */
 export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
@@ -21,7 +24,8 @@ export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
 }
 
 function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
-  if (run.spec.cancel) return finish(run, CANCELLED, now);
+  const unwanted = cancellation(run);
+  if (unwanted !== undefined) return finish(run, unwanted, now);
   const { reservation, place } = observed;
   if (reservation !== undefined && reservation.attempt > attemptsOf(run)) {
     return admit(run, { ...observed, reservation }, now);

@@ -30,6 +30,8 @@ export interface AdmittedFacts {
   readonly childName: string;
   readonly agent: NonNullable<RunStatus['agent']>;
   readonly gpu?: NonNullable<RunStatus['gpu']>;
+  /** Why its workload could not be made when it was tried last. */
+  readonly holdUp?: Cause;
 }
 
 /** How a Run ends. */
@@ -84,7 +86,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
       { type: 'QuotaReserved', status: 'True', ...cause },
       { type: 'Admitted', status: 'True', ...cause },
       ...notYet(['Finished'], cause),
-      { type: READY, status: 'False', ...cause },
+      { type: READY, status: 'False', ...(facts.holdUp ?? cause) },
     ]),
   };
 }

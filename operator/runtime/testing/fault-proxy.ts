@@ -57,6 +57,8 @@ export class FaultProxy {
   readonly credentials: Credentials;
   /** Everything that came, in order. */
   readonly requests: SeenRequest[] = [];
+  /** Requests to which something was done instead of passing them on. */
+  faultCount = 0;
   /** TLS connections that were made so far. */
   connectionCount = 0;
   /** Open watches, and what is done to them. */
@@ -142,7 +144,7 @@ export class FaultProxy {
     if (fault?.kind === 'answer') answerWith(response, fault);
     else if (fault?.kind === 'cutBefore') cut(response);
     else {
-      if (fault?.kind === 'delay') await sleep(fault.delayMs);
+      if (fault?.kind === 'delay') await sleep(fault.delayMs, undefined, { ref: false });
       // Nobody waits any more; passed on now, it would leave a connection behind that nobody closes.
       if (response.destroyed) return;
       this.#passOn({ request, response, url, body, seen, fault });
@@ -174,6 +176,7 @@ export class FaultProxy {
     const rule = this.#rules.find((one) => one.times > 0 && one.matches(seen));
     if (rule === undefined) return undefined;
     rule.times -= 1;
+    this.faultCount += 1;
     return rule.fault;
   }
 }

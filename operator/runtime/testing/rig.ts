@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomUUID } from 'node:crypto';
 import { isDeepEqual } from '../../core/compare.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { createLog } from '../../telemetry/log.ts';
@@ -25,6 +26,8 @@ export interface Rig {
   readonly proxy: FaultProxy;
   readonly manager: Manager;
   readonly metrics: Metrics;
+  /** The poke that each widget carried when it was reconciled last, by name. */
+  readonly pokes: ReadonlyMap<string, string | undefined>;
   close(): Promise<void>;
 }
 
@@ -38,6 +41,8 @@ export interface RigOptions {
   readonly prepare?: (rig: Omit<Rig, 'close'>) => void;
 }
 
+/** Label that pokes a widget. */
+const POKED = 'poked';
 const QUICK = { baseMs: 20, maxMs: 500, jitter: 0.5 };
 
 /** Starts a world, a proxy and a manager; resolves when its stores are filled. */
@@ -45,10 +50,11 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   const world = await createWidgetWorld(options.kubeconfigPath);
   const proxy = await FaultProxy.start(world.credentials);
   const metrics = createMetrics();
-  const client: Client = createClient({ credentials: proxy.credentials, metrics, timeoutMs: 3000 });
+  const pokes = new Map<string, string | undefined>();
+  const client: Client = createClient({ credentials: proxy.credentials, metrics, timeoutMs: 20_000 });
   const manager = createManager({
     client,
-    controllers: [widgetController(world, options.controller)],
+    controllers: [noting(widgetController(world, options.controller), pokes)],
     identity: world.namespace,
     namespace: world.namespace,
     leaderElection: options.leaderElection?.(world),
@@ -56,13 +62,14 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     log: createLog({ level: process.env['NEXUSOS_TEST_LOG'] === undefined ? 'silent' : 'debug' }),
     timing: { idleMs: 90_000, backoff: QUICK, ...options.timing },
   });
-  options.prepare?.({ world, proxy, manager, metrics });
+  options.prepare?.({ world, proxy, manager, metrics, pokes });
   await manager.start();
   return {
     world,
     proxy,
     manager,
     metrics,
+    pokes,
     async close() {
       proxy.heal();
       await manager.stop();
@@ -141,17 +148,39 @@ export function isReady({ metadata, status }: Widget): boolean {
  * @returns whether that wrote anything at all.
  */
 export async function writesWhenPoked(rig: Rig, names: readonly string[]): Promise<boolean> {
+  const { client, namespace, widgets } = rig.world;
+  const poke = randomUUID();
+  await eventually('nothing is under way', () => isIdle(rig.metrics));
   const before = await writesOf(rig.metrics);
-  const passesBefore = await passesOf(rig.metrics);
   for (const name of names) {
-    const body = { metadata: { labels: { poked: String(Date.now()) } } };
-    await rig.world.client.patch(rig.world.widgets, { namespace: rig.world.namespace, name }, { body });
+    const body = { metadata: { labels: { [POKED]: poke } } };
+    await client.patch(widgets, { namespace, name }, { body });
   }
   await eventually(
     'every poked widget was reconciled',
-    async () => (await passesOf(rig.metrics)) >= passesBefore + names.length,
+    async () => names.every((name) => rig.pokes.get(name) === poke) && (await isIdle(rig.metrics)),
   );
   return (await writesOf(rig.metrics)) !== before;
+}
+
+/** Whether no reconcile runs, and none is to come. */
+async function isIdle(metrics: Metrics): Promise<boolean> {
+  const working = await sumOf(metrics, 'controller_runtime_active_workers');
+  return working === 0 && (await sumOf(metrics, 'workqueue_depth')) === 0;
+}
+
+/** The controller, which notes the poke that each widget carries when it is looked at. */
+function noting(
+  controller: ReturnType<typeof widgetController>,
+  pokes: Map<string, string | undefined>,
+): ReturnType<typeof widgetController> {
+  return {
+    ...controller,
+    parse(object) {
+      pokes.set(object.metadata.name, object.metadata.labels?.[POKED]);
+      return controller.parse?.(object) ?? (object as Widget);
+    },
+  };
 }
 
 /** Writes that were sent so far. */

@@ -18,6 +18,9 @@ export class WatchRelay {
   /** While true, open watches stay open and say nothing; what they would have said is lost. */
   isStalled = false;
 
+  /** Lines that were dropped or cut in half. */
+  spoiledCount = 0;
+
   /** Watches that are open. */
   get size(): number {
     return this.#open.size;
@@ -72,6 +75,7 @@ export class WatchRelay {
 
   #tell({ path, response }: OpenWatch, line: string): void {
     const fate = this.fateOf(line, path);
+    if (typeof fate === 'string') this.spoiledCount += 1;
     if (fate === 'drop') return;
     if (fate === 'truncate') {
       response.write(line.slice(0, Math.floor(line.length / 2)), () => response.socket?.destroy());

@@ -4,6 +4,7 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
 import type { RunObserved } from '../observed.ts';
 import { planRun } from '../plan.ts';
+import type { Run } from '../run.ts';
 import { ago, makeAgent, makePod, makeRun, makeTenant, NOW } from './make.ts';
 
 /** What the ledger holds for the Run of the cases. */
@@ -52,6 +53,8 @@ export const PAUSING = makeTenant({ suspended: true, suspendPolicy: 'Pause' });
 export interface Case {
   readonly spec?: Partial<RunSpec>;
   readonly status?: RunStatus;
+  /** Deleted, and kept by somebody else's finalizer. */
+  readonly isDeleted?: true;
   readonly seen?: Partial<RunObserved>;
   /** Undefined: the status stays as it is. */
   readonly want?: { readonly phase: string; readonly reason: string; readonly code?: string };
@@ -71,6 +74,17 @@ function told(status: RunStatus | undefined) {
   return { phase: status?.phase, reason: ready?.reason, code: status?.error?.code };
 }
 
+/** `run` as it is after its deletion, while the finalizer of somebody else keeps it. */
+export function deleted(run: Run): Run {
+  const metadata = { ...run.metadata, deletionTimestamp: ago(1), finalizers: ['example.com/audit'] };
+  return { ...run, metadata };
+}
+
+function runOf({ spec, status, isDeleted }: Case): Run {
+  const run = makeRun(spec, status);
+  return isDeleted === true ? deleted(run) : run;
+}
+
 const NOTHING_SEEN: RunObserved = {
   tenant: makeTenant(),
   place: { kind: 'next' },
@@ -86,9 +100,9 @@ const NOTHING_SEEN: RunObserved = {
 export function testPlans(cases: Readonly<Record<string, Case>>): void {
   for (const [name, given] of Object.entries(cases)) {
     test(name, (t) => {
-      const { spec, status, seen, want, wantCreated = [], wantRemoved = [] } = given;
+      const { seen, want, wantCreated = [], wantRemoved = [] } = given;
       const { wantSoon = false, wantSaid = [] } = given;
-      const run = makeRun(spec, status);
+      const run = runOf(given);
       const plan = planRun(run, { ...NOTHING_SEEN, ...seen }, NOW);
       if (want === undefined) t.is(plan.status, run.status);
       else t.like(told(plan.status), want);

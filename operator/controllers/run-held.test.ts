@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// What others put in the way of Runs: finalizers, policies, quotas of their own.
+import anyTest, { type TestFn } from 'ava';
+import { LABELS } from '#crds/v1alpha1/names';
+import { eventually } from '#hack/tools/eventually';
+import type { Agent } from '../core/agent/agent.ts';
+import type { KubeObject } from '../core/object.ts';
+import { AGENTS, RESOURCE_QUOTAS, RUNS } from './shared/resources.ts';
+import { JOBS } from './shared/workloads.ts';
+import {
+  becomes,
+  createRun,
+  listAll,
+  makeAgent,
+  makeTenant,
+  reservationsOf,
+  runOf,
+  startWorkloadRig,
+  type WorkloadRig,
+} from './testing/workload-rig.ts';
+
+const test = anyTest.serial as TestFn<WorkloadRig>;
+const FOREVER = { 'kwok.nexusos.dev/duration': '600s' };
+const FINALIZERS = ['example.com/audit'];
+const namespace = 'held-main';
+
+test.before(async (t) => {
+  const rig = await startWorkloadRig();
+  t.context = rig;
+  await makeTenant(rig, 'held', {
+    namespaces: [{ suffix: 'main' }],
+    quotas: { runs: { maxConcurrent: 1 } },
+  });
+  await makeAgent(rig, { namespace, name: 'agent' });
+});
+test.after.always((t) => t.context.close());
+
+function setFinalizers(rig: WorkloadRig, name: string, finalizers: readonly string[]): Promise<KubeObject> {
+  return rig.client.patch(RUNS, { namespace, name }, { body: { metadata: { finalizers } } });
+}
+
+test("a Run that is deleted is cancelled, though somebody else's finalizer keeps the object", async (t) => {
+  const rig = t.context;
+  const key = { namespace, name: 'kept' };
+  const waiting = { namespace, name: 'kept-in-queue' };
+  await createRun(rig, key, { annotations: FOREVER });
+  await becomes(rig, key, { phase: 'Running' });
+  await createRun(rig, waiting);
+  await becomes(rig, waiting, { phase: 'Queued', reason: 'ConcurrencyExceeded' });
+  for (const { name } of [key, waiting]) await setFinalizers(rig, name, FINALIZERS);
+  await rig.client.delete(RUNS, waiting);
+  await becomes(rig, waiting, { phase: 'Cancelled', reason: 'Cancelled' });
+
+  await rig.client.delete(RUNS, key);
+  const { status } = await becomes(rig, key, { phase: 'Cancelled', reason: 'Cancelled' });
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  t.regex(ready?.message ?? '', /deleted; .*example\.com\/audit/);
+  t.deepEqual(await listAll(rig, JOBS, { namespace, labelSelector: `${LABELS.run}=kept` }), []);
+  await createRun(rig, { namespace, name: 'next' });
+  await becomes(rig, { namespace, name: 'next' }, { phase: 'Succeeded' });
+  await eventually('every place is given back', async () => (await reservationsOf(rig, 'held')).length === 0);
+
+  for (const { name } of [key, waiting]) await setFinalizers(rig, name, []);
+  await eventually('both are gone', async () => (await listAll(rig, RUNS, { namespace })).length === 1);
+});
+
+test('an Agent that was deleted starts no Run, and says so while a finalizer keeps it', async (t) => {
+  const rig = t.context;
+  const agent = { namespace, name: 'leaving' };
+  await makeAgent(rig, agent);
+  await rig.client.patch(AGENTS, agent, { body: { metadata: { finalizers: FINALIZERS } } });
+  await rig.client.delete(AGENTS, agent);
+  await eventually('the Agent says so', async () => {
+    const { status } = ((await rig.client.get(AGENTS, agent)) ?? {}) as Partial<Agent>;
+    return status?.conditions?.find(({ type }) => type === 'Ready')?.reason === 'Terminating';
+  });
+  const key = { namespace, name: 'too-late' };
+  await createRun(rig, key, { agent: agent.name });
+  const { status } = await becomes(rig, key, { phase: 'Queued', reason: 'AgentNotReady' });
+  t.regex(status?.queue?.message ?? '', /it was deleted/);
+  await rig.client.delete(RUNS, key);
+  await rig.client.patch(AGENTS, agent, { body: { metadata: { finalizers: [] } } });
+});
+
+test('a Run whose Job a policy forbids fails at once, in the words of the policy, and gives its place to the next', async (t) => {
+  const rig = t.context;
+  await forbidJobsOf(rig, 'unwelcome');
+  await createRun(rig, { namespace, name: 'unwelcome' }, { spec: { priority: 1 } });
+  await createRun(rig, { namespace, name: 'welcome' });
+  const refused = { phase: 'Failed', reason: 'WorkloadRefused' } as const;
+  const { status } = await becomes(rig, { namespace, name: 'unwelcome' }, refused);
+  t.like(status?.error, { code: 'policy_blocked', retryable: false });
+  t.regex(status?.error?.message ?? '', /no Jobs of this name here/);
+  await becomes(rig, { namespace, name: 'welcome' }, { phase: 'Succeeded' });
+});
+
+/** Has the API server answer 403 to Jobs of the Run of that name, as most policies do; resolves when it does. */
+async function forbidJobsOf(rig: WorkloadRig, run: string): Promise<void> {
+  const metadata = { name: 'test-no-jobs' };
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const rule = { apiGroups: ['batch'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['jobs'] };
+  const labels = { [LABELS.run]: run };
+  const policy = {
+    apiVersion,
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: {
+      matchConstraints: { resourceRules: [rule], objectSelector: { matchLabels: labels } },
+      validations: [{ expression: 'false', message: 'no Jobs of this name here', reason: 'Forbidden' }],
+    },
+  };
+  const binding = {
+    apiVersion,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: { policyName: metadata.name, validationActions: ['Deny'] },
+  };
+  for (const object of [policy, binding]) {
+    const resource = await rig.client.resourceOf(apiVersion, object.kind);
+    await rig.client.create(resource, object, 'test');
+  }
+  const pod = { restartPolicy: 'Never', containers: [{ name: 'x', image: 'x' }] };
+  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'try', labels } };
+  const body = { ...job, spec: { suspend: true, template: { spec: pod } } };
+  const path = '/apis/batch/v1/namespaces/default/jobs';
+  await eventually('the policy is in force', () =>
+    rig.client.raw({ verb: 'create', path, query: { dryRun: 'All' }, body }).then(
+      () => false,
+      (error: unknown) => error instanceof Error && error.message.includes('no Jobs of this name'),
+    ),
+  );
+}
+
+test('a Run whose workload a quota of somebody else holds up says so, and goes on when it is gone', async (t) => {
+  const rig = t.context;
+  const quota = { namespace, name: 'theirs' };
+  await rig.client.create(
+    RESOURCE_QUOTAS,
+    { apiVersion: 'v1', kind: 'ResourceQuota', metadata: quota, spec: { hard: { 'count/configmaps': '1' } } },
+    'test',
+  );
+  await eventually('the quota is counted', async () => {
+    const status = (await rig.client.get(RESOURCE_QUOTAS, quota))?.['status'];
+    return (status as { readonly hard?: unknown } | undefined)?.hard !== undefined;
+  });
+  const key = { namespace, name: 'with-input' };
+  await createRun(rig, key, { spec: { input: { inline: '{}' } } });
+  const run = await becomes(rig, key, { phase: 'Admitted', reason: 'WorkloadRefused' });
+  t.is(run.status?.error, undefined, 'it has not failed');
+  const ready = run.status?.conditions?.find(({ type }) => type === 'Ready');
+  t.regex(ready?.message ?? '', /tried again: .*exceeded quota: theirs/);
+  await rig.client.delete(RESOURCE_QUOTAS, quota);
+  await becomes(rig, key, { phase: 'Succeeded', withinMs: 90_000 });
+  t.is((await runOf(rig, key))?.status?.attempt, 1);
+});

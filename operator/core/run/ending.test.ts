@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { cancellation } from './ending.ts';
+import { ago, makeJob, makeRun } from './testing/make.ts';
+import {
+  ACTIVE,
+  type Case,
+  deleted,
+  RESERVED,
+  RUNNING,
+  running,
+  testPlans,
+  WAITING,
+} from './testing/plan-cases.ts';
+
+const CANCELLED = { phase: 'Cancelled', reason: 'Cancelled' } as const;
+
+const cases: Record<string, Case> = {
+  'a Run that is deleted while it waits ends, also when somebody keeps the object': {
+    isDeleted: true,
+    seen: { place: WAITING },
+    want: CANCELLED,
+  },
+  'nothing is made for a deleted Run that has just got its quota': {
+    isDeleted: true,
+    seen: { reservation: RESERVED },
+    want: CANCELLED,
+  },
+  'nor for one that was admitted': { isDeleted: true, status: ACTIVE, want: CANCELLED },
+  'the Job of a deleted Run that runs is ended': {
+    isDeleted: true,
+    status: RUNNING,
+    seen: { job: makeJob(), pods: [running] },
+    want: { phase: 'Running', reason: 'Cancelling' },
+    wantRemoved: ['Job'],
+  },
+  'it holds its place while a pod of it runs': {
+    isDeleted: true,
+    status: RUNNING,
+    seen: { pods: [running] },
+  },
+  'and ends when nothing of it is left': { isDeleted: true, status: RUNNING, want: CANCELLED },
+  'a deleted Run that was complete before is a success': {
+    isDeleted: true,
+    status: RUNNING,
+    seen: { job: makeJob({ type: 'Complete' }) },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'a deleted Run that has ended is left alone': {
+    isDeleted: true,
+    status: { phase: 'Succeeded', finishedAt: ago(9) },
+  },
+};
+
+testPlans(cases);
+
+test('a cancellation says whose finalizers keep what was deleted', (t) => {
+  t.is(cancellation(makeRun()), undefined);
+  t.is(cancellation(makeRun({ cancel: true }))?.message, 'cancelled by spec.cancel');
+  t.regex(cancellation(deleted(makeRun()))?.message ?? '', /deleted; .*example\.com\/audit/);
+});

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Resource } from '../../core/object.ts';
+import type { Client } from '../client.ts';
+import { type WatchEvent, watchEvents } from '../watch-stream.ts';
+
+/** A change that a watch told. */
+export type Seen = Extract<WatchEvent, { type: 'put' | 'delete' }>;
+
+/** A watch of a test's own. */
+export interface Following {
+  /** Ends the watch. @throws what broke it before, if something did: then not everything was seen. */
+  stop(): Promise<void>;
+}
+
+/** What is followed: everything that changes in a namespace from now on. */
+export interface Followed {
+  readonly client: Client;
+  readonly resource: Resource;
+  readonly namespace: string;
+}
+
+/**
+ * Has `tell` called with every change of what is followed, in order; resolves when the watch is open. An API server ends a watch
+ * that is slow to read, as on a busy machine: it goes on from where it was then, and misses nothing.
+ */
+export async function follow(followed: Followed, tell: (seen: Seen) => void): Promise<Following> {
+  const { client, resource, namespace } = followed;
+  const ends = new AbortController();
+  const times = { timeoutSeconds: 1800, idleMs: 1_800_000, signal: ends.signal };
+  let resourceVersion = await newestVersion(followed);
+  let stream = await client.watch(resource, { namespace, resourceVersion, ...times });
+  const readOn = async () => {
+    for await (const event of watchEvents(stream)) {
+      if (event.type === 'error') throw new LostTrackError(event.message);
+      if (event.type === 'bookmark') continue;
+      resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
+      tell(event);
+    }
+  };
+  const read = async () => {
+    while (!ends.signal.aborted) {
+      await readOn().catch((error: unknown) => {
+        if (error instanceof LostTrackError) throw error;
+      });
+      stream = await client.watch(resource, { namespace, resourceVersion, ...times });
+    }
+  };
+  let broken: unknown;
+  const reading = read().catch((error: unknown) => {
+    if (!ends.signal.aborted) broken = error;
+  });
+  return {
+    async stop() {
+      ends.abort();
+      await reading;
+      if (broken !== undefined) throw broken;
+    },
+  };
+}
+
+/** The API server does not know any more what happened after what was seen last. */
+class LostTrackError extends Error {}
+
+async function newestVersion({ client, resource, namespace }: Followed): Promise<string> {
+  const { value } = await client.list(resource, { namespace }).next();
+  return value?.resourceVersion ?? '0';
+}
