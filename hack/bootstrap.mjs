@@ -6,13 +6,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
-  closeSync,
   existsSync,
+  linkSync,
   mkdirSync,
-  openSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { constants } from 'node:os';
@@ -25,6 +25,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
 const stampPath = join(modules, '.nexusos-lock-hash');
 const lockPath = join(root, '.nexusos', 'install.lock');
+/** A lock is whole from its beginning, so one that cannot be read is of nobody. Long enough for other clocks. */
+const unreadableLockMs = 5000;
 const parentCheckMs = 1000;
 // Known from the beginning: they may be gone before the packages are installed.
 const ancestors = JSON.stringify(readAncestors());
@@ -90,19 +92,58 @@ function isRunning(pid) {
   }
 }
 
-/** Takes the lock file, which holds the pid of its owner; false when another process has it. */
+/** The fields of /proc/<pid>/stat from the state on; undefined where there is none. The name before them may hold spaces. */
+function readStat(pid) {
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Tells a process from a later one with the same number: when it began. Undefined where that cannot be known. */
+function startOf(pid) {
+  const ticks = readStat(pid)?.[19];
+  if (ticks !== undefined) {
+    return `${readText('/proc/sys/kernel/random/boot_id')?.trim()}/${ticks}`;
+  }
+  const { stdout } = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout?.trim() || undefined;
+}
+
+/** Takes the lock file, which names its owner; false when another process has it. */
 function tryLock() {
+  const ours = `${lockPath}.${process.pid}`;
+  writeFileSync(ours, JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) }));
   try {
-    const file = openSync(lockPath, 'wx');
-    writeFileSync(file, String(process.pid));
-    closeSync(file);
+    // Whole or not at all, whenever we are killed.
+    linkSync(ours, lockPath);
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') {
       throw error;
     }
     return false;
+  } finally {
+    rmSync(ours, { force: true });
   }
+}
+
+/** The pid that the text of a lock names, while that very process runs; otherwise undefined. */
+function liveOwner(text) {
+  try {
+    const { pid, startedAt } = JSON.parse(text);
+    return Number.isInteger(pid) && isRunning(pid) && startOf(pid) === startedAt ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the lock that holds `text` is of nobody. */
+function isDead(text) {
+  if (text === undefined || liveOwner(text) !== undefined) {
+    return false;
+  }
+  const isReadable = text.startsWith('{');
+  const age = Date.now() - (statSync(lockPath, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+  return isReadable || age > unreadableLockMs;
 }
 
 /**
@@ -110,8 +151,8 @@ function tryLock() {
  * it took away a lock of somebody alive puts it back.
  */
 function removeDeadLock() {
-  const owner = Number(readText(lockPath));
-  if (!Number.isInteger(owner) || owner === 0 || isRunning(owner)) {
+  const text = readText(lockPath);
+  if (!isDead(text)) {
     return;
   }
   const aside = `${lockPath}.${process.pid}`;
@@ -120,19 +161,25 @@ function removeDeadLock() {
   } catch {
     return;
   }
-  if (Number(readText(aside)) === owner) {
+  if (readText(aside) === text) {
     rmSync(aside, { force: true });
   } else {
     renameSync(aside, lockPath);
   }
 }
 
+function tellOfWaiting() {
+  const owner = liveOwner(readText(lockPath));
+  const who = owner === undefined ? 'another process' : `process ${owner}`;
+  process.stderr.write(`nexusos: waiting for ${who}, which installs packages (it holds ${lockPath})\n`);
+}
+
 async function withLock(work) {
   mkdirSync(dirname(lockPath), { recursive: true });
   for (let told = false; !tryLock(); ) {
     removeDeadLock();
-    if (!told) {
-      process.stderr.write('nexusos: waiting for another process that installs packages\n');
+    if (!told && existsSync(lockPath)) {
+      tellOfWaiting();
       told = true;
     }
     await delay(200);
@@ -203,10 +250,7 @@ function run(args) {
 /** The parent and its parent: npm may run us itself, or through a shell that outlives it. */
 function readAncestors() {
   const parent = process.ppid;
-  const stat = readText(`/proc/${parent}/stat`);
-  // The name stands in parentheses and may hold spaces; after it come the state and the parent.
-  const grandparent = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
-  return [parent, grandparent];
+  return [parent, readStat(parent)?.[1]];
 }
 
 /** npm that was killed cannot tell us: then the script is asked to end. */

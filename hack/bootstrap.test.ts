@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFile, spawn } from 'node:child_process';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { once } from 'node:events';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { identityOf } from './tools/process-identity.ts';
+import { temporaryFolder } from './tools/testing/temporary-folder.ts';
 
 const run = promisify(execFile);
 
@@ -31,8 +33,7 @@ cp package-lock.json node_modules/.package-lock.json
 `;
 
 async function checkout(t: { teardown(undo: () => Promise<void>): void }): Promise<Checkout> {
-  const root = await mkdtemp(join(tmpdir(), 'nexusos-bootstrap-'));
-  t.teardown(() => rm(root, { recursive: true }));
+  const root = await temporaryFolder(t, 'bootstrap');
   const bootstrap = join(root, 'hack', 'bootstrap.mjs');
   const npm = join(root, 'bin', 'npm');
   await Promise.all([bootstrap, npm].map((path) => mkdir(dirname(path), { recursive: true })));
@@ -49,6 +50,13 @@ async function checkout(t: { teardown(undo: () => Promise<void>): void }): Promi
     env: { ...inherited, PATH: path, NPM_LOG: log, REAL_NODE: process.execPath },
     installs: async () => (await readFile(log, 'utf8').catch(() => '')).split('\n').length - 1,
   };
+}
+
+async function writeLock({ root }: Checkout, text: string): Promise<string> {
+  const lock = join(root, '.nexusos', 'install.lock');
+  await mkdir(dirname(lock));
+  await writeFile(lock, text);
+  return lock;
 }
 
 async function writeScript({ root }: Checkout, text: string): Promise<string> {
@@ -99,18 +107,49 @@ test('a lock file that changed is installed; one that npm itself has installed a
   t.is(await place.installs(), 2);
 });
 
-test('the lock of an installer that was killed does not hold anybody up', async (t) => {
-  const place = await checkout(t);
-  const dead = spawn(process.execPath, ['-e', '']);
-  await new Promise((resolve) => dead.once('exit', resolve));
-  await mkdir(join(place.root, '.nexusos'));
-  await writeFile(join(place.root, '.nexusos', 'install.lock'), String(dead.pid));
-  const script = await writeScript(place, 'console.log("ran")');
-  const { stdout } = await run(process.execPath, [place.bootstrap, script], {
-    env: place.env,
-    timeout: 20_000,
+/** Locks that nobody holds, as their text. */
+const DEAD_LOCKS: Readonly<Record<string, () => Promise<string>>> = {
+  'an installer that was killed': async () => {
+    const dead = spawn(process.execPath, ['-e', '']);
+    const owner = JSON.stringify(identityOf(dead.pid!));
+    await once(dead, 'exit');
+    return owner;
+  },
+  'a process whose number another one has now': async () =>
+    JSON.stringify({ pid: process.pid, startedAt: 'another boot/1' }),
+  'somebody who did not get to write a name': async () => '',
+  'an older version, which only wrote a number': async () => String(process.pid),
+};
+
+for (const [title, lockText] of Object.entries(DEAD_LOCKS)) {
+  test(`nobody waits for a lock of ${title}`, async (t) => {
+    const place = await checkout(t);
+    const lock = await writeLock(place, await lockText());
+    const longAgo = new Date(Date.now() - 3_600_000);
+    await utimes(lock, longAgo, longAgo);
+    const script = await writeScript(place, 'console.log("ran")');
+    const { stdout } = await run(process.execPath, [place.bootstrap, script], {
+      env: place.env,
+      timeout: 60_000,
+    });
+    t.is(stdout, 'ran\n');
+    t.is(await place.installs(), 1);
+    t.deepEqual(await readdir(dirname(lock)), [], 'nothing of the locks is left');
   });
-  t.is(stdout, 'ran\n');
+}
+
+test('a lock that is held is waited for, by name, and nothing is installed meanwhile', async (t) => {
+  const place = await checkout(t);
+  const lock = await writeLock(place, JSON.stringify(identityOf(process.pid)));
+  const script = await writeScript(place, 'console.log("ran")');
+  const child = spawn(process.execPath, [place.bootstrap, script], { env: place.env });
+  t.teardown(() => void child.kill());
+  const [line] = (await once(createInterface({ input: child.stderr }), 'line')) as [string];
+  t.is(line, `nexusos: waiting for process ${process.pid}, which installs packages (it holds ${lock})`);
+  t.is(await place.installs(), 0);
+  const ended = once(child, 'exit');
+  await rm(lock);
+  t.deepEqual(await ended, [0, null]);
   t.is(await place.installs(), 1);
 });
 
@@ -140,7 +179,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     const place = await checkout(t);
     const script = await writeScript(
       place,
-      `process.on('${signal}', () => process.exit(5)); setInterval(() => {}, 1000); console.log('ready');`,
+      `process.on('${signal}', () => process.exit(5)); setTimeout(() => {}, 60_000); console.log('ready');`,
     );
     const child = spawn(process.execPath, [place.bootstrap, script], {
       env: place.env,

@@ -59,9 +59,9 @@ for (const [title, story] of Object.entries(STORIES)) {
     const ends = await withEnds(t, story, { tenant: 'crash', want: calm.snapshot });
     t.log(`${calm.writes.length} writes in peace, ended ${ends.length} times`);
     for (const side of ['before', 'after']) {
-      const tried = new Set(ends.filter((end) => end.side === side).map((end) => end.what));
+      const tried = new Set(ends.filter((end) => end.side === side).map(({ what }) => inSomeNamespace(what)));
       t.deepEqual(
-        calm.writes.filter((write) => !tried.has(write)),
+        calm.writes.filter((write) => !tried.has(inSomeNamespace(write))),
         [],
         `writes never ended ${side} them`,
       );
@@ -168,6 +168,14 @@ async function untilOver(story: Story, tenant: string, hasEnded: () => boolean =
 
 function nameOf({ verb, path }: SeenWrite, tenant: string): string {
   return `${verb} ${path}`.replaceAll(tenant, '<tenant>');
+}
+
+/**
+ * A write without the name of its namespace. Quota that moves between two of them while operators come and go takes fewer
+ * steps than in peace, or others: a ResourceQuota that is made late is made with its final grant, and not replaced.
+ */
+function inSomeNamespace(what: string): string {
+  return what.replace(/<tenant>-(one|two)\b/, '<tenant>-<namespace>');
 }
 
 /** 'RoleBinding acme-main/x {...}' -> 'RoleBinding acme-main/x' */

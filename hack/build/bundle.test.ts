@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { runProgram } from '../tools/run-program.ts';
 import { bundleRoles } from './bundle.ts';
+import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 
 test('each role is one file that runs outside of the repository', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'nexusos-build-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t, 'build');
   const bundles = await bundleRoles(folder);
   t.deepEqual(
     bundles.map((one) => one.path),

@@ -46,5 +46,5 @@ test('a component that has ended is told', (t) => {
   );
   t.regex(text, /^age +5s$/m);
   t.regex(text, /^etcd +pid 8$/m);
-  t.regex(text, /^kwok +ended$/m);
+  t.regex(text, /^kwok +ended; `up` starts it again$/m);
 });

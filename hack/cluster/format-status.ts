@@ -12,7 +12,9 @@ export function formatStatus(status: ClusterStatus, now: Date): string {
     ['kubeconfig', description.kubeconfigPath],
     ['data', description.dataDir],
     ['supervisor', `pid ${supervisorPid}`],
-    ...components.map(({ name, pid }) => [name, pid === undefined ? 'ended' : `pid ${pid}`] as const),
+    ...components.map(
+      ({ name, pid }) => [name, pid === undefined ? 'ended; `up` starts it again' : `pid ${pid}`] as const,
+    ),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');

@@ -7,7 +7,7 @@ import { downNamedCluster, findNamedCluster, readStatus, upNamedCluster } from '
 
 const usage = `usage: npm run cluster -- <command> [--name NAME]
 
-  up          start a cluster in the background, unless it runs; print the path of its kubeconfig
+  up          start a cluster in the background, or what has ended of it; print the path of its kubeconfig
   down        stop it and remove its data
   status      tell what runs: components, pids, version, age
   kubeconfig  print the path of its kubeconfig
@@ -19,7 +19,8 @@ type Command = (name: string) => Promise<number>;
 
 const commands: Readonly<Record<string, Command>> = {
   up: async (name) => {
-    const { description, started } = await upNamedCluster(name);
+    const { description, started, restarted } = await upNamedCluster(name);
+    if (restarted.length > 0) console.error(`Had ended, and runs again: ${restarted.join(', ')}`);
     console.error(`Cluster ${name} ${started ? 'is ready' : 'runs already'}. Use it with`);
     console.error(`  export KUBECONFIG=${description.kubeconfigPath}`);
     console.log(description.kubeconfigPath);

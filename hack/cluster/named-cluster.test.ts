@@ -1,20 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { cacheFolder } from '../tools/cache-folder.ts';
+import { dieWithParent } from '../tools/die-with-parent.ts';
+import { descriptionPath } from './description.ts';
 import { findNamedCluster, readStatus } from './named-cluster.ts';
+import { readRecords } from './records.ts';
+import type { ClusterRecord } from './supervisor-protocol.ts';
 import { processesNaming } from './testing/cluster-processes.ts';
 import { eventually } from '../tools/eventually.ts';
+import { signalProcess } from '../tools/process-identity.ts';
 
 const run = promisify(execFile);
 const name = `test-${process.pid}`;
+const main = join(import.meta.dirname, 'main.ts');
+const dataFolder = join(cacheFolder(), 'clusters', 'named', name);
 
 async function command(...args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
-  return run(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args, '--name', name]);
+  return run(process.execPath, [main, ...args, '--name', name]);
+}
+
+/** `up`, by a process that may be killed. */
+function startUp() {
+  const up = dieWithParent({ program: process.execPath, args: [main, 'up', '--name', name] });
+  return spawn(up.program, up.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Of the cluster whose supervisor works in the folder of our name. */
+async function findRecord(): Promise<ClusterRecord | undefined> {
+  return (await readRecords()).find(({ dataDir }) => dataDir === dataFolder);
 }
 
 test.after.always(async () => {
@@ -54,6 +74,57 @@ test.serial('a cluster whose supervisor was killed counts as gone, and up makes 
   const after = (await readStatus(name))!;
   t.not(after.supervisorPid, before.supervisorPid);
   t.not(after.description.url, before.description.url);
+  await command('down');
+});
+
+test.serial('up starts what has ended of a cluster, and its data is still there', async (t) => {
+  await command('up');
+  const before = (await readStatus(name))!;
+  const kubectl = [before.description.kubectlPath, '--kubeconfig', before.description.kubeconfigPath];
+  await run(kubectl[0]!, [...kubectl.slice(1), 'create', 'namespace', 'kept']);
+  const ended = ['kube-apiserver', 'kwok'];
+  for (const { pid } of before.components.filter((one) => ended.includes(one.name))) {
+    process.kill(pid!, 'SIGKILL');
+  }
+  const isTold = async () => /^kwok +ended; `up` starts it again$/m.test((await command('status')).stdout);
+  await eventually('the end is told', isTold);
+
+  const { stdout, stderr } = await command('up');
+  t.regex(stderr, /^Had ended, and runs again: kube-apiserver, kwok$/m);
+  t.is(stdout.trim(), before.description.kubeconfigPath);
+  const after = (await readStatus(name))!;
+  t.is(after.supervisorPid, before.supervisorPid);
+  t.true(after.components.every(({ pid }) => pid !== undefined));
+  await run(kubectl[0]!, [...kubectl.slice(1), 'get', 'namespace', 'kept']);
+  t.notRegex((await command('up')).stderr, /Had ended/);
+  await command('down');
+});
+
+test.serial('up waits for the end of a cluster whose up was killed', async (t) => {
+  const killed = startUp();
+  const { id, supervisor } = await eventually('it has a supervisor', findRecord);
+  const former = supervisor.pid;
+  t.teardown(() => signalProcess(supervisor, 'SIGKILL'));
+  // As on a busy machine: it does not get to its end yet.
+  process.kill(former, 'SIGSTOP');
+  killed.kill('SIGKILL');
+  await once(killed, 'exit');
+  // However far `up` got before: this is the last that it writes.
+  await writeFile(descriptionPath(dataFolder), JSON.stringify({ id }));
+  t.is(await findNamedCluster(name), undefined, 'it is not there for others');
+
+  const next = startUp();
+  const lines = createInterface({ input: next.stderr });
+  const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(60_000) })) as [string];
+  t.is(line, `Waiting for the former cluster ${name} to end (process ${former})`);
+  const ended = once(next, 'exit');
+  process.kill(former, 'SIGCONT');
+  t.deepEqual(await ended, [0, null]);
+  const status = (await readStatus(name))!;
+  t.not(status.supervisorPid, former);
+  t.true(status.components.every(({ pid }) => pid !== undefined));
+  t.true(existsSync(status.description.kubeconfigPath), 'the former one took nothing of it along');
+  await command('down');
 });
 
 test('a name that could leave its folder is refused', async (t) => {
@@ -61,6 +132,5 @@ test('a name that could leave its folder is refused', async (t) => {
 });
 
 test('a wrong command tells the right ones', async (t) => {
-  const main = join(import.meta.dirname, 'main.ts');
   await t.throwsAsync(run(process.execPath, [main, 'start']), { code: 2, message: /up +start a cluster/ });
 });

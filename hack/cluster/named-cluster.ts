@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-import { access, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from '../tools/cache-folder.ts';
+import { eventually } from '../tools/eventually.ts';
 import { exclusively } from '../tools/exclusive.ts';
 import { isAlive } from '../tools/process-identity.ts';
 import { startCluster } from './cluster.ts';
 import type { ComponentName } from './components.ts';
 import { type ClusterDescription, descriptionPath, readClusterDescription } from './description.ts';
-import { readRecord, sweepRecord } from './records.ts';
+import { readRecord, readRecords, sweepRecord } from './records.ts';
+import { restartEnded } from './restart-ended.ts';
 import { SupervisorClient } from './supervisor-client.ts';
 
 /** A cluster that was asked to stop gets this long to end by itself, component by component. */
 const stopGraceMs = 5000;
+
+/** A supervisor whose owner was killed ends its cluster at once; the rest is for machines that are busy. */
+const formerEndMs = 60_000;
 
 /** What runs of a cluster: a component without a pid has ended. */
 export interface ClusterStatus {
@@ -22,38 +27,61 @@ export interface ClusterStatus {
 
 /** The cluster of that name, when it runs; what is left of one that died is swept. */
 export async function findNamedCluster(name: string): Promise<ClusterDescription | undefined> {
-  const path = descriptionPath(dataFolder(name));
-  const description = await readClusterDescription(path).catch(() => undefined);
-  if (description === undefined) {
+  const description = await readClusterDescription(descriptionPath(dataFolder(name))).catch(() => undefined);
+  const record = description === undefined ? undefined : await readRecord(description.id);
+  if (record === undefined) {
     return undefined;
   }
-  await sweepRecord(description.id);
-  const alive = await access(path).then(
-    () => true,
-    () => false,
-  );
-  return alive ? description : undefined;
+  if (isAlive(record.supervisor)) {
+    // While it is owned it belongs to an `up` that is still at work, or that was killed: then it ends.
+    return record.owned === true ? undefined : description;
+  }
+  await sweepRecord(record.id);
+  return undefined;
+}
+
+/** What `up` found and did. */
+export interface UpResult {
+  readonly description: ClusterDescription;
+  readonly started: boolean;
+  /** Components that had ended in a cluster that ran, and run again. */
+  readonly restarted: readonly ComponentName[];
 }
 
 /**
- * Starts the cluster of that name, which outlives this process; does nothing when it runs. `started` tells
- * which it was. Two that ask at once get the same cluster.
+ * Starts the cluster of that name, which outlives this process. When it runs, only components that have ended are started
+ * again. Two that ask at once get the same cluster. @throws Error with the end of its log, when a component does not come up.
  */
-export function upNamedCluster(
-  name: string,
-): Promise<{ readonly description: ClusterDescription; readonly started: boolean }> {
+export function upNamedCluster(name: string): Promise<UpResult> {
   return whileAlone(name, async () => {
-    const running = await findNamedCluster(name);
+    const running = await readStatus(name);
     if (running !== undefined) {
-      return { description: running, started: false };
+      const { description } = running;
+      const ended = running.components.filter(({ pid }) => pid === undefined).map((one) => one.name);
+      await restartEnded(description, ended);
+      return { description, started: false, restarted: ended };
     }
-    // Of a start that was cut off; whatever ran of it has ended with that.
+    await formerEnd(name);
+    // Of a start that was cut off.
     await rm(dataFolder(name), { recursive: true, force: true });
     const cluster = await startCluster({ name, dataDir: dataFolder(name), audit: true });
     await cluster.detach();
     await cluster.close();
-    return { description: cluster.description, started: true };
+    return { description: cluster.description, started: true, restarted: [] };
   });
+}
+
+/** Waits until no supervisor works in the folder of that name: one whose `up` was killed removes the folder at its end. */
+async function formerEnd(name: string): Promise<void> {
+  const findFormer = async () =>
+    (await readRecords()).find(
+      ({ dataDir, supervisor }) => dataDir === dataFolder(name) && isAlive(supervisor),
+    );
+  const former = await findFormer();
+  if (former === undefined) return;
+  console.error(`Waiting for the former cluster ${name} to end (process ${former.supervisor.pid})`);
+  const what = `the former cluster ${name} has ended (process ${former.supervisor.pid})`;
+  await eventually(what, async () => (await findFormer()) === undefined, formerEndMs);
 }
 
 /** Stops the cluster of that name and removes its data; false when it does not run. */

@@ -19,18 +19,47 @@ export async function readRecord(id: string): Promise<ClusterRecord | undefined>
   }
 }
 
+/** Every record that can be read. */
+export async function readRecords(): Promise<readonly ClusterRecord[]> {
+  const files = await readdir(recordFolder()).catch(() => []);
+  const ids = files.filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length));
+  return (await Promise.all(ids.map(readRecord))).filter((record) => record !== undefined);
+}
+
+/** What a cluster leaves on the disk. */
+export interface ClusterTraces {
+  readonly dataDir: string;
+  /** Whether the data folder goes, too. */
+  readonly removeData: boolean;
+  readonly recordPath: string;
+}
+
+/**
+ * Removes the data, unless it is to be kept, and then the record. @throws Error when the data cannot go, after half a second
+ * of tries; the record is still there then.
+ */
+export async function removeTraces({ dataDir, removeData, recordPath }: ClusterTraces): Promise<void> {
+  if (removeData) {
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 4, retryDelay: 50 });
+  }
+  await rm(recordPath, { force: true });
+}
+
 /**
  * Ends what clusters without a supervisor left behind: processes that are still the very ones that were
  * written down, and temporary data. The kernel ends them with their supervisor on Linux; this is for where
- * it cannot, and for the data.
+ * it cannot, and for the data. What cannot be removed is told, and left for the next sweep.
  */
 export async function sweepRecords(): Promise<void> {
-  const files = await readdir(recordFolder()).catch(() => []);
-  const ids = files.filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length));
-  await Promise.all(ids.map(sweepRecord));
+  await Promise.all((await readRecords()).map(({ id }) => sweepRecord(id).catch(tellOfLeftover)));
 }
 
-/** The same for one cluster; nothing happens while its supervisor lives. */
+/** A cluster that ended long ago must not keep others from starting. */
+function tellOfLeftover(error: unknown): void {
+  console.error(`What is left of an ended cluster cannot be removed: ${String(error)}`);
+}
+
+/** The same for one cluster; nothing happens while its supervisor lives. @throws Error when its data cannot be removed. */
 export async function sweepRecord(id: string): Promise<void> {
   const record = await readRecord(id);
   if (record === undefined || isAlive(record.supervisor)) {
@@ -39,8 +68,5 @@ export async function sweepRecord(id: string): Promise<void> {
   for (const identity of Object.values(record.components)) {
     signalProcess(identity, 'SIGKILL');
   }
-  if (record.removeData) {
-    await rm(record.dataDir, { recursive: true, force: true, maxRetries: 3 });
-  }
-  await rm(join(recordFolder(), `${id}.json`), { force: true });
+  await removeTraces({ ...record, recordPath: join(recordFolder(), `${id}.json`) });
 }

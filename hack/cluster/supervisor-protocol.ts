@@ -45,6 +45,8 @@ export interface ClusterRecord {
   readonly dataDir: string;
   readonly removeData: boolean;
   readonly supervisor: ProcessIdentity;
+  /** Whether it ends with the process that started it, and so may be ending already. */
+  readonly owned?: boolean;
   readonly components: Readonly<Partial<Record<ComponentName, ProcessIdentity>>>;
 }
 

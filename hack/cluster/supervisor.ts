@@ -3,12 +3,13 @@
 // them when it is told to, when a signal asks it, or when the pipe on its standard input closes, which the
 // kernel does when the process that started it is gone, however it went. Its children in turn are told to
 // end with it.
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { identityOf, type ProcessIdentity } from '../tools/process-identity.ts';
 import { ComponentProcess } from './component-process.ts';
 import type { Component, ComponentName } from './components.ts';
+import { removeTraces } from './records.ts';
 import {
   type ClusterRecord,
   type ComponentExit,
@@ -55,6 +56,8 @@ class Supervisor {
     }
     process.on('uncaughtException', (error) => {
       console.error(error);
+      // What fails while it ends cannot be mended by ending: the kernel ends the components, a sweep removes the rest.
+      if (this.#stopping !== undefined) process.exit(1);
       void this.#stopAndLeave(0);
     });
   }
@@ -107,13 +110,20 @@ class Supervisor {
       case 'kill':
         return this.#find(request.name).signal(request.signal);
       case 'detach':
-        this.#detached = true;
-        return undefined;
+        return this.#detach();
       case 'stop':
         return this.#stop(request.graceMs);
       default:
         throw new Error(`unknown request ${JSON.stringify(request satisfies never)}`);
     }
+  }
+
+  #detach(): void {
+    if (this.#stopping !== undefined) {
+      throw new Error('the cluster is being stopped');
+    }
+    this.#detached = true;
+    this.#record();
   }
 
   #find(name: ComponentName): ComponentProcess {
@@ -156,15 +166,16 @@ class Supervisor {
       const running = names.flatMap((name) => this.#components.get(name) ?? []);
       await Promise.all(running.map((component) => component.end(graceMs)));
     }
-    if (this.#config.removeData) {
-      rmSync(this.#config.dataDir, { recursive: true, force: true });
-    }
-    rmSync(this.#config.recordPath, { force: true });
+    // Where somebody still writes they may not go now: the record stays then, and the next start sweeps.
+    await removeTraces(this.#config).catch((error: unknown) => console.error(error));
   }
 
   async #stopAndLeave(graceMs: number): Promise<void> {
-    await this.#stop(graceMs);
-    process.exit(0);
+    try {
+      await this.#stop(graceMs);
+    } finally {
+      process.exit(0);
+    }
   }
 
   /** Synchronous, so that two changes cannot overtake each other on the disk. */
@@ -175,6 +186,7 @@ class Supervisor {
       dataDir: this.#config.dataDir,
       removeData: this.#config.removeData,
       supervisor: this.#self,
+      owned: !this.#detached,
       components: Object.fromEntries(identities.filter(([, identity]) => identity !== undefined)),
     };
     const unfinished = `${this.#config.recordPath}.unfinished`;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { differences, writeFiles } from './file.ts';
+import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 
 test('what is written compares equal; what changed, is missing or left over is named', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'nexusos-generate-'));
-  t.teardown(() => rm(root, { recursive: true, force: true }));
+  const root = await temporaryFolder(t, 'generate');
   const files = ['a', 'b', 'c'].map((name) => ({
     path: `docs/reference/deep/${name}.md`,
     text: `${name}\n`,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { AuditReader, waitForQuiet, writesOf } from './audit.ts';
+import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 
 function line(verb: string, resource: string, username = 'op'): string {
   return JSON.stringify({
@@ -27,8 +27,7 @@ test('only writes of the user count, and each once; its Lease does not', (t) => 
 });
 
 async function logFile(t: { teardown: (end: () => Promise<void>) => void }): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'nexusos-audit-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t, 'audit');
   const path = join(folder, 'audit.log');
   await writeFile(path, '');
   return path;

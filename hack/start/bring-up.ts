@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { installChart } from '../system/chart.ts';
-import { type OperatorProcess, startOperator } from '../system/operator-process.ts';
+import { startOperator } from '../system/operator-process.ts';
 import { ensureTools } from '../tools/build.ts';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { type BuildStep, showBuild } from '../tools/progress.ts';
+import { KeptOperator, type RestartPolicy } from './kept-operator.ts';
 import { applySamples, readSamples, samplesInOrder, waitForTenants } from './samples.ts';
 import type { Terminal } from './terminal.ts';
+
+/** Where to tell of what is done, who ends what was started, and what happens to an operator that ends. */
+export interface BringUpOptions {
+  readonly terminal: Terminal;
+  readonly resources: AsyncDisposableStack;
+  readonly restarts: RestartPolicy;
+}
 
 /** A control plane with NexusOS on it. */
 export interface System {
   readonly cluster: Cluster;
-  readonly operator: OperatorProcess;
+  readonly operator: KeptOperator;
 }
 
 const PROGRAMS = [
@@ -30,7 +38,7 @@ const TENANTS_READY_MS = 60_000;
  * Brings everything up, step by step, and tells of each step. What was started is given to `resources` at once, so that it is
  * ended whenever that is. Throws with a message for people when a step fails.
  */
-export async function bringUp(terminal: Terminal, resources: AsyncDisposableStack): Promise<System> {
+export async function bringUp({ terminal, resources, restarts }: BringUpOptions): Promise<System> {
   const step = stepper(terminal);
   await step('programs', 'etcd, Kubernetes, KWOK and Helm, built from source once', async () => {
     await ensureTools(PROGRAMS, { onStep: announceBuild(terminal) });
@@ -49,7 +57,7 @@ export async function bringUp(terminal: Terminal, resources: AsyncDisposableStac
     'operator',
     "as a process, with the chart's ServiceAccount and no other rights",
     async () => {
-      const started = await startOperator(cluster);
+      const started = await KeptOperator.start((signal) => startOperator(cluster, { signal }), restarts);
       resources.defer(() => started.stop(5000));
       return started;
     },

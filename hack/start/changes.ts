@@ -5,9 +5,10 @@ import { conditionOf, fullName, type Snapshot, textAt } from './snapshot.ts';
 /** What is said of each object, by kind and name: `run acme-prod/first` -> `Running`. */
 export type Story = ReadonlyMap<string, string>;
 
-/** A snapshot in words, object by object. */
-export function tell(snapshot: Snapshot): Story {
+/** A snapshot in words, object by object, and what happened to the operator, if anything. */
+export function tell(snapshot: Snapshot, operator?: string): Story {
   return new Map([
+    ...(operator === undefined ? [] : [['operator', operator] as const]),
     ...snapshot.tenants.map((one) => [`tenant ${fullName(one)}`, stateText(one, 'state')] as const),
     ...snapshot.agents.map((one) => [`agent ${fullName(one)}`, readyText(one)] as const),
     ...snapshot.runs.map((one) => [`run ${fullName(one)}`, runText(one)] as const),

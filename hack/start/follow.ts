@@ -18,7 +18,7 @@ const INTERVAL_MS = 500;
 
 /**
  * Shows what happens in the system: on a terminal as tables that are drawn anew, elsewhere one line per change. Returns
- * the last snapshot. Throws when the operator or the control plane ends meanwhile.
+ * the last snapshot. Throws when the operator is given up or the control plane ends meanwhile.
  */
 export async function follow(
   terminal: Terminal,
@@ -34,11 +34,10 @@ export async function follow(
   try {
     for (;;) {
       const snapshot = await readSnapshot(cluster.admin);
-      story = show(terminal, snapshot, story);
+      story = show(terminal, { snapshot, operator: operator.story }, story);
       if (until(snapshot) || performance.now() > deadline) return snapshot;
       await delay(INTERVAL_MS);
-      if (operator.hasEnded)
-        throw new Error(`the operator ended. The end of its log:\n${operator.log.tail()}`);
+      if (operator.failure !== undefined) throw new Error(operator.failure);
       if (gone !== undefined) throw new Error(`${gone} ended, so the control plane does not work any more`);
     }
   } finally {
@@ -46,10 +45,22 @@ export async function follow(
   }
 }
 
-function show(terminal: Terminal, snapshot: Snapshot, before: Story): Story {
-  const story = tell(snapshot);
+interface Seen {
+  readonly snapshot: Snapshot;
+  /** What happened to the operator, if anything. */
+  readonly operator: string | undefined;
+}
+
+function show(terminal: Terminal, { snapshot, operator }: Seen, before: Story): Story {
+  const story = tell(snapshot, operator);
   if (terminal.isLive) {
-    terminal.draw([...renderFrame(snapshot, terminal.screen), '', 'Ctrl-C ends everything.']);
+    const footer = [
+      '',
+      ...(operator === undefined ? [] : [`operator: ${operator}`]),
+      'Ctrl-C ends everything.',
+    ];
+    const { columns, rows } = terminal.screen;
+    terminal.draw([...renderFrame(snapshot, { columns, rows: rows - footer.length }), ...footer]);
     return story;
   }
   for (const line of changes(before, story)) terminal.line(`[${terminal.elapsed()}] ${line}`);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bringUp, type System } from './bring-up.ts';
 import { follow } from './follow.ts';
+import { LIKE_A_DEPLOYMENT, NEVER } from './kept-operator.ts';
 import { isSettled } from './outcome.ts';
 import { Terminal } from './terminal.ts';
 import { checkAll, renderVerdicts } from './verdicts.ts';
@@ -27,6 +28,16 @@ async function checkOnce(terminal: Terminal, system: System): Promise<number> {
   for (const line of renderVerdicts(verdicts)) terminal.line(line);
   terminal.line(`Took ${terminal.elapsed()} in all.`);
   return verdicts.every((one) => one.ok) ? 0 : 1;
+}
+
+/** Brings everything up, and stays with it until it is to end. Returns the exit code. */
+async function play(terminal: Terminal, resources: AsyncDisposableStack, isOnce: boolean): Promise<number> {
+  const restarts = isOnce ? NEVER : LIKE_A_DEPLOYMENT;
+  const system = await bringUp({ terminal, resources, restarts });
+  tellHowToPlay(terminal, system);
+  if (isOnce) return checkOnce(terminal, system);
+  await follow(terminal, system, { until: () => false });
+  return 0;
 }
 
 /** An error with what caused it, for people: no stack. */
@@ -65,11 +76,7 @@ async function main(args: readonly string[]): Promise<number> {
     'Nodes and GPUs are simulated; everything else is real. Nothing outside of this machine is touched.\n',
   );
   try {
-    const system = await bringUp(terminal, resources);
-    tellHowToPlay(terminal, system);
-    if (args.includes('--once')) return await checkOnce(terminal, system);
-    await follow(terminal, system, { until: () => false });
-    return 0;
+    return await play(terminal, resources, args.includes('--once'));
   } catch (error) {
     if (resources.disposed) return 130;
     terminal.line(`\nnpm start: ${explain(error)}`);

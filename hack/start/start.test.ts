@@ -10,10 +10,10 @@ import { eventually } from '../tools/eventually.ts';
 const MAIN = 'hack/start/main.ts';
 const IS_WARM_MS = 120_000;
 
-/** `npm start -- --once` of its own; whatever it left would stay for `leftovers` to find. */
-function startOnce(): { readonly sandbox: Sandbox; readonly command: RunningCommand } {
+/** `npm start` of its own; whatever it left would stay for `leftovers` to find. */
+function start(...args: readonly string[]): { readonly sandbox: Sandbox; readonly command: RunningCommand } {
   const sandbox = makeSandbox();
-  return { sandbox, command: startCommand(process.execPath, [MAIN, '--once'], sandbox) };
+  return { sandbox, command: startCommand(process.execPath, [MAIN, ...args], sandbox) };
 }
 
 function textOf({ lines }: RunningCommand): string {
@@ -22,7 +22,7 @@ function textOf({ lines }: RunningCommand): string {
 
 test.serial('--once ends with 0, a summary, and nothing left', async (t) => {
   t.timeout(IS_WARM_MS);
-  const { sandbox, command } = startOnce();
+  const { sandbox, command } = start('--once');
   t.is(await command.ended, 0, textOf(command));
   t.regex(textOf(command), /tenants Ready.*\b(\d+) of \1\b/);
   t.regex(textOf(command), /runs Succeeded.*\b(\d+) of \1\b/);
@@ -35,7 +35,7 @@ test.serial(
   '--once ends with 1 and names the step when something is broken, and nothing is left',
   async (t) => {
     t.timeout(IS_WARM_MS);
-    const { sandbox, command } = startOnce();
+    const { sandbox, command } = start('--once');
     await eventually('it installs the chart', () => /\[3\/5\] chart/.test(textOf(command)), 60_000);
     process.kill(pidOf(sandbox, 'kube-apiserver'), 'SIGKILL');
     t.is(await command.ended, 1, textOf(command));
@@ -44,6 +44,29 @@ test.serial(
     sandbox.remove();
   },
 );
+
+test.serial('an operator that is killed is started again, and the control plane stays', async (t) => {
+  t.timeout(IS_WARM_MS);
+  const { sandbox, command } = start();
+  await eventually('everything is up', () => /Everything is up/.test(textOf(command)), 90_000);
+  const apiServer = pidOf(sandbox, 'kube-apiserver');
+  const killed = operatorIn(sandbox);
+  process.kill(killed!, 'SIGKILL');
+  const isTold = () => /operator: runs again: it ended with SIGKILL \(restart 1\)/.test(textOf(command));
+  await eventually('it runs again', isTold, 60_000);
+  t.not(operatorIn(sandbox) ?? killed, killed);
+  t.is(pidOf(sandbox, 'kube-apiserver'), apiServer);
+  process.kill(command.pid, 'SIGINT');
+  t.is(await command.ended, 130, textOf(command));
+  await eventually('everything has ended', () => sandbox.leftovers().length === 0, 30_000);
+  sandbox.remove();
+});
+
+function operatorIn(sandbox: Sandbox): number | undefined {
+  return sandbox
+    .processes()
+    .find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('operator/main.ts'));
+}
 
 /** The component of the one cluster that runs in the sandbox. */
 function pidOf({ records }: Sandbox, component: keyof ClusterRecord['components']): number {

@@ -58,6 +58,8 @@ test('only changes are told, each once', (t) => {
   const now = tell({ ...EMPTY, runs: [run('a', 'Queued', waits), run('b', 'Running')] });
   t.deepEqual(changes(before, now), ['run n/a: Queued: waits for its turn', 'run n/c: deleted']);
   t.deepEqual(changes(now, now), []);
+  const ended = tell({ ...EMPTY, runs: [run('a', 'Queued', waits), run('b', 'Running')] }, 'ended with 1');
+  t.deepEqual(changes(now, ended), ['operator: ended with 1']);
 });
 
 test('use of a pool counts devices of pods that still run, and of claims', (t) => {

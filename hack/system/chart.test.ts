@@ -184,6 +184,7 @@ const REFUSED: Readonly<Record<string, { values: ChartValues; want: RegExp }>> =
     want: /adminGroups/,
   },
   'a range that is none': { values: { platform: { reservedRanges: ['10.0.0.0'] } }, want: /reservedRanges/ },
+  'a mask too long': { values: { platform: { reservedRanges: ['10.0.0.0/33'] } }, want: /reservedRanges/ },
 };
 
 for (const [title, { values, want }] of Object.entries(REFUSED)) {

@@ -20,6 +20,8 @@ export interface OperatorOptions {
   readonly apiServer?: string;
   /** How long it may take until it is ready, in milliseconds. Default: 30 s. */
   readonly readyTimeoutMs?: number;
+  /** Ends the waiting for it, and it, when it is aborted before it is ready. */
+  readonly signal?: AbortSignal;
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
@@ -143,7 +145,7 @@ export async function startOperator(
   const command = dieWithParent({ program: process.execPath, args: [...NODE_OPTIONS, MAIN] });
   const child = spawn(command.program, command.args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const operator = new OperatorProcess(child, token);
-  await waitUntilReady(operator, options.readyTimeoutMs ?? 30_000);
+  await waitUntilReady(operator, options);
   return operator;
 }
 
@@ -153,14 +155,15 @@ async function readSettings(cluster: AttachedCluster): Promise<Readonly<Record<s
   return configMap['data'] as Readonly<Record<string, string>>;
 }
 
-async function waitUntilReady(operator: OperatorProcess, timeoutMs: number): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+async function waitUntilReady(operator: OperatorProcess, options: OperatorOptions): Promise<void> {
+  const { readyTimeoutMs = 30_000, signal } = options;
+  const deadline = performance.now() + readyTimeoutMs;
   while (!(await operator.isReady())) {
-    const isLate = performance.now() > deadline;
+    const isLate = performance.now() > deadline || signal?.aborted === true;
     if (isLate) await operator.kill();
     if (operator.hasEnded) {
       const how = isLate
-        ? `was not ready after ${timeoutMs / 1000} s`
+        ? `was not ready after ${readyTimeoutMs / 1000} s`
         : `ended with ${await operator.ended()}`;
       throw new Error(`the operator ${how}. The end of its log:\n${operator.log.tail()}`);
     }

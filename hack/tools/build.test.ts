@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { temporaryFolder } from './testing/temporary-folder.ts';
 
 const run = promisify(execFile);
 
@@ -29,8 +29,7 @@ async function machine(
   t: { teardown(undo: () => Promise<void>): void },
   goScript: string | undefined,
 ): Promise<Machine> {
-  const folder = await mkdtemp(join(tmpdir(), 'nexusos-build-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t, 'build');
   const path = join(folder, 'go');
   if (goScript !== undefined) {
     await writeFile(path, `#!/bin/sh\n${goScript}\n`);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'ava';
 import { exclusively } from './exclusive.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
 
 async function lockIn(t: { teardown(undo: () => Promise<void>): void }): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'nexusos-lock-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t, 'lock');
   return join(folder, 'deep', 'test.lock');
 }
 

@@ -70,6 +70,36 @@ const CASES: Readonly<Record<string, Case>> = {
     specifier: '#operator/core/object',
     want: /stays in operator\/: use a relative import/,
   },
+  'core needs nothing of its tests': {
+    file: 'operator/core/tenant/plan.ts',
+    specifier: './testing/observed.ts',
+    want: /only tests may import operator\/core\/tenant\/testing\/observed\.ts/,
+  },
+  'nor does the runtime': {
+    file: 'operator/runtime/manager.ts',
+    specifier: './testing/widgets.ts',
+    want: /only tests may import/,
+  },
+  'nor does what is shipped': {
+    file: 'operator/main.ts',
+    specifier: './controllers/testing/workload-rig.ts',
+    want: /only tests may import/,
+  },
+  'nor do tools, not even of scenarios': {
+    file: 'hack/start/main.ts',
+    specifier: '#e2e/user',
+    want: /only tests may import e2e\/user\.ts/,
+  },
+  'a test uses what is for tests': {
+    file: 'operator/controllers/run.test.ts',
+    specifier: './testing/workload-rig.ts',
+  },
+  'so do parts of tests': { file: 'operator/runtime/testing/rig.ts', specifier: './widgets.ts' },
+  'a test is not imported, not even by another': {
+    file: 'operator/core/plan.test.ts',
+    specifier: './compare.test.ts',
+    want: /no file may import a test/,
+  },
   'a folder that the table forgot': {
     file: 'tools/x.ts',
     specifier: 'node:fs',

@@ -81,19 +81,28 @@ const TESTS_MAY: readonly string[] = [
 
 /**
  * The imports of the file `path` that the table does not allow, one line each. Also holds that `#` marks exactly the
- * imports that cross a top-level folder, so that crossing is visible where one reads.
+ * imports that cross a top-level folder, so that crossing is visible where one reads; and that only tests import what is for
+ * tests.
  */
 export function importProblems(path: string, imports: readonly ImportOf[]): readonly string[] {
   const rule = IMPORT_RULES.find((one) => isWithin(path, one.from));
   if (rule === undefined)
     return [`${path}: no row of the import table speaks of it (hack/verify/import-rules.ts)`];
-  const isTest = path.endsWith('.test.ts') || path.includes('/testing/');
+  const isTest = isForTests(path);
   const may = isTest && !path.startsWith('e2e/') ? [...rule.may, ...TESTS_MAY] : rule.may;
   return imports.flatMap((one) => {
     const target = resolveSpecifier(path, one.specifier);
-    const problem = styleProblem(path, one.specifier, target) ?? directionProblem(target, { rule, may });
+    const problem =
+      styleProblem(path, one.specifier, target) ??
+      testingProblem(target, isTest) ??
+      directionProblem(target, { rule, may });
     return problem === undefined ? [] : [`${path}:${one.line}: ${problem}`];
   });
+}
+
+/** Everything in e2e/ is for tests, too. */
+function isForTests(path: string): boolean {
+  return path.endsWith('.test.ts') || path.includes('/testing/') || path.startsWith('e2e/');
 }
 
 /** What a specifier names: a path of the repository, `node:x`, or the name of a package. */
@@ -113,6 +122,12 @@ function styleProblem(path: string, specifier: string, target: string): string |
   if (specifier.startsWith('.') && crosses)
     return `${specifier} leaves ${topFolder(path)}/: use #${target.replace(/\.ts$/, '')}`;
   return undefined;
+}
+
+/** Whatever row holds: what is shipped must not drag in what only tests need, nor can a test be imported without being run. */
+function testingProblem(target: string, isTest: boolean): string | undefined {
+  if (target.endsWith('.test.ts')) return `no file may import a test, such as ${target}`;
+  return isForTests(target) && !isTest ? `only tests may import ${target}` : undefined;
 }
 
 function directionProblem(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { checkSizes, spread } from './sizes.ts';
+import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 import { readSourceFiles, type SourceFile } from './source-files.ts';
 import { commentProblems, headerProblems } from './source-rules.ts';
 
@@ -20,8 +20,7 @@ export const plain = 2;
 `;
 
 test('the compiler tells imports, functions and doc comments', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'nexusos-verify-'));
-  t.teardown(() => rm(root, { recursive: true, force: true }));
+  const root = await temporaryFolder(t, 'verify');
   await writeFile(join(root, 'tsconfig.json'), '{"compilerOptions":{"noEmit":true},"include":["*.ts"]}');
   await writeFile(join(root, 'sample.ts'), SAMPLE);
   await symlink(join(import.meta.dirname, '../../node_modules'), join(root, 'node_modules'));

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import * as fc from 'fast-check';
+import { SETTINGS, type SettingName, variableOf } from './config.ts';
+
+/** What the chart lets through must let the operator start, and what the operator allows the chart must not refuse. */
+
+const CHART = join(import.meta.dirname, '../charts/nexusos');
+
+interface Schema {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+}
+
+const SCHEMA = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as Schema;
+
+/** Settings that values of the chart become, by the path of the value. */
+const VALUES = {
+  pullSecretNamespace: 'platform.pullSecretNamespace',
+  serviceAccount: 'serviceAccount.name',
+  logLevel: 'operator.logLevel',
+  concurrency: 'operator.concurrency',
+  leaseDurationMs: 'operator.leaseDurationMs',
+  reservedRanges: 'platform.reservedRanges',
+} as const satisfies Partial<Record<SettingName, string>>;
+
+function schemaOf(name: keyof typeof VALUES): Schema {
+  const found = VALUES[name]
+    .split('.')
+    .reduce<Schema | undefined>((at, key) => at?.properties?.[key], SCHEMA);
+  if (found === undefined) throw new Error(`the chart has no value ${VALUES[name]}`);
+  return found;
+}
+
+/** Whether the operator starts with it; an empty text is none, as in the chart. */
+function isAllowed(name: SettingName, text: string): boolean {
+  return text === '' || SETTINGS[name].parse(text) !== undefined;
+}
+
+function fits({ maxLength = Number.POSITIVE_INFINITY, pattern = '' }: Schema, text: string): boolean {
+  return text.length <= maxLength && new RegExp(pattern).test(text);
+}
+
+test('every setting that the chart gives is compared here; the namespace is that of the release', (t) => {
+  const template = readFileSync(join(CHART, 'templates/settings.yaml'), 'utf8');
+  const given = [...template.matchAll(/^ {2}(NEXUSOS_\w+):/gm)].map((match) => match[1] ?? '');
+  t.deepEqual(given.toSorted(), ['namespace', ...Object.keys(VALUES)].map(variableOf).toSorted());
+});
+
+for (const name of ['concurrency', 'leaseDurationMs'] as const) {
+  test(`${name}: both have the same limits`, (t) => {
+    const { type, minimum, maximum } = schemaOf(name);
+    t.is(type, 'integer');
+    for (const [value, want] of [
+      [minimum! - 1, false],
+      [minimum!, true],
+      [maximum!, true],
+      [maximum! + 1, false],
+    ] as const) {
+      t.is(isAllowed(name, String(value)), want, String(value));
+    }
+  });
+}
+
+test('logLevel: both know the same levels', (t) => {
+  t.is(SETTINGS.logLevel.allowed, `one of ${schemaOf('logLevel').enum?.join(', ')}`);
+});
+
+for (const name of ['pullSecretNamespace', 'serviceAccount'] as const) {
+  test(`${name}: both allow the same names`, (t) => {
+    const schema = schemaOf(name);
+    const isSame = (text: string): void => {
+      // A ServiceAccount must have a name in the chart; as a setting, without one the default stands.
+      if (text !== '') t.is(fits(schema, text), isAllowed(name, text), JSON.stringify(text));
+    };
+    for (const length of [1, 62, 63, 64]) isSame('a'.repeat(length));
+    const characters = fc.constantFrom('a', 'z', '0', '9', '-', '.', 'A', '_', '/', ' ');
+    fc.assert(fc.property(fc.string({ unit: characters, maxLength: 70 }), isSame));
+  });
+}
+
+test('reservedRanges: both allow the same ranges', (t) => {
+  const schema = schemaOf('reservedRanges').items!;
+  const octet = fc.integer({ min: 0, max: 300 });
+  const ipV4 = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
+  const range = fc.oneof(
+    fc.tuple(fc.oneof(ipV4, fc.ipV4()), fc.integer({ min: 0, max: 40 })),
+    fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 200 })),
+  );
+  fc.assert(
+    fc.property(range, ([ip, bits]) => {
+      const text = `${ip}/${bits}`;
+      t.is(fits(schema, text), isAllowed('reservedRanges', text), text);
+    }),
+  );
+});
