@@ -101,7 +101,12 @@ test('what was decided on an old version of the object is not carried out, also 
   const rig = await rigOf(t, {});
   const { client, namespace } = rig.world;
   const key = { namespace, name: 'a-copy-0' };
-  await createWidget(rig, 'a', { copies: 1, text: 'old' });
+  await createWidget(rig, 'a', { copies: 1, text: 'oldest' });
+  await becomesReady(rig, 'a');
+  await changeWidget(rig, 'a', { text: 'old' });
+  await eventually('it is as wanted', async () =>
+    isDeepEqual((await client.get(CONFIG_MAPS, key))?.['data'], { text: 'old' }),
+  );
   await becomesReady(rig, 'a');
   const before = appliesOf(rig, '/a-copy-0');
 

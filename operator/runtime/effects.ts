@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import { canonicalJson, firstDifference, isDeepEqual, stampHash } from '../core/compare.ts';
 import { ReconcileError, RefusedError } from '../core/errors.ts';
-import type { KubeObject, Resource } from '../core/object.ts';
+import type { KubeObject, ObjectMeta, Resource } from '../core/object.ts';
 import type { Removal } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EffectKind, Metrics } from '../telemetry/metrics.ts';
@@ -13,6 +13,7 @@ import type { Client } from './client.ts';
 import { statusOf } from './condition-events.ts';
 import { keyOf, keyString } from './controller.ts';
 import { resourceString } from './resource.ts';
+import { type ManagedFields, ownedByApply } from './field-ownership.ts';
 import type { WriteFence } from './version-fence.ts';
 
 /** What effects are made with. */
@@ -25,6 +26,8 @@ export interface EffectsOptions {
   readonly metrics: Metrics;
   readonly log: Log;
 }
+
+type Owned = Partial<ObjectMeta> & { readonly managedFields?: readonly ManagedFields[] };
 
 /** Objects whose last apply is remembered because a store cannot tell. */
 const MAX_SETTLED = 20_000;
@@ -82,9 +85,9 @@ export class Effects {
   }
 
   /**
-   * Makes an object what `wanted` says, by server-side apply. A `metadata.resourceVersion` in it is a
-   * precondition, and no part of what is wanted: if the object has moved on, the apply fails with a
-   * conflict. `fence` is asked when it comes to a write.
+   * Makes an object what `wanted` says, by server-side apply; one that the stores know to be absent is created, which costs
+   * the API server less. A `metadata.resourceVersion` in it is a precondition, and no part of what is wanted: if the object
+   * has moved on, the apply fails with a conflict. `fence` is asked when it comes to a write.
    */
   async apply(wanted: KubeObject, fence: WriteFence): Promise<void> {
     const { content, version } = splitPrecondition(wanted);
@@ -94,8 +97,9 @@ export class Effects {
     if (await this.#isSettled(resource, desired, hash)) return;
     await fence.check();
     this.#count('apply');
-    const body = version === undefined ? desired : withVersion(desired, version);
-    const live = this.#written(await this.#options.client.apply(resource, body, this.#fieldManager));
+    const live =
+      (version === undefined ? await this.#createAbsent(resource, desired) : undefined) ??
+      (await this.#applyOver(resource, version === undefined ? desired : withVersion(desired, version)));
     const path = firstDifference(live, desired);
     if (path !== undefined) {
       this.#options.log.debug(
@@ -104,6 +108,37 @@ export class Effects {
       );
     }
     this.#settle(live, desired, hash);
+  }
+
+  /** Creates what no store knows though it would hold it; undefined when it cannot be told, or is there after all. */
+  async #createAbsent(resource: Resource, desired: KubeObject): Promise<KubeObject | undefined> {
+    const { cache, client } = this.#options;
+    const isAbsent = cache.lookup(resource, keyOf(desired)) === undefined && cache.wouldHold(desired);
+    if (!isAbsent || desired.metadata.uid !== undefined) return undefined;
+    try {
+      return this.#written(await client.create(resource, desired, this.#fieldManager));
+    } catch (error) {
+      if (hasStatus(error, 409) && error.reason === 'AlreadyExists') return undefined;
+      throw error;
+    }
+  }
+
+  /** Applies; what we own of the object by having created it is made ours by apply first, or it could never be taken away. */
+  async #applyOver(resource: Resource, body: KubeObject): Promise<KubeObject> {
+    const { client } = this.#options;
+    const live = await client.get(resource, keyOf(body));
+    const { uid, resourceVersion, managedFields = [] } = (live?.metadata ?? {}) as Owned;
+    const owned = ownedByApply(managedFields, this.#fieldManager);
+    if (owned === undefined) return this.#written(await client.apply(resource, body, this.#fieldManager));
+    const patch = { body: { metadata: { uid, resourceVersion, managedFields: owned } } };
+    const { metadata } = await client.patch(resource, keyOf(body), {
+      ...patch,
+      fieldManager: this.#fieldManager,
+    });
+    // That write has made sure of the version that a precondition names, and moved it on.
+    const isNamed = resourceVersion !== undefined && body.metadata.resourceVersion === resourceVersion;
+    const onward = isNamed ? withVersion(body, metadata.resourceVersion ?? resourceVersion) : body;
+    return this.#written(await client.apply(resource, onward, this.#fieldManager));
   }
 
   /** Writes `object` over the version of it that it carries; the API server refuses that as a conflict when it has moved on. */

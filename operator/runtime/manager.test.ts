@@ -152,7 +152,7 @@ test('what the API server refuses is told in its own words', async (t) => {
         message: 'exceeded quota: small',
       }),
     },
-    (seen) => seen.path.endsWith('/a-copy-0'),
+    (seen) => seen.method === 'POST' && seen.path.endsWith('/configmaps'),
     3,
   );
   await createWidget(rig, 'a', { copies: 1 });
