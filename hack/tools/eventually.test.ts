@@ -11,7 +11,7 @@ test('what is found is returned, after nothing and errors', async (t) => {
 test('when it is too late, the error names what was waited for, and why it was not', async (t) => {
   const error = await t.throwsAsync(
     eventually('the moon is blue', () => Promise.reject(new Error('it is grey')), 30),
-    { message: 'not within 0.03 s: the moon is blue' },
+    { message: 'not within 0.03 s: the moon is blue; last seen: it is grey' },
   );
   t.is((error.cause as Error).message, 'it is grey');
 });
