@@ -123,21 +123,22 @@ export class Effects {
     }
   }
 
-  /** Applies; what we own of the object by having created it is made ours by apply first, or it could never be taken away. */
+  /**
+   * Applies. What we own of the object by having created it, and do not want any more, is made ours by apply then, and goes
+   * with a second one: not before the first, since what others made of the object may be what guardrails refuse us to write.
+   */
   async #applyOver(resource: Resource, body: KubeObject): Promise<KubeObject> {
     const { client } = this.#options;
-    const live = await client.get(resource, keyOf(body));
-    const { uid, resourceVersion, managedFields = [] } = (live?.metadata ?? {}) as Owned;
+    const live = this.#written(await client.apply(resource, body, this.#fieldManager));
+    const { uid, resourceVersion, managedFields = [] } = live.metadata as Owned;
     const owned = ownedByApply(managedFields, this.#fieldManager);
-    if (owned === undefined) return this.#written(await client.apply(resource, body, this.#fieldManager));
-    const patch = { body: { metadata: { uid, resourceVersion, managedFields: owned } } };
+    if (owned === undefined) return live;
     const { metadata } = await client.patch(resource, keyOf(body), {
-      ...patch,
+      body: { metadata: { uid, resourceVersion, managedFields: owned } },
       fieldManager: this.#fieldManager,
     });
-    // That write has made sure of the version that a precondition names, and moved it on.
-    const isNamed = resourceVersion !== undefined && body.metadata.resourceVersion === resourceVersion;
-    const onward = isNamed ? withVersion(body, metadata.resourceVersion ?? resourceVersion) : body;
+    const isNamed = body.metadata.resourceVersion !== undefined && metadata.resourceVersion !== undefined;
+    const onward = isNamed ? withVersion(body, metadata.resourceVersion ?? '') : body;
     return this.#written(await client.apply(resource, onward, this.#fieldManager));
   }
 
