@@ -83,7 +83,7 @@ test('sixteen clients hammer two namespaces with one quota: it is never exceeded
   let created = 0;
   let refused = 0;
   const deadline = performance.now() + 120_000;
-  const isEnough = () => (created > 80 && refused > 80) || performance.now() > deadline;
+  const isEnough = () => (created > 50 && refused > 50) || performance.now() > deadline;
   const clients = Array.from({ length: 16 }, async (_, client) => {
     for (let i = 0; !isEnough(); i += 1) {
       // All clients lean to one side and then to the other, so that quota has to move.
@@ -99,8 +99,8 @@ test('sixteen clients hammer two namespaces with one quota: it is never exceeded
     }
   });
   await Promise.all(clients);
-  t.true(created > 80, `${created} pods made`);
-  t.true(refused > 80, `${refused} refused`);
+  t.true(created > 50, `${created} pods made`);
+  t.true(refused > 50, `${refused} refused`);
 
   for (const namespace of namespaces)
     await rig.cluster.kubectl(['delete', 'pods', '--all', '-n', namespace, '--wait=false']);
