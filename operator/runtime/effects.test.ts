@@ -19,6 +19,7 @@ import {
   sumOf,
   writesWhenPoked,
 } from './testing/rig.ts';
+import type { SeenRequest } from './testing/fault-proxy.ts';
 import type { WriteFence } from './version-fence.ts';
 import {
   CONFIG_MAPS,
@@ -48,6 +49,7 @@ const RESHAPED: Record<string, { readonly ours: Record<string, unknown>; readonl
   },
 };
 const FINALIZER = 'test.nexusos.dev/widget';
+const CONFLICT = JSON.stringify({ kind: 'Status', code: 409, reason: 'Conflict', message: 'moved on' });
 const UNFENCED: WriteFence = { check: () => Promise.resolve() };
 
 async function rigOf(t: ExecutionContext, controller: WidgetControllerOptions): Promise<Rig> {
@@ -95,6 +97,32 @@ test('what names the version it was decided on overwrites nothing newer, and is 
   await becomesReady(rig, 'a');
   t.deepEqual((await client.get(CONFIG_MAPS, key))?.['data'], { text: 'new' });
   t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0, 'a conflict is no error');
+});
+
+test('a field of what was created goes when it is no longer wanted, also after a failure on the way', async (t) => {
+  const rig = await rigOf(t, {});
+  const { client, namespace } = rig.world;
+  const key = { namespace, name: 'a-copy-0' };
+  const becomes = (data: Readonly<Record<string, string>>) =>
+    eventually(`it holds ${Object.keys(data).join()}`, async () => {
+      const found = (await client.get(CONFIG_MAPS, key))?.['data'];
+      return isDeepEqual(found, data) || Promise.reject(new Error(JSON.stringify(found)));
+    });
+  await createWidget(rig, 'a', { copies: 1, text: '=one' });
+  await becomes({ one: '' });
+  // The first write of a change is the apply; the one that fails turns the ownership.
+  let writes = 0;
+  const isSecond = ({ method, path }: SeenRequest) => {
+    if (method !== 'PATCH' || !path.endsWith('/a-copy-0')) return false;
+    writes += 1;
+    return writes === 2;
+  };
+  rig.proxy.inject({ kind: 'answer', status: 409, body: CONFLICT }, isSecond, 1);
+  await changeWidget(rig, 'a', { text: '=two' });
+  await becomes({ two: '' });
+  t.is(writes, 2, 'the failure was met');
+  await changeWidget(rig, 'a', { text: '=three' });
+  await becomes({ three: '' });
 });
 
 test('what was decided on an old version of the object is not carried out, also where the status stays', async (t) => {

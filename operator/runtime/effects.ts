@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import { canonicalJson, firstDifference, isDeepEqual, stampHash } from '../core/compare.ts';
 import { ReconcileError, RefusedError } from '../core/errors.ts';
-import type { KubeObject, ObjectMeta, Resource } from '../core/object.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
 import type { Removal } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EffectKind, Metrics } from '../telemetry/metrics.ts';
@@ -27,7 +27,8 @@ export interface EffectsOptions {
   readonly log: Log;
 }
 
-type Owned = Partial<ObjectMeta> & { readonly managedFields?: readonly ManagedFields[] };
+/** In place of the hash of what was applied, while it is not whole. */
+const UNFINISHED = 'unfinished';
 
 /** Objects whose last apply is remembered because a store cannot tell. */
 const MAX_SETTLED = 20_000;
@@ -99,7 +100,7 @@ export class Effects {
     this.#count('apply');
     const live =
       (version === undefined ? await this.#createAbsent(resource, desired) : undefined) ??
-      (await this.#applyOver(resource, version === undefined ? desired : withVersion(desired, version)));
+      (await this.#applyOver(resource, desired, version));
     const path = firstDifference(live, desired);
     if (path !== undefined) {
       this.#options.log.debug(
@@ -124,22 +125,34 @@ export class Effects {
   }
 
   /**
-   * Applies. What we own of the object by having created it, and do not want any more, is made ours by apply then, and goes
-   * with a second one: not before the first, since what others made of the object may be what guardrails refuse us to write.
+   * Applies over what is there, only on `version` if that is given. What we own of it by having created it could never be
+   * taken away by an apply, so it is taken over first.
    */
-  async #applyOver(resource: Resource, body: KubeObject): Promise<KubeObject> {
+  async #applyOver(resource: Resource, desired: KubeObject, version?: string): Promise<KubeObject> {
     const { client } = this.#options;
-    const live = this.#written(await client.apply(resource, body, this.#fieldManager));
-    const { uid, resourceVersion, managedFields = [] } = live.metadata as Owned;
-    const owned = ownedByApply(managedFields, this.#fieldManager);
-    if (owned === undefined) return live;
-    const { metadata } = await client.patch(resource, keyOf(body), {
-      body: { metadata: { uid, resourceVersion, managedFields: owned } },
-      fieldManager: this.#fieldManager,
-    });
-    const isNamed = body.metadata.resourceVersion !== undefined && metadata.resourceVersion !== undefined;
-    const onward = isNamed ? withVersion(body, metadata.resourceVersion ?? '') : body;
-    return this.#written(await client.apply(resource, onward, this.#fieldManager));
+    const known = await client.get(resource, keyOf(desired));
+    const isOurs = known !== undefined && ownedByApply(fieldsOf(known), this.#fieldManager) !== undefined;
+    const onVersion = isOurs ? await this.#takeOver(resource, desired, version) : version;
+    return this.#written(await client.apply(resource, onVersionOf(desired, onVersion), this.#fieldManager));
+  }
+
+  /**
+   * Turns what we own by having created it into what we own by apply. Applies first: what others have made of the object may be
+   * what guardrails refuse us to write. The hash says that this is not the end, so that it goes on here after a failure.
+   * Returns the version that is next, if one was given.
+   */
+  async #takeOver(resource: Resource, desired: KubeObject, version?: string): Promise<string | undefined> {
+    const { client } = this.#options;
+    const begun = onVersionOf(stampHash(desired, UNFINISHED), version);
+    let live = this.#written(await client.apply(resource, begun, this.#fieldManager));
+    const managedFields = ownedByApply(fieldsOf(live), this.#fieldManager);
+    if (managedFields !== undefined) {
+      const { uid, resourceVersion } = live.metadata;
+      const body = { metadata: { uid, resourceVersion, managedFields } };
+      const fieldManager = this.#fieldManager;
+      live = this.#written(await client.patch(resource, keyOf(desired), { body, fieldManager }));
+    }
+    return version === undefined ? undefined : live.metadata.resourceVersion;
   }
 
   /** Writes `object` over the version of it that it carries; the API server refuses that as a conflict when it has moved on. */
@@ -279,8 +292,13 @@ function splitPrecondition(wanted: KubeObject): {
   return { content: { ...wanted, metadata }, version };
 }
 
-function withVersion(object: KubeObject, resourceVersion: string): KubeObject {
+function onVersionOf(object: KubeObject, resourceVersion: string | undefined): KubeObject {
+  if (resourceVersion === undefined) return object;
   return { ...object, metadata: { ...object.metadata, resourceVersion } };
+}
+
+function fieldsOf({ metadata }: KubeObject): readonly ManagedFields[] {
+  return (metadata as { readonly managedFields?: readonly ManagedFields[] }).managedFields ?? [];
 }
 
 /** Whether what is there is what was to be made: owned by `owner`, or with the marks of the same tenant. */

@@ -34,13 +34,6 @@ const CASES: Readonly<
     ],
     want: [ours('Apply', { 'f:data': { 'f:a': {}, 'f:c': {}, 'f:b': {} }, 'f:type': {} })],
   },
-  'what was created and is applied as well needs nothing': {
-    entries: [
-      ours('Apply', { 'f:data': { 'f:a': {}, 'f:b': {} } }),
-      ours('Update', { 'f:data': { 'f:a': {} } }),
-    ],
-    want: undefined,
-  },
   'what is owned by apply already stays as it is': { entries: [THEIRS, ours('Apply')], want: undefined },
   'others are left alone, and status too': { entries: [THEIRS, STATUS], want: undefined },
 };

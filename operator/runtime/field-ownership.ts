@@ -16,8 +16,8 @@ export interface Trie {
 
 /**
  * The managed fields of an object once `manager` owns by server-side apply what it owns by a create or an update; undefined when
- * it owns nothing so that it has not applied as well. Only then does an apply take away what is no longer wanted: to the API
- * server, an update and an apply of one manager are two owners. The method is that of client-go's `csaupgrade`.
+ * that is nothing. Only then does an apply take away what is no longer wanted: to the API server, an update and an apply of
+ * one manager are two owners. The method is that of client-go's `csaupgrade`.
  */
 export function ownedByApply(
   entries: readonly ManagedFields[],
@@ -26,18 +26,10 @@ export function ownedByApply(
   const isOurs = (entry: ManagedFields) => entry.manager === manager && (entry.subresource ?? '') === '';
   const ours = entries.filter(isOurs);
   const updated = ours.find(({ operation }) => operation === 'Update');
-  const applied = ours.find(({ operation }) => operation === 'Apply');
-  if (updated === undefined || isWithin(updated.fieldsV1 ?? {}, applied?.fieldsV1 ?? {})) return undefined;
-  const fieldsV1 = union(applied?.fieldsV1 ?? {}, updated.fieldsV1 ?? {});
-  const others = entries.filter((entry) => !isOurs(entry));
-  return [...others, { ...(applied ?? updated), operation: 'Apply', fieldsV1 }];
-}
-
-function isWithin(inner: Trie, outer: Trie): boolean {
-  return Object.entries(inner).every(([step, below]) => {
-    const known = outer[step];
-    return known !== undefined && isWithin(below, known);
-  });
+  if (updated === undefined) return undefined;
+  const applied = ours.find(({ operation }) => operation === 'Apply') ?? updated;
+  const fieldsV1 = ours.map((entry) => entry.fieldsV1 ?? {}).reduce(union);
+  return [...entries.filter((entry) => !isOurs(entry)), { ...applied, operation: 'Apply', fieldsV1 }];
 }
 
 function union(a: Trie, b: Trie): Trie {

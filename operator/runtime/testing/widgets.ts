@@ -186,6 +186,11 @@ function finalizeWidget(widget: Widget, owned: readonly KubeObject[], now: Date)
   };
 }
 
+/** The text; one that starts with `=` is a key, which goes with it. */
+function dataOf({ spec: { text = '' } }: Widget): Readonly<Record<string, string>> {
+  return text.startsWith('=') ? { [text.slice(1)]: '' } : { text };
+}
+
 function configMap(widget: Widget, suffix: string): KubeObject {
   const { name, namespace, uid = '' } = widget.metadata;
   const { apiVersion, kind } = widget;
@@ -197,7 +202,7 @@ function configMap(widget: Widget, suffix: string): KubeObject {
       ...(namespace !== undefined && { namespace }),
       ownerReferences: [{ apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: false }],
     },
-    data: { text: widget.spec.text ?? '' },
+    data: dataOf(widget),
   };
 }
 
