@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { attachCluster } from '#hack/cluster/attach';
 import { fullLedger } from '../core/quota/testing/full-ledger.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
+import { createClient } from '../runtime/client.ts';
+import { kubeconfigCredentials } from '../runtime/credentials.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
 import { QUOTA_LEDGERS } from './shared/resources.ts';
-import { startTenantRig } from './testing/tenant-rig.ts';
 
 test('the API server and etcd take a ledger that is full to the last place', async (t) => {
-  const rig = await startTenantRig();
-  t.teardown(() => rig.close());
+  const { kubeconfigPath: path } = await attachCluster();
+  const client = createClient({
+    credentials: await kubeconfigCredentials({ path }),
+    metrics: createMetrics(),
+  });
+  t.teardown(() => client.close());
   const { status, ...rest } = fullLedger();
-  const created = await rig.client.create(QUOTA_LEDGERS, rest, 'test');
-  const written = (await rig.client.replaceStatus(QUOTA_LEDGERS, { ...created, status }, 'test')) as Ledger;
+  const created = await client.create(QUOTA_LEDGERS, rest, 'test');
+  t.teardown(() => client.delete(QUOTA_LEDGERS, { name: created.metadata.name }));
+  const written = (await client.replaceStatus(QUOTA_LEDGERS, { ...created, status }, 'test')) as Ledger;
   t.deepEqual(written.status?.reservations?.length, status?.reservations?.length);
 });
