@@ -131,20 +131,33 @@ export class Effects {
   async #applyOver(resource: Resource, desired: KubeObject, version?: string): Promise<KubeObject> {
     const { client } = this.#options;
     const known = await client.get(resource, keyOf(desired));
-    const isOurs = known !== undefined && ownedByApply(fieldsOf(known), this.#fieldManager) !== undefined;
-    const onVersion = isOurs ? await this.#takeOver(resource, desired, version) : version;
+    const isCreated = known !== undefined && ownedByApply(fieldsOf(known), this.#fieldManager) !== undefined;
+    const onVersion = isCreated ? await this.#takeOver(known, { resource, desired, version }) : version;
     return this.#written(await client.apply(resource, onVersionOf(desired, onVersion), this.#fieldManager));
   }
 
   /**
    * Turns what we own by having created it into what we own by apply. Applies first: what others have made of the object may be
-   * what guardrails refuse us to write. The hash says that this is not the end, so that it goes on here after a failure.
-   * Returns the version that is next, if one was given.
+   * what guardrails refuse us to write. The hash says that this is not the end, so that it goes on here after a failure, and
+   * what was done then is not done again. Returns the version that is next, if one was given.
    */
-  async #takeOver(resource: Resource, desired: KubeObject, version?: string): Promise<string | undefined> {
+  async #takeOver(
+    known: KubeObject,
+    wanted: {
+      readonly resource: Resource;
+      readonly desired: KubeObject;
+      readonly version: string | undefined;
+    },
+  ): Promise<string | undefined> {
     const { client } = this.#options;
-    const begun = onVersionOf(stampHash(desired, UNFINISHED), version);
-    let live = this.#written(await client.apply(resource, begun, this.#fieldManager));
+    const { resource, desired, version } = wanted;
+    const begun = stampHash(desired, UNFINISHED);
+    const isNamed = version === undefined || version === known.metadata.resourceVersion;
+    const isBegun = isNamed && firstDifference(known, begun) === undefined;
+    let live = known;
+    if (!isBegun) {
+      live = this.#written(await client.apply(resource, onVersionOf(begun, version), this.#fieldManager));
+    }
     const managedFields = ownedByApply(fieldsOf(live), this.#fieldManager);
     if (managedFields !== undefined) {
       const { uid, resourceVersion } = live.metadata;
