@@ -149,8 +149,7 @@ function claimPlaces({ path }: PodPlace, name: string): readonly LabelPlace[] {
 
 /** As for pods: a claim with our labels would be out of reach of whoever wrote its template. */
 function claimLabelRule({ metadata, path }: LabelPlace, settings: GuardrailSettings): Rule {
-  const isMark = `k == ${quote(LABELS.managedBy)} && m.labels[k] == ${quote(MANAGED_BY)}`;
-  const isOurs = `k.startsWith(${quote(`${GROUP}/`)}) || (${isMark})`;
+  const isOurs = isOurLabel('m.labels');
   const marked = `${metadata}.filter(m, has(m.labels) && m.labels.exists(k, ${isOurs}))`;
   return {
     field: path,
@@ -160,12 +159,17 @@ function claimLabelRule({ metadata, path }: LabelPlace, settings: GuardrailSetti
   };
 }
 
+/** Whether the key `k` of `labels` is one by which NexusOS knows its own. */
+function isOurLabel(labels: Cel): Cel {
+  const isMark = `k == ${quote(LABELS.managedBy)} && ${labels}[k] == ${quote(MANAGED_BY)}`;
+  return `k.startsWith(${quote(`${GROUP}/`)}) || (${isMark})`;
+}
+
 const OWN_LABELS = `labels of your own prefix: ${GROUP}/ and managed-by say what NexusOS made`;
 
 /** Labels of NexusOS on a template would become labels of pods and Jobs, written by a controller that is trusted. */
 function templateLabelRule({ metadata, path }: LabelPlace, settings: GuardrailSettings): Rule {
-  const isMark = `k == ${quote(LABELS.managedBy)} && ${metadata}.labels[k] == ${quote(MANAGED_BY)}`;
-  const ours = `${metadata}.labels.filter(k, k.startsWith(${quote(`${GROUP}/`)}) || (${isMark}))`;
+  const ours = `${metadata}.labels.filter(k, ${isOurLabel(`${metadata}.labels`)})`;
   const none = `(!has(${metadata}) || !has(${metadata}.labels) || size(${ours}) == 0)`;
   return {
     field: path,

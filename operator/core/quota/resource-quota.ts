@@ -61,7 +61,7 @@ export function replacedQuota(ledger: Ledger, grant: Grant, live: KubeObject): K
   return isSame ? undefined : wanted;
 }
 
-/** A ResourceQuota as text that is the same for the same meaning, whatever way a quantity is written. */
+/** What is compared of a ResourceQuota: the same for the same meaning, whatever way a quantity is written. */
 function comparable(quota: KubeObject): unknown {
   const { labels, annotations, ownerReferences = [] } = quota.metadata;
   const { hard, ...others } = (quota['spec'] ?? {}) as QuotaFields;
