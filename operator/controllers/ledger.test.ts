@@ -74,12 +74,12 @@ async function isBalanced(rig: WorkloadRig, name: string): Promise<boolean> {
 test('sixteen clients hammer two namespaces with one quota: it is never exceeded, and all of it can be used', async (t) => {
   t.timeout(400_000);
   const rig = t.context;
+  const historyOf = await followQuota(rig.client, { pods: HAMMERED, quotas: 'nexusos.dev/tenant=hammer' });
   await makeTenant(rig, 'hammer', {
     namespaces: [{ suffix: 'a' }, { suffix: 'b' }],
     quotas: { objects: { pods: '10' } },
   });
   const namespaces = ['hammer-a', 'hammer-b'];
-  const historyOf = followQuota(rig.client, { pods: HAMMERED, quotas: 'nexusos.dev/tenant=hammer' });
   let created = 0;
   let refused = 0;
   const deadline = performance.now() + 120_000;

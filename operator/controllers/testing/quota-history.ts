@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeObject, Resource } from '../../core/object.ts';
+import type { KubeObject } from '../../core/object.ts';
 import { parseQuantity } from '../../core/quota/quantity.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
 import type { Client } from '../../runtime/client.ts';
-import { watchEvents } from '../../runtime/watch-stream.ts';
+import { follow, type Seen } from '../../runtime/testing/follow.ts';
 import { RESOURCE_QUOTAS } from '../shared/resources.ts';
 import { PODS } from '../shared/workloads.ts';
 
@@ -20,49 +20,31 @@ export interface QuotaHistory {
   readonly mostUncounted: number;
 }
 
-interface Moment {
-  readonly version: bigint;
-  readonly type: 'put' | 'delete';
-  readonly object: KubeObject;
-}
-
 /**
  * Follows pods and ResourceQuotas, each by a label selector, until it is asked, from before there are any. Versions order all
  * that the API server commits, so no moment is missed; lists would speak of different moments.
  */
-export function followQuota(
+export async function followQuota(
   client: Client,
   selectors: { readonly pods: string; readonly quotas: string },
-): () => Promise<QuotaHistory> {
-  const control = new AbortController();
-  const moments: Moment[] = [];
-  let broken: unknown;
-  const follow = async (resource: Resource, labelSelector: string): Promise<void> => {
-    const options = { labelSelector, resourceVersion: '0', timeoutSeconds: 1800, idleMs: 1_800_000 };
-    for await (const event of watchEvents(
-      await client.watch(resource, { ...options, signal: control.signal }),
-    )) {
-      if (event.type === 'error') throw new Error(event.message);
-      if (event.type === 'bookmark') continue;
-      const version = BigInt(event.object.metadata.resourceVersion ?? 0);
-      moments.push({ version, type: event.type, object: event.object });
-    }
-    throw new Error(`the watch of ${resource.plural} has ended`);
-  };
-  const following = [follow(PODS, selectors.pods), follow(RESOURCE_QUOTAS, selectors.quotas)].map((one) =>
-    one.catch((error: unknown) => {
-      if (!control.signal.aborted) broken = error;
-    }),
-  );
+): Promise<() => Promise<QuotaHistory>> {
+  const moments: Seen[] = [];
+  const tell = (seen: Seen): void => void moments.push(seen);
+  const following = await Promise.all([
+    follow({ client, resource: PODS, labelSelector: selectors.pods }, tell),
+    follow({ client, resource: RESOURCE_QUOTAS, labelSelector: selectors.quotas }, tell),
+  ]);
   return async () => {
-    control.abort();
-    await Promise.all(following);
-    if (broken !== undefined) throw broken;
-    return replay(moments.toSorted((a, b) => Number(a.version - b.version)));
+    await Promise.all(following.map((one) => one.stop()));
+    return replay(moments.toSorted((a, b) => versionOf(a) - versionOf(b)));
   };
 }
 
-function replay(moments: readonly Moment[]): QuotaHistory {
+function versionOf({ object }: Seen): number {
+  return Number(object.metadata.resourceVersion);
+}
+
+function replay(moments: readonly Seen[]): QuotaHistory {
   const live = new Map<string, KubeObject>();
   const quotas = new Map<string, KubeObject>();
   let most: readonly string[] = [];

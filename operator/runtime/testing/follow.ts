@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resource } from '../../core/object.ts';
-import type { Client } from '../client.ts';
+import type { Client, Selection } from '../client.ts';
 import { type WatchEvent, watchEvents } from '../watch-stream.ts';
 
 /** A change that a watch told. */
@@ -12,11 +12,10 @@ export interface Following {
   stop(): Promise<void>;
 }
 
-/** What is followed: everything that changes in a namespace from now on. */
-export interface Followed {
+/** What is followed: everything that is selected and changes from now on. */
+export interface Followed extends Pick<Selection, 'namespace' | 'labelSelector'> {
   readonly client: Client;
   readonly resource: Resource;
-  readonly namespace: string;
 }
 
 /**
@@ -24,11 +23,11 @@ export interface Followed {
  * that is slow to read, as on a busy machine: it goes on from where it was then, and misses nothing.
  */
 export async function follow(followed: Followed, tell: (seen: Seen) => void): Promise<Following> {
-  const { client, resource, namespace } = followed;
+  const { client, resource, ...selection } = followed;
   const ends = new AbortController();
   const times = { timeoutSeconds: 1800, idleMs: 1_800_000, signal: ends.signal };
   let resourceVersion = await newestVersion(followed);
-  let stream = await client.watch(resource, { namespace, resourceVersion, ...times });
+  let stream = await client.watch(resource, { ...selection, resourceVersion, ...times });
   const readOn = async () => {
     for await (const event of watchEvents(stream)) {
       if (event.type === 'error') throw new LostTrackError(event.message);
@@ -42,7 +41,7 @@ export async function follow(followed: Followed, tell: (seen: Seen) => void): Pr
       await readOn().catch((error: unknown) => {
         if (error instanceof LostTrackError) throw error;
       });
-      stream = await client.watch(resource, { namespace, resourceVersion, ...times });
+      stream = await client.watch(resource, { ...selection, resourceVersion, ...times });
     }
   };
   let broken: unknown;
@@ -61,7 +60,7 @@ export async function follow(followed: Followed, tell: (seen: Seen) => void): Pr
 /** The API server does not know any more what happened after what was seen last. */
 class LostTrackError extends Error {}
 
-async function newestVersion({ client, resource, namespace }: Followed): Promise<string> {
-  const { value } = await client.list(resource, { namespace }).next();
+async function newestVersion({ client, resource, ...selection }: Followed): Promise<string> {
+  const { value } = await client.list(resource, selection).next();
   return value?.resourceVersion ?? '0';
 }
