@@ -28,7 +28,7 @@ export interface EffectsOptions {
 }
 
 /** In place of the hash of what was applied, while it is not whole. */
-const UNFINISHED = 'unfinished';
+export const UNFINISHED = 'unfinished';
 
 /** Objects whose last apply is remembered because a store cannot tell. */
 const MAX_SETTLED = 20_000;
