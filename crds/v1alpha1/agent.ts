@@ -78,6 +78,12 @@ const limits = z
   .object({
     timeoutSeconds: int('A Run that takes longer is ended with timeout.', 1, 2_592_000).default(3600),
     maxConcurrentRuns: int('Runs of this agent admitted at one time.', 0, 100_000).optional(),
+    maxRetries: int('The most retries that a Run can ask for.', 0, 20).optional(),
+    terminationGracePeriodSeconds: int(
+      'How long a container that is told to end may take. Empty: 30.',
+      0,
+      3600,
+    ).optional(),
   })
   .describe('Limits of each Run, and of all together.');
 

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import type { KindDescriptor } from '../openapi/kind.ts';
+import type { CelRule, KindDescriptor } from '../openapi/kind.ts';
 import { AGE, REASON } from './columns.ts';
 import { ERROR_CODES } from './error-codes.ts';
 import { conditions, dnsLabel, dnsSubdomain, instant, int, observedGeneration, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { retries, retriesStatus } from './run-retries.ts';
+
+/** A rule that keeps an optional field as the Run was created with. */
+function fixed(field: string): CelRule {
+  return {
+    rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+    message: `${field} cannot be changed: create a new Run`,
+  };
+}
 
 const spec = z
   .object({
@@ -28,6 +37,18 @@ const spec = z
       0,
       31_536_000,
     ).optional(),
+    retries: retries.optional(),
+    startingDeadlineSeconds: int(
+      'The Run fails if it has not been admitted so long after it was created. Empty: it waits.',
+      1,
+      31_536_000,
+    ).optional(),
+    suspend: z
+      .boolean()
+      .default(false)
+      .describe(
+        'true ends its workload and keeps it out of the queue; false takes it up again, from its beginning. It spends no retry.',
+      ),
     cancel: z.boolean().default(false).describe('true ends the Run. It cannot be taken back.'),
   })
   .describe('What to do.')
@@ -38,19 +59,15 @@ const spec = z
         message: 'cannot be changed: create a new Run',
         fieldPath: '.agentRef',
       },
-      {
-        rule: 'has(self.input) == has(oldSelf.input) && (!has(self.input) || self.input == oldSelf.input)',
-        message: 'input cannot be changed: create a new Run',
-      },
+      fixed('input'),
       {
         rule: 'self.priority == oldSelf.priority',
         message: 'cannot be changed: create a new Run',
         fieldPath: '.priority',
       },
-      {
-        rule: 'has(self.timeoutSeconds) == has(oldSelf.timeoutSeconds) && (!has(self.timeoutSeconds) || self.timeoutSeconds == oldSelf.timeoutSeconds)',
-        message: 'timeoutSeconds cannot be changed: create a new Run',
-      },
+      fixed('timeoutSeconds'),
+      fixed('retries'),
+      fixed('startingDeadlineSeconds'),
       {
         rule: '!oldSelf.cancel || self.cancel',
         message: 'a cancelled Run cannot be taken up again',
@@ -99,6 +116,7 @@ const status = z
       0,
       100_000,
     ).optional(),
+    retries: retriesStatus.optional(),
     agent: z
       .object({
         uid: text('UID of the Agent.', 64),
@@ -170,6 +188,12 @@ export const RUN_REASONS = {
   Cancelling: 'Cancelling',
   /** Paused while the tenant is suspended. */
   Paused: 'Paused',
+  /** Paused by spec.suspend. */
+  Suspended: 'Suspended',
+  /** Waits before its next attempt, since the last one failed. */
+  RetryBackoff: 'RetryBackoff',
+  /** It was not admitted before its deadline for starting. */
+  StartingDeadlineExceeded: 'StartingDeadlineExceeded',
   /** The spec does not parse. */
   InvalidSpec: 'InvalidSpec',
 } as const;

@@ -1,84 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
-import { tenantManifest, User } from '../user.ts';
-
-const CLASSES = join(import.meta.dirname, '../../crds/samples/gpu-classes.yaml');
-const FOREVER = { 'kwok.nexusos.dev/duration': '1h' };
-
-interface Run {
-  readonly metadata: { readonly name: string; readonly creationTimestamp: string };
-  readonly status?: {
-    readonly phase?: string;
-    readonly queue?: { readonly position?: number };
-    readonly child?: { readonly name: string };
-  };
-}
+import { FOREVER, phase, type Run, run, waits, type World, world } from '../run-world.ts';
+import { User } from '../user.ts';
 
 interface Pod {
   readonly spec: { readonly nodeName?: string; readonly runtimeClassName?: string };
   readonly status: { readonly phase?: string };
-}
-
-function agent(namespace: string, spec: object = {}) {
-  return {
-    apiVersion: 'nexusos.dev/v1alpha1',
-    kind: 'Agent',
-    metadata: { name: 'worker', namespace },
-    spec: {
-      container: {
-        image: 'registry.example/worker:1',
-        resources: { requests: { cpu: '100m', memory: '64Mi' } },
-      },
-      ...spec,
-    },
-  };
-}
-
-function run(namespace: string, name: string, annotations: Record<string, string> = {}) {
-  return {
-    apiVersion: 'nexusos.dev/v1alpha1',
-    kind: 'Run',
-    metadata: { name, namespace, annotations },
-    spec: { agentRef: { name: 'worker' } },
-  };
-}
-
-interface World {
-  readonly user: User;
-  readonly namespace: string;
-}
-
-/** A tenant with the namespace `<name>-main` and the Agent `worker` in it, both Ready; its Runs end with the test. */
-async function world(
-  t: ExecutionContext,
-  name: string,
-  { tenant = {}, worker = {} }: { readonly tenant?: object; readonly worker?: object } = {},
-): Promise<World> {
-  const user = new User(await attachSystem());
-  const namespace = `${name}-main`;
-  await user.does(['apply', '--server-side', '-f', '-'], await readFile(CLASSES, 'utf8'));
-  await user.applies(tenantManifest(name, tenant));
-  await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', '--timeout=60s']);
-  await user.applies(agent(namespace, worker));
-  await user.does(['wait', '-n', namespace, 'agent/worker', '--for=condition=Ready', '--timeout=60s']);
-  t.teardown(() => user.does(['delete', 'runs', '--all', '-n', namespace, '--wait=false']));
-  return { user, namespace };
-}
-
-function phase({ user, namespace }: World, name: string): Promise<string | undefined> {
-  return user.sees<Run>('-n', namespace, `run/${name}`).then((one) => one?.status?.phase);
-}
-
-async function waits({ user, namespace }: World, name: string, reason: string): Promise<string> {
-  const found = await eventually(`${name} says ${reason}`, async () => {
-    const ready = await user.condition('Ready', '-n', namespace, `run/${name}`);
-    return ready?.reason === reason ? ready : undefined;
-  });
-  return found.message;
 }
 
 test('a Run is followed with wait, get and describe to its end', async (t) => {

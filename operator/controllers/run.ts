@@ -126,8 +126,9 @@ async function findIngredients(run: Run, starting: Starting) {
 }
 
 function needsWorkload(run: Run, { job, reservation }: Starting): boolean {
-  if (job !== undefined && isWorkloadOf(job, run)) return false;
-  return isActive(run) || (reservation !== undefined && !isFinished(run));
+  // The Job of a Run that is back in the queue is that of an attempt that is over.
+  if (!isActive(run)) return reservation !== undefined && !isFinished(run);
+  return job === undefined || !isWorkloadOf(job, run);
 }
 
 interface Queued {

@@ -3,6 +3,7 @@ import test from 'ava';
 import type { Agent } from '../agent/agent.ts';
 import { ago, makeAgent, makeRun } from '../run/testing/make.ts';
 import { candidateOf } from './candidates.ts';
+import type { Run } from '../run/run.ts';
 
 const ready = makeAgent();
 
@@ -19,6 +20,26 @@ const CASES: Record<string, { readonly agent?: Agent; readonly want: string | un
     want: 'AgentNotReady',
   },
 };
+
+const PAUSES: Readonly<Record<string, { readonly run: Run; readonly want: string | undefined }>> = {
+  'a suspended Run does': { run: makeRun({ suspend: true }), want: 'Suspended' },
+  'one whose last attempt failed just now does': {
+    run: makeRun({}, { phase: 'Queued', retries: { spent: 1, limit: 2, notBefore: ago(-5) } }),
+    want: 'RetryBackoff',
+  },
+  'one that was tried again before does not': {
+    run: makeRun({}, { phase: 'Queued', retries: { spent: 1, limit: 2 } }),
+    want: undefined,
+  },
+};
+
+for (const [sentence, { run, want }] of Object.entries(PAUSES)) {
+  test(sentence, (t) => {
+    const agents = new Map([['acme-dev/agent', ready]]);
+    const context = { agents, gpuClasses: new Map(), containerDefaults: undefined };
+    t.is(candidateOf(run, context).blocked?.reason, want);
+  });
+}
 
 for (const [sentence, { agent, want }] of Object.entries(CASES)) {
   test(sentence, (t) => {

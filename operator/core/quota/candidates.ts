@@ -5,6 +5,7 @@ import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
+import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { type Amounts, NO_AMOUNTS } from './amounts.ts';
 import { containerResources, type Devices, runDemand } from './demand.ts';
@@ -36,7 +37,7 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
   const agentName = run.spec.agentRef.name;
   const agent = context.agents.get(agentKey(namespace, agentName));
   const { gpu } = agent?.spec ?? {};
-  const blocked = obstacleOf(agentName, agent);
+  const blocked = pauseOf(run) ?? obstacleOf(agentName, agent);
   return {
     uid,
     namespace,
@@ -58,6 +59,13 @@ export function agentDemand(agent: Agent, context: RunContext): Amounts {
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
   return runDemand(containerResources(container.resources, context.containerDefaults), devices);
+}
+
+/** What keeps a Run from being admitted, however much is free: its user, or that its last attempt failed just now. */
+function pauseOf({ spec, status }: Run): Waiting | undefined {
+  if (spec.suspend) return SUSPENDED;
+  if (status?.retries?.notBefore === undefined) return undefined;
+  return { reason: RUN_REASONS.RetryBackoff, message: status.queue?.message ?? '' };
 }
 
 function obstacleOf(name: string, agent: Agent | undefined): Waiting | undefined {

@@ -17,8 +17,10 @@ import {
   type Lasting,
   TIMED_OUT,
 } from './outcome.ts';
+import { failAttempt, retriesAtAdmission } from './retry.ts';
 import { attemptsOf, childName, identityOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
 import { activeStatus, admittedStatus, type Cause, queuedStatus } from './status.ts';
+import { SUSPENDED } from './suspension.ts';
 
 /** What passes by itself within this time is not worth a write. */
 const NOTEWORTHY_MS = 2000;
@@ -41,6 +43,7 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
     childName: childName(identityOf(run), attempt),
     agent: { uid, generation },
     ...(className !== undefined && { gpu: { class: className, count } }),
+    retries: retriesAtAdmission(run, agent),
     ...heldUp(run),
   };
   const gpu = gpuClass === undefined ? {} : { gpu: { class: gpuClass, count } };
@@ -77,7 +80,7 @@ export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan 
 function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
   const ending = endingCause(run, observed);
   if (ending === undefined && run.status?.child?.uid === undefined) {
-    if (isOverdue(run, observed.agent, now)) return fail(run, notMade(run), now);
+    if (isOverdue(run, observed.agent, now)) return failAttempt(run, notMade(run), now);
     return admit(run, { ...observed, reservation: observed.reservation ?? reservationOf(run) }, now);
   }
   // Its pods hold what was reserved until the last of them has ended.
@@ -88,10 +91,10 @@ function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
 /** Nothing of the workload is left. */
 function planEnded(run: Run, ending: Cause | undefined, now: Date): RunPlan {
   const givenUp = givenUpFor(run);
-  if (givenUp !== undefined) return fail(run, givenUp, now);
+  if (givenUp !== undefined) return failAttempt(run, givenUp, now);
   const unwanted = cancellation(run);
   if (unwanted !== undefined) return finish(run, unwanted, now);
-  if (ending === undefined) return fail(run, WORKLOAD_DELETED, now);
+  if (ending === undefined) return failAttempt(run, WORKLOAD_DELETED, now);
   return statusOnly(queuedStatus(run, { position: undefined, ...ending }, now));
 }
 
@@ -124,7 +127,7 @@ function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject 
     case 'succeeded':
       return finish(run, { ...SUCCEEDED, ...startOf(outcome) }, now);
     case 'failed':
-      return fail(run, outcome, now);
+      return failAttempt(run, outcome, now);
     case 'running':
       return statusOnly(told(run, { ...RUNNING, ...startOf(outcome), job }, now));
     case 'starting':
@@ -202,6 +205,7 @@ function endingCause(run: Run, { tenant }: RunObserved): Cause | undefined {
     const why = run.spec.cancel ? '' : 'the Run was deleted, and ';
     return { reason: RUN_REASONS.Cancelling, message: `${why}its workload is being ended` };
   }
+  if (run.spec.suspend) return SUSPENDED;
   if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') {
     const message = 'paused while the tenant is suspended; it goes back to the queue and spends no retry';
     return { reason: RUN_REASONS.Paused, message };

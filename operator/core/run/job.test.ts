@@ -64,6 +64,12 @@ test('a tenant of tier Hard keeps to its nodes and its sandbox', (t) => {
   t.deepEqual(pod.tolerations, [{ key: 'nexusos.dev/dedicated', operator: 'Equal', value: 'acme' }]);
 });
 
+test('a container has the time to end that its Agent says', (t) => {
+  t.is(podOf({}).terminationGracePeriodSeconds, undefined);
+  const limits = { timeoutSeconds: 60, terminationGracePeriodSeconds: 5 };
+  t.is(podOf({ agent: makeAgent({ limits }) }).terminationGracePeriodSeconds, 5);
+});
+
 test('the shorter timeout counts', (t) => {
   const agent = makeAgent({ limits: { timeoutSeconds: 60 } });
   t.is(jobOf({ agent }).activeDeadlineSeconds, 60);

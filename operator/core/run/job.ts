@@ -72,8 +72,10 @@ function podSpec(input: WorkloadInput) {
   const hasInput = run.spec.input?.inline !== undefined;
   const dedicated = tier === 'Hard' ? { [LABELS.dedicated]: tenant.metadata.name } : {};
   const name = childName(identityOf(run), input.attempt);
+  const graceSeconds = input.agent.spec.limits.terminationGracePeriodSeconds;
   return {
     restartPolicy: 'Never',
+    ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: graceSeconds }),
     serviceAccountName: RUN_SERVICE_ACCOUNT,
     automountServiceAccountToken: false,
     enableServiceLinks: false,

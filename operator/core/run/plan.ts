@@ -8,8 +8,11 @@ import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isJobFinished } from './outcome.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
+import { waitForRetry } from './retry.ts';
 import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
-import { queuedStatus } from './status.ts';
+import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
+import { queuedStatus, type WaitingPlace } from './status.ts';
+import { giveBack, SUSPENDED } from './suspension.ts';
 
 /**
  * A new Run that is about to be admitted is not written as Queued first; but its user waits no longer than this: two seconds, and
@@ -26,10 +29,17 @@ export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
 function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   const unwanted = cancellation(run);
   if (unwanted !== undefined) return finish(run, unwanted, now);
-  const { reservation, place } = observed;
+  const { reservation } = observed;
   if (reservation !== undefined && reservation.attempt > attemptsOf(run)) {
-    return admit(run, { ...observed, reservation }, now);
+    return run.spec.suspend ? giveBack(run, reservation, now) : admit(run, { ...observed, reservation }, now);
   }
+  const leftMs = startingDeadlineMs(run, now);
+  if (leftMs <= 0) return fail(run, notStarted(run), now);
+  return sooner(planWaiting(run, observed, now), leftMs);
+}
+
+function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
+  const { place } = observed;
   if (place.kind === 'none') {
     const message = 'the namespace belongs to no tenant, or its tenant is not ready';
     return wait(run, { position: undefined, reason: RUN_REASONS.TenantNotFound, message }, now);
@@ -39,7 +49,17 @@ function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place.message, contact }), now);
   }
-  return wait(run, place, now);
+  return planPaused(run, place, now) ?? wait(run, place, now);
+}
+
+/** What keeps a Run from wanting quota at all is told at once, and not when its place is due to be written again. */
+function planPaused(run: Run, { position }: WaitingPlace, now: Date): RunPlan | undefined {
+  const { retries, queue } = run.status ?? {};
+  if (run.spec.suspend) {
+    const isTold = queue?.reason === SUSPENDED.reason;
+    return isTold ? undefined : statusOnly(queuedStatus(run, { position, ...SUSPENDED }, now));
+  }
+  return retries?.notBefore === undefined ? undefined : waitForRetry(run, retries, now);
 }
 
 function queueFull(

@@ -30,6 +30,8 @@ export interface AdmittedFacts {
   readonly childName: string;
   readonly agent: NonNullable<RunStatus['agent']>;
   readonly gpu?: NonNullable<RunStatus['gpu']>;
+  /** Undefined where no failure is retried. */
+  readonly retries: RunStatus['retries'];
   /** Why its workload could not be made when it was tried last. */
   readonly holdUp?: Cause;
 }
@@ -81,6 +83,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     attempt: facts.attempt,
     agent: facts.agent,
     ...(facts.gpu !== undefined && { gpu: facts.gpu }),
+    ...(facts.retries !== undefined && { retries: facts.retries }),
     child: { kind: 'Job', name: facts.childName },
     conditions: judged(run, now, [
       { type: 'QuotaReserved', status: 'True', ...cause },

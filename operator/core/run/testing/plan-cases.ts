@@ -22,6 +22,13 @@ export const WAITING = {
   reason: 'ConcurrencyExceeded',
   message: 'all 2 concurrent Runs of the tenant are taken',
 } as const;
+/** What is told of a Run that waits, without when. */
+export const WAITED = {
+  reason: 'ConcurrencyExceeded',
+  message: 'all places are taken',
+  position: 3,
+  since: ago(9),
+};
 /** Status of a Run that is admitted, and whose Job was not seen yet. */
 export const ACTIVE: RunStatus = {
   phase: 'Admitted',
@@ -85,7 +92,8 @@ function runOf({ spec, status, isDeleted }: Case): Run {
   return isDeleted === true ? deleted(run) : run;
 }
 
-const NOTHING_SEEN: RunObserved = {
+/** Surroundings in which a Run fits, and nothing of it was made. */
+export const NOTHING_SEEN: RunObserved = {
   tenant: makeTenant(),
   place: { kind: 'next' },
   reservation: undefined,

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { eventually } from '#hack/tools/eventually';
+import { FOREVER, phase, type Run, run, waits, type World, world } from '../run-world.ts';
+
+const FAILS = {
+  annotations: { 'kwok.nexusos.dev/outcome': 'exit-code', 'kwok.nexusos.dev/exit-code': '3' },
+};
+/** Long enough for a test to change what the next attempt will do. */
+const RETRIES = { limit: 1, backoffSeconds: 5 };
+
+function seen({ user, namespace }: World, name: string): Promise<Run | undefined> {
+  return user.sees<Run>('-n', namespace, `run/${name}`);
+}
+
+function patches({ user, namespace }: World, name: string, spec: object): Promise<string> {
+  return user.does(['patch', 'run', name, '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec })]);
+}
+
+test('a Run whose attempt fails is tried again, and its workloads are kept', async (t) => {
+  const place = await world(t, 'again');
+  const { user, namespace } = place;
+  await user.applies(run(namespace, 'flaky', { ...FAILS, spec: { retries: RETRIES } }));
+  t.regex(await waits(place, 'flaky', 'RetryBackoff'), /retry 1 of 1 .* attempt 1 failed: .*exit code 3/);
+  await user.does([
+    'annotate',
+    'run',
+    'flaky',
+    '-n',
+    namespace,
+    'kwok.nexusos.dev/outcome=success',
+    '--overwrite',
+  ]);
+  await eventually('it has succeeded', async () => (await phase(place, 'flaky')) === 'Succeeded');
+  t.like((await seen(place, 'flaky'))?.status, { attempt: 2, retries: { spent: 1, limit: 1 } });
+  const jobs = await user.does(['get', 'jobs', '-n', namespace, '-l', 'nexusos.dev/run=flaky', '-o', 'name']);
+  t.is(jobs.trim().split('\n').length, 2);
+});
+
+test('a Run fails when its retries are used up, and an Agent can bound them', async (t) => {
+  const place = await world(t, 'bounded', { worker: { limits: { maxRetries: 1 } } });
+  const { user, namespace } = place;
+  const retries = { limit: 5, backoffSeconds: 0 };
+  await user.applies(run(namespace, 'hopeless', { ...FAILS, spec: { retries } }));
+  await eventually('it has failed', async () => (await phase(place, 'hopeless')) === 'Failed');
+  const { status } = (await seen(place, 'hopeless')) ?? {};
+  t.like(status, { attempt: 2, retries: { spent: 1, limit: 1 }, error: { code: 'internal_error' } });
+});
+
+test('a Run that is suspended gives its place away, and starts anew when it is resumed', async (t) => {
+  const place = await world(t, 'holding', { tenant: { quotas: { runs: { maxConcurrent: 1 } } } });
+  const { user, namespace } = place;
+  await user.applies(run(namespace, 'long', FOREVER));
+  await eventually('it runs', async () => (await phase(place, 'long')) === 'Running');
+  await user.applies(run(namespace, 'short'));
+  await waits(place, 'short', 'ConcurrencyExceeded');
+  await patches(place, 'long', { suspend: true });
+  t.regex(await waits(place, 'long', 'Suspended'), /spec\.suspend/);
+  await eventually('the other has succeeded', async () => (await phase(place, 'short')) === 'Succeeded');
+  t.is(await phase(place, 'long'), 'Queued');
+  await patches(place, 'long', { suspend: false });
+  await eventually('it runs again', async () => (await phase(place, 'long')) === 'Running');
+  t.is((await seen(place, 'long'))?.status?.attempt, 2);
+});
+
+test('a Run that is not admitted before its deadline fails, and says what it waited for', async (t) => {
+  const place = await world(t, 'punctual', { tenant: { quotas: { runs: { maxConcurrent: 0 } } } });
+  const { user, namespace } = place;
+  await user.applies(run(namespace, 'late', { spec: { startingDeadlineSeconds: 3 } }));
+  await eventually('it has failed', async () => (await phase(place, 'late')) === 'Failed');
+  const { status } = (await seen(place, 'late')) ?? {};
+  t.is(status?.error?.code, 'timeout');
+  t.regex(status?.error?.message ?? '', /within 3 seconds .*quotas\.runs\.maxConcurrent/);
+});

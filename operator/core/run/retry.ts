@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import type { RetriesStatus } from '#crds/v1alpha1/run-retries';
+import type { Agent } from '../agent/agent.ts';
+import { toInstant } from '../conditions.ts';
+import { statusOnly } from '../plan.ts';
+import { cancellation, fail, requeue } from './ending.ts';
+import type { RunPlan } from './observed.ts';
+import type { Failure } from './outcome.ts';
+import { attemptsOf, type Run } from './run.ts';
+import { queuedStatus } from './status.ts';
+
+/** Longest part of a failure's message that is kept of an attempt. */
+const MAX_MESSAGE = 1024;
+
+type Failed = Failure & { readonly startedAt?: string };
+
+/** What an attempt that failed leads to: the next one after a wait, if there is one left for such a failure, or the end of the Run. */
+export function failAttempt(run: Run, failure: Failed, now: Date): RunPlan {
+  const { retries } = run.status ?? {};
+  if (retries === undefined || !isRetried(run, retries, failure)) return fail(run, failure, now);
+  const waitMs = backoffMs(run, retries);
+  const spent = retries.spent + 1;
+  const attempt = attemptsOf(run);
+  const notBefore = toInstant(new Date(now.getTime() + waitMs));
+  const child = run.status?.child?.name;
+  const failedAt = toInstant(now);
+  const message = failure.error.message.slice(0, MAX_MESSAGE);
+  const last = { attempt, reason: failure.reason, message, failedAt, ...(child !== undefined && { child }) };
+  const place = {
+    position: undefined,
+    reason: RUN_REASONS.RetryBackoff,
+    message: `retry ${spent} of ${retries.limit} starts after ${notBefore}, since attempt ${attempt} failed: ${message}`,
+  };
+  // What the attempt was given up for is told in `last`; the Run itself has not failed.
+  const { error: _, ...queued } = queuedStatus(run, place, now);
+  const status: RunStatus = { ...queued, retries: { spent, limit: retries.limit, notBefore, last } };
+  return statusOnly(status, requeue(waitMs, 'for the next attempt'));
+}
+
+/** A Run whose last attempt failed: it waits for the time of the next one, and then for quota like any other. */
+export function waitForRetry(run: Run, retries: RetriesStatus, now: Date): RunPlan {
+  const { notBefore = '', ...others } = retries;
+  const leftMs = Date.parse(notBefore) - now.getTime();
+  if (leftMs > 0) return statusOnly(run.status, requeue(leftMs, 'for the next attempt'));
+  const message = `retry ${retries.spent} of ${retries.limit} waits for its quota`;
+  const place = { position: undefined, reason: RUN_REASONS.Pending, message };
+  const status = { ...queuedStatus(run, place, now), retries: others };
+  return statusOnly(status, requeue(250, 'for the ledger to reserve'));
+}
+
+/** What is to be told of retries at an admission; undefined where no failure is retried. The limit stays as it was at the first. */
+export function retriesAtAdmission({ spec, status }: Run, agent: Agent): RetriesStatus | undefined {
+  if (status?.retries !== undefined) return status.retries;
+  const limit = Math.min(spec.retries?.limit ?? 0, agent.spec.limits.maxRetries ?? Infinity);
+  return limit === 0 ? undefined : { spent: 0, limit };
+}
+
+function isRetried(run: Run, { spent, limit }: RetriesStatus, { reason, error }: Failed): boolean {
+  const { reasons = [], exitCodes } = run.spec.retries ?? {};
+  if (spent >= limit || cancellation(run) !== undefined) return false;
+  if (!reasons.some((one) => one === reason)) return false;
+  const isContainer = reason === RUN_REASONS.ContainerFailed && exitCodes !== undefined;
+  return !isContainer || (error.exitCode !== undefined && exitCodes.includes(error.exitCode));
+}
+
+/** Doubles with each retry, up to the most. */
+function backoffMs({ spec }: Run, { spent }: RetriesStatus): number {
+  const { backoffSeconds = 0, maxBackoffSeconds = 0 } = spec.retries ?? {};
+  return Math.min(backoffSeconds * 2 ** spent, maxBackoffSeconds) * 1000;
+}

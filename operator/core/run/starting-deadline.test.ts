@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ago } from './testing/make.ts';
+import { type Case, RESERVED, testPlans, WAITED, WAITING } from './testing/plan-cases.ts';
+
+const cases: Record<string, Case> = {
+  'a Run that was not admitted before its deadline fails, and says what it waited for': {
+    spec: { startingDeadlineSeconds: 1 },
+    status: { phase: 'Queued', queue: { ...WAITED, updatedAt: ago(1) } },
+    seen: { place: WAITING },
+    want: { phase: 'Failed', reason: 'StartingDeadlineExceeded', code: 'timeout' },
+    wantSaid: ['within 1 seconds', 'spec.startingDeadlineSeconds', WAITED.message],
+  },
+  'a deadline is for the first start only': {
+    spec: { startingDeadlineSeconds: 1 },
+    status: { phase: 'Queued', attempt: 1, queue: { ...WAITED, updatedAt: ago(1) } },
+    seen: { place: WAITING },
+    wantSoon: true,
+  },
+  'a Run with a reservation is admitted, though its deadline is over': {
+    spec: { startingDeadlineSeconds: 1 },
+    seen: { reservation: RESERVED },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Job'],
+  },
+  'until then it waits, and no longer': {
+    spec: { startingDeadlineSeconds: 3 },
+    status: { phase: 'Queued', queue: { ...WAITED, updatedAt: ago(1) } },
+    seen: { place: WAITING },
+    wantSoon: true,
+  },
+};
+
+testPlans(cases);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { requeue } from './ending.ts';
+import type { RunPlan } from './observed.ts';
+import type { Failure } from './outcome.ts';
+import { attemptsOf, type Run } from './run.ts';
+
+/** How long a Run may still wait for its first admission, in milliseconds; infinite when nothing bounds that. */
+export function startingDeadlineMs(run: Run, now: Date): number {
+  const { startingDeadlineSeconds } = run.spec;
+  if (startingDeadlineSeconds === undefined || attemptsOf(run) > 0) return Infinity;
+  const createdMs = Date.parse(run.metadata.creationTimestamp ?? '');
+  return createdMs + startingDeadlineSeconds * 1000 - now.getTime();
+}
+
+/** How a Run fails that was not admitted in time. */
+export function notStarted({ spec, status }: Run): Failure {
+  const why = status?.queue === undefined ? '' : `: ${status.queue.message}`;
+  const waited = `not admitted within ${spec.startingDeadlineSeconds} seconds (spec.startingDeadlineSeconds)`;
+  const message = `${waited}${why}`.slice(0, 4096);
+  const error = { code: 'timeout', message, retryable: true } as const;
+  return { reason: RUN_REASONS.StartingDeadlineExceeded, error };
+}
+
+/** The same plan, looked at again after `leftMs` at the latest. */
+export function sooner(plan: RunPlan, leftMs: number): RunPlan {
+  if (leftMs === Infinity) return plan;
+  const { result } = plan;
+  const isSoon = result.kind === 'requeueAfter' && result.afterMs <= leftMs;
+  return isSoon ? plan : { ...plan, result: requeue(leftMs, 'for its deadline for starting') };
+}
