@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { agentParameters } from './agent-parameters.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
 import {
   conditions,
@@ -96,6 +97,7 @@ const spec = z
       .default('standard')
       .describe('Price tier: standard 1.0, heavy 1.5, ultra 3.0.'),
     container,
+    parameters: agentParameters.optional(),
     gpu: gpu.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
   })

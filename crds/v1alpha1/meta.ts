@@ -25,6 +25,25 @@ export function text(description: string, max = 1024): z.ZodString {
   return z.string().max(max).describe(description);
 }
 
+/** A digest as registries write it, of SHA-256. */
+export function sha256(description: string): z.ZodString {
+  return z
+    .string()
+    .max(71)
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .describe(description);
+}
+
+/** An absolute URI without white space. */
+export function uri(description: string): z.ZodString {
+  return z
+    .string()
+    .min(1)
+    .max(2048)
+    .regex(/^[a-z][a-z0-9+.-]{1,31}:\/\/[^\s]+$/)
+    .describe(description);
+}
+
 /** An integer from `min` to `max`. */
 export function int(description: string, min: number, max: number): z.ZodInt {
   return z.int().min(min).max(max).describe(description);

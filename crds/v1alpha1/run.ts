@@ -5,6 +5,8 @@ import { AGE, REASON } from './columns.ts';
 import { ERROR_CODES } from './error-codes.ts';
 import { conditions, dnsLabel, dnsSubdomain, instant, int, observedGeneration, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { input, inputStatus, parameters } from './run-input.ts';
+import { reportedUsage, result } from './run-result.ts';
 import { retries, retriesStatus } from './run-retries.ts';
 
 /** A rule that keeps an optional field as the Run was created with. */
@@ -20,12 +22,8 @@ const spec = z
     agentRef: z
       .object({ name: dnsLabel('Name of an Agent in the same namespace.') })
       .describe('What to run.'),
-    input: z
-      .object({
-        inline: text('Input, handed to the container in a file. Not for secrets.', 32_768).optional(),
-      })
-      .describe('Input of the Run.')
-      .optional(),
+    input: input.optional(),
+    parameters: parameters.optional(),
     priority: int('Runs of a higher priority are admitted first within the tenant.', -1000, 1000).default(0),
     timeoutSeconds: int(
       'At most this long, if shorter than the limit of the Agent.',
@@ -60,6 +58,7 @@ const spec = z
         fieldPath: '.agentRef',
       },
       fixed('input'),
+      fixed('parameters'),
       {
         rule: 'self.priority == oldSelf.priority',
         message: 'cannot be changed: create a new Run',
@@ -117,6 +116,9 @@ const status = z
       100_000,
     ).optional(),
     retries: retriesStatus.optional(),
+    input: inputStatus.optional(),
+    result: result.optional(),
+    usage: z.object({ reported: reportedUsage.optional() }).describe('What the Run has used.').optional(),
     agent: z
       .object({
         uid: text('UID of the Agent.', 64),
@@ -194,6 +196,12 @@ export const RUN_REASONS = {
   RetryBackoff: 'RetryBackoff',
   /** It was not admitted before its deadline for starting. */
   StartingDeadlineExceeded: 'StartingDeadlineExceeded',
+  /** Its input is not there yet: a ConfigMap, or a key in it. */
+  InputNotFound: 'InputNotFound',
+  /** Its input is too large, or has another digest. */
+  InvalidInput: 'InvalidInput',
+  /** Its parameters are not those that the Agent declares. */
+  InvalidParameters: 'InvalidParameters',
   /** The spec does not parse. */
   InvalidSpec: 'InvalidSpec',
 } as const;

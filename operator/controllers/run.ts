@@ -21,7 +21,7 @@ import {
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
-import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { TenantQueues } from './shared/tenant-queue.ts';
 import {
   CORE_EVENTS,
@@ -117,13 +117,18 @@ interface Starting {
 
 /** What a workload is made from; only looked for when one is about to be made. */
 async function findIngredients(run: Run, starting: Starting) {
-  if (!needsWorkload(run, starting)) return { agent: undefined, gpuClass: undefined };
+  if (!needsWorkload(run, starting)) return NO_INGREDIENTS;
   const { read, reservation } = starting;
   const className = reservation?.gpuClass ?? run.status?.gpu?.class;
   const agent = await find(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }, read);
   const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
-  return { agent: agent as Agent | undefined, gpuClass: gpuClass as GPUClass | undefined };
+  const { configMapKeyRef } = run.spec.input ?? {};
+  const inputSource =
+    configMapKeyRef && (await read.live(CONFIG_MAPS, { ...keyOf(run), name: configMapKeyRef.name }));
+  return { agent: agent as Agent | undefined, gpuClass: gpuClass as GPUClass | undefined, inputSource };
 }
+
+const NO_INGREDIENTS = { agent: undefined, gpuClass: undefined, inputSource: undefined };
 
 function needsWorkload(run: Run, { job, reservation }: Starting): boolean {
   // The Job of a Run that is back in the queue is that of an attempt that is over.

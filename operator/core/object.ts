@@ -33,6 +33,12 @@ export interface KubeObject {
   readonly [field: string]: unknown;
 }
 
+/** The same fields without those that are undefined, as JSON has it. */
+export function defined<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
+}
+
 /** A condition of `metav1`, exactly as the API server stores it. */
 export interface Condition {
   readonly type: string;

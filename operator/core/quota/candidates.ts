@@ -4,6 +4,8 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
 import { findCondition, READY } from '../conditions.ts';
+import { checkParameters } from '../run/parameters.ts';
+import { defined } from '../object.ts';
 import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
 import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
@@ -36,8 +38,6 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
   const { name, namespace = '', uid = '', creationTimestamp = '' } = run.metadata;
   const agentName = run.spec.agentRef.name;
   const agent = context.agents.get(agentKey(namespace, agentName));
-  const { gpu } = agent?.spec ?? {};
-  const blocked = pauseOf(run) ?? obstacleOf(agentName, agent);
   return {
     uid,
     namespace,
@@ -47,8 +47,10 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
     createdAt: creationTimestamp,
     attempt: attemptsOf(run) + 1,
     demand: agent === undefined ? NO_AMOUNTS : agentDemand(agent, context),
-    ...(gpu !== undefined && { gpu: { class: gpu.class, count: gpu.count } }),
-    ...(blocked !== undefined && { blocked }),
+    ...defined({
+      gpu: agent?.spec.gpu,
+      blocked: pauseOf(run) ?? obstacleOf(agentName, agent) ?? misfitOf(run, agent),
+    }),
   };
 }
 
@@ -78,6 +80,11 @@ function obstacleOf(name: string, agent: Agent | undefined): Waiting | undefined
   const why = unreadiness(agent);
   if (why === undefined) return undefined;
   return { reason: RUN_REASONS.AgentNotReady, message: `Agent ${name} is not Ready: ${why}` };
+}
+
+function misfitOf(run: Run, agent: Agent | undefined): Waiting | undefined {
+  const message = agent && checkParameters(run, agent);
+  return message === undefined ? undefined : { reason: RUN_REASONS.InvalidParameters, message };
 }
 
 function unreadiness({ metadata, status }: Agent): string | undefined {

@@ -5,9 +5,10 @@ import type { Agent } from '../agent/agent.ts';
 import { findCondition, READY } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { removalOf, statusOnly } from '../plan.ts';
-import { cancellation, fail, finish, requeue, startOf } from './ending.ts';
+import { admit } from './admission.ts';
+import { cancellation, finish, requeue, startOf } from './ending.ts';
 import { admittedMs, holdUpOf } from './hold-up.ts';
-import { desiredWorkload, timeoutSeconds } from './job.ts';
+import { timeoutSeconds } from './job.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import {
   assessWorkload,
@@ -17,53 +18,14 @@ import {
   type Lasting,
   TIMED_OUT,
 } from './outcome.ts';
-import { failAttempt, retriesAtAdmission } from './retry.ts';
-import { attemptsOf, childName, identityOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
-import { activeStatus, admittedStatus, type Cause, queuedStatus } from './status.ts';
+import type { Said } from './result.ts';
+import { failAttempt } from './retry.ts';
+import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
+import { activeStatus, type Cause, queuedStatus } from './status.ts';
 import { SUSPENDED } from './suspension.ts';
 
 /** What passes by itself within this time is not worth a write. */
 const NOTEWORTHY_MS = 2000;
-
-type Reserved = RunObserved & { readonly reservation: Reservation };
-
-/** Writes that the Run is admitted, then makes its workload. Also when that was written and nothing was made, as after a crash. */
-export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
-  const { reservation, agent, tenant, gpuClass } = observed;
-  const { attempt, gpuClass: className, gpus: count = 0 } = reservation;
-  const missing = missingForStart(observed);
-  if (agent === undefined || tenant === undefined || missing !== undefined) {
-    const message = `${missing} was deleted before the Run could start`;
-    const error = { code: 'not_found', message, retryable: false } as const;
-    return fail(run, { reason: RUN_REASONS.AgentNotFound, error }, now);
-  }
-  const { uid = '', generation = 0 } = agent.metadata;
-  const facts = {
-    attempt,
-    childName: childName(identityOf(run), attempt),
-    agent: { uid, generation },
-    ...(className !== undefined && { gpu: { class: className, count } }),
-    retries: retriesAtAdmission(run, agent),
-    ...heldUp(run),
-  };
-  const gpu = gpuClass === undefined ? {} : { gpu: { class: gpuClass, count } };
-  const create = desiredWorkload({ run, agent, tenant, attempt, ...gpu });
-  return { ...statusOnly(admittedStatus(run, facts, now)), create };
-}
-
-/** What was told of this attempt before: it was in the queue since, if that was of another one. */
-function heldUp(run: Run): { readonly holdUp?: Cause } {
-  const held = phaseOf(run) === 'Admitted' ? holdUpOf(run) : undefined;
-  return held === undefined ? {} : { holdUp: { reason: held.reason, message: held.message } };
-}
-
-function missingForStart({ reservation, agent, tenant, gpuClass }: Reserved): string | undefined {
-  if (tenant === undefined) return 'the tenant';
-  if (agent === undefined) return `Agent ${reservation.agent}`;
-  if (reservation.gpuClass !== undefined && gpuClass === undefined)
-    return `GPU class ${reservation.gpuClass}`;
-  return undefined;
-}
 
 /** What becomes of a Run that is admitted, or runs. */
 export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan {
@@ -125,7 +87,7 @@ function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject 
   const outcome = assessWorkload(job, pods, { refusal, now });
   switch (outcome.kind) {
     case 'succeeded':
-      return finish(run, { ...SUCCEEDED, ...startOf(outcome) }, now);
+      return finish(run, { ...SUCCEEDED, ...startOf(outcome), said: asOutput(outcome.said) }, now);
     case 'failed':
       return failAttempt(run, outcome, now);
     case 'running':
@@ -211,6 +173,11 @@ function endingCause(run: Run, { tenant }: RunObserved): Cause | undefined {
     return { reason: RUN_REASONS.Paused, message };
   }
   return undefined;
+}
+
+/** What succeeded and said nothing of our form has said its output. */
+function asOutput({ text, ...said }: Said = {}): Said {
+  return text === undefined ? said : { result: { output: text } };
 }
 
 const SUCCEEDED = {

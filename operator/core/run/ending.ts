@@ -3,6 +3,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { DONE, type Result, statusOnly } from '../plan.ts';
 import type { RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
+import type { Said } from './result.ts';
 import type { Run } from './run.ts';
 import { type Ending, finishedStatus } from './status.ts';
 
@@ -21,10 +22,14 @@ export function cancellation({ metadata, spec }: Run): Ending | undefined {
   };
 }
 
+/** How an attempt failed, as far as that is known. */
+export type Ended = Failure & { readonly startedAt?: string; readonly said?: Said };
+
 /** Ends a Run as failed. */
-export function fail(run: Run, failure: Failure & { readonly startedAt?: string }, now: Date): RunPlan {
-  const { reason, error } = failure;
-  return finish(run, { phase: 'Failed', reason, message: error.message, error, ...startOf(failure) }, now);
+export function fail(run: Run, failure: Ended, now: Date): RunPlan {
+  const { reason, error, said = {} } = failure;
+  const ending = { phase: 'Failed', reason, message: error.message, error, said } as const;
+  return finish(run, { ...ending, ...startOf(failure) }, now);
 }
 
 /** Ends a Run, and has it deleted after its time. */

@@ -36,10 +36,12 @@ export function admittedMs({ status }: Run): number {
   return Date.parse(status?.admittedAt ?? '');
 }
 
+const HOLD_UPS: ReadonlySet<string> = new Set([RUN_REASONS.WorkloadRefused, RUN_REASONS.InputNotFound]);
+
 /** What keeps the workload of an admitted Run from being made, or its pod, as it was told last. */
 export function holdUpOf({ status }: Run): Condition | undefined {
   const ready = findCondition(status?.conditions ?? [], READY);
-  return ready?.reason === RUN_REASONS.WorkloadRefused ? ready : undefined;
+  return ready !== undefined && HOLD_UPS.has(ready.reason) ? ready : undefined;
 }
 
 function withoutFigures(text: string): string {

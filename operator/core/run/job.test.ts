@@ -87,13 +87,16 @@ test('an Agent cannot replace the variables that are ours', (t) => {
     { name: 'MINE', value: '1' },
     { name: 'NEXUSOS_RUN', value: 'r' },
     { name: 'NEXUSOS_AGENT', value: 'agent' },
+    { name: 'NEXUSOS_ATTEMPT', value: '1' },
+    { name: 'NEXUSOS_RESULT_FILE', value: '/dev/termination-log' },
   ]);
 });
 
 test('everything of an attempt has one name, and the Run as its controller', (t) => {
   const run = makeRun({ input: { inline: 'hello' } });
   const gpu = { class: makeClass('dra', { deviceClassName: 'gpu.example.com' }), count: 2 };
-  const all = workloadOf({ run, gpu });
+  const copied = { content: { text: 'hello' }, facts: { digest: '', sizeBytes: 5 } };
+  const all = workloadOf({ run, gpu, copied });
   t.deepEqual(
     all.map(({ kind }) => kind),
     ['ConfigMap', 'ResourceClaimTemplate', 'Job'],

@@ -6,12 +6,13 @@ import type { Quantities } from '../quota/amounts.ts';
 import { type ContainerResources, containerResources } from '../quota/demand.ts';
 import { RUN_SERVICE_ACCOUNT } from '../tenant/pull-secrets.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import type { CopiedInput } from './input.ts';
+import { type Given, givenConfigMap, givenVariables, givenVolumes } from './input-files.ts';
+import { effectiveParameters } from './parameters.ts';
 import { childName, identityOf, type Run } from './run.ts';
 
 /** Name of the container that does the work. */
 export const CONTAINER_NAME = 'agent';
-/** Folder of the container that holds the input of a Run. */
-export const INPUT_FOLDER = '/var/run/nexusos/input';
 /** Annotations of a Run that simulated nodes read; they go through to its pod, and real nodes know nothing of them. */
 const SIMULATION_PREFIX = 'kwok.nexusos.dev/';
 const CLAIM_NAME = 'gpu';
@@ -22,16 +23,18 @@ export interface WorkloadInput {
   readonly agent: Agent;
   readonly tenant: Tenant;
   readonly attempt: number;
+  /** Input that is handed on by us. */
+  readonly copied?: CopiedInput | undefined;
   /** Devices that the reservation holds. */
   readonly gpu?: { readonly class: GPUClass; readonly count: number };
 }
 
 /** The objects of one attempt, in the order in which they are to be made; the Job is the last. */
 export function desiredWorkload(input: WorkloadInput): readonly KubeObject[] {
-  const inline = input.run.spec.input?.inline;
+  const given = givenConfigMap(givenOf(input), childMetadata(input));
   const deviceClass = input.gpu?.class.spec.deviceClassName;
   return [
-    ...(inline === undefined ? [] : [inputConfigMap(input, inline)]),
+    ...(given === undefined ? [] : [given]),
     ...(deviceClass === undefined ? [] : [claimTemplate(input, deviceClass)]),
     desiredJob(input),
   ];
@@ -68,8 +71,8 @@ function desiredJob(input: WorkloadInput): KubeObject {
 
 function podSpec(input: WorkloadInput) {
   const { run, tenant, gpu } = input;
+  const { volumes } = givenVolumes(givenOf(input));
   const { tier, runtimeClassName } = tenant.spec.isolation;
-  const hasInput = run.spec.input?.inline !== undefined;
   const dedicated = tier === 'Hard' ? { [LABELS.dedicated]: tenant.metadata.name } : {};
   const name = childName(identityOf(run), input.attempt);
   const graceSeconds = input.agent.spec.limits.terminationGracePeriodSeconds;
@@ -88,13 +91,12 @@ function podSpec(input: WorkloadInput) {
     securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
     ...(usesClaim(input) && { resourceClaims: [{ name: CLAIM_NAME, resourceClaimTemplateName: name }] }),
     containers: [container(input)],
-    volumes: [{ name: 'tmp', emptyDir: {} }, ...(hasInput ? [{ name: 'input', configMap: { name } }] : [])],
+    volumes: [{ name: 'tmp', emptyDir: {} }, ...volumes],
   };
 }
 
 function container(input: WorkloadInput) {
   const { image, command, args } = input.agent.spec.container;
-  const hasInput = input.run.spec.input?.inline !== undefined;
   return {
     name: CONTAINER_NAME,
     image,
@@ -108,22 +110,26 @@ function container(input: WorkloadInput) {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     },
-    volumeMounts: [
-      { name: 'tmp', mountPath: '/tmp' },
-      ...(hasInput ? [{ name: 'input', mountPath: INPUT_FOLDER, readOnly: true }] : []),
-    ],
+    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...givenVolumes(givenOf(input)).mounts],
   };
 }
 
 /** The Agent's variables, and ours, which it cannot replace. */
-function environment({ run, agent }: WorkloadInput) {
-  const ours = new Map([
-    ['NEXUSOS_RUN', run.metadata.name],
-    ['NEXUSOS_AGENT', agent.metadata.name],
-  ]);
-  if (run.spec.input?.inline !== undefined) ours.set('NEXUSOS_INPUT_FILE', `${INPUT_FOLDER}/input`);
-  const theirs = (agent.spec.container.env ?? []).filter(({ name }) => !ours.has(name));
-  return [...theirs, ...[...ours].map(([name, value]) => ({ name, value }))];
+function environment(input: WorkloadInput) {
+  const ours = [
+    { name: 'NEXUSOS_RUN', value: input.run.metadata.name },
+    { name: 'NEXUSOS_AGENT', value: input.agent.metadata.name },
+    { name: 'NEXUSOS_ATTEMPT', value: String(input.attempt) },
+    ...givenVariables(givenOf(input)),
+  ];
+  const names = new Set(ours.map(({ name }) => name));
+  const theirs = (input.agent.spec.container.env ?? []).filter(({ name }) => !names.has(name));
+  return [...theirs, ...ours];
+}
+
+function givenOf({ run, agent, attempt, copied }: WorkloadInput): Given {
+  const parameters = effectiveParameters(run, agent);
+  return { run, name: childName(identityOf(run), attempt), copied, parameters };
 }
 
 function resources({ agent, tenant, gpu }: WorkloadInput): ContainerResources {
@@ -131,11 +137,6 @@ function resources({ agent, tenant, gpu }: WorkloadInput): ContainerResources {
   const name = gpu?.class.spec.resourceName;
   const devices: Quantities = name === undefined ? {} : { [name]: String(gpu?.count ?? 0) };
   return { requests: { ...compute.requests, ...devices }, limits: { ...compute.limits, ...devices } };
-}
-
-function inputConfigMap(input: WorkloadInput, inline: string): KubeObject {
-  const data = { input: inline };
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: childMetadata(input), immutable: true, data };
 }
 
 function claimTemplate(input: WorkloadInput, deviceClassName: string): KubeObject {

@@ -33,6 +33,8 @@ export interface RunObserved {
   readonly agent: Agent | undefined;
   /** The class that the reservation names; undefined only when a direct read found none. */
   readonly gpuClass: GPUClass | undefined;
+  /** The ConfigMap that its input names; undefined also when a direct read found none. */
+  readonly inputSource: KubeObject | undefined;
   /** Workload of the present attempt; undefined only when a direct read found none. */
   readonly job: KubeObject | undefined;
   /** Its pods. None only when a direct read found none, once its workload is gone. */

@@ -3,6 +3,7 @@ import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
 import { CONTAINER_NAME } from './job.ts';
 import type { Refusal } from './refusal.ts';
+import { readSaid, type Said } from './result.ts';
 
 /** Why a Run failed. */
 export type RunError = NonNullable<RunStatus['error']>;
@@ -21,8 +22,8 @@ export interface Lasting extends Failure {
 
 /** How the workload of a Run stands. */
 export type Outcome =
-  | { readonly kind: 'succeeded'; readonly startedAt?: string }
-  | ({ readonly kind: 'failed'; readonly startedAt?: string } & Failure)
+  | { readonly kind: 'succeeded'; readonly startedAt?: string; readonly said?: Said }
+  | ({ readonly kind: 'failed'; readonly startedAt?: string; readonly said?: Said } & Failure)
   | { readonly kind: 'running'; readonly startedAt?: string }
   /** No container runs. `since`: since when this is so, as far as it is worth telling. */
   | ({ readonly kind: 'starting' } & Obstacle)
@@ -47,6 +48,7 @@ interface JobCondition {
 interface Terminated {
   readonly exitCode: number;
   readonly reason?: string;
+  readonly message?: string;
   readonly startedAt?: string;
 }
 
@@ -100,10 +102,11 @@ export function assessWorkload(
   const pod = newest(pods);
   const started = startOf(pod);
   const end = jobEnd(job);
-  if (end?.type === 'Complete') return { kind: 'succeeded', ...started };
   if (end !== undefined) {
     if (isSettling(end, pod, now)) return { kind: 'settling' };
-    return { kind: 'failed', ...failureOf(end, pod), ...started };
+    const said = readSaid(stateOf(pod).terminated?.message);
+    if (end.type === 'Complete') return { kind: 'succeeded', ...started, said };
+    return { kind: 'failed', ...withSaid(failureOf(end, pod), said), ...started, said };
   }
   const isRunning = stateOf(pod).running !== undefined && pod?.metadata.deletionTimestamp === undefined;
   return isRunning ? { kind: 'running', ...started } : { kind: 'starting', ...obstacleOf(pod, refusal) };
@@ -142,6 +145,14 @@ function failureOf(end: JobCondition, pod: KubeObject | undefined): Failure {
     reason: RUN_REASONS.ContainerFailed,
     error: { code: 'internal_error', message: why.slice(0, 4096), retryable: true },
   };
+}
+
+/** What the container itself says of its failure goes with it; only it knows whether another attempt could help. */
+function withSaid({ reason, error }: Failure, { error: own, text }: Said): Failure {
+  const words = own?.message ?? text;
+  if (words === undefined || reason !== RUN_REASONS.ContainerFailed) return { reason, error };
+  const message = `${error.message}: ${words}`.slice(0, 4096);
+  return { reason, error: { ...error, message, retryable: own?.retryable ?? error.retryable } };
 }
 
 function exitOf({ exitCode, reason }: Terminated): Failure {

@@ -56,6 +56,23 @@ const cases: Record<string, Case> = {
     want: { phase: 'Admitted', reason: 'Admitted' },
     wantCreated: ['ConfigMap', 'Job'],
   },
+  'a reserved Run whose input is not there yet waits for it': {
+    spec: { input: { configMapKeyRef: { name: 'data', key: 'doc' } } },
+    seen: { reservation: RESERVED },
+    want: { phase: 'Admitted', reason: 'InputNotFound' },
+    wantSoon: true,
+  },
+  'a reserved Run whose input has another digest fails': {
+    spec: { input: { inline: 'hello', digest: `sha256:${'0'.repeat(64)}` } },
+    seen: { reservation: RESERVED },
+    want: { phase: 'Failed', reason: 'InvalidInput', code: 'invalid_request' },
+    wantSaid: ['spec.input.digest'],
+  },
+  'a Run whose parameters do not fit fails': {
+    seen: { place: { ...WAITING, reason: 'InvalidParameters', message: 'spec.parameters: no' } },
+    want: { phase: 'Failed', reason: 'InvalidParameters', code: 'invalid_request' },
+    wantSaid: ['spec.parameters: no'],
+  },
   'a reserved Run on a DRA class gets a claim template first': {
     seen: {
       reservation: { ...RESERVED, gpuClass: 'dra', gpus: 2 },

@@ -3,7 +3,8 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { ReconcileError } from '../errors.ts';
 import { type Removal, removalOf, statusOnly } from '../plan.ts';
 import { contactOf } from '../tenant/contact.ts';
-import { admit, planActive } from './active.ts';
+import { planActive } from './active.ts';
+import { admit } from './admission.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isJobFinished } from './outcome.ts';
@@ -49,7 +50,13 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place.message, contact }), now);
   }
+  if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place), now);
   return planPaused(run, place, now) ?? wait(run, place, now);
+}
+
+/** Waiting would not help: the parameters of a Run cannot be changed. */
+function misfit({ reason, message }: WaitingPlace): Failure {
+  return { reason, error: { code: 'invalid_request', message, retryable: false } };
 }
 
 /** What keeps a Run from wanting quota at all is told at once, and not when its place is due to be written again. */

@@ -4,19 +4,17 @@ import type { RetriesStatus } from '#crds/v1alpha1/run-retries';
 import type { Agent } from '../agent/agent.ts';
 import { toInstant } from '../conditions.ts';
 import { statusOnly } from '../plan.ts';
-import { cancellation, fail, requeue } from './ending.ts';
+import { cancellation, type Ended, fail, requeue } from './ending.ts';
 import type { RunPlan } from './observed.ts';
-import type { Failure } from './outcome.ts';
+import { addReported } from './result.ts';
 import { attemptsOf, type Run } from './run.ts';
 import { queuedStatus } from './status.ts';
 
 /** Longest part of a failure's message that is kept of an attempt. */
 const MAX_MESSAGE = 1024;
 
-type Failed = Failure & { readonly startedAt?: string };
-
 /** What an attempt that failed leads to: the next one after a wait, if there is one left for such a failure, or the end of the Run. */
-export function failAttempt(run: Run, failure: Failed, now: Date): RunPlan {
+export function failAttempt(run: Run, failure: Ended, now: Date): RunPlan {
   const { retries } = run.status ?? {};
   if (retries === undefined || !isRetried(run, retries, failure)) return fail(run, failure, now);
   const waitMs = backoffMs(run, retries);
@@ -34,7 +32,12 @@ export function failAttempt(run: Run, failure: Failed, now: Date): RunPlan {
   };
   // What the attempt was given up for is told in `last`; the Run itself has not failed.
   const { error: _, ...queued } = queuedStatus(run, place, now);
-  const status: RunStatus = { ...queued, retries: { spent, limit: retries.limit, notBefore, last } };
+  const usage = addReported(run.status, failure.said?.usage);
+  const status: RunStatus = {
+    ...queued,
+    ...(usage !== undefined && { usage }),
+    retries: { spent, limit: retries.limit, notBefore, last },
+  };
   return statusOnly(status, requeue(waitMs, 'for the next attempt'));
 }
 
@@ -56,12 +59,16 @@ export function retriesAtAdmission({ spec, status }: Run, agent: Agent): Retries
   return limit === 0 ? undefined : { spent: 0, limit };
 }
 
-function isRetried(run: Run, { spent, limit }: RetriesStatus, { reason, error }: Failed): boolean {
-  const { reasons = [], exitCodes } = run.spec.retries ?? {};
-  if (spent >= limit || cancellation(run) !== undefined) return false;
+function isRetried(run: Run, { spent, limit }: RetriesStatus, failure: Ended): boolean {
+  const isHopeless = failure.said?.error?.retryable === false;
+  return spent < limit && cancellation(run) === undefined && !isHopeless && isNamed(run, failure);
+}
+
+function isNamed({ spec }: Run, { reason, error }: Ended): boolean {
+  const { reasons = [], exitCodes } = spec.retries ?? {};
   if (!reasons.some((one) => one === reason)) return false;
-  const isContainer = reason === RUN_REASONS.ContainerFailed && exitCodes !== undefined;
-  return !isContainer || (error.exitCode !== undefined && exitCodes.includes(error.exitCode));
+  if (reason !== RUN_REASONS.ContainerFailed || exitCodes === undefined) return true;
+  return error.exitCode !== undefined && exitCodes.includes(error.exitCode);
 }
 
 /** Doubles with each retry, up to the most. */

@@ -9,7 +9,9 @@ import {
   STALLED,
   toInstant,
 } from '../conditions.ts';
+import { defined } from '../object.ts';
 import type { RunError } from './outcome.ts';
+import { addReported, type Said } from './result.ts';
 import type { Run } from './run.ts';
 
 /** Why a Run is where it is: a word for programs, a sentence for people. */
@@ -31,7 +33,9 @@ export interface AdmittedFacts {
   readonly agent: NonNullable<RunStatus['agent']>;
   readonly gpu?: NonNullable<RunStatus['gpu']>;
   /** Undefined where no failure is retried. */
-  readonly retries: RunStatus['retries'];
+  readonly retries?: NonNullable<RunStatus['retries']>;
+  /** What was read as its input. */
+  readonly input?: NonNullable<RunStatus['input']>;
   /** Why its workload could not be made when it was tried last. */
   readonly holdUp?: Cause;
 }
@@ -41,6 +45,8 @@ export interface Ending extends Cause {
   readonly phase: 'Succeeded' | 'Failed' | 'Cancelled';
   readonly startedAt?: string;
   readonly error?: RunError;
+  /** What its container said at its end. */
+  readonly said?: Said;
 }
 
 /** Status of a Run in the queue. */
@@ -82,8 +88,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     admittedAt: (kept.attempt === facts.attempt && kept.admittedAt) || toInstant(now),
     attempt: facts.attempt,
     agent: facts.agent,
-    ...(facts.gpu !== undefined && { gpu: facts.gpu }),
-    ...(facts.retries !== undefined && { retries: facts.retries }),
+    ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
     child: { kind: 'Job', name: facts.childName },
     conditions: judged(run, now, [
       { type: 'QuotaReserved', status: 'True', ...cause },
@@ -121,7 +126,7 @@ export function activeStatus(
 /** Status of a Run that has come to its end. */
 export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
   const { queue: _, error: __, ...kept } = run.status ?? {};
-  const { phase, reason, message, error, startedAt } = ending;
+  const { phase, reason, message, error, startedAt, said } = ending;
   const stalled: ConditionInput[] =
     phase === 'Failed' ? [{ type: STALLED, status: 'True', reason, message }] : [];
   return {
@@ -129,8 +134,12 @@ export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
     observedGeneration: run.metadata.generation ?? 0,
     phase,
     finishedAt: toInstant(now),
-    ...(startedAt !== undefined && { startedAt: kept.startedAt ?? startedAt }),
-    ...(error !== undefined && { error }),
+    ...defined({
+      startedAt: startedAt && (kept.startedAt ?? startedAt),
+      error,
+      result: said?.result,
+      usage: addReported(run.status, said?.usage),
+    }),
     conditions: judged(run, now, [
       { type: 'Finished', status: 'True', reason, message },
       { type: READY, status: phase === 'Succeeded' ? 'True' : 'False', reason, message },

@@ -99,6 +99,7 @@ export const NOTHING_SEEN: RunObserved = {
   reservation: undefined,
   agent: makeAgent(),
   gpuClass: undefined,
+  inputSource: undefined,
   job: undefined,
   pods: [],
   refusal: undefined,

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import type { Agent } from '../agent/agent.ts';
+import { defined } from '../object.ts';
+import { statusOnly } from '../plan.ts';
+import { fail, requeue } from './ending.ts';
+import { holdUpOf } from './hold-up.ts';
+import { resolveInput, type RunInput } from './input.ts';
+import { desiredWorkload } from './job.ts';
+import type { RunObserved, RunPlan } from './observed.ts';
+import { retriesAtAdmission } from './retry.ts';
+import { childName, identityOf, phaseOf, type Run } from './run.ts';
+import { type AdmittedFacts, admittedStatus, type Cause } from './status.ts';
+
+/** How often an input that is not there is looked for. */
+const INPUT_RETRY_MS = 5000;
+
+type Reserved = RunObserved & { readonly reservation: Reservation };
+
+/** Writes that the Run is admitted, then makes its workload. Also when that was written and nothing was made, as after a crash. */
+export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
+  const { agent, tenant } = observed;
+  const missing = missingForStart(observed);
+  if (agent === undefined || tenant === undefined || missing !== undefined) {
+    const message = `${missing} was deleted before the Run could start`;
+    const error = { code: 'not_found', message, retryable: false } as const;
+    return fail(run, { reason: RUN_REASONS.AgentNotFound, error }, now);
+  }
+  const input = resolveInput(run, observed.inputSource);
+  if (input.kind === 'refused') return fail(run, input.failure, now);
+  const status = admittedStatus(run, factsOf(run, { ...observed, agent, input }), now);
+  if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
+  const { reservation, gpuClass } = observed;
+  const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0 };
+  const parties = { run, agent, tenant, attempt: reservation.attempt, copied: input.copied };
+  return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu }) }) };
+}
+
+type Admitting = Reserved & { readonly agent: Agent; readonly input: RunInput };
+
+function factsOf(run: Run, { reservation, agent, input }: Admitting): AdmittedFacts {
+  const { attempt, gpuClass: className, gpus: count = 0 } = reservation;
+  const { uid = '', generation = 0 } = agent.metadata;
+  return {
+    attempt,
+    childName: childName(identityOf(run), attempt),
+    agent: { uid, generation },
+    ...defined({
+      gpu: className === undefined ? undefined : { class: className, count },
+      retries: retriesAtAdmission(run, agent),
+      holdUp: input.kind === 'missing' ? input.cause : heldUp(run),
+      input: input.kind === 'ready' ? input.copied?.facts : undefined,
+    }),
+  };
+}
+
+/** What was told of this attempt before: it was in the queue since, if that was of another one. */
+function heldUp(run: Run): Cause | undefined {
+  const held = phaseOf(run) === 'Admitted' ? holdUpOf(run) : undefined;
+  return held && { reason: held.reason, message: held.message };
+}
+
+function missingForStart({ reservation, agent, tenant, gpuClass }: Reserved): string | undefined {
+  if (tenant === undefined) return 'the tenant';
+  if (agent === undefined) return `Agent ${reservation.agent}`;
+  if (reservation.gpuClass !== undefined && gpuClass === undefined)
+    return `GPU class ${reservation.gpuClass}`;
+  return undefined;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject, ObjectMeta } from '../object.ts';
+import type { CopiedInput } from './input.ts';
+import type { Run } from './run.ts';
+
+/** Folder of the container that holds what a Run is given. */
+export const INPUT_FOLDER = '/var/run/nexusos/input';
+/** Where the container says its result: the file that a kubelet reads at its end. */
+export const RESULT_FILE = '/dev/termination-log';
+const VOLUME = 'input';
+const INPUT_KEY = 'input';
+const PARAMETERS_KEY = 'parameters.json';
+/** Before the name of a parameter: as a key, and with its folder as a path. */
+const PARAMETER = 'parameter.';
+
+/** What the container of an attempt is given. */
+export interface Given {
+  readonly run: Run;
+  /** Name of the ConfigMap of the attempt. */
+  readonly name: string;
+  readonly copied: CopiedInput | undefined;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+interface EnvVar {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: object;
+}
+
+/** The ConfigMap that holds copied input and parameters; undefined where there are none. */
+export function givenConfigMap(given: Given, metadata: ObjectMeta): KubeObject | undefined {
+  const { copied, parameters } = given;
+  if (copied === undefined && parameters.size === 0) return undefined;
+  const { content } = copied ?? {};
+  const values = Object.fromEntries([...parameters].map(([name, value]) => [PARAMETER + name, value]));
+  const data = {
+    ...(content !== undefined && 'text' in content && { [INPUT_KEY]: content.text }),
+    ...(parameters.size > 0 && {
+      [PARAMETERS_KEY]: JSON.stringify(Object.fromEntries(parameters)),
+      ...values,
+    }),
+  };
+  const binary = content !== undefined && 'base64' in content ? { [INPUT_KEY]: content.base64 } : undefined;
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata,
+    immutable: true,
+    data,
+    ...(binary !== undefined && { binaryData: binary }),
+  };
+}
+
+/** The volume of `INPUT_FOLDER`, and its mount; none where there is nothing in it. */
+export function givenVolumes(given: Given): {
+  readonly volumes: readonly object[];
+  readonly mounts: readonly object[];
+} {
+  const sources = [...configMapSource(given), ...secretSource(given.run)];
+  if (sources.length === 0) return { volumes: [], mounts: [] };
+  return {
+    volumes: [{ name: VOLUME, projected: { sources } }],
+    mounts: [{ name: VOLUME, mountPath: INPUT_FOLDER, readOnly: true }],
+  };
+}
+
+/**
+ * Variables about what is given. Values of parameters are taken from the ConfigMap: written here, `$(NAME)` in them
+ * would be replaced by Kubernetes.
+ */
+export function givenVariables(given: Given): readonly EnvVar[] {
+  const { run, name, parameters } = given;
+  const { uri, digest } = run.spec.input ?? {};
+  const known = {
+    NEXUSOS_RESULT_FILE: RESULT_FILE,
+    ...pathsOf(given),
+    ...inputFacts(given, { uri, digest }),
+  };
+  return [
+    ...Object.entries(known).map(([key, value]) => ({ name: key, value: literal(value) })),
+    ...[...parameters.keys()].map((key) => ({
+      name: `NEXUSOS_PARAMETER_${key}`,
+      valueFrom: { configMapKeyRef: { name, key: PARAMETER + key } },
+    })),
+  ];
+}
+
+function pathsOf({ run, copied, parameters }: Given): Readonly<Record<string, string>> {
+  const hasFile = copied !== undefined || run.spec.input?.secretKeyRef !== undefined;
+  return {
+    ...(hasFile && { NEXUSOS_INPUT_FILE: `${INPUT_FOLDER}/${INPUT_KEY}` }),
+    ...(parameters.size > 0 && { NEXUSOS_PARAMETERS_FILE: `${INPUT_FOLDER}/${PARAMETERS_KEY}` }),
+  };
+}
+
+function inputFacts(
+  { copied }: Given,
+  {
+    uri,
+    digest = copied?.facts.digest,
+  }: { readonly uri?: string | undefined; readonly digest?: string | undefined },
+): Readonly<Record<string, string>> {
+  return {
+    ...(uri !== undefined && { NEXUSOS_INPUT_URI: uri }),
+    ...(digest !== undefined && { NEXUSOS_INPUT_DIGEST: digest }),
+  };
+}
+
+/** A value that Kubernetes leaves as it is. */
+function literal(value: string): string {
+  return value.replaceAll('$(', '$$$$(');
+}
+
+function configMapSource({ name, copied, parameters }: Given): readonly object[] {
+  const items = [
+    ...(copied === undefined ? [] : [{ key: INPUT_KEY, path: INPUT_KEY }]),
+    ...(parameters.size === 0 ? [] : [{ key: PARAMETERS_KEY, path: PARAMETERS_KEY }]),
+    ...[...parameters.keys()].map((key) => ({ key: PARAMETER + key, path: `parameters/${key}` })),
+  ];
+  return items.length === 0 ? [] : [{ configMap: { name, items } }];
+}
+
+function secretSource({ spec }: Run): readonly object[] {
+  const { secretKeyRef } = spec.input ?? {};
+  if (secretKeyRef === undefined) return [];
+  const { name, key } = secretKeyRef;
+  return [{ secret: { name, items: [{ key, path: INPUT_KEY }] } }];
+}

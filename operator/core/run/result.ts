@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RunStatus } from '#crds/v1alpha1/run';
+import { defined } from '../object.ts';
+import {
+  MAX_COUNT,
+  MAX_RESULT_BYTES,
+  type ReportedUsage,
+  reportedUsage,
+  type RunResult,
+  type TerminationMessage,
+  terminationMessage,
+} from '#crds/v1alpha1/run-result';
+
+/** What a container said when it ended. */
+export interface Said {
+  readonly result?: RunResult;
+  readonly usage?: ReportedUsage;
+  readonly error?: { readonly message: string; readonly retryable?: boolean | undefined };
+  /** All of it, where it is not of our form: the output of what succeeded, the reason of what failed. */
+  readonly text?: string;
+}
+
+const KEYS = Object.keys(terminationMessage.shape);
+
+/**
+ * Reads the termination message of a container: a JSON object of the documented form, or else any text, which is kept
+ * as it stands. It is untrusted: what does not fit the form, down to a name that stands twice, is a text like any other.
+ */
+export function readSaid(message: string | undefined): Said {
+  if (message === undefined || message === '') return {};
+  const text = cut(message);
+  const parsed = terminationMessage.safeParse(jsonOf(text));
+  if (!parsed.success || !isOfForm(parsed.data)) return { text };
+  const { output, usage, error, ...refs } = parsed.data;
+  const kept = { ...(output !== undefined && { output: textOf(output) }), ...defined(refs) };
+  return defined({ result: Object.keys(kept).length > 0 ? kept : undefined, usage, error });
+}
+
+/** What a Run has reported so far, with what its attempt that has ended now adds. */
+export function addReported(status: RunStatus | undefined, usage: ReportedUsage = {}): RunStatus['usage'] {
+  const before = status?.usage?.reported ?? {};
+  const keys = Object.keys(reportedUsage.shape) as (keyof ReportedUsage)[];
+  const sums = keys
+    .filter((key) => before[key] !== undefined || usage[key] !== undefined)
+    .map((key) => [key, Math.min((before[key] ?? 0) + (usage[key] ?? 0), MAX_COUNT)] as const);
+  return sums.length === 0 ? status?.usage : { ...status?.usage, reported: Object.fromEntries(sums) };
+}
+
+/** Whether an object has anything to do with us: other programs write JSON there too. */
+function isOfForm(data: TerminationMessage): boolean {
+  const names = (data.artifacts ?? []).map(({ name }) => name);
+  return KEYS.some((key) => key in data) && new Set(names).size === names.length;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(output: unknown): string {
+  return cut(typeof output === 'string' ? output : JSON.stringify(output));
+}
+
+/** A kubelet hands on no more than this, but whoever writes the status of a pod might. */
+function cut(text: string): string {
+  return text.slice(0, MAX_RESULT_BYTES);
+}
