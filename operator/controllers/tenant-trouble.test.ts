@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
-import { ANNOTATIONS, API_VERSION } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, API_VERSION, LABELS } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { eventually } from '#hack/tools/eventually';
 import { findCondition } from '../core/conditions.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import {
+  CONFIG_MAPS,
   NAMESPACES,
   NETWORK_POLICIES,
   QUOTA_LEDGERS,
@@ -144,6 +145,39 @@ test('a ResourceQuota of somebody else with our name holds up its namespace and 
   await rig.client.delete(RESOURCE_QUOTAS, key);
   await says(rig, 'heir', { type: 'Ready', status: 'True', reason: 'Provisioned' });
   t.deepEqual(await enforcedIn(rig, 'heir-old'), ['pods']);
+});
+
+test('parameters of guardrails that cannot be changed keep a namespace from being adopted, and are made anew once it is ours', async (t) => {
+  const rig = t.context;
+  await makeConsenting(rig, 'fixed-old', 'fixed');
+  const key = { namespace: 'fixed-old', name: 'nexusos-guardrails' };
+  const { apiVersion, kind } = CONFIG_MAPS;
+  const data = { tenant: 'globex', egress: '0.0.0.0/0|' };
+  await rig.client.create(CONFIG_MAPS, { apiVersion, kind, metadata: key, immutable: true, data }, 'test');
+  await adopt(rig, 'fixed', { namespaces: ['fixed-old'], spec: {} });
+  const message = await says(rig, 'fixed', { type: 'Ready', status: 'False', reason: 'AdoptionRefused' });
+  t.regex(
+    message,
+    /its ConfigMap .* is immutable .*kubectl -n fixed-old delete configmap nexusos-guardrails/,
+  );
+  t.is(
+    (await rig.client.get(NAMESPACES, { name: 'fixed-old' }))?.metadata.labels?.[LABELS.tenant],
+    undefined,
+  );
+  t.deepEqual((await rig.client.get(CONFIG_MAPS, key))?.['data'], data, 'what is not ours stays as it is');
+
+  await rig.client.delete(CONFIG_MAPS, key);
+  await says(rig, 'fixed', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+  await rig.client.patch(CONFIG_MAPS, key, { body: { immutable: true, data: { egress: '0.0.0.0/0|' } } });
+  await eventually(
+    'they say again what the Tenant says',
+    async () => {
+      const live = await rig.client.get(CONFIG_MAPS, key);
+      if (live?.['immutable'] === true) throw new Error(JSON.stringify(live));
+      return (live?.['data'] as { readonly egress?: string } | undefined)?.egress === '';
+    },
+    LONG_MS,
+  );
 });
 
 test('a write that the API server refuses is told by object and reason, holds up its namespace only, and is tried again', async (t) => {

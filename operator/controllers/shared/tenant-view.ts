@@ -4,8 +4,10 @@ import { LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign as isForeignQuota } from '../../core/quota/resource-quota.ts';
+import { GUARDRAILS_CONFIG_MAP } from '../../core/tenant/guardrail-parameters.ts';
 import {
   claimNamespaces,
+  heldOf,
   isOurs,
   isPretender,
   namespaceNames,
@@ -100,6 +102,7 @@ export async function observeTenant(input: Observing, elsewhere: Elsewhere): Pro
     ...elsewhere,
     namespaces,
     pretenders: await observePretenders(input, namespaces),
+    fixedParameters: await observeFixedParameters(input, namespaces),
     objects: MADE.flatMap((resource) => read.list(resource, labelled)),
     ledger,
     resourceQuotas: read
@@ -137,6 +140,21 @@ async function observePretenders(
     if (jobs.length > 0) found.set(namespace, jobs.map(({ metadata }) => metadata.name).slice(0, MAX_NAMED));
   }
   return found;
+}
+
+/** Asked for only where the store, which holds our own alone, does not know parameters that can be changed. */
+async function observeFixedParameters(
+  { tenant, read, settings }: Observing,
+  namespaces: ReadonlyMap<string, KubeObject>,
+): Promise<readonly KubeObject[]> {
+  const adopted = heldOf(claimNamespaces(tenant, namespaces, settings)).filter((one) => one.adopted);
+  const keys = adopted.map(({ name }) => ({ namespace: name, name: GUARDRAILS_CONFIG_MAP }));
+  const open = keys.filter((key) => {
+    const known = read.get(CONFIG_MAPS, key);
+    return known === undefined || known['immutable'] === true;
+  });
+  const found = await Promise.all(open.map((key) => read.live(CONFIG_MAPS, key)));
+  return found.filter((one) => one !== undefined).filter((one) => one['immutable'] === true);
 }
 
 /** Namespaces that the tenant speaks of, and those that carry its label. */

@@ -64,7 +64,7 @@ export function namespaceNames(tenant: Tenant): readonly string[] {
 
 /**
  * `claimNamespaces`, without released namespaces in which nothing of ours is left, and without adoption of those in which
- * Jobs wait that pass for ours.
+ * Jobs wait that pass for ours, or parameters of guardrails that somebody else chose for good.
  */
 export function openClaims(
   tenant: Tenant,
@@ -75,7 +75,8 @@ export function openClaims(
   const inhabited = new Set([...objects, ...stalePullSecrets].map(({ metadata }) => metadata.namespace));
   return claimNamespaces(tenant, namespaces, settings)
     .filter((claim) => claim.kind !== 'release' || !isReleased(claim.live) || inhabited.has(claim.name))
-    .map((claim) => withoutPretenders(claim, pretenders.get(claim.name) ?? []));
+    .map((claim) => withoutPretenders(claim, pretenders.get(claim.name) ?? []))
+    .map((claim) => withoutFixedParameters(claim, tenant, observed.fixedParameters));
 }
 
 /** Namespaces that are adopted now: they have been somebody's until this moment. */
@@ -95,9 +96,24 @@ export function isPretender(job: KubeObject): boolean {
 
 function withoutPretenders(claim: Claim, jobs: readonly string[]): Claim {
   if (claim.kind !== 'hold' || jobs.length === 0) return claim;
-  const { name } = claim;
   const what = `its Jobs ${jobs.join(', ')} claim to be of a Run, by the label ${LABELS.runUid} of their pods; delete them first`;
-  const message = `namespace ${name} cannot be adopted: ${what}`;
+  return refusedAdoption(claim.name, what);
+}
+
+/** Once adopted they are removed; before that, it is for their owner to say that they may go. */
+function withoutFixedParameters(claim: Claim, tenant: Tenant, fixed: readonly KubeObject[]): Claim {
+  if (claim.kind !== 'hold' || isOurs(claim.live, tenant)) return claim;
+  const found = fixed.find(({ metadata }) => metadata.namespace === claim.name);
+  if (found === undefined) return claim;
+  const { name } = found.metadata;
+  return refusedAdoption(
+    claim.name,
+    `its ConfigMap ${name} is immutable and bears the name that NexusOS needs; delete it with: kubectl -n ${claim.name} delete configmap ${name}`,
+  );
+}
+
+function refusedAdoption(name: string, problem: string): Claim {
+  const message = `namespace ${name} cannot be adopted: ${problem}`;
   return { kind: 'refused', name, adopted: true, reason: TENANT_REASONS.AdoptionRefused, message };
 }
 
@@ -201,8 +217,7 @@ function adoptionClaim({ tenant, name, live, settings }: Case): Claim {
   if (problem === undefined && live !== undefined) {
     return { kind: 'hold', name, live, adopted: true, unconfirmed: false };
   }
-  const message = `namespace ${name} cannot be adopted: ${problem ?? 'it does not exist'}`;
-  return { kind: 'refused', name, adopted: true, reason: TENANT_REASONS.AdoptionRefused, message };
+  return refusedAdoption(name, problem ?? 'it does not exist');
 }
 
 /** Why a namespace may not be adopted, in words; undefined when it may. */

@@ -49,6 +49,26 @@ test('parameters of the guardrails come before what the guardrails judge', (t) =
   }
 });
 
+test('parameters of guardrails that were planted in a namespace as it was adopted are removed by their UID', (t) => {
+  const tenant = makeTenant({ adoptNamespaces: [{ name: 'old' }] });
+  const metadata = { name: 'nexusos-guardrails', namespace: 'old', uid: 'planted' };
+  const planted = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata,
+    immutable: true,
+    data: { egress: '::/0|' },
+  };
+  const namespaces = [makeNamespace('old', { tenant })];
+  const { remove, apply, result } = plan(tenant, makeObserved({ namespaces, fixedParameters: [planted] }));
+  t.deepEqual(
+    remove.map(({ ref }) => [ref.kind, ref.uid]),
+    [['ConfigMap', 'planted']],
+  );
+  t.false(apply.some(({ kind }) => kind === 'ConfigMap'));
+  t.is(result.kind, 'requeueAfter', 'nobody watches what is not ours');
+});
+
 function desired(tenant: Tenant, name: string): KubeObject {
   const { create } = plan({ ...tenant, status: {} });
   return asLive(create.find(({ metadata }) => metadata.name === name) ?? makeNamespace(name, { tenant }));

@@ -34,6 +34,8 @@ import {
 const RECHECK_MS = 500;
 /** How soon to look again whether Jobs that stand in the way of an adoption are gone. */
 const PRETENDERS_MS = 15_000;
+/** How soon to look again whether parameters of guardrails that cannot be changed are gone: until then nothing new is judged rightly. */
+const FIXED_MS = 5000;
 
 /** Everything that a tenant's plan follows from. */
 export interface TenantInput {
@@ -51,9 +53,8 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
     cluster: observed.clusterRanges,
   });
   const desired = desiredObjects({ ...input, egress }, claims);
-  const live = byIdentity(
-    observed.ledger === undefined ? observed.objects : [...observed.objects, observed.ledger],
-  );
+  const { objects, ledger, fixedParameters } = observed;
+  const live = byIdentity([...fixedParameters, ...objects, ...(ledger === undefined ? [] : [ledger])]);
   const status = tenantStatus(
     tenant,
     {
@@ -69,7 +70,7 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
     now,
   );
   const { status: shown, afterMs } = throttleUsage(tenant.status, status, now);
-  const replaced = desired.filter((one) => hasOtherRole(one, live.get(identity(one))));
+  const replaced = desired.filter((one) => cannotBecome(one, live.get(identity(one))));
   return {
     status: shown,
     defersStatus: tenant.status === undefined && isOnlyBegun(claims),
@@ -90,12 +91,13 @@ function isOnlyBegun(claims: readonly Claim[]): boolean {
 }
 
 function resultOf({ tenant, observed }: TenantInput, usageMs = Infinity): Result {
-  const { stalePullSecrets, pretenders, copiesDueMs } = observed;
+  const { stalePullSecrets, pretenders, fixedParameters, copiesDueMs } = observed;
   const hasCopies = copyableSources(tenant, observed.pullSecretSources).length > 0;
   const waits = [
     { isOn: stalePullSecrets.length > 0, afterMs: RECHECK_MS, why: 'nobody watches copies of pull secrets' },
     { isOn: hasCopies, afterMs: copiesDueMs, why: 'nobody watches copies of pull secrets' },
     { isOn: pretenders.size > 0, afterMs: PRETENDERS_MS, why: 'nobody watches Jobs of others' },
+    { isOn: fixedParameters.length > 0, afterMs: FIXED_MS, why: 'nobody watches ConfigMaps of others' },
     { isOn: usageMs < Infinity, afterMs: usageMs, why: 'usage has changed' },
   ];
   const [first] = waits.filter(({ isOn }) => isOn).toSorted((a, b) => a.afterMs - b.afterMs);
@@ -139,13 +141,14 @@ function isLimitedAs(desired: KubeObject, ledger: Ledger | undefined): boolean {
   return ledger !== undefined && hasLimitsOf(ledger, desired);
 }
 
-/** The role of a binding cannot be changed: a binding to another one is removed and made anew. */
-function hasOtherRole(desired: KubeObject, live: KubeObject | undefined): boolean {
-  return (
-    live !== undefined &&
-    desired['roleRef'] !== undefined &&
-    !isDeepEqual(desired['roleRef'], live['roleRef'])
-  );
+/**
+ * The role of a binding cannot be changed, nor can an immutable ConfigMap: what is otherwise is removed and made anew. Who plants
+ * such parameters of guardrails in a namespace just before it is adopted would choose its borders.
+ */
+function cannotBecome(desired: KubeObject, live: KubeObject | undefined): boolean {
+  if (live === undefined) return false;
+  const hasOtherRole = desired['roleRef'] !== undefined && !isDeepEqual(desired['roleRef'], live['roleRef']);
+  return hasOtherRole || (live['immutable'] === true && firstDifference(live, desired) !== undefined);
 }
 
 /**

@@ -40,6 +40,8 @@ export interface TenantObserved {
   readonly namespaces: ReadonlyMap<string, KubeObject>;
   /** Jobs in namespaces that are about to be adopted: names by namespace of those whose pods would pass for pods of a Run. */
   readonly pretenders: ReadonlyMap<string, readonly string[]>;
+  /** ConfigMaps in adopted namespaces that bear the name of the guardrails' parameters and cannot be changed. */
+  readonly fixedParameters: readonly KubeObject[];
   /** Objects with our label and that of the tenant, of the kinds that the tenant controller makes. */
   readonly objects: readonly KubeObject[];
   readonly ledger: Ledger | undefined;

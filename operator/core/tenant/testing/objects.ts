@@ -74,6 +74,7 @@ export function makeObserved(
   const { namespaces = [], ...rest } = observed;
   return {
     pretenders: new Map(),
+    fixedParameters: [],
     objects: [],
     ledger: undefined,
     resourceQuotas: [],
