@@ -2,7 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
-import { container, deployment, type Fields, job } from '../guardrail-objects.ts';
+import { container, deployment, type Fields, job, roleBinding, service } from '../guardrail-objects.ts';
 import { tenantManifest, User } from '../user.ts';
 
 const test = anyTest as TestFn<{ readonly user: User }>;
@@ -76,7 +76,11 @@ test('what holds a namespace of a tenant that goes can be let go, though its par
     metadata: { name: 'c' },
     spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
   };
-  await user.applies(held(claim, 'slow-main'));
+  const stays = roleBinding(
+    { kind: 'User', name: 'slow-admin' },
+    { kind: 'ClusterRole', name: 'nexusos:tenant-admin' },
+  );
+  await user.applies(...[claim, service(), stays].map((one) => held(one, 'slow-main')));
   await user.does(['annotate', 'tenant', 'slow', 'nexusos.dev/confirm-deletion=slow']);
   await user.does(['delete', 'tenant', 'slow', '--wait=false']);
   await eventually(
@@ -84,7 +88,22 @@ test('what holds a namespace of a tenant that goes can be let go, though its par
     async () => (await user.sees('-n', 'slow-main', 'configmap/nexusos-guardrails')) === undefined,
     60_000,
   );
-  await letGo(user, 'persistentvolumeclaim/c', 'slow-main');
+  // An owner who holds a Service and a way in takes no addresses of others, now that nothing tells what is theirs.
+  const take = { spec: { externalIPs: ['192.0.2.1'] } };
+  const patch = [
+    'patch',
+    'service',
+    's',
+    '-n',
+    'slow-main',
+    '--type=merge',
+    `--patch=${JSON.stringify(take)}`,
+  ];
+  const taken = await user.tries([...patch, '--as=slow-admin']);
+  t.false(taken.ok);
+  t.regex(taken.text, /policy_blocked: spec: found a change in namespace slow-main, which is being deleted/);
+  for (const one of ['persistentvolumeclaim/c', 'service/s', 'rolebinding/b'])
+    await letGo(user, one, 'slow-main');
   await user.does(['wait', 'tenant/slow', '--for=delete', `--timeout=${PATIENCE}`]);
   t.pass();
 });

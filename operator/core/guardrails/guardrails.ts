@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../object.ts';
+import { leavingGuardrail } from './leaving.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
 import { gpuClassGuardrail } from './node-rules.ts';
 import { operatorGuardrails } from './operator.ts';
@@ -31,6 +32,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     roleBindingGuardrail(),
     volumeClaimGuardrail(settings),
     managedObjectGuardrail(settings),
+    leavingGuardrail(settings),
     namespaceGuardrail(settings),
     namespaceMarkGuardrail(settings),
     namespaceDeletionGuardrail(settings),
