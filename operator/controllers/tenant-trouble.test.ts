@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
-import { ANNOTATIONS, API_VERSION, LABELS } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { eventually } from '#hack/tools/eventually';
 import { findCondition } from '../core/conditions.ts';
@@ -145,6 +145,34 @@ test('a ResourceQuota of somebody else with our name holds up its namespace and 
   await rig.client.delete(RESOURCE_QUOTAS, key);
   await says(rig, 'heir', { type: 'Ready', status: 'True', reason: 'Provisioned' });
   t.deepEqual(await enforcedIn(rig, 'heir-old'), ['pods']);
+});
+
+test('a ResourceQuota with scopes that passes for ours takes no quota from the other namespaces, and is named', async (t) => {
+  const rig = t.context;
+  await makeConsenting(rig, 'forged-old', 'forged');
+  const labels = { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: 'forged' };
+  const key = { namespace: 'forged-old', name: 'nexusos' };
+  const spec = { hard: { pods: '100' }, scopes: ['Terminating'] };
+  const theirs = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { ...key, labels }, spec };
+  await rig.client.create(RESOURCE_QUOTAS, theirs, 'test');
+  await adopt(rig, 'forged', {
+    namespaces: ['forged-old'],
+    spec: { namespaces: [{ suffix: 'new' }], quotas: { objects: { pods: '7' } } },
+  });
+  const message = await says(rig, 'forged', { type: 'Ready', status: 'False', reason: 'NameTaken' });
+  t.regex(message, /kubectl -n forged-old delete resourcequota nexusos/);
+  await eventually(
+    'the other namespace has all of the quota',
+    async () => {
+      const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'forged-new', name: 'nexusos' });
+      const { hard } = (quota?.['status'] ?? {}) as { readonly hard?: { readonly pods?: string } };
+      if (hard?.pods !== '7') throw new Error(JSON.stringify(hard));
+      return true;
+    },
+    LONG_MS,
+  );
+  await rig.client.delete(RESOURCE_QUOTAS, key);
+  await says(rig, 'forged', { type: 'Ready', status: 'True', reason: 'Provisioned' });
 });
 
 test('parameters of guardrails that cannot be changed keep a namespace from being adopted, and are made anew once it is ours', async (t) => {

@@ -8,6 +8,8 @@ import type { Grant, SeenQuota } from './grants.ts';
 import { RESOURCE_QUOTA_NAME } from './refusals.ts';
 
 interface QuotaFields {
+  readonly scopes?: readonly string[];
+  readonly scopeSelector?: object;
   readonly hard?: Quantities;
   readonly used?: Quantities;
 }
@@ -71,9 +73,13 @@ function comparable(quota: KubeObject): unknown {
 
 /**
  * Whether a ResourceQuota that bears our name belongs to another tenant, is controlled by something else or was made by
- * somebody else, as may be in a namespace that is adopted: it is left alone, and says nothing about what is granted.
+ * somebody else, as may be in a namespace that is adopted: it is left alone, and says nothing about what is granted. So does
+ * one with scopes, whatever marks it carries: it counts some pods only, and scopes cannot be changed.
  */
-export function isForeign({ metadata }: KubeObject, ledger: Ledger): boolean {
+export function isForeign(quota: KubeObject, ledger: Ledger): boolean {
+  const { metadata } = quota;
+  const { scopes = [], scopeSelector } = (quota['spec'] ?? {}) as QuotaFields;
+  if (scopes.length > 0 || scopeSelector !== undefined) return true;
   const controller = metadata.ownerReferences?.find((one) => one.controller === true);
   if (controller !== undefined) return controller.uid !== ledger.metadata.uid;
   const uid = metadata.annotations?.[ANNOTATIONS.tenantUid];
