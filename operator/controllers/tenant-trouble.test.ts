@@ -13,6 +13,7 @@ import {
   RESOURCE_QUOTAS,
   ROLE_BINDINGS,
   RUNS,
+  SECRETS,
   TENANTS,
 } from './shared/resources.ts';
 import {
@@ -173,6 +174,32 @@ test('a ResourceQuota with scopes that passes for ours takes no quota from the o
   );
   await rig.client.delete(RESOURCE_QUOTAS, key);
   await says(rig, 'forged', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+});
+
+test('what is counted in a namespace of somebody else is no use of the tenant, whatever its labels say', async (t) => {
+  const rig = t.context;
+  await makeConsenting(rig, 'bystander', 'nobody');
+  const labels = { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: 'charged' };
+  const key = { namespace: 'bystander', name: 'nexusos' };
+  const spec = { hard: { 'count/secrets': '100' } };
+  const theirs = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { ...key, labels }, spec };
+  await rig.client.create(RESOURCE_QUOTAS, theirs, 'test');
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { ...key, name: 's' } };
+  await rig.client.create(SECRETS, secret, 'test');
+  await eventually(
+    'the Secret is counted there',
+    async () => {
+      const quota = await rig.client.get(RESOURCE_QUOTAS, key);
+      const { used } = (quota?.['status'] ?? {}) as { readonly used?: Record<string, string> };
+      return used?.['count/secrets'] === '1';
+    },
+    LONG_MS,
+  );
+  const quotas = { objects: { 'count/secrets': '5' } };
+  await adopt(rig, 'charged', { namespaces: [], spec: { namespaces: [{ suffix: 'x' }], quotas } });
+  await says(rig, 'charged', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+  const tenant = (await rig.client.get(TENANTS, { name: 'charged' })) as Tenant;
+  t.deepEqual(tenant.status?.usage, [{ name: 'count/secrets', used: '0', limit: '5' }]);
 });
 
 test('parameters of guardrails that cannot be changed keep a namespace from being adopted, and are made anew once it is ours', async (t) => {

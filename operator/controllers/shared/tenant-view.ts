@@ -107,6 +107,8 @@ export async function observeTenant(input: Observing, elsewhere: Elsewhere): Pro
     ledger,
     resourceQuotas: read
       .list(RESOURCE_QUOTAS, labelled)
+      // Labels are anybody's to write where no guardrail is.
+      .filter(({ metadata }) => own.includes(metadata.namespace ?? ''))
       .filter((quota) => ledger === undefined || !isForeignQuota(quota, ledger)),
     quotasInTheWay: ledger === undefined ? [] : quotasInTheWay(ledger, own, read),
     gpuClasses: observeClasses(input),
