@@ -49,6 +49,18 @@ test('parameters of the guardrails come before what the guardrails judge', (t) =
   }
 });
 
+test('a tenant is not Ready while a namespace of it lacks its marks, and no guardrail holds there', (t) => {
+  const { tenant, observed, last } = settle(FULL);
+  t.is(ready(last.status)?.status, 'True');
+  const [bare, ...others] = [...observed.namespaces.values()];
+  const { labels: _labels, annotations: _annotations, ...metadata } = bare?.metadata ?? { name: '' };
+  const lost = { ...bare, metadata } as KubeObject;
+  const namespaces = new Map([lost, ...others].map((one) => [one.metadata.name, one]));
+  const { status, apply } = plan(tenant, { ...observed, namespaces });
+  t.is(ready(status)?.reason, 'Provisioning');
+  t.true(apply.some(({ kind, metadata: { name } }) => kind === 'Namespace' && name === metadata.name));
+});
+
 test('parameters of guardrails that were planted in a namespace as it was adopted are removed by their UID', (t) => {
   const tenant = makeTenant({ adoptNamespaces: [{ name: 'old' }] });
   const metadata = { name: 'nexusos-guardrails', namespace: 'old', uid: 'planted' };

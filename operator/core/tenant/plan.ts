@@ -55,6 +55,7 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
   const desired = desiredObjects({ ...input, egress }, claims);
   const { objects, ledger, fixedParameters } = observed;
   const live = byIdentity([...fixedParameters, ...objects, ...(ledger === undefined ? [] : [ledger])]);
+  const namespaces = namespacesToApply(tenant, claims);
   const status = tenantStatus(
     tenant,
     {
@@ -64,6 +65,7 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
       attention: attentionCondition({ tenant, observed, egress, namespaces: namesOf(claims) }),
       isProvisioned:
         claims.every(({ kind }) => kind === 'hold' || kind === 'refused') &&
+        namespaces.length === 0 &&
         desired.every((one) => isAsDesired(one, live)),
       hasLimits: desired.every((one) => one.kind !== 'QuotaLedger' || isLimitedAs(one, observed.ledger)),
     },
@@ -74,7 +76,7 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
   return {
     status: shown,
     defersStatus: tenant.status === undefined && isOnlyBegun(claims),
-    apply: [...namespacesToApply(tenant, claims), ...desired.filter((one) => !replaced.includes(one))],
+    apply: [...namespaces, ...desired.filter((one) => !replaced.includes(one))],
     create: claims.flatMap(({ kind, name }) => (kind === 'create' ? [desiredNamespace(tenant, name)] : [])),
     remove: [
       ...removals(input, claims, desired),
