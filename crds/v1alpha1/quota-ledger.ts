@@ -39,7 +39,9 @@ const spec = z
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional(),
   })
-  .describe('What the tenant may use, as its Tenant says.');
+  .describe('What the tenant may use, as its Tenant says.')
+  // Written as a whole: by fields, a key that somebody else put there would be in force for good.
+  .meta({ 'x-kubernetes-map-type': 'atomic' });
 
 const reservation = z.object({
   uid: text('UID of the Run.', 64),

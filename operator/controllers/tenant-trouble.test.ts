@@ -3,6 +3,7 @@ import anyTest, { type TestFn } from 'ava';
 import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { eventually } from '#hack/tools/eventually';
+import { isDeepEqual } from '../core/compare.ts';
 import { findCondition } from '../core/conditions.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import {
@@ -88,6 +89,39 @@ test('quotas and namespaces that are taken out to the last are out of force, and
     LONG_MS,
   );
   await says(rig, 'freed', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+});
+
+test('what somebody adds to a ledger is taken away again, also when its managed fields are lost', async (t) => {
+  const rig = t.context;
+  await makeTenant(rig, 'padded', { namespaces: [{ suffix: 'a' }], quotas: { objects: { pods: '3' } } });
+  const hard = { services: '0', 'count/secrets': '0' };
+  const spec = {
+    hard,
+    maxConcurrentRuns: 0,
+    gpus: [{ class: 'h100', count: 100 }],
+    namespaces: ['kube-system'],
+  };
+  const body = { metadata: { managedFields: [{}] }, spec };
+  await rig.client.patch(QUOTA_LEDGERS, { name: 'padded' }, { body });
+  await eventually(
+    'the ledger is as the Tenant says',
+    async () => {
+      const ledger = (await rig.client.get(QUOTA_LEDGERS, { name: 'padded' })) as Ledger;
+      const { tenantUID: _uid, ...found } = ledger.spec;
+      const wanted = { suspended: false, hard: { pods: '3' }, namespaces: ['padded-a'] };
+      if (!isDeepEqual(found, wanted)) throw new Error(JSON.stringify(found));
+      return true;
+    },
+    LONG_MS,
+  );
+  // A grant of before may still be on its way.
+  await eventually(
+    'nothing but the quota of the Tenant is in force',
+    async () => (await enforcedIn(rig, 'padded-a')).join() === 'pods',
+    LONG_MS,
+  );
+  await says(rig, 'padded', { type: 'QuotaEnforced', status: 'True', reason: 'Enforced' });
+  t.pass();
 });
 
 /** Makes a namespace that consents to be adopted, and a Tenant that does not become Ready at once. */

@@ -17,6 +17,16 @@ interface Case {
 }
 
 const CASES: Record<string, Case> = {
+  'a quota that somebody added to a ledger': {
+    live: { kind: 'QuotaLedger', spec: { suspended: false, hard: { pods: '1k', services: '0' } } },
+    desired: { kind: 'QuotaLedger', spec: { suspended: false, hard: { pods: '1000' } } },
+    want: 'spec.hard.services',
+  },
+  'a limit that somebody added to a ledger': {
+    live: { kind: 'QuotaLedger', spec: { suspended: false, maxConcurrentRuns: 0 } },
+    desired: { kind: 'QuotaLedger', spec: { suspended: false } },
+    want: 'spec.maxConcurrentRuns',
+  },
   'the same': { live: { spec: { a: 1 } }, desired: { spec: { a: 1 } }, want: undefined },
   'fields that the API server added': {
     live: { spec: { a: 1, b: { c: 2 } } },

@@ -11,6 +11,8 @@ const SHARED_LISTS: ReadonlySet<string> = new Set(['metadata.ownerReferences', '
  * whole. In other lists the API server fills in more than can be told from drift.
  */
 const EXACT_LISTS: ReadonlySet<string> = new Set(['spec.ingress', 'spec.egress', 'rules', 'subjects']);
+/** Kinds whose spec nobody else has a say in: it is one value to the API server, and an apply writes it as a whole. */
+const WHOLE_SPECS: ReadonlySet<string> = new Set(['QuotaLedger']);
 /** What the API server fills in there. */
 const DEFAULTED_KEYS: ReadonlySet<string> = new Set(['apiGroup', 'protocol']);
 /** Free text of users: `1000m` and `1` are different values there. */
@@ -48,10 +50,12 @@ export function stampHash(desired: KubeObject, hash: string): KubeObject {
  * live, so drift is noticed; and with the hash annotation of a stamped object, so is a field that is no longer wanted.
  * Lists are compared element by element and by length; quantities by value. An empty map or list is the same as none at
  * all, and outside `metadata` it is not the same as a full one: `podSelector: {}` means everything. Keys that only `live`
- * has are the API server's or somebody else's, except in elements of rules that allow something.
+ * has are the API server's or somebody else's, except in elements of rules that allow something and in a spec that is all ours.
  */
 export function firstDifference(live: KubeObject, desired: KubeObject): string | undefined {
-  return difference(live, desired, []);
+  const missing = difference(live, desired, []);
+  if (missing !== undefined || !WHOLE_SPECS.has(desired.kind)) return missing;
+  return difference(desired['spec'], live['spec'], ['spec']);
 }
 
 type Path = readonly string[];
