@@ -4,7 +4,7 @@ import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { type ApiAnswer, type ApiUser, apiUser } from '../api-user.ts';
 import { ACCESS_PAIRS, NETWORK_PAIRS } from '../guardrail-cases.ts';
-import { configMap, deployment, egressTo, type Fields, pod } from '../guardrail-objects.ts';
+import { configMap, deployment, egressTo, type Fields, pod, roleBinding } from '../guardrail-objects.ts';
 import { GUARDED_SPEC, type Pair } from '../guardrail-pair.ts';
 import { WORKLOAD_PAIRS } from '../guardrail-workload-cases.ts';
 import { tenantManifest, User } from '../user.ts';
@@ -174,6 +174,19 @@ test('what NexusOS made in a namespace cannot be changed or deleted by its tenan
   }
   await owner.send('POST', '/api/v1/namespaces/guard-main/configmaps', configMap({ name: 'own' }));
   t.is((await owner.send('DELETE', '/api/v1/namespaces/guard-main/configmaps/own?dryRun=All')).status, 200);
+});
+
+test('a RoleBinding that had a name of ours before adoption lets nobody else in', async (t) => {
+  const { admin, owner } = t.context;
+  const path = '/apis/rbac.authorization.k8s.io/v1/namespaces/guard-main/rolebindings';
+  const role = { kind: 'ClusterRole', name: 'nexusos:tenant-viewer' };
+  const before = roleBinding({ kind: 'User', name: 'bob' }, role);
+  await admin.applies({ ...before, metadata: { name: 'nexusos-viewer', namespace: 'guard-main' } });
+  const change = (body: object) => owner.send('PATCH', `${path}/nexusos-viewer?dryRun=All`, body);
+  const everybody = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:authenticated' };
+  refused(t, await change({ subjects: [everybody] }), { field: 'subjects' });
+  t.is((await change({ metadata: { annotations: { note: 'old' } } })).status, 200);
+  t.is((await owner.send('DELETE', `${path}/nexusos-viewer`)).status, 200);
 });
 
 test('nobody takes a token of the identity of Runs', async (t) => {

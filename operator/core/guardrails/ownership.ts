@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { annotationOf, isManaged, labelsOf } from './marks.ts';
-import { type Cel, type Guardrail, type GuardrailSettings, isTrusted, quote, type Rule } from './policy.ts';
+import {
+  type Cel,
+  type Guardrail,
+  type GuardrailSettings,
+  isTrusted,
+  quote,
+  quoteAll,
+  type Rule,
+} from './policy.ts';
+import { ROLE_BINDING_NAMES } from './role-bindings.ts';
 
 const ALLOWED_EDIT = quote('changes in the Tenant; NexusOS makes this and would undo any other change');
 
@@ -82,6 +91,7 @@ export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
         found: name,
         allowed: quote('names that neither are nexusos nor start with nexusos-'),
       },
+      bindingRule(name),
       {
         field: 'type',
         holds:
@@ -90,6 +100,22 @@ export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
         allowed: quote('tokens that end, by kubectl create token'),
       },
     ],
+  };
+}
+
+/**
+ * One of these names may be there from before the namespace was adopted, and the policy of RoleBindings does not judge it: so
+ * it gives nobody access who had none.
+ */
+function bindingRule(name: Cel): Rule {
+  const isChange = "request.operation == 'UPDATE' && request.resource.resource == 'rolebindings'";
+  const isSame =
+    'has(object.subjects) == has(oldObject.subjects) && (!has(object.subjects) || object.subjects == oldObject.subjects)';
+  return {
+    field: 'subjects',
+    holds: `!(${isChange}) || !(${name} in ${quoteAll(ROLE_BINDING_NAMES)}) || (${isSame})`,
+    found: `'a change of ' + ${name}`,
+    allowed: quote('deletion, and a RoleBinding of another name'),
   };
 }
 

@@ -4,7 +4,10 @@ import { clusterRoleName, OWNER_ROLES } from '../tenant/roles.ts';
 import { type Guardrail, listParameter, quote, quoteAll } from './policy.ts';
 
 /** Names of the RoleBindings that NexusOS makes. */
-const OURS = [...OWNER_ROLES.map((role) => `nexusos-${role}`), PULL_SECRET_BINDING];
+export const ROLE_BINDING_NAMES: readonly string[] = [
+  ...OWNER_ROLES.map((role) => `nexusos-${role}`),
+  PULL_SECRET_BINDING,
+];
 
 /**
  * Bounds the RoleBindings that tenants write: access is given to named people and to ServiceAccounts of the tenant, never
@@ -27,7 +30,7 @@ export function roleBindingGuardrail(): Guardrail {
         operations: ['CREATE', 'UPDATE'],
       },
     ],
-    exceptNames: OURS,
+    exceptNames: ROLE_BINDING_NAMES,
     binds: 'tenant',
     variables: {
       namespaces: listParameter('namespaces'),
