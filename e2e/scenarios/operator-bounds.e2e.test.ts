@@ -167,3 +167,18 @@ test('the operator removes only what it made where no tenant is', async (t) => {
   const removed = await remove('ours');
   t.true(removed.ok, removed.text);
 });
+
+test('with the token of the operator nobody becomes an owner, or consents to a deletion', async (t) => {
+  const change = (patch: object) => {
+    const body = `--patch=${JSON.stringify(patch)}`;
+    return t.context.thief.tries(['patch', 'tenant', 'bound', '--type=merge', '--dry-run=server', body]);
+  };
+  const owners = [{ kind: 'User', name: 'thief', role: 'admin' }];
+  const owned = await change({ spec: { owners } });
+  t.false(owned.ok);
+  t.regex(owned.text, /policy_blocked: spec: found a change of Tenant bound; allowed: finalizers and status/);
+  const agreed = await change({ metadata: { annotations: { 'nexusos.dev/confirm-deletion': 'bound' } } });
+  t.regex(agreed.text, /policy_blocked: metadata\.annotations: found a change of Tenant bound/);
+  const kept = await change({ metadata: { finalizers: ['nexusos.dev/tenant', 'example.com/more'] } });
+  t.true(kept.ok, kept.text);
+});

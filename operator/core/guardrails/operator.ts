@@ -26,6 +26,7 @@ export function operatorGuardrails(settings: GuardrailSettings): readonly Guardr
     bindingsGuardrail(settings),
     namespacesGuardrail(settings),
     clusterRolesGuardrail(),
+    tenantsGuardrail(),
   ].map((one) => ({ ...one, conditions }));
 }
 
@@ -206,4 +207,24 @@ function clusterRolesGuardrail(): Bounds {
       },
     ],
   };
+}
+
+/** A Tenant says who its owners are and what may be deleted: people write that. The operator puts its finalizer on, and takes it off. */
+function tenantsGuardrail(): Bounds {
+  return {
+    name: 'operator-tenants',
+    binds: 'cluster',
+    match: [{ apiGroups: [GROUP], resources: ['tenants'], operations: ['UPDATE'], scope: 'Cluster' }],
+    rules: ['spec', 'metadata.annotations'].map((field) => ({
+      field,
+      holds: isSame(field),
+      found: "'a change of Tenant ' + oldObject.metadata.name",
+      allowed: quote('finalizers and status'),
+    })),
+  };
+}
+
+function isSame(field: string): Cel {
+  const [is, was] = [`object.${field}`, `oldObject.${field}`];
+  return `has(${is}) == has(${was}) && (!has(${is}) || ${is} == ${was})`;
 }
