@@ -113,6 +113,18 @@ const CASES: Readonly<Record<string, Case>> = {
     live: [makeNamespace('old', { tenant: ACME })],
     want: [{ kind: 'release' }],
   },
+  'an adopted one whose record is lost is released, since its consent is still on it': {
+    confirmed: 'acme,old',
+    live: [
+      makeNamespace('old', {
+        metadata: {
+          labels: { [LABELS.tenant]: 'acme' },
+          annotations: { [ANNOTATIONS.tenantUid]: 'uid-of-acme', [ANNOTATIONS.adoptInto]: 'acme' },
+        },
+      }),
+    ],
+    want: [{ kind: 'release' }],
+  },
   'an adopted one that moves to the namespaces by suffix stays adopted': {
     spec: DEV,
     recorded: { uid: 'uid-of-acme-dev', adopted: true },

@@ -165,15 +165,19 @@ function ownClaim(
   wanted: { readonly toCreate: boolean; readonly toAdopt: boolean },
 ): Claim {
   const { name } = live.metadata;
-  const recorded = tenant.status?.namespaces?.find((one) => one.uid === uidOf(live));
-  // Once adopted, always adopted: what existed before us is never deleted by us.
-  const adopted = wanted.toAdopt || recorded?.adopted === true;
+  const adopted = wanted.toAdopt || wasAdopted(tenant, live);
   if (live.metadata.deletionTimestamp !== undefined) return { kind: 'terminating', name, live, adopted };
   if (wanted.toCreate || wanted.toAdopt) return { kind: 'hold', name, live, adopted, unconfirmed: false };
   if (adopted) return { kind: 'release', name, live };
   return isDeletionConfirmed(tenant, name)
     ? { kind: 'delete', name, live }
     : { kind: 'hold', name, live, adopted, unconfirmed: true };
+}
+
+/** Once adopted, always adopted: what existed before us is never deleted by us. Without a record the consent still tells. */
+function wasAdopted(tenant: Tenant, live: KubeObject): boolean {
+  const recorded = tenant.status?.namespaces?.find((one) => one.uid === uidOf(live));
+  return recorded?.adopted ?? live.metadata.annotations?.[ANNOTATIONS.adoptInto] === tenant.metadata.name;
 }
 
 /**
