@@ -154,6 +154,28 @@ test('a namespace in which a Job claims to be of a Run is adopted when the Job i
   await user.does(['wait', 'tenant/wooden', '--for=condition=Ready', `--timeout=${PATIENCE}`]);
 });
 
+test('what was made to look like copies of pull secrets before adoption holds up nothing', async (t) => {
+  const { user } = t.context;
+  const namespace = 'decoy-old';
+  const consent = { 'nexusos.dev/adopt-into': 'decoy' };
+  await user.applies({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: namespace, annotations: consent },
+  });
+  const labels = { 'app.kubernetes.io/managed-by': 'nexusos', 'nexusos.dev/tenant': 'decoy' };
+  const imagePullSecrets = [{ name: 'nexusos-pull-x' }];
+  const metadata = { name: 'nexusos-run', namespace, labels };
+  const powerless = roleBinding({ kind: 'User', name: 'nobody' });
+  await user.applies(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata, imagePullSecrets },
+    { ...powerless, metadata: { ...metadata, name: 'nexusos-pull-secrets' } },
+  );
+  await ready(user, 'decoy', { adoptNamespaces: [{ name: namespace }] });
+  const adopted = await user.sees<{ readonly metadata: Fields }>(`namespace/${namespace}`);
+  t.like(adopted?.metadata['labels'], { 'nexusos.dev/tenant': 'decoy' });
+});
+
 test('a range of ports that ends before it begins is refused', async (t) => {
   const apply = (endPort: number) => {
     const egress = [{ cidr: '203.0.113.0/24', ports: [{ port: 100, endPort }] }];

@@ -15,6 +15,7 @@ import {
 } from '../../core/tenant/namespaces.ts';
 import {
   copyableSources,
+  permitsCopies,
   PULL_SECRET_BINDING,
   pullSecretCopyName,
   RUN_SERVICE_ACCOUNT,
@@ -238,7 +239,9 @@ async function observeStaleCopies(
   const stale: KubeObject[] = [];
   for (const { kind, name: namespace } of claims) {
     const serviceAccount = read.get(SERVICE_ACCOUNTS, { namespace, name: RUN_SERVICE_ACCOUNT });
-    const mayRead = read.get(ROLE_BINDINGS, { namespace, name: PULL_SECRET_BINDING }) !== undefined;
+    const binding = read.get(ROLE_BINDINGS, { namespace, name: PULL_SECRET_BINDING });
+    // One of somebody else that bears the name lets us read nothing: asking would be refused, and hold up all of the tenant.
+    const mayRead = binding !== undefined && permitsCopies(binding, settings);
     if (serviceAccount === undefined || !mayRead) continue;
     const keeps = kind === 'hold' && tenant.metadata.deletionTimestamp === undefined;
     const names = recordedCopies(serviceAccount).filter((name) => !keeps || !wanted.has(name));

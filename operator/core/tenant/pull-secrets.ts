@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
+import { firstDifference } from '../compare.ts';
 import type { KubeObject } from '../object.ts';
 import { ownedMetadata, type PlatformSettings, type Tenant } from './tenant.ts';
 import { PULL_SECRET_WRITER } from './roles.ts';
@@ -76,15 +77,20 @@ export function desiredPullSecretBinding(
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'RoleBinding',
     metadata: ownedMetadata(tenant, { namespace, name: PULL_SECRET_BINDING }),
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: PULL_SECRET_WRITER },
-    subjects: [
-      {
-        kind: 'ServiceAccount',
-        name: settings.operatorServiceAccount,
-        namespace: settings.platformNamespace,
-      },
-    ],
+    ...permission(settings),
   };
+}
+
+function permission({ operatorServiceAccount, platformNamespace }: PlatformSettings) {
+  return {
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: PULL_SECRET_WRITER },
+    subjects: [{ kind: 'ServiceAccount', name: operatorServiceAccount, namespace: platformNamespace }],
+  };
+}
+
+/** Whether a RoleBinding of that name is what lets the operator write Secrets, rather than one of somebody else. */
+export function permitsCopies(binding: KubeObject, settings: PlatformSettings): boolean {
+  return firstDifference(binding, { ...binding, ...permission(settings) }) === undefined;
 }
 
 /** The copies in one namespace. */
