@@ -127,6 +127,24 @@ test('an object of ours that is no longer wanted is removed, one of somebody els
   );
 });
 
+/** What is still to be done for a tenant that was Ready, besides objects that are made or changed. */
+const NOT_YET_AS_WANTED: Readonly<Record<string, SpecInput>> = {
+  'a namespace that is not marked with its Pod Security level yet': {
+    ...FULL,
+    podSecurity: { enforce: 'baseline' },
+  },
+  'what is no longer wanted and still there': { ...FULL, containerDefaults: undefined },
+};
+
+for (const [what, spec] of Object.entries(NOT_YET_AS_WANTED)) {
+  test(`a tenant does not say that all is as wanted before it is: ${what}`, (t) => {
+    const { tenant, observed } = settle(FULL);
+    t.is(ready(tenant.status ?? {})?.status, 'True');
+    const { status } = plan({ ...tenant, spec: makeTenant(spec).spec }, observed);
+    t.like(ready(status), { status: 'False', reason: 'Provisioning' });
+  });
+}
+
 test('a binding to another role is removed, since it cannot be changed', (t) => {
   const { tenant, observed } = settle(FULL);
   const objects = observed.objects.map((one) =>

@@ -55,7 +55,8 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
   const desired = desiredObjects({ ...input, egress }, claims);
   const { objects, ledger, fixedParameters } = observed;
   const live = byIdentity([...fixedParameters, ...objects, ...(ledger === undefined ? [] : [ledger])]);
-  const namespaces = namespacesToApply(tenant, claims);
+  const marks = namespacesToApply(tenant, claims);
+  const unwanted = removals(input, claims, desired);
   const status = tenantStatus(
     tenant,
     {
@@ -65,7 +66,8 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
       attention: attentionCondition({ tenant, observed, egress, namespaces: namesOf(claims) }),
       isProvisioned:
         claims.every(({ kind }) => kind === 'hold' || kind === 'refused') &&
-        namespaces.length === 0 &&
+        // Who is no longer an owner is out, and what a namespace is marked with holds, before it is said to be as wanted.
+        marks.length + unwanted.length === 0 &&
         desired.every((one) => isAsDesired(one, live)),
       hasLimits: desired.every((one) => one.kind !== 'QuotaLedger' || isLimitedAs(one, observed.ledger)),
     },
@@ -76,12 +78,9 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
   return {
     status: shown,
     defersStatus: tenant.status === undefined && isOnlyBegun(claims),
-    apply: [...namespaces, ...desired.filter((one) => !replaced.includes(one))],
+    apply: [...marks, ...desired.filter((one) => !replaced.includes(one))],
     create: claims.flatMap(({ kind, name }) => (kind === 'create' ? [desiredNamespace(tenant, name)] : [])),
-    remove: [
-      ...removals(input, claims, desired),
-      ...replaced.flatMap((one) => removal(live.get(identity(one)))),
-    ],
+    remove: [...unwanted, ...replaced.flatMap((one) => removal(live.get(identity(one))))],
     events: [],
     result: resultOf(input, afterMs),
   };
