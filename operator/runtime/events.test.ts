@@ -17,20 +17,24 @@ async function makeRecorder(t: ExecutionContext, times: { readonly seriesWriteMs
   const recorder = new EventRecorder({ client: world.client, identity: 'me', metrics, log, ...times });
   const widget = await world.client.create(world.widgets, makeWidget(world, 'a'), 'test');
   const listed = async (namespace = world.namespace): Promise<readonly KubeObject[]> => {
-    const { value } = await world.client.list(EVENTS, { namespace }).next();
-    const events: readonly KubeObject[] = value?.items ?? [];
+    const events: KubeObject[] = [];
+    // All pages: other tests tell of things in `default` as well.
+    for await (const { items } of world.client.list(EVENTS, { namespace })) events.push(...items);
     return events.filter((event) => event['reportingInstance'] === 'me');
   };
   const outcome = (name: string) => sumOf(metrics, 'nexusos_events_total', `outcome="${name}"`);
   return { recorder, world, widget, listed, outcome };
 }
 
+/** Far more than it takes, also on a busy machine: it resolves as soon as all is written. */
+const FLUSH_MS = 60_000;
+
 const said = (message: string) => ({ type: 'Normal', reason: 'Said', message }) as const;
 
 test('an Event is told with all that kubectl describe shows, and cut to what the API server takes', async (t) => {
   const { recorder, widget, listed } = await makeRecorder(t);
   recorder.record('widget', widget, { type: 'Warning', reason: 'Stuck', message: 'ü'.repeat(2000) });
-  await recorder.flush(5000);
+  await recorder.flush(FLUSH_MS);
   const [event] = await listed();
   t.like(event, { type: 'Warning', reason: 'Stuck', reportingController: 'nexusos-widget' });
   t.like(event?.['regarding'], { kind: 'Widget', name: 'a', uid: widget.metadata.uid });
@@ -42,7 +46,7 @@ test('an Event is told with all that kubectl describe shows, and cut to what the
 test('the same Event again is counted, not written', async (t) => {
   const { recorder, widget, listed, outcome } = await makeRecorder(t);
   for (let i = 0; i < 50; i += 1) recorder.record('widget', widget, said('again'));
-  await recorder.flush(5000);
+  await recorder.flush(FLUSH_MS);
   t.is((await listed()).length, 1);
   t.is(await outcome('aggregated'), 49);
 });
@@ -51,7 +55,7 @@ test('a series whose Event was deleted is told by a new one, and counts on', asy
   const { recorder, world, widget, listed, outcome } = await makeRecorder(t, { seriesWriteMs: 0 });
   const tell = async () => {
     recorder.record('widget', widget, said('again'));
-    await recorder.flush(5000);
+    await recorder.flush(FLUSH_MS);
   };
   await tell();
   const [first] = await listed();
@@ -69,7 +73,7 @@ test('a series whose Event was deleted is told by a new one, and counts on', asy
 test('an object that tells too much is cut short', async (t) => {
   const { recorder, widget, listed, outcome } = await makeRecorder(t);
   for (let i = 0; i < 40; i += 1) recorder.record('widget', widget, said(`number ${i}`));
-  await recorder.flush(10_000);
+  await recorder.flush(FLUSH_MS);
   t.is((await listed()).length, 25);
   t.is(await outcome('dropped'), 15);
 });
@@ -79,6 +83,6 @@ test('Events of what has no namespace are in default', async (t) => {
   const uid = crypto.randomUUID();
   const cluster = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: `n-${uid}`, uid } };
   recorder.record('widget', cluster, said('hello'));
-  await recorder.flush(5000);
+  await recorder.flush(FLUSH_MS);
   t.is((await listed('default')).filter((one) => one.metadata.name.startsWith(`n-${uid}`)).length, 1);
 });

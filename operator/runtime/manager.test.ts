@@ -43,6 +43,13 @@ async function eventsOf({ world }: Rig): Promise<readonly KubeObject[]> {
   return value?.items ?? [];
 }
 
+/** Waits until an Event of that reason is written: they are written beside the work, each after those before it. */
+async function isTold(rig: Rig, reason: string): Promise<void> {
+  await eventually(`${reason} was told`, async () =>
+    (await eventsOf(rig)).some((event) => event['reason'] === reason),
+  );
+}
+
 function readsOfConfigMaps({ proxy }: Rig): readonly string[] {
   const paths = proxy.requests.filter((seen) => seen.method === 'GET').map((seen) => seen.path);
   return paths.filter((path) => path.includes('/configmaps/'));
@@ -114,9 +121,7 @@ test('changes of conditions are told as Events, each once', async (t) => {
   const rig = await rigOf(t);
   await createWidget(rig, 'a', { copies: 1 });
   await becomesReady(rig, 'a');
-  await eventually('AllThere was told', async () =>
-    (await eventsOf(rig)).some((event) => event['reason'] === 'AllThere'),
-  );
+  await isTold(rig, 'AllThere');
   const told = (await eventsOf(rig)).map((event) => `${String(event['type'])} ${String(event['reason'])}`);
   t.is(told.filter((one) => one === 'Normal AllThere').length, 1);
   t.false(told.some((one) => one.startsWith('Warning')));
@@ -128,9 +133,7 @@ test('a name that is taken by something else is an error that users see, and tha
   const stranger = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name: 'a-once' } };
   await client.create(CONFIG_MAPS, stranger, 'test');
   await createWidget(rig, 'a', { copies: 0 });
-  await eventually('the refusal was told', async () =>
-    (await eventsOf(rig)).some((event) => event['reason'] === 'ReconcileFailed'),
-  );
+  await isTold(rig, 'ReconcileFailed');
   const event = (await eventsOf(rig)).find((one) => one['reason'] === 'ReconcileFailed');
   t.is(event?.['type'], 'Warning');
   t.regex(String(event?.['note']), /ConfigMap .*\/a-once exists, and Widget a does not own it/);
@@ -187,6 +190,8 @@ test('a decision on an old version of the object writes nothing at all', async (
   const { client, namespace, widgets } = rig.world;
   await createWidget(rig, 'a', { copies: 1, text: 'old' });
   await becomesReady(rig, 'a');
+  // The last that is written about it, though not the last that is seen of it.
+  await isTold(rig, 'AllThere');
   rig.proxy.watches.fateOf = (line, path) => (path.endsWith('/widgets') ? 'drop' : { tell: line });
   await changeWidget(rig, 'a', { text: 'new' });
   const before = rig.proxy.requests.length;
@@ -265,8 +270,8 @@ test('a leader that cannot renew writes nothing after its deadline, and does the
     [],
   );
   cut.times = 0;
+  // Only a leader makes it; with a lease of seconds that may be over by the time it is asked, on a busy machine.
   await becomesReady(rig, 'a');
-  t.true(rig.manager.isLeader());
 });
 
 test('a leader whose lease another took stops at once', async (t) => {

@@ -118,20 +118,12 @@ export async function ownedOf({ world }: Pick<Rig, 'world'>, uid: string): Promi
 }
 
 /** Waits until the widget of `name` says that it is ready, and until it is so. Returns it. */
-export async function becomesReady(
-  rig: Pick<Rig, 'world'>,
-  name: string,
-  withinMs = 30_000,
-): Promise<Widget> {
+export async function becomesReady(rig: Pick<Rig, 'world'>, name: string): Promise<Widget> {
   let found: Widget | undefined;
-  await eventually(
-    `widget ${name} is ready and all of it is there`,
-    async () => {
-      found = await widgetOf(rig, name);
-      return found !== undefined && isReady(found) && (await isCarriedOut(rig, found));
-    },
-    withinMs,
-  );
+  await eventually(`widget ${name} is ready and all of it is there`, async () => {
+    found = await widgetOf(rig, name);
+    return found !== undefined && isReady(found) && (await isCarriedOut(rig, found));
+  });
   if (found === undefined) throw new Error('unreachable: the wait has found it');
   return found;
 }
@@ -163,10 +155,11 @@ export async function writesWhenPoked(rig: Rig, names: readonly string[]): Promi
   return (await writesOf(rig.metrics)) !== before;
 }
 
-/** Whether no reconcile runs, and none is to come. */
-async function isIdle(metrics: Metrics): Promise<boolean> {
-  const working = await sumOf(metrics, 'controller_runtime_active_workers');
-  return working === 0 && (await sumOf(metrics, 'workqueue_depth')) === 0;
+/** Whether no reconcile runs, and none waits. */
+export async function isIdle(metrics: Metrics): Promise<boolean> {
+  // What waits first: a key that is taken between the two looks is seen by the second one.
+  const waiting = await sumOf(metrics, 'workqueue_depth');
+  return waiting === 0 && (await sumOf(metrics, 'controller_runtime_active_workers')) === 0;
 }
 
 /** The controller, which notes the poke that each widget carries when it is looked at. */
