@@ -160,8 +160,9 @@ async function waitUntilReady(operator: OperatorProcess, options: OperatorOption
   const deadline = performance.now() + readyTimeoutMs;
   while (!(await operator.isReady())) {
     const isLate = performance.now() > deadline || signal?.aborted === true;
-    if (isLate) await operator.kill();
-    if (operator.hasEnded) {
+    if (isLate || operator.hasEnded) {
+      // Also where it has ended by itself: nobody needs its token any more.
+      await operator.kill();
       const how = isLate
         ? `was not ready after ${readyTimeoutMs / 1000} s`
         : `ended with ${await operator.ended()}`;
