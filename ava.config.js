@@ -13,5 +13,6 @@ export default {
   nodeArguments: ['--import=./hack/test/end-with-parent.ts'],
   sortTestFiles: (a, b) => rank(a) - rank(b) || (a < b ? -1 : 1),
   workerThreads: false,
-  timeout: '2m',
+  // Without any result; waits of tests end before it.
+  timeout: '5m',
 };

@@ -71,9 +71,9 @@ export async function world(
   const namespace = `${name}-main`;
   await user.does(['apply', '--server-side', '-f', '-'], await readFile(CLASSES, 'utf8'));
   await user.applies(tenantManifest(name, tenant));
-  await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', '--timeout=60s']);
+  await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', '--timeout=120s']);
   await user.applies(agent(namespace, worker));
-  await user.does(['wait', '-n', namespace, 'agent/worker', '--for=condition=Ready', '--timeout=60s']);
+  await user.does(['wait', '-n', namespace, 'agent/worker', '--for=condition=Ready', '--timeout=120s']);
   t.teardown(() => user.does(['delete', 'runs', '--all', '-n', namespace, '--wait=false']));
   return { user, namespace };
 }

@@ -130,7 +130,7 @@ for (const [title, lockText] of Object.entries(DEAD_LOCKS)) {
     const script = await writeScript(place, 'console.log("ran")');
     const { stdout } = await run(process.execPath, [place.bootstrap, script], {
       env: place.env,
-      timeout: 60_000,
+      timeout: 120_000,
     });
     t.is(stdout, 'ran\n');
     t.is(await place.installs(), 1);

@@ -110,7 +110,7 @@ test.before(async (t) => {
   const owners = Object.keys(ROLES).map((role) => ({ kind: 'User', name: `mat-${role}`, role }));
   const namespaces = [{ suffix: 'main' }, { suffix: 'more' }];
   await admin.applies(tenantManifest('mat', { owners, namespaces }), tenantManifest('mat-b'));
-  await admin.does(['wait', 'tenant/mat', 'tenant/mat-b', '--for=condition=Ready', '--timeout=60s']);
+  await admin.does(['wait', 'tenant/mat', 'tenant/mat-b', '--for=condition=Ready', '--timeout=120s']);
   t.context = { cluster, served: await discover(cluster) };
 });
 

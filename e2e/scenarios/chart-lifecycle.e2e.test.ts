@@ -45,7 +45,7 @@ test.before(async (t) => {
     priorityClass('urgent', 1000),
     tenantManifest('kept', { quotas: { objects: { pods: '5' } } }),
   );
-  await admin.does(['wait', 'tenant/kept', '--for=condition=Ready', '--timeout=60s']);
+  await admin.does(['wait', 'tenant/kept', '--for=condition=Ready', '--timeout=120s']);
 });
 test.after.always(async (t) => {
   await t.context.owner?.close();
@@ -194,7 +194,7 @@ test.serial('installed again, it takes up the same tenants', async (t) => {
   const { cluster, admin } = t.context;
   await installChart(cluster);
   t.context.now.operator = await startOperator(cluster);
-  await admin.does(['wait', 'tenant/kept', '--for=condition=Ready', '--timeout=60s']);
+  await admin.does(['wait', 'tenant/kept', '--for=condition=Ready', '--timeout=120s']);
   t.deepEqual(await uidsOf(t.context), t.context.now.uids);
   await eventually('the guardrails are there again', async () => {
     const { message } = await tries(t.context, CACHED);

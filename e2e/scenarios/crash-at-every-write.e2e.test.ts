@@ -139,7 +139,6 @@ async function becomesLeader(operator: OperatorProcess): Promise<void> {
   await eventually(
     'it leads',
     async () => operator.hasEnded || /^nexusos_leader 1$/m.test(await operator.metrics()),
-    60_000,
   );
 }
 
@@ -153,17 +152,13 @@ function start(): Promise<OperatorProcess> {
 async function untilOver(story: Story, tenant: string, hasEnded: () => boolean = () => false): Promise<void> {
   let seen = -1;
   let since = performance.now();
-  await eventually(
-    'the story is over, and the operator silent',
-    async () => {
-      const writes = bench.proxy.writes().length;
-      if (writes !== seen) since = performance.now();
-      seen = writes;
-      if (hasEnded()) return true;
-      return performance.now() - since > SILENCE_MS && (await story.isOver(bench, tenant));
-    },
-    60_000,
-  );
+  await eventually('the story is over, and the operator silent', async () => {
+    const writes = bench.proxy.writes().length;
+    if (writes !== seen) since = performance.now();
+    seen = writes;
+    if (hasEnded()) return true;
+    return performance.now() - since > SILENCE_MS && (await story.isOver(bench, tenant));
+  });
 }
 
 function nameOf({ verb, path }: SeenWrite, tenant: string): string {

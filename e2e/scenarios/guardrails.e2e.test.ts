@@ -35,7 +35,7 @@ test.before(async (t) => {
     tenantManifest('fort', { owners: OWNERS, isolation: { tier: 'Hard', runtimeClassName: 'sandbox' } }),
   );
   const tenants = ['guard', 'stranger', 'asleep', 'fort'].map((name) => `tenant/${name}`);
-  await admin.does(['wait', ...tenants, '--for=condition=Ready', '--timeout=60s']);
+  await admin.does(['wait', ...tenants, '--for=condition=Ready', '--timeout=120s']);
   await admin.does(['create', 'role', 'reader', '-n', 'guard-main', '--verb=get', '--resource=configmaps']);
   const owner = await apiUser(cluster, { user: 'guard-admin' });
   const editor = await apiUser(cluster, { user: EDITOR });

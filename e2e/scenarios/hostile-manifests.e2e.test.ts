@@ -86,20 +86,16 @@ async function tryAll(sender: RawSender, namespace: string): Promise<readonly Tr
 
 /** Accepted ones too end in a state that says what is the matter, or in none at all. */
 async function everyTenantSettles(t: ExecutionContext, cluster: Cluster): Promise<void> {
-  await eventually(
-    'every tenant has a verdict on its present spec',
-    async () => {
-      const { items } = (await cluster.admin.get(`${API}/tenants`)) as {
-        readonly items: readonly TenantObject[];
-      };
-      const open = items.filter(({ metadata, status }) => {
-        const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-        return ready?.observedGeneration !== metadata.generation || ready.message === '';
-      });
-      return open.length === 0;
-    },
-    60_000,
-  );
+  await eventually('every tenant has a verdict on its present spec', async () => {
+    const { items } = (await cluster.admin.get(`${API}/tenants`)) as {
+      readonly items: readonly TenantObject[];
+    };
+    const open = items.filter(({ metadata, status }) => {
+      const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+      return ready?.observedGeneration !== metadata.generation || ready.message === '';
+    });
+    return open.length === 0;
+  });
   t.pass();
 }
 

@@ -39,7 +39,7 @@ test.before(async (t) => {
   const cluster = await attachSystem();
   const admin = new User(cluster);
   await admin.applies(tenantManifest('mtb', { quotas: QUOTAS }), tenantManifest('mtb-other'));
-  await admin.does(['wait', 'tenant/mtb', 'tenant/mtb-other', '--for=condition=Ready', '--timeout=60s']);
+  await admin.does(['wait', 'tenant/mtb', 'tenant/mtb-other', '--for=condition=Ready', '--timeout=120s']);
   const owner = await apiUser(cluster, { user: USER });
   t.context = { cluster, admin, owner, served: await discover(cluster) };
 });

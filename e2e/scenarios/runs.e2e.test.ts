@@ -14,7 +14,7 @@ test('a Run is followed with wait, get and describe to its end', async (t) => {
   const place = await world(t, 'followed');
   const { user, namespace } = place;
   await user.applies(run(namespace, 'first'));
-  await user.does(['wait', '-n', namespace, 'run/first', '--for=condition=Finished', '--timeout=60s']);
+  await user.does(['wait', '-n', namespace, 'run/first', '--for=condition=Finished', '--timeout=120s']);
   const [header = '', row = ''] = (await user.does(['get', 'runs', '-n', namespace])).split('\n');
   t.deepEqual(header.split(/\s+/).filter(Boolean), ['NAME', 'AGENT', 'PHASE', 'QUEUE', 'REASON', 'AGE']);
   t.regex(row, /^first\s+worker\s+Succeeded\s+Succeeded\s/);

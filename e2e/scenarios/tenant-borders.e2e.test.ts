@@ -6,7 +6,7 @@ import { container, deployment, type Fields, job, roleBinding, service } from '.
 import { tenantManifest, User } from '../user.ts';
 
 const test = anyTest as TestFn<{ readonly user: User }>;
-const PATIENCE = '60s';
+const PATIENCE = '120s';
 
 test.before(async (t) => {
   t.context = { user: new User(await attachSystem()) };
@@ -56,7 +56,6 @@ test('a tenant that is deleted in the foreground keeps its borders until its nam
   await eventually(
     'the garbage collector has been there',
     async () => (await user.sees('configmap/canary')) === undefined,
-    60_000,
   );
   t.deepEqual(await borders(user, 'front-main'), before);
   t.not(await user.sees('quotaledger/front'), undefined);
@@ -86,7 +85,6 @@ test('what holds a namespace of a tenant that goes can be let go, though its par
   await eventually(
     'the parameters are gone',
     async () => (await user.sees('-n', 'slow-main', 'configmap/nexusos-guardrails')) === undefined,
-    60_000,
   );
   // An owner who holds a Service and a way in takes no addresses of others, now that nothing tells what is theirs.
   const take = { spec: { externalIPs: ['192.0.2.1'] } };
@@ -121,14 +119,10 @@ test('a template prepared before adoption gets no GPUs and no priority by claimi
   await user.applies({ ...prepared, metadata, spec });
   await ready(user, 'trojan', { adoptNamespaces: [{ name: 'trojan-old' }] });
   await user.does(['scale', 'deployment/miner', '-n', 'trojan-old', '--replicas=1']);
-  const refusal = await eventually(
-    'the pod is refused',
-    async () => {
-      const events = await user.does(['get', 'events', '-n', 'trojan-old', '-o', 'jsonpath={..message}']);
-      return /policy_blocked: spec\.containers[^;]*; allowed: /.exec(events)?.[0];
-    },
-    60_000,
-  );
+  const refusal = await eventually('the pod is refused', async () => {
+    const events = await user.does(['get', 'events', '-n', 'trojan-old', '-o', 'jsonpath={..message}']);
+    return /policy_blocked: spec\.containers[^;]*; allowed: /.exec(events)?.[0];
+  });
   t.regex(refusal, /resources: found c: nvidia\.com\/gpu/);
   t.is(await user.does(['get', 'pods', '-n', 'trojan-old', '-o', 'name']), '');
 });

@@ -19,7 +19,7 @@ async function administrator(): Promise<User> {
 
 async function ready(user: User, name: string, manifest: object = tenantManifest(name)): Promise<void> {
   await user.applies(manifest);
-  await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', '--timeout=30s']);
+  await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', '--timeout=120s']);
 }
 
 async function reason(user: User, name: string, want: string): Promise<void> {
@@ -133,7 +133,7 @@ test('a namespace is adopted with the consent of its owner, and released alive',
   t.is(untouched?.metadata.labels?.['nexusos.dev/tenant'], undefined);
 
   await user.does(['annotate', 'namespace', 'legacy', 'nexusos.dev/adopt-into=adopter']);
-  await user.does(['wait', 'tenant/adopter', '--for=condition=Ready', '--timeout=30s']);
+  await user.does(['wait', 'tenant/adopter', '--for=condition=Ready', '--timeout=120s']);
   t.truthy(await user.sees('-n', 'legacy', 'networkpolicy/nexusos-default-deny'));
 
   await user.does(['patch', 'tenant', 'adopter', '--type=merge', '-p', '{"spec":{"adoptNamespaces":null}}']);
@@ -168,7 +168,7 @@ test('a namespace that is no longer listed is kept until its deletion is confirm
     'the namespace is gone',
     async () => (await user.sees('namespace/shrinks-old')) === undefined,
   );
-  await user.does(['wait', 'tenant/shrinks', '--for=condition=Ready', '--timeout=30s']);
+  await user.does(['wait', 'tenant/shrinks', '--for=condition=Ready', '--timeout=120s']);
   const whole = await user.tries(['delete', 'tenant', 'shrinks', '--dry-run=server']);
   t.false(whole.ok, 'consent to the end of a namespace is none to the end of the tenant');
 });
@@ -186,7 +186,7 @@ test('a pull secret is copied, follows its source, and goes with its entry', asy
   await user.applies(tenantManifest('puller', { imagePullSecrets: [{ name: 'pull-me' }] }));
   await reason(user, 'puller', 'PullSecretUnavailable');
   await user.applies(pullSecret('first'));
-  await user.does(['wait', 'tenant/puller', '--for=condition=Ready', '--timeout=30s']);
+  await user.does(['wait', 'tenant/puller', '--for=condition=Ready', '--timeout=120s']);
   await eventually('the copy is there', async () => (await copied()).includes('first'));
   await user.applies(pullSecret('second'));
   await eventually('the copy follows', async () => (await copied()).includes('second'));
@@ -220,7 +220,7 @@ test('nothing new starts in a suspended tenant', async (t) => {
     /suspended/.test((await asOwner.tries(create)).text),
   );
   await user.does(['patch', 'tenant', 'asleep', '--type=merge', '-p', '{"spec":{"suspended":false}}']);
-  await user.does(['wait', 'tenant/asleep', '--for=jsonpath={.status.state}=Active', '--timeout=30s']);
+  await user.does(['wait', 'tenant/asleep', '--for=jsonpath={.status.state}=Active', '--timeout=120s']);
   t.pass();
 });
 
@@ -231,7 +231,7 @@ test('a tenant is deleted in order, and only on purpose', async (t) => {
   t.false(refused.ok);
   t.regex(refused.text, /nexusos\.dev\/confirm-deletion/);
   await user.does(['annotate', 'tenant', 'leaver', 'nexusos.dev/confirm-deletion=another,leaver']);
-  await user.does(['delete', 'tenant', 'leaver', '--timeout=60s']);
+  await user.does(['delete', 'tenant', 'leaver', '--timeout=120s']);
   t.is(await user.sees('namespace/leaver-main'), undefined);
   t.is(await user.sees('quotaledger/leaver'), undefined);
   t.is(

@@ -48,15 +48,11 @@ for (const [title, end] of Object.entries(ends)) {
     // Five components and their supervisor.
     t.is(processesNaming(dataDir).length, 6);
     end(pid, await supervisorOf(description));
-    await eventually('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
-    await eventually(
-      'the data is gone, now or when somebody next starts a cluster',
-      async () => {
-        await sweepRecords();
-        return !existsSync(dataDir);
-      },
-      10_000,
-    );
+    await eventually('every process is gone', () => processesNaming(dataDir).length === 0);
+    await eventually('the data is gone, now or when somebody next starts a cluster', async () => {
+      await sweepRecords();
+      return !existsSync(dataDir);
+    });
     t.is(await readRecord(description.id), undefined);
   });
 }
@@ -65,7 +61,7 @@ test.serial('a supervisor that is killed takes its cluster along, and stopping i
   const cluster = await startCluster({ kwok: false });
   const { dataDir } = cluster.description;
   process.kill(await supervisorOf(cluster.description), 'SIGKILL');
-  await eventually('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
+  await eventually('every process is gone', () => processesNaming(dataDir).length === 0);
   await cluster.stop();
   t.false(existsSync(dataDir));
 });
@@ -106,8 +102,8 @@ test.serial(
       await sweepRecords();
       return processesNaming(dataDir).length === 0;
     };
-    await eventually('every process is gone', isSwept, 20_000);
-    await eventually('its data is gone', () => !existsSync(dataDir), 10_000);
+    await eventually('every process is gone', isSwept);
+    await eventually('its data is gone', () => !existsSync(dataDir));
     t.pass();
     await cluster.close();
   },

@@ -13,10 +13,11 @@ import { processesNaming } from './testing/cluster-processes.ts';
  * both take longer, so it is timed before and after the start, when the cluster itself does little.
  */
 const MOST_EMPTY_PROGRAMS = 300;
+/** Others may begin to compute in the middle of a start, and end with it: of several starts, not all. */
+const MOST_STARTS = 3;
 
 let cluster: Cluster;
-let startMs: number;
-let emptyMs: number;
+const starts: { readonly startMs: number; readonly emptyMs: number }[] = [];
 
 /** The median of some, in milliseconds. */
 function timeEmptyProgram(): number {
@@ -28,12 +29,24 @@ function timeEmptyProgram(): number {
   return times.toSorted((a, b) => a - b)[2]!;
 }
 
-test.before(async () => {
+function isInTime(): boolean {
+  return starts.some(({ startMs, emptyMs }) => startMs < MOST_EMPTY_PROGRAMS * emptyMs);
+}
+
+async function timeStart(): Promise<void> {
   const emptyBeforeMs = timeEmptyProgram();
   const startedAt = performance.now();
   cluster = await startCluster({ audit: true });
-  startMs = performance.now() - startedAt;
-  emptyMs = Math.max(emptyBeforeMs, timeEmptyProgram());
+  const startMs = performance.now() - startedAt;
+  starts.push({ startMs, emptyMs: Math.max(emptyBeforeMs, timeEmptyProgram()) });
+}
+
+test.before(async () => {
+  await timeStart();
+  while (!isInTime() && starts.length < MOST_STARTS) {
+    await cluster.stop();
+    await timeStart();
+  }
 });
 
 test.after.always(() => cluster?.stop());
@@ -48,9 +61,11 @@ async function canI(owner: string, question: string): Promise<string> {
 }
 
 test('is ready in time, of the pinned version, with every node Ready', async (t) => {
-  const times = Math.round(startMs / emptyMs);
-  t.log(`ready after ${Math.round(startMs)} ms; an empty program takes ${Math.round(emptyMs)} ms`);
-  t.true(times < MOST_EMPTY_PROGRAMS, `ready after ${startMs} ms, ${times} times an empty program`);
+  const told = starts.map(
+    ({ startMs, emptyMs }) => `${Math.round(startMs)} ms, an empty program ${Math.round(emptyMs)} ms`,
+  );
+  t.log(`ready after ${told.join('; ')}`);
+  t.true(isInTime(), `ready after ${told.join('; ')}`);
   const version = (await cluster.admin.get('/version')) as { readonly gitVersion: string };
   t.is(version.gitVersion, cluster.description.kubernetesVersion);
   const { stdout } = await cluster.kubectl(['get', 'nodes', '--no-headers']);

@@ -115,7 +115,7 @@ test.serial('up waits for the end of a cluster whose up was killed', async (t) =
 
   const next = startUp();
   const lines = createInterface({ input: next.stderr });
-  const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(60_000) })) as [string];
+  const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(120_000) })) as [string];
   t.is(line, `Waiting for the former cluster ${name} to end (process ${former})`);
   const ended = once(next, 'exit');
   process.kill(former, 'SIGCONT');

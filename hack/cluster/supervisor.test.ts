@@ -11,7 +11,7 @@ import { SupervisorClient } from './supervisor-client.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 
 /** Far more than it takes: the tries to remove the data take half a second. */
-const GONE_MS = 30_000;
+const GONE_MS = 120_000;
 
 /** Puts back what is removed from the folder, for as long as there is the folder. Never more than a hundred entries. */
 const WRITER = `

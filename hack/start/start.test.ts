@@ -8,7 +8,8 @@ import { makeSandbox, type Sandbox } from '../ends/sandbox.ts';
 import { eventually } from '../tools/eventually.ts';
 
 const MAIN = 'hack/start/main.ts';
-const IS_WARM_MS = 120_000;
+/** What is warm takes a minute at most, alone on two cores; the rest is for a machine that others keep busy. */
+const IS_WARM_MS = 300_000;
 
 /** `npm start` of its own; whatever it left would stay for `leftovers` to find. */
 function start(...args: readonly string[]): { readonly sandbox: Sandbox; readonly command: RunningCommand } {
@@ -24,10 +25,10 @@ test.serial('--once ends with 0, a summary, and nothing left', async (t) => {
   t.timeout(IS_WARM_MS);
   const { sandbox, command } = start('--once');
   t.is(await command.ended, 0, textOf(command));
+  await eventually('its last words are read', () => /Took .* in all\./.test(textOf(command)));
   t.regex(textOf(command), /tenants Ready.*\b(\d+) of \1\b/);
   t.regex(textOf(command), /runs Succeeded.*\b(\d+) of \1\b/);
-  t.regex(textOf(command), /Took .* in all\./);
-  await eventually('everything has ended', () => sandbox.leftovers().length === 0, 10_000);
+  await eventually('everything has ended', () => sandbox.leftovers().length === 0);
   sandbox.remove();
 });
 
@@ -36,11 +37,12 @@ test.serial(
   async (t) => {
     t.timeout(IS_WARM_MS);
     const { sandbox, command } = start('--once');
-    await eventually('it installs the chart', () => /\[3\/5\] chart/.test(textOf(command)), 60_000);
+    await eventually('it installs the chart', () => /\[3\/5\] chart/.test(textOf(command)));
     process.kill(pidOf(sandbox, 'kube-apiserver'), 'SIGKILL');
     t.is(await command.ended, 1, textOf(command));
-    t.regex(textOf(command), /npm start: step 3 of 5, chart, failed/);
-    await eventually('everything has ended', () => sandbox.leftovers().length === 0, 10_000);
+    const isNamed = () => /npm start: step 3 of 5, chart, failed/.test(textOf(command));
+    await eventually('the step is named', isNamed);
+    await eventually('everything has ended', () => sandbox.leftovers().length === 0);
     sandbox.remove();
   },
 );
@@ -48,29 +50,37 @@ test.serial(
 test.serial('an operator that is killed is started again, and the control plane stays', async (t) => {
   t.timeout(IS_WARM_MS);
   const { sandbox, command } = start();
-  await eventually('everything is up', () => /Everything is up/.test(textOf(command)), 90_000);
+  await eventually('everything is up', () => /Everything is up/.test(textOf(command)));
   const apiServer = pidOf(sandbox, 'kube-apiserver');
   const killed = operatorIn(sandbox);
   process.kill(killed!, 'SIGKILL');
   const isTold = () => /operator: runs again: it ended with SIGKILL \(restart 1\)/.test(textOf(command));
-  await eventually('it runs again', isTold, 60_000);
+  await eventually('it runs again', isTold);
   t.not(operatorIn(sandbox) ?? killed, killed);
   t.is(pidOf(sandbox, 'kube-apiserver'), apiServer);
   process.kill(command.pid, 'SIGINT');
   t.is(await command.ended, 130, textOf(command));
-  await eventually('everything has ended', () => sandbox.leftovers().length === 0, 30_000);
+  await eventually('everything has ended', () => sandbox.leftovers().length === 0);
   sandbox.remove();
 });
 
 function operatorIn(sandbox: Sandbox): number | undefined {
-  return sandbox
-    .processes()
-    .find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('operator/main.ts'));
+  return sandbox.processes().find((pid) => argumentsOf(pid).includes('operator/main.ts'));
+}
+
+/** Empty for a process that has ended since it was found. */
+function argumentsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** The component of the one cluster that runs in the sandbox. */
 function pidOf({ records }: Sandbox, component: keyof ClusterRecord['components']): number {
-  const [record = ''] = readdirSync(records);
+  // Beside it lies, for moments, its next version.
+  const [record = ''] = readdirSync(records).filter((name) => name.endsWith('.json'));
   const { components } = JSON.parse(readFileSync(join(records, record), 'utf8')) as ClusterRecord;
   return components[component]!.pid;
 }

@@ -34,7 +34,7 @@ test.serial('it works with the rights of the chart and no others, and ends in or
     'wait',
     'tenant/chart-rights',
     '--for=condition=Ready',
-    '--timeout=30s',
+    '--timeout=120s',
   ]);
   t.is(waited.code, 0, `${waited.stderr}\n${operator.log.tail()}`);
   t.deepEqual(operator.log.errors, []);
