@@ -63,6 +63,14 @@ const cases: Record<string, Case> = {
     want: ['x'],
     wantWaiting: ['y ConcurrencyExceeded'],
   },
+  'who does not fit into the ledger is not passed by who is shorter': {
+    given: {
+      bytes: reservationBytes(held('x')),
+      candidates: [candidate('longer-name'), candidate('x')],
+    },
+    want: [],
+    wantWaiting: ['longer-name ConcurrencyExceeded', 'x ConcurrencyExceeded'],
+  },
   'the rest waits for a place': {
     given: { maxConcurrentRuns: 2, held: [held('h')], candidates: [candidate('x'), candidate('y')] },
     want: ['x'],

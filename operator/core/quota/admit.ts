@@ -141,10 +141,12 @@ class Room {
 
   /** What `candidate` waits for. Without an obstacle it is admitted, and its share taken. */
   obstacle(candidate: Candidate): Waiting | undefined {
-    if (this.places <= 0) return this.#noPlace();
     const bytes = reservationBytes(reservationFor(candidate));
-    if (bytes > this.#bytes) return LEDGER_FULL;
-    const missing = this.#agentFull(candidate) ?? this.#noDevices(candidate) ?? this.#noCompute(candidate);
+    const missing =
+      this.#noRoom(bytes) ??
+      this.#agentFull(candidate) ??
+      this.#noDevices(candidate) ??
+      this.#noCompute(candidate);
     if (missing !== undefined) return missing;
     // From here on its compute is set aside, also while its namespace waits for a grant.
     addTo(this.#free, limitedTo(candidate.demand, this.#free), -1n);
@@ -155,6 +157,14 @@ class Room {
     const { gpu } = candidate;
     if (gpu !== undefined) this.#gpus.set(gpu.class, (this.#gpus.get(gpu.class) ?? 0) - gpu.count);
     return undefined;
+  }
+
+  #noRoom(bytes: number): Waiting | undefined {
+    if (this.places <= 0) return this.#noPlace();
+    if (bytes <= this.#bytes) return undefined;
+    // Held back as well is who stands behind and needs less: of shorter names there may always be some.
+    this.#bytes = 0;
+    return LEDGER_FULL;
   }
 
   #noPlace(): Waiting {
