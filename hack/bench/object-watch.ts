@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, Resource } from '#operator/core/object';
 import type { Client } from '#operator/runtime/client';
-import { LineSplitter } from '#operator/runtime/lines';
+import { watchEvents } from '#operator/runtime/watch-stream';
 
 /** A watch that hands every object that is there, and every change, to its reader. */
 export interface ObjectWatch {
   /** Resolves when all that was there has been handed over. */
   readonly started: Promise<void>;
   readonly stop: () => void;
-}
-
-const MAX_LINE_BYTES = 16 * 1024 * 1024;
-
-interface WatchEvent {
-  readonly type: string;
-  readonly object: KubeObject;
 }
 
 /** Watches `resource` until stopped. The caller's clock is the one that measures, so nothing is queued here. */
@@ -32,13 +25,10 @@ export function watchObjects(
       idleMs: 1_800_000,
       signal: control.signal,
     });
-    const splitter = new LineSplitter(MAX_LINE_BYTES);
-    for await (const chunk of stream) {
-      for (const line of splitter.push(chunk)) {
-        const { type, object } = JSON.parse(line) as WatchEvent;
-        if (type === 'BOOKMARK') resolve();
-        else onObject(object);
-      }
+    for await (const event of watchEvents(stream)) {
+      if (event.type === 'error') throw new Error(`watch ${resource.plural}: ${event.message}`);
+      if (event.type !== 'bookmark') onObject(event.object);
+      else if (event.endsInitial) resolve();
     }
   };
   read().catch((error: unknown) => {
