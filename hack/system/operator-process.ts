@@ -18,7 +18,7 @@ export interface OperatorOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Address of the API server, when something stands in front of it. */
   readonly apiServer?: string;
-  /** How long it may take until it is ready, in milliseconds. Default: 30 s. */
+  /** How long it may take until it is ready, in milliseconds. Default: two minutes, for a machine that others keep busy. */
   readonly readyTimeoutMs?: number;
   /** Ends the waiting for it, and it, when it is aborted before it is ready. */
   readonly signal?: AbortSignal;
@@ -29,6 +29,7 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
 const MAIN = join(import.meta.dirname, '../../operator/main.ts');
 /** As in the image: a large young generation only makes garbage wait, and most of the memory is that. */
 const NODE_OPTIONS = ['--max-semi-space-size=16'];
+const READY_MS = 120_000;
 const SETTINGS_PATH = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/configmaps/nexusos-operator`;
 
 /** The operator as a process of this machine. It ends with the process that started it. */
@@ -156,7 +157,7 @@ async function readSettings(cluster: AttachedCluster): Promise<Readonly<Record<s
 }
 
 async function waitUntilReady(operator: OperatorProcess, options: OperatorOptions): Promise<void> {
-  const { readyTimeoutMs = 30_000, signal } = options;
+  const { readyTimeoutMs = READY_MS, signal } = options;
   const deadline = performance.now() + readyTimeoutMs;
   while (!(await operator.isReady())) {
     const isLate = performance.now() > deadline || signal?.aborted === true;

@@ -72,7 +72,7 @@ async function isBalanced(rig: WorkloadRig, name: string): Promise<boolean> {
 }
 
 test('sixteen clients hammer two namespaces with one quota: it is never exceeded, and all of it can be used', async (t) => {
-  t.timeout(400_000);
+  t.timeout(900_000);
   const rig = t.context;
   const historyOf = await followQuota(rig.client, { pods: HAMMERED, quotas: 'nexusos.dev/tenant=hammer' });
   await makeTenant(rig, 'hammer', {
@@ -104,18 +104,14 @@ test('sixteen clients hammer two namespaces with one quota: it is never exceeded
 
   for (const namespace of namespaces)
     await rig.cluster.kubectl(['delete', 'pods', '--all', '-n', namespace, '--wait=false']);
-  await eventually('all pods are gone', async () => (await livePods(rig, namespaces)) === 0, 60_000);
+  await eventually('all pods are gone', async () => (await livePods(rig, namespaces)) === 0);
   const filledFrom = performance.now();
   let made = 0;
   await fillWithReplicas(rig);
-  await eventually(
-    'one namespace can use all of it',
-    async () => {
-      made = await livePods(rig, ['hammer-a']);
-      return made === 10;
-    },
-    90_000,
-  );
+  await eventually('one namespace can use all of it', async () => {
+    made = await livePods(rig, ['hammer-a']);
+    return made === 10;
+  });
   t.is(made, 10);
   t.log(`all 10 in one namespace after ${Math.round((performance.now() - filledFrom) / 1000)} s`);
   const { most, mostGranted, mostUncounted } = await historyOf();
@@ -188,7 +184,6 @@ test('a namespace that goes gives its part back to the others', async (t) => {
   await eventually(
     'all of it is with the one that is left',
     async () => (await hardOf(rig, 'leave-a')) === 10_000n,
-    60_000,
   );
   t.true(await isBalanced(rig, 'leave'));
 });
@@ -207,7 +202,7 @@ test('a tenant that is deleted goes without a failed pass of its ledger', async 
   );
   await rig.client.delete(TENANTS, { name: 'leaver' });
   const isGone = async () => (await rig.client.get(TENANTS, { name: 'leaver' })) === undefined;
-  await eventually('it is gone', isGone, 90_000);
+  await eventually('it is gone', isGone);
   const events = await listAll(rig, CORE_EVENTS);
   const failures = events.filter(
     (event) =>

@@ -10,11 +10,11 @@ import { type Client, createClient } from '../runtime/client.ts';
 import { kubeconfigCredentials } from '../runtime/credentials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { TENANTS } from './shared/resources.ts';
-import { CORE_EVENTS } from './shared/workloads.ts';
 import {
   isQuotaContention,
   listAll,
   makeTenant,
+  reasonsTold,
   startWorkloadRig,
   type WorkloadRig,
 } from './testing/workload-rig.ts';
@@ -135,10 +135,8 @@ test('a quota that is lowered below what is in use is told on the Tenant until e
 
 /** Waits until the Events about a Tenant have exactly these reasons, however often. */
 async function isTold(rig: WorkloadRig, name: string, reasons: readonly string[]): Promise<void> {
-  const isAbout = (event: KubeObject) => (event['involvedObject'] as { name?: string }).name === name;
   await eventually(`told of ${name}: ${reasons.join(', ')}`, async () => {
-    const events = (await listAll(rig, CORE_EVENTS, { namespace: 'default' })).filter(isAbout);
-    const told = [...new Set(events.map((event) => String(event['reason'])))].toSorted();
+    const told = [...new Set(await reasonsTold(rig, { namespace: 'default', name }))].toSorted();
     if (told.join() !== reasons.join()) throw new Error(told.join(', '));
     return true;
   });

@@ -28,7 +28,6 @@ import {
 } from './testing/workload-rig.ts';
 
 const test = anyTest as TestFn<WorkloadRig>;
-const LONG_MS = 90_000;
 
 test.before(async (t) => {
   t.context = await startWorkloadRig();
@@ -42,19 +41,15 @@ async function says(
   wanted: { readonly type: string; readonly status: string; readonly reason: string },
 ): Promise<string> {
   const messages: string[] = [];
-  await eventually(
-    `${name} is ${JSON.stringify(wanted)}`,
-    async () => {
-      const tenant = (await rig.client.get(TENANTS, { name })) as Tenant;
-      const conditions = tenant.status?.conditions ?? [];
-      const found = findCondition(conditions, wanted.type);
-      const isSo = found?.status === wanted.status && found.reason === wanted.reason;
-      if (!isSo || found.observedGeneration !== tenant.metadata.generation)
-        throw new Error(JSON.stringify(conditions));
-      return messages.push(found.message) > 0;
-    },
-    LONG_MS,
-  );
+  await eventually(`${name} is ${JSON.stringify(wanted)}`, async () => {
+    const tenant = (await rig.client.get(TENANTS, { name })) as Tenant;
+    const conditions = tenant.status?.conditions ?? [];
+    const found = findCondition(conditions, wanted.type);
+    const isSo = found?.status === wanted.status && found.reason === wanted.reason;
+    if (!isSo || found.observedGeneration !== tenant.metadata.generation)
+      throw new Error(JSON.stringify(conditions));
+    return messages.push(found.message) > 0;
+  });
   return messages[0] ?? '';
 }
 
@@ -77,17 +72,13 @@ test('quotas and namespaces that are taken out to the last are out of force, and
   const spec = { namespaces: [], quotas: { objects: { pods: '3' } } };
   const annotations = { 'nexusos.dev/confirm-deletion': 'freed-a,freed-b' };
   await rig.client.patch(TENANTS, { name: 'freed' }, { body: { metadata: { annotations }, spec } });
-  await eventually(
-    'the ledger has no namespace left',
-    async () => {
-      const ledger = await rig.client.get(QUOTA_LEDGERS, { name: 'freed' });
-      const { namespaces = [], hard } = (ledger as Ledger).spec;
-      if (namespaces.length > 0) throw new Error(JSON.stringify(ledger));
-      t.deepEqual(hard, { pods: '3' });
-      return true;
-    },
-    LONG_MS,
-  );
+  await eventually('the ledger has no namespace left', async () => {
+    const ledger = await rig.client.get(QUOTA_LEDGERS, { name: 'freed' });
+    const { namespaces = [], hard } = (ledger as Ledger).spec;
+    if (namespaces.length > 0) throw new Error(JSON.stringify(ledger));
+    t.deepEqual(hard, { pods: '3' });
+    return true;
+  });
   await says(rig, 'freed', { type: 'Ready', status: 'True', reason: 'Provisioned' });
 });
 
@@ -164,17 +155,13 @@ test('a ResourceQuota of somebody else with our name holds up its namespace and 
     /ResourceQuota nexusos in namespace heir-old .*kubectl -n heir-old delete resourcequota nexusos/,
   );
   await says(rig, 'heir', { type: 'QuotaEnforced', status: 'False', reason: 'NameTaken' });
-  await eventually(
-    'the other namespace has all of the quota, and its owner is in',
-    async () => {
-      const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'heir-new', name: 'nexusos' });
-      const binding = await rig.client.get(ROLE_BINDINGS, { namespace: 'heir-new', name: 'nexusos-admin' });
-      const { hard } = (quota?.['status'] ?? {}) as { readonly hard?: { readonly pods?: string } };
-      if (hard?.pods !== '7' || binding === undefined) throw new Error(JSON.stringify([hard, binding]));
-      return true;
-    },
-    LONG_MS,
-  );
+  await eventually('the other namespace has all of the quota, and its owner is in', async () => {
+    const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'heir-new', name: 'nexusos' });
+    const binding = await rig.client.get(ROLE_BINDINGS, { namespace: 'heir-new', name: 'nexusos-admin' });
+    const { hard } = (quota?.['status'] ?? {}) as { readonly hard?: { readonly pods?: string } };
+    if (hard?.pods !== '7' || binding === undefined) throw new Error(JSON.stringify([hard, binding]));
+    return true;
+  });
   const spec = (await rig.client.get(RESOURCE_QUOTAS, key))?.['spec'];
   t.deepEqual(spec, { hard: { pods: '100' } }, 'what is not ours stays as it is');
   await rig.client.delete(RESOURCE_QUOTAS, key);
@@ -282,14 +269,10 @@ test('a write that the API server refuses is told by object and reason, holds up
   });
   const message = await says(rig, 'held', { type: 'Ready', status: 'False', reason: 'WriteRefused' });
   t.regex(message, /RoleBinding held-old\/nexusos-admin: .*cannot change roleRef/);
-  await eventually(
-    'the owner is in where nothing is in the way',
-    async () => {
-      const key = { namespace: 'held-new', name: 'nexusos-admin' };
-      return (await rig.client.get(ROLE_BINDINGS, key)) !== undefined;
-    },
-    LONG_MS,
-  );
+  await eventually('the owner is in where nothing is in the way', async () => {
+    const key = { namespace: 'held-new', name: 'nexusos-admin' };
+    return (await rig.client.get(ROLE_BINDINGS, key)) !== undefined;
+  });
   await rig.client.delete(ROLE_BINDINGS, metadata);
   await says(rig, 'held', { type: 'Ready', status: 'True', reason: 'Provisioned' });
 });
@@ -310,14 +293,10 @@ test('a quota of objects that NexusOS itself would run into leaves the border wh
   const deny = { namespace: 'tight-a', name: 'nexusos-default-deny' };
   const uid = (await rig.client.get(NETWORK_POLICIES, deny))?.metadata.uid;
   await rig.client.delete(NETWORK_POLICIES, deny);
-  await eventually(
-    'the border is closed again',
-    async () => {
-      const now = (await rig.client.get(NETWORK_POLICIES, deny))?.metadata.uid;
-      return now !== undefined && now !== uid;
-    },
-    LONG_MS,
-  );
+  await eventually('the border is closed again', async () => {
+    const now = (await rig.client.get(NETWORK_POLICIES, deny))?.metadata.uid;
+    return now !== undefined && now !== uid;
+  });
 });
 
 test('a ledger that was deleted while Runs run comes back with their places, and admits nobody beyond them', async (t) => {
@@ -330,21 +309,16 @@ test('a ledger that was deleted while Runs run comes back with their places, and
   await makeAgent(rig, { namespace, name: 'agent' });
   const annotations = { 'kwok.nexusos.dev/duration': '600s' };
   for (const name of ['one', 'two']) await createRun(rig, { namespace, name }, { annotations });
-  for (const name of ['one', 'two'])
-    await becomes(rig, { namespace, name }, { phase: 'Running', withinMs: LONG_MS });
+  for (const name of ['one', 'two']) await becomes(rig, { namespace, name }, { phase: 'Running' });
   for (const name of ['three', 'four']) await createRun(rig, { namespace, name }, { annotations });
   const uid = (await rig.client.get(QUOTA_LEDGERS, { name: 'lost' }))?.metadata.uid;
   await rig.client.delete(QUOTA_LEDGERS, { name: 'lost' });
-  await eventually(
-    'a new ledger holds what runs',
-    async () => {
-      const ledger = (await rig.client.get(QUOTA_LEDGERS, { name: 'lost' })) as Ledger | undefined;
-      const held = ledger?.status?.reservations?.map(({ name }) => name).toSorted();
-      if (ledger?.metadata.uid === uid || held?.join() !== 'one,two') throw new Error(JSON.stringify(ledger));
-      return true;
-    },
-    LONG_MS,
-  );
+  await eventually('a new ledger holds what runs', async () => {
+    const ledger = (await rig.client.get(QUOTA_LEDGERS, { name: 'lost' })) as Ledger | undefined;
+    const held = ledger?.status?.reservations?.map(({ name }) => name).toSorted();
+    if (ledger?.metadata.uid === uid || held?.join() !== 'one,two') throw new Error(JSON.stringify(ledger));
+    return true;
+  });
   await says(rig, 'lost', { type: 'Ready', status: 'True', reason: 'Provisioned' });
   for (const name of ['three', 'four']) {
     await becomes(rig, { namespace, name }, { phase: 'Queued', reason: 'ConcurrencyExceeded' });

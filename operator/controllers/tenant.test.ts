@@ -22,6 +22,7 @@ import {
   changeTenant,
   createTenant,
   field,
+  isPlanned,
   namesOf,
   namespaceOf,
   PLATFORM,
@@ -114,8 +115,7 @@ test('a tenant gets all of it, with two writes of its status, and then silence',
   const statusWrites = before.filter((one) => one.endsWith('/tenants/full/status'));
   t.is(statusWrites.length, 2, before.join('\n'));
 
-  await changeTenant(rig, 'full', { metadata: { annotations: { poked: 'yes' } } });
-  await becomes(rig, 'full', READY);
+  await isPlanned(rig, await changeTenant(rig, 'full', { metadata: { annotations: { poked: 'yes' } } }));
   const poke = await writesAbout(rig, 'full');
   t.deepEqual(poke.slice(before.length), ['patch /apis/nexusos.dev/v1alpha1/tenants/full']);
 });

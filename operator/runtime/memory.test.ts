@@ -32,7 +32,7 @@ function memory(): Sample {
 }
 
 test.serial('memory stays flat over 100,000 watch events', async (t) => {
-  t.timeout(110_000);
+  t.timeout(600_000);
   const { kubeconfigPath } = await attachCluster();
   const rig = await startRig({ kubeconfigPath });
   t.teardown(() => rig.close());
@@ -89,7 +89,6 @@ function forger(rig: Rig, line: string, parts: { name: string; version: string }
     await eventually(
       'all events arrived',
       async () => (await sumOf(rig.metrics, 'nexusos_watch_events_total', 'widgets')) >= target,
-      60_000,
     );
     await eventually('the queue is empty', async () => (await sumOf(rig.metrics, 'workqueue_depth')) === 0);
   };

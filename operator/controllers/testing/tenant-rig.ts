@@ -11,6 +11,7 @@ import { type Client, createClient } from '../../runtime/client.ts';
 import { kubeconfigCredentials } from '../../runtime/credentials.ts';
 import type { Key } from '../../runtime/controller.ts';
 import { createManager, type Manager } from '../../runtime/manager.ts';
+import { isIdle } from '../../runtime/testing/rig.ts';
 import { eventually } from '#hack/tools/eventually';
 import { createLog } from '../../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
@@ -29,6 +30,8 @@ export interface TenantRig {
   readonly client: Client;
   readonly metrics: Metrics;
   readonly manager: Manager;
+  /** The version of each Tenant that was planned last, by name. */
+  readonly planned: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 
@@ -37,7 +40,7 @@ export async function startTenantRig(): Promise<TenantRig> {
   const cluster = await startCluster({ kwok: false, audit: true });
   const applied = await cluster.kubectl(['apply', '--server-side', '-f', MANIFESTS]);
   if (applied.code !== 0) throw new Error(applied.stderr);
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=120s']);
   const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
   const metrics = createMetrics();
   const client = createClient({ credentials, metrics });
@@ -47,9 +50,15 @@ export async function startTenantRig(): Promise<TenantRig> {
     operatorServiceAccount: 'operator',
     reservedRanges: ['10.0.0.0/16', '10.96.0.0/12'],
   };
+  const planned = new Map<string, string>();
+  const controller = tenantController(settings, { copyCheckMs: 2000 });
+  const plan: typeof controller.plan = (tenant, observed, now) => {
+    planned.set(tenant.metadata.name, tenant.metadata.resourceVersion ?? '');
+    return controller.plan(tenant, observed, now);
+  };
   const manager = createManager({
     client,
-    controllers: [tenantController(settings, { copyCheckMs: 2000 })],
+    controllers: [{ ...controller, plan }],
     indexes: TENANT_INDEXES,
     identity: 'rig',
     leaderElection: undefined,
@@ -62,6 +71,7 @@ export async function startTenantRig(): Promise<TenantRig> {
     client,
     metrics,
     manager,
+    planned,
     async close() {
       await manager.stop();
       await client.close();
@@ -167,8 +177,18 @@ export async function namespaceOf(rig: TenantRig, name: string) {
   };
 }
 
-/** Writes whose path has `name` in it, whoever sent them, as `<verb> <path>`: from the audit log of the API server. */
+/** Waits until a Tenant was looked at as it is in `object`, or newer. */
+export async function isPlanned({ planned }: TenantRig, { metadata }: KubeObject): Promise<void> {
+  const isSeen = () => Number(planned.get(metadata.name) ?? 0) >= Number(metadata.resourceVersion);
+  await eventually(`${metadata.name} was planned anew`, isSeen);
+}
+
+/**
+ * Writes whose path has `name` in it, whoever sent them, as `<verb> <path>`: from the audit log of the API server, when all that
+ * the manager is about to write is written. What a write does is seen before the write is in the log; its answer is not.
+ */
 export async function writesAbout(rig: TenantRig, name: string): Promise<readonly string[]> {
+  await eventually('nothing is under way', () => isIdle(rig.metrics));
   const { auditLog = '' } = rig.cluster;
   const lines = (await readFile(auditLog, 'utf8')).trim().split('\n');
   return lines

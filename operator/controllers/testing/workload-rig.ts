@@ -16,6 +16,7 @@ import { kubeconfigCredentials } from '../../runtime/credentials.ts';
 import { eventually } from '#hack/tools/eventually';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../shared/resources.ts';
+import { CORE_EVENTS } from '../shared/workloads.ts';
 
 const CLASSES = join(import.meta.dirname, '../../../crds/samples/gpu-classes.yaml');
 
@@ -118,19 +119,15 @@ export async function reservationsOf(rig: WorkloadRig, tenant: string): Promise<
 export async function becomes(
   rig: WorkloadRig,
   key: { readonly namespace: string; readonly name: string },
-  wanted: { readonly phase: Phase; readonly reason?: string; readonly withinMs?: number },
+  wanted: { readonly phase: Phase; readonly reason?: string },
 ): Promise<Run> {
   const what = `${key.namespace}/${key.name} is ${wanted.phase} ${wanted.reason ?? ''}`;
   const found: Run[] = [];
-  await eventually(
-    what,
-    async () => {
-      const run = await runOf(rig, key);
-      if (run === undefined || !isAs(run, wanted)) throw new Error(`${what}: ${JSON.stringify(run?.status)}`);
-      return found.push(run) > 0;
-    },
-    wanted.withinMs,
-  );
+  await eventually(what, async () => {
+    const run = await runOf(rig, key);
+    if (run === undefined || !isAs(run, wanted)) throw new Error(`${what}: ${JSON.stringify(run?.status)}`);
+    return found.push(run) > 0;
+  });
   const [run] = found;
   if (run === undefined) throw new Error('unreachable: the wait has found it');
   return run;
@@ -163,6 +160,17 @@ export async function listAll(
   const found: KubeObject[] = [];
   for await (const page of rig.client.list(resource, options)) found.push(...page.items);
   return found;
+}
+
+/** Reasons of the Events about objects of a name, in the namespace where such are told. */
+export async function reasonsTold(
+  rig: WorkloadRig,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): Promise<readonly string[]> {
+  const events = await listAll(rig, CORE_EVENTS, { namespace });
+  return events
+    .filter((event) => (event['involvedObject'] as { readonly name?: string }).name === name)
+    .map((event) => String(event['reason']));
 }
 
 /** One completed request of the audit log. */
