@@ -8,7 +8,7 @@ export type Seen = Extract<WatchEvent, { type: 'put' | 'delete' }>;
 
 /** A watch of a test's own. */
 export interface Following {
-  /** Ends the watch. @throws what broke it before, if something did: then not everything was seen. */
+  /** Ends the watch. @throws what broke it before, or what a telling threw, if something did: then not everything was seen. */
   stop(): Promise<void>;
 }
 
@@ -33,20 +33,20 @@ export async function follow(followed: Followed, tell: (seen: Seen) => void): Pr
       if (event.type === 'error') throw new LostTrackError(event.message);
       if (event.type === 'bookmark') continue;
       resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
-      tell(event);
+      telling(() => tell(event));
     }
   };
   const read = async () => {
     while (!ends.signal.aborted) {
       await readOn().catch((error: unknown) => {
-        if (error instanceof LostTrackError) throw error;
+        if (error instanceof LostTrackError || error instanceof TellingError) throw error;
       });
       stream = await client.watch(resource, { ...selection, resourceVersion, ...times });
     }
   };
   let broken: unknown;
   const reading = read().catch((error: unknown) => {
-    if (!ends.signal.aborted) broken = error;
+    if (!ends.signal.aborted || error instanceof TellingError) broken = error;
   });
   return {
     async stop() {
@@ -59,6 +59,17 @@ export async function follow(followed: Followed, tell: (seen: Seen) => void): Pr
 
 /** The API server does not know any more what happened after what was seen last. */
 class LostTrackError extends Error {}
+
+/** Who is told has failed, and not the connection. */
+class TellingError extends Error {}
+
+function telling(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    throw new TellingError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
 
 async function newestVersion({ client, resource, ...selection }: Followed): Promise<string> {
   const { value } = await client.list(resource, selection).next();
