@@ -94,22 +94,17 @@ test('what somebody adds to a ledger is taken away again, also when its managed 
   };
   const body = { metadata: { managedFields: [{}] }, spec };
   await rig.client.patch(QUOTA_LEDGERS, { name: 'padded' }, { body });
-  await eventually(
-    'the ledger is as the Tenant says',
-    async () => {
-      const ledger = (await rig.client.get(QUOTA_LEDGERS, { name: 'padded' })) as Ledger;
-      const { tenantUID: _uid, ...found } = ledger.spec;
-      const wanted = { suspended: false, hard: { pods: '3' }, namespaces: ['padded-a'] };
-      if (!isDeepEqual(found, wanted)) throw new Error(JSON.stringify(found));
-      return true;
-    },
-    LONG_MS,
-  );
+  await eventually('the ledger is as the Tenant says', async () => {
+    const ledger = (await rig.client.get(QUOTA_LEDGERS, { name: 'padded' })) as Ledger;
+    const { tenantUID: _uid, ...found } = ledger.spec;
+    const wanted = { suspended: false, hard: { pods: '3' }, namespaces: ['padded-a'] };
+    if (!isDeepEqual(found, wanted)) throw new Error(JSON.stringify(found));
+    return true;
+  });
   // A grant of before may still be on its way.
   await eventually(
     'nothing but the quota of the Tenant is in force',
     async () => (await enforcedIn(rig, 'padded-a')).join() === 'pods',
-    LONG_MS,
   );
   await says(rig, 'padded', { type: 'QuotaEnforced', status: 'True', reason: 'Enforced' });
   t.pass();
@@ -183,16 +178,12 @@ test('a ResourceQuota with scopes that passes for ours takes no quota from the o
   });
   const message = await says(rig, 'forged', { type: 'Ready', status: 'False', reason: 'NameTaken' });
   t.regex(message, /kubectl -n forged-old delete resourcequota nexusos/);
-  await eventually(
-    'the other namespace has all of the quota',
-    async () => {
-      const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'forged-new', name: 'nexusos' });
-      const { hard } = (quota?.['status'] ?? {}) as { readonly hard?: { readonly pods?: string } };
-      if (hard?.pods !== '7') throw new Error(JSON.stringify(hard));
-      return true;
-    },
-    LONG_MS,
-  );
+  await eventually('the other namespace has all of the quota', async () => {
+    const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'forged-new', name: 'nexusos' });
+    const { hard } = (quota?.['status'] ?? {}) as { readonly hard?: { readonly pods?: string } };
+    if (hard?.pods !== '7') throw new Error(JSON.stringify(hard));
+    return true;
+  });
   await rig.client.delete(RESOURCE_QUOTAS, key);
   await says(rig, 'forged', { type: 'Ready', status: 'True', reason: 'Provisioned' });
 });
@@ -207,15 +198,11 @@ test('what is counted in a namespace of somebody else is no use of the tenant, w
   await rig.client.create(RESOURCE_QUOTAS, theirs, 'test');
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { ...key, name: 's' } };
   await rig.client.create(SECRETS, secret, 'test');
-  await eventually(
-    'the Secret is counted there',
-    async () => {
-      const quota = await rig.client.get(RESOURCE_QUOTAS, key);
-      const { used } = (quota?.['status'] ?? {}) as { readonly used?: Record<string, string> };
-      return used?.['count/secrets'] === '1';
-    },
-    LONG_MS,
-  );
+  await eventually('the Secret is counted there', async () => {
+    const quota = await rig.client.get(RESOURCE_QUOTAS, key);
+    const { used } = (quota?.['status'] ?? {}) as { readonly used?: Record<string, string> };
+    return used?.['count/secrets'] === '1';
+  });
   const quotas = { objects: { 'count/secrets': '5' } };
   await adopt(rig, 'charged', { namespaces: [], spec: { namespaces: [{ suffix: 'x' }], quotas } });
   await says(rig, 'charged', { type: 'Ready', status: 'True', reason: 'Provisioned' });
@@ -245,15 +232,11 @@ test('parameters of guardrails that cannot be changed keep a namespace from bein
   await rig.client.delete(CONFIG_MAPS, key);
   await says(rig, 'fixed', { type: 'Ready', status: 'True', reason: 'Provisioned' });
   await rig.client.patch(CONFIG_MAPS, key, { body: { immutable: true, data: { egress: '0.0.0.0/0|' } } });
-  await eventually(
-    'they say again what the Tenant says',
-    async () => {
-      const live = await rig.client.get(CONFIG_MAPS, key);
-      if (live?.['immutable'] === true) throw new Error(JSON.stringify(live));
-      return (live?.['data'] as { readonly egress?: string } | undefined)?.egress === '';
-    },
-    LONG_MS,
-  );
+  await eventually('they say again what the Tenant says', async () => {
+    const live = await rig.client.get(CONFIG_MAPS, key);
+    if (live?.['immutable'] === true) throw new Error(JSON.stringify(live));
+    return (live?.['data'] as { readonly egress?: string } | undefined)?.egress === '';
+  });
 });
 
 test('a write that the API server refuses is told by object and reason, holds up its namespace only, and is tried again', async (t) => {
