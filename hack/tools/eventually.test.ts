@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { eventually } from './eventually.ts';
+import { eventually, pauseMs } from './eventually.ts';
 
 test('what is found is returned, after nothing and errors', async (t) => {
   const looks = [() => undefined, () => false, () => Promise.reject(new Error('not there')), () => 'found'];
@@ -14,4 +14,8 @@ test('when it is too late, the error names what was waited for, and why it was n
     { message: 'not within 0.03 s: the moon is blue; last seen: it is grey' },
   );
   t.is((error.cause as Error).message, 'it is grey');
+});
+
+test('looks are close at first, and farther apart the longer it is waited', (t) => {
+  t.deepEqual([0, 250, 500, 1000, 60_000].map(pauseMs), [25, 25, 50, 100, 100]);
 });

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from 'node:timers/promises';
 
-const LOOK_AGAIN_MS = 25;
 /** Far beyond what anything takes on a quiet machine: it ends what would never come, and fails nobody for being slow. */
 const WITHIN_MS = 120_000;
+/** After each look; longer the longer it has been waited. */
+const PAUSE = { leastMs: 25, mostMs: 100, shareOfWaited: 0.1 };
+
+/**
+ * How long to pause between two looks, in milliseconds. Who waits for long is told a tenth too late at most, and leaves the
+ * processors to those who are waited for: with looks as close as at first, tests spend more on looking than on what they test.
+ */
+export function pauseMs(waitedMs: number): number {
+  return Math.min(Math.max(waitedMs * PAUSE.shareOfWaited, PAUSE.leastMs), PAUSE.mostMs);
+}
 
 /**
  * Waits until `look` finds something, which is anything but undefined and false, and returns it. What `look` throws counts
@@ -16,9 +25,10 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   withinMs = WITHIN_MS,
 ): Promise<Exclude<T, false | undefined>> {
-  const deadline = performance.now() + withinMs;
+  const startedAt = performance.now();
+  const deadline = startedAt + withinMs;
   let cause: unknown;
-  do {
+  for (;;) {
     try {
       const found = await look();
       if (found !== undefined && found !== false) return found as Exclude<T, false | undefined>;
@@ -26,8 +36,10 @@ export async function eventually<T>(
     } catch (error) {
       cause = error;
     }
-    await delay(LOOK_AGAIN_MS);
-  } while (performance.now() < deadline);
+    const now = performance.now();
+    if (now >= deadline) break;
+    await delay(Math.min(pauseMs(now - startedAt), deadline - now));
+  }
   const last = cause instanceof Error ? `; last seen: ${cause.message}` : '';
   throw new Error(`not within ${withinMs / 1000} s: ${what}${last}`, { cause });
 }
