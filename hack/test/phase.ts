@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { cacheFolder } from '../tools/cache-folder.ts';
 import { dieWithParent } from '../tools/die-with-parent.ts';
 import { addFailure, emptyTally, readTapLine, type Tally } from './tap.ts';
 
@@ -34,7 +35,8 @@ export async function runPhase(phase: Phase): Promise<Tally> {
   const command = dieWithParent({ program: process.execPath, args });
   const child = spawn(command.program, command.args, {
     cwd: ROOT,
-    env: { ...process.env, ...phase.env },
+    // A test process, and many a program that it starts, has little more to do than to be compiled.
+    env: { NODE_COMPILE_CACHE: join(cacheFolder(), 'compiled'), ...process.env, ...phase.env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const abort = (): void => void child.kill('SIGTERM');
