@@ -1,5 +1,11 @@
 /** Files that take minutes, the longest first: begun last, each would be waited for alone. */
-const LONG = ['crash-at-every-write', 'controllers/run.test', 'controllers/ledger.test', 'runtime/faults'];
+const LONG = [
+  'crash-at-every-write',
+  'controllers/run.e2e',
+  'controllers/ledger.e2e',
+  'controllers/many-runs',
+  'runtime/faults',
+];
 
 function rank(file) {
   const index = LONG.findIndex((part) => file.includes(part));

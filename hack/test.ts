@@ -29,8 +29,9 @@ async function startControlPlane(): Promise<Cluster> {
   return cluster;
 }
 
+/** By its name, wherever it lies: scenarios, and tests of controllers that need a whole system but none of their own. */
 function isScenario(file: string): boolean {
-  return file.startsWith('e2e/');
+  return /\.e2e\.test\.ts(:|$)/.test(file);
 }
 
 type Conditions = Pick<Phase, 'options' | 'env' | 'mayBeEmpty' | 'signal'>;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Cluster, startCluster } from '#hack/cluster/cluster';
+import type { AttachedCluster } from '#hack/cluster/attached-cluster';
+import { startCluster } from '#hack/cluster/cluster';
+import { attachSystem } from '#hack/system/attach';
 import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
@@ -20,14 +22,19 @@ import { CORE_EVENTS } from '../shared/workloads.ts';
 
 const CLASSES = join(import.meta.dirname, '../../../crds/samples/gpu-classes.yaml');
 
-/** A control plane of its own with simulated nodes, the chart, and the operator as a process with the chart's roles. */
+/** A control plane with simulated nodes, the GPU classes of the samples, and the operator as a process with the chart's roles. */
 export interface WorkloadRig {
-  readonly cluster: Cluster;
+  readonly cluster: AttachedCluster;
   /** As the administrator. */
   readonly client: Client;
+  /** Ends what is the rig's own. */
+  close(): Promise<void>;
+}
+
+/** One that nobody else works on: what is counted is the test's own doing, and the operator may come and go. */
+export interface OwnWorkloadRig extends WorkloadRig {
   /** Ends the operator, in order or with SIGKILL, waits for `meanwhile`, and starts another with a short lease. */
   restartOperator(how: 'stop' | 'kill', meanwhile?: () => Promise<void>): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** Fields of a Run that a test chooses. */
@@ -37,17 +44,21 @@ export interface RunChoice {
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
-/** Starts everything and waits until the operator is ready. */
-export async function startWorkloadRig(): Promise<WorkloadRig> {
+/** The system that scenarios share. Names of tenants, and what belongs to no tenant, must be the test's alone there. */
+export async function attachWorkloadRig(): Promise<WorkloadRig> {
+  const cluster = await attachSystem();
+  const client = await prepare(cluster);
+  return { cluster, client, close: () => client.close() };
+}
+
+/** Starts a system of the test's own and waits until the operator is ready. */
+export async function startWorkloadRig(): Promise<OwnWorkloadRig> {
   const cluster = await startCluster({ audit: true });
   await installChart(cluster);
-  const classes = await cluster.kubectl(['apply', '--server-side', '-f', CLASSES]);
-  if (classes.code !== 0) throw new Error(classes.stderr);
+  const client = await prepare(cluster);
   // Not a field of the rig: ava gives each test a copy of it.
   let operator: OperatorProcess = await startOperator(cluster);
-  const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
-  const client = createClient({ credentials, metrics: createMetrics() });
-  const rig: WorkloadRig = {
+  return {
     cluster,
     client,
     async restartOperator(how, meanwhile) {
@@ -61,7 +72,14 @@ export async function startWorkloadRig(): Promise<WorkloadRig> {
       await cluster.stop();
     },
   };
-  return rig;
+}
+
+/** Makes the GPU classes, and a client of the administrator. */
+async function prepare(cluster: AttachedCluster): Promise<Client> {
+  const classes = await cluster.kubectl(['apply', '--server-side', '-f', CLASSES]);
+  if (classes.code !== 0) throw new Error(classes.stderr);
+  const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
+  return createClient({ credentials, metrics: createMetrics() });
 }
 
 /** Makes a Tenant and waits until it is Ready. Its namespaces are `<name>-<suffix>`. */
@@ -180,6 +198,8 @@ export interface AuditEntry {
   readonly uri: string;
   readonly code: number;
   readonly resource: string;
+  /** Of the object; that of one that is made, too. */
+  readonly name: string;
 }
 
 /** Requests that the API server has completed, in order. */
@@ -188,17 +208,12 @@ export async function auditOf(rig: WorkloadRig): Promise<readonly AuditEntry[]> 
     .split('\n')
     .filter((line) => line !== '');
   return lines.flatMap((line) => {
-    const { stage, verb, user, requestURI, responseStatus, objectRef } = JSON.parse(line);
+    const { stage, verb, user, requestURI: uri, responseStatus, objectRef = {} } = JSON.parse(line);
     if (stage !== 'ResponseComplete') return [];
-    return [
-      {
-        verb,
-        user: user?.username ?? '',
-        uri: requestURI,
-        code: responseStatus?.code ?? 0,
-        resource: `${objectRef?.resource ?? ''}${objectRef?.subresource ? `/${objectRef.subresource}` : ''}`,
-      },
-    ];
+    const { name = '', resource = '', subresource } = objectRef;
+    const what = subresource === undefined ? resource : `${resource}/${subresource}`;
+    const answer = { user: user?.username ?? '', code: responseStatus?.code ?? 0 };
+    return [{ verb, uri, name, resource: what, ...answer }];
   });
 }
 

@@ -23,14 +23,14 @@ import {
   listAll,
   makeAgent,
   makeTenant,
-  startWorkloadRig,
+  attachWorkloadRig,
   type WorkloadRig,
 } from './testing/workload-rig.ts';
 
 const test = anyTest as TestFn<WorkloadRig>;
 
 test.before(async (t) => {
-  t.context = await startWorkloadRig();
+  t.context = await attachWorkloadRig();
 });
 test.after.always((t) => t.context.close());
 

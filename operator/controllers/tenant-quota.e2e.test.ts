@@ -14,8 +14,8 @@ import {
   isQuotaContention,
   listAll,
   makeTenant,
+  attachWorkloadRig,
   reasonsTold,
-  startWorkloadRig,
   type WorkloadRig,
 } from './testing/workload-rig.ts';
 
@@ -25,7 +25,7 @@ const SERVICE = { apiVersion: 'v1', kind: 'Service' } as const;
 const SERVICES: Resource = { ...SERVICE, plural: 'services', namespaced: true };
 
 test.before(async (t) => {
-  t.context = await startWorkloadRig();
+  t.context = await attachWorkloadRig();
 });
 test.after.always((t) => t.context.close());
 

@@ -15,19 +15,19 @@ import {
   makeTenant,
   reservationsOf,
   runOf,
-  startWorkloadRig,
+  attachWorkloadRig,
   type WorkloadRig,
 } from './testing/workload-rig.ts';
 
 const test = anyTest.serial as TestFn<WorkloadRig>;
 const FOREVER = { 'kwok.nexusos.dev/duration': '600s' };
 const FINALIZERS = ['example.com/audit'];
-const namespace = 'held-main';
+const namespace = 'hindered-main';
 
 test.before(async (t) => {
-  const rig = await startWorkloadRig();
+  const rig = await attachWorkloadRig();
   t.context = rig;
-  await makeTenant(rig, 'held', {
+  await makeTenant(rig, 'hindered', {
     namespaces: [{ suffix: 'main' }],
     quotas: { runs: { maxConcurrent: 1 } },
   });
@@ -58,7 +58,10 @@ test("a Run that is deleted is cancelled, though somebody else's finalizer keeps
   t.deepEqual(await listAll(rig, JOBS, { namespace, labelSelector: `${LABELS.run}=kept` }), []);
   await createRun(rig, { namespace, name: 'next' });
   await becomes(rig, { namespace, name: 'next' }, { phase: 'Succeeded' });
-  await eventually('every place is given back', async () => (await reservationsOf(rig, 'held')).length === 0);
+  await eventually(
+    'every place is given back',
+    async () => (await reservationsOf(rig, 'hindered')).length === 0,
+  );
 
   for (const { name } of [key, waiting]) await setFinalizers(rig, name, []);
   await eventually('both are gone', async () => (await listAll(rig, RUNS, { namespace })).length === 1);
@@ -96,7 +99,7 @@ test('a Run whose Job a policy forbids fails at once, in the words of the policy
 
 /** Has the API server answer 403 to Jobs of the Run of that name, as most policies do; resolves when it does. */
 async function forbidJobsOf(rig: WorkloadRig, run: string): Promise<void> {
-  const metadata = { name: 'test-no-jobs' };
+  const metadata = { name: 'hindered-no-jobs' };
   const apiVersion = 'admissionregistration.k8s.io/v1';
   const rule = { apiGroups: ['batch'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['jobs'] };
   const labels = { [LABELS.run]: run };

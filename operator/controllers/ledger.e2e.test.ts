@@ -13,14 +13,14 @@ import {
   isQuotaContention,
   listAll,
   makeTenant,
-  startWorkloadRig,
+  attachWorkloadRig,
   type WorkloadRig,
 } from './testing/workload-rig.ts';
 
 const test = anyTest.serial as TestFn<WorkloadRig>;
 
 test.before(async (t) => {
-  t.context = await startWorkloadRig();
+  t.context = await attachWorkloadRig();
 });
 test.after.always((t) => t.context.close());
 

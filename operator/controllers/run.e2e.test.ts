@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import anyTest, { type TestFn } from 'ava';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../core/object.ts';
 import { childName, isFinished } from '../core/run/run.ts';
 import { eventually } from '#hack/tools/eventually';
 import { LIMIT_RANGES, RUNS, TENANTS } from './shared/resources.ts';
 import { JOBS, PODS } from './shared/workloads.ts';
-import { tally } from './testing/concurrency.ts';
 import {
-  auditOf,
   becomes,
   createRun,
   listAll,
   makeAgent,
   makeTenant,
-  reasonsTold,
   reservationsOf,
   runOf,
-  startWorkloadRig,
+  attachWorkloadRig,
   type WorkloadRig,
-  writesSince,
 } from './testing/workload-rig.ts';
 
 const test = anyTest.serial as TestFn<WorkloadRig>;
@@ -29,7 +25,7 @@ const FOREVER = { [DURATION]: '600s' };
 const namespace = 'acme-prod';
 
 test.before(async (t) => {
-  const rig = await startWorkloadRig();
+  const rig = await attachWorkloadRig();
   t.context = rig;
   await makeDraClass(rig);
   await makeTenant(rig, 'acme', {
@@ -206,48 +202,6 @@ test('cancel ends a Run in each phase, and nothing of it is left', async (t) => 
     t.deepEqual(await listAll(rig, JOBS, { namespace, labelSelector: `${LABELS.run}=${name}` }), []);
   }
   await eventually('all quota is given back', async () => (await reservationsOf(rig, 'acme')).length === 0);
-});
-
-test('a Run that goes all the way unhindered costs six writes and one Event', async (t) => {
-  // On a machine that is busy one may have to be told that it waits, or that its image is awaited: of several, not all.
-  const costs: number[] = [];
-  for (const name of ['plain-0', 'plain-1', 'plain-2']) costs.push(await costOf(t, name));
-  t.true(Math.min(...costs) <= 6, `${costs.join(', ')} writes`);
-});
-
-/** Has a Run go all the way; returns how many writes of the operator it took, besides its one Event. */
-async function costOf(t: ExecutionContext<WorkloadRig>, name: string): Promise<number> {
-  const rig = t.context;
-  const before = (await auditOf(rig)).length;
-  await createRun(rig, { namespace, name }, { annotations: { [DURATION]: '2s' } });
-  await becomes(rig, { namespace, name }, { phase: 'Succeeded' });
-  await eventually('its quota is given back', async () => (await reservationsOf(rig, 'acme')).length === 0);
-  // Events are written beside the work: the audit log may have those of the Run before as well, or not this one yet.
-  const told = () => reasonsTold(rig, { namespace, name });
-  await eventually('its end is told', async () => (await told()).includes('Succeeded'));
-  t.deepEqual(await told(), ['Succeeded']);
-  return (await writesSince(rig, before)).filter(({ resource }) => resource !== 'events').length;
-}
-
-test('an operator that is killed in the middle makes nothing twice and loses nothing', async (t) => {
-  const rig = t.context;
-  const jobs = await tally(rig, { resource: JOBS, namespace }, () => false);
-  const names = Array.from({ length: 30 }, (_, i) => `crash-${i}`);
-  await Promise.all(
-    names.map((name) => createRun(rig, { namespace, name }, { annotations: { [DURATION]: '300ms' } })),
-  );
-  const isEnded = async (name: string) => isFinished((await runOf(rig, { namespace, name }))!);
-  for (const until of [5, 12, 20]) {
-    await eventually(
-      `${until} have ended`,
-      async () => (await Promise.all(names.map(isEnded))).filter(Boolean).length >= until,
-    );
-    await rig.restartOperator('kill');
-  }
-  for (const name of names) await becomes(rig, { namespace, name }, { phase: 'Succeeded' });
-  await eventually('all Jobs are counted', () => jobs.seen.size >= 30);
-  await jobs.stop();
-  t.is(jobs.seen.size, 30);
 });
 
 test('a Run that is deleted while it runs gives its quota back, and its Job is gone', async (t) => {
