@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import test, { type ExecutionContext } from 'ava';
-import { type Cluster, startCluster } from '#hack/cluster/cluster';
+import type { AttachedCluster } from '#hack/cluster/attached-cluster';
+import { startCluster } from '#hack/cluster/cluster';
+import { attachSystem } from '#hack/system/attach';
 import { installChart } from '#hack/system/chart';
 import { startOperator } from '#hack/system/operator-process';
 import { eventually } from '#hack/tools/eventually';
@@ -20,6 +22,7 @@ interface Tried {
 
 test('hostile manifests are refused with a reason or do no harm', async (t) => {
   t.timeout(5 * 60_000);
+  // Of its own: manifests of any name are taken, and namespaces of all others must stay as they are.
   await using cluster = await startCluster();
   await installChart(cluster);
   const operator = await startOperator(cluster);
@@ -53,10 +56,7 @@ test('hostile manifests are refused with a reason or do no harm', async (t) => {
 
 test('of tenants a and a-b that want the same namespace, one has it and the other says so', async (t) => {
   t.timeout(2 * 60_000);
-  await using cluster = await startCluster();
-  await installChart(cluster);
-  const operator = await startOperator(cluster);
-  t.teardown(() => operator.stop());
+  const cluster = await attachSystem();
   await makeTenant(cluster, 'a', 'b-c');
   await createTenant(cluster, 'a-b', 'c');
   await eventually('a-b says that the namespace is taken', async () => {
@@ -85,7 +85,7 @@ async function tryAll(sender: RawSender, namespace: string): Promise<readonly Tr
 }
 
 /** Accepted ones too end in a state that says what is the matter, or in none at all. */
-async function everyTenantSettles(t: ExecutionContext, cluster: Cluster): Promise<void> {
+async function everyTenantSettles(t: ExecutionContext, cluster: AttachedCluster): Promise<void> {
   await eventually('every tenant has a verdict on its present spec', async () => {
     const { items } = (await cluster.admin.get(`${API}/tenants`)) as {
       readonly items: readonly TenantObject[];
@@ -112,13 +112,13 @@ interface TenantObject {
   };
 }
 
-async function readyCondition(cluster: Cluster, name: string) {
+async function readyCondition(cluster: AttachedCluster, name: string) {
   const tenant = (await cluster.admin.get(`${API}/tenants/${name}`)) as TenantObject | undefined;
   return tenant?.status?.conditions?.find(({ type }) => type === 'Ready');
 }
 
 /** Labels and annotations of every namespace that belongs to no tenant. */
-async function foreignNamespaces(cluster: Cluster): Promise<unknown> {
+async function foreignNamespaces(cluster: AttachedCluster): Promise<unknown> {
   const { items } = (await cluster.admin.get('/api/v1/namespaces')) as {
     readonly items: readonly {
       readonly metadata: {
@@ -133,7 +133,7 @@ async function foreignNamespaces(cluster: Cluster): Promise<unknown> {
     .map(({ metadata: { name, labels, annotations } }) => ({ name, labels, annotations }));
 }
 
-async function administratorToken(cluster: Cluster): Promise<string> {
+async function administratorToken(cluster: AttachedCluster): Promise<string> {
   const metadata = { name: 'hostile-sender', namespace: 'default' };
   await cluster.admin.create('/api/v1/namespaces/default/serviceaccounts', {
     apiVersion: 'v1',
@@ -150,12 +150,12 @@ async function administratorToken(cluster: Cluster): Promise<string> {
   return cluster.serviceAccountToken(metadata.namespace, metadata.name);
 }
 
-async function makeTenant(cluster: Cluster, name: string, suffix = 'main'): Promise<void> {
+async function makeTenant(cluster: AttachedCluster, name: string, suffix = 'main'): Promise<void> {
   await createTenant(cluster, name, suffix);
   await eventually(`${name} is Ready`, async () => (await readyCondition(cluster, name))?.status === 'True');
 }
 
-async function createTenant(cluster: Cluster, name: string, suffix: string): Promise<void> {
+async function createTenant(cluster: AttachedCluster, name: string, suffix: string): Promise<void> {
   await cluster.admin.create(`${API}/tenants`, {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'Tenant',
