@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { ApiClient } from './api-client.ts';
+import { attachCluster } from './attach.ts';
 import { type Cluster, startCluster } from './cluster.ts';
+import { sharedClusterVariable, writeClusterDescription } from './description.ts';
 import { pkiFiles, readLeaf } from './pki.ts';
 import { processesNaming } from './testing/cluster-processes.ts';
 
@@ -188,6 +190,20 @@ test('the audit log holds a write by the time it is answered', async (t) => {
   t.deepEqual(others, []);
   t.is(event?.verb, 'create');
   t.is(event?.user.username, 'kubernetes-admin');
+});
+
+test('attaches to the cluster that the environment describes, once, and lets it run on', async (t) => {
+  const path = join(cluster.description.dataDir, 'shared.json');
+  await writeClusterDescription(path, cluster.description);
+  process.env[sharedClusterVariable] = path;
+  const attached = await attachCluster();
+  t.is(attached, await attachCluster());
+  t.deepEqual(attached.description, cluster.description);
+  t.is((await attached.kubectl(['get', 'namespace', 'default'])).code, 0);
+  const user = await attached.kubeconfigFor({ user: 'somebody' });
+  t.is((await attached.kubectl(['get', 'secrets', '-A'], { kubeconfig: user })).code, 1);
+  await attached.close();
+  t.true(await cluster.admin.healthy('/readyz'));
 });
 
 test('a second cluster beside it is another one, and its end is complete', async (t) => {
