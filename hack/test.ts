@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleRoles } from './build/bundle.ts';
 import { type Cluster, startCluster } from './cluster/cluster.ts';
 import { descriptionPath, sharedClusterVariable } from './cluster/description.ts';
 import { sharedOperatorVariable } from './system/attach.ts';
 import { installChart } from './system/chart.ts';
-import { startOperator } from './system/operator-process.ts';
+import { operatorProgramVariable, startOperator } from './system/operator-process.ts';
 import { readArguments, selectFiles, type TestSelection } from './test/arguments.ts';
 import { type Phase, runPhase } from './test/phase.ts';
 import { addFailure, addTally, emptyTally, failureText, type Tally } from './test/tap.ts';
@@ -34,6 +35,13 @@ function isScenario(file: string): boolean {
   return /\.e2e\.test\.ts(:|$)/.test(file);
 }
 
+/** The operator in one file, as in the image; it goes with the control plane. */
+async function bundleOperator({ description }: Cluster): Promise<string> {
+  const folder = join(description.dataDir, 'operator-bundle');
+  await bundleRoles(folder);
+  return join(folder, 'operator.mjs');
+}
+
 type Conditions = Pick<Phase, 'options' | 'env' | 'mayBeEmpty' | 'signal'>;
 
 /** Scenarios see the operator as users do: as a process that runs with the rights of the chart. */
@@ -43,7 +51,8 @@ async function runScenarios(
   conditions: Conditions,
 ): Promise<Tally> {
   if (files.length === 0 || stop.signal.aborted) return emptyTally();
-  const operator = await startOperator(cluster);
+  const program = conditions.env[operatorProgramVariable];
+  const operator = await startOperator(cluster, program === undefined ? {} : { program });
   const env = { ...conditions.env, [sharedOperatorVariable]: String(operator.pid) };
   const tally = await runPhase({ name: 'end to end', files, ...conditions, env });
   if (operator.hasEnded && !stop.signal.aborted) {
@@ -61,7 +70,10 @@ async function run(selection: TestSelection): Promise<Tally> {
   try {
     const conditions: Conditions = {
       options: selection.options,
-      env: { [sharedClusterVariable]: descriptionPath(cluster.description.dataDir) },
+      env: {
+        [sharedClusterVariable]: descriptionPath(cluster.description.dataDir),
+        [operatorProgramVariable]: await bundleOperator(cluster),
+      },
       mayBeEmpty: selection.byTitle,
       signal: stop.signal,
     };
