@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { attachCluster } from '#hack/cluster/attach';
+import { attachChart } from '#hack/system/attach';
 import { fullLedger } from '../core/quota/testing/full-ledger.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import { createClient } from '../runtime/client.ts';
@@ -9,7 +9,7 @@ import { createMetrics } from '../telemetry/metrics.ts';
 import { QUOTA_LEDGERS } from './shared/resources.ts';
 
 test('the API server and etcd take a ledger that is full to the last place', async (t) => {
-  const { kubeconfigPath: path } = await attachCluster();
+  const { kubeconfigPath: path } = await attachChart();
   const client = createClient({
     credentials: await kubeconfigCredentials({ path }),
     metrics: createMetrics(),

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
-import { type Cluster, startCluster } from '#hack/cluster/cluster';
+import type { AttachedCluster } from '#hack/cluster/attached-cluster';
+import { attachChart } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { LABELS } from '#crds/v1alpha1/names';
 import { isFromRegistry } from '../agent/image.ts';
 import { GUARDRAILS_CONFIG_MAP, PARAMETERS } from '../tenant/guardrail-parameters.ts';
-import { guardrails } from './guardrails.ts';
 
-const test = anyTest as TestFn<{ readonly cluster: Cluster }>;
+const test = anyTest as TestFn<{ readonly cluster: AttachedCluster }>;
 
+const NAMESPACE = 'images';
 const REGISTRIES = [
   'registry.example',
   'team.example/x',
@@ -50,38 +51,27 @@ const IMAGES: Readonly<Record<string, boolean>> = {
 };
 
 test.before(async (t) => {
-  const cluster = await startCluster({ kwok: false });
+  const cluster = await attachChart();
   t.context = { cluster };
   const data = Object.fromEntries(Object.values(PARAMETERS).map((key) => [key, '']));
-  const objects = [
-    ...guardrails({
-      operatorUser: 'system:serviceaccount:platform:operator',
-      platformNamespace: 'platform',
-      platformAdminGroups: ['system:masters'],
-      reservedNodeKeys: [],
-      operatorWrites: [{ group: '', resource: 'configmaps' }],
-    }),
-    {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: 'images', labels: { [LABELS.tenant]: 'images' } },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: GUARDRAILS_CONFIG_MAP, namespace: 'images' },
-      data: { ...data, [PARAMETERS.registries]: REGISTRIES.join() },
-    },
-  ];
-  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
-  const applied = await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: list });
-  if (applied.code !== 0) throw new Error(applied.stderr);
+  // As an operator would have made them: none runs here.
+  await cluster.admin.create('/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: NAMESPACE, labels: { [LABELS.tenant]: NAMESPACE } },
+  });
+  await cluster.admin.create(`/api/v1/namespaces/${NAMESPACE}/configmaps`, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: GUARDRAILS_CONFIG_MAP, namespace: NAMESPACE },
+    data: { ...data, [PARAMETERS.registries]: REGISTRIES.join() },
+  });
   await eventually('the guardrails hold, and let pass what is fine', async () => {
     const bad = await ask(cluster, 'nginx');
     return bad.text.includes('policy_blocked') && (await ask(cluster, 'busybox')).isAllowed;
   });
 });
-test.after.always((t) => t.context.cluster?.stop());
+test.after.always((t) => t.context.cluster?.admin.send('DELETE', `/api/v1/namespaces/${NAMESPACE}`));
 
 interface Said {
   readonly isAllowed: boolean;
@@ -89,8 +79,8 @@ interface Said {
 }
 
 /** What the API server says of a pod with the image, without making it. */
-async function ask({ admin }: Cluster, image: string): Promise<Said> {
-  const answer = await admin.send('POST', '/api/v1/namespaces/images/pods?dryRun=All', {
+async function ask({ admin }: AttachedCluster, image: string): Promise<Said> {
+  const answer = await admin.send('POST', `/api/v1/namespaces/${NAMESPACE}/pods?dryRun=All`, {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'p' },
