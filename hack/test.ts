@@ -22,7 +22,7 @@ function testFiles(): readonly string[] {
 /** One control plane for all: with the chart, and so with its guardrails, from the beginning. */
 async function startControlPlane(): Promise<Cluster> {
   console.log('Starting a control plane for all tests; what is missing is built first.');
-  const cluster = await startCluster({ name: 'nexusos-test', audit: true });
+  const cluster = await startCluster({ name: 'nexusos-test' });
   await installChart(cluster);
   console.log(
     `Ready: Kubernetes ${cluster.description.kubernetesVersion} at ${cluster.url}, chart installed.`,

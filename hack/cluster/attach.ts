@@ -17,7 +17,7 @@ export function attachCluster(): Promise<AttachedCluster> {
 async function attach(): Promise<AttachedCluster> {
   const path = process.env[sharedClusterVariable];
   if (path === undefined || path === '') {
-    return startCluster({ audit: true });
+    return startCluster();
   }
   return connectCluster(await readClusterDescription(path));
 }
