@@ -159,12 +159,17 @@ test('those who hold a place go before hundreds that are new', async (t) => {
         ({ status }) => status?.phase === 'Queued' && status.queue !== undefined,
       ).length === 295,
   );
-  const writes = (await writesSince(rig, before)).filter(({ code }) => code < 300);
-  const jobs = writes.flatMap(({ verb, resource }, i) =>
-    resource === 'jobs' && verb === 'create' ? [i] : [],
+  const writes = await writesSince(rig, before);
+  // By the first try of each, whatever became of it: where others compute, one may be made and its answer come too late.
+  const tries = writes.map(({ verb, resource, name }) =>
+    resource === 'jobs' && verb === 'create' ? name : '',
   );
-  const told = writes.slice(0, jobs.at(-1)).filter(({ resource }) => resource === 'runs/status').length;
-  t.is(jobs.length, 5);
+  const jobs = [...new Set(tries)].filter((name) => name !== '');
+  const last = Math.max(...jobs.map((name) => tries.indexOf(name)));
+  const told = writes
+    .slice(0, last)
+    .filter(({ resource, code }) => resource === 'runs/status' && code < 300).length;
+  t.is(jobs.length, 5, jobs.join());
   t.log(`${told} of 300 Runs were written to before the last of five Jobs was made`);
   t.true(told <= 150, `${told} Runs were written to before the last of five Jobs was made`);
   await deleteRuns(rig, place.namespace);
