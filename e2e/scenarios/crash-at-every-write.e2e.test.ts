@@ -17,7 +17,7 @@ const TENANTS = '/apis/nexusos.dev/v1alpha1/tenants';
 /** No story needs more; one that would not end is a fault. */
 const MOST_ENDS = 160;
 /** Between two writes of an operator that leads, on a machine that others keep busy. */
-const SILENCE_MS = 2000;
+const SILENCE_MS = 5000;
 
 interface Bench {
   readonly cluster: Cluster;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'ava';
-import { findProgram } from '../tools/die-with-parent.ts';
+import { dieWithParent, findProgram } from '../tools/die-with-parent.ts';
 import { startCluster } from './cluster.ts';
 import type { ClusterDescription } from './description.ts';
 import { readRecord, sweepRecords } from './records.ts';
@@ -17,7 +17,8 @@ import { eventually } from '../tools/eventually.ts';
 /** Starts a process that owns a cluster. */
 async function startOwner(): Promise<{ pid: number; description: ClusterDescription }> {
   const program = join(import.meta.dirname, 'testing', 'owner.ts');
-  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const owner = dieWithParent({ program: process.execPath, args: [program] });
+  const child = spawn(owner.program, owner.args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
   const line = await new Promise<string>((resolve, reject) => {
     lines.once('line', resolve);

@@ -32,7 +32,7 @@ const PROGRAMS = [
   'helm',
 ] as const;
 const STEPS = 5;
-const TENANTS_READY_MS = 60_000;
+const TENANTS_READY_MS = 180_000;
 
 /**
  * Brings everything up, step by step, and tells of each step. What was started is given to `resources` at once, so that it is

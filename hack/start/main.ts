@@ -8,7 +8,7 @@ import { checkAll, renderVerdicts } from './verdicts.ts';
 
 const USAGE = `npm start            control plane, chart, operator and samples; stays until Ctrl-C
 npm start -- --once  the same, checks the outcome, prints a summary and ends with 0 or 1`;
-const SETTLE_MS = 90_000;
+const SETTLE_MS = 300_000;
 
 function tellHowToPlay(terminal: Terminal, { cluster }: System): void {
   const kubectl = `KUBECONFIG=${cluster.kubeconfigPath} ${cluster.description.kubectlPath}`;

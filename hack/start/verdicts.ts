@@ -8,7 +8,7 @@ import type { Snapshot } from './snapshot.ts';
 import { alignTable } from './table.ts';
 
 const QUIET_MS = 6000;
-const QUIET_TIMEOUT_MS = 25_000;
+const QUIET_TIMEOUT_MS = 120_000;
 const OPERATOR_USER = `system:serviceaccount:${PLATFORM_NAMESPACE}:nexusos-operator`;
 
 /** Everything that `npm start -- --once` promises, checked on a system whose samples have come to their end. */

@@ -7,6 +7,7 @@ import { attachCluster } from '#hack/cluster/attach';
 import { eventually } from '#hack/tools/eventually';
 import { LEASES } from './lease.ts';
 import type { ReplicaArguments } from './testing/replica.ts';
+import { dieWithParent } from '#hack/tools/die-with-parent';
 import { follow } from './testing/follow.ts';
 import { becomesReady, createWidget, ownedOf } from './testing/rig.ts';
 import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';
@@ -23,9 +24,8 @@ interface Replica {
 }
 
 function startReplica(told: ReplicaArguments): Replica {
-  const child = spawn(process.execPath, [REPLICA, JSON.stringify(told)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const command = dieWithParent({ program: process.execPath, args: [REPLICA, JSON.stringify(told)] });
+  const child = spawn(command.program, command.args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const said = new Set<string>();
   createInterface({ input: child.stdout }).on('line', (line) => said.add(line));
   return { process: child, said };
