@@ -3,20 +3,27 @@ import { parseArgs } from 'node:util';
 import { type BenchEnvironment, withEnvironment } from './environment.ts';
 import { measureFailover } from './failover.ts';
 import { measureLatency } from './latency.ts';
+import { measureRuns } from './runs.ts';
 import { type Figure, keepsBar, toMarkdown } from './report.ts';
 import { measureTenants } from './tenants.ts';
 
-const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--json]
+const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--json]
 
-Measurements: tenants, latency, failover. Default: all. Each has a control plane of its own.`;
+Measurements: tenants, latency, failover, runs. Default: all. Each has a control plane of its own.`;
+
+interface Sizes {
+  readonly tenants: number;
+  readonly runs: number;
+}
 
 type Measurement = (environment: BenchEnvironment) => Promise<readonly Figure[]>;
 
-function measurements(tenants: number): Readonly<Record<string, Measurement>> {
+function measurements({ tenants, runs }: Sizes): Readonly<Record<string, Measurement>> {
   return {
     tenants: (environment) => measureTenants(environment, tenants),
     latency: (environment) => measureLatency(environment, 200),
     failover: (environment) => measureFailover(environment, 5),
+    runs: (environment) => measureRuns(environment, runs),
   };
 }
 
@@ -29,12 +36,16 @@ interface Wanted {
 function readArguments(): Wanted {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { tenants: { type: 'string', default: '1000' }, json: { type: 'boolean', default: false } },
+    options: {
+      tenants: { type: 'string', default: '1000' },
+      runs: { type: 'string', default: '1000' },
+      json: { type: 'boolean', default: false },
+    },
   });
-  const tenants = Number(values.tenants);
-  if (!Number.isInteger(tenants) || tenants < 1)
-    throw new Error(`--tenants is ${values.tenants}\n\n${USAGE}`);
-  const known = measurements(tenants);
+  const known = measurements({
+    tenants: countOf('tenants', values.tenants),
+    runs: countOf('runs', values.runs),
+  });
   const names = positionals.length > 0 ? positionals : Object.keys(known);
   const chosen = names.map((name) => {
     const measure = known[name];
@@ -42,6 +53,12 @@ function readArguments(): Wanted {
     return [name, measure] as const;
   });
   return { chosen, asJson: values.json };
+}
+
+function countOf(option: string, value: string): number {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1) throw new Error(`--${option} is ${value}\n\n${USAGE}`);
+  return count;
 }
 
 async function main(): Promise<number> {

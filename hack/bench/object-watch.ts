@@ -7,6 +7,8 @@ import { watchEvents } from '#operator/runtime/watch-stream';
 export interface ObjectWatch {
   /** Resolves when all that was there has been handed over. */
   readonly started: Promise<void>;
+  /** Rejects when it breaks before it is stopped; who waits for what it tells waits for this beside. */
+  readonly broken: Promise<never>;
   readonly stop: () => void;
 }
 
@@ -18,6 +20,8 @@ export function watchObjects(
 ): ObjectWatch {
   const control = new AbortController();
   const { promise: started, resolve, reject } = Promise.withResolvers<void>();
+  const { promise: broken, reject: breaks } = Promise.withResolvers<never>();
+  broken.catch(() => undefined);
   const read = async (): Promise<void> => {
     const stream = await client.watch(resource, {
       sendInitialEvents: true,
@@ -31,8 +35,11 @@ export function watchObjects(
       else if (event.endsInitial) resolve();
     }
   };
-  read().catch((error: unknown) => {
-    if (!control.signal.aborted) reject(error);
-  });
-  return { started, stop: () => control.abort() };
+  const fail = (error: unknown): void => {
+    if (control.signal.aborted) return;
+    reject(error);
+    breaks(error);
+  };
+  read().then(() => fail(new Error(`watch ${resource.plural}: the API server has ended it`)), fail);
+  return { started, broken, stop: () => control.abort() };
 }

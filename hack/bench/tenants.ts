@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from 'node:timers/promises';
-import { readRecord } from '../cluster/records.ts';
 import { startOperator } from '../system/operator-process.ts';
 import { auditedWrites, auditPosition } from './audit-writes.ts';
 import { type BenchEnvironment, isReady, sampleTenant, TENANTS } from './environment.ts';
 import { rawWriteSeconds } from './floor.ts';
 import { watchObjects } from './object-watch.ts';
 import { residentMegabytes } from './process-memory.ts';
-import { cpuSeconds } from './process-time.ts';
+import { componentPid, startTimer } from './processor-timer.ts';
 import type { Figure } from './report.ts';
 import { inParallel } from './statistics.ts';
 
@@ -26,12 +25,12 @@ export async function measureTenants(
 ): Promise<readonly Figure[]> {
   const { cluster, auditLog, operatorUser } = environment;
   const operator = await startOperator(cluster);
-  const programs = { operator: operator.pid, 'API server': await apiServerPid(environment) };
+  const programs = { operator: operator.pid, 'API server': await componentPid(cluster, 'kube-apiserver') };
   const from = await auditPosition(auditLog);
-  const before = await cpuOf(programs);
+  const timer = await startTimer(programs);
   const seconds = await secondsUntilReady(environment, count);
   await delay(SETTLE_MS);
-  const after = await cpuOf(programs);
+  const spent = await timer.figures('tenant', count);
   const writes = await auditedWrites(auditLog, from, operatorUser);
   const memory = await residentMegabytes(operator.pid);
   const silent = await writesInSilence(environment);
@@ -41,29 +40,12 @@ export async function measureTenants(
     { name: `${count} tenants from nothing to Ready`, value: seconds, unit: 's', bar: { atMost: 90 } },
     { name: `floor: ${writes.length} raw creates, one shared pool`, value: floor, unit: 's' },
     { name: 'floor / operator', value: floor / seconds, unit: '' },
-    ...Object.keys(programs).map((name) => ({
-      name: `processor time of the ${name} per tenant`,
-      value: (((after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN)) / count) * 1000,
-      unit: 'ms',
-    })),
+    ...spent,
     { name: 'writes of the operator per tenant', value: writes.length / count, unit: '' },
     { name: 'refused writes among them', value: writes.filter((one) => one.code >= 400).length, unit: '' },
     { name: `writes in ${SILENCE_MS / 1000} s of steady state`, value: silent, unit: '', bar: { atMost: 0 } },
     { name: 'memory of the operator (RSS)', value: memory, unit: 'MB', bar: { atMost: 400 } },
   ];
-}
-
-/** Processor time in seconds, by the name of the program. */
-async function cpuOf(pids: Readonly<Record<string, number>>): Promise<ReadonlyMap<string, number>> {
-  const times = Object.entries(pids).map(async ([name, pid]) => [name, await cpuSeconds(pid)] as const);
-  return new Map(await Promise.all(times));
-}
-
-async function apiServerPid({ cluster }: BenchEnvironment): Promise<number> {
-  const record = await readRecord(cluster.description.id);
-  const pid = record?.components['kube-apiserver']?.pid;
-  if (pid === undefined) throw new Error('nobody knows the process of the API server');
-  return pid;
 }
 
 async function secondsUntilReady({ client }: BenchEnvironment, count: number): Promise<number> {
@@ -80,7 +62,7 @@ async function secondsUntilReady({ client }: BenchEnvironment, count: number): P
   const timeout = delay(600_000, undefined, { ref: false }).then(() => {
     throw new Error(`only ${ready.size} of ${count} tenants are Ready after 10 minutes`);
   });
-  await Promise.race([allReady, timeout]);
+  await Promise.race([allReady, timeout, watch.broken]);
   watch.stop();
   return (performance.now() - startedAt) / 1000;
 }
