@@ -6,8 +6,8 @@ import { FOREVER, phase, type Run, run, waits, type World, world } from '../run-
 const FAILS = {
   annotations: { 'kwok.nexusos.dev/outcome': 'exit-code', 'kwok.nexusos.dev/exit-code': '3' },
 };
-/** Long enough for a test to change what the next attempt will do. */
-const RETRIES = { limit: 1, backoffSeconds: 5 };
+/** Long enough for a test to change what the next attempt will do, on a machine that others keep busy. */
+const RETRIES = { limit: 1, backoffSeconds: 20 };
 
 function seen({ user, namespace }: World, name: string): Promise<Run | undefined> {
   return user.sees<Run>('-n', namespace, `run/${name}`);
