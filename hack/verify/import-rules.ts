@@ -18,6 +18,8 @@ const CORE_CONTRACT = ['object', 'plan', 'conditions', 'compare', 'errors'].map(
 /** The direction of all imports: from the API, through pure decisions and effects, to the roots that wire them. */
 export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'crds/', may: ['crds/', 'zod'] },
+  // Reading a cron line is pure, and done in one place.
+  { from: 'operator/core/agent/cron.ts', may: ['operator/core/', 'crds/', 'croner'] },
   // Hashing is pure: names that follow from what they name need it.
   { from: 'operator/core/', may: ['operator/core/', 'crds/', 'node:crypto'] },
   { from: 'operator/telemetry/', may: ['operator/telemetry/', 'pino', 'prom-client'] },
