@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { agentParameters } from './agent-parameters.ts';
+import { schedule, scheduleStatus } from './agent-schedule.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
 import {
   conditions,
@@ -100,6 +101,7 @@ const spec = z
     parameters: agentParameters.optional(),
     gpu: gpu.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
+    schedule: schedule.optional(),
   })
   .describe('What the agent is.');
 
@@ -114,7 +116,10 @@ const status = z
       })
       .describe('Runs of the agent.')
       .optional(),
-    conditions: conditions('Ready; Reconciling and Stalled only while true.').optional(),
+    schedule: scheduleStatus.optional(),
+    conditions: conditions(
+      'Ready; Scheduled if there is a schedule; Reconciling and Stalled only while true.',
+    ).optional(),
   })
   .describe('What is.');
 
@@ -168,6 +173,27 @@ export const AGENT = {
     { name: 'Active', type: 'integer', jsonPath: '.status.runs.active', description: 'Runs admitted.' },
     { name: 'Queued', type: 'integer', jsonPath: '.status.runs.queued', description: 'Runs that wait.' },
     { ...REASON, priority: 1 },
+    {
+      name: 'Schedule',
+      type: 'string',
+      jsonPath: '.spec.schedule.cron',
+      description: 'When Runs start by themselves.',
+      priority: 1,
+    },
+    {
+      name: 'Last Start',
+      type: 'date',
+      jsonPath: '.status.schedule.lastScheduleTime',
+      description: 'The last such start.',
+      priority: 1,
+    },
+    {
+      name: 'Next Start',
+      type: 'string',
+      jsonPath: '.status.schedule.nextScheduleTime',
+      description: 'The next one.',
+      priority: 1,
+    },
     AGE,
   ],
 } as const satisfies KindDescriptor;

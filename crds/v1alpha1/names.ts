@@ -11,8 +11,10 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 export const LABELS = {
   /** Name of the tenant that an object or a namespace belongs to. */
   tenant: 'nexusos.dev/tenant',
-  /** Name of the Agent that a Job or Pod runs. */
+  /** Name of the Agent that a Job or Pod runs; on a Run, of the one whose schedule started it. */
   agent: 'nexusos.dev/agent',
+  /** On a Run that a schedule started: UID of the Agent. */
+  scheduledBy: 'nexusos.dev/scheduled-by',
   /** Name of the Run that a Job or Pod carries out. */
   run: 'nexusos.dev/run',
   /** UID of that Run. */
@@ -44,6 +46,8 @@ export const ANNOTATIONS = {
   tenantUid: 'nexusos.dev/tenant-uid',
   /** On a tenant's namespace: PriorityClasses that its pods may name, separated by commas. */
   priorityClasses: 'nexusos.dev/priority-classes',
+  /** On a Run that a schedule started: when that was due, in RFC 3339. */
+  scheduledTime: 'nexusos.dev/scheduled-time',
   /** On a ResourceQuota: revision of the grant that its spec was written for. */
   grantRevision: 'nexusos.dev/grant-revision',
   /** On a copy of a pull secret: UID and resourceVersion of its source. No digest: that would let a reader guess. */

@@ -3,6 +3,7 @@ import anyTest, { type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { configMap, type Fields } from '../guardrail-objects.ts';
+import { run } from '../run-world.ts';
 import { tenantManifest, User } from '../user.ts';
 
 interface World {
@@ -65,6 +66,11 @@ const MADE: Readonly<
     bad: configMap({ namespace: 'kube-system' }),
     good: configMap({ namespace: 'bound-main' }),
     found: 'metadata.namespace: found kube-system, for configmaps',
+  },
+  'a Run outside of tenants': {
+    bad: run('default', 'x'),
+    good: run('bound-main', 'x'),
+    found: 'metadata.namespace: found default, for runs',
   },
   'an object in its own namespace': {
     bad: configMap({ namespace: PLATFORM_NAMESPACE }),

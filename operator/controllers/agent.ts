@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import { AGENT, type AgentStatus } from '#crds/v1alpha1/agent';
+import { AGENT_SCHEDULE_REASONS } from '#crds/v1alpha1/agent-schedule';
 import { type Agent, agentKey, type GPUClass } from '../core/agent/agent.ts';
-import { type AgentObserved, planAgent, type RunCounts } from '../core/agent/plan.ts';
+import { type AgentObserved, planAgent, planRefused, type RunCounts } from '../core/agent/plan.ts';
+import type { ScheduleObserved } from '../core/agent/schedule.ts';
 import type { KubeObject } from '../core/object.ts';
 import { phaseOf, type Run } from '../core/run/run.ts';
 import type { Tenant } from '../core/tenant/tenant.ts';
@@ -11,27 +13,41 @@ import {
   type Key,
   keyOf,
   parseWith,
+  type PolicyRule,
   type Reader,
   type Watch,
 } from '../runtime/controller.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { INDEX, ledgerOf } from './shared/workloads.ts';
 
-/** The controller of Agents: whether Runs of each can be admitted, and how many there are. */
+/** The controller of Agents: whether Runs of each can be admitted, how many there are, and those that schedules start. */
 export function agentController(): Controller<Agent, AgentObserved, AgentStatus> {
   return {
     name: 'agent',
     resource: AGENTS,
     watches: WATCHES,
-    rbac: [],
+    rbac: RBAC,
     // Its Runs must not wait for it without a word while somebody else's finalizer keeps it.
     plansWhileDeleting: true,
     parse: parseWith(z.object({ spec: AGENT.spec })),
     group: (agent, read) => ledgerOf(read, agent.metadata.namespace ?? '')?.metadata.name,
+    tells: ({ reason }) => !TOLD_BY_PLANS.has(reason),
     observe,
     plan: planAgent,
+    refused: planRefused,
   };
 }
+
+const RBAC: readonly PolicyRule[] = [
+  { apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['create', 'delete'] },
+];
+
+/** Told once for each start, or not at all; that the condition changes adds nothing. */
+const TOLD_BY_PLANS: ReadonlySet<string> = new Set([
+  AGENT_SCHEDULE_REASONS.StartMissed,
+  AGENT_SCHEDULE_REASONS.StartRefused,
+  AGENT_SCHEDULE_REASONS.PreviousRunActive,
+]);
 
 const WATCHES: readonly Watch[] = [
   { resource: TENANTS, keys: agentsOfTenant },
@@ -40,7 +56,7 @@ const WATCHES: readonly Watch[] = [
   { resource: RUNS, keys: agentOfRun },
 ];
 
-function observe(agent: Agent, read: Reader): AgentObserved {
+async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
   const { namespace = '', name } = agent.metadata;
   const ledger = ledgerOf(read, namespace);
   const { gpu } = agent.spec;
@@ -50,7 +66,35 @@ function observe(agent: Agent, read: Reader): AgentObserved {
     runs: countRuns(
       read.list(RUNS, { index: INDEX.liveRunsOfAgent, value: agentKey(namespace, name) }) as readonly Run[],
     ),
+    ...(await observeSchedule(agent, read)),
   };
+}
+
+/** Runs of the schedule. Watches may be behind each other, so of what the status names the API server itself is asked. */
+async function observeSchedule(agent: Agent, read: Reader): Promise<ScheduleObserved> {
+  const { namespace = '', uid = '' } = agent.metadata;
+  const known = read.list(RUNS, { index: INDEX.scheduledRuns, value: uid }) as readonly Run[];
+  const last = await lastUnseen(agent, known, read);
+  const starting = agent.status?.schedule?.starting;
+  return {
+    scheduled: last === undefined ? known : [...known, last],
+    starting: starting && (await startedRun({ namespace, name: starting.run }, read)),
+  };
+}
+
+/** The Run of the last start, if the next one is due and no watch has told of it: it may have been deleted, or not. */
+async function lastUnseen(agent: Agent, known: readonly Run[], read: Reader): Promise<Run | undefined> {
+  const { lastRun, nextScheduleTime } = agent.status?.schedule ?? {};
+  const isDue = Date.parse(nextScheduleTime ?? '') <= Date.now();
+  if (!isDue || lastRun === undefined) return undefined;
+  if (known.some(({ metadata }) => metadata.uid === lastRun.uid)) return undefined;
+  const { namespace = '' } = agent.metadata;
+  const found = await read.live(RUNS, { namespace, name: lastRun.name });
+  return found?.metadata.uid === lastRun.uid ? (found as Run) : undefined;
+}
+
+async function startedRun(key: Key, read: Reader): Promise<KubeObject | undefined> {
+  return read.get(RUNS, key) ?? (await read.live(RUNS, key));
 }
 
 function countRuns(live: readonly Run[]): RunCounts {

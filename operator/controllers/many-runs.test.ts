@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { eventually } from '#hack/tools/eventually';
+import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
+import { LABELS } from '#crds/v1alpha1/names';
 import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
+import type { Agent } from '../core/agent/agent.ts';
+import { scheduledRun } from '../core/agent/scheduled-run.ts';
+import type { KubeObject } from '../core/object.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { isFinished, type Run } from '../core/run/run.ts';
-import { QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
 import { JOBS, PODS } from './shared/workloads.ts';
 import { tally } from './testing/concurrency.ts';
 import {
@@ -192,6 +197,109 @@ test('what is left of Runs that are deleted together is looked for a few times e
   t.log(`${reads.length} reads for 30 Runs`);
   t.true(reads.length > 0);
   t.true(reads.length <= 30 * 8, `${reads.length} reads for 30 Runs`);
+});
+
+/** Not due while the test goes on, but every year before. */
+const schedule = { cron: '0 0 1 1 *' };
+const NEW_YEAR = `${new Date().getUTCFullYear()}-01-01T00:00:00Z`;
+const clocks = { namespace: 'burst-main' };
+
+/** Writes into the status of an Agent what an operator might have left there. */
+async function leave(rig: WorkloadRig, name: string, state: object): Promise<void> {
+  const patch = JSON.stringify({ status: { schedule: state } });
+  const where = ['-n', clocks.namespace, '--subresource=status', '--type=merge'];
+  const patched = await rig.cluster.kubectl(['patch', 'agent', name, ...where, '-p', patch]);
+  if (patched.code !== 0) throw new Error(patched.stderr);
+}
+
+/** Makes an Agent that an operator has looked at two years ago, and left with `state`. */
+async function makeClock(rig: WorkloadRig, name: string, state: (agent: Agent) => object): Promise<Agent> {
+  await makeAgent(rig, { ...clocks, name }, { schedule } as Partial<AgentSpec>);
+  const agent = (await rig.client.get(AGENTS, { ...clocks, name })) as Agent;
+  const since = `${new Date().getUTCFullYear() - 2}-06-01T00:00:00Z`;
+  const left = {
+    cron: schedule.cron,
+    timeZone: 'UTC',
+    since,
+    active: 0,
+    nextScheduleTime: null,
+    ...state(agent),
+  };
+  await leave(rig, name, left);
+  return agent;
+}
+
+/** What is on record when its start was decided on, and not yet that it was made. */
+function starting(agent: Agent): object {
+  return { starting: { scheduledTime: NEW_YEAR, run: newYearsRun(agent).metadata.name } };
+}
+
+function newYearsRun(agent: Agent): KubeObject {
+  return scheduledRun(agent, AGENT.spec.parse(agent.spec).schedule!, NEW_YEAR);
+}
+
+async function clockOf(rig: WorkloadRig, name: string): Promise<Agent['status']> {
+  return ((await rig.client.get(AGENTS, { ...clocks, name })) as Agent | undefined)?.status;
+}
+
+test('what schedules have missed is started once each, whenever the operator is killed', async (t) => {
+  t.timeout(300_000);
+  const rig = t.context;
+  const missed = Array.from({ length: 4 }, (_, i) => `missed-${i}`);
+  const names = [...missed, 'about-to', 'just-made'];
+  const before = (await auditOf(rig)).length;
+  await rig.restartOperator('stop', async () => {
+    for (const name of missed) await makeClock(rig, name, () => ({}));
+    // As they are left by who is killed before the Run is made, and after that.
+    await makeClock(rig, 'about-to', starting);
+    await rig.client.create(RUNS, newYearsRun(await makeClock(rig, 'just-made', starting)), 'test');
+  });
+  await rig.restartOperator('kill');
+  for (const name of names) {
+    await eventually(
+      `${name} knows its Run, and that it succeeded`,
+      async () => {
+        const { schedule: seen } = (await clockOf(rig, name)) ?? {};
+        const { lastRun, lastSuccessfulTime, active, lastScheduleTime } = seen ?? {};
+        const isOver = lastRun !== undefined && lastSuccessfulTime !== undefined && active === 0;
+        if (!isOver) throw new Error(JSON.stringify(seen));
+        return lastScheduleTime === NEW_YEAR;
+      },
+      120_000,
+    );
+  }
+  const runs = await listAll(rig, RUNS, { ...clocks, labelSelector: LABELS.scheduledBy });
+  t.is(runs.length, names.length);
+  const agents = runs.map(({ metadata }) => metadata.labels?.[LABELS.agent]);
+  t.deepEqual(
+    names.filter((name) => !agents.includes(name)),
+    [],
+  );
+  const made = (await auditOf(rig))
+    .slice(before)
+    .filter(
+      (one) => isOperator(one.user) && one.verb === 'create' && one.resource === 'runs' && one.code === 201,
+    );
+  // Not all have to be here: nobody hears the answer to a request whose sender is killed.
+  t.true(made.length <= names.length - 1, `${made.length} Runs made by the operator`);
+});
+
+test('a start whose name somebody else has taken is told, and his Run is left alone', async (t) => {
+  const rig = t.context;
+  const agent = await makeClock(rig, 'taken', () => ({ since: new Date().toISOString() }));
+  const { name } = newYearsRun(agent).metadata;
+  const theirs = await createRun(rig, { ...clocks, name }, { annotations: { [DURATION]: '600s' } });
+  await leave(rig, 'taken', { since: '2024-06-01T00:00:00Z', nextScheduleTime: null });
+  await eventually('the Agent says so', async () => {
+    const { conditions = [], schedule: seen } = (await clockOf(rig, 'taken')) ?? {};
+    const verdict = conditions.find(({ type }) => type === 'Scheduled');
+    if (verdict?.reason !== 'StartRefused') throw new Error(JSON.stringify({ verdict, seen }));
+    return verdict.message.includes('does not own it') && seen?.starting === undefined;
+  });
+  const live = await rig.client.get(RUNS, { ...clocks, name });
+  t.is(live?.metadata.uid, theirs.metadata.uid);
+  t.is(live?.metadata.labels?.[LABELS.scheduledBy], undefined);
+  await rig.client.delete(RUNS, { ...clocks, name });
 });
 
 /** A direct read of the operator for a Run, a Job, or the pods of a Run. */

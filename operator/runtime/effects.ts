@@ -177,7 +177,8 @@ export class Effects {
   }
 
   /**
-   * Creates `object` once. One of the same name that `owner` owns, or that was made for the same tenant, counts as made.
+   * Creates `object` once. One of the same name that `owner` owns, or that was made for the same tenant or by the same schedule,
+   * counts as made.
    *
    * @throws RefusedError when the API server finds it invalid, a policy forbids it, or the name is taken by something else.
    */
@@ -314,7 +315,7 @@ function fieldsOf({ metadata }: KubeObject): readonly ManagedFields[] {
   return (metadata as { readonly managedFields?: readonly ManagedFields[] }).managedFields ?? [];
 }
 
-/** Whether what is there is what was to be made: owned by `owner`, or with the marks of the same tenant. */
+/** Whether what is there is what was to be made: owned by `owner`, or with the marks of the same tenant or schedule. */
 function isMade(live: KubeObject, wanted: KubeObject, owner: KubeObject): boolean {
   const { labels, annotations } = wanted.metadata;
   const uid = annotations?.[ANNOTATIONS.tenantUid];
@@ -322,7 +323,13 @@ function isMade(live: KubeObject, wanted: KubeObject, owner: KubeObject): boolea
     uid !== undefined &&
     live.metadata.annotations?.[ANNOTATIONS.tenantUid] === uid &&
     live.metadata.labels?.[LABELS.managedBy] === labels?.[LABELS.managedBy];
-  return isMarkedAlike || isOwned(live, owner);
+  return isMarkedAlike || isOfSchedule(live, wanted) || isOwned(live, owner);
+}
+
+/** Its name says which start it is of, and the label, which tenants cannot set, that it is of the schedule. */
+function isOfSchedule(live: KubeObject, wanted: KubeObject): boolean {
+  const scheduledBy = wanted.metadata.labels?.[LABELS.scheduledBy];
+  return scheduledBy !== undefined && live.metadata.labels?.[LABELS.scheduledBy] === scheduledBy;
 }
 
 function isOwned(object: KubeObject, owner: KubeObject): boolean {

@@ -20,6 +20,8 @@ export const INDEX = {
   liveRunsOf: 'live-runs-of-namespace',
   /** The same by `agentKey`. */
   liveRunsOfAgent: 'live-runs-of-agent',
+  /** Runs that schedules have started, by the uid of the Agent. */
+  scheduledRuns: 'runs-of-schedule',
   /** Ledgers by the namespaces that share, or still hold, their totals. */
   ledgerOf: 'ledger-of-namespace',
   agentsByClass: 'agents-by-gpu-class',
@@ -37,6 +39,11 @@ export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
     resource: RUNS,
     name: INDEX.liveRunsOfAgent,
     of: (run) => (isLive(run) ? namespaceOf(run).map((one) => `${one}/${agentOf(run)}`) : []),
+  },
+  {
+    resource: RUNS,
+    name: INDEX.scheduledRuns,
+    of: ({ metadata }) => present(metadata.labels?.[LABELS.scheduledBy]),
   },
   { resource: QUOTA_LEDGERS, name: INDEX.ledgerOf, of: (ledger) => namespacesOf(ledger as Ledger) },
   {

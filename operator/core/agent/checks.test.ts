@@ -195,7 +195,7 @@ test('a registry path opens what is under it and no namesake beside it', (t) => 
 });
 
 test('counts of Runs are written at most every five seconds', (t) => {
-  const surroundings = { tenant: makeTenant(), gpuClass: undefined };
+  const surroundings = { tenant: makeTenant(), gpuClass: undefined, scheduled: [], starting: undefined };
   const at = (seconds: number) => {
     const agent = makeAgent();
     const status = { ...agent.status, runs: { queued: 1, active: 1, countedAt: ago(seconds) } };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { AGENT } from '#crds/v1alpha1/agent';
 import { nextStart, problemOf, startsBetween } from './cron.ts';
 
 interface Case {
@@ -122,24 +123,31 @@ test('what fell due over a long time is told by its end', (t) => {
   t.deepEqual(starts.at(-1), new Date('2026-11-21T12:00:00Z'));
 });
 
-/** What cannot be read, with a word of what is said of it. */
-const refused: Record<string, { readonly cron?: string; readonly timeZone?: string; readonly says: RegExp }> =
-  {
-    'a zone that there is not': {
-      timeZone: 'Mars/Olympus',
-      says: /timeZone: found Mars\/Olympus; .*Europe\/Berlin/,
-    },
-    'a day that never comes': { cron: '0 0 30 2 *', says: /cron: found 0 0 30 2 \*, which never falls due/ },
-    'a range that ends before it begins': {
-      cron: '5-1 * * * *',
-      says: /cron: found 5-1 .*ranges that end after/,
-    },
-    'a step of nothing': { cron: '*/0 * * * *', says: /cron: found \*\/0 .*steps/ },
-    'a step that is too wide': { cron: '* */25 * * *', says: /cron: found .*steps/ },
-  };
+/** Whether the schema refuses it, or else the operator; with a word of what it says. */
+const refused: Record<
+  string,
+  { readonly cron?: string; readonly timeZone?: string; readonly says?: RegExp }
+> = {
+  'a zone that there is not': {
+    timeZone: 'Mars/Olympus',
+    says: /timeZone: found Mars\/Olympus; .*Europe\/Berlin/,
+  },
+  'an offset': { timeZone: '+02:00' },
+  'a day that never comes': { cron: '0 0 30 2 *', says: /cron: found 0 0 30 2 \*, which never falls due/ },
+  'a range that ends before it begins': {
+    cron: '5-1 * * * *',
+    says: /cron: found 5-1 .*ranges that end after/,
+  },
+  'a step of nothing': { cron: '*/0 * * * *', says: /cron: found \*\/0 .*steps/ },
+  'a step that is too wide': { cron: '* */25 * * *', says: /cron: found .*steps/ },
+};
 
 for (const [name, { cron = '* * * * *', timeZone = 'UTC', says }] of Object.entries(refused)) {
   test(`refused: ${name}`, (t) => {
-    t.regex(problemOf({ cron, timeZone }, new Date('2026-11-21T12:00:00Z')) ?? '', says);
+    const container = { image: 'x' };
+    const isRead = AGENT.spec.safeParse({ container, schedule: { cron, timeZone } }).success;
+    t.is(isRead, says !== undefined);
+    if (says !== undefined)
+      t.regex(problemOf({ cron, timeZone }, new Date('2026-11-21T12:00:00Z')) ?? '', says);
   });
 }

@@ -40,7 +40,7 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
   return {
     name: 'operator-objects',
     binds: 'elsewhere',
-    match: byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))),
+    match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), NEW_RUNS],
     variables: {
       // What it made goes with, or after, the mark of a namespace that is released.
       isRemoval: `request.operation == 'DELETE' && oldObject != null && ${isManaged('oldObject')}`,
@@ -55,6 +55,14 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
     ],
   };
 }
+
+/** Schedules start Runs where tenants are. */
+const NEW_RUNS: Match = {
+  apiGroups: [GROUP],
+  resources: ['runs'],
+  operations: ['CREATE'],
+  scope: 'Namespaced',
+};
 
 /** Events are told about any object, and Agents and Runs outside of tenants are told that they are. */
 function isFreeElsewhere({ group, resource }: Writable): boolean {
