@@ -10,7 +10,7 @@ import { WORKLOAD_PAIRS } from '../guardrail-workload-cases.ts';
 import { tenantManifest, User } from '../user.ts';
 
 interface World {
-  /** The administrator of tenant `guard`, of `fort` (tier Hard) and of `asleep` (suspended). */
+  /** The administrator of tenant `guard`, of `fort` (tier Hard) and of `dormant` (suspended). */
   readonly owner: ApiUser;
   /** Somebody who may write namespaces, Tenants and ledgers by RBAC, but does not run the platform. */
   readonly editor: ApiUser;
@@ -31,17 +31,17 @@ test.before(async (t) => {
     ...editorRole(),
     tenantManifest('guard', { owners: OWNERS, ...GUARDED_SPEC }),
     tenantManifest('stranger'),
-    tenantManifest('asleep', { owners: OWNERS, suspended: true }),
+    tenantManifest('dormant', { owners: OWNERS, suspended: true }),
     tenantManifest('fort', { owners: OWNERS, isolation: { tier: 'Hard', runtimeClassName: 'sandbox' } }),
   );
-  const tenants = ['guard', 'stranger', 'asleep', 'fort'].map((name) => `tenant/${name}`);
+  const tenants = ['guard', 'stranger', 'dormant', 'fort'].map((name) => `tenant/${name}`);
   await admin.does(['wait', ...tenants, '--for=condition=Ready', '--timeout=120s']);
   await admin.does(['create', 'role', 'reader', '-n', 'guard-main', '--verb=get', '--resource=configmaps']);
   const owner = await apiUser(cluster, { user: 'guard-admin' });
   const editor = await apiUser(cluster, { user: EDITOR });
   t.context = { admin, owner, editor };
   // A role that has just been bound is known to the API server a moment later.
-  for (const name of ['guard-main', 'asleep-main', 'fort-main']) {
+  for (const name of ['guard-main', 'dormant-main', 'fort-main']) {
     await eventually(`the owner gets into ${name}`, async () => {
       return (await tries(owner, configMap(), name)).status === 201;
     });
@@ -152,9 +152,9 @@ test('tier Hard: only on its own nodes, in the sandbox', async (t) => {
 
 test('a suspended tenant: nothing new starts, everything else goes on', async (t) => {
   const { owner } = t.context;
-  refused(t, await tries(owner, deployment(), 'asleep-main'), { field: 'metadata.namespace' });
-  refused(t, await tries(owner, pod(), 'asleep-main'), { field: 'metadata.namespace' });
-  t.is((await tries(owner, configMap(), 'asleep-main')).status, 201);
+  refused(t, await tries(owner, deployment(), 'dormant-main'), { field: 'metadata.namespace' });
+  refused(t, await tries(owner, pod(), 'dormant-main'), { field: 'metadata.namespace' });
+  t.is((await tries(owner, configMap(), 'dormant-main')).status, 201);
 });
 
 test('what NexusOS made in a namespace cannot be changed or deleted by its tenant', async (t) => {

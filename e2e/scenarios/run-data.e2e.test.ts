@@ -65,7 +65,7 @@ test('what a container says at its end is in the status of its Run', async (t) =
 });
 
 test('input that cannot be meant is refused with its field', async (t) => {
-  const place = await world(t, 'refusing');
+  const place = await world(t, 'strict');
   const { user, namespace } = place;
   const cases: readonly (readonly [object, RegExp])[] = [
     [{ input: { inline: 'a', uri: 's3://b/c' } }, /at most one of inline/],

@@ -81,8 +81,8 @@ test('the same manifest applied again changes nothing', async (t) => {
 
 test('what somebody changes or deletes is put back', async (t) => {
   const user = await administrator();
-  await ready(user, 'drift');
-  const inMain = ['-n', 'drift-main'];
+  await ready(user, 'wayward');
+  const inMain = ['-n', 'wayward-main'];
   const opened = JSON.stringify({ spec: { egress: [{}], ingress: [{}] } });
   await user.does(['patch', ...inMain, 'networkpolicy/nexusos-default-deny', '--type=merge', '-p', opened]);
   await eventually('the opened border is closed', async () => {
@@ -92,7 +92,7 @@ test('what somebody changes or deletes is put back', async (t) => {
   await user.does(['delete', ...inMain, 'rolebinding/nexusos-admin', 'networkpolicy/nexusos-default-deny']);
   await user.does([
     'label',
-    'namespace/drift-main',
+    'namespace/wayward-main',
     'pod-security.kubernetes.io/enforce=privileged',
     '--overwrite',
   ]);
@@ -112,7 +112,7 @@ test('what somebody changes or deletes is put back', async (t) => {
       ...inMain,
       'networkpolicy/nexusos-allow',
     );
-    const namespace = await user.sees<Meta>('namespace/drift-main');
+    const namespace = await user.sees<Meta>('namespace/wayward-main');
     return (
       binding !== undefined &&
       deny !== undefined &&

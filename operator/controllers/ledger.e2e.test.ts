@@ -190,24 +190,24 @@ test('a namespace that goes gives its part back to the others', async (t) => {
 
 test('a tenant that is deleted goes without a failed pass of its ledger', async (t) => {
   const rig = t.context;
-  await makeTenant(rig, 'leaver', {
+  await makeTenant(rig, 'mover', {
     namespaces: [{ suffix: 'a' }, { suffix: 'b' }],
     quotas: { objects: { pods: '10' } },
   });
-  t.true(await tryCreate(rig, podIn('leaver-a', 'one')));
+  t.true(await tryCreate(rig, podIn('mover-a', 'one')));
   await rig.client.patch(
     TENANTS,
-    { name: 'leaver' },
-    { body: { metadata: { annotations: { 'nexusos.dev/confirm-deletion': 'leaver' } } } },
+    { name: 'mover' },
+    { body: { metadata: { annotations: { 'nexusos.dev/confirm-deletion': 'mover' } } } },
   );
-  await rig.client.delete(TENANTS, { name: 'leaver' });
-  const isGone = async () => (await rig.client.get(TENANTS, { name: 'leaver' })) === undefined;
+  await rig.client.delete(TENANTS, { name: 'mover' });
+  const isGone = async () => (await rig.client.get(TENANTS, { name: 'mover' })) === undefined;
   await eventually('it is gone', isGone);
   const events = await listAll(rig, CORE_EVENTS);
   const failures = events.filter(
     (event) =>
       event['reason'] === 'ReconcileFailed' &&
-      (event['involvedObject'] as { name?: string } | undefined)?.name === 'leaver',
+      (event['involvedObject'] as { name?: string } | undefined)?.name === 'mover',
   );
   t.deepEqual(
     failures.map((event) => event['message']),

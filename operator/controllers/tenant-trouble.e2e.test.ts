@@ -166,26 +166,26 @@ test('a ResourceQuota of somebody else with our name holds up its namespace and 
 
 test('a ResourceQuota with scopes that passes for ours takes no quota from the other namespaces, and is named', async (t) => {
   const rig = t.context;
-  await makeConsenting(rig, 'forged-old', 'forged');
-  const labels = { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: 'forged' };
-  const key = { namespace: 'forged-old', name: 'nexusos' };
+  await makeConsenting(rig, 'scoped-old', 'scoped');
+  const labels = { [LABELS.managedBy]: MANAGED_BY, [LABELS.tenant]: 'scoped' };
+  const key = { namespace: 'scoped-old', name: 'nexusos' };
   const spec = { hard: { pods: '100' }, scopes: ['Terminating'] };
   const theirs = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { ...key, labels }, spec };
   await rig.client.create(RESOURCE_QUOTAS, theirs, 'test');
-  await adopt(rig, 'forged', {
-    namespaces: ['forged-old'],
+  await adopt(rig, 'scoped', {
+    namespaces: ['scoped-old'],
     spec: { namespaces: [{ suffix: 'new' }], quotas: { objects: { pods: '7' } } },
   });
-  const message = await says(rig, 'forged', { type: 'Ready', status: 'False', reason: 'NameTaken' });
-  t.regex(message, /kubectl -n forged-old delete resourcequota nexusos/);
+  const message = await says(rig, 'scoped', { type: 'Ready', status: 'False', reason: 'NameTaken' });
+  t.regex(message, /kubectl -n scoped-old delete resourcequota nexusos/);
   await eventually('the other namespace has all of the quota', async () => {
-    const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'forged-new', name: 'nexusos' });
+    const quota = await rig.client.get(RESOURCE_QUOTAS, { namespace: 'scoped-new', name: 'nexusos' });
     const { hard } = (quota?.['status'] ?? {}) as { readonly hard?: { readonly pods?: string } };
     if (hard?.pods !== '7') throw new Error(JSON.stringify(hard));
     return true;
   });
   await rig.client.delete(RESOURCE_QUOTAS, key);
-  await says(rig, 'forged', { type: 'Ready', status: 'True', reason: 'Provisioned' });
+  await says(rig, 'scoped', { type: 'Ready', status: 'True', reason: 'Provisioned' });
 });
 
 test('what is counted in a namespace of somebody else is no use of the tenant, whatever its labels say', async (t) => {
