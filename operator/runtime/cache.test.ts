@@ -74,6 +74,26 @@ test('an object that leaves a selection is gone for those who watch it', async (
   t.pass();
 });
 
+function onlyWeb(object: KubeObject): KubeObject | undefined {
+  return object.metadata.labels?.['app'] === 'web' ? object : undefined;
+}
+
+test('what is left out when it is trimmed is not there, and comes and goes with what it says', async (t) => {
+  const { cache, world, told, create } = await makeCache(t, [{ resource: CONFIG_MAPS, trim: onlyWeb }]);
+  const key = { namespace: world.namespace, name: 'a' };
+  const relabel = (app: string) =>
+    world.client.patch(CONFIG_MAPS, key, { body: { metadata: { labels: { app } } } });
+  await create('a', 'db');
+  await create('b', 'web');
+  await eventually('the other is there', () => cache.get(CONFIG_MAPS, { ...key, name: 'b' }) !== undefined);
+  t.deepEqual(told, ['0 b']);
+  await relabel('web');
+  await eventually('it is there', () => cache.get(CONFIG_MAPS, key) !== undefined);
+  await relabel('db');
+  await eventually('it is gone', () => cache.get(CONFIG_MAPS, key) === undefined);
+  t.deepEqual(names(cache.list(CONFIG_MAPS, { namespace: world.namespace })), ['b']);
+});
+
 test('lists of several selections are one list, each object once and whole if anybody holds it whole', async (t) => {
   const metadata = { resource: CONFIG_MAPS, metadataOnly: true };
   const { cache, world, create } = await makeCache(t, [metadata, labelled('web'), labelled('db')]);

@@ -84,9 +84,10 @@ export class Cache implements Reader {
     const [first, ...others] = this.#informersOf(resource);
     if (first === undefined) throw new Error(`${resourceString(resource)} is not watched`);
     const found = listOf(first, filter);
-    if (first.coversAll || others.length === 0) return found;
+    const more = first.coversAll ? [] : others.flatMap((informer) => listOf(informer, filter));
+    if (more.length === 0) return found;
     const byKey = new Map(found.map((object) => [keyString(keyOf(object)), object]));
-    for (const object of others.flatMap((informer) => listOf(informer, filter))) {
+    for (const object of more) {
       const key = keyString(keyOf(object));
       if (!byKey.has(key)) byKey.set(key, object);
     }

@@ -76,10 +76,10 @@ export interface Watch {
   /** Objects to reconcile; called with the old and with the new object of a change. */
   readonly keys: (object: KubeObject, read: Reader) => readonly Key[];
   /**
-   * Drops fields that nobody reads before an object is stored. In force only when all who share the watch
-   * name the same function. What is applied to a trimmed kind is compared by a GET.
+   * Drops fields that nobody reads before an object is stored; undefined: the whole object, which counts as not there. In
+   * force only when all who share the watch name the same function. What is applied to a trimmed kind is compared by a GET.
    */
-  readonly trim?: (object: KubeObject) => KubeObject;
+  readonly trim?: (object: KubeObject) => KubeObject | undefined;
 }
 
 /**

@@ -13,7 +13,7 @@ export interface InformerOptions {
   readonly client: Client;
   readonly resource: Resource;
   readonly selection: Selection;
-  readonly trim?: ((object: KubeObject) => KubeObject) | undefined;
+  readonly trim?: ((object: KubeObject) => KubeObject | undefined) | undefined;
   readonly indexers: Indexers;
   readonly timing: ReflectorTiming;
   readonly metrics: Metrics;
@@ -82,7 +82,8 @@ export class Informer {
   /** Takes in the answer to a write of our own, so that the next reconcile does not act on the past. */
   observeWrite(object: KubeObject): void {
     if (!this.#isSynced || !this.matches(object)) return;
-    this.#tell(this.store.observeWrite(this.#prepare(this.#project(object))));
+    const prepared = this.#prepare(this.#project(object));
+    if (prepared !== undefined) this.#tell(this.store.observeWrite(prepared));
   }
 
   /** Takes in that our own delete took effect. */
@@ -90,9 +91,10 @@ export class Informer {
     this.#tell(this.store.observeRemoval(keyString(object), object.uid));
   }
 
-  #prepare(object: KubeObject): KubeObject {
+  #prepare(object: KubeObject): KubeObject | undefined {
+    const { trim } = this.#options;
     const light = withoutBallast(object);
-    return this.#options.trim?.(light) ?? light;
+    return trim === undefined ? light : trim(light);
   }
 
   #project(object: KubeObject): KubeObject {

@@ -12,8 +12,8 @@ import { MalformedEventError, type WatchEvent, watchEvents } from './watch-strea
 
 /** Where a reflector tells what it sees. */
 export interface Sink {
-  /** Called on every object before it is kept: the place to drop fields. */
-  prepare(object: KubeObject): KubeObject;
+  /** Called on every object before it is kept: the place to drop fields; undefined drops the whole object. */
+  prepare(object: KubeObject): KubeObject | undefined;
   /** Everything there is; what is not among it is gone. */
   replace(objects: Iterable<KubeObject>, resourceVersion: string): void;
   change(type: 'put' | 'delete', object: KubeObject): void;
@@ -122,7 +122,7 @@ export class Reflector {
     const objects: KubeObject[] = [];
     let version = '';
     for await (const page of client.list(resource, selection)) {
-      for (const object of page.items) objects.push(sink.prepare(object));
+      objects.push(...page.items.map((object) => sink.prepare(object)).filter((one) => one !== undefined));
       version = page.resourceVersion;
     }
     this.#replace(objects, version);
@@ -153,7 +153,10 @@ export class Reflector {
       return;
     }
     metrics.watchEventsTotal.inc({ resource: resource.plural });
-    sink.change(event.type, sink.prepare(event.object));
+    const prepared = sink.prepare(event.object);
+    // What is not to be kept any more is as good as gone.
+    if (prepared === undefined) sink.change('delete', event.object);
+    else sink.change(event.type, prepared);
     this.#version = event.object.metadata.resourceVersion ?? this.#version;
   }
 
@@ -166,8 +169,9 @@ export class Reflector {
       return undefined;
     }
     const key = keyString(keyOf(event.object));
-    if (event.type === 'delete') initial.delete(key);
-    else initial.set(key, this.#options.sink.prepare(event.object));
+    const prepared = event.type === 'delete' ? undefined : this.#options.sink.prepare(event.object);
+    if (prepared === undefined) initial.delete(key);
+    else initial.set(key, prepared);
     return initial;
   }
 
