@@ -148,6 +148,10 @@ export const RUN_REASONS = {
   AgentConcurrencyExceeded: 'AgentConcurrencyExceeded',
   /** Waits: the tenant's devices of the GPU class are used up. */
   GPUQuotaExceeded: 'GPUQuotaExceeded',
+  /** Waits: no node has so many devices of the GPU class free, or Runs that have waited longer are to have them. */
+  NoFreeDevices: 'NoFreeDevices',
+  /** Waits: no node that the tenant may use has so many devices of the GPU class, free or not. */
+  NoNodes: 'NoNodes',
   /** Waits: compute quota of the tenant is used up. */
   ComputeQuotaExceeded: 'ComputeQuotaExceeded',
   /** Waits: not yet looked at by the queue. */

@@ -27,6 +27,7 @@ test('outside of tenants all is judged that the operator may write, but for Even
   t.deepEqual(free, [
     'events.k8s.io/events',
     'nexusos.dev/agents',
+    'nexusos.dev/gpuclasses',
     'nexusos.dev/quotaledgers',
     'nexusos.dev/tenants',
   ]);

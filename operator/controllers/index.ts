@@ -2,8 +2,10 @@
 import type { PlatformSettings } from '../core/tenant/tenant.ts';
 import type { AnyController, IndexDeclaration } from '../runtime/controller.ts';
 import { agentController } from './agent.ts';
+import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
 import { runController } from './run.ts';
+import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
 
@@ -15,8 +17,15 @@ export interface ControllerSet {
 
 /** Every controller of the operator. */
 export function controllersFor(settings: PlatformSettings): ControllerSet {
+  const book = new DeviceBook();
   return {
-    controllers: [tenantController(settings), ledgerController(), agentController(), runController()],
-    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES],
+    controllers: [
+      tenantController(settings),
+      ledgerController(book),
+      agentController(),
+      runController(book),
+      gpuClassController(book),
+    ],
+    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, DEVICE_INDEX],
   };
 }

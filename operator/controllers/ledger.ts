@@ -7,8 +7,9 @@ import {
   type QuotaLedgerStatus,
   type Reservation,
 } from '#crds/v1alpha1/quota-ledger';
+import type { DeviceDesk } from '../core/capacity/device-queue.ts';
 import type { KubeObject } from '../core/object.ts';
-import { statusOnly } from '../core/plan.ts';
+import { type Plan, statusOnly } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
 import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
@@ -18,6 +19,7 @@ import { childName } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
+import type { DeviceBook } from './shared/device-book.ts';
 import {
   AGENTS,
   GPU_CLASSES,
@@ -48,15 +50,17 @@ const PASS_INTERVAL_MS = 50;
 /** What was seen of a ledger, unless it is too soon to look. */
 export type LedgerView =
   | { readonly kind: 'tooSoon'; readonly afterMs: number }
-  | { readonly kind: 'seen'; readonly observed: LedgerObserved };
+  | { readonly kind: 'seen'; readonly observed: LedgerObserved; readonly read: Reader };
 
 /** The controller of QuotaLedgers: quota of namespaces, and which Runs are admitted. */
-export function ledgerController(): Controller<Ledger, LedgerView, QuotaLedgerStatus | undefined> {
+export function ledgerController(
+  book: DeviceBook,
+): Controller<Ledger, LedgerView, QuotaLedgerStatus | undefined> {
   const lastPassMs = new Map<string, number>();
   return {
     name: 'ledger',
     resource: QUOTA_LEDGERS,
-    watches: WATCHES,
+    watches: watchesOf(book),
     rbac: RBAC,
     parse: parseWith(z.object({ spec: QUOTA_LEDGER.spec })),
     group: (ledger) => ledger.metadata.name,
@@ -69,11 +73,11 @@ export function ledgerController(): Controller<Ledger, LedgerView, QuotaLedgerSt
       if (sinceMs < PASS_INTERVAL_MS) return { kind: 'tooSoon', afterMs: PASS_INTERVAL_MS - sinceMs };
       dropOlder(lastPassMs, nowMs - PASS_INTERVAL_MS);
       lastPassMs.set(name, nowMs);
-      return { kind: 'seen', observed: await observe(ledger, read) };
+      return { kind: 'seen', observed: await observe(ledger, read), read };
     },
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
     plan(ledger, view, now) {
-      if (view.kind === 'seen') return planLedger(ledger, view.observed, now);
+      if (view.kind === 'seen') return planWithDevices(ledger, { ...view, book }, now);
       const { afterMs } = view;
       return statusOnly(ledger.status, { kind: 'requeueAfter', afterMs, why: 'to decide on more at once' });
     },
@@ -90,18 +94,56 @@ function dropOlder(passes: Map<string, number>, thresholdMs: number): void {
   }
 }
 
-const WATCHES: readonly Watch[] = [
-  { resource: RUNS, keys: ledgerOfObject },
-  { resource: AGENTS, keys: ledgerOfObject },
-  { resource: TENANTS, keys: (tenant) => [{ name: tenant.metadata.name }] },
-  { resource: GPU_CLASSES, keys: ledgersOfClass },
-  { resource: NAMESPACES, keys: ledgerOfNamespace },
-  // Without selector: one of somebody else that bears our name must be seen.
-  { resource: RESOURCE_QUOTAS, keys: ledgerOfQuota },
-  watchJobs(ledgerOfObject),
-  watchPods(ledgerOfObject),
-  watchFailedCreates(ledgerOfObject),
-];
+/** A tenant whose Runs wait for devices looks again so often, should nobody have told it of what it waits for. */
+const DEVICES_AGAIN = { kind: 'requeueAfter', afterMs: 15_000, why: 'for devices to be free' } as const;
+
+/**
+ * Decides, and notes at the same instant what was decided on devices: they are given away over all tenants, so the next pass,
+ * which may be another tenant's, has to know, whether or not this one has been written by then.
+ */
+function planWithDevices(
+  ledger: Ledger,
+  {
+    observed,
+    read,
+    book,
+  }: { readonly observed: LedgerObserved; readonly read: Reader; readonly book: DeviceBook },
+  now: Date,
+): Plan<QuotaLedgerStatus> {
+  const desks: DeviceDesk[] = [];
+  const openDesk = (held: readonly Reservation[]) => {
+    const desk = book.desk(ledger, { read, held, now });
+    desks.push(desk);
+    return desk;
+  };
+  const plan = planLedger(ledger, { ...observed, openDesk }, now);
+  const [desk] = desks;
+  book.settle(ledger, desk, now);
+  const waits = desk !== undefined && desk.refused.length > 0;
+  return waits && plan.result.kind === 'done' ? { ...plan, result: DEVICES_AGAIN } : plan;
+}
+
+function watchesOf(book: DeviceBook): readonly Watch[] {
+  const ready = (_: KubeObject, read: Reader) => book.ready(read);
+  const afterWaiter: Watch['keys'] = ({ metadata }, read) =>
+    book.isWaiter(metadata.uid) ? book.ready(read) : [];
+  return [
+    { resource: RUNS, keys: ledgerOfObject },
+    { resource: RUNS, keys: afterWaiter },
+    // A reservation that is given back is what others may have waited for.
+    { resource: QUOTA_LEDGERS, keys: ready },
+    { resource: AGENTS, keys: ledgerOfObject },
+    { resource: TENANTS, keys: (tenant) => [{ name: tenant.metadata.name }] },
+    { resource: GPU_CLASSES, keys: ledgersOfClass },
+    { resource: NAMESPACES, keys: ledgerOfNamespace },
+    // Without selector: one of somebody else that bears our name must be seen.
+    { resource: RESOURCE_QUOTAS, keys: ledgerOfQuota },
+    watchJobs(ledgerOfObject),
+    watchPods(ledgerOfObject),
+    watchFailedCreates(ledgerOfObject),
+    ...book.watches((read) => book.ready(read)),
+  ];
+}
 
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['resourcequotas'], verbs: ['create', 'update', 'delete'] },

@@ -21,6 +21,7 @@ import {
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
+import type { DeviceBook } from './shared/device-book.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { TenantQueues } from './shared/tenant-queue.ts';
 import {
@@ -37,8 +38,8 @@ import {
 } from './shared/workloads.ts';
 
 /** The controller of Runs: each waits, becomes a Job and ends. */
-export function runController(): Controller<Run, RunObserved, RunStatus | undefined> {
-  const queues = new TenantQueues();
+export function runController(book: DeviceBook): Controller<Run, RunObserved, RunStatus | undefined> {
+  const queues = new TenantQueues(book);
   return {
     name: 'run',
     resource: RUNS,
@@ -51,7 +52,7 @@ export function runController(): Controller<Run, RunObserved, RunStatus | undefi
     // Thousands may wait; those that hold a place are what they wait for.
     isUrgent: (run, read) => isActive(run) || holdsPlace(run, read),
     tells: ({ type, reason }) => type === 'Warning' || OUTCOMES.has(reason),
-    observe: (run, read) => observe(run, read, queues),
+    observe: (run, read) => observe(run, read, { queues, book }),
     plan: planRun,
     refused: planRefused,
     heldUp: planHeldUp,
@@ -79,7 +80,13 @@ const RBAC: readonly PolicyRule[] = [
   { apiGroups: ['resource.k8s.io'], resources: ['resourceclaimtemplates'], verbs: ['create', 'get'] },
 ];
 
-async function observe(run: Run, read: Reader, queues: TenantQueues): Promise<RunObserved> {
+/** What the passes of all Runs share. */
+interface Shared {
+  readonly queues: TenantQueues;
+  readonly book: DeviceBook;
+}
+
+async function observe(run: Run, read: Reader, { queues, book }: Shared): Promise<RunObserved> {
   const { namespace = '', uid = '' } = run.metadata;
   const ledger = ledgerOf(read, namespace);
   const reservation = ledger && reservationIn(ledger, uid);
@@ -89,7 +96,7 @@ async function observe(run: Run, read: Reader, queues: TenantQueues): Promise<Ru
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     place: placeOf(run, ledger, { read, queues }),
     reservation,
-    ...(await findIngredients(run, { read, job, reservation })),
+    ...(await findIngredients(run, { read, job, reservation, book })),
     job,
     pods,
     refusal: job && refusalOf(failedCreatesOf(job, read), pods),
@@ -110,6 +117,7 @@ async function findPods(run: Run, job: KubeObject | undefined, read: Reader): Pr
 }
 
 interface Starting {
+  readonly book: DeviceBook;
   readonly read: Reader;
   readonly job: KubeObject | undefined;
   readonly reservation: Reservation | undefined;
@@ -118,19 +126,29 @@ interface Starting {
 /** What a workload is made from; only looked for when one is about to be made. */
 async function findIngredients(run: Run, starting: Starting) {
   if (!needsWorkload(run, starting)) return NO_INGREDIENTS;
-  const { read, reservation } = starting;
+  const { read, reservation, book } = starting;
   const className = reservation?.gpuClass ?? run.status?.gpu?.class;
   const agent = await find(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }, read);
   const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
+  const inputSource = await findInputSource(run, read);
+  const node = gpuClass && book.nodeFor(run.metadata.uid ?? '', read);
+  return {
+    agent: agent as Agent | undefined,
+    gpuClass: gpuClass as GPUClass | undefined,
+    inputSource,
+    node,
+  };
+}
+
+/** The ConfigMap that the Run takes its input from. */
+async function findInputSource(run: Run, read: Reader): Promise<KubeObject | undefined> {
   const { configMapKeyRef } = run.spec.input ?? {};
-  const inputSource =
-    configMapKeyRef && (await read.live(CONFIG_MAPS, { ...keyOf(run), name: configMapKeyRef.name }));
-  return { agent: agent as Agent | undefined, gpuClass: gpuClass as GPUClass | undefined, inputSource };
+  return configMapKeyRef && read.live(CONFIG_MAPS, { ...keyOf(run), name: configMapKeyRef.name });
 }
 
 const NO_INGREDIENTS = { agent: undefined, gpuClass: undefined, inputSource: undefined };
 
-function needsWorkload(run: Run, { job, reservation }: Starting): boolean {
+function needsWorkload(run: Run, { job, reservation }: Pick<Starting, 'job' | 'reservation'>): boolean {
   // The Job of a Run that is back in the queue is that of an attempt that is over.
   if (!isActive(run)) return reservation !== undefined && !isFinished(run);
   return job === undefined || !isWorkloadOf(job, run);

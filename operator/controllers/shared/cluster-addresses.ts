@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, Resource } from '../../core/object.ts';
-import {
-  addressesOf,
-  clusterRanges,
-  type Neighbourhood,
-  onlyAddresses,
-} from '../../core/tenant/cluster-ranges.ts';
+import { addressesOf, clusterRanges, type Neighbourhood } from '../../core/tenant/cluster-ranges.ts';
 import { type Key, keyOf, keyString, type Reader, type Watch } from '../../runtime/controller.ts';
+import { trimNode } from './nodes.ts';
 import { ENDPOINT_SLICES, NODES, SERVICE_CIDRS } from './resources.ts';
 
 /** The API server writes its own addresses into a slice of this Service, in this namespace. */
@@ -30,7 +26,7 @@ export class ClusterAddresses {
       return (object, read) => this.#take(resource, object, { read, concerned });
     };
     return [
-      { resource: NODES, keys: keys(NODES), trim: onlyAddresses },
+      { resource: NODES, keys: keys(NODES), trim: trimNode },
       { resource: SERVICE_CIDRS, keys: keys(SERVICE_CIDRS) },
       {
         resource: ENDPOINT_SLICES,

@@ -63,3 +63,19 @@ export const SERVICE_CIDRS: Resource = {
   namespaced: false,
 };
 export const ENDPOINT_SLICES = namespaced('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices');
+
+const DRA = 'resource.k8s.io/v1';
+
+export const DEVICE_CLASSES: Resource = {
+  apiVersion: DRA,
+  kind: 'DeviceClass',
+  plural: 'deviceclasses',
+  namespaced: false,
+};
+export const RESOURCE_SLICES: Resource = {
+  apiVersion: DRA,
+  kind: 'ResourceSlice',
+  plural: 'resourceslices',
+  namespaced: false,
+};
+export const RESOURCE_CLAIMS = namespaced(DRA, 'ResourceClaim', 'resourceclaims');

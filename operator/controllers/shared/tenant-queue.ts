@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { type Agent, agentKey, type GPUClass } from '../../core/agent/agent.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { NO_AMOUNTS } from '../../core/quota/amounts.ts';
@@ -11,6 +12,7 @@ import type { Run } from '../../core/run/run.ts';
 import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
+import type { DeviceBook } from './device-book.ts';
 import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
 import { CORE_EVENTS, INDEX, namespacesOf, podsOf } from './workloads.ts';
 
@@ -54,6 +56,11 @@ interface Ranking {
 export class TenantQueues {
   /** By version of a ledger, and gone with it. */
   readonly #rankings = new WeakMap<Ledger, Ranking>();
+  readonly #book: DeviceBook;
+
+  constructor(book: DeviceBook) {
+    this.#book = book;
+  }
 
   /** Where `run` stands in the queue of its tenant. */
   placeOf(run: Run, ledger: Ledger, read: Reader): Place {
@@ -70,7 +77,9 @@ export class TenantQueues {
     const known = this.#rankings.get(ledger);
     const nowMs = performance.now();
     if (known !== undefined && nowMs - known.rankedAtMs < BELIEVED_MS) return known;
-    const observed = { ...seeLedger(ledger, read), ...NOT_ASKED };
+    const openDesk = (held: readonly Reservation[]) =>
+      this.#book.desk(ledger, { read, held, now: new Date() });
+    const observed = { ...seeLedger(ledger, read), ...NOT_ASKED, openDesk };
     const places = placesOf(queueOf(ledger, observed), observed.runs, ledger.spec.maxQueuedRuns);
     const ranking = { rankedAtMs: nowMs, places };
     this.#rankings.set(ledger, ranking);

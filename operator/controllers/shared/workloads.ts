@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import { withDevices } from '../../core/capacity/pod-devices.ts';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import { askerOf, refusedAmounts } from '../../core/quota/refusals.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
@@ -70,9 +71,9 @@ export function watchJobs(keys: Watch['keys']): Watch {
   return { resource: JOBS, labelSelector: OF_RUNS, keys, trim: withoutSpec };
 }
 
-/** A watch on the pods of Runs. */
+/** A watch on the pods of Runs; of their specs only the devices are kept. */
 export function watchPods(keys: Watch['keys']): Watch {
-  return { resource: PODS, labelSelector: OF_RUNS, keys, trim: withoutSpec };
+  return { resource: PODS, labelSelector: OF_RUNS, keys, trim: withDevices };
 }
 
 /** A watch on what the controllers of Kubernetes could not make. */

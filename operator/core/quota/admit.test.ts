@@ -2,6 +2,9 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import { DeviceDesk, DeviceQueue } from '../capacity/device-queue.ts';
+import { makeHolder, makeNode, supplyOf } from '../capacity/testing/make.ts';
+import { makeClass } from '../run/testing/make.ts';
 import { type AdmissionInput, admitRuns, type Candidate } from './admit.ts';
 import { parseAmounts } from './amounts.ts';
 import { reservationBytes } from './ledger-size.ts';
@@ -41,6 +44,27 @@ function input(more: Partial<AdmissionInput>): AdmissionInput {
 const cpu = (amount: string) => parseAmounts({ 'requests.cpu': amount });
 const h100 = (count: number) => ({ gpu: { class: 'h100', count } });
 
+/** Two nodes of class h100 with five free devices each, and one of class l4 with eight. */
+function openDesk(): DeviceDesk {
+  const supply = supplyOf({
+    gpuClasses: ['h100', 'l4'].map((name) => makeClass(name, { nodeSelector: { product: name } })),
+    nodes: [
+      makeNode('a', { labels: { product: 'h100' } }),
+      makeNode('b', { labels: { product: 'h100' } }),
+      makeNode('c', { labels: { product: 'l4' } }),
+    ],
+    pods: [makeHolder('a', 3), makeHolder('b', 3)],
+  });
+  const queue = new DeviceQueue({ supply, pending: [], waiters: [], nowMs: 0 });
+  return new DeviceDesk(queue, { tenant: 'acme', isHard: false });
+}
+
+const MANY = new Map([
+  ['h100', 100],
+  ['l4', 100],
+]);
+const l4 = { gpu: { class: 'l4', count: 8 } };
+
 interface Case {
   readonly given: Partial<AdmissionInput>;
   readonly want: readonly string[];
@@ -75,6 +99,36 @@ const cases: Record<string, Case> = {
     given: { maxConcurrentRuns: 2, held: [held('h')], candidates: [candidate('x'), candidate('y')] },
     want: ['x'],
     wantWaiting: ['y ConcurrencyExceeded'],
+  },
+  'quota is not enough: a node must have the devices free': {
+    given: {
+      gpus: MANY,
+      openDesk,
+      candidates: [candidate('w', h100(5)), candidate('x', h100(4)), candidate('y', h100(2))],
+    },
+    want: ['w', 'x'],
+    wantWaiting: ['y NoFreeDevices'],
+  },
+  'a large Run that no node has room for is not starved by small ones of its class, and holds up no other class':
+    {
+      given: {
+        gpus: MANY,
+        openDesk,
+        candidates: [candidate('w', h100(6)), candidate('x', h100(1)), candidate('y', l4)],
+      },
+      want: ['y'],
+      wantWaiting: ['w NoFreeDevices', 'x NoFreeDevices'],
+    },
+  'devices are not taken by who waits for something else': {
+    given: {
+      gpus: MANY,
+      openDesk,
+      free: cpu('1'),
+      freeIn: new Map([['a', cpu('1')]]),
+      candidates: [candidate('w', { ...l4, demand: cpu('2') }), candidate('x', l4)],
+    },
+    want: ['x'],
+    wantWaiting: ['w ComputeQuotaExceeded'],
   },
   'a limit of none admits none': {
     given: { maxConcurrentRuns: 0, candidates: [candidate('x')] },

@@ -2,6 +2,7 @@
 import { MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
+import type { DeviceDesk } from '../capacity/device-queue.ts';
 import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
 import type { Demand } from './grants.ts';
 import { reservationBytes } from './ledger-size.ts';
@@ -38,6 +39,8 @@ export interface AdmissionInput {
   readonly bytes?: number;
   /** Devices by class. A class that is absent cannot be used. */
   readonly gpus: ReadonlyMap<string, number>;
+  /** Opens the desk that gives away devices on nodes, once somebody asks; without it nobody waits for them. */
+  readonly openDesk?: (() => DeviceDesk) | undefined;
   /** Runs at one time by `agentKey`; an Agent that is absent is not limited. */
   readonly agentLimits: ReadonlyMap<string, number>;
   /** What nobody uses of the tenant's totals, by quota key; a key that is absent is not limited. */
@@ -122,6 +125,7 @@ class Room {
   readonly #running = new Map<string, number>();
   /** Scarce things that somebody ahead waits for. */
   readonly #awaited = new Set<string>();
+  #desk: DeviceDesk | undefined;
   #bytes: number;
   /** Runs that may still be admitted. */
   places: number;
@@ -146,10 +150,12 @@ class Room {
       this.#noRoom(bytes) ??
       this.#agentFull(candidate) ??
       this.#noDevices(candidate) ??
+      this.#noFreeDevices(candidate) ??
       this.#noCompute(candidate);
     if (missing !== undefined) return missing;
     // From here on its compute is set aside, also while its namespace waits for a grant.
     addTo(this.#free, limitedTo(candidate.demand, this.#free), -1n);
+    this.#takeDevices(candidate);
     if (!this.#takeInNamespace(candidate)) return ELSEWHERE;
     this.places -= 1;
     this.#bytes -= bytes;
@@ -197,6 +203,21 @@ class Room {
     };
   }
 
+  /** Devices on nodes, which the quota does not promise. */
+  #noFreeDevices({ uid, namespace, name, gpu }: Candidate): Waiting | undefined {
+    if (gpu === undefined || this.#input.openDesk === undefined) return undefined;
+    const scarce = `devices/${gpu.class}`;
+    if (this.#awaited.has(scarce)) return aheadOf(gpu.class);
+    this.#desk ??= this.#input.openDesk();
+    const obstacle = this.#desk.obstacleTo({ uid, namespace, name, ...gpu });
+    if (obstacle !== undefined) this.#awaited.add(scarce);
+    return obstacle;
+  }
+
+  #takeDevices({ uid, namespace, name, gpu }: Candidate): void {
+    if (gpu !== undefined) this.#desk?.take({ uid, namespace, name, ...gpu });
+  }
+
   #noCompute({ demand }: Candidate): Waiting | undefined {
     const missing = new Set(lacking(demand, this.#free));
     for (const key of demand.keys()) if (this.#awaited.has(key) && this.#free.has(key)) missing.add(key);
@@ -220,6 +241,11 @@ class Room {
   #start(agent: string): void {
     this.#running.set(agent, (this.#running.get(agent) ?? 0) + 1);
   }
+}
+
+function aheadOf(gpuClass: string): Waiting {
+  const message = `a Run of the tenant that is ahead waits for free devices of class ${gpuClass}`;
+  return { reason: RUN_REASONS.NoFreeDevices, message };
 }
 
 function reservationFor({ uid, namespace, name, agent, attempt, gpu }: Candidate): Reservation {

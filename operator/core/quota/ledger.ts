@@ -2,6 +2,7 @@
 import { LEDGER_REASONS, type QuotaLedgerStatus, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
+import type { DeviceDesk } from '../capacity/device-queue.ts';
 import type { KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
@@ -63,6 +64,8 @@ export interface LedgerObserved extends RunContext {
   readonly ownObjects: Amounts;
   /** `FailedCreate` Events of the namespaces. */
   readonly refusals: readonly KubeObject[];
+  /** Opens the desk that gives away devices on nodes, to who asks beside those who hold a reservation. */
+  readonly openDesk?: (held: readonly Reservation[]) => DeviceDesk;
 }
 
 /** The queue of a tenant as it stands. */
@@ -95,8 +98,10 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved): Queue {
     (run) =>
       wantsQuota(run) && !holders.has(run.metadata.uid ?? '') && shares.has(run.metadata.namespace ?? ''),
   );
+  const { openDesk } = observed;
   const admission = admitRuns({
     isSuspended: suspended,
+    openDesk: openDesk && (() => openDesk(held)),
     maxConcurrentRuns,
     bytes: bytesForReservations(ledger),
     gpus: new Map(gpus.map((one) => [one.class, one.count])),

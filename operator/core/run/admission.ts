@@ -31,8 +31,8 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
   if (input.kind === 'refused') return fail(run, input.failure, now);
   const status = admittedStatus(run, factsOf(run, { ...observed, agent, input }), now);
   if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
-  const { reservation, gpuClass } = observed;
-  const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0 };
+  const { reservation, gpuClass, node } = observed;
+  const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0, node };
   const parties = { run, agent, tenant, attempt: reservation.attempt, copied: input.copied };
   return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu }) }) };
 }

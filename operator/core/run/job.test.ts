@@ -57,6 +57,15 @@ test('a GPU class brings its resource, the labels and the taints of its nodes', 
   });
 });
 
+test('it prefers the node where its devices were free, and without one it has no affinity', (t) => {
+  const gpu = { class: makeClass('h100'), count: 2 };
+  const preference = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['h100-1'] }] };
+  t.deepEqual(podOf({ gpu: { ...gpu, node: 'h100-1' } })['affinity'], {
+    nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }] },
+  });
+  t.is(podOf({ gpu })['affinity'], undefined);
+});
+
 test('a tenant of tier Hard keeps to its nodes and its sandbox', (t) => {
   const pod = podOf({ tenant: makeTenant({ isolation: { tier: 'Hard', runtimeClassName: 'gvisor' } }) });
   t.is(pod.runtimeClassName, 'gvisor');

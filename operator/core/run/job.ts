@@ -25,8 +25,8 @@ export interface WorkloadInput {
   readonly attempt: number;
   /** Input that is handed on by us. */
   readonly copied?: CopiedInput | undefined;
-  /** Devices that the reservation holds. */
-  readonly gpu?: { readonly class: GPUClass; readonly count: number };
+  /** Devices that the reservation holds, and the node where they were free. */
+  readonly gpu?: { readonly class: GPUClass; readonly count: number; readonly node?: string | undefined };
 }
 
 /** The objects of one attempt, in the order in which they are to be made; the Job is the last. */
@@ -84,6 +84,7 @@ function podSpec(input: WorkloadInput) {
     enableServiceLinks: false,
     ...(runtimeClassName !== undefined && { runtimeClassName }),
     nodeSelector: { ...gpu?.class.spec.nodeSelector, ...dedicated },
+    ...affinityTo(input),
     tolerations: [
       ...(gpu?.class.spec.tolerations ?? []),
       ...Object.entries(dedicated).map(([key, value]) => ({ key, operator: 'Equal', value })),
@@ -93,6 +94,14 @@ function podSpec(input: WorkloadInput) {
     containers: [container(input)],
     volumes: [{ name: 'tmp', emptyDir: {} }, ...volumes],
   };
+}
+
+/** Preferred, never required: by the time of the scheduling, the devices there may be somebody else's. */
+function affinityTo({ gpu }: WorkloadInput) {
+  if (gpu?.node === undefined) return {};
+  const preference = { matchFields: [{ key: 'metadata.name', operator: 'In', values: [gpu.node] }] };
+  const preferred = [{ weight: 100, preference }];
+  return { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred } } };
 }
 
 function container(input: WorkloadInput) {

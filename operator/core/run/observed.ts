@@ -39,6 +39,8 @@ export interface RunObserved {
   readonly job: KubeObject | undefined;
   /** Its pods. None only when a direct read found none, once its workload is gone. */
   readonly pods: readonly KubeObject[];
+  /** The node where its devices are free, when its workload is about to be made. */
+  readonly node?: string | undefined;
   /** Why Kubernetes could not make its pod lately. */
   readonly refusal: Refusal | undefined;
 }

@@ -5,7 +5,7 @@ import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
 import { canonicalQuantity, nativeTotals, unenforcedQuotas } from './quotas.ts';
 
 function gpuClass(spec: Partial<GPUClassSpec>): GPUClassSpec {
-  return { sharing: 'Exclusive', multiplierPercent: 100, ...spec };
+  return { sharing: 'Exclusive', provisioning: 'Static', multiplierPercent: 100, ...spec };
 }
 
 const CLASSES = new Map([

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import type { Waiting } from '../quota/admit.ts';
+import type { Tenancy } from './node.ts';
+import { type DeviceDemand, DeviceRoom, type Offer } from './room.ts';
+import type { DevicePlace, Supply } from './supply.ts';
+
+/** The first Run of a tenant that waits for devices of a class. */
+export interface DeviceWaiter extends DeviceDemand {
+  /** Since when it is the first of its tenant, in milliseconds. */
+  readonly sinceMs: number;
+}
+
+/** What devices are given away on. */
+export interface DeviceQueueInput {
+  readonly supply: Supply;
+  /** Who was admitted and has no devices yet. */
+  readonly pending: readonly DeviceDemand[];
+  /** The first ones of all tenants; in any order. */
+  readonly waiters: readonly DeviceWaiter[];
+  readonly nowMs: number;
+}
+
+/** After so long, a node is kept free of others for a Run that fits nowhere. */
+export const PATIENCE_MS = 60_000;
+
+/**
+ * Who gets which devices, over all tenants. Who was admitted comes first, then the first waiting Run of each tenant, in the
+ * order in which they became that, then anybody. Every tenant looks at the same order, so the one whose turn it is finds its devices free whoever
+ * is looked at first.
+ *
+ * A Run that fits nowhere lets others pass for `PATIENCE_MS`; then one node is set aside for it, one of each class, and
+ * nobody else gets anything there until it has enough.
+ */
+export class DeviceQueue {
+  /** Where those that were admitted, and those whose turn it is, are thought to go. By uid of the Run. */
+  readonly placements: ReadonlyMap<string, DevicePlace>;
+  readonly #room: DeviceRoom;
+  /** Those whose turn it is. */
+  readonly #turns = new Map<string, DeviceWaiter>();
+  readonly #input: DeviceQueueInput;
+  /** What is free beside those who were admitted, before those who wait have their turn: for messages only. */
+  #untouched: DeviceRoom | undefined;
+
+  constructor(input: DeviceQueueInput) {
+    const { supply, pending, waiters, nowMs } = input;
+    const room = new DeviceRoom(supply);
+    const placements = new Map<string, DevicePlace>();
+    const keepers = new Set<string>();
+    const unplaced: DeviceDemand[] = [];
+    for (const demand of pending.toSorted(byCount)) {
+      const place = room.take(demand);
+      if (place === undefined) unplaced.push(demand);
+      else placements.set(demand.uid, place);
+    }
+    for (const demand of unplaced) keepNode(room, keepers, demand);
+    for (const waiter of waiters.toSorted(bySince)) {
+      const place = room.waitedFor(waiter.class) && room.take(waiter);
+      if (place !== undefined) {
+        placements.set(waiter.uid, place);
+        this.#turns.set(waiter.uid, waiter);
+      } else if (nowMs - waiter.sinceMs >= PATIENCE_MS) keepNode(room, keepers, waiter);
+    }
+    this.#input = input;
+    this.#room = room;
+    this.placements = placements;
+  }
+
+  /** What keeps a Run that was not admitted from its devices. Without an obstacle, `take` will find them. */
+  obstacleTo(demand: DeviceDemand): Waiting | undefined {
+    if (this.#room.waitedFor(demand.class) === undefined || this.#hasTurn(demand)) return undefined;
+    if (this.#room.offer(demand).largestFree >= demand.count) return undefined;
+    return obstacleOf(demand, this.#offerTo(demand));
+  }
+
+  /** Gives a Run its devices. */
+  take(demand: DeviceDemand): void {
+    // Whose turn it was has them already.
+    if (!this.#hasTurn(demand)) this.#room.take(demand);
+  }
+
+  #offerTo(demand: DeviceDemand): Offer {
+    if (this.#untouched === undefined) {
+      this.#untouched = new DeviceRoom(this.#input.supply);
+      for (const one of this.#input.pending.toSorted(byCount)) this.#untouched.take(one);
+    }
+    return this.#untouched.offer(demand);
+  }
+
+  /** Whether devices are kept for a Run that still asks for the same. */
+  #hasTurn({ uid, class: name, count }: DeviceDemand): boolean {
+    const turn = this.#turns.get(uid);
+    return turn?.class === name && turn.count === count;
+  }
+}
+
+/** What a waiting Run asks for, and where the Run is found. */
+export interface DeviceRequest {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly class: string;
+  readonly count: number;
+}
+
+/** What one tenant's admission needs of the devices of all. */
+export class DeviceDesk {
+  readonly #queue: DeviceQueue;
+  readonly #tenancy: Tenancy;
+  readonly #taken: DeviceDemand[] = [];
+  readonly #refused = new Map<string, DeviceRequest & DeviceDemand>();
+
+  constructor(queue: DeviceQueue, tenancy: Tenancy) {
+    this.#queue = queue;
+    this.#tenancy = tenancy;
+  }
+
+  /** Those that were admitted here. */
+  get taken(): readonly DeviceDemand[] {
+    return this.#taken;
+  }
+
+  /** The first one of each class that was refused. */
+  get refused(): readonly (DeviceRequest & DeviceDemand)[] {
+    return [...this.#refused.values()];
+  }
+
+  /** What keeps a Run from its devices. */
+  obstacleTo(wanted: DeviceRequest): Waiting | undefined {
+    const demand = { ...wanted, ...this.#tenancy };
+    const obstacle = this.#queue.obstacleTo(demand);
+    if (obstacle !== undefined && !this.#refused.has(demand.class)) this.#refused.set(demand.class, demand);
+    return obstacle;
+  }
+
+  /** Gives a Run its devices. */
+  take(wanted: DeviceRequest): void {
+    const demand = { ...wanted, ...this.#tenancy };
+    this.#queue.take(demand);
+    this.#taken.push(demand);
+  }
+}
+
+function keepNode(room: DeviceRoom, keepers: Set<string>, demand: DeviceDemand): void {
+  const isCounted = room.waitedFor(demand.class) !== undefined;
+  if (isCounted && !keepers.has(demand.class) && room.setAside(demand)) keepers.add(demand.class);
+}
+
+function obstacleOf({ class: name, count }: DeviceDemand, { free, largestFree, largest }: Offer): Waiting {
+  const asks = `asks for ${count} ${count === 1 ? 'device' : 'devices'} of class ${name}`;
+  if (largest < count) {
+    const found = largest === 0 ? 'no node that it may be on has any' : `no node has more than ${largest}`;
+    return {
+      reason: RUN_REASONS.NoNodes,
+      message: `${asks}, and ${found}. It waits for such a node: ask the platform team`,
+    };
+  }
+  const one = count === 1 ? '' : ' on one node';
+  const found = `${free} are free now, at most ${largestFree} on one node`;
+  const help =
+    largestFree >= count
+      ? 'those are for Runs that were admitted or have waited longer; it starts when it is its turn'
+      : `it starts when ${count} are free${one}: when other workloads there end, or a node comes`;
+  return { reason: RUN_REASONS.NoFreeDevices, message: `${asks}${one}; ${found}, and ${help}` };
+}
+
+/** Large ones first, so that small ones fill what they leave. */
+function byCount(a: DeviceDemand, b: DeviceDemand): number {
+  return b.count - a.count || (a.uid < b.uid ? -1 : 1);
+}
+
+function bySince(a: DeviceWaiter, b: DeviceWaiter): number {
+  return a.sinceMs - b.sinceMs || (a.uid < b.uid ? -1 : 1);
+}

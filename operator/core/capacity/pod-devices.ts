@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS } from '#crds/v1alpha1/names';
+import type { KubeObject } from '../object.ts';
+import { MILLI, parseQuantity } from '../quota/quantity.ts';
+
+/** Amounts by extended resource. */
+export type DeviceCounts = Readonly<Record<string, number>>;
+
+/** Devices that a pod holds on its node. */
+export interface HeldDevices {
+  readonly node: string;
+  readonly counts: DeviceCounts;
+  /** Set for pods of Runs. */
+  readonly runUid: string | undefined;
+}
+
+interface Container {
+  readonly restartPolicy?: string;
+  readonly resources?: {
+    readonly requests?: Readonly<Record<string, string>>;
+    readonly limits?: Readonly<Record<string, string>>;
+  };
+}
+
+interface PodSpec {
+  readonly nodeName?: string;
+  readonly containers?: readonly Container[];
+  readonly initContainers?: readonly Container[];
+}
+
+/** The whole number that a quantity is; 0 for what is none. */
+export function wholeNumber(quantity: string): number {
+  return Number((parseQuantity(quantity) ?? 0n) / MILLI);
+}
+
+/**
+ * Extended resources that a pod requests as a whole, as the scheduler counts them: all containers and sidecars together, or
+ * the largest init container with the sidecars before it, whichever is more.
+ */
+export function requestedDevices({ spec }: KubeObject): DeviceCounts {
+  const { containers = [], initContainers = [] } = (spec ?? {}) as PodSpec;
+  let sidecars: DeviceCounts = {};
+  let peak: DeviceCounts = {};
+  for (const one of initContainers) {
+    const wanted = combine(sidecars, requestsOf(one), (a, b) => a + b);
+    peak = combine(peak, wanted, Math.max);
+    if (one.restartPolicy === 'Always') sidecars = wanted;
+  }
+  const main = containers.reduce((sum, one) => combine(sum, requestsOf(one), (a, b) => a + b), sidecars);
+  return combine(main, peak, Math.max);
+}
+
+/**
+ * The pod with its devices in place of its spec; `devices` is left out where it has none, or no node yet. What remains is small,
+ * and all that is read of pods.
+ */
+export function withDevices(pod: KubeObject): KubeObject {
+  const { nodeName = '' } = (pod['spec'] ?? {}) as PodSpec;
+  const counts = nodeName === '' ? {} : requestedDevices(pod);
+  const devices = Object.keys(counts).length === 0 ? {} : { devices: { node: nodeName, counts } };
+  return { ...pod, spec: undefined, ...devices };
+}
+
+/** What a pod that went through `withDevices` holds; nothing once it has ended. */
+export function heldDevices(pod: KubeObject): HeldDevices | undefined {
+  const { phase } = (pod['status'] ?? {}) as { readonly phase?: string };
+  const devices = pod['devices'] as Pick<HeldDevices, 'node' | 'counts'> | undefined;
+  if (devices === undefined || phase === 'Succeeded' || phase === 'Failed') return undefined;
+  return { ...devices, runUid: pod.metadata.labels?.[LABELS.runUid] };
+}
+
+/** Of extended resources requests and limits are the same; either may be left out. */
+function requestsOf({ resources }: Container): DeviceCounts {
+  const stated = { ...resources?.limits, ...resources?.requests };
+  const extended = Object.entries(stated).filter(([name]) => name.includes('/'));
+  return Object.fromEntries(
+    extended.map(([name, value]) => [name, wholeNumber(value)] as const).filter(([, count]) => count > 0),
+  );
+}
+
+function combine(a: DeviceCounts, b: DeviceCounts, by: (x: number, y: number) => number): DeviceCounts {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries([...names].map((name) => [name, by(a[name] ?? 0, b[name] ?? 0)]));
+}
