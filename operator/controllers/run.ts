@@ -7,6 +7,7 @@ import type { Agent, GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
+import { missesDevicesSince } from '../core/run/no-devices.ts';
 import { planRefused, planRun } from '../core/run/plan.ts';
 import { refusalOf } from '../core/run/refusal.ts';
 import {
@@ -99,6 +100,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     ...(await findIngredients(run, { read, job, reservation, book })),
     job,
     pods,
+    missesDevicesSince: missesDevicesSince(pods, classOf(run, read)),
     refusal: job && refusalOf(failedCreatesOf(job, read), pods),
   };
 }
@@ -114,6 +116,12 @@ async function findPods(run: Run, job: KubeObject | undefined, read: Reader): Pr
   const isMade = run.status?.child?.uid !== undefined;
   const isGone = job === undefined || !isWorkloadOf(job, run);
   return isActive(run) && isMade && isGone ? livePodsOf(read, { namespace, uid }) : podsOf(read, uid);
+}
+
+/** The class of the devices that a Run holds. */
+function classOf({ status }: Run, read: Reader): GPUClass | undefined {
+  const { gpu } = status ?? {};
+  return gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined);
 }
 
 interface Starting {

@@ -19,8 +19,10 @@ import {
   TIMED_OUT,
 } from './outcome.ts';
 import type { Said } from './result.ts';
+import { lookingMs, missedDevices } from './no-devices.ts';
 import { failAttempt } from './retry.ts';
 import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
+import { sooner } from './starting-deadline.ts';
 import { activeStatus, type Cause, queuedStatus } from './status.ts';
 import { SUSPENDED } from './suspension.ts';
 
@@ -31,16 +33,16 @@ const NOTEWORTHY_MS = 2000;
 export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan {
   const { job } = observed;
   if (job === undefined || !isWorkloadOf(job, run)) return planWithoutJob(run, observed, now);
-  const ending = endingCause(run, observed);
+  const ending = endingCause(run, observed, now);
   if (ending !== undefined && (job.metadata.deletionTimestamp !== undefined || !isJobFinished(job))) {
     return { ...statusOnly(told(run, { ...ending, job }, now)), remove: [removalOf(job)] };
   }
-  return followJob(run, { ...observed, job }, now);
+  return sooner(followJob(run, { ...observed, job }, now), lookingMs(observed.missesDevicesSince, now));
 }
 
 /** No Job: not made yet, gone because we wanted it so, or deleted by somebody else. */
 function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
-  const ending = endingCause(run, observed);
+  const ending = endingCause(run, observed, now);
   if (ending === undefined && run.status?.child?.uid === undefined) {
     if (isOverdue(run, observed.agent, now)) return failAttempt(run, notMade(run), now);
     return admit(run, { ...observed, reservation: observed.reservation ?? reservationOf(run) }, now);
@@ -160,7 +162,7 @@ function isTold({ status }: Run, { reason }: Cause): boolean {
 }
 
 /** Why the workload is to be ended, if so. */
-function endingCause(run: Run, { tenant }: RunObserved): Cause | undefined {
+function endingCause(run: Run, { tenant, missesDevicesSince }: RunObserved, now: Date): Cause | undefined {
   const givenUp = givenUpFor(run);
   if (givenUp !== undefined) return { reason: givenUp.reason, message: givenUp.error.message };
   if (cancellation(run) !== undefined) {
@@ -172,7 +174,7 @@ function endingCause(run: Run, { tenant }: RunObserved): Cause | undefined {
     const message = 'paused while the tenant is suspended; it goes back to the queue and spends no retry';
     return { reason: RUN_REASONS.Paused, message };
   }
-  return undefined;
+  return missedDevices(run, missesDevicesSince, now);
 }
 
 /** What succeeded and said nothing of our form has said its output. */

@@ -41,6 +41,8 @@ export interface RunObserved {
   readonly pods: readonly KubeObject[];
   /** The node where its devices are free, when its workload is about to be made. */
   readonly node?: string | undefined;
+  /** Since when its pod waits for nothing but devices, in milliseconds. */
+  readonly missesDevicesSince?: number | undefined;
   /** Why Kubernetes could not make its pod lately. */
   readonly refusal: Refusal | undefined;
 }

@@ -27,5 +27,5 @@ export function sooner(plan: RunPlan, leftMs: number): RunPlan {
   if (leftMs === Infinity) return plan;
   const { result } = plan;
   const isSoon = result.kind === 'requeueAfter' && result.afterMs <= leftMs;
-  return isSoon ? plan : { ...plan, result: requeue(leftMs, 'for its deadline for starting') };
+  return isSoon ? plan : { ...plan, result: requeue(leftMs, 'for its deadline') };
 }

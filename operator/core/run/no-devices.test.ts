@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { KubeObject } from '../object.ts';
+import { missesDevicesSince } from './no-devices.ts';
+import { ago, makeClass, makeJob, makePod, NOW } from './testing/make.ts';
+import { type Case, PAUSING, RUNNING, running, testPlans, WAITING } from './testing/plan-cases.ts';
+
+function unscheduled(message: string, more: object = {}): KubeObject {
+  const condition = { type: 'PodScheduled', status: 'False', message, lastTransitionTime: ago(40) };
+  return makePod({}, { phase: 'Pending', conditions: [condition], ...more });
+}
+
+const NO_GPU = unscheduled(
+  '0/9 nodes are available: 2 Insufficient nvidia.com/gpu, 7 had untolerated taints.',
+);
+const looking = { job: makeJob(), pods: [NO_GPU] };
+const since = (seconds: number) => NOW.getTime() - seconds * 1000;
+const decided = (phase: 'Admitted' | 'Running') => ({
+  ...RUNNING,
+  phase,
+  conditions: RUNNING.conditions?.map((one) => ({ ...one, reason: 'NoFreeDevices' })) ?? [],
+});
+const ADMITTED = { ...RUNNING, phase: 'Admitted' } as const;
+
+const cases: Record<string, Case> = {
+  'a pod that looks for devices is given a moment, and looked at again': {
+    status: ADMITTED,
+    seen: { ...looking, missesDevicesSince: since(29) },
+    want: { phase: 'Admitted', reason: 'Starting' },
+    wantSoon: true,
+  },
+  'then its Run is taken back, so that it waits in the queue': {
+    status: ADMITTED,
+    seen: { ...looking, missesDevicesSince: since(30) },
+    want: { phase: 'Admitted', reason: 'NoFreeDevices' },
+    wantRemoved: ['Job'],
+  },
+  'also one that ran until its node was lost': {
+    status: RUNNING,
+    seen: { ...looking, missesDevicesSince: since(30) },
+    want: { phase: 'Running', reason: 'NoFreeDevices' },
+    wantRemoved: ['Job'],
+  },
+  'what was decided stays so, though its pod has found devices meanwhile': {
+    status: decided('Admitted'),
+    seen: { job: makeJob(), pods: [running] },
+    wantRemoved: ['Job'],
+  },
+  'it is in the queue when nothing is left of it': {
+    status: decided('Running'),
+    want: { phase: 'Queued', reason: 'NoFreeDevices' },
+  },
+  'and not before its pods have ended': { status: decided('Admitted'), seen: { pods: [running] } },
+  'one that has succeeded before its Job could be removed has succeeded': {
+    status: decided('Admitted'),
+    seen: { job: makeJob({ type: 'Complete' }), pods: [] },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'a tenant that pauses its Runs comes first': {
+    status: ADMITTED,
+    seen: { ...looking, missesDevicesSince: since(30), tenant: PAUSING },
+    want: { phase: 'Admitted', reason: 'Paused' },
+    wantRemoved: ['Job'],
+  },
+  'in the queue it says what it waits for now': {
+    status: { phase: 'Queued', attempt: 1 },
+    seen: { place: { ...WAITING, reason: 'NoFreeDevices' } },
+    want: { phase: 'Queued', reason: 'NoFreeDevices' },
+    wantSoon: true,
+  },
+};
+
+testPlans(cases);
+
+const h100 = makeClass('h100');
+const dra = makeClass('dra', { deviceClassName: 'gpu.nvidia.com' });
+const WORDS: Readonly<
+  Record<string, { readonly pod: KubeObject; readonly of?: typeof h100; readonly want: boolean }>
+> = {
+  'no node with enough devices': { pod: NO_GPU, want: true },
+  'no node with enough cores': {
+    pod: unscheduled('0/9 nodes are available: 9 Insufficient cpu.'),
+    want: false,
+  },
+  'no devices that a claim could have': {
+    pod: unscheduled('0/9 nodes are available: 1 cannot allocate all claims.'),
+    of: dra,
+    want: true,
+  },
+  'a class whose nodes are made on demand': {
+    pod: NO_GPU,
+    of: makeClass('h100', { provisioning: 'OnDemand' }),
+    want: false,
+  },
+  'a pod that runs': { pod: running, want: false },
+  'a pod that is going': {
+    pod: { ...NO_GPU, metadata: { ...NO_GPU.metadata, deletionTimestamp: ago(1) } },
+    want: false,
+  },
+};
+
+for (const [sentence, { pod, of = h100, want }] of Object.entries(WORDS)) {
+  test(`${sentence}: ${want ? '' : 'not '}a matter of devices`, (t) => {
+    t.is(missesDevicesSince([pod], of), want ? since(40) : undefined);
+  });
+}
+
+test('a Run without devices misses none', (t) => {
+  t.is(missesDevicesSince([NO_GPU], undefined), undefined);
+});
