@@ -4,6 +4,7 @@ const LONG = [
   'controllers/run.e2e',
   'controllers/ledger.e2e',
   'controllers/many-runs',
+  'controllers/devices',
   'runtime/faults',
 ];
 

@@ -9,20 +9,9 @@ import { scheduledRun } from '../core/agent/scheduled-run.ts';
 import type { KubeObject } from '../core/object.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { isFinished, type Run } from '../core/run/run.ts';
-import { AGENTS, NODES, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
 import { JOBS, PODS } from './shared/workloads.ts';
 import { tally } from './testing/concurrency.ts';
-import {
-  cancel,
-  cordon,
-  counts,
-  H100,
-  L4,
-  makeCardPlayers,
-  nodeOf,
-  occupy,
-  vacate,
-} from './testing/gpu-pools.ts';
 import {
   type AuditEntry,
   auditOf,
@@ -34,7 +23,6 @@ import {
   makeTenant,
   type OwnWorkloadRig,
   reservationsOf,
-  runOf,
   startWorkloadRig,
   type WorkloadRig,
   writesSince,
@@ -337,96 +325,3 @@ async function placesIn(rig: WorkloadRig, inNamespace: string): Promise<number> 
     .flatMap((ledger) => (ledger['status'] as QuotaLedgerStatus | undefined)?.reservations ?? [])
     .filter((one) => one.namespace === inNamespace).length;
 }
-
-const LONG = { [DURATION]: '600s' };
-
-test('a Run waits while pods of others hold all cards, says so, and starts when they go', async (t) => {
-  const rig = t.context;
-  await makeCardPlayers(rig);
-  await counts(rig, 'l4', { nodes: 2, capacity: 8, allocated: 0, free: 8, largestFree: 4 });
-  for (const node of L4) await occupy(rig, node, 4);
-  await counts(rig, 'l4', { capacity: 8, allocated: 8, free: 0 });
-  const key = { namespace: 'north-x', name: 'late' };
-  await createRun(rig, key, { agent: 'one-l4' });
-  const { status } = await becomes(rig, key, { phase: 'Queued', reason: 'NoFreeDevices' });
-  t.regex(status?.queue?.message ?? '', /asks for 1 device of class l4; 0 are free now/);
-  const vacated = performance.now();
-  await vacate(rig, 'l4-1');
-  await becomes(rig, key, { phase: 'Succeeded' });
-  t.log(
-    `ended ${Math.round(performance.now() - vacated)} ms after a card was free, of which it ran a second`,
-  );
-  t.is((await nodeOf(rig, key)).nodeName, 'l4-1');
-  await vacate(rig, 'l4-0');
-  await counts(rig, 'l4', { allocated: 0, free: 8 });
-});
-
-test('five free cards on each of two nodes are five and not eight; a cordoned node has none', async (t) => {
-  const rig = t.context;
-  const large = { namespace: 'north-x', name: 'large' };
-  const first = { namespace: 'south-x', name: 'first' };
-  const second = { namespace: 'south-x', name: 'second' };
-  for (const node of H100) await occupy(rig, node, 3);
-  await counts(rig, 'h100', { capacity: 16, allocated: 6, free: 10, largestFree: 5 });
-  await createRun(rig, large, { agent: 'eight', annotations: LONG });
-  const { status } = await becomes(rig, large, { phase: 'Queued', reason: 'NoFreeDevices' });
-  t.regex(status?.queue?.message ?? '', /10 are free now, at most 5 on one node/);
-
-  await createRun(rig, first, { agent: 'five', annotations: LONG });
-  await becomes(rig, first, { phase: 'Running' });
-  const { nodeName, wanted } = await nodeOf(rig, first);
-  t.true(wanted.includes(nodeName), 'it is on the node that was thought of');
-  const other = H100.find((node) => node !== nodeName)!;
-  await cordon(rig, other, true);
-  await counts(rig, 'h100', { capacity: 16, allocated: 11, free: 0 });
-  await createRun(rig, second, { agent: 'five', annotations: LONG });
-  await becomes(rig, second, { phase: 'Queued', reason: 'NoFreeDevices' });
-  await cordon(rig, other, false);
-  await becomes(rig, second, { phase: 'Running' });
-  t.is((await nodeOf(rig, second)).nodeName, other);
-
-  t.is((await runOf(rig, large))?.status?.phase, 'Queued');
-  await vacate(rig, nodeName);
-  await cancel(rig, first);
-  await becomes(rig, large, { phase: 'Running' });
-  t.is((await nodeOf(rig, large)).nodeName, nodeName);
-  await Promise.all([vacate(rig, other), cancel(rig, second), cancel(rig, large)]);
-  await counts(rig, 'h100', { allocated: 0, free: 16, largestFree: 8 });
-});
-
-test('devices of dynamic resource allocation are waited for in the same way', async (t) => {
-  const rig = t.context;
-  const all = { namespace: 'north-x', name: 'all-of-them' };
-  const next = { namespace: 'south-x', name: 'one-of-them' };
-  await counts(rig, 'dra', { nodes: 1, capacity: 8, free: 8 });
-  await createRun(rig, all, { agent: 'eight-dra', annotations: LONG });
-  await becomes(rig, all, { phase: 'Running' });
-  await createRun(rig, next, { agent: 'one-dra' });
-  await becomes(rig, next, { phase: 'Queued', reason: 'NoFreeDevices' });
-  await counts(rig, 'dra', { allocated: 8, free: 0 });
-  await cancel(rig, all);
-  await becomes(rig, next, { phase: 'Succeeded' });
-  t.is((await nodeOf(rig, next)).nodeName, 'h100-dra-0');
-  await counts(rig, 'dra', { allocated: 0, free: 8 });
-});
-
-test('two tenants that want more cards than there are take turns; then all is counted, and nothing written', async (t) => {
-  const rig = t.context;
-  const runs = ['north-x', 'south-x'].flatMap((one) =>
-    Array.from({ length: 4 }, (_, i) => ({ namespace: one, name: `turn-${i}` })),
-  );
-  await Promise.all(runs.map((run) => createRun(rig, run, { agent: 'four-l4' })));
-  for (const run of runs) await becomes(rig, run, { phase: 'Succeeded' });
-  await counts(rig, 'l4', { allocated: 0, free: 8 });
-  const before = (await auditOf(rig)).length;
-  await rig.client.patch(NODES, { name: 'l4-0' }, { body: { metadata: { annotations: { beat: '1' } } } });
-  await createRun(rig, { ...counted, name: 'meanwhile' });
-  await becomes(rig, { ...counted, name: 'meanwhile' }, { phase: 'Succeeded' });
-  const written = (await auditOf(rig))
-    .slice(before)
-    .filter(({ resource }) => resource.startsWith('gpuclasses'));
-  t.deepEqual(
-    written.filter(({ verb }) => verb !== 'get' && verb !== 'list' && verb !== 'watch'),
-    [],
-  );
-});
