@@ -1,6 +1,8 @@
 /** Files that take minutes, the longest first: begun last, each would be waited for alone. */
 const LONG = [
   'crash-at-every-write',
+  'controllers/tenant-trouble',
+  'controllers/run-held',
   'controllers/run.e2e',
   'controllers/ledger.e2e',
   'controllers/many-runs',
