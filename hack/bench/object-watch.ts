@@ -12,7 +12,7 @@ export interface ObjectWatch {
   readonly stop: () => void;
 }
 
-/** Watches `resource` until stopped. The caller's clock is the one that measures, so nothing is queued here. */
+/** Watches `resource` until stopped; an object may be handed over more than once. The caller's clock is the one that measures, so nothing is queued here. */
 export function watchObjects(
   client: Client,
   resource: Resource,
@@ -40,6 +40,10 @@ export function watchObjects(
     reject(error);
     breaks(error);
   };
-  read().then(() => fail(new Error(`watch ${resource.plural}: the API server has ended it`)), fail);
+  const readOn = async (): Promise<void> => {
+    // The API server ends a watch that reads more slowly than others write: then all is handed over once more.
+    while (!control.signal.aborted) await read();
+  };
+  readOn().catch(fail);
   return { started, broken, stop: () => control.abort() };
 }
