@@ -65,6 +65,3 @@ export const inputStatus = z
     sizeBytes: int('Its size, in bytes.', 0, Number.MAX_SAFE_INTEGER),
   })
   .describe('The input that was read: inline, or from a ConfigMap.');
-
-/** Input of a Run. */
-export type RunInputSpec = z.output<typeof input>;

@@ -5,11 +5,8 @@ import type { Schedule } from '#crds/v1alpha1/agent-schedule';
 import type { KubeObject } from '../object.ts';
 import type { Removal } from '../plan.ts';
 import { removalOf } from '../plan.ts';
-import { isFinished, phaseOf, type Run } from '../run/run.ts';
+import { isFinished, phaseOf, type Run, withSuffix } from '../run/run.ts';
 import type { Agent } from './agent.ts';
-
-/** Longest name of a Run. */
-const MAX_NAME_LENGTH = 63;
 
 /**
  * The name of the Run of one start: the same whoever asks for it and however often, and another one for an Agent of the same name
@@ -18,7 +15,7 @@ const MAX_NAME_LENGTH = 63;
 export function scheduledRunName({ metadata }: Agent, scheduledTime: string): string {
   const digest = createHash('sha256').update(`${metadata.uid}/${scheduledTime}`).digest('hex').slice(0, 8);
   const suffix = `-${scheduledTime.replaceAll(/\D/g, '').slice(0, 12)}-${digest}`;
-  return metadata.name.slice(0, MAX_NAME_LENGTH - suffix.length).replace(/-+$/, '') + suffix;
+  return withSuffix(metadata.name, suffix);
 }
 
 /**

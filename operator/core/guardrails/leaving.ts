@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Cel, type Guardrail, type GuardrailSettings, isTrusted, quote, type Rule } from './policy.ts';
+import { isUnchanged } from './marks.ts';
+import { type Guardrail, type GuardrailSettings, isTrusted, quote, type Rule } from './policy.ts';
 
 /**
  * Bounds what is changed in a namespace that goes. Its parameters go before what finalizers hold, and a change is not judged
@@ -22,10 +23,9 @@ export function leavingGuardrail(settings: GuardrailSettings): Guardrail {
 }
 
 function unchanged(field: string): Rule {
-  const [is, was]: readonly Cel[] = [`object.${field}`, `oldObject.${field}`];
   return {
     field,
-    holds: `!variables.isLeaving || (has(${is}) == has(${was}) && (!has(${is}) || ${is} == ${was}))`,
+    holds: `!variables.isLeaving || (${isUnchanged(field)})`,
     found: "'a change in namespace ' + request.namespace + ', which is being deleted'",
     allowed: quote('removal of finalizers, and deletion'),
   };

@@ -9,6 +9,12 @@ export function isManaged(object: Cel): Cel {
   return `(has(${object}.metadata) && has(${labels}) && ${label} in ${labels} && ${labels}[${label}] == ${quote(MANAGED_BY)})`;
 }
 
+/** That a field of the object, such as `metadata.finalizers`, is what it was before the change. */
+export function isUnchanged(field: string): Cel {
+  const [is, was] = [`object.${field}`, `oldObject.${field}`];
+  return `has(${is}) == has(${was}) && (!has(${is}) || ${is} == ${was})`;
+}
+
 /** Labels of an object, also of one that has none or is not there. */
 export function labelsOf(object: Cel): Cel {
   return `(${object} != null && has(${object}.metadata) && has(${object}.metadata.labels) ? ${object}.metadata.labels : {})`;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP, LABELS } from '#crds/v1alpha1/names';
 import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER } from '../tenant/roles.ts';
-import { annotationOf, isManaged, labelOf } from './marks.ts';
+import { annotationOf, isManaged, isUnchanged, labelOf } from './marks.ts';
 import {
   type Cel,
   type Guardrail,
@@ -225,14 +225,9 @@ function tenantsGuardrail(): Bounds {
     match: [{ apiGroups: [GROUP], resources: ['tenants'], operations: ['UPDATE'], scope: 'Cluster' }],
     rules: ['spec', 'metadata.annotations'].map((field) => ({
       field,
-      holds: isSame(field),
+      holds: isUnchanged(field),
       found: "'a change of Tenant ' + oldObject.metadata.name",
       allowed: quote('finalizers and status'),
     })),
   };
-}
-
-function isSame(field: string): Cel {
-  const [is, was] = [`object.${field}`, `oldObject.${field}`];
-  return `has(${is}) == has(${was}) && (!has(${is}) || ${is} == ${was})`;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
-import { annotationOf, isManaged, labelsOf } from './marks.ts';
+import { annotationOf, isManaged, isUnchanged, labelsOf } from './marks.ts';
 import {
   type Cel,
   type Guardrail,
@@ -109,20 +109,12 @@ export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
  */
 function bindingRule(name: Cel): Rule {
   const isChange = "request.operation == 'UPDATE' && request.resource.resource == 'rolebindings'";
-  const isSame =
-    'has(object.subjects) == has(oldObject.subjects) && (!has(object.subjects) || object.subjects == oldObject.subjects)';
   return {
     field: 'subjects',
-    holds: `!(${isChange}) || !(${name} in ${quoteAll(ROLE_BINDING_NAMES)}) || (${isSame})`,
+    holds: `!(${isChange}) || !(${name} in ${quoteAll(ROLE_BINDING_NAMES)}) || (${isUnchanged('subjects')})`,
     found: `'a change of ' + ${name}`,
     allowed: quote('deletion, and a RoleBinding of another name'),
   };
-}
-
-/** That a field of the metadata is what it was. */
-function sameField(field: string): Cel {
-  const [is, was] = [`object.metadata.${field}`, `oldObject.metadata.${field}`];
-  return `has(${is}) == has(${was}) && (!has(${is}) || ${is} == ${was})`;
 }
 
 function annotationRule(name: string, why: string): Rule {
@@ -164,14 +156,14 @@ export function namespaceGuardrail(settings: GuardrailSettings): Guardrail {
       },
       {
         field: 'metadata.ownerReferences',
-        holds: `!variables.isTenants || (${sameField('ownerReferences')})`,
+        holds: `!variables.isTenants || (${isUnchanged('metadata.ownerReferences')})`,
         found:
           "has(object.metadata.ownerReferences) ? object.metadata.ownerReferences.map(r, r.kind + ' ' + r.name).join(', ') : 'none'",
         allowed: quote('no change: the namespace belongs to its Tenant'),
       },
       {
         field: 'metadata.finalizers',
-        holds: `!variables.isTenants || (${sameField('finalizers')})`,
+        holds: `!variables.isTenants || (${isUnchanged('metadata.finalizers')})`,
         found: "has(object.metadata.finalizers) ? object.metadata.finalizers.join(', ') : 'none'",
         allowed: quote('no change: the namespace belongs to its Tenant'),
       },

@@ -4,6 +4,7 @@ import { findCondition, READY } from '../conditions.ts';
 import type { Condition } from '../object.ts';
 import type { ReconcileError } from '../errors.ts';
 import { statusOnly } from '../plan.ts';
+import { withoutFigures } from '../refused-write.ts';
 import { cancellation, requeue } from './ending.ts';
 import type { RunPlan } from './observed.ts';
 import { phaseOf, type Run } from './run.ts';
@@ -42,8 +43,4 @@ const HOLD_UPS: ReadonlySet<string> = new Set([RUN_REASONS.WorkloadRefused, RUN_
 export function holdUpOf({ status }: Run): Condition | undefined {
   const ready = findCondition(status?.conditions ?? [], READY);
   return ready !== undefined && HOLD_UPS.has(ready.reason) ? ready : undefined;
-}
-
-function withoutFigures(text: string): string {
-  return text.replaceAll(/\d+/g, '0');
 }

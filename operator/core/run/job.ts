@@ -31,12 +31,13 @@ export interface WorkloadInput {
 
 /** The objects of one attempt, in the order in which they are to be made; the Job is the last. */
 export function desiredWorkload(input: WorkloadInput): readonly KubeObject[] {
-  const given = givenConfigMap(givenOf(input), childMetadata(input));
+  const given = givenOf(input);
+  const configMap = givenConfigMap(given, childMetadata(input));
   const deviceClass = input.gpu?.class.spec.deviceClassName;
   return [
-    ...(given === undefined ? [] : [given]),
+    ...(configMap === undefined ? [] : [configMap]),
     ...(deviceClass === undefined ? [] : [claimTemplate(input, deviceClass)]),
-    desiredJob(input),
+    desiredJob(input, given),
   ];
 }
 
@@ -45,7 +46,7 @@ export function timeoutSeconds(run: Run, agent: Agent): number {
   return Math.min(run.spec.timeoutSeconds ?? Infinity, agent.spec.limits.timeoutSeconds);
 }
 
-function desiredJob(input: WorkloadInput): KubeObject {
+function desiredJob(input: WorkloadInput, given: Given): KubeObject {
   const { run, agent } = input;
   return {
     apiVersion: 'batch/v1',
@@ -63,15 +64,14 @@ function desiredJob(input: WorkloadInput): KubeObject {
       podReplacementPolicy: 'Failed',
       template: {
         metadata: { labels: childLabels(input), annotations: simulationAnnotations(run) },
-        spec: podSpec(input),
+        spec: podSpec(input, given),
       },
     },
   };
 }
 
-function podSpec(input: WorkloadInput) {
+function podSpec(input: WorkloadInput, given: Given) {
   const { run, tenant, gpu } = input;
-  const { volumes } = givenVolumes(givenOf(input));
   const { tier, runtimeClassName } = tenant.spec.isolation;
   const dedicated = tier === 'Hard' ? { [LABELS.dedicated]: tenant.metadata.name } : {};
   const name = childName(identityOf(run), input.attempt);
@@ -91,8 +91,8 @@ function podSpec(input: WorkloadInput) {
     ],
     securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
     ...(usesClaim(input) && { resourceClaims: [{ name: CLAIM_NAME, resourceClaimTemplateName: name }] }),
-    containers: [container(input)],
-    volumes: [{ name: 'tmp', emptyDir: {} }, ...volumes],
+    containers: [container(input, given)],
+    volumes: [{ name: 'tmp', emptyDir: {} }, ...givenVolumes(given).volumes],
   };
 }
 
@@ -104,7 +104,7 @@ function affinityTo({ gpu }: WorkloadInput) {
   return { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred } } };
 }
 
-function container(input: WorkloadInput) {
+function container(input: WorkloadInput, given: Given) {
   const { image, command, args } = input.agent.spec.container;
   return {
     name: CONTAINER_NAME,
@@ -112,24 +112,24 @@ function container(input: WorkloadInput) {
     imagePullPolicy: 'Always',
     ...(command !== undefined && { command }),
     ...(args !== undefined && { args }),
-    env: environment(input),
+    env: environment(input, given),
     resources: { ...resources(input), ...(usesClaim(input) && { claims: [{ name: CLAIM_NAME }] }) },
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     },
-    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...givenVolumes(givenOf(input)).mounts],
+    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...givenVolumes(given).mounts],
   };
 }
 
 /** The Agent's variables, and ours, which it cannot replace. */
-function environment(input: WorkloadInput) {
+function environment(input: WorkloadInput, given: Given) {
   const ours = [
     { name: 'NEXUSOS_RUN', value: input.run.metadata.name },
     { name: 'NEXUSOS_AGENT', value: input.agent.metadata.name },
     { name: 'NEXUSOS_ATTEMPT', value: String(input.attempt) },
-    ...givenVariables(givenOf(input)),
+    ...givenVariables(given),
   ];
   const names = new Set(ours.map(({ name }) => name));
   const theirs = (input.agent.spec.container.env ?? []).filter(({ name }) => !names.has(name));

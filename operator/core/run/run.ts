@@ -9,7 +9,7 @@ export type Run = KubeObject & { readonly spec: RunSpec; readonly status?: RunSt
 /** Where a Run is. */
 export type Phase = NonNullable<RunStatus['phase']>;
 
-/** Longest name of a Job: it becomes a label of its pods. */
+/** Longest name of a Run or Job: it becomes a label of pods. */
 const MAX_NAME_LENGTH = 63;
 
 /** The phase of a Run; Queued before anybody looked at it. */
@@ -56,6 +56,10 @@ export function identityOf(run: Run): RunIdentity {
  */
 export function childName({ name, uid }: RunIdentity, attempt: number): string {
   const suffix = `-${createHash('sha256').update(uid).digest('hex').slice(0, 10)}-${attempt}`;
-  const head = name.slice(0, MAX_NAME_LENGTH - suffix.length).replace(/-+$/, '');
-  return head + suffix;
+  return withSuffix(name, suffix);
+}
+
+/** `name` with a suffix that must stay whole, cut in front of it to a length that a label can have. */
+export function withSuffix(name: string, suffix: string): string {
+  return name.slice(0, MAX_NAME_LENGTH - suffix.length).replace(/-+$/, '') + suffix;
 }
