@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject, Resource } from '#operator/core/object';
 import { startOperator } from '../system/operator-process.ts';
 import { auditedWrites, auditPosition } from './audit-writes.ts';
@@ -7,12 +6,12 @@ import { type BenchEnvironment, isReady, TENANTS } from './environment.ts';
 import { watchObjects } from './object-watch.ts';
 import { componentPid, startTimer } from './processor-timer.ts';
 import type { Figure } from './report.ts';
-import { inParallel, percentile } from './statistics.ts';
+import { percentile } from './statistics.ts';
+import { secondsUntilDone } from './until-done.ts';
 
 const CREATORS = 16;
 const TENANT_COUNT = 10;
 const ADMISSIONS = 100;
-const TIMEOUT_MS = 900_000;
 /** How long a simulated pod runs: short beside everything else that happens to it. */
 const RUNS_FOR = { 'kwok.nexusos.dev/duration': '10ms' };
 const IMAGE = 'registry.example.com/bench:1';
@@ -35,7 +34,7 @@ const RUNS: Resource = { apiVersion: TENANTS.apiVersion, kind: 'Run', plural: 'r
 export async function measureRuns(environment: BenchEnvironment, count: number): Promise<readonly Figure[]> {
   const { cluster, auditLog, operatorUser } = environment;
   const ended = (resource: Resource, objects: readonly KubeObject[]) =>
-    secondsUntilDone(environment, { resource, objects, isDone: hasEnded });
+    secondsUntilDone(environment.client, { width: CREATORS, resource, objects, isDone: hasEnded });
   const kubernetes = {
     'API server': await componentPid(cluster, 'kube-apiserver'),
     etcd: await componentPid(cluster, 'etcd'),
@@ -77,46 +76,12 @@ export async function measureRuns(environment: BenchEnvironment, count: number):
   ];
 }
 
-interface Load {
-  readonly resource: Resource;
-  readonly objects: readonly KubeObject[];
-  readonly isDone: (object: KubeObject) => boolean;
-}
-
-/** How long it takes until objects that are created as fast as they are taken are all done, in seconds. */
-async function secondsUntilDone({ client }: BenchEnvironment, load: Load): Promise<number> {
-  const { resource, objects, isDone } = load;
-  const names = new Set(objects.map(({ metadata }) => metadata.name));
-  const done = new Set<string>();
-  const { promise: allDone, resolve, reject } = Promise.withResolvers<void>();
-  const watch = watchObjects(client, resource, (object) => {
-    const { name } = object.metadata;
-    if (!names.has(name)) return;
-    if (hasFailed(object)) reject(new Error(`${object.kind} ${name} has failed`));
-    if (isDone(object)) done.add(name);
-    if (done.size === names.size) resolve();
-  });
-  await watch.started;
-  const startedAt = performance.now();
-  await inParallel(objects, CREATORS, (object) => client.create(resource, object, 'bench'));
-  const timeout = delay(TIMEOUT_MS, undefined, { ref: false }).then(() => {
-    throw new Error(`only ${done.size} of ${names.size} ${resource.plural} are done in time`);
-  });
-  await Promise.race([allDone, timeout, watch.broken]);
-  watch.stop();
-  return (performance.now() - startedAt) / 1000;
-}
-
-function statusOf(object: KubeObject) {
-  return (object['status'] ?? {}) as { readonly phase?: string; readonly succeeded?: number };
-}
-
-function hasFailed(object: KubeObject): boolean {
-  return statusOf(object).phase === 'Failed';
-}
-
 function hasEnded(object: KubeObject): boolean {
-  const { phase, succeeded } = statusOf(object);
+  const { phase, succeeded } = (object['status'] ?? {}) as {
+    readonly phase?: string;
+    readonly succeeded?: number;
+  };
+  if (phase === 'Failed') throw new Error(`${object.kind} ${object.metadata.name} has failed`);
   return phase === 'Succeeded' || succeeded === 1;
 }
 /** From the answer to the creation of a Run until a watch shows it admitted, one Run at a time. */
@@ -146,9 +111,19 @@ async function millisecondsUntilAdmitted({ client }: BenchEnvironment): Promise<
 
 async function makeTenants(environment: BenchEnvironment): Promise<void> {
   const tenants = numbers(TENANT_COUNT).map(tenant);
-  await secondsUntilDone(environment, { resource: TENANTS, objects: tenants, isDone: isReady });
+  await secondsUntilDone(environment.client, {
+    width: CREATORS,
+    resource: TENANTS,
+    objects: tenants,
+    isDone: isReady,
+  });
   const agents = numbers(TENANT_COUNT).map(agent);
-  await secondsUntilDone(environment, { resource: AGENTS, objects: agents, isDone: isReady });
+  await secondsUntilDone(environment.client, {
+    width: CREATORS,
+    resource: AGENTS,
+    objects: agents,
+    isDone: isReady,
+  });
 }
 
 function numbers(count: number): readonly number[] {

@@ -4,11 +4,10 @@ import { startOperator } from '../system/operator-process.ts';
 import { auditedWrites, auditPosition } from './audit-writes.ts';
 import { type BenchEnvironment, isReady, sampleTenant, TENANTS } from './environment.ts';
 import { rawWriteSeconds } from './floor.ts';
-import { watchObjects } from './object-watch.ts';
 import { residentMegabytes } from './process-memory.ts';
 import { componentPid, startTimer } from './processor-timer.ts';
 import type { Figure } from './report.ts';
-import { inParallel } from './statistics.ts';
+import { secondsUntilDone } from './until-done.ts';
 
 const CREATORS = 8;
 const SILENCE_MS = 60_000;
@@ -28,7 +27,9 @@ export async function measureTenants(
   const programs = { operator: operator.pid, 'API server': await componentPid(cluster, 'kube-apiserver') };
   const from = await auditPosition(auditLog);
   const timer = await startTimer(programs);
-  const seconds = await secondsUntilReady(environment, count);
+  const objects = Array.from({ length: count }, (_, index) => sampleTenant(`bench-${index}`));
+  const load = { resource: TENANTS, objects, width: CREATORS, isDone: isReady };
+  const seconds = await secondsUntilDone(environment.client, load);
   await delay(SETTLE_MS);
   const spent = await timer.figures('tenant', count);
   const writes = await auditedWrites(auditLog, from, operatorUser);
@@ -46,25 +47,6 @@ export async function measureTenants(
     { name: `writes in ${SILENCE_MS / 1000} s of steady state`, value: silent, unit: '', bar: { atMost: 0 } },
     { name: 'memory of the operator (RSS)', value: memory, unit: 'MB', bar: { atMost: 400 } },
   ];
-}
-
-async function secondsUntilReady({ client }: BenchEnvironment, count: number): Promise<number> {
-  const ready = new Set<string>();
-  const { promise: allReady, resolve } = Promise.withResolvers<void>();
-  const watch = watchObjects(client, TENANTS, (tenant) => {
-    if (isReady(tenant)) ready.add(tenant.metadata.name);
-    if (ready.size === count) resolve();
-  });
-  await watch.started;
-  const names = Array.from({ length: count }, (_, index) => `bench-${index}`);
-  const startedAt = performance.now();
-  await inParallel(names, CREATORS, (name) => client.create(TENANTS, sampleTenant(name), 'bench'));
-  const timeout = delay(600_000, undefined, { ref: false }).then(() => {
-    throw new Error(`only ${ready.size} of ${count} tenants are Ready after 10 minutes`);
-  });
-  await Promise.race([allReady, timeout, watch.broken]);
-  watch.stop();
-  return (performance.now() - startedAt) / 1000;
 }
 
 async function writesInSilence({ auditLog, operatorUser }: BenchEnvironment): Promise<number> {
