@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { join } from 'node:path';
 import { AttachedCluster, adminClient } from './attached-cluster.ts';
 import { bringUp } from './bring-up.ts';
 import { descriptionPath, writeClusterDescription } from './description.ts';
 import { defaultNodePoolsFile, type NodePool, readNodePools } from './node-pools.ts';
-import { type ClusterOptions, choosePlace, ensurePrograms, prepareCluster } from './prepare.ts';
-import { recordFolder, sweepRecord, sweepRecords } from './records.ts';
+import { type ClusterOptions, choosePlace, ensurePrograms, prepareCluster, removesData } from './prepare.ts';
+import { recordPathOf, sweepRecord, sweepRecords } from './records.ts';
 import { startSupervisor, SupervisorClient } from './supervisor-client.ts';
 
 export type { ClusterOptions } from './prepare.ts';
@@ -66,11 +65,11 @@ async function startOnce(options: ClusterOptions): Promise<Cluster> {
   const nodePools = await chooseNodePools(options);
   const programs = await ensurePrograms(options);
   const place = await choosePlace(options);
-  // First of all: from here on somebody cleans up, whatever happens to this process.
+  // First of all: from here on somebody cleans up at once, whatever happens to this process.
   startSupervisor({
     ...place,
-    recordPath: join(recordFolder(), `${place.id}.json`),
-    removeData: options.keepData !== true,
+    recordPath: recordPathOf(place.id),
+    removeData: removesData(options),
   });
   const supervisor = await SupervisorClient.connect(place.socketPath);
   try {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ensureTools, toolModuleFolder, toolVersion } from '../tools/build.ts';
+import { identityOf } from '../tools/process-identity.ts';
 import type { BuildObserver } from '../tools/progress.ts';
 import { auditPolicy } from './audit-policy.ts';
 import {
@@ -20,6 +21,7 @@ import type { ClusterDescription } from './description.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { createPki, type LeafName, type PkiFiles, readLeaf } from './pki.ts';
 import { findFreePorts } from './ports.ts';
+import { recordPathOf, writeRecord } from './records.ts';
 
 /** What of a cluster can be chosen. */
 export interface ClusterOptions {
@@ -79,21 +81,47 @@ export function ensurePrograms(options: ClusterOptions): Promise<ProgramPaths> {
 /** Linux takes 107 bytes, macOS 103. */
 const longestSocketPath = 103;
 
-/** Makes the data folder. It holds keys and the supervisor's socket: nobody else may look into it. */
+/** Whether the data folder goes when the cluster ends. */
+export function removesData({ keepData }: ClusterOptions): boolean {
+  return keepData !== true;
+}
+
+/**
+ * Makes the data folder. It holds keys and the supervisor's socket: nobody else may look into it. It is written down before it
+ * is there, in the name of this process until a supervisor takes over: a sweep finds what is left when this process is killed.
+ */
 export async function choosePlace(options: ClusterOptions): Promise<ClusterPlace> {
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'nexusos-cluster-')));
+  const id = randomBytes(6).toString('hex');
+  const dataDir = options.dataDir ?? join(tmpdir(), `nexusos-cluster-${id}`);
   const socketPath = join(dataDir, 'supervisor.sock');
   if (Buffer.byteLength(socketPath) > longestSocketPath) {
     throw new Error(`${socketPath} is too long for a socket: choose a data folder with a shorter path`);
   }
+  await refuseContents(dataDir);
+  writeRecord(recordPathOf(id), {
+    id,
+    dataDir,
+    removeData: removesData(options),
+    supervisor: identityOf(process.pid) ?? { pid: process.pid, startedAt: '' },
+    owned: true,
+    components: {},
+  });
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  if ((await readdir(dataDir)).length > 0) {
-    throw new Error(`${dataDir} is not empty: a cluster needs a folder of its own`);
-  }
   await Promise.all(
     ['config', 'kubeconfigs', 'logs'].map((folder) => mkdir(join(dataDir, folder), { recursive: true })),
   );
-  return { id: randomBytes(6).toString('hex'), dataDir, socketPath };
+  return { id, dataDir, socketPath };
+}
+
+/** @throws Error when `folder` holds anything: it is not ours to remove. */
+async function refuseContents(folder: string): Promise<void> {
+  const contents = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  if (contents.length > 0) {
+    throw new Error(`${folder} is not empty: a cluster needs a folder of its own`);
+  }
 }
 
 /** Writes keys, kubeconfig files and configuration of a new cluster. */

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { readRecord, sweepRecords } from './records.ts';
+import { dieWithParent } from '../tools/die-with-parent.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
+import { readRecord, recordPathOf, sweepRecords } from './records.ts';
 
-test('what cannot be removed keeps nobody from starting a cluster, and is tried again', async (t) => {
+test.serial('what cannot be removed keeps nobody from starting a cluster, and is tried again', async (t) => {
   const folder = await temporaryFolder(t, 'records');
   process.env['NEXUSOS_CLUSTER_RECORDS'] = folder;
   const file = join(folder, 'no-folder');
@@ -23,3 +27,27 @@ test('what cannot be removed keeps nobody from starting a cluster, and is tried 
   t.is(await readRecord('x'), undefined);
   await t.throwsAsync(rm(record.dataDir), { code: 'ENOENT' }, 'its data went, too');
 });
+
+test.serial(
+  'the folder of a cluster whose maker was killed before its supervisor began is swept',
+  async (t) => {
+    const folder = await temporaryFolder(t, 'records');
+    process.env['NEXUSOS_CLUSTER_RECORDS'] = folder;
+    const program = join(import.meta.dirname, 'testing', 'place-maker.ts');
+    const maker = dieWithParent({ program: process.execPath, args: [program] });
+    const child = spawn(maker.program, maker.args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const { id, dataDir } = JSON.parse(String(line)) as { id: string; dataDir: string };
+    await sweepRecords();
+    t.true(existsSync(dataDir), 'its maker lives');
+
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+    // As one that was killed while it wrote leaves it.
+    await writeFile(`${recordPathOf(id)}.unfinished`, '{');
+    await sweepRecords();
+    t.false(existsSync(dataDir));
+    t.deepEqual(await readdir(folder), []);
+  },
+);

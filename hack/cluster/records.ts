@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { isAlive, signalProcess } from '../tools/process-identity.ts';
 import type { ClusterRecord } from './supervisor-protocol.ts';
@@ -10,10 +11,27 @@ export function recordFolder(): string {
   return process.env['NEXUSOS_CLUSTER_RECORDS'] ?? join(cacheFolder(), 'clusters', 'running');
 }
 
+/** The file of the record of the cluster `id`. */
+export function recordPathOf(id: string): string {
+  return join(recordFolder(), `${id}.json`);
+}
+
+/** Writes a record whole or not at all. Synchronous, so that two changes cannot overtake each other on the disk. */
+export function writeRecord(path: string, record: ClusterRecord): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(unfinishedOf(path), JSON.stringify(record));
+  renameSync(unfinishedOf(path), path);
+}
+
+/** Where a record is until it is whole. Whoever is killed then leaves it there. */
+function unfinishedOf(path: string): string {
+  return `${path}.unfinished`;
+}
+
 /** The record of the cluster `id`; undefined when there is none, or when it cannot be read. */
 export async function readRecord(id: string): Promise<ClusterRecord | undefined> {
   try {
-    return JSON.parse(await readFile(join(recordFolder(), `${id}.json`), 'utf8')) as ClusterRecord;
+    return JSON.parse(await readFile(recordPathOf(id), 'utf8')) as ClusterRecord;
   } catch {
     return undefined;
   }
@@ -42,6 +60,7 @@ export async function removeTraces({ dataDir, removeData, recordPath }: ClusterT
   if (removeData) {
     await rm(dataDir, { recursive: true, force: true, maxRetries: 4, retryDelay: 50 });
   }
+  await rm(unfinishedOf(recordPath), { force: true });
   await rm(recordPath, { force: true });
 }
 
@@ -68,5 +87,5 @@ export async function sweepRecord(id: string): Promise<void> {
   for (const identity of Object.values(record.components)) {
     signalProcess(identity, 'SIGKILL');
   }
-  await removeTraces({ ...record, recordPath: join(recordFolder(), `${id}.json`) });
+  await removeTraces({ ...record, recordPath: recordPathOf(id) });
 }

@@ -3,15 +3,13 @@
 // them when it is told to, when a signal asks it, or when the pipe on its standard input closes, which the
 // kernel does when the process that started it is gone, however it went. Its children in turn are told to
 // end with it.
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { identityOf, type ProcessIdentity } from '../tools/process-identity.ts';
 import { ComponentProcess } from './component-process.ts';
 import type { Component, ComponentName } from './components.ts';
-import { removeTraces } from './records.ts';
+import { removeTraces, writeRecord } from './records.ts';
 import {
-  type ClusterRecord,
   type ComponentExit,
   jsonLines,
   type SupervisorConfig,
@@ -178,21 +176,16 @@ class Supervisor {
     }
   }
 
-  /** Synchronous, so that two changes cannot overtake each other on the disk. */
   #record(): void {
     const identities = [...this.#components].map(([name, { identity }]) => [name, identity]);
-    const record: ClusterRecord = {
+    writeRecord(this.#config.recordPath, {
       id: this.#config.id,
       dataDir: this.#config.dataDir,
       removeData: this.#config.removeData,
       supervisor: this.#self,
       owned: !this.#detached,
       components: Object.fromEntries(identities.filter(([, identity]) => identity !== undefined)),
-    };
-    const unfinished = `${this.#config.recordPath}.unfinished`;
-    mkdirSync(dirname(this.#config.recordPath), { recursive: true });
-    writeFileSync(unfinished, JSON.stringify(record));
-    renameSync(unfinished, this.#config.recordPath);
+    });
   }
 }
 
