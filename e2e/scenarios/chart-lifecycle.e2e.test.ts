@@ -26,7 +26,7 @@ const test = anyTest as TestFn<World>;
 const KEPT = [
   ['tenant/kept'],
   ['namespace/kept-main'],
-  ['-n', 'kept-main', 'networkpolicy/nexusos-default-deny'],
+  ['-n', 'kept-main', 'networkpolicy/nexusos'],
   ['-n', 'kept-main', 'resourcequota/nexusos'],
   ['crd/tenants.nexusos.dev'],
 ] as const;

@@ -162,7 +162,7 @@ test('what NexusOS made in a namespace cannot be changed or deleted by its tenan
   const paths = [
     '/api/v1/namespaces/guard-main/configmaps/nexusos-guardrails',
     '/api/v1/namespaces/guard-main/serviceaccounts/nexusos-run',
-    '/apis/networking.k8s.io/v1/namespaces/guard-main/networkpolicies/nexusos-default-deny',
+    '/apis/networking.k8s.io/v1/namespaces/guard-main/networkpolicies/nexusos',
     '/apis/rbac.authorization.k8s.io/v1/namespaces/guard-main/rolebindings/nexusos-admin',
   ];
   for (const path of paths) {

@@ -129,7 +129,7 @@ test('MTB CPI-2 block modification of resources that the platform manages', asyn
   const paths = [
     '/api/v1/namespaces/mtb-main/configmaps/nexusos-guardrails',
     '/api/v1/namespaces/mtb-main/resourcequotas/nexusos',
-    '/apis/networking.k8s.io/v1/namespaces/mtb-main/networkpolicies/nexusos-allow',
+    '/apis/networking.k8s.io/v1/namespaces/mtb-main/networkpolicies/nexusos',
     '/apis/rbac.authorization.k8s.io/v1/namespaces/mtb-main/rolebindings/nexusos-admin',
   ];
   for (const path of paths) {

@@ -79,44 +79,43 @@ test('the same manifest applied again changes nothing', async (t) => {
   t.is((await user.tries(['diff', '-f', '-'], JSON.stringify(manifest))).text, '');
 });
 
+/** A NetworkPolicy. */
+interface Border {
+  readonly spec: {
+    readonly podSelector: object;
+    readonly ingress: readonly object[];
+    readonly egress: readonly object[];
+  };
+}
+
 test('what somebody changes or deletes is put back', async (t) => {
   const user = await administrator();
   await ready(user, 'wayward');
   const inMain = ['-n', 'wayward-main'];
-  const opened = JSON.stringify({ spec: { egress: [{}], ingress: [{}] } });
-  await user.does(['patch', ...inMain, 'networkpolicy/nexusos-default-deny', '--type=merge', '-p', opened]);
+  const border = 'networkpolicy/nexusos';
+  const spoilt = { spec: { egress: [{}], ingress: [{}], podSelector: { matchLabels: { only: 'this' } } } };
+  await user.does(['patch', ...inMain, border, '--type=merge', '-p', JSON.stringify(spoilt)]);
   await eventually('the opened border is closed', async () => {
-    const deny = await user.sees<{ readonly spec: object }>(...inMain, 'networkpolicy/nexusos-default-deny');
-    return deny !== undefined && !('egress' in deny.spec) && !('ingress' in deny.spec);
+    const policy = await user.sees<Border>(...inMain, border);
+    if (policy === undefined) return false;
+    const { podSelector, egress, ingress } = policy.spec;
+    const isWhole = JSON.stringify(podSelector) === '{}';
+    return isWhole && [...egress, ...ingress].every((rule) => Object.keys(rule).length > 0);
   });
-  await user.does(['delete', ...inMain, 'rolebinding/nexusos-admin', 'networkpolicy/nexusos-default-deny']);
+  await user.does(['delete', ...inMain, 'rolebinding/nexusos-admin', border]);
   await user.does([
     'label',
     'namespace/wayward-main',
     'pod-security.kubernetes.io/enforce=privileged',
     '--overwrite',
   ]);
-  const narrowed = { spec: { podSelector: { matchLabels: { only: 'this' } } } };
-  await user.does([
-    'patch',
-    ...inMain,
-    'networkpolicy/nexusos-allow',
-    '--type=merge',
-    '-p',
-    JSON.stringify(narrowed),
-  ]);
   await eventually('everything is as before', async () => {
     const binding = await user.sees<Meta>(...inMain, 'rolebinding/nexusos-admin');
-    const deny = await user.sees<Meta>(...inMain, 'networkpolicy/nexusos-default-deny');
-    const allow = await user.sees<{ readonly spec: { readonly podSelector: object } }>(
-      ...inMain,
-      'networkpolicy/nexusos-allow',
-    );
+    const policy = await user.sees<Meta>(...inMain, border);
     const namespace = await user.sees<Meta>('namespace/wayward-main');
     return (
       binding !== undefined &&
-      deny !== undefined &&
-      JSON.stringify(allow?.spec.podSelector) === '{}' &&
+      policy !== undefined &&
       namespace?.metadata.labels?.['pod-security.kubernetes.io/enforce'] === 'restricted'
     );
   });
@@ -134,7 +133,7 @@ test('a namespace is adopted with the consent of its owner, and released alive',
 
   await user.does(['annotate', 'namespace', 'legacy', 'nexusos.dev/adopt-into=adopter']);
   await user.does(['wait', 'tenant/adopter', '--for=condition=Ready', '--timeout=120s']);
-  t.truthy(await user.sees('-n', 'legacy', 'networkpolicy/nexusos-default-deny'));
+  t.truthy(await user.sees('-n', 'legacy', 'networkpolicy/nexusos'));
 
   await user.does(['patch', 'tenant', 'adopter', '--type=merge', '-p', '{"spec":{"adoptNamespaces":null}}']);
   await eventually('legacy is released', async () => {

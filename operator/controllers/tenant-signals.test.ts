@@ -38,7 +38,7 @@ async function attention(rig: TenantRig, name: string, reason: string | undefine
 }
 
 async function exceptOf(rig: TenantRig, tenant: string): Promise<readonly string[]> {
-  const key = { namespace: `${tenant}-x`, name: 'nexusos-allow' };
+  const key = { namespace: `${tenant}-x`, name: 'nexusos' };
   const { egress = [] } = ((await rig.client.get(NETWORK_POLICIES, key))?.['spec'] ?? {}) as {
     egress?: readonly { to: readonly { ipBlock?: { except?: readonly string[] } }[] }[];
   };

@@ -64,8 +64,7 @@ function inside(namespace: string): readonly string[] {
   return [
     `ConfigMap/${namespace}/nexusos-guardrails`,
     `LimitRange/${namespace}/nexusos`,
-    `NetworkPolicy/${namespace}/nexusos-allow`,
-    `NetworkPolicy/${namespace}/nexusos-default-deny`,
+    `NetworkPolicy/${namespace}/nexusos`,
     `RoleBinding/${namespace}/nexusos-admin`,
     `RoleBinding/${namespace}/nexusos-operator`,
     `RoleBinding/${namespace}/nexusos-viewer`,
@@ -129,7 +128,7 @@ test('what somebody changes by hand is put right', async (t) => {
   });
   await becomes(rig, 'drift', READY);
   const namespace = 'drift-x';
-  const policy = { namespace, name: 'nexusos-default-deny' };
+  const policy = { namespace, name: 'nexusos' };
   await client.delete(NETWORK_POLICIES, policy);
   await client.patch(ROLE_BINDINGS, { namespace, name: 'nexusos-admin' }, { body: { subjects: [] } });
   await client.patch(
@@ -290,7 +289,7 @@ test('peers can talk only when both name each other', async (t) => {
   const friends = async (tenant: string) => {
     const policy = await rig.client.get(NETWORK_POLICIES, {
       namespace: `${tenant}-x`,
-      name: 'nexusos-allow',
+      name: 'nexusos',
     });
     return JSON.stringify(policy?.['spec']);
   };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
-import { NETWORK_POLICY_NAMES } from '../tenant/network.ts';
+import { NETWORK_POLICY_NAME } from '../tenant/network.ts';
 import { type Cel, type Guardrail, listParameter, parameter, quote, type Rule } from './policy.ts';
 
 const TENANT = quote(LABELS.tenant);
@@ -43,7 +43,7 @@ export function networkPolicyGuardrail(): Guardrail {
         operations: ['CREATE', 'UPDATE'],
       },
     ],
-    exceptNames: NETWORK_POLICY_NAMES,
+    exceptNames: [NETWORK_POLICY_NAME],
     conditions: { changed: "request.operation == 'CREATE' || object.spec != oldObject.spec" },
     binds: 'tenant',
     variables: {

@@ -4,7 +4,7 @@ import type { TenantOwner } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '../object.ts';
 import { desiredParameters, guardrailParameters } from './guardrail-parameters.ts';
 import type { Held } from './namespaces.ts';
-import { desiredNetworkPolicies, type TenantEgress } from './network.ts';
+import { desiredNetworkPolicy, type TenantEgress } from './network.ts';
 import { isInForce } from './quota-state.ts';
 import {
   type Copies,
@@ -62,7 +62,7 @@ export function desiredContents(
   const parameters = guardrailParameters(tenant, { namespaces, mutualPeers, egress, reserved });
   return namespaces.flatMap((namespace) => [
     desiredParameters(tenant, namespace, parameters),
-    ...desiredNetworkPolicies(tenant, namespace, { egress, mutualPeers }),
+    desiredNetworkPolicy(tenant, namespace, { egress, mutualPeers }),
     ...desiredLimitRange(tenant, namespace),
     ...ownerBindings(contents, namespace),
     ...desiredPullSecrets(contents, namespace),

@@ -7,8 +7,8 @@ import { type Cidr, containsCidr, formatCidr, outermost, parseCidr } from './cid
 import { type Neighbourhood, rangesWithin } from './cluster-ranges.ts';
 import { ownedMetadata, type Tenant } from './tenant.ts';
 
-/** Names of the NetworkPolicies in every namespace of a tenant. */
-export const NETWORK_POLICY_NAMES = ['nexusos-default-deny', 'nexusos-allow'] as const;
+/** Name of the NetworkPolicy in every namespace of a tenant. */
+export const NETWORK_POLICY_NAME = 'nexusos';
 
 /** An allowed destination outside the cluster, with what is cut out of it. */
 export interface EgressRule {
@@ -96,28 +96,27 @@ export function tenantEgress(tenant: Tenant, reserved: Reserved): TenantEgress {
   return { ...judgeEgress(asked, closed), reserved: closed };
 }
 
-/** What the NetworkPolicies of one tenant follow from. */
+/** What the NetworkPolicy of one tenant follows from. */
 export interface Border {
   readonly egress: readonly EgressRule[];
   readonly mutualPeers: readonly string[];
 }
 
-/** The two NetworkPolicies of a namespace: everything closed, then the allowed paths. */
-export function desiredNetworkPolicies(
-  tenant: Tenant,
-  namespace: string,
-  border: Border,
-): readonly KubeObject[] {
-  const [denyName, allowName] = NETWORK_POLICY_NAMES;
+/**
+ * The border of a namespace: everything is closed but the allowed paths. One object says both, since a pod that any NetworkPolicy
+ * selects for a direction is closed in it but for what some policy opens.
+ */
+export function desiredNetworkPolicy(tenant: Tenant, namespace: string, border: Border): KubeObject {
   const friends = [tenant.metadata.name, ...border.mutualPeers].map((name) => ({
     namespaceSelector: { matchLabels: { [LABELS.tenant]: name } },
   }));
   const egress = [DNS, { to: friends }, ...border.egress.map(egressRule)];
-  return [
-    // Empty and not absent: so what somebody opened since is drift, and is taken out again.
-    networkPolicy(tenant, { namespace, name: denyName }, { ingress: [], egress: [] }),
-    networkPolicy(tenant, { namespace, name: allowName }, { ingress: [{ from: friends }], egress }),
-  ];
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: ownedMetadata(tenant, { namespace, name: NETWORK_POLICY_NAME }),
+    spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [{ from: friends }], egress },
+  };
 }
 
 const DNS = {
@@ -143,18 +142,5 @@ function egressRule({ cidr, except, ports }: EgressRule): object {
         ...(endPort !== undefined && endPort > port && { endPort }),
       })),
     }),
-  };
-}
-
-function networkPolicy(
-  tenant: Tenant,
-  key: { readonly namespace: string; readonly name: string },
-  rules: { readonly ingress?: readonly object[]; readonly egress?: readonly object[] },
-): KubeObject {
-  return {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: ownedMetadata(tenant, key),
-    spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ...rules },
   };
 }

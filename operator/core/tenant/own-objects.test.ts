@@ -20,13 +20,13 @@ const CASES: Readonly<Record<string, { readonly objects: Record<string, string>;
   {
     'none of the border': {
       objects: { [POLICIES]: '0' },
-      want: [{ key: POLICIES, found: '0', least: '4' }],
+      want: [{ key: POLICIES, found: '0', least: '2' }],
     },
     'a RoleBinding too few for the roles that have owners': {
       objects: { [BINDINGS]: '3' },
       want: [{ key: BINDINGS, found: '3', least: '4' }],
     },
-    'just enough': { objects: { [BINDINGS]: '4', [POLICIES]: '4', configmaps: '4' }, want: [] },
+    'just enough': { objects: { [BINDINGS]: '4', [POLICIES]: '2', configmaps: '4' }, want: [] },
     'none of what only tenants make': { objects: { pods: '0', 'count/deployments.apps': '0' }, want: [] },
   };
 
@@ -53,7 +53,7 @@ for (const [key, isCounted] of Object.entries(KEYS)) {
 test('a total that is too small is enforced as what is made, and told; Ready is not held up', (t) => {
   const spec: SpecInput = { ...FULL, quotas: { objects: { [POLICIES]: '1', pods: '3' } } };
   const { observed, last } = settle(spec);
-  t.deepEqual(observed.ledger?.spec.hard, { [POLICIES]: '4', pods: '3' });
+  t.deepEqual(observed.ledger?.spec.hard, { [POLICIES]: '2', pods: '3' });
   t.is(findCondition(last.status.conditions ?? [], 'QuotaEnforced')?.reason, 'QuotaTooSmall');
   t.is(ready(last.status)?.status, 'True');
 });

@@ -27,7 +27,7 @@ export function ownObjects(
     'count/resourcequotas': 1,
     secrets,
     'count/secrets': secrets,
-    'count/networkpolicies.networking.k8s.io': 2,
+    'count/networkpolicies.networking.k8s.io': 1,
     'count/rolebindings.rbac.authorization.k8s.io': roles + (secrets > 0 ? 1 : 0),
   };
   return new Map(Object.entries(counts).map(([key, count]) => [key, BigInt(count) * MILLI]));
