@@ -24,7 +24,11 @@ export async function measureTenants(
 ): Promise<readonly Figure[]> {
   const { cluster, auditLog, operatorUser } = environment;
   const operator = await startOperator(cluster);
-  const programs = { operator: operator.pid, 'API server': await componentPid(cluster, 'kube-apiserver') };
+  const programs = {
+    operator: operator.pid,
+    'API server': await componentPid(cluster, 'kube-apiserver'),
+    etcd: await componentPid(cluster, 'etcd'),
+  };
   const from = await auditPosition(auditLog);
   const timer = await startTimer(programs);
   const objects = Array.from({ length: count }, (_, index) => sampleTenant(`bench-${index}`));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:http2';
 import { join } from 'node:path';
 import test from 'ava';
-import { ApiClient } from './api-client.ts';
 import { attachCluster } from './attach.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { sharedClusterVariable, writeClusterDescription } from './description.ts';
@@ -153,23 +153,31 @@ test('issues kubeconfigs for users, groups and service accounts, each with just 
 
 test('the keys of users open the API server, but not etcd', async (t) => {
   const { dataDir } = cluster.description;
-  const etcdArgument = processesNaming(dataDir)
+  const commandLine = processesNaming(dataDir)
     .map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
     .find((line) => line.includes('--listen-client-urls='));
-  const url = /--listen-client-urls=([^\0]+)/.exec(etcdArgument ?? '')?.[1];
   const pki = pkiFiles(join(dataDir, 'pki'));
-  const ask = async (leaf: 'admin' | 'apiserver-etcd-client'): Promise<boolean> => {
-    const etcdClient = new ApiClient({
-      url: url ?? '',
-      caCertificate: readFileSync(pki.certificate('etcd-ca'), 'utf8'),
-      client: await readLeaf(pki, leaf),
-    });
-    const healthy = await etcdClient.healthy('/health');
-    await etcdClient.close();
-    return healthy;
+  const ca = readFileSync(pki.certificate('etcd-ca'), 'utf8');
+  const welcome = async (flag: string, leaf: 'admin' | 'apiserver-etcd-client'): Promise<string> => {
+    const url = new RegExp(`--${flag}=([^\0]+)`).exec(commandLine ?? '')?.[1] ?? '';
+    const { certificate, key } = await readLeaf(pki, leaf);
+    const session = connect(url, { ca, cert: certificate, key });
+    try {
+      return await new Promise((resolve) => {
+        session.once('error', (error) => resolve(String(error)));
+        session.once('close', () => resolve('closed'));
+        session.once('connect', () =>
+          session.ping((error) => resolve(error === null ? 'let in' : String(error))),
+        );
+      });
+    } finally {
+      session.destroy();
+    }
   };
-  t.true(await ask('apiserver-etcd-client'));
-  t.false(await ask('admin'));
+  for (const flag of ['listen-client-urls', 'listen-client-http-urls']) {
+    t.is(await welcome(flag, 'apiserver-etcd-client'), 'let in', flag);
+    t.not(await welcome(flag, 'admin'), 'let in', flag);
+  }
 });
 
 test('the audit log holds a write by the time it is answered', async (t) => {

@@ -163,7 +163,15 @@ export async function prepareCluster(
 }
 
 async function choosePorts(): Promise<ClusterPorts> {
-  const names = ['etcdClient', 'etcdPeer', 'apiServer', 'controllerManager', 'scheduler', 'kwok'] as const;
+  const names = [
+    'etcdClient',
+    'etcdHttp',
+    'etcdPeer',
+    'apiServer',
+    'controllerManager',
+    'scheduler',
+    'kwok',
+  ] as const;
   const ports = await findFreePorts(names.length);
   return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as unknown as ClusterPorts;
 }
