@@ -45,6 +45,11 @@ const cases: Record<string, Case> = {
     source: configMap({ data: {} }),
     wantMissing: /ConfigMap data has no key doc/,
   },
+  'from a key that is not there, and that every object inherits': {
+    input: { configMapKeyRef: { name: 'data', key: 'constructor' } },
+    source: configMap({ data: {} }),
+    wantMissing: /ConfigMap data has no key constructor/,
+  },
   'from a ConfigMap, with another digest': {
     input: { ...REF, digest: OTHER },
     source: configMap({ data: { doc: 'hello' } }),

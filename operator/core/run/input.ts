@@ -41,10 +41,15 @@ function contentOf(source: KubeObject, key: string): CopiedInput['content'] | un
     readonly data?: Readonly<Record<string, string>>;
     readonly binaryData?: Readonly<Record<string, string>>;
   };
-  const text = data[key];
+  const text = valueAt(data, key);
   if (text !== undefined) return { text };
-  const base64 = binaryData[key];
+  const base64 = valueAt(binaryData, key);
   return base64 === undefined ? undefined : { base64 };
+}
+
+/** The user chooses the key: it must not find what every object inherits, such as `constructor`. */
+function valueAt(values: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(values, key) ? values[key] : undefined;
 }
 
 function checked(run: Run, content: CopiedInput['content']): RunInput {
