@@ -19,12 +19,12 @@ import {
   TIMED_OUT,
 } from './outcome.ts';
 import type { Said } from './result.ts';
-import { lookingMs, missedDevices } from './no-devices.ts';
+import { endingCause, givenUpFor } from './interruption.ts';
+import { lookingMs } from './no-devices.ts';
 import { failAttempt } from './retry.ts';
 import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
 import { sooner } from './starting-deadline.ts';
 import { activeStatus, type Cause, queuedStatus } from './status.ts';
-import { SUSPENDED } from './suspension.ts';
 
 /** What passes by itself within this time is not worth a write. */
 const NOTEWORTHY_MS = 2000;
@@ -136,13 +136,6 @@ function giveUp(
   return { ...statusOnly(activeStatus(run, ending, now)), remove: [removalOf(job)] };
 }
 
-/** What a Run was given up for, so that it fails as soon as its workload is gone. */
-function givenUpFor({ status }: Run): Failure | undefined {
-  const { error, conditions = [] } = status ?? {};
-  const reason = findCondition(conditions, READY)?.reason;
-  return error === undefined || reason === undefined ? undefined : { reason, error };
-}
-
 type Told = Cause & {
   readonly phase?: 'Admitted' | 'Running';
   readonly startedAt?: string;
@@ -159,22 +152,6 @@ function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
 
 function isTold({ status }: Run, { reason }: Cause): boolean {
   return status?.child?.uid !== undefined && findCondition(status.conditions ?? [], READY)?.reason === reason;
-}
-
-/** Why the workload is to be ended, if so. */
-function endingCause(run: Run, { tenant, missesDevicesSince }: RunObserved, now: Date): Cause | undefined {
-  const givenUp = givenUpFor(run);
-  if (givenUp !== undefined) return { reason: givenUp.reason, message: givenUp.error.message };
-  if (cancellation(run) !== undefined) {
-    const why = run.spec.cancel ? '' : 'the Run was deleted, and ';
-    return { reason: RUN_REASONS.Cancelling, message: `${why}its workload is being ended` };
-  }
-  if (run.spec.suspend) return SUSPENDED;
-  if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') {
-    const message = 'paused while the tenant is suspended; it goes back to the queue and spends no retry';
-    return { reason: RUN_REASONS.Paused, message };
-  }
-  return missedDevices(run, missesDevicesSince, now);
 }
 
 /** What succeeded and said nothing of our form has said its output. */

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { GPUClass } from '../agent/agent.ts';
-import { findCondition, READY } from '../conditions.ts';
 import type { Condition, KubeObject } from '../object.ts';
 import { isPodFinished } from './outcome.ts';
-import type { Run } from './run.ts';
 import type { Cause } from './status.ts';
 
 /** How long a pod may look for devices that somebody else took before it: then its Run is better off in the queue. */
@@ -45,8 +43,7 @@ export function lookingMs(sinceMs: number | undefined, now: Date): number {
   return sinceMs === undefined ? Infinity : sinceMs + MISSED_MS - now.getTime();
 }
 
-/** Why an admitted Run is to go back to the queue, if so: that was decided, and written, or it is time to. */
-export function missedDevices(run: Run, sinceMs: number | undefined, now: Date): Cause | undefined {
-  const ready = findCondition(run.status?.conditions ?? [], READY);
-  return ready?.reason === BACK_TO_QUEUE.reason || lookingMs(sinceMs, now) <= 0 ? BACK_TO_QUEUE : undefined;
+/** Why an admitted Run is to go back to the queue, if it is time to. */
+export function missedDevices(sinceMs: number | undefined, now: Date): Cause | undefined {
+  return lookingMs(sinceMs, now) <= 0 ? BACK_TO_QUEUE : undefined;
 }

@@ -14,7 +14,31 @@ import {
   WAITING,
 } from './testing/plan-cases.ts';
 
+/** Status of a Run that ran, and whose workload is being ended for `reason`. */
+const ending = (reason: string) => ({
+  ...RUNNING,
+  conditions: RUNNING.conditions?.map((one) => ({ ...one, reason })) ?? [],
+});
+
 const cases: Record<string, Case> = {
+  'resumed before its workload is gone, it goes on ending that': {
+    status: ending('Suspended'),
+    seen: { job: makeJob(), pods: [running] },
+    wantRemoved: ['Job'],
+  },
+  'and then is in the queue, since nobody else has ended it': {
+    status: ending('Suspended'),
+    want: { phase: 'Queued', reason: 'Suspended' },
+  },
+  'so it is when its tenant is resumed before that': {
+    status: ending('Paused'),
+    want: { phase: 'Queued', reason: 'Paused' },
+  },
+  'one that is cancelled meanwhile is cancelled': {
+    spec: { cancel: true },
+    status: ending('Suspended'),
+    want: { phase: 'Cancelled', reason: 'Cancelled' },
+  },
   'a suspended Run that is new waits, whatever is free': {
     spec: { suspend: true },
     seen: { place: { ...WAITING, ...SUSPENDED } },

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { findCondition, READY } from '../conditions.ts';
+import type { Condition } from '../object.ts';
+import { cancellation } from './ending.ts';
+import { missedDevices } from './no-devices.ts';
+import type { RunObserved } from './observed.ts';
+import type { Failure } from './outcome.ts';
+import type { Run } from './run.ts';
+import type { Cause } from './status.ts';
+import { SUSPENDED } from './suspension.ts';
+
+const PAUSED: Cause = {
+  reason: RUN_REASONS.Paused,
+  message: 'paused while the tenant is suspended; it goes back to the queue and spends no retry',
+};
+
+/** What cuts an attempt short and leads back to the queue. */
+const INTERRUPTIONS: ReadonlySet<string> = new Set([
+  RUN_REASONS.Paused,
+  RUN_REASONS.Suspended,
+  RUN_REASONS.NoFreeDevices,
+]);
+
+/** Why the workload of an admitted Run is to be ended, if so. */
+export function endingCause(
+  run: Run,
+  { tenant, missesDevicesSince }: RunObserved,
+  now: Date,
+): Cause | undefined {
+  const givenUp = givenUpFor(run);
+  if (givenUp !== undefined) return { reason: givenUp.reason, message: givenUp.error.message };
+  if (cancellation(run) !== undefined) {
+    const why = run.spec.cancel ? '' : 'the Run was deleted, and ';
+    return { reason: RUN_REASONS.Cancelling, message: `${why}its workload is being ended` };
+  }
+  if (run.spec.suspend) return SUSPENDED;
+  if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') return PAUSED;
+  return begun(run) ?? missedDevices(missesDevicesSince, now);
+}
+
+/** What a Run was given up for, so that it fails as soon as its workload is gone. */
+export function givenUpFor(run: Run): Failure | undefined {
+  const { error } = run.status ?? {};
+  const reason = readyOf(run)?.reason;
+  return error === undefined || reason === undefined ? undefined : { reason, error };
+}
+
+/**
+ * The interruption that was told before. It was written before the Job was deleted, so it holds whatever was changed since:
+ * without it, an end that we made would be taken for somebody else's.
+ */
+function begun(run: Run): Cause | undefined {
+  const ready = readyOf(run);
+  if (ready === undefined || !INTERRUPTIONS.has(ready.reason)) return undefined;
+  return { reason: ready.reason, message: ready.message };
+}
+
+function readyOf({ status }: Run): Condition | undefined {
+  return findCondition(status?.conditions ?? [], READY);
+}
