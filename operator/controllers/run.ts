@@ -135,7 +135,7 @@ interface Starting {
 async function findIngredients(run: Run, starting: Starting) {
   if (!needsWorkload(run, starting)) return NO_INGREDIENTS;
   const { read, reservation, book } = starting;
-  const className = reservation?.gpuClass ?? run.status?.gpu?.class;
+  const className = isActive(run) ? run.status?.gpu?.class : reservation?.gpuClass;
   const agent = await find(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }, read);
   const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
   const inputSource = await findInputSource(run, read);

@@ -45,7 +45,7 @@ function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
   const ending = endingCause(run, observed, now);
   if (ending === undefined && run.status?.child?.uid === undefined) {
     if (isOverdue(run, observed.agent, now)) return failAttempt(run, notMade(run), now);
-    return admit(run, { ...observed, reservation: observed.reservation ?? reservationOf(run) }, now);
+    return admit(run, { ...observed, reservation: reservationOf(run) }, now);
   }
   // Its pods hold what was reserved until the last of them has ended.
   const isHeld = observed.pods.some((pod) => !isPodFinished(pod));
@@ -76,7 +76,10 @@ function notMade(run: Run): Failure {
   return { ...TIMED_OUT, error: { ...TIMED_OUT.error, message } };
 }
 
-/** The reservation that an admitted Run was admitted by; the ledger that is at hand may be older than the Run. */
+/**
+ * The reservation that an admitted Run was admitted by, as its status tells: the ledger that is at hand may be older, and hold
+ * none, or that of an attempt that is over.
+ */
 function reservationOf(run: Run): Reservation {
   const { name, namespace = '', uid = '' } = run.metadata;
   const { gpu } = run.status ?? {};

@@ -52,7 +52,8 @@ export interface Ending extends Cause {
 /** Status of a Run in the queue. */
 export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatus {
   const { position, reason, message } = place;
-  const { child: _, startedAt: __, ...kept } = run.status ?? {};
+  // What the last attempt held and was given says nothing of the next one: its Agent may ask for something else by then.
+  const { child: _, startedAt: __, gpu: ___, input: ____, ...kept } = run.status ?? {};
   const isSameReason = kept.queue?.reason === reason;
   return {
     ...kept,
