@@ -7,7 +7,7 @@ import type { Agent, GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
-import { missesDevicesSince } from '../core/run/no-devices.ts';
+import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
 import { planRefused, planRun } from '../core/run/plan.ts';
 import { refusalOf } from '../core/run/refusal.ts';
 import {
@@ -100,7 +100,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     ...(await findIngredients(run, { read, job, reservation, book })),
     job,
     pods,
-    missesDevicesSince: missesDevicesSince(pods, classOf(run, read)),
+    missing: missingDevices(run, pods, { read, ledger, book }),
     refusal: job && refusalOf(failedCreatesOf(job, read), pods),
   };
 }
@@ -118,10 +118,22 @@ async function findPods(run: Run, job: KubeObject | undefined, read: Reader): Pr
   return isActive(run) && isMade && isGone ? livePodsOf(read, { namespace, uid }) : podsOf(read, uid);
 }
 
-/** The class of the devices that a Run holds. */
-function classOf({ status }: Run, read: Reader): GPUClass | undefined {
+/** Devices of a Run that its pod looks for. */
+function missingDevices(
+  { status }: Run,
+  pods: readonly KubeObject[],
+  {
+    read,
+    ledger,
+    book,
+  }: { readonly read: Reader; readonly ledger: Ledger | undefined; readonly book: DeviceBook },
+): MissingDevices | undefined {
   const { gpu } = status ?? {};
-  return gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined);
+  const gpuClass = gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined);
+  const sinceMs = missesDevicesSince(pods, gpuClass);
+  if (gpu === undefined || ledger === undefined || sinceMs === undefined) return undefined;
+  const isShort = book.isShort(ledger.metadata.name, gpu, read);
+  return isShort === undefined ? undefined : { sinceMs, isShort };
 }
 
 interface Starting {

@@ -5,7 +5,7 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { DeviceRequest } from '../../core/capacity/device-queue.ts';
 import { ANY_GPU, makeHolder, makeNode } from '../../core/capacity/testing/make.ts';
 import type { KubeObject, Resource } from '../../core/object.ts';
-import { makeRun, NOW } from '../../core/run/testing/make.ts';
+import { makeClass, makeRun, NOW } from '../../core/run/testing/make.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import { DeviceBook } from './device-book.ts';
@@ -142,6 +142,21 @@ test('who was cancelled, or is gone, is nobody to wait for', (t) => {
   change(RUNS, [runOf(requestOf('north'), { cancel: true }), runOf(requestOf('south'))]);
   t.deepEqual(book.ready(read), [{ name: 'south' }]);
   t.true(pass('south'));
+});
+
+const ON_DEMAND = makeClass('gpu', { provisioning: 'OnDemand' });
+const UNKNOWN = makeClass('gpu', { deviceClassName: 'gpu.example.com' });
+
+test('devices are short where no node has so many, and only where Runs wait for them', (t) => {
+  const { change, book, read } = makeWorld();
+  const isShort = (count: number) => book.isShort('north', { class: 'gpu', count }, read);
+  t.deepEqual([isShort(2), isShort(3)], [false, true]);
+  change(PODS, [makeHolder('a', 1)]);
+  t.deepEqual([isShort(1), isShort(2)], [false, true]);
+  for (const one of [ON_DEMAND, UNKNOWN]) {
+    change(GPU_CLASSES, [one]);
+    t.is(isShort(2), undefined);
+  }
 });
 
 /** A node as it reports itself. */

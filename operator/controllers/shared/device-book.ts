@@ -10,7 +10,7 @@ import {
 } from '../../core/capacity/device-queue.ts';
 import type { Tenancy } from '../../core/capacity/node.ts';
 import { requestedDevices, withDevices } from '../../core/capacity/pod-devices.ts';
-import type { DeviceDemand } from '../../core/capacity/room.ts';
+import { type DeviceDemand, DeviceRoom } from '../../core/capacity/room.ts';
 import { countSupply, type Supply } from '../../core/capacity/supply.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { wantsQuota } from '../../core/quota/candidates.ts';
@@ -134,6 +134,20 @@ export class DeviceBook {
   /** The node that was thought of when a Run was admitted; undefined when that is not known any more. */
   nodeFor(runUid: string, read: Reader): string | undefined {
     return this.#queue(read, this.#pendingOf(read, undefined), new Date()).placements.get(runUid)?.node.name;
+  }
+
+  /**
+   * Whether no node that Runs of a tenant may be on has so many devices free, whoever is to have them; undefined where nobody waits
+   * for devices of the class.
+   */
+  isShort(
+    tenant: string,
+    wanted: { readonly class: string; readonly count: number },
+    read: Reader,
+  ): boolean | undefined {
+    const room = new DeviceRoom(this.supply(read));
+    if (room.waitedFor(wanted.class) === undefined) return undefined;
+    return room.offer({ ...wanted, ...tenancyOf(tenant, read) }).largestFree < wanted.count;
   }
 
   #queue(read: Reader, pending: readonly DeviceDemand[], now: Date): DeviceQueue {

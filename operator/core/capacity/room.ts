@@ -2,12 +2,16 @@
 import { isOpenTo, type Tenancy } from './node.ts';
 import type { ClassSupply, DevicePlace, Supply } from './supply.ts';
 
-/** Devices of one class that one Run wants on one node. */
-export interface DeviceDemand extends Tenancy {
-  /** UID of the Run. */
-  readonly uid: string;
+/** Devices of one class that a Run of a tenant wants on one node. */
+export interface DeviceWish extends Tenancy {
   readonly class: string;
   readonly count: number;
+}
+
+/** What one Run wants. */
+export interface DeviceDemand extends DeviceWish {
+  /** UID of the Run. */
+  readonly uid: string;
 }
 
 /** What one Run of a tenant could have of a class. */
@@ -48,7 +52,7 @@ export class DeviceRoom {
   }
 
   /** What a Run could have now. */
-  offer(demand: DeviceDemand): Offer {
+  offer(demand: DeviceWish): Offer {
     const places = this.#placesFor(demand);
     const free = places.map((place) => this.freeOn(place));
     return {
@@ -98,7 +102,7 @@ export class DeviceRoom {
     return free;
   }
 
-  #placesFor(demand: DeviceDemand): readonly DevicePlace[] {
+  #placesFor(demand: DeviceWish): readonly DevicePlace[] {
     const group = groupOf(demand);
     const known = this.#places.get(group);
     if (known !== undefined) return known;
@@ -156,7 +160,7 @@ export class DeviceRoom {
 }
 
 /** Tenants of tier Soft may have the same nodes. */
-function groupOf({ class: name, tenant, isHard }: DeviceDemand): string {
+function groupOf({ class: name, tenant, isHard }: DeviceWish): string {
   return isHard ? `${name} ${tenant}` : name;
 }
 

@@ -37,7 +37,7 @@ export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan 
   if (ending !== undefined && (job.metadata.deletionTimestamp !== undefined || !isJobFinished(job))) {
     return { ...statusOnly(told(run, { ...ending, job }, now)), remove: [removalOf(job)] };
   }
-  return sooner(followJob(run, { ...observed, job }, now), lookingMs(observed.missesDevicesSince, now));
+  return sooner(followJob(run, { ...observed, job }, now), lookingMs(observed.missing, now));
 }
 
 /** No Job: not made yet, gone because we wanted it so, or deleted by somebody else. */

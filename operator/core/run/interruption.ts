@@ -23,11 +23,7 @@ const INTERRUPTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Why the workload of an admitted Run is to be ended, if so. */
-export function endingCause(
-  run: Run,
-  { tenant, missesDevicesSince }: RunObserved,
-  now: Date,
-): Cause | undefined {
+export function endingCause(run: Run, { tenant, missing }: RunObserved, now: Date): Cause | undefined {
   const givenUp = givenUpFor(run);
   if (givenUp !== undefined) return { reason: givenUp.reason, message: givenUp.error.message };
   if (cancellation(run) !== undefined) {
@@ -36,7 +32,7 @@ export function endingCause(
   }
   if (run.spec.suspend) return SUSPENDED;
   if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') return PAUSED;
-  return begun(run) ?? missedDevices(missesDevicesSince, now);
+  return begun(run) ?? missedDevices(missing, now);
 }
 
 /** What a Run was given up for, so that it fails as soon as its workload is gone. */

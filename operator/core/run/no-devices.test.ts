@@ -15,6 +15,7 @@ const NO_GPU = unscheduled(
 );
 const looking = { job: makeJob(), pods: [NO_GPU] };
 const since = (seconds: number) => NOW.getTime() - seconds * 1000;
+const missing = (seconds: number, isShort = true) => ({ sinceMs: since(seconds), isShort });
 const decided = (phase: 'Admitted' | 'Running') => ({
   ...RUNNING,
   phase,
@@ -25,21 +26,27 @@ const ADMITTED = { ...RUNNING, phase: 'Admitted' } as const;
 const cases: Record<string, Case> = {
   'a pod that looks for devices is given a moment, and looked at again': {
     status: ADMITTED,
-    seen: { ...looking, missesDevicesSince: since(29) },
+    seen: { ...looking, missing: missing(29) },
     want: { phase: 'Admitted', reason: 'Starting' },
     wantSoon: true,
   },
   'then its Run is taken back, so that it waits in the queue': {
     status: ADMITTED,
-    seen: { ...looking, missesDevicesSince: since(30) },
+    seen: { ...looking, missing: missing(30) },
     want: { phase: 'Admitted', reason: 'NoFreeDevices' },
     wantRemoved: ['Job'],
   },
   'also one that ran until its node was lost': {
     status: RUNNING,
-    seen: { ...looking, missesDevicesSince: since(30) },
+    seen: { ...looking, missing: missing(30) },
     want: { phase: 'Running', reason: 'NoFreeDevices' },
     wantRemoved: ['Job'],
+  },
+  'one that lacks something else beside devices that are free keeps its place, and is looked at again': {
+    status: ADMITTED,
+    seen: { ...looking, missing: missing(40, false) },
+    want: { phase: 'Admitted', reason: 'Starting' },
+    wantSoon: true,
   },
   'what was decided stays so, though its pod has found devices meanwhile': {
     status: decided('Admitted'),
@@ -58,7 +65,7 @@ const cases: Record<string, Case> = {
   },
   'a tenant that pauses its Runs comes first': {
     status: ADMITTED,
-    seen: { ...looking, missesDevicesSince: since(30), tenant: PAUSING },
+    seen: { ...looking, missing: missing(30), tenant: PAUSING },
     want: { phase: 'Admitted', reason: 'Paused' },
     wantRemoved: ['Job'],
   },
@@ -86,11 +93,6 @@ const WORDS: Readonly<
     pod: unscheduled('0/9 nodes are available: 1 cannot allocate all claims.'),
     of: dra,
     want: true,
-  },
-  'a class whose nodes are made on demand': {
-    pod: NO_GPU,
-    of: makeClass('h100', { provisioning: 'OnDemand' }),
-    want: false,
   },
   'a pod that runs': { pod: running, want: false },
   'a pod that is going': {

@@ -7,6 +7,19 @@ import type { Cause } from './status.ts';
 
 /** How long a pod may look for devices that somebody else took before it: then its Run is better off in the queue. */
 const MISSED_MS = 30_000;
+/** How often the count of devices is asked after that, while it says that there are some. */
+const LOOK_AGAIN_MS = 15_000;
+
+/** Devices that the pod of a Run looks for, as the scheduler says. */
+export interface MissingDevices {
+  /** Since when, in milliseconds. */
+  readonly sinceMs: number;
+  /**
+   * Whether by our own count, too, no node that it may be on has enough free. The scheduler names every node: also one that never
+   * has devices, beside one that only lacks cores.
+   */
+  readonly isShort: boolean;
+}
 
 /** A Run that was admitted to devices that its pod does not find. */
 const BACK_TO_QUEUE: Cause = {
@@ -16,14 +29,14 @@ const BACK_TO_QUEUE: Cause = {
 };
 
 /**
- * Since when the pod of a Run waits for nothing but devices, in milliseconds; undefined when it does not, and for a class whose
- * nodes are made on demand, where a pod that waits is what makes them.
+ * Since when the pod of a Run looks for a node with devices, in milliseconds, by the words of the scheduler; undefined when it
+ * does not.
  */
 export function missesDevicesSince(
   pods: readonly KubeObject[],
   gpuClass: GPUClass | undefined,
 ): number | undefined {
-  if (gpuClass === undefined || gpuClass.spec.provisioning === 'OnDemand') return undefined;
+  if (gpuClass === undefined) return undefined;
   const pod = pods.find((one) => !isPodFinished(one) && one.metadata.deletionTimestamp === undefined);
   const { conditions = [] } = (pod?.['status'] ?? {}) as { readonly conditions?: readonly Condition[] };
   const unscheduled = conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
@@ -38,12 +51,14 @@ function lacksDevices({ message }: Condition, { spec: { resourceName } }: GPUCla
   return message.includes(words);
 }
 
-/** How much longer a pod may look for devices, in milliseconds; infinite when it has or wants none. */
-export function lookingMs(sinceMs: number | undefined, now: Date): number {
-  return sinceMs === undefined ? Infinity : sinceMs + MISSED_MS - now.getTime();
+/** When it is to be seen again how a pod does that looks for devices, in milliseconds; infinite when it has or wants none. */
+export function lookingMs(missing: MissingDevices | undefined, now: Date): number {
+  if (missing === undefined) return Infinity;
+  const leftMs = missing.sinceMs + MISSED_MS - now.getTime();
+  return leftMs > 0 || missing.isShort ? leftMs : LOOK_AGAIN_MS;
 }
 
 /** Why an admitted Run is to go back to the queue, if it is time to. */
-export function missedDevices(sinceMs: number | undefined, now: Date): Cause | undefined {
-  return lookingMs(sinceMs, now) <= 0 ? BACK_TO_QUEUE : undefined;
+export function missedDevices(missing: MissingDevices | undefined, now: Date): Cause | undefined {
+  return lookingMs(missing, now) <= 0 ? BACK_TO_QUEUE : undefined;
 }

@@ -5,6 +5,7 @@ import type { Agent, GPUClass } from '../agent/agent.ts';
 import type { KubeObject } from '../object.ts';
 import type { Plan } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import type { MissingDevices } from './no-devices.ts';
 import type { Refusal } from './refusal.ts';
 import type { Cause } from './status.ts';
 
@@ -41,8 +42,8 @@ export interface RunObserved {
   readonly pods: readonly KubeObject[];
   /** The node where its devices are free, when its workload is about to be made. */
   readonly node?: string | undefined;
-  /** Since when its pod waits for nothing but devices, in milliseconds. */
-  readonly missesDevicesSince?: number | undefined;
+  /** Devices that its pod looks for; undefined also where nobody waits in the queue for those of its class. */
+  readonly missing?: MissingDevices | undefined;
   /** Why Kubernetes could not make its pod lately. */
   readonly refusal: Refusal | undefined;
 }
