@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others put in the way of Runs: finalizers, policies, quotas of their own.
+import { createHash } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { LABELS } from '#crds/v1alpha1/names';
 import { eventually } from '#hack/tools/eventually';
 import type { Agent } from '../core/agent/agent.ts';
 import type { KubeObject } from '../core/object.ts';
-import { AGENTS, RESOURCE_QUOTAS, RUNS } from './shared/resources.ts';
+import { AGENTS, CONFIG_MAPS, RESOURCE_QUOTAS, RUNS } from './shared/resources.ts';
 import { JOBS } from './shared/workloads.ts';
 import {
   becomes,
@@ -14,7 +15,6 @@ import {
   makeAgent,
   makeTenant,
   reservationsOf,
-  runOf,
   attachWorkloadRig,
   type WorkloadRig,
 } from './testing/workload-rig.ts';
@@ -134,12 +134,18 @@ async function forbidJobsOf(rig: WorkloadRig, run: string): Promise<void> {
   );
 }
 
-test('a Run whose workload a quota of somebody else holds up says so, and goes on when it is gone', async (t) => {
+test('a Run whose workload a quota of somebody else holds up says so, and goes on with what it was given when it is gone', async (t) => {
   const rig = t.context;
+  const input = { namespace, name: 'data' };
+  await rig.client.create(
+    CONFIG_MAPS,
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: input, data: { doc: 'first' } },
+    'test',
+  );
   const quota = { namespace, name: 'theirs' };
   await rig.client.create(
     RESOURCE_QUOTAS,
-    { apiVersion: 'v1', kind: 'ResourceQuota', metadata: quota, spec: { hard: { 'count/configmaps': '1' } } },
+    { apiVersion: 'v1', kind: 'ResourceQuota', metadata: quota, spec: { hard: { 'count/jobs.batch': '0' } } },
     'test',
   );
   await eventually('the quota is counted', async () => {
@@ -147,12 +153,16 @@ test('a Run whose workload a quota of somebody else holds up says so, and goes o
     return (status as { readonly hard?: unknown } | undefined)?.hard !== undefined;
   });
   const key = { namespace, name: 'with-input' };
-  await createRun(rig, key, { spec: { input: { inline: '{}' } } });
+  await createRun(rig, key, { spec: { input: { configMapKeyRef: { name: input.name, key: 'doc' } } } });
   const run = await becomes(rig, key, { phase: 'Admitted', reason: 'WorkloadRefused' });
   t.is(run.status?.error, undefined, 'it has not failed');
   const ready = run.status?.conditions?.find(({ type }) => type === 'Ready');
   t.regex(ready?.message ?? '', /tried again: .*exceeded quota: theirs/);
+  await rig.client.patch(CONFIG_MAPS, input, { body: { data: { doc: 'second' } } });
   await rig.client.delete(RESOURCE_QUOTAS, quota);
-  await becomes(rig, key, { phase: 'Succeeded' });
-  t.is((await runOf(rig, key))?.status?.attempt, 1);
+  const { status } = await becomes(rig, key, { phase: 'Succeeded' });
+  const copy = await rig.client.get(CONFIG_MAPS, { namespace, name: status?.child?.name ?? '' });
+  t.like(copy?.['data'], { input: 'first' });
+  const digest = `sha256:${createHash('sha256').update('first').digest('hex')}`;
+  t.like(status, { attempt: 1, input: { digest } });
 });

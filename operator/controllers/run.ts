@@ -15,6 +15,7 @@ import {
   childName,
   identityOf,
   isFinished,
+  isOwnedBy,
   isWorkloadOf,
   phaseOf,
   type Run,
@@ -150,12 +151,14 @@ async function findIngredients(run: Run, starting: Starting) {
   const className = isActive(run) ? run.status?.gpu?.class : reservation?.gpuClass;
   const agent = await find(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }, read);
   const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
-  const inputSource = await findInputSource(run, read);
+  const made = await findMade(run, read);
+  const inputSource = made === undefined ? await findInputSource(run, read) : undefined;
   const node = gpuClass && book.nodeFor(run.metadata.uid ?? '', read);
   return {
     agent: agent as Agent | undefined,
     gpuClass: gpuClass as GPUClass | undefined,
     inputSource,
+    made,
     node,
   };
 }
@@ -166,7 +169,15 @@ async function findInputSource(run: Run, read: Reader): Promise<KubeObject | und
   return configMapKeyRef && read.live(CONFIG_MAPS, { ...keyOf(run), name: configMapKeyRef.name });
 }
 
-const NO_INGREDIENTS = { agent: undefined, gpuClass: undefined, inputSource: undefined };
+/** The ConfigMap of an attempt that was admitted before, whose workload could not be made whole. */
+async function findMade(run: Run, read: Reader): Promise<KubeObject | undefined> {
+  if (!isActive(run) || run.status?.child?.uid !== undefined) return undefined;
+  const name = childName(identityOf(run), attemptsOf(run));
+  const found = await read.live(CONFIG_MAPS, { ...keyOf(run), name });
+  return found !== undefined && isOwnedBy(found, run) ? found : undefined;
+}
+
+const NO_INGREDIENTS = { agent: undefined, gpuClass: undefined, inputSource: undefined, made: undefined };
 
 function needsWorkload(run: Run, { job, reservation }: Pick<Starting, 'job' | 'reservation'>): boolean {
   // The Job of a Run that is back in the queue is that of an attempt that is over.

@@ -27,13 +27,14 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
     const error = { code: 'not_found', message, retryable: false } as const;
     return fail(run, { reason: RUN_REASONS.AgentNotFound, error }, now);
   }
-  const input = resolveInput(run, observed.inputSource);
+  const { inputSource: source, made } = observed;
+  const input = resolveInput(run, { source, made });
   if (input.kind === 'refused') return fail(run, input.failure, now);
   const status = admittedStatus(run, factsOf(run, { ...observed, agent, input }), now);
   if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
   const { reservation, gpuClass, node } = observed;
   const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0, node };
-  const parties = { run, agent, tenant, attempt: reservation.attempt, copied: input.copied };
+  const parties = { run, agent, tenant, attempt: reservation.attempt, copied: input.copied, made };
   return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu }) }) };
 }
 

@@ -9,7 +9,7 @@ const METADATA = { name: 'r-x-1', namespace: 'acme-dev' };
 
 function givenOf(input: RunSpec['input'], parameters: Readonly<Record<string, string>> = {}): Given {
   const run = makeRun(input === undefined ? {} : { input });
-  const resolved = resolveInput(run, undefined);
+  const resolved = resolveInput(run, { source: undefined, made: undefined });
   const copied = resolved.kind === 'ready' ? resolved.copied : undefined;
   return { run, name: 'r-x-1', copied, parameters: new Map(Object.entries(parameters)) };
 }

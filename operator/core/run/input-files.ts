@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, ObjectMeta } from '../object.ts';
-import type { CopiedInput } from './input.ts';
+import { type CopiedInput, INPUT_KEY } from './input.ts';
 import type { Run } from './run.ts';
 
 /** Folder of the container that holds what a Run is given. */
@@ -8,7 +8,6 @@ export const INPUT_FOLDER = '/var/run/nexusos/input';
 /** Where the container says its result: the file that a kubelet reads at its end. */
 export const RESULT_FILE = '/dev/termination-log';
 const VOLUME = 'input';
-const INPUT_KEY = 'input';
 const PARAMETERS_KEY = 'parameters.json';
 /** Before the name of a parameter: as a key, and with its folder as a path. */
 const PARAMETER = 'parameter.';
@@ -50,6 +49,13 @@ export function givenConfigMap(given: Given, metadata: ObjectMeta): KubeObject |
     data,
     ...(binary !== undefined && { binaryData: binary }),
   };
+}
+
+/** The parameters that are in the ConfigMap of an attempt. */
+export function parametersIn(configMap: KubeObject): ReadonlyMap<string, string> {
+  const { data = {} } = configMap as { readonly data?: Readonly<Record<string, string>> };
+  const keys = Object.entries(data).filter(([key]) => key.startsWith(PARAMETER));
+  return new Map(keys.map(([key, value]) => [key.slice(PARAMETER.length), value]));
 }
 
 /** The volume of `INPUT_FOLDER`, and its mount; none where there is nothing in it. */

@@ -22,6 +22,7 @@ function configMap(content: object): KubeObject {
 interface Case {
   readonly input: NonNullable<RunSpec['input']>;
   readonly source?: KubeObject;
+  readonly made?: KubeObject;
   /** Text, base64, or none where the container gets it without us. */
   readonly want?: string | undefined;
   readonly wantMissing?: RegExp;
@@ -60,13 +61,24 @@ const cases: Record<string, Case> = {
     source: configMap({ data: { doc: 'ä'.repeat(131_073) } }),
     wantRefused: /found 262146 bytes; at most 262144/,
   },
+  'from a ConfigMap that was changed since it was copied for the attempt': {
+    input: { ...REF, digest: HELLO },
+    source: configMap({ data: { doc: 'changed' } }),
+    made: configMap({ data: { input: 'hello' } }),
+    want: 'hello',
+  },
+  'from a ConfigMap that is gone since its bytes were copied for the attempt': {
+    input: REF,
+    made: configMap({ binaryData: { input: 'aGVsbG8=' } }),
+    want: 'aGVsbG8=',
+  },
   'by URI': { input: { uri: 's3://bucket/key' }, want: undefined },
   'from a Secret': { input: { secretKeyRef: { name: 's', key: 'k' } }, want: undefined },
 };
 
-for (const [name, { input, source, want, wantMissing, wantRefused }] of Object.entries(cases)) {
+for (const [name, { input, source, made, want, wantMissing, wantRefused }] of Object.entries(cases)) {
   test(`input ${name}`, (t) => {
-    const found = resolveInput(makeRun({ input }), source);
+    const found = resolveInput(makeRun({ input }), { source, made });
     if (found.kind === 'missing') t.regex(found.cause.message, wantMissing ?? /^never/);
     else if (found.kind === 'refused') t.regex(found.failure.error.message, wantRefused ?? /^never/);
     else {

@@ -23,13 +23,24 @@ export type RunInput =
   /** It never fits. */
   | { readonly kind: 'refused'; readonly failure: Failure };
 
-/** What the container of `run` is given as input. `source`: the ConfigMap that it names, as a direct read found it. */
-export function resolveInput(run: Run, source: KubeObject | undefined): RunInput {
+/** Key of the input in the ConfigMap of an attempt. */
+export const INPUT_KEY = 'input';
+
+/** Where the input of an attempt may be found, as direct reads have it. */
+export interface InputSources {
+  /** The ConfigMap that the Run names. */
+  readonly source: KubeObject | undefined;
+  /** The one that was made for the attempt already. It cannot be changed, so what it holds is what the container gets. */
+  readonly made: KubeObject | undefined;
+}
+
+/** What the container of `run` is given as input. */
+export function resolveInput(run: Run, { source, made }: InputSources): RunInput {
   const { inline, configMapKeyRef } = run.spec.input ?? {};
   if (inline !== undefined) return checked(run, { text: inline });
   if (configMapKeyRef === undefined) return { kind: 'ready', copied: undefined };
   const { name, key } = configMapKeyRef;
-  const content = source === undefined ? undefined : contentOf(source, key);
+  const content = (made && contentOf(made, INPUT_KEY)) ?? (source && contentOf(source, key));
   if (content !== undefined) return checked(run, content);
   const what = source === undefined ? `there is no ConfigMap ${name}` : `ConfigMap ${name} has no key ${key}`;
   const message = `spec.input.configMapKeyRef: ${what} in this namespace; it is looked for again`;

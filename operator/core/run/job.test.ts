@@ -57,6 +57,19 @@ test('a GPU class brings its resource, the labels and the taints of its nodes', 
   });
 });
 
+test('parameters that were handed over stay as they are, whatever the Agent says by then', (t) => {
+  const before = makeAgent({ parameters: [{ name: 'style', required: false, default: 'short' }] });
+  const after = makeAgent({ parameters: [{ name: 'length', required: false, default: '10' }] });
+  const [made] = workloadOf({ agent: before });
+  const again = workloadOf({ agent: after, made });
+  t.deepEqual(again[0], made);
+  const names = podOf({ agent: after, made }).containers[0]?.env.map(({ name }) => name) ?? [];
+  t.deepEqual(
+    names.filter((name) => name.startsWith('NEXUSOS_PARAMETER_')),
+    ['NEXUSOS_PARAMETER_style'],
+  );
+});
+
 test('it prefers the node where its devices were free, and without one it has no affinity', (t) => {
   const gpu = { class: makeClass('h100'), count: 2 };
   const preference = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['h100-1'] }] };

@@ -7,7 +7,7 @@ import { type ContainerResources, containerResources } from '../quota/demand.ts'
 import { RUN_SERVICE_ACCOUNT } from '../tenant/pull-secrets.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { CopiedInput } from './input.ts';
-import { type Given, givenConfigMap, givenVariables, givenVolumes } from './input-files.ts';
+import { type Given, givenConfigMap, givenVariables, givenVolumes, parametersIn } from './input-files.ts';
 import { effectiveParameters } from './parameters.ts';
 import { childName, identityOf, type Run } from './run.ts';
 
@@ -25,6 +25,8 @@ export interface WorkloadInput {
   readonly attempt: number;
   /** Input that is handed on by us. */
   readonly copied?: CopiedInput | undefined;
+  /** The ConfigMap of the attempt, if that was made already: its parameters are those of the container, whatever the Agent says now. */
+  readonly made?: KubeObject | undefined;
   /** Devices that the reservation holds, and the node where they were free. */
   readonly gpu?: { readonly class: GPUClass; readonly count: number; readonly node?: string | undefined };
 }
@@ -136,8 +138,8 @@ function environment(input: WorkloadInput, given: Given) {
   return [...theirs, ...ours];
 }
 
-function givenOf({ run, agent, attempt, copied }: WorkloadInput): Given {
-  const parameters = effectiveParameters(run, agent);
+function givenOf({ run, agent, attempt, copied, made }: WorkloadInput): Given {
+  const parameters = made === undefined ? effectiveParameters(run, agent) : parametersIn(made);
   return { run, name: childName(identityOf(run), attempt), copied, parameters };
 }
 

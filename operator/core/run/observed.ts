@@ -36,6 +36,8 @@ export interface RunObserved {
   readonly gpuClass: GPUClass | undefined;
   /** The ConfigMap that its input names; undefined also when a direct read found none. */
   readonly inputSource: KubeObject | undefined;
+  /** The ConfigMap that was made for the present attempt already; undefined only when a direct read found none. */
+  readonly made: KubeObject | undefined;
   /** Workload of the present attempt; undefined only when a direct read found none. */
   readonly job: KubeObject | undefined;
   /** Its pods. None only when a direct read found none, once its workload is gone. */

@@ -100,6 +100,7 @@ export const NOTHING_SEEN: RunObserved = {
   agent: makeAgent(),
   gpuClass: undefined,
   inputSource: undefined,
+  made: undefined,
   job: undefined,
   pods: [],
   refusal: undefined,
