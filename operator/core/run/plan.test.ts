@@ -50,6 +50,17 @@ const cases: Record<string, Case> = {
     want: { phase: 'Admitted', reason: 'Admitted' },
     wantCreated: ['Job'],
   },
+  'a workload that was made too late is ended before the next attempt is admitted': {
+    status: { phase: 'Queued', attempt: 1 },
+    seen: { reservation: { ...RESERVED, attempt: 2 }, job: makeJob() },
+    wantRemoved: ['Job'],
+  },
+  'one that has ended is left as it is': {
+    status: { phase: 'Queued', attempt: 1 },
+    seen: { reservation: { ...RESERVED, attempt: 2 }, job: makeJob({ type: 'Failed' }) },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Job'],
+  },
   'a reserved Run with input gets it in a ConfigMap first': {
     spec: { input: { inline: 'hello' } },
     seen: { reservation: RESERVED },

@@ -30,6 +30,8 @@ export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
 function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   const unwanted = cancellation(run);
   if (unwanted !== undefined) return finish(run, unwanted, now);
+  const remove = leftoverOf(run, observed);
+  if (remove.length > 0) return { ...statusOnly(run.status), remove };
   const { reservation } = observed;
   if (reservation !== undefined && reservation.attempt > attemptsOf(run)) {
     return run.spec.suspend ? giveBack(run, reservation, now) : admit(run, { ...observed, reservation }, now);
@@ -105,10 +107,14 @@ export function planRefused(run: Run, { code, message }: ReconcileError, now: Da
   return fail(run, { reason: RUN_REASONS.WorkloadRefused, error }, now);
 }
 
-function planFinished(run: Run, { job }: RunObserved, now: Date): RunPlan {
-  // A workload that a former leader made too late must not outlive the end of its Run.
+/** A workload that a former leader made too late: it must neither outlive the end of its Run, nor run beside the next attempt. */
+function leftoverOf(run: Run, { job }: RunObserved): readonly Removal[] {
   const isLeftover = job !== undefined && isOwnedBy(job, run) && !isJobFinished(job);
-  const remove: Removal[] = isLeftover ? [removalOf(job)] : [];
+  return isLeftover ? [removalOf(job)] : [];
+}
+
+function planFinished(run: Run, observed: RunObserved, now: Date): RunPlan {
+  const remove = leftoverOf(run, observed);
   const { ttlSecondsAfterFinished } = run.spec;
   if (ttlSecondsAfterFinished === undefined) return { ...statusOnly(run.status), remove };
   const leftMs = Date.parse(run.status?.finishedAt ?? '') + ttlSecondsAfterFinished * 1000 - now.getTime();
