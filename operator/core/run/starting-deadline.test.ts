@@ -12,9 +12,15 @@ const cases: Record<string, Case> = {
   },
   'a deadline is for the first start only': {
     spec: { startingDeadlineSeconds: 1 },
-    status: { phase: 'Queued', attempt: 1, queue: { ...WAITED, updatedAt: ago(1) } },
+    status: { phase: 'Queued', attempt: 1, admittedAt: ago(1), queue: { ...WAITED, updatedAt: ago(1) } },
     seen: { place: WAITING },
     wantSoon: true,
+  },
+  'and a reservation that was given back unused was none': {
+    spec: { startingDeadlineSeconds: 1 },
+    status: { phase: 'Queued', attempt: 1, queue: { ...WAITED, updatedAt: ago(1) } },
+    seen: { place: WAITING },
+    want: { phase: 'Failed', reason: 'StartingDeadlineExceeded', code: 'timeout' },
   },
   'a Run with a reservation is admitted, though its deadline is over': {
     spec: { startingDeadlineSeconds: 1 },

@@ -3,12 +3,13 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { requeue } from './ending.ts';
 import type { RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
-import { attemptsOf, type Run } from './run.ts';
+import type { Run } from './run.ts';
 
 /** How long a Run may still wait for its first admission, in milliseconds; infinite when nothing bounds that. */
 export function startingDeadlineMs(run: Run, now: Date): number {
   const { startingDeadlineSeconds } = run.spec;
-  if (startingDeadlineSeconds === undefined || attemptsOf(run) > 0) return Infinity;
+  // Not by its attempts: one that was suspended before it was admitted has spent the number of one.
+  if (startingDeadlineSeconds === undefined || run.status?.admittedAt !== undefined) return Infinity;
   const createdMs = Date.parse(run.metadata.creationTimestamp ?? '');
   return createdMs + startingDeadlineSeconds * 1000 - now.getTime();
 }
