@@ -12,6 +12,7 @@ import {
   toInstant,
 } from '../conditions.ts';
 import type { ReconcileError } from '../errors.ts';
+import { keptForMs } from '../figures.ts';
 import type { Condition } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
 import type { Agent } from './agent.ts';
@@ -36,9 +37,6 @@ export interface RunCounts {
 export interface AgentObserved extends AgentSurroundings, ScheduleObserved {
   readonly runs: RunCounts;
 }
-
-/** Counts are written at most this often. */
-const COUNT_INTERVAL_MS = 5000;
 
 /** Decides whether Runs of the Agent can be admitted, counts them, and starts those that its schedule asks for. */
 export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Plan<AgentStatus> {
@@ -100,14 +98,13 @@ function count(agent: Agent, { observed, decision }: Counted, now: Date) {
   const { runs: written, schedule } = agent.status ?? {};
   const { queued, active } = observed.runs;
   const counted = decision.state && countScheduled(decision.state, observed.scheduled);
-  const fresh = countsOf({ queued, active, countedAt: toInstant(now) }, counted);
-  if (written === undefined || !isDeepEqual(decision.state, schedule))
-    return { counts: fresh, waitMs: Infinity };
+  const counts = countsOf({ queued, active, countedAt: toInstant(now) }, counted);
+  if (written === undefined) return { counts, waitMs: Infinity };
   const old = countsOf(written, schedule);
-  if (isDeepEqual(old, countsOf({ ...written, queued, active }, counted)))
-    return { counts: old, waitMs: Infinity };
-  const waitMs = Date.parse(written.countedAt) + COUNT_INTERVAL_MS - now.getTime();
-  return waitMs > 0 ? { counts: old, waitMs } : { counts: fresh, waitMs: Infinity };
+  const isNews = !isDeepEqual(decision.state, schedule);
+  const isSame = isDeepEqual(old, countsOf({ ...written, queued, active }, counted));
+  const waitMs = keptForMs({ at: isNews ? undefined : written.countedAt, isSame }, now);
+  return waitMs > 0 ? { counts: old, waitMs } : { counts, waitMs: Infinity };
 }
 
 function countsOf(runs: NonNullable<AgentStatus['runs']>, schedule: ScheduleStatus | undefined) {

@@ -2,6 +2,7 @@
 import { GPU_CLASS_REASONS, type GPUClassStatus, MAX_POOLS } from '#crds/v1alpha1/gpu-class';
 import type { GPUClass } from '../agent/agent.ts';
 import { setStanding, type Standing, toInstant } from '../conditions.ts';
+import { keptForMs } from '../figures.ts';
 import { DONE, type Plan, statusOnly } from '../plan.ts';
 import { DeviceRoom } from './room.ts';
 import type { ClassSupply, DevicePlace, Supply } from './supply.ts';
@@ -14,9 +15,6 @@ export interface DeviceSums {
   readonly free: number;
   readonly largestFree: number;
 }
-
-/** Counts are written at most this often. */
-const COUNT_INTERVAL_MS = 5000;
 
 /** Decides what a GPUClass says of its devices. Makes nothing. */
 export function planGPUClass(gpuClass: GPUClass, supply: Supply, now: Date): Plan<GPUClassStatus> {
@@ -53,14 +51,10 @@ type Counts = DeviceSums & Pick<GPUClassStatus, 'pools'>;
 /** The figures to write: those of now, or the old ones until they may be written again. */
 function countsOf({ status = {} }: GPUClass, counts: Counts, now: Date) {
   const { countedAt } = status;
-  const fresh = { counts: { ...counts, countedAt: toInstant(now) }, result: DONE };
-  if (countedAt === undefined) return fresh;
-  const kept = { ...status, countedAt };
-  if (textOf(status) === textOf(counts)) return { counts: withoutConditions(kept), result: DONE };
-  const waitMs = Date.parse(countedAt) + COUNT_INTERVAL_MS - now.getTime();
-  if (!(waitMs > 0)) return fresh;
+  const waitMs = keptForMs({ at: countedAt, isSame: textOf(status) === textOf(counts) }, now);
+  if (waitMs === 0) return { counts: { ...counts, countedAt: toInstant(now) }, result: DONE };
   const result = { kind: 'requeueAfter', afterMs: waitMs, why: 'to write the counts' } as const;
-  return { counts: withoutConditions(kept), result };
+  return { counts: withoutConditions(status), result: waitMs === Infinity ? DONE : result };
 }
 
 function withoutConditions(status: GPUClassStatus): GPUClassStatus {

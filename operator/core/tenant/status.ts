@@ -13,6 +13,7 @@ import {
   setStanding,
   toInstant,
 } from '../conditions.ts';
+import { keptForMs } from '../figures.ts';
 import type { Condition } from '../object.ts';
 import { toldRefusal } from '../refused-write.ts';
 import { NEEDS_ATTENTION } from './attention.ts';
@@ -23,7 +24,7 @@ import type { Problem } from './problems.ts';
 import { isInForce, isOldInForce, overCommitted, uncountedKeys } from './quota-state.ts';
 import { unenforcedQuotas } from './quotas.ts';
 import { type Tenant, type TenantObserved, uidOf } from './tenant.ts';
-import { tenantUsage, USAGE_INTERVAL_MS, usageSummary } from './usage.ts';
+import { tenantUsage, usageSummary } from './usage.ts';
 
 const AS_WANTED = 'every namespace and everything in it is as wanted';
 const ALL_ENFORCED = 'every quota that is set is enforced';
@@ -247,24 +248,17 @@ export interface Throttled {
 }
 
 /**
- * Holds usage back when nothing else has changed and it was written less than `USAGE_INTERVAL_MS` ago: a busy tenant
- * must not turn every pod into a write of its status.
+ * Holds usage back when nothing else has changed and it was written just now: a busy tenant must not turn every pod into a
+ * write of its status.
  */
 export function throttleUsage(before: TenantStatus | undefined, status: TenantStatus, now: Date): Throttled {
+  const fresh = { status: { ...status, usageAt: toInstant(now) }, afterMs: undefined };
   const writtenAt = before?.usageAt;
-  if (before === undefined || writtenAt === undefined) {
-    return { status: { ...status, usageAt: toInstant(now) }, afterMs: undefined };
-  }
-  if (isDeepEqual(figures(before), figures(status))) {
-    return { status: { ...status, usageAt: writtenAt }, afterMs: undefined };
-  }
-  // Instants have whole seconds, so what was written is up to a second younger than it says.
-  const afterMs = Date.parse(writtenAt) + USAGE_INTERVAL_MS - now.getTime();
+  if (before === undefined || writtenAt === undefined) return fresh;
+  const afterMs = keptForMs({ at: writtenAt, isSame: isDeepEqual(figures(before), figures(status)) }, now);
+  if (afterMs === Infinity) return { status: { ...status, usageAt: writtenAt }, afterMs: undefined };
   const isAllThatChanged = isDeepEqual(withoutFigures(before), withoutFigures(status));
-  if (afterMs <= 0 || !isAllThatChanged) {
-    return { status: { ...status, usageAt: toInstant(now) }, afterMs: undefined };
-  }
-  return { status: before, afterMs };
+  return afterMs > 0 && isAllThatChanged ? { status: before, afterMs } : fresh;
 }
 
 function figures({ usage, summary }: TenantStatus): unknown {

@@ -11,9 +11,6 @@ export type Usage = NonNullable<TenantStatus['usage']>[number];
 /** Name under which waiting Runs are told in the usage. */
 export const RUNS_QUEUED = 'runs.queued';
 
-/** Shortest time between two writes of a status in which nothing but usage has changed. */
-export const USAGE_INTERVAL_MS = 5000;
-
 /** Use against every enforced quota of the tenant, sorted by name. */
 export function tenantUsage(tenant: Tenant, observed: TenantObserved): readonly Usage[] {
   return [
