@@ -3,10 +3,11 @@ import test from 'ava';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { type Retries, retries as schema } from '#crds/v1alpha1/run-retries';
 import type { Failure } from './outcome.ts';
+import { planRun } from './plan.ts';
 import { failAttempt, retriesAtAdmission, waitForRetry } from './retry.ts';
 import type { Run } from './run.ts';
 import { makeAgent, makeRun, NOW } from './testing/make.ts';
-import { RUNNING } from './testing/plan-cases.ts';
+import { NOTHING_SEEN, RUNNING } from './testing/plan-cases.ts';
 
 const EXIT_3: Failure = {
   reason: RUN_REASONS.ContainerFailed,
@@ -81,13 +82,29 @@ for (const [name, given] of Object.entries(cases)) {
 
 test('a Run waits for its next attempt, and then for quota', (t) => {
   const retries = { spent: 1, limit: 2, notBefore: '2026-11-21T12:00:05Z' };
-  const run = makeRun({}, { phase: 'Queued', attempt: 1, retries });
+  const run = makeRun({ retries: schema.parse({ limit: 2 }) }, { phase: 'Queued', attempt: 1, retries });
   const early = waitForRetry(run, retries, NOW);
   t.is(early.status, run.status);
   t.like(early.result, { kind: 'requeueAfter', afterMs: 5000 });
   const late = waitForRetry(run, retries, new Date(NOW.getTime() + 5000));
   t.deepEqual(late.status?.retries, { spent: 1, limit: 2 });
   t.is(late.status?.queue?.reason, 'Pending');
+});
+
+test('it waits no longer than its backoff, though the clock has gone back', (t) => {
+  const retries = { spent: 1, limit: 2, notBefore: '2026-11-21T13:00:00Z' };
+  const run = makeRun({ retries: schema.parse({ limit: 2 }) }, { phase: 'Queued', attempt: 1, retries });
+  const plan = waitForRetry(run, retries, NOW);
+  t.like(plan.status?.retries, { spent: 1, limit: 2, notBefore: '2026-11-21T12:00:10Z' });
+  t.like(plan.result, { kind: 'requeueAfter', afterMs: 10_000 });
+  const settled = { ...run, status: plan.status! };
+  t.is(waitForRetry(settled, plan.status!.retries!, NOW).status, settled.status, 'and that is written once');
+});
+
+test('a Run that ends while it waits for a retry waits for none any more', (t) => {
+  const retries = { spent: 1, limit: 2, notBefore: '2026-11-21T12:00:05Z' };
+  const run = makeRun({ cancel: true }, { phase: 'Queued', attempt: 1, retries });
+  t.deepEqual(planRun(run, NOTHING_SEEN, NOW).status?.retries, { spent: 1, limit: 2 });
 });
 
 test('the lower limit of Run and Agent holds, as it was at the first admission', (t) => {

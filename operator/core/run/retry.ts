@@ -17,27 +17,31 @@ const MAX_MESSAGE = 1024;
 export function failAttempt(run: Run, failure: Ended, now: Date): RunPlan {
   const { retries } = run.status ?? {};
   if (retries === undefined || !isRetried(run, retries, failure)) return fail(run, failure, now);
-  const waitMs = backoffMs(run, retries);
-  const spent = retries.spent + 1;
-  const attempt = attemptsOf(run);
-  const notBefore = toInstant(new Date(now.getTime() + waitMs));
   const child = run.status?.child?.name;
-  const failedAt = toInstant(now);
   const message = failure.error.message.slice(0, MAX_MESSAGE);
-  const last = { attempt, reason: failure.reason, message, failedAt, ...(child !== undefined && { child }) };
-  const place = {
-    position: undefined,
-    reason: RUN_REASONS.RetryBackoff,
-    message: `retry ${spent} of ${retries.limit} starts after ${notBefore}, since attempt ${attempt} failed: ${message}`,
+  const last = {
+    attempt: attemptsOf(run),
+    reason: failure.reason,
+    message,
+    failedAt: toInstant(now),
+    ...(child !== undefined && { child }),
   };
+  const usage = addReported(run.status, failure.said?.usage);
+  const used: Run = { ...run, status: { ...run.status, ...(usage !== undefined && { usage }) } };
+  return backOff(used, { spent: retries.spent + 1, limit: retries.limit, last }, now);
+}
+
+/** Waits, from now on, for the retry that is the last of those spent. */
+function backOff(run: Run, retries: RetriesStatus, now: Date): RunPlan {
+  const { spent, limit, last } = retries;
+  const waitMs = backoffMs(run, spent);
+  const notBefore = toInstant(new Date(now.getTime() + waitMs));
+  const why = last === undefined ? '' : `, since attempt ${last.attempt} failed: ${last.message}`;
+  const message = `retry ${spent} of ${limit} starts after ${notBefore}${why}`;
+  const place = { position: undefined, reason: RUN_REASONS.RetryBackoff, message };
   // What the attempt was given up for is told in `last`; the Run itself has not failed.
   const { error: _, ...queued } = queuedStatus(run, place, now);
-  const usage = addReported(run.status, failure.said?.usage);
-  const status: RunStatus = {
-    ...queued,
-    ...(usage !== undefined && { usage }),
-    retries: { spent, limit: retries.limit, notBefore, last },
-  };
+  const status: RunStatus = { ...queued, retries: { ...retries, notBefore } };
   return statusOnly(status, requeue(waitMs, 'for the next attempt'));
 }
 
@@ -45,6 +49,8 @@ export function failAttempt(run: Run, failure: Ended, now: Date): RunPlan {
 export function waitForRetry(run: Run, retries: RetriesStatus, now: Date): RunPlan {
   const { notBefore = '', ...others } = retries;
   const leftMs = Date.parse(notBefore) - now.getTime();
+  // The clock has gone back since: nobody waits longer for that.
+  if (leftMs > backoffMs(run, retries.spent)) return backOff(run, retries, now);
   if (leftMs > 0) return statusOnly(run.status, requeue(leftMs, 'for the next attempt'));
   const message = `retry ${retries.spent} of ${retries.limit} waits for its quota`;
   const place = { position: undefined, reason: RUN_REASONS.Pending, message };
@@ -71,8 +77,8 @@ function isNamed({ spec }: Run, { reason, error }: Ended): boolean {
   return error.exitCode !== undefined && exitCodes.includes(error.exitCode);
 }
 
-/** Doubles with each retry, up to the most. */
-function backoffMs({ spec }: Run, { spent }: RetriesStatus): number {
+/** How long the retry of that number waits, from 1: each twice as long as the one before, up to the most. */
+function backoffMs({ spec }: Run, retry: number): number {
   const { backoffSeconds = 0, maxBackoffSeconds = 0 } = spec.retries ?? {};
-  return Math.min(backoffSeconds * 2 ** spent, maxBackoffSeconds) * 1000;
+  return Math.min(backoffSeconds * 2 ** (retry - 1), maxBackoffSeconds) * 1000;
 }

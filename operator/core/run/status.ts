@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import type { RetriesStatus } from '#crds/v1alpha1/run-retries';
 import {
   type ConditionInput,
   type Judgement,
@@ -126,7 +127,7 @@ export function activeStatus(
 
 /** Status of a Run that has come to its end. */
 export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
-  const { queue: _, error: __, ...kept } = run.status ?? {};
+  const { queue: _, error: __, retries, ...kept } = run.status ?? {};
   const { phase, reason, message, error, startedAt, said } = ending;
   const stalled: ConditionInput[] =
     phase === 'Failed' ? [{ type: STALLED, status: 'True', reason, message }] : [];
@@ -140,6 +141,7 @@ export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
       error,
       result: said?.result,
       usage: addReported(run.status, said?.usage),
+      retries: retries && withoutWait(retries),
     }),
     conditions: judged(run, now, [
       { type: 'Finished', status: 'True', reason, message },
@@ -147,6 +149,12 @@ export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
       ...stalled,
     ]),
   };
+}
+
+/** Nothing waits for a retry any more. */
+function withoutWait(retries: RetriesStatus): RetriesStatus {
+  const { notBefore: _, ...others } = retries;
+  return others;
 }
 
 function judged(run: Run, now: Date, inputs: readonly ConditionInput[]): RunStatus['conditions'] {
