@@ -2,23 +2,33 @@
 import { z } from 'zod';
 import { text } from './meta.ts';
 
-const parameter = z.object({
-  name: z
-    .string()
-    .min(1)
-    .max(63)
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-    .describe('Name of the parameter.'),
-  description: text('What it is for.', 256).optional(),
-  required: z.boolean().default(false).describe('Whether a Run must give it.'),
-  default: text('Value where a Run does not give it.', 2048).optional(),
-  enum: z
-    .array(text('A value.', 256))
-    .min(1)
-    .max(32)
-    .describe('The values that are allowed. Empty: any.')
-    .optional(),
-});
+const parameter = z
+  .object({
+    name: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .describe('Name of the parameter.'),
+    description: text('What it is for.', 256).optional(),
+    required: z.boolean().default(false).describe('Whether a Run must give it.'),
+    default: text('Value where a Run does not give it.', 2048).optional(),
+    enum: z
+      .array(text('A value.', 256))
+      .min(1)
+      .max(32)
+      .describe('The values that are allowed. Empty: any.')
+      .optional(),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(self.default) || !has(self.enum) || self.default in self.enum',
+        message: 'default must be one of the values of enum',
+        fieldPath: '.default',
+      },
+    ],
+  });
 
 /** What `spec.parameters` of an Agent is. */
 export const agentParameters = z

@@ -49,6 +49,14 @@ export function int(description: string, min: number, max: number): z.ZodInt {
   return z.int().min(min).max(max).describe(description);
 }
 
+/** The most attempts of a Run: somebody who suspends and resumes it all day for years does not come to them. */
+export const MAX_ATTEMPTS = 1_000_000_000;
+
+/** A number of attempts, or of one of them, from `min`. */
+export function attempts(description: string, min: 0 | 1): z.ZodInt {
+  return int(description, min, MAX_ATTEMPTS);
+}
+
 /** A quantity as Kubernetes writes it: `500m`, `2`, `16Gi`. */
 export function quantity(description: string) {
   return z

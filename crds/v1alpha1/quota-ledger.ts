@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
-import { conditions, dnsLabel, int, observedGeneration, quantities, text } from './meta.ts';
+import { attempts, conditions, dnsLabel, int, observedGeneration, quantities, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 
 /**
@@ -50,7 +50,7 @@ const reservation = z.object({
   agent: dnsLabel('Agent of the Run.'),
   gpuClass: dnsLabel('GPU class.').optional(),
   gpus: int('Devices.', 1, 64).optional(),
-  attempt: int('Attempt of the Run that it is for; given back when that one has ended.', 1, 100_000),
+  attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
 });
 
 const grant = z.object({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { dnsLabel, instant, int, text } from './meta.ts';
+import { attempts, dnsLabel, instant, int, text } from './meta.ts';
 
 /** Ways in which an attempt fails that another one may mend. */
 export const RETRYABLE = [
@@ -54,7 +54,7 @@ export const retriesStatus = z
     notBefore: instant('Only while the next attempt waits: until then.').optional(),
     last: z
       .object({
-        attempt: int('Number of the attempt.', 1, 100_000),
+        attempt: attempts('Number of the attempt.', 1),
         reason: text('Why it failed, in one word.', 128),
         message: text('The same in words.', 1024),
         child: dnsLabel('Name of its workload, which is kept as long as the Run.').optional(),

@@ -3,7 +3,16 @@ import { z } from 'zod';
 import type { CelRule, KindDescriptor } from '../openapi/kind.ts';
 import { AGE, REASON } from './columns.ts';
 import { ERROR_CODES } from './error-codes.ts';
-import { conditions, dnsLabel, dnsSubdomain, instant, int, observedGeneration, text } from './meta.ts';
+import {
+  attempts,
+  conditions,
+  dnsLabel,
+  dnsSubdomain,
+  instant,
+  int,
+  observedGeneration,
+  text,
+} from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
 import { reportedUsage, result } from './run-result.ts';
@@ -110,10 +119,9 @@ const status = z
       .describe('Where the Run is. Succeeded, Failed and Cancelled are final.')
       .optional(),
     queue: queue.optional(),
-    attempt: int(
+    attempt: attempts(
       'Attempts started, those that a pause cut short included; such a one spends no retry.',
       0,
-      100_000,
     ).optional(),
     retries: retriesStatus.optional(),
     input: inputStatus.optional(),

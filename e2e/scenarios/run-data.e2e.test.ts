@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
-import { phase, run, waits, type World, world } from '../run-world.ts';
+import { agent, phase, run, waits, type World, world } from '../run-world.ts';
 
 const SAYS = 'kwok.nexusos.dev/termination-message';
 
@@ -83,4 +83,8 @@ test('input that cannot be meant is refused with its field', async (t) => {
     t.false(ok);
     t.regex(text, want);
   }
+  const odd = agent(namespace, { parameters: [{ name: 'style', default: 'loud', enum: ['short', 'long'] }] });
+  const { ok, text } = await user.tries(['apply', '-f', '-'], JSON.stringify(odd));
+  t.false(ok);
+  t.regex(text, /spec\.parameters\[0\]\.default.*default must be one of the values of enum/);
 });

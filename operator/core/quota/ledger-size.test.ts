@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { MAX_GRANTED_AMOUNTS, QUOTA_LEDGER, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import { MAX_ATTEMPTS } from '#crds/v1alpha1/meta';
 import type { Ledger } from '../tenant/tenant.ts';
 import { bytesForReservations, MAX_LEDGER_BYTES, reservationBytes } from './ledger-size.ts';
 import { fullLedger, longName } from './testing/full-ledger.ts';
@@ -32,7 +33,7 @@ test('no reservation takes more than is counted for it', (t) => {
     agent: longName('a'),
     gpuClass: longName('g'),
     gpus: 64,
-    attempt: 100_000,
+    attempt: MAX_ATTEMPTS,
   };
   t.true(JSON.stringify(longest).length + 1 <= reservationBytes(longest));
 });

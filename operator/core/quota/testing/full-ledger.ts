@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { MAX_ATTEMPTS } from '#crds/v1alpha1/meta';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import { MAX_GRANTED_AMOUNTS, MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { Ledger } from '../../tenant/tenant.ts';
@@ -44,7 +45,7 @@ function reservation(i: number): Reservation {
     namespace: longName('n1'),
     name: longName(`r${i}`),
     agent: longName('a'),
-    attempt: 100_000,
+    attempt: MAX_ATTEMPTS,
     ...devices,
   };
 }
