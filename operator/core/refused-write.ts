@@ -8,8 +8,8 @@ import { type Plan, statusOnly } from './plan.ts';
 export const WRITE_REFUSED = 'WriteRefused';
 /** What passes by itself within this time is not worth a write. */
 export const TOLD_AFTER_MS = 5000;
-/** A policy, a quota or an object of somebody else is in the way: nothing tells when that changes. */
-const RETRY_MS = 15_000;
+/** When what was refused is tried again. A policy, a quota, an object or a right of somebody else is in the way: nothing tells when that changes. */
+export const TRIED_AGAIN_MS = 15_000;
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'conflict',
   'forbidden',
@@ -37,7 +37,11 @@ export function tellRefusal<Status extends Conditioned>(
   if (status === undefined || ready === undefined || !REFUSALS.has(obstacle.code)) return undefined;
   if (isRecent(ready, now) || ![WRITE_REFUSED, ...replaces].includes(ready.reason)) return undefined;
   const message = `the API server refuses what is needed, and it is tried again: ${obstacle.message}`;
-  const result = { kind: 'requeueAfter', afterMs: RETRY_MS, why: 'to try again what was refused' } as const;
+  const result = {
+    kind: 'requeueAfter',
+    afterMs: TRIED_AGAIN_MS,
+    why: 'to try again what was refused',
+  } as const;
   if (isSaid(ready, message)) return statusOnly(status, result);
   const at = { generation: metadata.generation ?? 0, now };
   const conditions = setStanding(status.conditions ?? [], refusedStanding(message), at);

@@ -162,23 +162,24 @@ export function fairnessGroup(
   object: KubeObject | undefined,
   read: Reader,
 ): string | undefined {
-  if (object === undefined) return undefined;
-  try {
-    return controller.group?.(object, read);
-  } catch {
-    // The object was not parsed yet; what is wrong with it will be told by its reconcile.
-    return undefined;
-  }
+  return answerOn(object, (one) => controller.group?.(one, read));
 }
 
 /** Whether an object as it is stored goes before others; not when its controller cannot tell or there is no object. */
 export function isUrgent(controller: AnyController, object: KubeObject | undefined, read: Reader): boolean {
-  if (object === undefined) return false;
+  return answerOn(object, (one) => controller.isUrgent?.(one, read)) === true;
+}
+
+function answerOn<Answer>(
+  object: KubeObject | undefined,
+  ask: (object: KubeObject) => Answer,
+): Answer | undefined {
+  if (object === undefined) return undefined;
   try {
-    return controller.isUrgent?.(object, read) === true;
+    return ask(object);
   } catch {
-    // As above: not parsed yet.
-    return false;
+    // The object was not parsed yet; what is wrong with it will be told by its reconcile.
+    return undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { findCondition, READY } from '../conditions.ts';
 import type { Condition } from '../object.ts';
 import type { ReconcileError } from '../errors.ts';
 import { statusOnly } from '../plan.ts';
-import { withoutFigures } from '../refused-write.ts';
+import { TRIED_AGAIN_MS, withoutFigures } from '../refused-write.ts';
 import { cancellation, requeue } from './ending.ts';
 import type { RunPlan } from './observed.ts';
 import { phaseOf, type Run } from './run.ts';
@@ -12,14 +12,12 @@ import { activeStatus } from './status.ts';
 
 /** What passes by itself within this time after the admission is not worth a write. */
 const TOLD_AFTER_MS = 3000;
-/** What holds a Run up may pass at any moment, and nothing may tell of it: quota of somebody else, a right that is missing. */
-const RETRY_MS = 15_000;
 
 /** Decides what an admitted Run says when its workload could not be made and will be tried again; undefined: nothing yet. */
 export function planHeldUp(run: Run, { message: words }: ReconcileError, now: Date): RunPlan | undefined {
   if (!isBeingMade(run) || now.getTime() - admittedMs(run) < TOLD_AFTER_MS) return undefined;
   const message = `its workload cannot be made yet, and is tried again: ${words}`;
-  const result = requeue(RETRY_MS, 'to make its workload');
+  const result = requeue(TRIED_AGAIN_MS, 'to make its workload');
   const told = holdUpOf(run);
   if (told !== undefined && withoutFigures(told.message) === withoutFigures(message))
     return statusOnly(run.status, result);
