@@ -68,6 +68,28 @@ test('a Run that is suspended gives its place away, and starts anew when it is r
   t.is((await seen(place, 'long'))?.status?.attempt, 2);
 });
 
+test('a Run that is resumed while its workload still ends starts anew when that is gone', async (t) => {
+  const place = await world(t, 'hasty');
+  const { user, namespace } = place;
+  await user.applies(run(namespace, 'slow', FOREVER));
+  await eventually('it runs', async () => (await phase(place, 'slow')) === 'Running');
+  const pods = ['pods', '-n', namespace, '-l', 'nexusos.dev/run=slow', '-o', 'name'];
+  const pod = (await user.does(['get', ...pods])).trim();
+  const holds = (op: object) =>
+    user.does(['patch', pod, '-n', namespace, '--type=json', '-p', JSON.stringify([op])]);
+  // In place of a container that takes its time to end.
+  await holds({ op: 'add', path: '/metadata/finalizers/0', value: 'example.com/slow' });
+  await patches(place, 'slow', { suspend: true });
+  await waits(place, 'slow', 'Suspended');
+  await patches(place, 'slow', { suspend: false });
+  await holds({ op: 'remove', path: '/metadata/finalizers/0' });
+  const status = await eventually('it runs anew, or has ended', async () => {
+    const { status: now } = (await seen(place, 'slow')) ?? {};
+    return now?.attempt === 2 || now?.phase === 'Failed' ? now : undefined;
+  });
+  t.is(status.error, undefined);
+});
+
 test('a Run that is not admitted before its deadline fails, and says what it waited for', async (t) => {
   const place = await world(t, 'punctual', { tenant: { quotas: { runs: { maxConcurrent: 0 } } } });
   const { user, namespace } = place;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import type { RunStatus } from '#crds/v1alpha1/run';
+import type { KubeObject } from '../object.ts';
 import { planRun } from './plan.ts';
 import { SUSPENDED } from './suspension.ts';
 import { ago, makeJob, makeRun, NOW } from './testing/make.ts';
@@ -14,31 +16,18 @@ import {
   WAITING,
 } from './testing/plan-cases.ts';
 
-/** Status of a Run that ran, and whose workload is being ended for `reason`. */
-const ending = (reason: string) => ({
-  ...RUNNING,
-  conditions: RUNNING.conditions?.map((one) => ({ ...one, reason })) ?? [],
-});
+/** Status of a Run whose workload is being ended, and of which it is told why. */
+function told(reason: string): RunStatus {
+  const conditions = RUNNING.conditions?.map((one) => ({ ...one, reason })) ?? [];
+  return { ...RUNNING, conditions };
+}
+
+function going(): KubeObject {
+  const job = makeJob();
+  return { ...job, metadata: { ...job.metadata, deletionTimestamp: ago(2) } };
+}
 
 const cases: Record<string, Case> = {
-  'resumed before its workload is gone, it goes on ending that': {
-    status: ending('Suspended'),
-    seen: { job: makeJob(), pods: [running] },
-    wantRemoved: ['Job'],
-  },
-  'and then is in the queue, since nobody else has ended it': {
-    status: ending('Suspended'),
-    want: { phase: 'Queued', reason: 'Suspended' },
-  },
-  'so it is when its tenant is resumed before that': {
-    status: ending('Paused'),
-    want: { phase: 'Queued', reason: 'Paused' },
-  },
-  'one that is cancelled meanwhile is cancelled': {
-    spec: { cancel: true },
-    status: ending('Suspended'),
-    want: { phase: 'Cancelled', reason: 'Cancelled' },
-  },
   'a suspended Run that is new waits, whatever is free': {
     spec: { suspend: true },
     seen: { place: { ...WAITING, ...SUSPENDED } },
@@ -71,6 +60,38 @@ const cases: Record<string, Case> = {
     spec: { suspend: true },
     status: RUNNING,
     want: { phase: 'Queued', reason: 'Suspended' },
+  },
+  'one that is resumed while its workload still ends waits for that': {
+    status: told('Suspended'),
+    seen: { job: going(), pods: [running] },
+    wantRemoved: ['Job'],
+  },
+  'one that is resumed before its Job was deleted starts anew all the same': {
+    status: told('Suspended'),
+    seen: { job: makeJob(), pods: [running] },
+    wantRemoved: ['Job'],
+  },
+  'and goes back to the queue then: nobody else has deleted its Job': {
+    status: told('Suspended'),
+    want: { phase: 'Queued', reason: 'Suspended' },
+  },
+  'also with its pods there for longer than its Job': {
+    status: told('Suspended'),
+    seen: { pods: [running] },
+  },
+  'the same goes for a tenant that is resumed while its Runs still end': {
+    status: told('Paused'),
+    want: { phase: 'Queued', reason: 'Paused' },
+  },
+  'one that was resumed and is cancelled before it is back in the queue is Cancelled': {
+    spec: { cancel: true },
+    status: told('Suspended'),
+    want: { phase: 'Cancelled', reason: 'Cancelled' },
+  },
+  'one that succeeded before its Job could be deleted has succeeded': {
+    status: told('Suspended'),
+    seen: { job: makeJob({ type: 'Complete' }) },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
 };
 
