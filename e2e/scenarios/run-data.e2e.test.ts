@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { agent, phase, run, waits, type World, world } from '../run-world.ts';
+import { User } from '../user.ts';
 
 const SAYS = 'kwok.nexusos.dev/termination-message';
+
+interface PodList {
+  readonly items: readonly { readonly metadata: { readonly name: string; readonly uid: string } }[];
+}
 
 function read({ user, namespace }: World, path: string, ...what: readonly string[]): Promise<string> {
   return user.does(['get', '-n', namespace, ...what, '-o', `jsonpath=${path}`]);
@@ -48,6 +54,51 @@ test('input and parameters reach the pod as the docs say', async (t) => {
     await waits(place, 'guesses', 'InvalidParameters'),
     /Agent worker has no stile; allowed are topic, style/,
   );
+});
+
+/** A class that no node has devices of: who starts a pod of it is the test. */
+const BY_HAND = {
+  apiVersion: 'nexusos.dev/v1alpha1',
+  kind: 'GPUClass',
+  metadata: { name: 'by-hand' },
+  spec: { resourceName: 'example.com/by-hand', provisioning: 'OnDemand' },
+};
+/** A node on which nobody starts anything: pods stay as they were put there. */
+const MUTE = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'mute' } };
+
+/** Puts the only pod of a Run on the node, and has that node tell that it cannot mount a volume. */
+async function cannotMount({ user, namespace }: World, name: string, message: string): Promise<void> {
+  const label = `nexusos.dev/run=${name}`;
+  const found = await user.sees<PodList>('pods', '-n', namespace, '-l', label);
+  const { name: pod = '', uid = '' } = found?.items[0]?.metadata ?? {};
+  const involvedObject = { apiVersion: 'v1', kind: 'Pod', namespace, name: pod, uid };
+  const at = `${new Date().toISOString().slice(0, 19)}Z`;
+  const told = { type: 'Warning', reason: 'FailedMount', message, firstTimestamp: at, lastTimestamp: at };
+  const metadata = { name: `${pod}.1`, namespace };
+  const target = { apiVersion: 'v1', kind: 'Node', name: MUTE.metadata.name };
+  const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name: pod, namespace }, target };
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/binding`;
+  await user.does(['create', '--raw', path, '-f', '-'], JSON.stringify(binding));
+  const event = { apiVersion: 'v1', kind: 'Event', metadata, involvedObject, ...told };
+  await user.does(['create', '-f', '-'], JSON.stringify(event));
+}
+
+test('a Run whose Secret is not there says so, in the words of its node', async (t) => {
+  const admin = new User(await attachSystem());
+  await admin.applies(BY_HAND, MUTE);
+  t.teardown(() => admin.does(['delete', 'node/mute', 'gpuclass/by-hand', '--wait=false']));
+  const tenant = { quotas: { gpus: [{ class: 'by-hand', count: 1 }] } };
+  const place = await world(t, 'unmounted', { tenant, worker: { gpu: { class: 'by-hand' } } });
+  const spec = { input: { secretKeyRef: { name: 'prompt', key: 'text' } } };
+  await place.user.applies(run(place.namespace, 'reads', { spec }));
+  t.regex(await waits(place, 'reads', 'Starting'), /^waits for a node: /);
+  const message = 'MountVolume.SetUp failed for volume "input" : secret "prompt" not found';
+  await cannotMount(place, 'reads', message);
+  const told = await eventually('the Run says something else', async () => {
+    const words = await waits(place, 'reads', 'Starting');
+    return words.startsWith('waits for a node') ? undefined : words;
+  });
+  t.is(told, `a volume cannot be mounted: ${message}`);
 });
 
 test('what a container says at its end is in the status of its Run', async (t) => {

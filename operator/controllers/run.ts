@@ -20,6 +20,7 @@ import {
   phaseOf,
   type Run,
 } from '../core/run/run.ts';
+import { unmountedOf } from '../core/run/unmounted.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
@@ -34,7 +35,9 @@ import {
   livePodsOf,
   podsOf,
   reservationIn,
+  PODS,
   watchFailedCreates,
+  watchFailedMounts,
   watchJobs,
   watchPods,
 } from './shared/workloads.ts';
@@ -68,6 +71,7 @@ const WATCHES: readonly Watch[] = [
   watchJobs(ownedBy(RUNS)),
   watchPods(runOfPod),
   watchFailedCreates(runOfEvent),
+  watchFailedMounts(runOfEvent),
   { resource: QUOTA_LEDGERS, keys: runsOfLedger },
   { resource: TENANTS, keys: runsOfTenant },
   // Read, and looked at again by the queue; a change of them wakes no Run by itself.
@@ -102,7 +106,8 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     job,
     pods,
     missing: missingDevices(run, pods, { read, ledger, book }),
-    refusal: job && refusalOf(failedCreatesOf(job, read), pods),
+    refusal: job && refusalOf(failuresOf(job, read), pods),
+    unmounted: unmountedOf(pods.flatMap((pod) => failuresOf(pod, read))),
   };
 }
 
@@ -211,8 +216,8 @@ async function find(resource: Resource, key: Key, read: Reader): Promise<KubeObj
   return read.get(resource, key) ?? (await read.live(resource, key));
 }
 
-function failedCreatesOf({ metadata }: KubeObject, read: Reader): readonly KubeObject[] {
-  return read.list(CORE_EVENTS, { index: INDEX.failedCreatesOf, value: metadata.uid ?? '' });
+function failuresOf({ metadata }: KubeObject, read: Reader): readonly KubeObject[] {
+  return read.list(CORE_EVENTS, { index: INDEX.failuresOf, value: metadata.uid ?? '' });
 }
 
 function runOfPod({ metadata }: KubeObject): readonly Key[] {
@@ -224,9 +229,10 @@ function runOfPod({ metadata }: KubeObject): readonly Key[] {
 function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
   const involved = event['involvedObject'] as { readonly kind?: string; readonly name?: string } | undefined;
   const { namespace } = event.metadata;
-  if (involved?.kind !== 'Job' || involved.name === undefined || namespace === undefined) return [];
-  const job = read.get(JOBS, { namespace, name: involved.name });
-  return job === undefined ? [] : runOfPod(job);
+  const resource = involved?.kind === 'Job' ? JOBS : involved?.kind === 'Pod' ? PODS : undefined;
+  if (resource === undefined || involved?.name === undefined || namespace === undefined) return [];
+  const found = read.get(resource, { namespace, name: involved.name });
+  return found === undefined ? [] : runOfPod(found);
 }
 
 /** Those who hold a reservation and have not started: everybody else looks after himself. */

@@ -29,8 +29,8 @@ export const INDEX = {
   podsOf: 'pods-of-run',
   /** Refusals by ResourceQuota, by namespace. */
   refusedIn: 'refused-in-namespace',
-  /** Whatever could not be made for an object, by the uid of that object. */
-  failedCreatesOf: 'failed-creates-of',
+  /** Whatever could not be made, or mounted, for an object, by the uid of that object. */
+  failuresOf: 'failures-of',
 } as const;
 
 /** Indexes that ledger, Runs and Agents look things up by. */
@@ -61,7 +61,7 @@ export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
     name: INDEX.refusedIn,
     of: (event) => (refusedAmounts(event) === undefined ? [] : namespaceOf(event)),
   },
-  { resource: CORE_EVENTS, name: INDEX.failedCreatesOf, of: (event) => [askerOf(event)] },
+  { resource: CORE_EVENTS, name: INDEX.failuresOf, of: (event) => [askerOf(event)] },
 ];
 
 const OF_RUNS = LABELS.runUid;
@@ -79,6 +79,11 @@ export function watchPods(keys: Watch['keys']): Watch {
 /** A watch on what the controllers of Kubernetes could not make. */
 export function watchFailedCreates(keys: Watch['keys']): Watch {
   return { resource: CORE_EVENTS, fieldSelector: 'reason=FailedCreate', keys };
+}
+
+/** A watch on volumes that nodes could not mount. */
+export function watchFailedMounts(keys: Watch['keys']): Watch {
+  return { resource: CORE_EVENTS, fieldSelector: 'reason=FailedMount,involvedObject.kind=Pod', keys };
 }
 
 /** The ledger of the tenant that a namespace belongs to, or still holds quota of. */

@@ -88,8 +88,8 @@ function reservationOf(run: Run): Reservation {
 }
 
 function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject }, now: Date): RunPlan {
-  const { job, pods, refusal } = observed;
-  const outcome = assessWorkload(job, pods, { refusal, now });
+  const { job } = observed;
+  const outcome = assessWorkload(observed, now);
   switch (outcome.kind) {
     case 'succeeded':
       return finish(run, { ...SUCCEEDED, ...startOf(outcome), said: asOutput(outcome.said) }, now);
@@ -145,7 +145,7 @@ type Told = Cause & {
   readonly job: KubeObject;
 };
 
-/** The status that tells a cause, or the present one when it tells the same: figures in a message are not news. */
+/** The status that tells a cause, or the present one when it tells the same. */
 function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
   const { job, ...active } = cause;
   const phase = cause.phase ?? (phaseOf(run) === 'Running' ? 'Running' : 'Admitted');
@@ -153,8 +153,15 @@ function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
   return activeStatus(run, { ...active, phase, childUid: job.metadata.uid ?? '' }, now);
 }
 
-function isTold({ status }: Run, { reason }: Cause): boolean {
-  return status?.child?.uid !== undefined && findCondition(status.conditions ?? [], READY)?.reason === reason;
+function isTold({ status }: Run, { reason, message }: Cause): boolean {
+  const ready = findCondition(status?.conditions ?? [], READY);
+  if (status?.child?.uid === undefined || ready?.reason !== reason) return false;
+  return headOf(ready.message) === headOf(message);
+}
+
+/** What a message says before it quotes others, whose words change all the time. */
+function headOf(message: string): string {
+  return message.split(':', 1)[0] ?? '';
 }
 
 /** What succeeded and said nothing of our form has said its output. */

@@ -8,6 +8,7 @@ import type { Tenant } from '../tenant/tenant.ts';
 import type { MissingDevices } from './no-devices.ts';
 import type { Refusal } from './refusal.ts';
 import type { Cause } from './status.ts';
+import type { Unmounted } from './unmounted.ts';
 
 /** Where a Run is in the queue of its tenant. */
 export type Place =
@@ -48,6 +49,8 @@ export interface RunObserved {
   readonly missing?: MissingDevices | undefined;
   /** Why Kubernetes could not make its pod lately. */
   readonly refusal: Refusal | undefined;
+  /** What its node could not mount for its pod lately. */
+  readonly unmounted?: Unmounted | undefined;
 }
 
 /** Status may be undefined: nothing is written then. */

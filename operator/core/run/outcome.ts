@@ -4,6 +4,7 @@ import type { KubeObject } from '../object.ts';
 import { CONTAINER_NAME } from './job.ts';
 import type { Refusal } from './refusal.ts';
 import { readSaid, type Said } from './result.ts';
+import { isStillUnmounted, type Unmounted } from './unmounted.ts';
 
 /** Why a Run failed. */
 export type RunError = NonNullable<RunStatus['error']>;
@@ -93,12 +94,17 @@ export function isPodFinished(pod: KubeObject): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 
-/** How the workload of a Run stands, by its Job, the pods of it, and why no pod could be made, if so. */
-export function assessWorkload(
-  job: KubeObject,
-  pods: readonly KubeObject[],
-  { refusal, now }: { readonly refusal: Refusal | undefined; readonly now: Date },
-): Outcome {
+/** What was seen of the workload of a Run: its Job, the pods of it, and why no pod could be made, or begin, if so. */
+export interface Workload {
+  readonly job: KubeObject;
+  readonly pods: readonly KubeObject[];
+  readonly refusal: Refusal | undefined;
+  readonly unmounted?: Unmounted | undefined;
+}
+
+/** How the workload of a Run stands. */
+export function assessWorkload(workload: Workload, now: Date): Outcome {
+  const { job, pods, unmounted } = workload;
   const pod = newest(pods);
   const started = startOf(pod);
   const end = jobEnd(job);
@@ -109,7 +115,9 @@ export function assessWorkload(
     return { kind: 'failed', ...withSaid(failureOf(end, pod), said), ...started, said };
   }
   const isRunning = stateOf(pod).running !== undefined && pod?.metadata.deletionTimestamp === undefined;
-  return isRunning ? { kind: 'running', ...started } : { kind: 'starting', ...obstacleOf(pod, refusal) };
+  if (isRunning) return { kind: 'running', ...started };
+  const missing = unmounted !== undefined && isStillUnmounted(unmounted, now) ? unmounted : undefined;
+  return { kind: 'starting', ...obstacleOf(pod, { ...workload, unmounted: missing }) };
 }
 
 /** Two watches run at different speeds: the Job may be seen to have ended before its pod is. */
@@ -168,19 +176,25 @@ function exitOf({ exitCode, reason }: Terminated): Failure {
 }
 
 /** Why no container runs yet, or not any more. */
-function obstacleOf(pod: KubeObject | undefined, refusal: Refusal | undefined): Obstacle {
+function obstacleOf(
+  pod: KubeObject | undefined,
+  { refusal, unmounted }: Pick<Workload, 'refusal' | 'unmounted'>,
+): Obstacle {
   if (pod === undefined || (isPodFinished(pod) && refusal !== undefined)) {
     if (refusal === undefined) return { reason: RUN_REASONS.Starting, message: 'its pod is being made' };
     return refusedBy(refusal);
   }
+  const obstacle = lossOf(pod) ?? waitOf(pod) ?? (unmounted && withoutVolume(unmounted));
+  return obstacle ?? { reason: RUN_REASONS.Starting, message: 'its pod is starting' };
+}
+
+function lossOf(pod: KubeObject): Obstacle | undefined {
   const { conditions = [], reason } = podStatus(pod);
   const disrupted = conditions.find((one) => one.type === DISRUPTED && one.status === 'True');
-  if (disrupted !== undefined) {
-    const why = [reason ?? disrupted.reason, disrupted.message].filter(Boolean).join(': ');
-    const message = `its pod was lost and is replaced, which spends no retry: ${why}`;
-    return { reason: RUN_REASONS.NodeLost, message, since: '' };
-  }
-  return waitOf(pod) ?? { reason: RUN_REASONS.Starting, message: 'its pod is starting' };
+  if (disrupted === undefined) return undefined;
+  const why = [reason ?? disrupted.reason, disrupted.message].filter(Boolean).join(': ');
+  const message = `its pod was lost and is replaced, which spends no retry: ${why}`;
+  return { reason: RUN_REASONS.NodeLost, message, since: '' };
 }
 
 function refusedBy({ message: words, sinceMs }: Refusal): Obstacle {
@@ -217,6 +231,13 @@ function stuckSince(pod: KubeObject, since: string): Obstacle | undefined {
   const failure = reason === 'InvalidImageName' ? invalidImage(message) : notStarted(message);
   const lasting = { ...failure, sinceMs: Date.parse(since) };
   return { reason: RUN_REASONS.Starting, message, since, lasting };
+}
+
+/** Of this the pod itself says nothing but that its container is being created. */
+function withoutVolume({ message: words, sinceMs }: Unmounted): Obstacle {
+  const message = `a volume cannot be mounted: ${words}`;
+  const since = new Date(sinceMs).toISOString();
+  return { reason: RUN_REASONS.Starting, message, since, lasting: { ...notStarted(message), sinceMs } };
 }
 
 function invalidImage(message: string): Failure & { readonly forMs: number } {

@@ -47,7 +47,7 @@ export const RUNNING: RunStatus = {
       type: 'Ready',
       status: 'False',
       reason: 'Running',
-      message: '',
+      message: 'its container runs',
       observedGeneration: 1,
       lastTransitionTime: ago(3),
     },
@@ -70,6 +70,8 @@ export interface Case {
   readonly wantSoon?: boolean;
   /** What the error must name. */
   readonly wantSaid?: readonly string[];
+  /** What the message of Ready must name. */
+  readonly wantWords?: string;
 }
 
 /** A pod whose container runs. */
@@ -79,6 +81,14 @@ export const running = makePod({ running: { startedAt: ago(3) } });
 function told(status: RunStatus | undefined) {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return { phase: status?.phase, reason: ready?.reason, code: status?.error?.code };
+}
+
+function wordsOf(status: RunStatus | undefined): string {
+  return status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
+}
+
+function errorOf(status: RunStatus | undefined): string {
+  return status?.error?.message ?? '';
 }
 
 /** `run` as it is after its deletion, while the finalizer of somebody else keeps it. */
@@ -111,7 +121,7 @@ export function testPlans(cases: Readonly<Record<string, Case>>): void {
   for (const [name, given] of Object.entries(cases)) {
     test(name, (t) => {
       const { seen, want, wantCreated = [], wantRemoved = [] } = given;
-      const { wantSoon = false, wantSaid = [] } = given;
+      const { wantSoon = false, wantSaid = [], wantWords = '' } = given;
       const run = runOf(given);
       const plan = planRun(run, { ...NOTHING_SEEN, ...seen }, NOW);
       if (want === undefined) t.is(plan.status, run.status);
@@ -119,7 +129,8 @@ export function testPlans(cases: Readonly<Record<string, Case>>): void {
       const kinds = [plan.create.map(({ kind }) => kind), plan.remove.map(({ ref }) => ref.kind)];
       t.deepEqual(kinds, [wantCreated, wantRemoved]);
       t.is(plan.result.kind === 'requeueAfter', wantSoon);
-      const said = plan.status?.error?.message ?? '';
+      t.true(wordsOf(plan.status).includes(wantWords), wordsOf(plan.status));
+      const said = errorOf(plan.status);
       for (const words of wantSaid) t.true(said.includes(words), `${words} in: ${said}`);
     });
   }
