@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
+import type { RunStatus } from '#crds/v1alpha1/run';
 import { NODES } from './shared/resources.ts';
 import {
   cancel,
@@ -10,7 +11,9 @@ import {
   makeCardPlayers,
   nodeOf,
   occupy,
+  occupyCores,
   vacate,
+  vacateCores,
 } from './testing/gpu-pools.ts';
 import {
   auditOf,
@@ -37,6 +40,10 @@ test.before(async (t) => {
   await makeAgent(rig, { ...elsewhere, name: 'agent' });
 });
 test.after.always((t) => t.context.close());
+
+function readyOf(status: RunStatus | undefined) {
+  return status?.conditions?.find(({ type }) => type === 'Ready');
+}
 
 const LONG = { [DURATION]: '600s' };
 
@@ -92,6 +99,27 @@ test('five free cards on each of two nodes are five and not eight; a cordoned no
   t.is((await nodeOf(rig, large)).nodeName, nodeName);
   await Promise.all([vacate(rig, other), cancel(rig, second), cancel(rig, large)]);
   await counts(rig, 'h100', { allocated: 0, free: 16, largestFree: 8 });
+});
+
+test('a Run that lacks cores keeps its place; one whose cards were taken goes back to the queue, and spends no retry', async (t) => {
+  const rig = t.context;
+  const key = { namespace: 'north-x', name: 'robbed' };
+  // Cores are not counted, so it is admitted; its pod asks for a tenth of one.
+  for (const node of L4) await occupyCores(rig, node, 96);
+  await createRun(rig, key, { agent: 'one-l4', spec: { retries: { limit: 1 } } });
+  const { status } = await becomes(rig, key, { phase: 'Admitted', reason: 'Starting' });
+  t.regex(readyOf(status)?.message ?? '', /Insufficient cpu/);
+  // Now there are cores, and no cards any more.
+  for (const node of L4) await occupy(rig, node, 4);
+  for (const node of L4) await vacateCores(rig, node);
+  await becomes(rig, key, { phase: 'Queued', reason: 'NoFreeDevices' });
+  await counts(rig, 'l4', { allocated: 8, free: 0 });
+  await vacate(rig, 'l4-0');
+  const ended = await becomes(rig, key, { phase: 'Succeeded' });
+  t.like(ended.status, { attempt: 2, retries: { spent: 0, limit: 1 } });
+  t.is((await nodeOf(rig, key)).nodeName, 'l4-0');
+  await vacate(rig, 'l4-1');
+  await counts(rig, 'l4', { allocated: 0, free: 8 });
 });
 
 test('devices of dynamic resource allocation are waited for in the same way', async (t) => {

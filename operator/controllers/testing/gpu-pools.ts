@@ -48,19 +48,35 @@ const DRA_CLASS: KubeObject = {
   },
 };
 
-/** A pod that is none of our business, on that very node until it is deleted. */
+/** A pod that is none of our business, on that very node until it is deleted, and holds some of its cards. */
 export function occupy(rig: WorkloadRig, node: string, gpus: number): Promise<KubeObject> {
-  const resources = { limits: { 'nvidia.com/gpu': String(gpus) } };
-  const containers = [{ name: 'theirs', image: 'registry.example.com/theirs:1', resources }];
-  const metadata = { namespace: 'default', name: `theirs-on-${node}` };
+  return hold(rig, node, { 'nvidia.com/gpu': String(gpus) });
+}
+
+/** One that holds cores. */
+export function occupyCores(rig: WorkloadRig, node: string, cores: number): Promise<KubeObject> {
+  return hold(rig, node, { cpu: String(cores) });
+}
+
+function hold(rig: WorkloadRig, node: string, limits: Readonly<Record<string, string>>): Promise<KubeObject> {
+  const containers = [{ name: 'theirs', image: 'registry.example.com/theirs:1', resources: { limits } }];
+  const metadata = { namespace: 'default', name: 'cpu' in limits ? coresOn(node) : cardsOn(node) };
   const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: node, containers } };
   return rig.client.create(PODS, pod, 'test');
 }
 
 /** Ends the pod that `occupy` has made there. */
 export function vacate(rig: WorkloadRig, node: string): Promise<unknown> {
-  return rig.client.delete(PODS, { namespace: 'default', name: `theirs-on-${node}` });
+  return rig.client.delete(PODS, { namespace: 'default', name: cardsOn(node) });
 }
+
+/** Ends the one that `occupyCores` has made there. */
+export function vacateCores(rig: WorkloadRig, node: string): Promise<unknown> {
+  return rig.client.delete(PODS, { namespace: 'default', name: coresOn(node) });
+}
+
+const cardsOn = (node: string) => `theirs-on-${node}`;
+const coresOn = (node: string) => `cores-on-${node}`;
 
 /** Waits until a class is counted so; what is counted is what is decided on. */
 export function counts(rig: WorkloadRig, name: string, wanted: GPUClassStatus): Promise<unknown> {
