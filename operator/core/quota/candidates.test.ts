@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Agent } from '../agent/agent.ts';
 import { ago, makeAgent, makeRun } from '../run/testing/make.ts';
-import { candidateOf } from './candidates.ts';
+import { candidateOf, demandOf } from './candidates.ts';
 import type { Run } from '../run/run.ts';
 
 const ready = makeAgent();
@@ -46,5 +46,30 @@ for (const [sentence, { agent, want }] of Object.entries(CASES)) {
     const agents = new Map(agent === undefined ? [] : [['acme-dev/agent', agent]]);
     const context = { agents, gpuClasses: new Map(), containerDefaults: undefined };
     t.is(candidateOf(makeRun(), context).blocked?.reason, want);
+  });
+}
+
+const STYLED = makeAgent({ parameters: [{ name: 'style', required: false, default: 'short' }] });
+const GIVEN: Readonly<
+  Record<string, { readonly run?: Run; readonly agent?: Agent; readonly want: boolean }>
+> = {
+  'a Run that is given nothing takes no ConfigMap': { want: false },
+  'one with input takes one': { run: makeRun({ input: { inline: '{}' } }), want: true },
+  'one with input of a ConfigMap takes another': {
+    run: makeRun({ input: { configMapKeyRef: { name: 'data', key: 'doc' } } }),
+    want: true,
+  },
+  'one with input of a Secret does not': {
+    run: makeRun({ input: { secretKeyRef: { name: 'data', key: 'doc' } } }),
+    want: false,
+  },
+  'one with parameters takes one': { run: makeRun({ parameters: { topic: 'q3' } }), want: true },
+  'one with a default of its Agent takes one': { agent: STYLED, want: true },
+};
+
+for (const [sentence, { run = makeRun(), agent = ready, want }] of Object.entries(GIVEN)) {
+  test(sentence, (t) => {
+    const context = { agents: new Map(), gpuClasses: new Map(), containerDefaults: undefined };
+    t.is(demandOf(run, agent, context).get('count/configmaps'), want ? 1000n : undefined);
   });
 }

@@ -10,7 +10,7 @@ import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
 import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { type Amounts, NO_AMOUNTS } from './amounts.ts';
-import { containerResources, type Devices, runDemand } from './demand.ts';
+import { containerResources, type Devices, runDemand, withConfigMap } from './demand.ts';
 
 /** What the Runs of a tenant refer to. */
 export interface RunContext {
@@ -46,7 +46,7 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
     priority: run.spec.priority,
     createdAt: creationTimestamp,
     attempt: attemptsOf(run) + 1,
-    demand: agent === undefined ? NO_AMOUNTS : agentDemand(agent, context),
+    demand: demandOf(run, agent, context),
     ...defined({
       gpu: agent?.spec.gpu,
       blocked: pauseOf(run) ?? obstacleOf(agentName, agent) ?? misfitOf(run, agent),
@@ -54,13 +54,22 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
   };
 }
 
-/** What one Run of `agent` takes from quota. */
-export function agentDemand(agent: Agent, context: RunContext): Amounts {
+/** What `run` of `agent` takes from quota; nothing that is known where the Agent is gone. `run` is undefined for one that is gone. */
+export function demandOf(run: Run | undefined, agent: Agent | undefined, context: RunContext): Amounts {
+  if (agent === undefined) return NO_AMOUNTS;
   const { container, gpu } = agent.spec;
   const gpuClass = gpu === undefined ? undefined : context.gpuClasses.get(gpu.class);
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
-  return runDemand(containerResources(container.resources, context.containerDefaults), devices);
+  const demand = runDemand(containerResources(container.resources, context.containerDefaults), devices);
+  return run !== undefined && isGivenFiles(run, agent) ? withConfigMap(demand) : demand;
+}
+
+/** Whether a ConfigMap is made for `run`: for input that we hand on, and for parameters. Asked of every waiting Run at each pass. */
+function isGivenFiles({ spec: { input, parameters = {} } }: Run, agent: Agent): boolean {
+  const hasInput = input?.inline !== undefined || input?.configMapKeyRef !== undefined;
+  const hasDefault = agent.spec.parameters?.some((one) => one.default !== undefined) === true;
+  return hasInput || hasDefault || Object.keys(parameters).length > 0;
 }
 
 /** What keeps a Run from being admitted, however much is free: its user, or that its last attempt failed just now. */

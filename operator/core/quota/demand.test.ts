@@ -56,6 +56,8 @@ test('devices of a DeviceClass have a key of their own', (t) => {
   const spec = makeClass('dra', { deviceClassName: 'gpu.example.com' }).spec;
   const demand = runDemand({ requests: {}, limits: {} }, { class: spec, count: 3 });
   t.is(demand.get('gpu.example.com.deviceclass.resource.k8s.io/devices'), 3000n);
+  t.is(demand.get('count/resourceclaims.resource.k8s.io'), 1000n);
+  t.is(demand.get('count/resourceclaimtemplates.resource.k8s.io'), 1000n);
 });
 
 function event(uid: string, message: string, lastTimestamp: string) {

@@ -23,6 +23,10 @@ type AgentResources = AgentSpec['container']['resources'];
 /** Quota keys that count every pod as one. */
 const POD_COUNTS = ['pods', 'count/pods'];
 const JOB_COUNTS = ['count/jobs.batch'];
+/** The same of a ConfigMap. */
+const CONFIG_MAP_COUNTS = ['configmaps', 'count/configmaps'];
+/** The same of what a Run needs for devices of dynamic resource allocation. */
+const CLAIM_COUNTS = ['count/resourceclaims.resource.k8s.io', 'count/resourceclaimtemplates.resource.k8s.io'];
 
 /**
  * What a Run's container asks for after the defaults of the tenant, by the rules of Kubernetes in their order: a limit
@@ -46,7 +50,13 @@ export function runDemand(resources: ContainerResources, devices: Devices | unde
   for (const [name, value] of Object.entries(resources.limits)) setAmount(demand, [`limits.${name}`], value);
   const key = devices && deviceKey(devices.class);
   if (devices !== undefined && key !== undefined) demand.set(key, BigInt(devices.count) * MILLI);
+  if (devices?.class.deviceClassName !== undefined) for (const one of CLAIM_COUNTS) demand.set(one, MILLI);
   return demand;
+}
+
+/** The same of a Run that is given something, in a ConfigMap. */
+export function withConfigMap(demand: Amounts): Amounts {
+  return new Map([...demand, ...CONFIG_MAP_COUNTS.map((key) => [key, MILLI] as const)]);
 }
 
 /** The key of ResourceQuota that counts the devices of a class; undefined for a class that names no resource. */

@@ -272,6 +272,23 @@ test('each namespace gets what NexusOS itself has still to make there, whoever e
   t.is(dealt?.find(({ namespace }) => namespace === 'acme-new')?.hard[key], '1');
 });
 
+test('quota of ConfigMaps goes where a Run is about to be given one', (t) => {
+  const key = 'count/configmaps';
+  const names = ['acme-a', NAMESPACE, 'acme-z'];
+  const grants = names.map((namespace) => ({ namespace, hard: { [key]: '0' }, revision: 1 }));
+  const ledger = makeLedger(
+    { hard: { [key]: '1' }, namespaces: names },
+    { grants, reservations: [RESERVED] },
+  );
+  const run = makeRun({ input: { inline: '{}' } }, { phase: 'Admitted', attempt: 1 });
+  const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
+  const dealt = planLedger(ledger, { ...NOTHING, runs: [run], agents }, NOW).status.grants ?? [];
+  t.deepEqual(
+    dealt.map(({ hard }) => hard[key]),
+    ['0', '1', '0'],
+  );
+});
+
 test('what was refused is said until there is nothing to write any more', (t) => {
   const refused = { kind: 'reconciling', reason: 'WriteRefused', message: 'no' } as const;
   const conditions = [...setStanding([], refused, { generation: 1, now: NOW })];

@@ -9,8 +9,8 @@ import { toldRefusal } from '../refused-write.ts';
 import { isFinished, phaseOf, type Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
-import { addTo, type Amounts, amountOf, formatAmounts, NO_AMOUNTS, parseAmounts } from './amounts.ts';
-import { agentDemand, candidateOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
+import { addTo, type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
+import { candidateOf, demandOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
 import {
   type Dealt,
   dealGrants,
@@ -173,11 +173,12 @@ function ownDemands(ledger: Ledger, { quotas, ownObjects }: LedgerObserved): rea
 
 /** What Runs with a reservation will take as soon as their pods exist. */
 function pendingOf(reservations: readonly Reservation[], observed: LedgerObserved): readonly Demand[] {
+  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
   return reservations
     .filter(({ uid }) => !observed.started.has(uid))
-    .map(({ namespace, agent: name }) => {
+    .map(({ uid, namespace, agent: name }) => {
       const agent = observed.agents.get(agentKey(namespace, name));
-      return { namespace, amounts: agent === undefined ? NO_AMOUNTS : agentDemand(agent, observed) };
+      return { namespace, amounts: demandOf(byUid.get(uid), agent, observed) };
     });
 }
 
