@@ -9,6 +9,7 @@ import { holdUpOf } from './hold-up.ts';
 import { resolveInput, type RunInput } from './input.ts';
 import { desiredWorkload } from './job.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
+import { checkParameters, misfit } from './parameters.ts';
 import { retriesAtAdmission } from './retry.ts';
 import { childName, identityOf, phaseOf, type Run } from './run.ts';
 import { type AdmittedFacts, admittedStatus, type Cause } from './status.ts';
@@ -28,6 +29,9 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
     return fail(run, { reason: RUN_REASONS.AgentNotFound, error }, now);
   }
   const { inputSource: source, made } = observed;
+  // The Agent may have been changed since the queue looked at it; what was handed over stays as it is.
+  const problem = made === undefined ? checkParameters(run, agent) : undefined;
+  if (problem !== undefined) return fail(run, misfit(problem), now);
   const input = resolveInput(run, { source, made });
   if (input.kind === 'refused') return fail(run, input.failure, now);
   const status = admittedStatus(run, factsOf(run, { ...observed, agent, input }), now);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AgentParameters } from '#crds/v1alpha1/agent-parameters';
+import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Agent } from '../agent/agent.ts';
+import type { Failure } from './outcome.ts';
 import type { Run } from './run.ts';
 
 /** Values by name, with the defaults of the Agent. */
@@ -26,6 +28,12 @@ export function checkParameters(run: Run, agent: Agent): string | undefined {
   }
   const problems = declared.map((one) => problemOf(one, given.get(one.name)));
   return problems.find((one) => one !== undefined);
+}
+
+/** How a Run fails whose parameters do not fit. Waiting would not help: they cannot be changed. */
+export function misfit(message: string): Failure {
+  const error = { code: 'invalid_request', message, retryable: false } as const;
+  return { reason: RUN_REASONS.InvalidParameters, error };
 }
 
 function problemOf(declared: AgentParameters[number], value: string | undefined): string | undefined {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../object.ts';
-import { ago, makeClass, makeJob, makePod, makeTenant } from './testing/make.ts';
+import { ago, makeAgent, makeClass, makeJob, makePod, makeTenant } from './testing/make.ts';
 import {
   ACTIVE,
   type Case,
@@ -83,6 +83,12 @@ const cases: Record<string, Case> = {
     seen: { place: { ...WAITING, reason: 'InvalidParameters', message: 'spec.parameters: no' } },
     want: { phase: 'Failed', reason: 'InvalidParameters', code: 'invalid_request' },
     wantSaid: ['spec.parameters: no'],
+  },
+  'a Run whose parameters do not fit its Agent any more fails before it is given them': {
+    spec: { parameters: { topic: 'q3' } },
+    seen: { reservation: RESERVED, agent: makeAgent({ parameters: [] }) },
+    want: { phase: 'Failed', reason: 'InvalidParameters', code: 'invalid_request' },
+    wantSaid: ['Agent agent has no topic'],
   },
   'a reserved Run on a DRA class gets a claim template first': {
     seen: {

@@ -8,6 +8,7 @@ import { admit } from './admission.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isJobFinished } from './outcome.ts';
+import { misfit } from './parameters.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
@@ -52,13 +53,8 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place.message, contact }), now);
   }
-  if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place), now);
+  if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place.message), now);
   return planPaused(run, place, now) ?? wait(run, place, now);
-}
-
-/** Waiting would not help: the parameters of a Run cannot be changed. */
-function misfit({ reason, message }: WaitingPlace): Failure {
-  return { reason, error: { code: 'invalid_request', message, retryable: false } };
 }
 
 /** What keeps a Run from wanting quota at all is told at once, and not when its place is due to be written again. */
