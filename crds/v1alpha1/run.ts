@@ -190,11 +190,11 @@ export const RUN_REASONS = {
   TimedOut: 'TimedOut',
   /** The node was lost or drained. */
   NodeLost: 'NodeLost',
-  /** The workload was deleted by somebody else. */
+  /** The workload, or a pod of it, was deleted by somebody else. */
   WorkloadDeleted: 'WorkloadDeleted',
   /** The workload is refused, by the API server or as what no node can start. */
   WorkloadRefused: 'WorkloadRefused',
-  /** The container could not be started for too long: its image was not to be had, for one. */
+  /** The container could not be started for too long: its image was not to be had, for one. Or its node refused it. */
   StartFailed: 'StartFailed',
   /** Cancelled by spec.cancel, or by its deletion. */
   Cancelled: 'Cancelled',

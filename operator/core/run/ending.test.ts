@@ -11,6 +11,7 @@ import {
   running,
   testPlans,
   WAITING,
+  succeeded,
 } from './testing/plan-cases.ts';
 
 const CANCELLED = { phase: 'Cancelled', reason: 'Cancelled' } as const;
@@ -43,7 +44,7 @@ const cases: Record<string, Case> = {
   'a deleted Run that was complete before is a success': {
     isDeleted: true,
     status: RUNNING,
-    seen: { job: makeJob({ type: 'Complete' }) },
+    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'a deleted Run that has ended is left alone': {

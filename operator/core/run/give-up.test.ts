@@ -3,7 +3,7 @@ import type { RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
 import type { RunObserved } from './observed.ts';
 import { ago, makeJob, makePod } from './testing/make.ts';
-import { ACTIVE, type Case, RESERVED, testPlans } from './testing/plan-cases.ts';
+import { ACTIVE, type Case, RESERVED, testPlans, succeeded } from './testing/plan-cases.ts';
 
 /** A pod on a node whose container waits; `seconds` ago it came there. */
 function waitingPod(reason: string, seconds: number): KubeObject {
@@ -75,7 +75,7 @@ const cases: Record<string, Case> = {
   },
   'one that got through at the last moment is a success without an error': {
     status: GIVEN_UP,
-    seen: { job: makeJob({ type: 'Complete' }) },
+    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'an image that no node can read the name of is given up after a minute': {

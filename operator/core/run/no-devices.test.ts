@@ -3,7 +3,7 @@ import test from 'ava';
 import type { KubeObject } from '../object.ts';
 import { missesDevicesSince } from './no-devices.ts';
 import { ago, makeClass, makeJob, makePod, NOW } from './testing/make.ts';
-import { type Case, PAUSING, RUNNING, running, testPlans, WAITING } from './testing/plan-cases.ts';
+import { type Case, PAUSING, RUNNING, running, testPlans, WAITING, succeeded } from './testing/plan-cases.ts';
 
 function unscheduled(message: string, more: object = {}): KubeObject {
   const condition = { type: 'PodScheduled', status: 'False', message, lastTransitionTime: ago(40) };
@@ -60,7 +60,7 @@ const cases: Record<string, Case> = {
   'and not before its pods have ended': { status: decided('Admitted'), seen: { pods: [running] } },
   'one that has succeeded before its Job could be removed has succeeded': {
     status: decided('Admitted'),
-    seen: { job: makeJob({ type: 'Complete' }), pods: [] },
+    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'a tenant that pauses its Runs comes first': {

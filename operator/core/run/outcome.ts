@@ -70,6 +70,7 @@ interface PodStatus {
   readonly containerStatuses?: readonly ContainerStatus[];
 }
 
+const OUT_OF_MEMORY = 'OOMKilled';
 /** How every container begins. */
 const USUAL_WAITS: ReadonlySet<string> = new Set(['', 'ContainerCreating', 'PodInitializing']);
 /** The pod is replaced by its Job when this is true of it: it was not its own doing that it ended. */
@@ -120,10 +121,15 @@ export function assessWorkload(workload: Workload, now: Date): Outcome {
   return { kind: 'starting', ...obstacleOf(pod, { ...workload, unmounted: missing }) };
 }
 
-/** Two watches run at different speeds: the Job may be seen to have ended before its pod is. */
+/** Two watches run at different speeds: the Job may be seen to have ended before its pod is, and what that has to say. */
 function isSettling(end: JobCondition, pod: KubeObject | undefined, now: Date): boolean {
-  if (pod === undefined || isPodFinished(pod)) return false;
+  // Those of a Job over its deadline are deleted.
+  if (pod === undefined ? isOverdue(end) : isPodFinished(pod)) return false;
   return now.getTime() - Date.parse(end.lastTransitionTime ?? '') < SETTLE_MS;
+}
+
+function isOverdue({ reason }: JobCondition): boolean {
+  return reason === 'DeadlineExceeded';
 }
 
 function startOf(pod: KubeObject | undefined): { readonly startedAt?: string } {
@@ -142,16 +148,40 @@ export const TIMED_OUT: Failure = {
   },
 };
 
+/** A pod that somebody deleted, or that is gone without anybody having seen how it ended. */
+const POD_DELETED: Failure = {
+  reason: RUN_REASONS.WorkloadDeleted,
+  error: { code: 'conflict', message: 'its pod was deleted by somebody else', retryable: true },
+};
+/** How a container ends that is told to: by SIGTERM, or by SIGKILL after its grace. */
+const TOLD_TO_END: ReadonlySet<number> = new Set([143, 137]);
+
 function failureOf(end: JobCondition, pod: KubeObject | undefined): Failure {
-  if (end.reason === 'DeadlineExceeded') {
-    return TIMED_OUT;
-  }
+  if (isOverdue(end)) return TIMED_OUT;
+  if (pod === undefined || wasDeleted(pod)) return POD_DELETED;
   const { terminated } = stateOf(pod);
   if (terminated !== undefined && terminated.exitCode !== 0) return exitOf(terminated);
-  const why = (pod && podStatus(pod).message) ?? end.message ?? 'its Job failed';
+  const { reason, message } = podStatus(pod);
+  if (terminated === undefined && reason !== undefined) return rejected(reason, message);
+  const why = message ?? end.message ?? 'its Job failed';
   return {
     reason: RUN_REASONS.ContainerFailed,
     error: { code: 'internal_error', message: why.slice(0, 4096), retryable: true },
+  };
+}
+
+function wasDeleted(pod: KubeObject): boolean {
+  const { terminated } = stateOf(pod);
+  const isToldToEnd = terminated === undefined || TOLD_TO_END.has(terminated.exitCode);
+  return pod.metadata.deletionTimestamp !== undefined && isToldToEnd && terminated?.reason !== OUT_OF_MEMORY;
+}
+
+/** What a node will not take when it comes there, for want of cores or devices that the scheduler thought it had, for one. */
+function rejected(reason: string, words = ''): Failure {
+  const message = `its node refused its pod: ${reason}: ${words}`.slice(0, 4096);
+  return {
+    reason: RUN_REASONS.StartFailed,
+    error: { code: 'dependency_unavailable', message, retryable: true },
   };
 }
 
@@ -164,7 +194,7 @@ function withSaid({ reason, error }: Failure, { error: own, text }: Said): Failu
 }
 
 function exitOf({ exitCode, reason }: Terminated): Failure {
-  if (reason === 'OOMKilled') {
+  if (reason === OUT_OF_MEMORY) {
     const message =
       'the container used more memory than its limit (container.resources.limits.memory of the Agent)';
     const error = { code: 'quota_exceeded', message, retryable: false, exitCode } as const;

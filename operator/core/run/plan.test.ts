@@ -10,7 +10,25 @@ import {
   RUNNING,
   testPlans,
   WAITING,
+  succeeded,
 } from './testing/plan-cases.ts';
+
+const FAILED = { type: 'Failed', reason: 'BackoffLimitExceeded' };
+
+/** A Job that has ended so many seconds ago. */
+function endedAgo(seconds: number, type: 'Complete' | 'Failed'): KubeObject {
+  const conditions = [{ type, status: 'True', lastTransitionTime: ago(seconds) }];
+  return { ...makeJob(), status: { conditions } };
+}
+
+/** A pod that was deleted, and has ended so. */
+function going(terminated: object): KubeObject {
+  const pod = makePod({ terminated }, { phase: 'Failed' });
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: ago(1) } };
+}
+
+const REFUSED_BY_NODE = { phase: 'Failed', reason: 'OutOfcpu', message: 'Node did not have enough resource' };
+const REJECTED = makePod({}, { ...REFUSED_BY_NODE, containerStatuses: [] });
 
 const cases: Record<string, Case> = {
   'a new Run that fits is not written before it is admitted': {
@@ -198,7 +216,7 @@ const cases: Record<string, Case> = {
     status: RUNNING,
     seen: {
       job: makeJob({ type: 'Complete' }),
-      pods: [makePod({ terminated: { exitCode: 0 } }, { phase: 'Succeeded' })],
+      pods: [succeeded],
     },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
@@ -228,6 +246,43 @@ const cases: Record<string, Case> = {
     seen: { job: makeJob({ type: 'Failed', reason: 'BackoffLimitExceeded' }), pods: [running] },
     wantSoon: true,
   },
+  'a complete Job whose pod was not seen yet is waited for, and for what it says': {
+    status: RUNNING,
+    seen: { job: makeJob({ type: 'Complete' }) },
+    wantSoon: true,
+  },
+  'but not for long': {
+    status: RUNNING,
+    seen: { job: endedAgo(5, 'Complete') },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'a failed Job whose pod is gone had it deleted by somebody': {
+    status: RUNNING,
+    seen: { job: endedAgo(5, 'Failed') },
+    want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+    wantSaid: ['pod was deleted'],
+  },
+  'also when the last of it is still there': {
+    status: RUNNING,
+    seen: { job: makeJob(FAILED), pods: [going({ exitCode: 143 })] },
+    want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+  },
+  'but a container that failed by itself has': {
+    status: RUNNING,
+    seen: { job: makeJob(FAILED), pods: [going({ exitCode: 3 })] },
+    want: { phase: 'Failed', reason: 'ContainerFailed', code: 'internal_error' },
+  },
+  'and one without memory left had none': {
+    status: RUNNING,
+    seen: { job: makeJob(FAILED), pods: [going({ exitCode: 137, reason: 'OOMKilled' })] },
+    want: { phase: 'Failed', reason: 'OutOfMemory', code: 'quota_exceeded' },
+  },
+  'a pod that its node refuses has not failed by itself': {
+    status: ACTIVE,
+    seen: { job: makeJob(FAILED), pods: [REJECTED] },
+    want: { phase: 'Failed', reason: 'StartFailed', code: 'dependency_unavailable' },
+    wantSaid: ['OutOfcpu: Node did not have enough'],
+  },
   'a Job that somebody deleted ends the Run': {
     status: RUNNING,
     want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
@@ -235,7 +290,7 @@ const cases: Record<string, Case> = {
   'but only when the last of its pods is gone': { status: RUNNING, seen: { pods: [running] } },
   'a pod that has ended holds nothing': {
     status: RUNNING,
-    seen: { pods: [makePod({ terminated: { exitCode: 0 } }, { phase: 'Succeeded' })] },
+    seen: { pods: [succeeded] },
     want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
   },
   'a namesake of its Job is left alone': {
@@ -262,7 +317,7 @@ const cases: Record<string, Case> = {
   'a Run that was complete before the cancel is a success': {
     spec: { cancel: true },
     status: RUNNING,
-    seen: { job: makeJob({ type: 'Complete' }) },
+    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'a suspended tenant that pauses ends the Job': {

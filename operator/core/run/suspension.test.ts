@@ -14,6 +14,7 @@ import {
   testPlans,
   WAITED,
   WAITING,
+  succeeded,
 } from './testing/plan-cases.ts';
 
 /** Status of a Run whose workload is being ended, and of which it is told why. */
@@ -90,7 +91,7 @@ const cases: Record<string, Case> = {
   },
   'one that succeeded before its Job could be deleted has succeeded': {
     status: told('Suspended'),
-    seen: { job: makeJob({ type: 'Complete' }) },
+    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
 };

@@ -76,6 +76,8 @@ export interface Case {
 
 /** A pod whose container runs. */
 export const running = makePod({ running: { startedAt: ago(3) } });
+/** One whose container ended well. */
+export const succeeded = makePod({ terminated: { exitCode: 0 } }, { phase: 'Succeeded' });
 
 /** Phase, reason and error code of a status, as a case names them. */
 function told(status: RunStatus | undefined) {
