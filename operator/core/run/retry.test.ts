@@ -77,6 +77,7 @@ for (const [name, given] of Object.entries(cases)) {
     const retries = { spent: spent + 1, notBefore, last: { attempt: 1, child: 'r-x-1' } };
     t.like(plan.status, { attempt: 1, child: undefined, error: undefined, retries });
     t.true(plan.status?.queue?.message.includes(failure.error.message));
+    t.like(plan.events, [{ type: 'Warning', reason: 'RetryBackoff' }]);
   });
 }
 

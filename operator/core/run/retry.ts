@@ -28,7 +28,14 @@ export function failAttempt(run: Run, failure: Ended, now: Date): RunPlan {
   };
   const usage = addReported(run.status, failure.said?.usage);
   const used: Run = { ...run, status: { ...run.status, ...(usage !== undefined && { usage }) } };
-  return backOff(used, { spent: retries.spent + 1, limit: retries.limit, last }, now);
+  const plan = backOff(used, { spent: retries.spent + 1, limit: retries.limit, last }, now);
+  const told = {
+    type: 'Warning',
+    reason: RUN_REASONS.RetryBackoff,
+    message: plan.status?.queue?.message ?? '',
+  } as const;
+  // Of the attempts before the last one, Events are the only record.
+  return { ...plan, events: [told] };
 }
 
 /** Waits, from now on, for the retry that is the last of those spent. */
