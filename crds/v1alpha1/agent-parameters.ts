@@ -27,6 +27,11 @@ const parameter = z
         message: 'default must be one of the values of enum',
         fieldPath: '.default',
       },
+      {
+        rule: "!has(self.default) || !self.default.contains('\\u0000')",
+        message: 'U+0000 cannot be part of a variable',
+        fieldPath: '.default',
+      },
     ],
   });
 

@@ -55,6 +55,10 @@ export const parameters = z.record(z.string(), z.string().max(2048)).meta({
       rule: "self.all(k, k.matches('^[A-Za-z_][A-Za-z0-9_]{0,62}$'))",
       message: 'names are letters, digits and underscores, at most 63, and do not begin with a digit',
     },
+    {
+      rule: "self.all(k, !self[k].contains('\\u0000'))",
+      message: 'values cannot hold U+0000, which cannot be part of a variable',
+    },
   ],
 });
 

@@ -124,6 +124,7 @@ test('input that cannot be meant is refused with its field', async (t) => {
     [{ input: { inline: 'a', digest: 'md5:0' } }, /spec\.input\.digest/],
     [{ parameters: { 'LD PRELOAD': 'x' } }, /letters, digits and underscores/],
     [{ parameters: { a: 'x'.repeat(2049) } }, /spec\.parameters\.a/],
+    [{ parameters: { a: 'x\0y' } }, /values cannot hold U\+0000/],
     [{ input: { inline: 'x'.repeat(32_769) } }, /spec\.input\.inline/],
   ];
   for (const [spec, want] of cases) {
@@ -138,4 +139,18 @@ test('input that cannot be meant is refused with its field', async (t) => {
   const { ok, text } = await user.tries(['apply', '-f', '-'], JSON.stringify(odd));
   t.false(ok);
   t.regex(text, /spec\.parameters\[0\]\.default.*default must be one of the values of enum/);
+});
+
+test('a default that no Run could give is refused', async (t) => {
+  const { user, namespace } = await world(t, 'defaults');
+  const cases: readonly (readonly [object, RegExp])[] = [
+    [{ default: 'long', enum: ['short'] }, /spec\.parameters\[0\]\.default: .*one of the values/],
+    [{ default: 'x\0y' }, /spec\.parameters\[0\]\.default: .*U\+0000/],
+  ];
+  for (const [more, want] of cases) {
+    const odd = agent(namespace, { parameters: [{ name: 'style', ...more }] });
+    const { ok, text } = await user.tries(['apply', '-f', '-'], JSON.stringify(odd));
+    t.false(ok);
+    t.regex(text, want);
+  }
 });
