@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { System } from './bring-up.ts';
 import { changes, type Story, tell } from './changes.ts';
 import { renderFrame } from './frame.ts';
-import { readSnapshot, type Snapshot } from './snapshot.ts';
+import { patiently, readSnapshot, type Snapshot } from './snapshot.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How long to follow. */
@@ -18,7 +18,7 @@ const INTERVAL_MS = 500;
 
 /**
  * Shows what happens in the system: on a terminal as tables that are drawn anew, elsewhere one line per change. Returns
- * the last snapshot. Throws when the operator is given up or the control plane ends meanwhile.
+ * the last snapshot. Throws when the operator is given up, or the control plane ends or does not answer for a minute, meanwhile.
  */
 export async function follow(
   terminal: Terminal,
@@ -26,16 +26,21 @@ export async function follow(
   { until, timeoutMs = Number.POSITIVE_INFINITY }: FollowOptions,
 ): Promise<Snapshot> {
   const deadline = performance.now() + timeoutMs;
+  const isOver = (snapshot: Snapshot) => until(snapshot) || performance.now() > deadline;
   let story: Story = new Map();
   let gone: string | undefined;
+  const look = patiently(
+    () => readSnapshot(cluster.admin),
+    () => performance.now(),
+  );
   const unlisten = cluster.onComponentExit((exit) => {
     gone = exit.component;
   });
   try {
     for (;;) {
-      const snapshot = await readSnapshot(cluster.admin);
-      story = show(terminal, { snapshot, operator: operator.story }, story);
-      if (until(snapshot) || performance.now() > deadline) return snapshot;
+      const snapshot = await look();
+      if (snapshot !== undefined) story = show(terminal, { snapshot, operator: operator.story }, story);
+      if (snapshot !== undefined && isOver(snapshot)) return snapshot;
       await delay(INTERVAL_MS);
       if (operator.failure !== undefined) throw new Error(operator.failure);
       if (gone !== undefined) throw new Error(`${gone} ended, so the control plane does not work any more`);

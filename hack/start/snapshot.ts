@@ -27,6 +27,27 @@ export async function readSnapshot(admin: ApiClient): Promise<Snapshot> {
   return Object.fromEntries(entries) as Snapshot;
 }
 
+/** An API server may be busy, or write a kind anew whose definition has changed, for so long. */
+const UNANSWERED_MS = 60_000;
+
+/**
+ * Reads as `read` does, again and again: what fails is undefined, and thrown only when nothing has been read for a minute. `nowMs` tells
+ * the time.
+ */
+export function patiently<T>(read: () => Promise<T>, nowMs: () => number): () => Promise<T | undefined> {
+  let readAtMs = nowMs();
+  return async () => {
+    try {
+      const found = await read();
+      readAtMs = nowMs();
+      return found;
+    } catch (error) {
+      if (nowMs() - readAtMs >= UNANSWERED_MS) throw error;
+      return undefined;
+    }
+  };
+}
+
 async function list(admin: ApiClient, path: string): Promise<readonly KubeObject[]> {
   const answer = await admin.get(path);
   return (answer?.['items'] ?? []) as readonly KubeObject[];
