@@ -28,14 +28,7 @@ export function failAttempt(run: Run, failure: Ended, now: Date): RunPlan {
   };
   const usage = addReported(run.status, failure.said?.usage);
   const used: Run = { ...run, status: { ...run.status, ...(usage !== undefined && { usage }) } };
-  const plan = backOff(used, { spent: retries.spent + 1, limit: retries.limit, last }, now);
-  const told = {
-    type: 'Warning',
-    reason: RUN_REASONS.RetryBackoff,
-    message: plan.status?.queue?.message ?? '',
-  } as const;
-  // Of the attempts before the last one, Events are the only record.
-  return { ...plan, events: [told] };
+  return backOff(used, { spent: retries.spent + 1, limit: retries.limit, last }, now);
 }
 
 /** Waits, from now on, for the retry that is the last of those spent. */
@@ -49,7 +42,9 @@ function backOff(run: Run, retries: RetriesStatus, now: Date): RunPlan {
   // What the attempt was given up for is told in `last`; the Run itself has not failed.
   const { error: _, ...queued } = queuedStatus(run, place, now);
   const status: RunStatus = { ...queued, retries: { ...retries, notBefore } };
-  return statusOnly(status, requeue(waitMs, 'for the next attempt'));
+  // Of the attempts before the last one, Events are the only record.
+  const event = { type: 'Warning', reason: RUN_REASONS.RetryBackoff, message } as const;
+  return { ...statusOnly(status, requeue(waitMs, 'for the next attempt')), events: [event] };
 }
 
 /** A Run whose last attempt failed: it waits for the time of the next one, and then for quota like any other. */
