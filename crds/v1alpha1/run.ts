@@ -86,7 +86,11 @@ const spec = z
 
 const queue = z
   .object({
-    position: int('Place among the waiting Runs of the tenant, from 1.', 1, 1_000_000_000).optional(),
+    position: int(
+      'Place among the Runs of the tenant that wait for quota, from 1.',
+      1,
+      1_000_000_000,
+    ).optional(),
     reason: text('One word for programs: why it waits.', 128),
     message: text('What it waits for, and what would unblock it.', 1024),
     since: instant('Since when it waits for this reason.'),

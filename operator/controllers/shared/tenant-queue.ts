@@ -3,7 +3,8 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { type Agent, agentKey, type GPUClass } from '../../core/agent/agent.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { NO_AMOUNTS } from '../../core/quota/amounts.ts';
-import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
+import { type LedgerObserved, queueOf } from '../../core/quota/ledger.ts';
+import { placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
@@ -89,20 +90,6 @@ export class TenantQueues {
 
 /** What only direct reads tell, and a place in the queue does not depend on. */
 const NOT_ASKED = { vanished: new Map(), leftovers: new Map(), forged: new Set<string>() };
-
-function placesOf(queue: Queue, runs: readonly Run[], max = Infinity): ReadonlyMap<string, Place> {
-  const queued = new Set(
-    runs.filter((run) => run.status?.phase === 'Queued').map((run) => run.metadata.uid ?? ''),
-  );
-  const found = queue.waiting.filter(({ candidate }) => queued.has(candidate.uid)).length;
-  return new Map(
-    queue.waiting.map(({ candidate, reason, message }, i) => {
-      const isFull = i + 1 > max || found >= max;
-      const full = isFull ? { full: { found: Math.max(found, i), allowed: max } } : {};
-      return [candidate.uid, { kind: 'waiting', position: i + 1, reason, message, ...full }];
-    }),
-  );
-}
 
 /** ResourceQuotas that bear our name, by namespace. */
 function quotasOf(namespaces: readonly string[], read: Reader): ReadonlyMap<string, KubeObject> {

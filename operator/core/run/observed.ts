@@ -7,14 +7,14 @@ import type { Plan } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { MissingDevices } from './no-devices.ts';
 import type { Refusal } from './refusal.ts';
-import type { Cause } from './status.ts';
+import type { WaitingPlace } from './status.ts';
 import type { Unmounted } from './unmounted.ts';
 
 /** Where a Run is in the queue of its tenant. */
 export type Place =
   /** It fits: the ledger is about to reserve for it, or the queue has not seen it yet. */
   | { readonly kind: 'next' }
-  | ({ readonly kind: 'waiting'; readonly position: number; readonly full?: FullQueue } & Cause)
+  | ({ readonly kind: 'waiting'; readonly full?: FullQueue } & WaitingPlace)
   /** The namespace belongs to no tenant. */
   | { readonly kind: 'none' };
 

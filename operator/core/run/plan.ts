@@ -13,7 +13,7 @@ import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
 import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
-import { queuedStatus, type WaitingPlace } from './status.ts';
+import { queuedStatus } from './status.ts';
 import { giveBack, SUSPENDED } from './suspension.ts';
 
 /**
@@ -54,15 +54,15 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
     return fail(run, queueFull(place.full, { why: place.message, contact }), now);
   }
   if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place.message), now);
-  return planPaused(run, place, now) ?? wait(run, place, now);
+  return planPaused(run, now) ?? wait(run, place, now);
 }
 
 /** What keeps a Run from wanting quota at all is told at once, and not when its place is due to be written again. */
-function planPaused(run: Run, { position }: WaitingPlace, now: Date): RunPlan | undefined {
+function planPaused(run: Run, now: Date): RunPlan | undefined {
   const { retries, queue } = run.status ?? {};
   if (run.spec.suspend) {
     const isTold = queue?.reason === SUSPENDED.reason;
-    return isTold ? undefined : statusOnly(queuedStatus(run, { position, ...SUSPENDED }, now));
+    return isTold ? undefined : statusOnly(queuedStatus(run, { position: undefined, ...SUSPENDED }, now));
   }
   return retries?.notBefore === undefined ? undefined : waitForRetry(run, retries, now);
 }

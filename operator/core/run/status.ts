@@ -23,7 +23,7 @@ export interface Cause {
 
 /** A Run that waits, and its place. */
 export interface WaitingPlace extends Cause {
-  /** From 1; undefined when it has none, as for a Run that belongs to no tenant. */
+  /** From 1; undefined when it has none, as for a Run that belongs to no tenant, or that its user has suspended. */
   readonly position: number | undefined;
 }
 
