@@ -172,7 +172,7 @@ export const RUN_REASONS = {
   TenantSuspended: 'TenantSuspended',
   /** Waits: the namespace belongs to no tenant. */
   TenantNotFound: 'TenantNotFound',
-  /** Waits: the Agent does not exist. Failed: it, its GPU class or its tenant was deleted before the workload could be made. */
+  /** Waits: the Agent does not exist. */
   AgentNotFound: 'AgentNotFound',
   /** Waits: the Agent is not Ready. */
   AgentNotReady: 'AgentNotReady',

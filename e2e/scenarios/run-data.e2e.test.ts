@@ -154,3 +154,17 @@ test('a default that no Run could give is refused', async (t) => {
     t.regex(text, want);
   }
 });
+
+test('a Run whose Agent is deleted before its input comes waits for one of that name', async (t) => {
+  const place = await world(t, 'orphaned', { tenant: { quotas: { runs: { maxConcurrent: 1 } } } });
+  const { user, namespace } = place;
+  const spec = { input: { configMapKeyRef: { name: 'data', key: 'doc' } } };
+  await user.applies(run(namespace, 'patient', { spec }));
+  await waits(place, 'patient', 'InputNotFound');
+  await user.does(['delete', 'agent/worker', '-n', namespace]);
+  t.regex(await waits(place, 'patient', 'AgentNotFound'), /Agent worker/);
+  t.is(await phase(place, 'patient'), 'Queued');
+  await user.does(['create', 'configmap', 'data', '-n', namespace, '--from-literal=doc=hello']);
+  await user.applies(agent(namespace));
+  await ends(place, 'patient', 'Succeeded');
+});

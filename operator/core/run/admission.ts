@@ -13,6 +13,7 @@ import { checkParameters, misfit } from './parameters.ts';
 import { retriesAtAdmission } from './retry.ts';
 import { childName, identityOf, phaseOf, type Run } from './run.ts';
 import { type AdmittedFacts, admittedStatus, type Cause } from './status.ts';
+import { giveBack } from './suspension.ts';
 
 /** How often an input that is not there is looked for. */
 const INPUT_RETRY_MS = 5000;
@@ -24,9 +25,7 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
   const { agent, tenant } = observed;
   const missing = missingForStart(observed);
   if (agent === undefined || tenant === undefined || missing !== undefined) {
-    const message = `${missing} was deleted before the Run could start`;
-    const error = { code: 'not_found', message, retryable: false } as const;
-    return fail(run, { reason: RUN_REASONS.AgentNotFound, error }, now);
+    return giveBack(run, observed.reservation, { ...(missing ?? NO_TENANT), now });
   }
   const { inputSource: source, made } = observed;
   // The Agent may have been changed since the queue looked at it; what was handed over stays as it is.
@@ -66,10 +65,19 @@ function heldUp(run: Run): Cause | undefined {
   return held && { reason: held.reason, message: held.message };
 }
 
-function missingForStart({ reservation, agent, tenant, gpuClass }: Reserved): string | undefined {
-  if (tenant === undefined) return 'the tenant';
-  if (agent === undefined) return `Agent ${reservation.agent}`;
-  if (reservation.gpuClass !== undefined && gpuClass === undefined)
-    return `GPU class ${reservation.gpuClass}`;
-  return undefined;
+const NO_TENANT: Cause = {
+  reason: RUN_REASONS.TenantNotFound,
+  message: 'the tenant was deleted before the Run could start',
+};
+
+/** What was deleted since its quota was reserved: it waits for that like a Run that comes after. */
+function missingForStart({ reservation, agent, tenant, gpuClass }: Reserved): Cause | undefined {
+  if (tenant === undefined) return NO_TENANT;
+  if (agent === undefined) {
+    const message = `Agent ${reservation.agent} was deleted before the Run could start`;
+    return { reason: RUN_REASONS.AgentNotFound, message };
+  }
+  if (reservation.gpuClass === undefined || gpuClass !== undefined) return undefined;
+  const message = `GPU class ${reservation.gpuClass} was deleted before the Run could start`;
+  return { reason: RUN_REASONS.AgentNotReady, message };
 }

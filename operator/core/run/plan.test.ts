@@ -122,9 +122,22 @@ const cases: Record<string, Case> = {
     want: { phase: 'Queued', reason: 'ConcurrencyExceeded' },
     wantSoon: true,
   },
-  'a reserved Run whose Agent is gone fails': {
+  'a reserved Run whose Agent is gone waits for one, and gives its place to others': {
     seen: { reservation: RESERVED, agent: undefined },
-    want: { phase: 'Failed', reason: 'AgentNotFound', code: 'not_found' },
+    want: { phase: 'Queued', reason: 'AgentNotFound' },
+  },
+  'the same when it was admitted, and nothing of it was made': {
+    status: ACTIVE,
+    seen: { reservation: RESERVED, agent: undefined },
+    want: { phase: 'Queued', reason: 'AgentNotFound' },
+  },
+  'and when its GPU class is gone': {
+    seen: { reservation: { ...RESERVED, gpuClass: 'h100', gpus: 2 } },
+    want: { phase: 'Queued', reason: 'AgentNotReady' },
+  },
+  'and when its tenant is': {
+    seen: { reservation: RESERVED, tenant: undefined },
+    want: { phase: 'Queued', reason: 'TenantNotFound' },
   },
   'an admitted Run without a Job, as after a crash, gets it': {
     status: ACTIVE,

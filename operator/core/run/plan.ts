@@ -35,7 +35,8 @@ function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (remove.length > 0) return { ...statusOnly(run.status), remove };
   const { reservation } = observed;
   if (reservation !== undefined && reservation.attempt > attemptsOf(run)) {
-    return run.spec.suspend ? giveBack(run, reservation, now) : admit(run, { ...observed, reservation }, now);
+    if (run.spec.suspend) return giveBack(run, reservation, { ...SUSPENDED, now });
+    return admit(run, { ...observed, reservation }, now);
   }
   const leftMs = startingDeadlineMs(run, now);
   if (leftMs <= 0) return fail(run, notStarted(run), now);

@@ -13,10 +13,13 @@ export const SUSPENDED: Cause = {
 };
 
 /**
- * Gives back a reservation that a suspended Run will not use. Its attempt counts as started: a ledger that is seen late
+ * Gives back a reservation that a Run will not use, and says why. Its attempt counts as started: a ledger that is seen late
  * must not admit the Run by it once more, when somebody else has its place.
  */
-export function giveBack(run: Run, { attempt }: Reservation, now: Date): RunPlan {
-  const status = queuedStatus(run, { position: undefined, ...SUSPENDED }, now);
-  return statusOnly({ ...status, attempt });
+export function giveBack(
+  run: Run,
+  { attempt }: Reservation,
+  { now, ...cause }: Cause & { readonly now: Date },
+): RunPlan {
+  return statusOnly({ ...queuedStatus(run, { position: undefined, ...cause }, now), attempt });
 }
