@@ -43,8 +43,9 @@ const runMetadata = z
   })
   .describe('Labels and annotations of each Run, beside those that NexusOS sets.');
 
+// One key for all of them would start the first alone.
 const runSpec = RUN.spec
-  .omit({ agentRef: true, cancel: true })
+  .omit({ agentRef: true, cancel: true, idempotencyKey: true, idempotencyKeySeconds: true })
   .extend({
     // Shorter, and the Run could be gone before it is on record that it was made.
     ttlSecondsAfterFinished: int(

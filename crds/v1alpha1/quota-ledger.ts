@@ -2,7 +2,16 @@
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
-import { attempts, conditions, dnsLabel, int, observedGeneration, quantities, text } from './meta.ts';
+import {
+  attempts,
+  conditions,
+  dnsLabel,
+  instant,
+  int,
+  observedGeneration,
+  quantities,
+  text,
+} from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 
 /**
@@ -10,6 +19,9 @@ import { GROUP, VERSION } from './names.ts';
  * objects of up to 1.5 MiB; with many namespaces and very long names it is full earlier (`core/quota/ledger-size.ts`).
  */
 export const MAX_RESERVATIONS = 3500;
+
+/** The most idempotency keys that the ledger of a tenant remembers: it is written whole, so it has to stay small. */
+export const MAX_KEYS = 2000;
 
 /** The most namespaces of a tenant times its native quotas, which leaves room in its ledger for Runs. */
 export const MAX_GRANTED_AMOUNTS = 4096;
@@ -53,6 +65,20 @@ const reservation = z.object({
   attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
 });
 
+const key = z.object({
+  key: text('Digest of namespace and idempotency key.', 22),
+  body: text('Digest of what is fixed in the spec of its Run.', 22),
+  namespace: dnsLabel('Namespace of its Run.'),
+  name: dnsLabel('Name of its Run.'),
+  uid: text('UID of its Run.', 64),
+  seconds: int('How long it is remembered after the end of its Run.', 1, 604_800),
+  phase: z
+    .enum(['Succeeded', 'Failed', 'Cancelled'])
+    .describe('How its Run ended, where that was seen.')
+    .optional(),
+  until: instant('Until when it is remembered, once its Run has ended or is gone.').optional(),
+});
+
 const grant = z.object({
   namespace: dnsLabel('A namespace.'),
   hard: quantities('What its ResourceQuota allows.', 96),
@@ -77,6 +103,12 @@ const status = z
       .array(reservation)
       .max(MAX_RESERVATIONS)
       .describe('Runs that hold quota.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional(),
+    keys: z
+      .array(key)
+      .max(MAX_KEYS)
+      .describe('Idempotency keys of Runs that were started.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
     conditions: conditions('Ready; Reconciling and Stalled only while true.').optional(),
@@ -123,5 +155,7 @@ export type QuotaLedgerSpec = z.output<typeof spec>;
 export type QuotaLedgerStatus = z.output<typeof status>;
 /** One Run that holds quota. */
 export type Reservation = z.output<typeof reservation>;
+/** An idempotency key, and the Run that has it. */
+export type KeyRecord = z.output<typeof key>;
 /** What one namespace may use. */
 export type Grant = z.output<typeof grant>;

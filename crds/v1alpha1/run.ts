@@ -14,6 +14,7 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { idempotencyKey, idempotencyKeySeconds, keyHolder } from './run-idempotency.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
 import { reportedUsage, result } from './run-result.ts';
 import { retries, retriesStatus } from './run-retries.ts';
@@ -45,6 +46,8 @@ const spec = z
       31_536_000,
     ).optional(),
     retries: retries.optional(),
+    idempotencyKey: idempotencyKey.optional(),
+    idempotencyKeySeconds: idempotencyKeySeconds.optional(),
     startingDeadlineSeconds: int(
       'The Run fails if it has not been admitted so long after it was created. Empty: it waits.',
       1,
@@ -76,6 +79,13 @@ const spec = z
       fixed('timeoutSeconds'),
       fixed('retries'),
       fixed('startingDeadlineSeconds'),
+      fixed('idempotencyKey'),
+      fixed('idempotencyKeySeconds'),
+      {
+        rule: 'has(self.idempotencyKey) || !has(self.idempotencyKeySeconds)',
+        message: 'needs idempotencyKey',
+        fieldPath: '.idempotencyKeySeconds',
+      },
       {
         rule: '!oldSelf.cancel || self.cancel',
         message: 'a cancelled Run cannot be taken up again',
@@ -128,6 +138,7 @@ const status = z
       0,
     ).optional(),
     retries: retriesStatus.optional(),
+    keyHolder: keyHolder.optional(),
     input: inputStatus.optional(),
     result: result.optional(),
     usage: z.object({ reported: reportedUsage.optional() }).describe('What the Run has used.').optional(),
@@ -176,6 +187,14 @@ export const RUN_REASONS = {
   AgentNotFound: 'AgentNotFound',
   /** Waits: the Agent is not Ready. */
   AgentNotReady: 'AgentNotReady',
+  /** Waits: a Run with the same idempotency key came first, and this one ends as that one does. */
+  Duplicate: 'Duplicate',
+  /** Waits: the tenant's ledger can remember no more idempotency keys. */
+  TooManyKeys: 'TooManyKeys',
+  /** Refused: a Run with the same idempotency key and another spec came first. */
+  KeyConflict: 'KeyConflict',
+  /** It starts nothing, and how the Run ended that it stands for is not known any more. */
+  OutcomeUnknown: 'OutcomeUnknown',
   /** Refused: the tenant's queue is full. */
   QueueFull: 'QueueFull',
   /** The Run may start. */

@@ -120,7 +120,9 @@ function planWithDevices(
   const [desk] = desks;
   book.settle(ledger, desk, now);
   const waits = desk !== undefined && desk.refused.length > 0;
-  return waits && plan.result.kind === 'done' ? { ...plan, result: DEVICES_AGAIN } : plan;
+  const { result } = plan;
+  const isSooner = result.kind === 'requeueAfter' && result.afterMs <= DEVICES_AGAIN.afterMs;
+  return waits && !isSooner ? { ...plan, result: DEVICES_AGAIN } : plan;
 }
 
 function watchesOf(book: DeviceBook): readonly Watch[] {

@@ -135,6 +135,33 @@ test('an operator that is killed in the middle makes nothing twice and loses not
   t.is(jobs.seen.size, 30);
 });
 
+test('of 16 Runs with one key a single one is started, whenever the operator is killed', async (t) => {
+  const rig = t.context;
+  const jobs = await tally(rig, { resource: JOBS, ...counted }, () => false);
+  const create = async (round: number) => {
+    const names = Array.from({ length: 16 }, (_, i) => `once-${round}-${i}`);
+    const choice = { annotations: { [DURATION]: '100ms' }, spec: { idempotencyKey: `once-${round}` } };
+    await Promise.all(names.map((name) => createRun(rig, { ...counted, name }, choice)));
+    return names;
+  };
+  const names: string[] = [];
+  for (const round of [0, 1, 2]) {
+    const made = await create(round);
+    names.push(...made);
+    // Between the reservation, the Job and what is told to the others, wherever that may be.
+    await eventually('the first is under way', async () =>
+      ((await listAll(rig, RUNS, counted)) as readonly Run[]).some(
+        ({ metadata, status }) => made.includes(metadata.name) && (status?.attempt ?? 0) > 0,
+      ),
+    );
+    await rig.restartOperator('kill');
+  }
+  for (const name of names) await becomes(rig, { ...counted, name }, { phase: 'Succeeded' });
+  await eventually('all Jobs are counted', () => jobs.seen.size >= 3);
+  await jobs.stop();
+  t.is(jobs.seen.size, 3);
+});
+
 test('those who hold a place go before hundreds that are new', async (t) => {
   t.timeout(900_000);
   const rig = t.context;

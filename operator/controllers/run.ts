@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import { LABELS } from '#crds/v1alpha1/names';
-import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { Agent, GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
@@ -31,11 +31,13 @@ import {
   CORE_EVENTS,
   INDEX,
   JOBS,
+  keyRecordIn,
   ledgerOf,
   livePodsOf,
   podsOf,
   reservationIn,
   PODS,
+  runsWithKeyOf,
   watchFailedCreates,
   watchFailedMounts,
   watchJobs,
@@ -74,6 +76,7 @@ const WATCHES: readonly Watch[] = [
   watchFailedMounts(runOfEvent),
   { resource: QUOTA_LEDGERS, keys: runsOfLedger },
   { resource: TENANTS, keys: runsOfTenant },
+  { resource: RUNS, keys: duplicatesOf },
   // Read, and looked at again by the queue; a change of them wakes no Run by itself.
   { resource: AGENTS, keys: () => [] },
   { resource: GPU_CLASSES, keys: () => [] },
@@ -98,7 +101,10 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
   const reservation = ledger && reservationIn(ledger, uid);
   const job = await jobOf(run, read);
   const pods = await findPods(run, job, read);
+  const keyRecord = ledger && keyRecordIn(ledger, run);
   return {
+    keyRecord,
+    keyHolder: await findKeyHolder(run, keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     place: placeOf(run, ledger, { read, queues }),
     reservation,
@@ -109,6 +115,29 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     refusal: job && refusalOf(failuresOf(job, read), pods),
     unmounted: unmountedOf(pods.flatMap((pod) => failuresOf(pod, read))),
   };
+}
+
+/** The Run that an idempotency key is of, where that is another one and this one waits. */
+async function findKeyHolder(
+  run: Run,
+  record: KeyRecord | undefined,
+  read: Reader,
+): Promise<Run | undefined> {
+  const holder = run.status?.keyHolder ?? record;
+  if (holder === undefined || holder.uid === run.metadata.uid || phaseOf(run) !== 'Queued') return undefined;
+  const key = { ...keyOf(run), name: holder.name };
+  const seen = read.get(RUNS, key);
+  const found = seen?.metadata.uid === holder.uid ? seen : await read.live(RUNS, key);
+  return found?.metadata.uid === holder.uid ? (found as Run) : undefined;
+}
+
+/** Waiting Runs that have the idempotency key of a Run that was started. */
+function duplicatesOf(object: KubeObject, read: Reader): readonly Key[] {
+  const first = object as Run;
+  if (attemptsOf(first) === 0) return [];
+  return runsWithKeyOf(first, read)
+    .filter((one) => phaseOf(one) === 'Queued' && attemptsOf(one) === 0)
+    .map((one) => keyOf(one));
 }
 
 function holdsPlace({ metadata }: Run, read: Reader): boolean {

@@ -6,6 +6,7 @@ import type { KubeObject } from '../core/object.ts';
 import type { PlanEvent } from '../core/plan.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { tellRefusal } from '../core/refused-write.ts';
+import type { Run } from '../core/run/run.ts';
 import { finalizeTenant } from '../core/tenant/finalize.ts';
 import { namespaceNames } from '../core/tenant/namespaces.ts';
 import { planTenant } from '../core/tenant/plan.ts';
@@ -234,8 +235,8 @@ function tenantOfRun(run: KubeObject, read: Reader): readonly Key[] {
 }
 
 function isWaiting(run: KubeObject): boolean {
-  const phase = (run['status'] as { phase?: string } | undefined)?.phase;
-  return phase === undefined || phase === 'Queued';
+  const { phase = 'Queued', keyHolder } = (run as Run).status ?? {};
+  return phase === 'Queued' && keyHolder === undefined;
 }
 
 function keysOf(read: Reader, index: string, value: string): readonly Key[] {

@@ -9,13 +9,14 @@ import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
 import type { Place } from '../../core/run/observed.ts';
+import { keyDigest } from '../../core/run/idempotency.ts';
 import type { Run } from '../../core/run/run.ts';
 import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import type { DeviceBook } from './device-book.ts';
 import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
-import { CORE_EVENTS, INDEX, namespacesOf, podsOf } from './workloads.ts';
+import { CORE_EVENTS, INDEX, namespacesOf, podsOf, runsWithKeyOf } from './workloads.ts';
 
 /** What the stores tell about a ledger; what needs direct reads is left out. */
 export type SeenLedger = Omit<LedgerObserved, 'vanished' | 'leftovers' | 'forged'>;
@@ -78,10 +79,10 @@ export class TenantQueues {
     const known = this.#rankings.get(ledger);
     const nowMs = performance.now();
     if (known !== undefined && nowMs - known.rankedAtMs < BELIEVED_MS) return known;
-    const openDesk = (held: readonly Reservation[]) =>
-      this.#book.desk(ledger, { read, held, now: new Date() });
+    const now = new Date();
+    const openDesk = (held: readonly Reservation[]) => this.#book.desk(ledger, { read, held, now });
     const observed = { ...seeLedger(ledger, read), ...NOT_ASKED, openDesk };
-    const places = placesOf(queueOf(ledger, observed), observed.runs, ledger.spec.maxQueuedRuns);
+    const places = placesOf(queueOf(ledger, observed, now), observed.runs, ledger.spec.maxQueuedRuns);
     const ranking = { rankedAtMs: nowMs, places };
     this.#rankings.set(ledger, ranking);
     return ranking;
@@ -106,17 +107,28 @@ function isOpen(namespace: KubeObject | undefined): boolean {
   return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
 }
 
-/** Runs that are not finished, and finished ones that still hold a reservation. */
+/**
+ * Runs that are not finished, and finished ones that still hold a reservation, or are known to the ledger as the Run of an
+ * idempotency key and not as ended, or have a key that one of the others has too.
+ */
 function runsOf(ledger: Ledger, namespaces: readonly string[], read: Reader): readonly Run[] {
   const runs = namespaces.flatMap(
     (value) => read.list(RUNS, { index: INDEX.liveRunsOf, value }) as readonly Run[],
   );
-  const uids = new Set(runs.map((run) => run.metadata.uid));
-  for (const { uid, namespace, name } of ledger.status?.reservations ?? []) {
+  const { reservations = [], keys = [] } = ledger.status ?? {};
+  const found = new Map(runs.map((run) => [run.metadata.uid, run]));
+  for (const { uid, namespace, name } of [
+    ...reservations,
+    ...keys.filter((one) => one.until === undefined),
+  ]) {
     const run = read.get(RUNS, { namespace, name });
-    if (run?.metadata.uid === uid && !uids.has(uid)) runs.push(run as Run);
+    if (run?.metadata.uid === uid) found.set(uid, run as Run);
   }
-  return runs;
+  const keyed = new Map(runs.map((run) => [keyDigest(run), run]));
+  for (const run of keyed.values().flatMap((one) => runsWithKeyOf(one, read))) {
+    found.set(run.metadata.uid, run);
+  }
+  return [...found.values()];
 }
 
 function hasLivePod(read: Reader, runUid: string): boolean {

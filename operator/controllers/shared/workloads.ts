@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
-import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { withDevices } from '../../core/capacity/pod-devices.ts';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import { askerOf, refusedAmounts } from '../../core/quota/refusals.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
+import { keyDigest } from '../../core/run/idempotency.ts';
 import { isFinished, type Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
@@ -21,6 +22,8 @@ export const INDEX = {
   liveRunsOf: 'live-runs-of-namespace',
   /** The same by `agentKey`. */
   liveRunsOfAgent: 'live-runs-of-agent',
+  /** Runs by namespace and idempotency key, the finished ones too. */
+  runsOfKey: 'runs-of-idempotency-key',
   /** Runs that schedules have started, by the uid of the Agent. */
   scheduledRuns: 'runs-of-schedule',
   /** Ledgers by the namespaces that share, or still hold, their totals. */
@@ -41,6 +44,7 @@ export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
     name: INDEX.liveRunsOfAgent,
     of: (run) => (isLive(run) ? namespaceOf(run).map((one) => `${one}/${agentOf(run)}`) : []),
   },
+  { resource: RUNS, name: INDEX.runsOfKey, of: (run) => present(keyDigest(run as Run)) },
   {
     resource: RUNS,
     name: INDEX.scheduledRuns,
@@ -102,6 +106,27 @@ export function reservationIn(ledger: Ledger, runUid: string): Reservation | und
     reservationsOf.set(ledger, byUid);
   }
   return byUid.get(runUid);
+}
+
+/** Idempotency keys of a version of a ledger, by digest. */
+const keysOf = new WeakMap<Ledger, ReadonlyMap<string, KeyRecord>>();
+
+/** What `ledger` remembers of the idempotency key of a Run. */
+export function keyRecordIn(ledger: Ledger, run: Run): KeyRecord | undefined {
+  const key = keyDigest(run);
+  if (key === undefined) return undefined;
+  let byKey = keysOf.get(ledger);
+  if (byKey === undefined) {
+    byKey = new Map((ledger.status?.keys ?? []).map((one) => [one.key, one]));
+    keysOf.set(ledger, byKey);
+  }
+  return byKey.get(key);
+}
+
+/** All Runs that have the idempotency key of `run`, itself included; none when it has no key. */
+export function runsWithKeyOf(run: Run, read: Reader): readonly Run[] {
+  const value = keyDigest(run);
+  return value === undefined ? [] : (read.list(RUNS, { index: INDEX.runsOfKey, value }) as readonly Run[]);
 }
 
 /** Wakes the ledger of an object's namespace. */

@@ -95,6 +95,22 @@ const cases: Record<string, Case> = {
     want: [],
     wantWaiting: ['longer-name ConcurrencyExceeded', 'x ConcurrencyExceeded'],
   },
+  'who has a key that cannot be remembered waits, and holds nobody back': {
+    given: {
+      keysLeft: 1,
+      candidates: [candidate('x', { keyBytes: 9 }), candidate('y', { keyBytes: 9 }), candidate('z')],
+    },
+    want: ['x', 'z'],
+    wantWaiting: ['y TooManyKeys'],
+  },
+  'a key takes room in the ledger': {
+    given: {
+      bytes: reservationBytes(held('x')) + 8,
+      candidates: [candidate('x', { keyBytes: 9 })],
+    },
+    want: [],
+    wantWaiting: ['x ConcurrencyExceeded'],
+  },
   'the rest waits for a place': {
     given: { maxConcurrentRuns: 2, held: [held('h')], candidates: [candidate('x'), candidate('y')] },
     want: ['x'],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import { MAX_KEYS, MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
@@ -26,6 +26,8 @@ export interface Candidate {
   readonly attempt: number;
   readonly gpu?: { readonly class: string; readonly count: number };
   readonly demand: Amounts;
+  /** Bytes that its idempotency key takes in the ledger, if it is not there yet. */
+  readonly keyBytes?: number;
   /** Something else than quota is in the way. */
   readonly blocked?: Waiting;
 }
@@ -37,6 +39,8 @@ export interface AdmissionInput {
   readonly maxConcurrentRuns: number | undefined;
   /** Bytes that reservations may take in the ledger, those held included; as many as they need when left out. */
   readonly bytes?: number;
+  /** Idempotency keys that the ledger can still remember; as many as they are when left out. */
+  readonly keysLeft?: number;
   /** Devices by class. A class that is absent cannot be used. */
   readonly gpus: ReadonlyMap<string, number>;
   /** Opens the desk that gives away devices on nodes, once somebody asks; without it nobody waits for them. */
@@ -111,6 +115,10 @@ const LEDGER_FULL: Waiting = {
   message:
     'the ledger of the tenant is full: it holds no more concurrent Runs beside so many namespaces and quotas',
 };
+const TOO_MANY_KEYS: Waiting = {
+  reason: RUN_REASONS.TooManyKeys,
+  message: `the tenant has ${MAX_KEYS} idempotency keys that are still remembered: it goes on when the first of them is forgotten (idempotencyKeySeconds)`,
+};
 const ELSEWHERE: Waiting = {
   reason: RUN_REASONS.ComputeQuotaExceeded,
   message: 'quota of the tenant is being moved to this namespace',
@@ -127,6 +135,7 @@ class Room {
   readonly #awaited = new Set<string>();
   #desk: DeviceDesk | undefined;
   #bytes: number;
+  #keysLeft: number;
   /** Runs that may still be admitted. */
   places: number;
 
@@ -137,6 +146,7 @@ class Room {
     this.#gpus = new Map(input.gpus);
     this.places = Math.min(input.maxConcurrentRuns ?? MAX_RESERVATIONS, MAX_RESERVATIONS) - input.held.length;
     this.#bytes = input.held.reduce((left, one) => left - reservationBytes(one), input.bytes ?? Infinity);
+    this.#keysLeft = input.keysLeft ?? Infinity;
     for (const { namespace, agent, gpuClass, gpus = 0 } of input.held) {
       this.#start(agentKey(namespace, agent));
       if (gpuClass !== undefined) this.#gpus.set(gpuClass, (this.#gpus.get(gpuClass) ?? 0) - gpus);
@@ -145,24 +155,38 @@ class Room {
 
   /** What `candidate` waits for. Without an obstacle it is admitted, and its share taken. */
   obstacle(candidate: Candidate): Waiting | undefined {
-    const bytes = reservationBytes(reservationFor(candidate));
-    const missing =
-      this.#noRoom(bytes) ??
-      this.#agentFull(candidate) ??
-      this.#noDevices(candidate) ??
-      this.#noFreeDevices(candidate) ??
-      this.#noCompute(candidate);
+    const missing = this.#missing(candidate);
     if (missing !== undefined) return missing;
     // From here on its compute is set aside, also while its namespace waits for a grant.
     addTo(this.#free, limitedTo(candidate.demand, this.#free), -1n);
     this.#takeDevices(candidate);
     if (!this.#takeInNamespace(candidate)) return ELSEWHERE;
+    this.#admit(candidate);
+    return undefined;
+  }
+
+  #missing(candidate: Candidate): Waiting | undefined {
+    return (
+      this.#noKey(candidate) ??
+      this.#noRoom(bytesOf(candidate)) ??
+      this.#agentFull(candidate) ??
+      this.#noDevices(candidate) ??
+      this.#noFreeDevices(candidate) ??
+      this.#noCompute(candidate)
+    );
+  }
+
+  #admit(candidate: Candidate): void {
     this.places -= 1;
-    this.#bytes -= bytes;
+    this.#bytes -= bytesOf(candidate);
+    if (candidate.keyBytes !== undefined) this.#keysLeft -= 1;
     this.#start(agentKey(candidate.namespace, candidate.agent));
     const { gpu } = candidate;
     if (gpu !== undefined) this.#gpus.set(gpu.class, (this.#gpus.get(gpu.class) ?? 0) - gpu.count);
-    return undefined;
+  }
+
+  #noKey({ keyBytes }: Candidate): Waiting | undefined {
+    return keyBytes === undefined || this.#keysLeft > 0 ? undefined : TOO_MANY_KEYS;
   }
 
   #noRoom(bytes: number): Waiting | undefined {
@@ -246,6 +270,11 @@ class Room {
 function aheadOf(gpuClass: string): Waiting {
   const message = `a Run of the tenant that is ahead waits for free devices of class ${gpuClass}`;
   return { reason: RUN_REASONS.NoFreeDevices, message };
+}
+
+/** What an admission of `candidate` adds to the ledger. */
+function bytesOf(candidate: Candidate): number {
+  return reservationBytes(reservationFor(candidate)) + (candidate.keyBytes ?? 0);
 }
 
 function reservationFor({ uid, namespace, name, agent, attempt, gpu }: Candidate): Reservation {

@@ -30,7 +30,8 @@ export function isGivenBack(reservation: Reservation, run: Run): boolean {
 
 /** Whether a Run that holds no quota wants some. */
 export function wantsQuota(run: Run): boolean {
-  return phaseOf(run) === 'Queued' && !run.spec.cancel && run.metadata.deletionTimestamp === undefined;
+  const isWanted = !run.spec.cancel && run.metadata.deletionTimestamp === undefined;
+  return phaseOf(run) === 'Queued' && isWanted && run.status?.keyHolder === undefined;
 }
 
 /** A waiting Run as the queue sees it. */

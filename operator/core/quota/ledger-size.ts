@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { Ledger } from '../tenant/tenant.ts';
 
 /**
@@ -9,6 +9,8 @@ import type { Ledger } from '../tenant/tenant.ts';
 export const MAX_LEDGER_BYTES = 1_450_000;
 /** Keys, quotes and figures of a reservation besides its own texts. */
 const RESERVATION_BYTES = 110;
+/** The same of an idempotency key: its digests, phase and figures. */
+const KEY_BYTES = 170;
 /** The same of a grant. */
 const GRANT_BYTES = 90;
 /** Quotes, colon, comma and the longest figure of an amount besides its key. */
@@ -19,8 +21,13 @@ export function reservationBytes({ uid, namespace, name, agent, gpuClass = '' }:
   return RESERVATION_BYTES + uid.length + namespace.length + name.length + agent.length + gpuClass.length;
 }
 
+/** The most bytes that an idempotency key takes in a ledger, however its Run ends. */
+export function keyBytes({ uid, namespace, name }: KeyRecord): number {
+  return KEY_BYTES + uid.length + namespace.length + name.length;
+}
+
 /**
- * Bytes that reservations may take in `ledger`, whatever becomes of its grants: a place in a ledger that is too large could
+ * Bytes that reservations and keys may take in `ledger`, whatever becomes of its grants: a place in a ledger that is too large could
  * be neither taken nor given back. Never negative.
  */
 export function bytesForReservations({ spec, status }: Ledger): number {

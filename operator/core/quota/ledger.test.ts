@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
-import type { QuotaLedgerSpec, QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger';
+import {
+  MAX_KEYS,
+  type QuotaLedgerSpec,
+  type QuotaLedgerStatus,
+  type Reservation,
+} from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import { setStanding } from '../conditions.ts';
@@ -246,6 +251,31 @@ test('a settled ledger is silent: planning again changes nothing', (t) => {
   const first = planLedger(makeLedger(pods), observed, NOW).status;
   const later = new Date(NOW.getTime() + 60_000);
   t.deepEqual(planLedger(makeLedger(pods, first), observed, later).status, first);
+});
+
+test('a key is in the ledger with the first reservation for it, and a full book is looked at when it has room', (t) => {
+  const run = makeRun({ idempotencyKey: 'k' });
+  const twin = { ...run, metadata: { ...run.metadata, uid: 'twin-uid', name: 'twin' } };
+  const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
+  const observed: LedgerObserved = { ...NOTHING, runs: [twin, run], agents };
+  const { status } = planLedger(makeLedger({}), observed, NOW);
+  t.deepEqual(
+    [status.reservations, status.keys].map((list) => list?.map(({ name }) => name)),
+    [['r'], ['r']],
+  );
+  const next = planLedger(makeLedger({}, status), observed, NOW);
+  t.deepEqual(next.status, status);
+  t.is(next.result.kind, 'done');
+  const until = new Date(NOW.getTime() + 5000).toISOString();
+  const keys = Array.from({ length: MAX_KEYS }, (_, i) => ({
+    ...status.keys![0]!,
+    key: `k${i}`,
+    uid: 'gone',
+    until,
+  }));
+  const full = planLedger(makeLedger({}, { keys }), observed, NOW);
+  t.deepEqual(full.status.reservations, []);
+  t.like(full.result, { kind: 'requeueAfter', afterMs: 5000 });
 });
 
 test('each namespace gets what NexusOS itself has still to make there, whoever else asks', (t) => {

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LEDGER_REASONS, type QuotaLedgerStatus, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import {
+  type KeyRecord,
+  LEDGER_REASONS,
+  type QuotaLedgerStatus,
+  type Reservation,
+} from '#crds/v1alpha1/quota-ledger';
+import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
 import type { KubeObject } from '../object.ts';
-import { DONE, type Plan, type Removal, removalOf } from '../plan.ts';
+import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
 import { isFinished, phaseOf, type Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
@@ -20,6 +26,7 @@ import {
   type NamespaceQuota,
   type SeenQuota,
 } from './grants.ts';
+import { KeyBook } from './keys.ts';
 import { bytesForReservations } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
@@ -54,7 +61,10 @@ export interface LedgerObserved extends RunContext {
   readonly forged: ReadonlySet<string>;
   /** By name: namespaces with a grant that the spec does not name. */
   readonly leftovers: ReadonlyMap<string, Leftover>;
-  /** Runs that are not finished, of all namespaces of the ledger, and those that hold a reservation. */
+  /**
+   * Runs that are not finished, of all namespaces of the ledger, and of those that are, who hold a reservation, or have an
+   * idempotency key of which the ledger does not know yet that, or that another Run wants.
+   */
   readonly runs: readonly Run[];
   /** By uid: Runs with a reservation that are not among `runs`. */
   readonly vanished: ReadonlyMap<string, Vanished>;
@@ -72,6 +82,10 @@ export interface LedgerObserved extends RunContext {
 export interface Queue extends Admission {
   /** Reservations that are still held. */
   readonly held: readonly Reservation[];
+  /** Idempotency keys, those of who is admitted included. */
+  readonly keys: readonly KeyRecord[];
+  /** When somebody may go on because of the time alone, in milliseconds; infinite when nobody does. */
+  readonly nextMs: number;
 }
 
 /**
@@ -79,7 +93,7 @@ export interface Queue extends Admission {
  * its Run is final in the API, or when Run, Job and pods are proven gone by direct reads: absence from a cache proves
  * nothing, and would let one Run too many start.
  */
-export function queueOf(ledger: Ledger, observed: LedgerObserved): Queue {
+export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
   const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
   const kept = (ledger.status?.reservations ?? []).filter((reservation) => {
     const run = byUid.get(reservation.uid);
@@ -94,23 +108,30 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved): Queue {
   const holders = new Set(held.map(({ uid }) => uid));
   const { suspended, maxConcurrentRuns, gpus = [] } = ledger.spec;
   const shares = sharing(ledger, observed);
+  const keys = new KeyBook({ records: ledger.status?.keys ?? [], runs: observed.runs, holders, now });
   const waiting = observed.runs.filter(
     (run) =>
-      wantsQuota(run) && !holders.has(run.metadata.uid ?? '') && shares.has(run.metadata.namespace ?? ''),
+      wantsQuota(run) &&
+      !holders.has(run.metadata.uid ?? '') &&
+      shares.has(run.metadata.namespace ?? '') &&
+      !keys.isTaken(run),
   );
   const { openDesk } = observed;
   const admission = admitRuns({
     isSuspended: suspended,
     openDesk: openDesk && (() => openDesk(held)),
     maxConcurrentRuns,
-    bytes: bytesForReservations(ledger),
+    bytes: Math.max(0, bytesForReservations(ledger) - keys.bytes),
+    keysLeft: keys.left,
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
     agentLimits: agentLimits(observed),
     ...freeAmounts(ledger, observed, pendingOf(held, observed)),
     held,
-    candidates: waiting.map((run) => candidateOf(run, observed)),
+    candidates: waiting.map((run) => keys.withKey(candidateOf(run, observed), run)),
   });
-  return { ...admission, held };
+  const waitsForKey = admission.waiting.some(({ reason }) => reason === RUN_REASONS.TooManyKeys);
+  const nextMs = waitsForKey ? keys.forgottenMs : Infinity;
+  return { ...admission, held, keys: keys.withAdmitted(admission.admitted), nextMs };
 }
 
 /**
@@ -132,7 +153,7 @@ function lostReservations(runs: readonly Run[]): readonly Reservation[] {
 
 /** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */
 export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date): Plan<QuotaLedgerStatus> {
-  const queue = queueOf(ledger, observed);
+  const queue = queueOf(ledger, observed, now);
   const reservations = [...queue.held, ...queue.admitted];
   const dealt = dealGrants({
     totals: parseAmounts(ledger.spec.hard),
@@ -154,9 +175,17 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
     observedGeneration: generation,
     grants: dealt.grants.map((grant) => writtenGrant(grant, ledger)),
     reservations,
+    ...(queue.keys.length > 0 && { keys: [...queue.keys] }),
     conditions: [...conditions],
   };
-  return { status, ...changes, events: [], result: DONE };
+  return { status, ...changes, events: [], result: againAt(queue.nextMs, now) };
+}
+
+function againAt(nextMs: number, now: Date): Result {
+  if (nextMs === Infinity) return DONE;
+  // Never at once: what is due was decided in this pass.
+  const afterMs = Math.max(1, nextMs - now.getTime());
+  return { kind: 'requeueAfter', afterMs, why: 'since somebody waits for that time' };
 }
 
 /** What we ourselves have still to make where it is counted: our own writes are refused without anybody telling. */

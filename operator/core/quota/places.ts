@@ -5,7 +5,11 @@ import type { Run } from '../run/run.ts';
 import type { Queue } from './ledger.ts';
 
 /** Reasons of those that want no quota for now: they are passed, and nobody stands behind them. */
-const ASIDE: ReadonlySet<string> = new Set([RUN_REASONS.Suspended, RUN_REASONS.RetryBackoff]);
+const ASIDE: ReadonlySet<string> = new Set([
+  RUN_REASONS.Suspended,
+  RUN_REASONS.RetryBackoff,
+  RUN_REASONS.Duplicate,
+]);
 
 /**
  * The places of the Runs that wait, by uid. `max`: how many may wait; of those that nobody has looked at yet, whoever is one too

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import type { Agent, GPUClass } from '../agent/agent.ts';
 import type { KubeObject } from '../object.ts';
@@ -7,6 +7,7 @@ import type { Plan } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { MissingDevices } from './no-devices.ts';
 import type { Refusal } from './refusal.ts';
+import type { Run } from './run.ts';
 import type { WaitingPlace } from './status.ts';
 import type { Unmounted } from './unmounted.ts';
 
@@ -31,6 +32,10 @@ export interface RunObserved {
   readonly place: Place;
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
+  /** What the ledger remembers of its idempotency key. */
+  readonly keyRecord?: KeyRecord | undefined;
+  /** The Run that has its idempotency key, if that is another one; undefined only when a direct read found none. */
+  readonly keyHolder?: Run | undefined;
   /** Undefined only when a direct read found none. */
   readonly agent: Agent | undefined;
   /** The class that the reservation names; undefined only when a direct read found none. */

@@ -5,6 +5,7 @@ import { type Removal, removalOf, statusOnly } from '../plan.ts';
 import { contactOf } from '../tenant/contact.ts';
 import { planActive } from './active.ts';
 import { admit } from './admission.ts';
+import { planDuplicate } from './duplicate.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isJobFinished } from './outcome.ts';
@@ -33,6 +34,8 @@ function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (unwanted !== undefined) return finish(run, unwanted, now);
   const remove = leftoverOf(run, observed);
   if (remove.length > 0) return { ...statusOnly(run.status), remove };
+  const duplicate = planDuplicate(run, observed, now);
+  if (duplicate !== undefined) return duplicate;
   const { reservation } = observed;
   if (reservation !== undefined && reservation.attempt > attemptsOf(run)) {
     if (run.spec.suspend) return giveBack(run, reservation, { ...SUSPENDED, now });

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MAX_ATTEMPTS } from '#crds/v1alpha1/meta';
 import { API_VERSION } from '#crds/v1alpha1/names';
-import { MAX_GRANTED_AMOUNTS, MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import {
+  type KeyRecord,
+  MAX_GRANTED_AMOUNTS,
+  MAX_RESERVATIONS,
+  type Reservation,
+} from '#crds/v1alpha1/quota-ledger';
 import type { Ledger } from '../../tenant/tenant.ts';
-import { bytesForReservations, reservationBytes } from '../ledger-size.ts';
+import { bytesForReservations, keyBytes, reservationBytes } from '../ledger-size.ts';
 
 const NAMESPACES = 128;
 const GREATEST = '9007199254740991';
@@ -13,10 +18,13 @@ export function longName(start: string): string {
   return start.padEnd(63, 'x');
 }
 
-/** A ledger with the longest names, the most grants with ceilings, and as many reservations as it may hold. */
-export function fullLedger(): Ledger {
-  const keys = Array.from({ length: Math.floor(MAX_GRANTED_AMOUNTS / NAMESPACES) }, (_, i) => `k${i}`);
-  const hard = Object.fromEntries(keys.map((key) => [`count/${longName(key)}`, GREATEST]));
+/**
+ * A ledger with the longest names, the most grants with ceilings, so many idempotency keys, and as many reservations as it
+ * may hold beside them.
+ */
+export function fullLedger(keyCount = 0): Ledger {
+  const resources = Array.from({ length: Math.floor(MAX_GRANTED_AMOUNTS / NAMESPACES) }, (_, i) => `k${i}`);
+  const hard = Object.fromEntries(resources.map((one) => [`count/${longName(one)}`, GREATEST]));
   const namespaces = Array.from({ length: NAMESPACES }, (_, i) => longName(`n${i}`));
   const grants = namespaces.map((namespace) => ({ namespace, hard, revision: 1, ceiling: hard }));
   const ledger: Ledger = {
@@ -26,15 +34,24 @@ export function fullLedger(): Ledger {
     spec: { tenantUID: longName('t').slice(0, 36), suspended: false, hard, namespaces },
     status: { observedGeneration: 1, grants },
   };
+  const keys = Array.from({ length: keyCount }, (_, i) => key(i));
   const reservations: Reservation[] = [];
-  let left = bytesForReservations(ledger);
+  let left = keys.reduce((room, one) => room - keyBytes(one), bytesForReservations(ledger));
   for (let i = 0; i < MAX_RESERVATIONS; i += 1) {
     const one = reservation(i);
     left -= reservationBytes(one);
     if (left < 0) break;
     reservations.push(one);
   }
-  return { ...ledger, status: { ...ledger.status, reservations } };
+  return { ...ledger, status: { ...ledger.status, reservations, keys } };
+}
+
+/** The longest record of an idempotency key. */
+export function key(i: number): KeyRecord {
+  const digest = String(i).padStart(22, '0');
+  const { uid, namespace, name } = reservation(i);
+  const ended = { phase: 'Succeeded', until: '2026-11-21T12:00:00Z' } as const;
+  return { key: digest, body: digest, namespace, name, uid, seconds: 604_800, ...ended };
 }
 
 function reservation(i: number): Reservation {

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { type KeyRecord, MAX_KEYS } from '#crds/v1alpha1/quota-ledger';
+import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
+import { keyRecord } from '../run/idempotency.ts';
+import { ago, makeRun, NOW } from '../run/testing/make.ts';
+import type { Run } from '../run/run.ts';
+import type { Candidate } from './admit.ts';
+import { KeyBook, type KeyInput } from './keys.ts';
+
+interface Choice {
+  readonly spec?: Partial<RunSpec>;
+  readonly status?: RunStatus;
+  readonly createdAt?: string;
+}
+
+function keyed(uid: string, { spec = {}, status, createdAt = ago(9) }: Choice = {}): Run {
+  const run = makeRun({ idempotencyKey: 'k', idempotencyKeySeconds: 60, ...spec }, status);
+  return { ...run, metadata: { ...run.metadata, name: uid, uid, creationTimestamp: createdAt } };
+}
+
+function recordOf(run: Run, more: Partial<KeyRecord> = {}): KeyRecord {
+  return { ...keyRecord(run)!, ...more };
+}
+
+const candidate = ({ metadata: { uid = '', name } }: Run): Candidate => ({
+  uid,
+  namespace: 'acme-dev',
+  name,
+  agent: 'agent',
+  priority: 0,
+  createdAt: '',
+  attempt: 1,
+  demand: new Map(),
+});
+
+const a = keyed('a');
+const b = keyed('b');
+const running = keyed('a', { status: { phase: 'Running', attempt: 1 } });
+const failed = keyed('a', { status: { phase: 'Failed', attempt: 1 } });
+
+interface Case {
+  readonly given: Partial<KeyInput>;
+  /** `<run> <phase> <seconds until it is forgotten>` of each record. */
+  readonly want: readonly string[];
+  /** Of each waiting Run: `taken`, `behind`, or `new` when it would take a place of its own. */
+  readonly wantOf?: Readonly<Record<string, string>>;
+}
+
+const cases: Record<string, Case> = {
+  'nobody has a key before he is reserved for': { given: { runs: [a] }, want: [], wantOf: { a: 'new' } },
+  'of two who want a key the second waits behind the first': {
+    given: { runs: [b, a] },
+    want: [],
+    wantOf: { a: 'new', b: 'behind' },
+  },
+  'the first is the older one': {
+    given: { runs: [a, keyed('b', { createdAt: ago(10) })] },
+    want: [],
+    wantOf: { a: 'behind', b: 'new' },
+  },
+  'a first one that is cancelled is none': {
+    given: { runs: [keyed('a', { spec: { cancel: true } }), b] },
+    want: [],
+    wantOf: { b: 'new' },
+  },
+  'one that was told to stand for another is none': {
+    given: { runs: [keyed('a', { status: { phase: 'Queued', keyHolder: { name: 'x', uid: 'x' } } }), b] },
+    want: [],
+    wantOf: { b: 'new' },
+  },
+  'the same key in another namespace is another key': {
+    given: {
+      records: [recordOf({ ...a, metadata: { ...a.metadata, namespace: 'acme-prod' } })],
+      runs: [b],
+    },
+    want: ['a undefined 60'],
+    wantOf: { b: 'new' },
+  },
+  'who holds a reservation has his key, though the ledger was made anew': {
+    given: { runs: [a, b], holders: new Set(['a']) },
+    want: ['a undefined undefined'],
+    wantOf: { b: 'taken' },
+  },
+  'so has who runs, and who has ended and is still there': {
+    given: { runs: [failed, b] },
+    want: ['a Failed 60'],
+    wantOf: { b: 'taken' },
+  },
+  'a key is remembered without end while its Run runs': {
+    given: { records: [recordOf(a)], runs: [running, b] },
+    want: ['a undefined undefined'],
+    wantOf: { b: 'taken' },
+  },
+  'and for its time after the end': {
+    given: { records: [recordOf(a)], runs: [failed] },
+    want: ['a Failed 60'],
+  },
+  'the time does not begin anew': {
+    given: { records: [recordOf(a, { phase: 'Failed', until: ago(-20) })], runs: [b] },
+    want: ['a Failed 20'],
+    wantOf: { b: 'taken' },
+  },
+  'a Run that is gone without its end having been seen keeps its key as long': {
+    given: { records: [recordOf(a)], runs: [b] },
+    want: ['a undefined 60'],
+    wantOf: { b: 'taken' },
+  },
+  'one that was only late to be seen runs on': {
+    given: { records: [recordOf(a, { until: ago(-20) })], runs: [running] },
+    want: ['a undefined undefined'],
+  },
+  'a key is forgotten after its time': {
+    given: { records: [recordOf(a, { until: ago(0) })], runs: [b] },
+    want: [],
+    wantOf: { b: 'new' },
+  },
+  'a Run that ended without having started leaves its key to the next': {
+    given: { records: [recordOf(a)], runs: [keyed('a', { status: { phase: 'Cancelled' } }), b] },
+    want: [],
+    wantOf: { b: 'new' },
+  },
+};
+
+function standing(book: KeyBook, run: Run): string {
+  if (book.isTaken(run)) return 'taken';
+  const { blocked, keyBytes } = book.withKey(candidate(run), run);
+  if (blocked !== undefined) return 'behind';
+  return keyBytes === undefined ? 'own' : 'new';
+}
+
+function told({ name, phase, until }: KeyRecord): string {
+  const seconds = until === undefined ? undefined : (Date.parse(until) - NOW.getTime()) / 1000;
+  return `${name} ${phase} ${seconds}`;
+}
+
+for (const [sentence, { given, want, wantOf = {} }] of Object.entries(cases)) {
+  test(sentence, (t) => {
+    const runs = given.runs ?? [];
+    const book = new KeyBook({ records: [], holders: new Set(), now: NOW, ...given, runs });
+    const found = runs.map((run) => [run.metadata.uid ?? '', standing(book, run)] as const);
+    t.deepEqual(Object.fromEntries(found.filter(([uid]) => uid in wantOf)), wantOf);
+    t.deepEqual(
+      book.withAdmitted([]).map((one) => told(one)),
+      want,
+    );
+  });
+}
+
+test('whoever is admitted has his key in the same write', (t) => {
+  const book = new KeyBook({ records: [], runs: [a, b], holders: new Set(), now: NOW });
+  const reservation = { uid: 'a', namespace: 'acme-dev', name: 'a', agent: 'agent', attempt: 1 };
+  t.deepEqual(book.withAdmitted([reservation]).map(told), ['a undefined undefined']);
+});
+
+test('a book tells how much room is left, and when there is more', (t) => {
+  const records = [recordOf(a, { until: ago(-20) }), recordOf(keyed('c', { spec: { idempotencyKey: 'c' } }))];
+  const book = new KeyBook({
+    records,
+    runs: [keyed('c', { spec: { idempotencyKey: 'c' } })],
+    holders: new Set(),
+    now: NOW,
+  });
+  t.is(book.left, MAX_KEYS - 2);
+  t.is(book.forgottenMs, NOW.getTime() + 20_000);
+});

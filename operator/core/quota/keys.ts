@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type KeyRecord, MAX_KEYS, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { toInstant } from '../conditions.ts';
+import { endOf, isForgotten, keyDigest, keyRecord } from '../run/idempotency.ts';
+import { attemptsOf, isFinished, type Run } from '../run/run.ts';
+import type { Candidate, Waiting } from './admit.ts';
+import { wantsQuota } from './candidates.ts';
+import { keyBytes } from './ledger-size.ts';
+
+/** What the keys of a tenant's Runs follow from. */
+export interface KeyInput {
+  /** As the ledger has them. */
+  readonly records: readonly KeyRecord[];
+  readonly runs: readonly Run[];
+  /** UIDs of Runs that hold a reservation. */
+  readonly holders: ReadonlySet<string>;
+  readonly now: Date;
+}
+
+/**
+ * Which Run has which idempotency key. A key is a Run's from the write of the ledger that reserves for it, so that no
+ * crash and no second leader can start another one; a Run that ends without having started leaves it to the next.
+ */
+export class KeyBook {
+  readonly #byKey: Map<string, KeyRecord>;
+  readonly #runs: ReadonlyMap<string, Run>;
+  /** The oldest of those who want a key that is nobody's, by key. */
+  readonly #first: ReadonlyMap<string, Run>;
+
+  constructor({ records, runs, holders, now }: KeyInput) {
+    this.#runs = new Map(runs.map((run) => [run.metadata.uid ?? '', run]));
+    const settled = records.flatMap((one) => settle(one, this.#runs.get(one.uid), now));
+    this.#byKey = new Map(settled.map((one) => [one.key, one]));
+    for (const run of runs) {
+      const isStarted = attemptsOf(run) > 0 || holders.has(run.metadata.uid ?? '');
+      if (isStarted && run.status?.keyHolder === undefined) this.#add(run, now);
+    }
+    this.#first = firstByKey(runs.filter(wantsQuota));
+  }
+
+  /** Keys that can still be remembered. */
+  get left(): number {
+    return MAX_KEYS - this.#byKey.size;
+  }
+
+  /** Bytes that they take in the ledger. */
+  get bytes(): number {
+    return this.#byKey.values().reduce((sum, one) => sum + keyBytes(one), 0);
+  }
+
+  /** When the first of them is forgotten, in milliseconds; infinite while none is about to be. */
+  get forgottenMs(): number {
+    const untils = [...this.#byKey.values()].map(({ until }) => Date.parse(until ?? ''));
+    return Math.min(...untils.filter((ms) => !Number.isNaN(ms)), Infinity);
+  }
+
+  /** Whether the key of a waiting Run is somebody else's, so that it never starts. */
+  isTaken(run: Run): boolean {
+    const record = this.#recordOf(run);
+    return record !== undefined && record.uid !== run.metadata.uid;
+  }
+
+  /** `candidate` with what its key has to do with it. */
+  withKey(candidate: Candidate, run: Run): Candidate {
+    const key = keyDigest(run);
+    if (key === undefined || this.#byKey.has(key)) return candidate;
+    const first = this.#first.get(key);
+    if (first !== undefined && first.metadata.uid !== candidate.uid)
+      return { ...candidate, blocked: behind(first) };
+    const record = keyRecord(run);
+    return record === undefined ? candidate : { ...candidate, keyBytes: keyBytes(record) };
+  }
+
+  /** The records as they are to be written when `admitted` get their reservations. */
+  withAdmitted(admitted: readonly Reservation[]): readonly KeyRecord[] {
+    for (const { uid } of admitted) {
+      const run = this.#runs.get(uid);
+      if (run !== undefined) this.#add(run);
+    }
+    return [...this.#byKey.values()];
+  }
+
+  #recordOf(run: Run): KeyRecord | undefined {
+    const key = keyDigest(run);
+    return key === undefined ? undefined : this.#byKey.get(key);
+  }
+
+  #add(run: Run, now?: Date): void {
+    const record = this.#recordOf(run) === undefined ? keyRecord(run) : undefined;
+    if (record === undefined) return;
+    const settled = now === undefined ? [record] : settle(record, run, now);
+    for (const one of settled) this.#byKey.set(one.key, one);
+  }
+}
+
+/** A record as time has gone on: none when it is forgotten. `run` is undefined when it is gone, or was never seen. */
+function settle(record: KeyRecord, run: Run | undefined, now: Date): readonly KeyRecord[] {
+  const { until: _, phase: __, ...live } = record;
+  if (run !== undefined && !isFinished(run)) return [live];
+  if (run !== undefined && attemptsOf(run) === 0) return [];
+  const until = record.until ?? toInstant(new Date(now.getTime() + record.seconds * 1000));
+  if (isForgotten({ until }, now)) return [];
+  const phase = run === undefined ? record.phase : endOf(run);
+  return [{ ...live, ...(phase !== undefined && { phase }), until }];
+}
+
+function firstByKey(runs: readonly Run[]): ReadonlyMap<string, Run> {
+  const first = new Map<string, Run>();
+  for (const run of runs) {
+    const key = keyDigest(run);
+    if (key === undefined) continue;
+    const known = first.get(key);
+    if (known === undefined || isBefore(run, known)) first.set(key, run);
+  }
+  return first;
+}
+
+function isBefore({ metadata: a }: Run, { metadata: b }: Run): boolean {
+  const [one = '', other = ''] = [a.creationTimestamp, b.creationTimestamp];
+  return one === other ? (a.uid ?? '') < (b.uid ?? '') : one < other;
+}
+
+function behind({ metadata }: Run): Waiting {
+  return {
+    reason: RUN_REASONS.Duplicate,
+    message: `Run ${metadata.name}, which came first and waits too, has the same idempotency key`,
+  };
+}

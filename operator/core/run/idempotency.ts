@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import type { KeyRecord } from '#crds/v1alpha1/quota-ledger';
+import { DEFAULT_KEY_SECONDS } from '#crds/v1alpha1/run-idempotency';
+import { canonicalJson, isDeepEqual } from '../compare.ts';
+import { phaseOf, type Run } from './run.ts';
+
+/** Digests are cut to 128 bits: 22 characters. A tenant that finds two of the same has but its own Runs mixed up. */
+const DIGEST_LENGTH = 22;
+
+/** Fields of a spec that may differ between two Runs that are the same: what can be changed, and the key itself. */
+const NOT_THE_BODY: ReadonlySet<string> = new Set([
+  'idempotencyKey',
+  'idempotencyKeySeconds',
+  'suspend',
+  'cancel',
+  'ttlSecondsAfterFinished',
+]);
+
+/** Digests by Run, as stores hold them; every Run of a queue is asked for its own in each pass. */
+const digests = new WeakMap<Run, string>();
+
+/** What the idempotency key of a Run is remembered as; undefined when it has none. Another one in each namespace. */
+export function keyDigest(run: Run): string | undefined {
+  const { idempotencyKey } = run.spec;
+  if (idempotencyKey === undefined) return undefined;
+  const known = digests.get(run) ?? digestOf(`${run.metadata.namespace}/${idempotencyKey}`);
+  digests.set(run, known);
+  return known;
+}
+
+/** The digest of all that a Run is to do, and how: what cannot be changed once it exists. */
+export function bodyDigest({ spec }: Run): string {
+  return digestOf(canonicalJson(bodyOf(spec)));
+}
+
+/** What a ledger remembers of the key of a Run that is started; undefined when it has none. */
+export function keyRecord(run: Run): KeyRecord | undefined {
+  const key = keyDigest(run);
+  if (key === undefined) return undefined;
+  const { namespace = '', name, uid = '' } = run.metadata;
+  const seconds = run.spec.idempotencyKeySeconds ?? DEFAULT_KEY_SECONDS;
+  return { key, body: bodyDigest(run), namespace, name, uid, seconds };
+}
+
+/** Whether the time of a record is over. */
+export function isForgotten({ until }: Pick<KeyRecord, 'until'>, now: Date): boolean {
+  return until !== undefined && Date.parse(until) <= now.getTime();
+}
+
+/** How a Run ended, as a ledger remembers it; undefined while it has not. */
+export function endOf(run: Run): KeyRecord['phase'] {
+  const phase = phaseOf(run);
+  return phase === 'Succeeded' || phase === 'Failed' || phase === 'Cancelled' ? phase : undefined;
+}
+
+/** Fields in which the bodies of two Runs differ, sorted. */
+export function differingFields(a: Run, b: Run): readonly string[] {
+  const [one, other] = [bodyOf(a.spec), bodyOf(b.spec)];
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].filter((name) => !isDeepEqual(one[name], other[name])).toSorted();
+}
+
+function bodyOf(spec: Run['spec']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(spec).filter(([field]) => !NOT_THE_BODY.has(field)));
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, DIGEST_LENGTH);
+}
