@@ -44,6 +44,8 @@ const spec = z
       .optional(),
     maxConcurrentRuns: int('Runs admitted at one time.', 0, 100_000).optional(),
     maxQueuedRuns: int('Runs that may wait.', 0, 1_000_000).optional(),
+    createPerSecond: int('Runs that may start in a second, on average.', 1, 10_000).optional(),
+    createBurst: int('Runs that may start at once.', 1, 100_000).optional(),
     namespaces: z
       .array(dnsLabel('A namespace.'))
       .max(128)
@@ -111,6 +113,11 @@ const status = z
       .describe('Idempotency keys of Runs that were started.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
+    startDueMicros: int(
+      'When the next Run is due at the rate of createPerSecond, in microseconds since 1970; it may come before that by what createBurst allows.',
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ).optional(),
     conditions: conditions('Ready; Reconciling and Stalled only while true.').optional(),
   })
   .describe(

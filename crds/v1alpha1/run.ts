@@ -187,6 +187,8 @@ export const RUN_REASONS = {
   AgentNotFound: 'AgentNotFound',
   /** Waits: the Agent is not Ready. */
   AgentNotReady: 'AgentNotReady',
+  /** Waits, or is refused when the queue is full: the tenant's Runs are created faster than it may start them. */
+  RateLimited: 'RateLimited',
   /** Waits: a Run with the same idempotency key came first, and this one ends as that one does. */
   Duplicate: 'Duplicate',
   /** Waits: the tenant's ledger can remember no more idempotency keys. */

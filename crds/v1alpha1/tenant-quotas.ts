@@ -33,10 +33,27 @@ const runs = z
       0,
       1_000_000,
     ).optional(),
-    createPerSecond: int('Runs that may be created in a second, on average.', 1, 10_000).optional(),
-    createBurst: int('Runs that may be created at once.', 1, 100_000).optional(),
+    createPerSecond: int(
+      'Runs that may start in a second, on average. What is created faster waits its turn.',
+      1,
+      10_000,
+    ).optional(),
+    createBurst: int(
+      'Runs that may start at once, if none did for a while. Empty: as many as in a second.',
+      1,
+      100_000,
+    ).optional(),
   })
-  .describe('How many Runs.');
+  .describe('How many Runs.')
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: 'has(self.createPerSecond) || !has(self.createBurst)',
+        message: 'needs createPerSecond',
+        fieldPath: '.createBurst',
+      },
+    ],
+  });
 
 /** Limits of a tenant, each over all its namespaces together. */
 export const quotas = z

@@ -4,9 +4,10 @@ import * as fc from 'fast-check';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { DeviceDesk, DeviceQueue } from '../capacity/device-queue.ts';
 import { makeHolder, makeNode, supplyOf } from '../capacity/testing/make.ts';
-import { makeClass } from '../run/testing/make.ts';
+import { makeClass, NOW } from '../run/testing/make.ts';
 import { type AdmissionInput, admitRuns, type Candidate } from './admit.ts';
 import { parseAmounts } from './amounts.ts';
+import { CreateRate } from './create-rate.ts';
 import { reservationBytes } from './ledger-size.ts';
 
 function candidate(name: string, more: Partial<Candidate> = {}): Candidate {
@@ -70,6 +71,8 @@ interface Case {
   readonly want: readonly string[];
   /** `<name> <reason>` in the order of the queue. */
   readonly wantWaiting?: readonly string[];
+  /** What the message to a waiting Run says. */
+  readonly wantSaid?: Readonly<Record<string, string>>;
   readonly wantDemands?: readonly string[];
 }
 
@@ -110,6 +113,32 @@ const cases: Record<string, Case> = {
     },
     want: [],
     wantWaiting: ['x ConcurrencyExceeded'],
+  },
+  'who comes faster than the rate allows waits, and is told until when': {
+    given: {
+      rate: new CreateRate({ perSecond: 2, burst: 1 }, { dueMicros: undefined, now: NOW }),
+      candidates: [candidate('x'), candidate('y'), candidate('z')],
+    },
+    want: ['x'],
+    wantWaiting: ['y RateLimited', 'z RateLimited'],
+    wantSaid: { y: '2026-11-21T12:00:00.500Z', z: '2026-11-21T12:00:01.000Z' },
+  },
+  'an attempt that is no first one is no creation': {
+    given: {
+      rate: new CreateRate({ perSecond: 2, burst: 1 }, { dueMicros: undefined, now: NOW }),
+      candidates: [candidate('w', { attempt: 2 }), candidate('x'), candidate('y', { attempt: 2 })],
+    },
+    want: ['w', 'x', 'y'],
+  },
+  'who waits for something else takes no turn': {
+    given: {
+      rate: new CreateRate({ perSecond: 2, burst: 1 }, { dueMicros: undefined, now: NOW }),
+      free: cpu('1'),
+      freeIn: new Map([['a', cpu('1')]]),
+      candidates: [candidate('w', { demand: cpu('2') }), candidate('x')],
+    },
+    want: ['x'],
+    wantWaiting: ['w ComputeQuotaExceeded'],
   },
   'the rest waits for a place': {
     given: { maxConcurrentRuns: 2, held: [held('h')], candidates: [candidate('x'), candidate('y')] },
@@ -258,7 +287,9 @@ const cases: Record<string, Case> = {
   },
 };
 
-for (const [name, { given, want, wantWaiting = [], wantDemands = [] }] of Object.entries(cases)) {
+for (const [name, { given, want, wantWaiting = [], wantSaid = {}, wantDemands = [] }] of Object.entries(
+  cases,
+)) {
   test(name, (t) => {
     const { admitted, waiting, demands } = admitRuns(input(given));
     t.deepEqual(
@@ -269,6 +300,10 @@ for (const [name, { given, want, wantWaiting = [], wantDemands = [] }] of Object
       waiting.map((one) => `${one.candidate.name} ${one.reason}`),
       wantWaiting,
     );
+    for (const { candidate: one, message } of waiting) {
+      const words = wantSaid[one.name] ?? '';
+      t.true(message.includes(words), `${words} in: ${message}`);
+    }
     t.deepEqual(
       demands.map((one) => one.namespace),
       wantDemands,

@@ -4,6 +4,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
 import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
+import type { CreateRate } from './create-rate.ts';
 import type { Demand } from './grants.ts';
 import { reservationBytes } from './ledger-size.ts';
 
@@ -41,6 +42,8 @@ export interface AdmissionInput {
   readonly bytes?: number;
   /** Idempotency keys that the ledger can still remember; as many as they are when left out. */
   readonly keysLeft?: number;
+  /** Starts that the rate of the tenant allows; undefined is any. */
+  readonly rate?: CreateRate | undefined;
   /** Devices by class. A class that is absent cannot be used. */
   readonly gpus: ReadonlyMap<string, number>;
   /** Opens the desk that gives away devices on nodes, once somebody asks; without it nobody waits for them. */
@@ -136,6 +139,8 @@ class Room {
   #desk: DeviceDesk | undefined;
   #bytes: number;
   #keysLeft: number;
+  /** Runs that wait for the rate alone. */
+  #late = 0;
   /** Runs that may still be admitted. */
   places: number;
 
@@ -172,7 +177,8 @@ class Room {
       this.#agentFull(candidate) ??
       this.#noDevices(candidate) ??
       this.#noFreeDevices(candidate) ??
-      this.#noCompute(candidate)
+      this.#noCompute(candidate) ??
+      this.#tooSoon(candidate)
     );
   }
 
@@ -180,6 +186,7 @@ class Room {
     this.places -= 1;
     this.#bytes -= bytesOf(candidate);
     if (candidate.keyBytes !== undefined) this.#keysLeft -= 1;
+    if (isNew(candidate)) this.#input.rate?.take();
     this.#start(agentKey(candidate.namespace, candidate.agent));
     const { gpu } = candidate;
     if (gpu !== undefined) this.#gpus.set(gpu.class, (this.#gpus.get(gpu.class) ?? 0) - gpu.count);
@@ -253,6 +260,19 @@ class Room {
     };
   }
 
+  /** Asked last: who waits for something else takes nobody's turn. */
+  #tooSoon(candidate: Candidate): Waiting | undefined {
+    const { rate } = this.#input;
+    if (rate === undefined || !isNew(candidate) || rate.isOpen) return undefined;
+    const { perSecond, burst } = rate.limit;
+    const goesOn = new Date(rate.openMs(this.#late)).toISOString();
+    this.#late += 1;
+    return {
+      reason: RUN_REASONS.RateLimited,
+      message: `Runs of the tenant may start at ${perSecond} a second, and ${burst} at once (quotas.runs.createPerSecond); it goes on at ${goesOn}`,
+    };
+  }
+
   #takeInNamespace({ namespace, demand }: Candidate): boolean {
     const free = this.#freeIn.get(namespace);
     // Without any quota on the tenant there is nothing to be granted.
@@ -270,6 +290,11 @@ class Room {
 function aheadOf(gpuClass: string): Waiting {
   const message = `a Run of the tenant that is ahead waits for free devices of class ${gpuClass}`;
   return { reason: RUN_REASONS.NoFreeDevices, message };
+}
+
+/** Whether a Run was never started: what is tried or taken up again was counted before. */
+function isNew({ attempt }: Candidate): boolean {
+  return attempt === 1;
 }
 
 /** What an admission of `candidate` adds to the ledger. */

@@ -278,6 +278,22 @@ test('a key is in the ledger with the first reservation for it, and a full book 
   t.like(full.result, { kind: 'requeueAfter', afterMs: 5000 });
 });
 
+test('the rate of starts is kept in the ledger, and only a start writes it', (t) => {
+  const waiting = makeRun();
+  const other = { ...waiting, metadata: { ...waiting.metadata, uid: 'other-uid', name: 'other' } };
+  const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
+  const observed: LedgerObserved = { ...NOTHING, runs: [waiting, other], agents };
+  const limited = { createPerSecond: 1, createBurst: 1 };
+  const planAt = (status: QuotaLedgerStatus, afterMs: number) =>
+    planLedger(makeLedger(limited, status), observed, new Date(NOW.getTime() + afterMs));
+  const first = planAt({}, 0);
+  t.is(first.status.reservations?.length, 1);
+  t.is(first.status.startDueMicros, (NOW.getTime() + 1000) * 1000);
+  t.like(first.result, { kind: 'requeueAfter', afterMs: 1000 });
+  t.deepEqual(planAt(first.status, 900).status, first.status);
+  t.is(planAt(first.status, 1000).status.reservations?.length, 2);
+});
+
 test('each namespace gets what NexusOS itself has still to make there, whoever else asks', (t) => {
   const key = 'count/rolebindings.rbac.authorization.k8s.io';
   const quotaIn = (namespace: string, used: string): KubeObject => {

@@ -9,7 +9,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
-import type { KubeObject } from '../object.ts';
+import { defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
 import { isFinished, phaseOf, type Run } from '../run/run.ts';
@@ -17,6 +17,7 @@ import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
 import { addTo, type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
 import { candidateOf, demandOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
+import { CreateRate } from './create-rate.ts';
 import {
   type Dealt,
   dealGrants,
@@ -84,6 +85,8 @@ export interface Queue extends Admission {
   readonly held: readonly Reservation[];
   /** Idempotency keys, those of who is admitted included. */
   readonly keys: readonly KeyRecord[];
+  /** What is to be kept of the rate of starts; undefined without a limit. */
+  readonly startDueMicros: number | undefined;
   /** When somebody may go on because of the time alone, in milliseconds; infinite when nobody does. */
   readonly nextMs: number;
 }
@@ -94,17 +97,7 @@ export interface Queue extends Admission {
  * nothing, and would let one Run too many start.
  */
 export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
-  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
-  const kept = (ledger.status?.reservations ?? []).filter((reservation) => {
-    const run = byUid.get(reservation.uid);
-    if (run !== undefined) return !isGivenBack(reservation, run);
-    return observed.vanished.get(reservation.uid)?.kind !== 'gone';
-  });
-  const keepers = new Set(kept.map(({ uid }) => uid));
-  const held = [
-    ...kept,
-    ...lostReservations(observed.runs.filter((run) => !keepers.has(run.metadata.uid ?? ''))),
-  ];
+  const held = heldIn(ledger, observed);
   const holders = new Set(held.map(({ uid }) => uid));
   const { suspended, maxConcurrentRuns, gpus = [] } = ledger.spec;
   const shares = sharing(ledger, observed);
@@ -117,21 +110,55 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
       !keys.isTaken(run),
   );
   const { openDesk } = observed;
+  const rate = rateOf(ledger, now);
   const admission = admitRuns({
     isSuspended: suspended,
     openDesk: openDesk && (() => openDesk(held)),
     maxConcurrentRuns,
     bytes: Math.max(0, bytesForReservations(ledger) - keys.bytes),
     keysLeft: keys.left,
+    rate,
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
     agentLimits: agentLimits(observed),
     ...freeAmounts(ledger, observed, pendingOf(held, observed)),
     held,
     candidates: waiting.map((run) => keys.withKey(candidateOf(run, observed), run)),
   });
-  const waitsForKey = admission.waiting.some(({ reason }) => reason === RUN_REASONS.TooManyKeys);
-  const nextMs = waitsForKey ? keys.forgottenMs : Infinity;
-  return { ...admission, held, keys: keys.withAdmitted(admission.admitted), nextMs };
+  const { admitted, waiting: left } = admission;
+  // As it was while nothing started: what time alone would change is not worth a write.
+  const startDueMicros = admitted.length > 0 ? rate?.dueMicros : rate && ledger.status?.startDueMicros;
+  const nextMs = nextOf(left, { keys, rate });
+  return { ...admission, held, keys: keys.withAdmitted(admitted), startDueMicros, nextMs };
+}
+
+/** Reservations that go on: those of the ledger that were not given back, and those that it has lost. */
+function heldIn(ledger: Ledger, observed: LedgerObserved): readonly Reservation[] {
+  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
+  const kept = (ledger.status?.reservations ?? []).filter((reservation) => {
+    const run = byUid.get(reservation.uid);
+    if (run !== undefined) return !isGivenBack(reservation, run);
+    return observed.vanished.get(reservation.uid)?.kind !== 'gone';
+  });
+  const keepers = new Set(kept.map(({ uid }) => uid));
+  return [...kept, ...lostReservations(observed.runs.filter((run) => !keepers.has(run.metadata.uid ?? '')))];
+}
+
+/** When the time alone lets the first of those who wait go on, in milliseconds. */
+function nextOf(
+  waiting: Admission['waiting'],
+  { keys, rate }: { readonly keys: KeyBook; readonly rate: CreateRate | undefined },
+): number {
+  const waitsFor = (what: string) => waiting.some(({ reason }) => reason === what);
+  const forgottenMs = waitsFor(RUN_REASONS.TooManyKeys) ? keys.forgottenMs : Infinity;
+  if (rate === undefined || !waitsFor(RUN_REASONS.RateLimited)) return forgottenMs;
+  return Math.min(forgottenMs, rate.openMs(0));
+}
+
+function rateOf({ spec, status }: Ledger, now: Date): CreateRate | undefined {
+  const { createPerSecond, createBurst = createPerSecond } = spec;
+  if (createPerSecond === undefined || createBurst === undefined) return undefined;
+  const limit = { perSecond: createPerSecond, burst: createBurst };
+  return new CreateRate(limit, { dueMicros: status?.startDueMicros, now });
 }
 
 /**
@@ -176,6 +203,7 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
     grants: dealt.grants.map((grant) => writtenGrant(grant, ledger)),
     reservations,
     ...(queue.keys.length > 0 && { keys: [...queue.keys] }),
+    ...defined({ startDueMicros: queue.startDueMicros }),
     conditions: [...conditions],
   };
   return { status, ...changes, events: [], result: againAt(queue.nextMs, now) };

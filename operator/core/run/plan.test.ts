@@ -50,6 +50,11 @@ const cases: Record<string, Case> = {
     want: { phase: 'Failed', reason: 'QueueFull', code: 'quota_exceeded' },
     wantSaid: ['found 50', 'allowed are 40', 'quotas.runs.maxQueued', 'your platform team'],
   },
+  'one that is refused since Runs are created too fast says so': {
+    seen: { place: { ...WAITING, reason: 'RateLimited', full: { found: 50, allowed: 40 } } },
+    want: { phase: 'Failed', reason: 'RateLimited', code: 'rate_limited' },
+    wantSaid: ['found 50', 'allowed are 40'],
+  },
   'a Run that waits already stays when the queue is full': {
     status: {
       phase: 'Queued',

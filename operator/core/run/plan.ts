@@ -14,7 +14,7 @@ import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
 import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
-import { queuedStatus } from './status.ts';
+import { type Cause, queuedStatus } from './status.ts';
 import { giveBack, SUSPENDED } from './suspension.ts';
 
 /**
@@ -55,7 +55,7 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (place.kind === 'next') return waitForReservation(run, now);
   if (place.full !== undefined && run.status?.phase === undefined) {
     const contact = contactOf(observed.tenant);
-    return fail(run, queueFull(place.full, { why: place.message, contact }), now);
+    return fail(run, queueFull(place.full, { why: place, contact }), now);
   }
   if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place.message), now);
   return planPaused(run, now) ?? wait(run, place, now);
@@ -73,13 +73,15 @@ function planPaused(run: Run, now: Date): RunPlan | undefined {
 
 function queueFull(
   { found, allowed }: FullQueue,
-  { why, contact }: { readonly why: string; readonly contact: string },
+  { why, contact }: { readonly why: Cause; readonly contact: string },
 ): Failure {
   const full = `the tenant's queue is full: found ${found} Runs that wait, allowed are ${allowed} (quotas.runs.maxQueued)`;
-  const message = `${full}. They wait since ${why}. Create the Run again later, or ask ${contact}.`;
+  const message = `${full}. They wait since ${why.message}. Create the Run again later, or ask ${contact}.`;
+  // Over the rate alone, the same Run would be taken a moment later.
+  const isTooFast = why.reason === RUN_REASONS.RateLimited;
   return {
-    reason: RUN_REASONS.QueueFull,
-    error: { code: 'quota_exceeded', message, retryable: true },
+    reason: isTooFast ? RUN_REASONS.RateLimited : RUN_REASONS.QueueFull,
+    error: { code: isTooFast ? 'rate_limited' : 'quota_exceeded', message, retryable: true },
   };
 }
 

@@ -73,26 +73,17 @@ test('every quota that is set and not enforced is named, and none that is', (t) 
     compute: { cpu: 1 },
     objects: { pods: 1 },
     gpus: [{ class: 'l4', count: 1 }],
-    runs: { maxConcurrent: 1, maxQueued: 1 },
+    runs: { maxConcurrent: 1, maxQueued: 1, createPerSecond: 1, createBurst: 1 },
     tokens: [],
   };
   t.deepEqual(unenforcedQuotas(enforced), []);
   const day = [{ window: 'day' as const, limit: '1' }];
   const all: TenantQuotas = {
-    runs: { createPerSecond: 1, createBurst: 1 },
     runUnits: day,
     tokens: day,
     cost: day,
     toolCallsPerMinute: 1,
     memoryBytes: '1Gi',
   };
-  t.deepEqual(unenforcedQuotas(all), [
-    'runs.createPerSecond',
-    'runs.createBurst',
-    'runUnits',
-    'tokens',
-    'cost',
-    'toolCallsPerMinute',
-    'memoryBytes',
-  ]);
+  t.deepEqual(unenforcedQuotas(all), ['runUnits', 'tokens', 'cost', 'toolCallsPerMinute', 'memoryBytes']);
 });

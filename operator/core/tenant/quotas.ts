@@ -3,7 +3,7 @@ import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
 import { isDeepEqual } from '../compare.ts';
-import type { KubeObject } from '../object.ts';
+import { defined, type KubeObject } from '../object.ts';
 import { deviceKey } from '../quota/demand.ts';
 import { formatQuantity, parseQuantity, quantityFormat } from '../quota/quantity.ts';
 import { type Ledger, ownedMetadata, type Tenant, uidOf } from './tenant.ts';
@@ -53,10 +53,8 @@ export function canonicalQuantity(value: string | number): string {
  */
 export function unenforcedQuotas(quotas: TenantQuotas | undefined): readonly string[] {
   if (quotas === undefined) return [];
-  const { runs, runUnits, tokens, cost, toolCallsPerMinute, memoryBytes } = quotas;
+  const { runUnits, tokens, cost, toolCallsPerMinute, memoryBytes } = quotas;
   const set: Readonly<Record<string, boolean>> = {
-    'runs.createPerSecond': runs?.createPerSecond !== undefined,
-    'runs.createBurst': runs?.createBurst !== undefined,
     runUnits: isSet(runUnits),
     tokens: isSet(tokens),
     cost: isSet(cost),
@@ -81,9 +79,10 @@ export function hasLimitsOf(ledger: Ledger, desired: KubeObject): boolean {
   return isDeepEqual(limitsOf(ledger.spec), limitsOf(desired['spec'] as Ledger['spec']));
 }
 
-function limitsOf({ hard = {}, gpus = [], maxConcurrentRuns, maxQueuedRuns }: Ledger['spec']): unknown {
+function limitsOf({ hard = {}, gpus = [], ...others }: Ledger['spec']): unknown {
   const devices = Object.fromEntries(gpus.map((gpu) => [gpu.class, gpu.count]));
-  return { hard, devices, maxConcurrentRuns, maxQueuedRuns };
+  const { maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst } = others;
+  return { hard, devices, maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst };
 }
 
 /** What the ledger of a tenant follows from. */
@@ -107,8 +106,12 @@ export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }:
       // Left out when empty: an apply of `{}` over the last key gives null, which the API server then finds invalid.
       ...(Object.keys(totals.hard).length > 0 && { hard: totals.hard }),
       ...(gpus.length > 0 && { gpus }),
-      ...(runs.maxConcurrent !== undefined && { maxConcurrentRuns: runs.maxConcurrent }),
-      ...(runs.maxQueued !== undefined && { maxQueuedRuns: runs.maxQueued }),
+      ...defined({
+        maxConcurrentRuns: runs.maxConcurrent,
+        maxQueuedRuns: runs.maxQueued,
+        createPerSecond: runs.createPerSecond,
+        createBurst: runs.createBurst,
+      }),
       namespaces: namespaces.toSorted(),
     },
   };
