@@ -43,9 +43,15 @@ const runMetadata = z
   })
   .describe('Labels and annotations of each Run, beside those that NexusOS sets.');
 
-// One key for all of them would start the first alone.
 const runSpec = RUN.spec
-  .omit({ agentRef: true, cancel: true, idempotencyKey: true, idempotencyKeySeconds: true })
+  // One key for all of them would start the first alone, and a dry run starts nothing.
+  .omit({
+    agentRef: true,
+    cancel: true,
+    dryRun: true,
+    idempotencyKey: true,
+    idempotencyKeySeconds: true,
+  })
   .extend({
     // Shorter, and the Run could be gone before it is on record that it was made.
     ttlSecondsAfterFinished: int(

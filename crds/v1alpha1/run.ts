@@ -14,6 +14,7 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { dryRun, dryRunStatus } from './run-dry-run.ts';
 import { idempotencyKey, idempotencyKeySeconds, keyHolder } from './run-idempotency.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
 import { reportedUsage, result } from './run-result.ts';
@@ -53,6 +54,7 @@ const spec = z
       1,
       31_536_000,
     ).optional(),
+    dryRun,
     suspend: z
       .boolean()
       .default(false)
@@ -81,6 +83,11 @@ const spec = z
       fixed('startingDeadlineSeconds'),
       fixed('idempotencyKey'),
       fixed('idempotencyKeySeconds'),
+      {
+        rule: 'self.dryRun == oldSelf.dryRun',
+        message: 'cannot be changed: create a new Run',
+        fieldPath: '.dryRun',
+      },
       {
         rule: 'has(self.idempotencyKey) || !has(self.idempotencyKeySeconds)',
         message: 'needs idempotencyKey',
@@ -139,6 +146,7 @@ const status = z
     ).optional(),
     retries: retriesStatus.optional(),
     keyHolder: keyHolder.optional(),
+    dryRun: dryRunStatus.optional(),
     input: inputStatus.optional(),
     result: result.optional(),
     usage: z.object({ reported: reportedUsage.optional() }).describe('What the Run has used.').optional(),
@@ -201,6 +209,8 @@ export const RUN_REASONS = {
   QueueFull: 'QueueFull',
   /** The Run may start. */
   Admitted: 'Admitted',
+  /** It was a dry run, and status.dryRun says what it would do. */
+  DryRun: 'DryRun',
   /** The workload exists and waits for a node or an image. */
   Starting: 'Starting',
   /** The container runs. */

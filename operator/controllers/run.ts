@@ -26,7 +26,7 @@ import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/cont
 import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
-import { TenantQueues } from './shared/tenant-queue.ts';
+import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
 import {
   CORE_EVENTS,
   INDEX,
@@ -96,9 +96,9 @@ interface Shared {
 }
 
 async function observe(run: Run, read: Reader, { queues, book }: Shared): Promise<RunObserved> {
-  const { namespace = '', uid = '' } = run.metadata;
-  const ledger = ledgerOf(read, namespace);
-  const reservation = ledger && reservationIn(ledger, uid);
+  const ledger = ledgerOf(read, run.metadata.namespace ?? '');
+  const standing = standingOf(run, ledger, { read, queues });
+  const { reservation } = standing;
   const job = await jobOf(run, read);
   const pods = await findPods(run, job, read);
   const keyRecord = ledger && keyRecordIn(ledger, run);
@@ -106,8 +106,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     keyRecord,
     keyHolder: await findKeyHolder(run, keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
-    place: placeOf(run, ledger, { read, queues }),
-    reservation,
+    ...standing,
     ...(await findIngredients(run, { read, job, reservation, book })),
     job,
     pods,
@@ -222,6 +221,14 @@ function needsWorkload(run: Run, { job, reservation }: Pick<Starting, 'job' | 'r
 interface Queued {
   readonly read: Reader;
   readonly queues: TenantQueues;
+}
+
+/** Where a Run stands in its queue, and what is reserved for it; of a dry run, what would be. */
+function standingOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queued): Trial {
+  const isAsking = run.spec.dryRun && phaseOf(run) === 'Queued';
+  if (isAsking && ledger !== undefined) return queues.tryOut(run, ledger, read);
+  const reservation = ledger && reservationIn(ledger, run.metadata.uid ?? '');
+  return { place: placeOf(run, ledger, { read, queues }), reservation };
 }
 
 function placeOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queued): Place {

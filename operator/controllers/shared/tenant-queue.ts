@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { type Agent, agentKey, type GPUClass } from '../../core/agent/agent.ts';
-import type { KubeObject } from '../../core/object.ts';
-import { NO_AMOUNTS } from '../../core/quota/amounts.ts';
+import { defined, type KubeObject } from '../../core/object.ts';
+import { formatAmounts, NO_AMOUNTS } from '../../core/quota/amounts.ts';
+import { candidateOf } from '../../core/quota/candidates.ts';
 import { type LedgerObserved, queueOf } from '../../core/quota/ledger.ts';
 import { placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
-import type { Place } from '../../core/run/observed.ts';
+import type { Place, RunObserved } from '../../core/run/observed.ts';
+import { inEarnest } from '../../core/run/dry-run.ts';
 import { keyDigest } from '../../core/run/idempotency.ts';
 import type { Run } from '../../core/run/run.ts';
 import { ownObjects } from '../../core/tenant/own-objects.ts';
@@ -46,6 +48,9 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
 /** How long the places of a queue are believed while its ledger stays the same, in milliseconds. */
 const BELIEVED_MS = 250;
 
+/** What would become of a dry run. */
+export type Trial = Pick<RunObserved, 'place' | 'reservation' | 'demand'>;
+
 interface Ranking {
   readonly rankedAtMs: number;
   readonly places: ReadonlyMap<string, Place>;
@@ -66,27 +71,53 @@ export class TenantQueues {
 
   /** Where `run` stands in the queue of its tenant. */
   placeOf(run: Run, ledger: Ledger, read: Reader): Place {
-    const { namespace = '' } = run.metadata;
-    // A namespace that is being left still has a ledger, and nothing starts there any more; nor where no quota can be held.
-    const isShared = ledger.spec.namespaces?.includes(namespace) === true;
-    const quota = read.get(RESOURCE_QUOTAS, { namespace, name: RESOURCE_QUOTA_NAME });
-    if (!isShared || (quota !== undefined && isForeign(quota, ledger))) return { kind: 'none' };
+    if (!isHeldIn(run, ledger, read)) return { kind: 'none' };
     // Not ranked: it came since, or holds a reservation already.
     return this.#rankingOf(ledger, read).places.get(run.metadata.uid ?? '') ?? { kind: 'next' };
+  }
+
+  /** Where a dry run would stand in the queue of its tenant, what would be reserved for it, and what it would take. */
+  tryOut(run: Run, ledger: Ledger, read: Reader): Trial {
+    if (!isHeldIn(run, ledger, read)) return { place: { kind: 'none' }, reservation: undefined };
+    const asked = inEarnest(run);
+    const { uid = '' } = run.metadata;
+    const seen = this.#observe(ledger, read, new Date());
+    const runs = [...seen.runs.filter((one) => one.metadata.uid !== uid), asked];
+    const queue = queueOf(ledger, { ...seen, runs }, seen.now);
+    const { demand, gpu } = candidateOf(asked, seen);
+    const counted = new Map([...demand].filter(([key]) => ledger.spec.hard?.[key] !== undefined));
+    return {
+      place: placesOf(queue, runs, ledger.spec.maxQueuedRuns).get(uid) ?? { kind: 'next' },
+      reservation: queue.admitted.find((one) => one.uid === uid),
+      demand: {
+        ...(counted.size > 0 && { reserves: formatAmounts(counted, ledger.spec.hard) }),
+        ...defined({ gpu }),
+      },
+    };
+  }
+
+  #observe(ledger: Ledger, read: Reader, now: Date) {
+    const openDesk = (held: readonly Reservation[]) => this.#book.desk(ledger, { read, held, now });
+    return { ...seeLedger(ledger, read), ...NOT_ASKED, openDesk, now };
   }
 
   #rankingOf(ledger: Ledger, read: Reader): Ranking {
     const known = this.#rankings.get(ledger);
     const nowMs = performance.now();
     if (known !== undefined && nowMs - known.rankedAtMs < BELIEVED_MS) return known;
-    const now = new Date();
-    const openDesk = (held: readonly Reservation[]) => this.#book.desk(ledger, { read, held, now });
-    const observed = { ...seeLedger(ledger, read), ...NOT_ASKED, openDesk };
-    const places = placesOf(queueOf(ledger, observed, now), observed.runs, ledger.spec.maxQueuedRuns);
+    const seen = this.#observe(ledger, read, new Date());
+    const places = placesOf(queueOf(ledger, seen, seen.now), seen.runs, ledger.spec.maxQueuedRuns);
     const ranking = { rankedAtMs: nowMs, places };
     this.#rankings.set(ledger, ranking);
     return ranking;
   }
+}
+
+/** A namespace that is being left still has a ledger, and nothing starts there any more; nor where no quota can be held. */
+function isHeldIn({ metadata: { namespace = '' } }: Run, ledger: Ledger, read: Reader): boolean {
+  const quota = read.get(RESOURCE_QUOTAS, { namespace, name: RESOURCE_QUOTA_NAME });
+  const isShared = ledger.spec.namespaces?.includes(namespace) === true;
+  return isShared && (quota === undefined || !isForeign(quota, ledger));
 }
 
 /** What only direct reads tell, and a place in the queue does not depend on. */

@@ -30,7 +30,7 @@ export function isGivenBack(reservation: Reservation, run: Run): boolean {
 
 /** Whether a Run that holds no quota wants some. */
 export function wantsQuota(run: Run): boolean {
-  const isWanted = !run.spec.cancel && run.metadata.deletionTimestamp === undefined;
+  const isWanted = !run.spec.cancel && !run.spec.dryRun && run.metadata.deletionTimestamp === undefined;
   return phaseOf(run) === 'Queued' && isWanted && run.status?.keyHolder === undefined;
 }
 

@@ -12,6 +12,7 @@ const DIGEST_LENGTH = 22;
 const NOT_THE_BODY: ReadonlySet<string> = new Set([
   'idempotencyKey',
   'idempotencyKeySeconds',
+  'dryRun',
   'suspend',
   'cancel',
   'ttlSecondsAfterFinished',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
+import type { DryRunStatus } from '#crds/v1alpha1/run-dry-run';
 import type { Agent, GPUClass } from '../agent/agent.ts';
 import type { KubeObject } from '../object.ts';
 import type { Plan } from '../plan.ts';
@@ -32,6 +33,8 @@ export interface RunObserved {
   readonly place: Place;
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
+  /** Of a dry run only: what it would take. Its place and reservation are those that it would get. */
+  readonly demand?: Pick<DryRunStatus, 'reserves' | 'gpu'> | undefined;
   /** What the ledger remembers of its idempotency key. */
   readonly keyRecord?: KeyRecord | undefined;
   /** The Run that has its idempotency key, if that is another one; undefined only when a direct read found none. */

@@ -6,6 +6,7 @@ import { contactOf } from '../tenant/contact.ts';
 import { planActive } from './active.ts';
 import { admit } from './admission.ts';
 import { planDuplicate } from './duplicate.ts';
+import { inEarnest, tellDryRun } from './dry-run.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isJobFinished } from './outcome.ts';
@@ -26,6 +27,9 @@ const PATIENCE_MS = 3000;
 /** Decides what becomes of a Run. Queued → Admitted → Running → Succeeded, Failed or Cancelled. */
 export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (isFinished(run)) return planFinished(run, observed, now);
+  if (run.spec.dryRun && cancellation(run) === undefined) {
+    return tellDryRun(run, { plan: planQueued(inEarnest(run), observed, now), observed }, now);
+  }
   return phaseOf(run) === 'Queued' ? planQueued(run, observed, now) : planActive(run, observed, now);
 }
 
