@@ -79,6 +79,7 @@ const gpu = z
 const limits = z
   .object({
     timeoutSeconds: int('A Run that takes longer is ended with timeout.', 1, 2_592_000).default(3600),
+    maxRunsPerSession: int('Runs of one session admitted at one time. Empty: 1.', 1, 100_000).optional(),
     maxConcurrentRuns: int('Runs of this agent admitted at one time.', 0, 100_000).optional(),
     maxRetries: int('The most retries that a Run can ask for.', 0, 20).optional(),
     terminationGracePeriodSeconds: int(

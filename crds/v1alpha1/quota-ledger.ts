@@ -64,6 +64,7 @@ const reservation = z.object({
   agent: dnsLabel('Agent of the Run.'),
   gpuClass: dnsLabel('GPU class.').optional(),
   gpus: int('Devices.', 1, 64).optional(),
+  session: text('Digest of namespace, Agent and session.', 22).optional(),
   attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
 });
 

@@ -55,6 +55,14 @@ const spec = z
       31_536_000,
     ).optional(),
     dryRun,
+    session: z
+      .string()
+      .min(1)
+      .max(255)
+      .describe(
+        'Runs of one session of an Agent start in the order of their creation, one after the other unless its limits.maxRunsPerSession says otherwise.',
+      )
+      .optional(),
     suspend: z
       .boolean()
       .default(false)
@@ -81,6 +89,7 @@ const spec = z
       fixed('timeoutSeconds'),
       fixed('retries'),
       fixed('startingDeadlineSeconds'),
+      fixed('session'),
       fixed('idempotencyKey'),
       fixed('idempotencyKeySeconds'),
       {
@@ -177,6 +186,8 @@ export const RUN_REASONS = {
   ConcurrencyExceeded: 'ConcurrencyExceeded',
   /** Waits: the agent's concurrent Runs are used up. */
   AgentConcurrencyExceeded: 'AgentConcurrencyExceeded',
+  /** Waits: a Run of the same session that was created earlier goes first. */
+  SessionBusy: 'SessionBusy',
   /** Waits: the tenant's devices of the GPU class are used up. */
   GPUQuotaExceeded: 'GPUQuotaExceeded',
   /** Waits: no node has so many devices of the GPU class free, or Runs that have waited longer are to have them. */

@@ -2,6 +2,7 @@
 import { MAX_KEYS, MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
+import { defined } from '../object.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
 import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
 import type { CreateRate } from './create-rate.ts';
@@ -26,6 +27,8 @@ export interface Candidate {
   /** Number of the attempt that a reservation would be for, from 1. */
   readonly attempt: number;
   readonly gpu?: { readonly class: string; readonly count: number };
+  /** Digest of its session, if it belongs to one. */
+  readonly session?: string;
   readonly demand: Amounts;
   /** Bytes that its idempotency key takes in the ledger, if it is not there yet. */
   readonly keyBytes?: number;
@@ -76,9 +79,13 @@ export interface Admission {
 /** The order of the queue: the higher priority, then the older, then by uid. */
 export function compareCandidates(a: Candidate, b: Candidate): number {
   if (a.priority !== b.priority) return b.priority - a.priority;
-  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
   if (a.uid === b.uid) return 0;
-  return a.uid < b.uid ? -1 : 1;
+  return isOlder(a, b) ? -1 : 1;
+}
+
+/** Whether `a` was created before `b`; by uid where the second is the same. */
+export function isOlder(a: Candidate, b: Candidate): boolean {
+  return a.createdAt === b.createdAt ? a.uid < b.uid : a.createdAt < b.createdAt;
 }
 
 /**
@@ -302,9 +309,9 @@ function bytesOf(candidate: Candidate): number {
   return reservationBytes(reservationFor(candidate)) + (candidate.keyBytes ?? 0);
 }
 
-function reservationFor({ uid, namespace, name, agent, attempt, gpu }: Candidate): Reservation {
+function reservationFor({ uid, namespace, name, agent, attempt, gpu, session }: Candidate): Reservation {
   const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
-  return { uid, namespace, name, agent, attempt, ...devices };
+  return { uid, namespace, name, agent, attempt, ...devices, ...defined({ session }) };
 }
 
 function limitedTo(amounts: Amounts, keys: Amounts): Amounts {

@@ -11,6 +11,7 @@ import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { type Amounts, NO_AMOUNTS } from './amounts.ts';
 import { containerResources, type Devices, runDemand, withConfigMap } from './demand.ts';
+import { sessionDigest } from './sessions.ts';
 
 /** What the Runs of a tenant refer to. */
 export interface RunContext {
@@ -50,6 +51,7 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
     demand: demandOf(run, agent, context),
     ...defined({
       gpu: agent?.spec.gpu,
+      session: sessionDigest(run),
       blocked: pauseOf(run) ?? obstacleOf(agentName, agent) ?? misfitOf(run, agent),
     }),
   };

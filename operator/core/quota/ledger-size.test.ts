@@ -39,6 +39,7 @@ test('no reservation takes more than is counted for it', (t) => {
     gpuClass: longName('g'),
     gpus: 64,
     attempt: MAX_ATTEMPTS,
+    session: 's'.repeat(22),
   };
   t.true(JSON.stringify(longest).length + 1 <= reservationBytes(longest));
 });

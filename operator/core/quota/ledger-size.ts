@@ -9,6 +9,8 @@ import type { Ledger } from '../tenant/tenant.ts';
 export const MAX_LEDGER_BYTES = 1_450_000;
 /** Keys, quotes and figures of a reservation besides its own texts. */
 const RESERVATION_BYTES = 110;
+/** The digest of a session, its key and quotes. */
+const SESSION_BYTES = 36;
 /** The same of an idempotency key: its digests, phase and figures. */
 const KEY_BYTES = 170;
 /** The same of a grant. */
@@ -17,8 +19,10 @@ const GRANT_BYTES = 90;
 const AMOUNT_BYTES = 28;
 
 /** The most bytes that a reservation takes in a ledger. */
-export function reservationBytes({ uid, namespace, name, agent, gpuClass = '' }: Reservation): number {
-  return RESERVATION_BYTES + uid.length + namespace.length + name.length + agent.length + gpuClass.length;
+export function reservationBytes(one: Reservation): number {
+  const { uid, namespace, name, agent, gpuClass = '', session } = one;
+  const texts = uid.length + namespace.length + name.length + agent.length + gpuClass.length;
+  return RESERVATION_BYTES + texts + (session === undefined ? 0 : SESSION_BYTES);
 }
 
 /** The most bytes that an idempotency key takes in a ledger, however its Run ends. */

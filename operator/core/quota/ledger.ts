@@ -28,6 +28,7 @@ import {
   type SeenQuota,
 } from './grants.ts';
 import { KeyBook } from './keys.ts';
+import { inSessionOrder, sessionDigest } from './sessions.ts';
 import { bytesForReservations } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
@@ -122,7 +123,11 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     agentLimits: agentLimits(observed),
     ...freeAmounts(ledger, observed, pendingOf(held, observed)),
     held,
-    candidates: waiting.map((run) => keys.withKey(candidateOf(run, observed), run)),
+    candidates: inSessionOrder({
+      held,
+      candidates: waiting.map((run) => keys.withKey(candidateOf(run, observed), run)),
+      agents: observed.agents,
+    }),
   });
   const { admitted, waiting: left } = admission;
   // As it was while nothing started: what time alone would change is not worth a write.
@@ -168,14 +173,25 @@ function rateOf({ spec, status }: Ledger, now: Date): CreateRate | undefined {
 function lostReservations(runs: readonly Run[]): readonly Reservation[] {
   return runs
     .filter((run) => !isFinished(run) && phaseOf(run) !== 'Queued')
-    .map(({ metadata: { uid = '', namespace = '', name }, spec, status }) => ({
-      uid,
-      namespace,
-      name,
-      agent: spec.agentRef.name,
-      attempt: Math.max(1, status?.attempt ?? 1),
-      ...(status?.gpu && status.gpu.count > 0 && { gpuClass: status.gpu.class, gpus: status.gpu.count }),
-    }));
+    .map((run) => [run, sessionDigest(run)] as const)
+    .map(
+      ([
+        {
+          metadata: { uid = '', namespace = '', name },
+          spec,
+          status,
+        },
+        session,
+      ]) => ({
+        uid,
+        namespace,
+        name,
+        agent: spec.agentRef.name,
+        attempt: Math.max(1, status?.attempt ?? 1),
+        ...defined({ session }),
+        ...(status?.gpu && status.gpu.count > 0 && { gpuClass: status.gpu.class, gpus: status.gpu.count }),
+      }),
+    );
 }
 
 /** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */

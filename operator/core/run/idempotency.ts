@@ -66,6 +66,7 @@ function bodyOf(spec: Run['spec']): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(spec).filter(([field]) => !NOT_THE_BODY.has(field)));
 }
 
-function digestOf(text: string): string {
+/** 128 bits of the SHA-256 of `text`. */
+export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, DIGEST_LENGTH);
 }

@@ -82,6 +82,7 @@ export function givenVariables(given: Given): readonly EnvVar[] {
     NEXUSOS_RESULT_FILE: RESULT_FILE,
     ...pathsOf(given),
     ...inputFacts(given, { uri, digest }),
+    ...(run.spec.session !== undefined && { NEXUSOS_SESSION: run.spec.session }),
   };
   return [
     ...Object.entries(known).map(([key, value]) => ({ name: key, value: literal(value) })),
