@@ -15,18 +15,7 @@ function queueOf(reasons: readonly string[], fresh = 0) {
     const run = makeRun({}, i < reasons.length - fresh ? { phase: 'Queued' } : undefined);
     return { ...run, metadata: { ...run.metadata, uid: `uid-${i}` } };
   });
-  return {
-    queue: {
-      admitted: [],
-      held: [],
-      demands: [],
-      keys: [],
-      nextMs: Infinity,
-      startDueMicros: undefined,
-      waiting,
-    },
-    runs,
-  };
+  return { queue: { admitted: [], held: [], demands: [], waiting }, runs };
 }
 
 function positions(reasons: readonly string[]): readonly unknown[] {

@@ -15,7 +15,11 @@ const ASIDE: ReadonlySet<string> = new Set([
  * The places of the Runs that wait, by uid. `max`: how many may wait; of those that nobody has looked at yet, whoever is one too
  * many is told that the queue is full.
  */
-export function placesOf(queue: Queue, runs: readonly Run[], max = Infinity): ReadonlyMap<string, Place> {
+export function placesOf(
+  queue: Pick<Queue, 'waiting'>,
+  runs: readonly Run[],
+  max = Infinity,
+): ReadonlyMap<string, Place> {
   const queued = new Set(
     runs.filter((run) => run.status?.phase === 'Queued').map((run) => run.metadata.uid ?? ''),
   );

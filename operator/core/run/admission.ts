@@ -4,6 +4,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Agent } from '../agent/agent.ts';
 import { defined } from '../object.ts';
 import { statusOnly } from '../plan.ts';
+import type { Tenant } from '../tenant/tenant.ts';
 import { fail, requeue } from './ending.ts';
 import { holdUpOf } from './hold-up.ts';
 import { resolveInput, type RunInput } from './input.ts';
@@ -27,7 +28,13 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
   if (agent === undefined || tenant === undefined || missing !== undefined) {
     return giveBack(run, observed.reservation, { ...(missing ?? NO_TENANT), now });
   }
-  const { inputSource: source, made } = observed;
+  return begin(run, { ...observed, agent, tenant }, now);
+}
+
+type Complete = Reserved & { readonly agent: Agent; readonly tenant: Tenant };
+
+function begin(run: Run, observed: Complete, now: Date): RunPlan {
+  const { agent, tenant, inputSource: source, made } = observed;
   // The Agent may have been changed since the queue looked at it; what was handed over stays as it is.
   const problem = made === undefined ? checkParameters(run, agent) : undefined;
   if (problem !== undefined) return fail(run, misfit(problem), now);
