@@ -15,6 +15,7 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { TIERS } from './run-usage.ts';
 
 /** A reference as container engines read it: `[host[:port]/]path[:tag][@digest]`. What they cannot read never starts. */
 const IMAGE =
@@ -94,10 +95,7 @@ const spec = z
   .object({
     description: text('What the agent does, for people.', 1024).optional(),
     shape: z.enum(['job']).default('job').describe('job: each Run is a Job of its own.'),
-    tier: z
-      .enum(['standard', 'heavy', 'ultra'])
-      .default('standard')
-      .describe('Price tier: standard 1.0, heavy 1.5, ultra 3.0.'),
+    tier: z.enum(TIERS).default('standard').describe('Price tier: standard 1.0, heavy 1.5, ultra 3.0.'),
     container,
     parameters: agentParameters.optional(),
     gpu: gpu.optional(),

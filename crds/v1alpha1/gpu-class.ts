@@ -45,8 +45,17 @@ const spec = z
       .describe(
         'Static: a Run waits in the queue until a node has its devices free. OnDemand: it is admitted at once, and an autoscaler makes the node that its pod waits for.',
       ),
+    share: z
+      .object({
+        parts: int('Parts of a card that one device is.', 1, 1024),
+        of: int('Parts that a card has.', 1, 1024),
+      })
+      .describe(
+        'How much of a card one device is counted as. Empty: a MIG profile as its compute slices of seven, anything else as a whole card.',
+      )
+      .optional(),
     multiplierPercent: int(
-      'Price of a device-second against the platform base, in percent.',
+      'Price of a second of a card against the platform base, in percent.',
       1,
       100_000,
     ).default(100),
@@ -57,6 +66,11 @@ const spec = z
       {
         rule: 'has(self.resourceName) != has(self.deviceClassName)',
         message: 'exactly one of resourceName and deviceClassName is needed',
+      },
+      {
+        rule: "!has(self.share) || (self.share.parts <= self.share.of && (self.sharing != 'Exclusive' || self.share.parts == self.share.of))",
+        message: 'share is at most a whole card, and just that for Exclusive',
+        fieldPath: '.share',
       },
     ],
   });

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ReportedUsage } from '#crds/v1alpha1/run-result';
+import type { MeteredAmounts, PodUse, Rate } from '#crds/v1alpha1/run-usage';
+import { larger, smaller } from '../quota/amounts.ts';
+import { divideHalfUp, formatMicro, parseMicro } from './micro.ts';
+
+/** Version of the formula below. Another one gets another number, and the old one stays for what was settled by it. */
+export const FORMULA = 1;
+
+/** The least that an attempt costs whose container ran at all: 0.01 run units. */
+const FLOOR = 10_000n;
+/** 0.1 run units. */
+const PER_TOOL_CALL = 100_000n;
+/** 0.2 run units. */
+const PER_SANDBOX_CALL = 200_000n;
+
+/** Amounts in millionths. */
+export type Metered = { readonly [Key in keyof MeteredAmounts]: bigint };
+
+/** Nothing. */
+export const NOTHING_METERED: Metered = {
+  cpuSeconds: 0n,
+  memoryByteSeconds: 0n,
+  gpuSeconds: 0n,
+  runUnits: 0n,
+};
+
+const KEYS = Object.keys(NOTHING_METERED) as (keyof MeteredAmounts)[];
+
+/**
+ * What one attempt costs: what it held, times the time of its containers, and the calls that it reported. Everything is
+ * integers, and each amount is rounded once, half up. What a container reports can only add.
+ *
+ * Half a core and one whole card at 400 % for 10 seconds, in tier heavy (150 %), with 3 tool calls:
+ * max(0.5 x 10, 1 x 10 x 4) x 1.5 + 3 x 0.1 = 60.3 run units.
+ */
+export function meter(rate: Rate, pods: readonly PodUse[]): Metered {
+  if (pods.length === 0) return NOTHING_METERED;
+  const ms = heldMs(rate, pods);
+  const { gpu = NO_GPU } = rate;
+  // A thousandth of a core for a thousandth of a second is a millionth.
+  const cpu = BigInt(rate.cpuMillicores) * ms;
+  const parts = BigInt(gpu.count * gpu.parts) * ms * 1000n;
+  const of = BigInt(gpu.of);
+  const scale = of * 100n;
+  const time = larger(cpu * scale, parts * BigInt(gpu.multiplierPercent));
+  const calls = callsOf(pods);
+  const runUnits = divideHalfUp(time * BigInt(rate.tierPercent) + calls * scale * 100n, scale * 100n);
+  return {
+    cpuSeconds: cpu,
+    memoryByteSeconds: BigInt(rate.memoryBytes) * ms * 1000n,
+    gpuSeconds: divideHalfUp(parts, of),
+    runUnits: larger(runUnits, FLOOR),
+  };
+}
+
+/** Milliseconds of all containers together, up to what the attempt could take: a clock that jumps costs no more. */
+function heldMs({ maxSeconds }: Rate, pods: readonly PodUse[]): bigint {
+  const sum = pods.reduce((ms, { startedAt, finishedAt }) => {
+    const spanMs = Date.parse(finishedAt) - Date.parse(startedAt);
+    return spanMs > 0 ? ms + BigInt(spanMs) : ms;
+  }, 0n);
+  return smaller(sum, BigInt(maxSeconds) * 1000n);
+}
+
+/** What the calls that were reported cost. */
+function callsOf(pods: readonly PodUse[]): bigint {
+  return pods.reduce((sum, { reported = {} }) => sum + costOfCalls(reported), 0n);
+}
+
+function costOfCalls({ toolCalls = 0, sandboxCalls = 0 }: ReportedUsage): bigint {
+  return BigInt(toolCalls) * PER_TOOL_CALL + BigInt(sandboxCalls) * PER_SANDBOX_CALL;
+}
+
+const NO_GPU = { count: 0, parts: 1, of: 1, multiplierPercent: 100 };
+
+/** The sum of two. */
+export function addMetered(a: Metered, b: Metered): Metered {
+  return mapped((key) => a[key] + b[key]);
+}
+
+/** Amounts as the API writes them. */
+export function formatMetered(metered: Metered): MeteredAmounts {
+  return mapped((key) => formatMicro(metered[key]));
+}
+
+/** What `formatMetered` has written; nothing where there is none. */
+export function parseMetered(amounts: MeteredAmounts | undefined): Metered {
+  return amounts === undefined ? NOTHING_METERED : mapped((key) => parseMicro(amounts[key]));
+}
+
+function mapped<T>(valueOf: (key: keyof MeteredAmounts) => T): Record<keyof MeteredAmounts, T> {
+  return Object.fromEntries(KEYS.map((key) => [key, valueOf(key)])) as Record<keyof MeteredAmounts, T>;
+}
