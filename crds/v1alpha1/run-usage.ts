@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { dnsLabel, instant, int, text } from './meta.ts';
+import { attempts, dnsLabel, instant, int, text } from './meta.ts';
 import { reportedUsage } from './run-result.ts';
 
 /** Price tiers of Agents. */
@@ -80,7 +80,7 @@ export const meteredAmounts = z
   .describe('Decimals with up to six places, exact.');
 
 const meteredAttempt = z.object({
-  attempt: int('Number of the attempt.', 1, 100_000),
+  attempt: attempts('Number of the attempt.', 1),
   settledAt: instant('When it was settled.'),
   rate,
   pods: podUses,

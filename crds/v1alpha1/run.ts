@@ -17,8 +17,9 @@ import { GROUP, VERSION } from './names.ts';
 import { dryRun, dryRunStatus } from './run-dry-run.ts';
 import { idempotencyKey, idempotencyKeySeconds, keyHolder } from './run-idempotency.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
-import { reportedUsage, result } from './run-result.ts';
+import { result } from './run-result.ts';
 import { retries, retriesStatus } from './run-retries.ts';
+import { runUsage } from './run-usage.ts';
 
 /** A rule that keeps an optional field as the Run was created with. */
 function fixed(field: string): CelRule {
@@ -158,7 +159,7 @@ const status = z
     dryRun: dryRunStatus.optional(),
     input: inputStatus.optional(),
     result: result.optional(),
-    usage: z.object({ reported: reportedUsage.optional() }).describe('What the Run has used.').optional(),
+    usage: runUsage.optional(),
     agent: z
       .object({
         uid: text('UID of the Agent.', 64),
@@ -299,6 +300,13 @@ export const RUN = {
       type: 'string',
       jsonPath: '.status.conditions[?(@.type=="Ready")].message',
       description: 'The same in words.',
+      priority: 1,
+    },
+    {
+      name: 'Units',
+      type: 'string',
+      jsonPath: '.status.usage.total.runUnits',
+      description: 'Run units of its attempts that have ended.',
       priority: 1,
     },
     {

@@ -55,8 +55,8 @@ test('Runs that are created faster than the rate wait for their turn, know when 
 
 test('beyond the queue they are refused with rate_limited', async (t) => {
   const rig = t.context;
-  const namespace = 'hasty-main';
-  await makeRuns(rig, 'hasty', { createPerSecond: 1, createBurst: 1, maxQueued: 1 });
+  const namespace = 'thronged-main';
+  await makeRuns(rig, 'thronged', { createPerSecond: 1, createBurst: 1, maxQueued: 1 });
   const refused = await eventually('one is refused', async () => {
     const names = Array.from({ length: 6 }, (_, i) => `run-${i}`);
     const runs = await Promise.all(names.map((name) => runOf(rig, { namespace, name })));

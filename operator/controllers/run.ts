@@ -8,6 +8,7 @@ import type { KubeObject, Resource } from '../core/object.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
 import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
+import { isJobFinished, isPodFinished } from '../core/run/outcome.ts';
 import { planRefused, planRun } from '../core/run/plan.ts';
 import { refusalOf } from '../core/run/refusal.ts';
 import {
@@ -16,6 +17,7 @@ import {
   identityOf,
   isFinished,
   isOwnedBy,
+  isPodOf,
   isWorkloadOf,
   phaseOf,
   type Run,
@@ -33,10 +35,9 @@ import {
   JOBS,
   keyRecordIn,
   ledgerOf,
-  livePodsOf,
+  PODS,
   podsOf,
   reservationIn,
-  PODS,
   runsWithKeyOf,
   watchFailedCreates,
   watchFailedMounts,
@@ -144,12 +145,25 @@ function holdsPlace({ metadata }: Run, read: Reader): boolean {
   return ledger !== undefined && reservationIn(ledger, metadata.uid ?? '') !== undefined;
 }
 
-/** Pods of a Run; proven ones where its workload is gone, and its place is given back if there are none. */
+/**
+ * Pods of a Run; proven ones where its workload has ended without a pod of it that was seen to, or is gone: its place is given
+ * back then, and its attempt settled. What was seen to end before it went is among them.
+ */
 async function findPods(run: Run, job: KubeObject | undefined, read: Reader): Promise<readonly KubeObject[]> {
   const { namespace = '', uid = '' } = run.metadata;
-  const isMade = run.status?.child?.uid !== undefined;
-  const isGone = job === undefined || !isWorkloadOf(job, run);
-  return isActive(run) && isMade && isGone ? livePodsOf(read, { namespace, uid }) : podsOf(read, uid);
+  const seen = podsOf(read, uid);
+  if (!needsProof(run, job, seen)) return seen;
+  const labelSelector = `${LABELS.runUid}=${uid}`;
+  const live = await read.listLive(PODS, { namespace, labelSelector });
+  const uids = new Set(live.map(({ metadata }) => metadata.uid));
+  return [...live, ...seen.filter(({ metadata }) => !uids.has(metadata.uid))];
+}
+
+/** Whether what the stores know of the pods of a Run is too little: it must hold none, or is about to be settled without any. */
+function needsProof(run: Run, job: KubeObject | undefined, seen: readonly KubeObject[]): boolean {
+  if (!isActive(run) || seen.some((pod) => !isPodFinished(pod))) return false;
+  if (job === undefined || !isWorkloadOf(job, run)) return run.status?.child?.uid !== undefined;
+  return isJobFinished(job) && !seen.some((pod) => isPodOf(pod, run));
 }
 
 /** Devices of a Run that its pod looks for. */

@@ -15,6 +15,7 @@ import {
   type Failure,
   isJobFinished,
   isPodFinished,
+  jobEndedAt,
   type Lasting,
   TIMED_OUT,
 } from './outcome.ts';
@@ -23,6 +24,7 @@ import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
 import { failAttempt } from './retry.ts';
 import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
+import { notePods, settle, settleUnmade } from './settlement.ts';
 import { sooner } from './starting-deadline.ts';
 import { activeStatus, type Cause, queuedStatus } from './status.ts';
 
@@ -35,7 +37,8 @@ export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan 
   if (job === undefined || !isWorkloadOf(job, run)) return planWithoutJob(run, observed, now);
   const ending = endingCause(run, observed, now);
   if (ending !== undefined && (job.metadata.deletionTimestamp !== undefined || !isJobFinished(job))) {
-    return { ...statusOnly(told(run, { ...ending, job }, now)), remove: [removalOf(job)] };
+    const { pods } = observed;
+    return { ...statusOnly(told(run, { ...ending, job, pods }, now)), remove: [removalOf(job)] };
   }
   return sooner(followJob(run, { ...observed, job }, now), lookingMs(observed.missing, now));
 }
@@ -44,15 +47,16 @@ export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan 
 function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
   const ending = endingCause(run, observed, now);
   if (ending === undefined && run.status?.child?.uid === undefined) {
-    if (isOverdue(run, observed.agent, now)) return failAttempt(run, notMade(run), now);
+    if (isOverdue(run, observed.agent, now)) return failAttempt(settleUnmade(run, now), notMade(run), now);
     return admit(run, { ...observed, reservation: reservationOf(run) }, now);
   }
   // Its pods hold what was reserved until the last of them has ended.
   const isHeld = observed.pods.some((pod) => !isPodFinished(pod));
-  return isHeld ? statusOnly(run.status) : planEnded(run, ending, now);
+  if (isHeld) return statusOnly(run.status);
+  return planEnded(settle(run, { pods: observed.pods, until: now }, now), ending, now);
 }
 
-/** Nothing of the workload is left. */
+/** Nothing of the workload is left, and its attempt is settled. */
 function planEnded(run: Run, ending: Cause | undefined, now: Date): RunPlan {
   const givenUp = givenUpFor(run);
   if (givenUp !== undefined) return failAttempt(run, givenUp, now);
@@ -88,17 +92,18 @@ function reservationOf(run: Run): Reservation {
 }
 
 function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject }, now: Date): RunPlan {
-  const { job } = observed;
+  const { job, pods } = observed;
   const outcome = assessWorkload(observed, now);
+  const settled = () => settle(run, { pods, until: jobEndedAt(job) ?? now }, now);
   switch (outcome.kind) {
     case 'succeeded':
-      return finish(run, { ...SUCCEEDED, ...startOf(outcome), said: asOutput(outcome.said) }, now);
+      return finish(settled(), { ...SUCCEEDED, ...startOf(outcome), said: asOutput(outcome.said) }, now);
     case 'failed':
-      return failAttempt(run, outcome, now);
+      return failAttempt(settled(), outcome, now);
     case 'running':
-      return statusOnly(told(run, { ...RUNNING, ...startOf(outcome), job }, now));
+      return statusOnly(told(run, { ...RUNNING, ...startOf(outcome), job, pods }, now));
     case 'starting':
-      return starting(run, { ...outcome, job }, now);
+      return starting(run, { ...outcome, job, pods }, now);
     default:
       return statusOnly(run.status, requeue(1000, 'for the end of its pod to be seen'));
   }
@@ -107,23 +112,29 @@ function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject 
 type Starting = Cause & {
   readonly since?: string;
   readonly lasting?: Lasting;
-  readonly job: KubeObject;
-};
+} & Workload;
 
-function starting(run: Run, { reason, message, since, lasting, job }: Starting, now: Date): RunPlan {
+/** What is there of the present attempt. */
+interface Workload {
+  readonly job: KubeObject;
+  readonly pods: readonly KubeObject[];
+}
+
+function starting(run: Run, { since, lasting, ...seen }: Starting, now: Date): RunPlan {
+  const cause = { phase: 'Admitted', ...seen } as const;
   if (since === undefined) {
     // That pods take a moment is nothing to tell of; that nothing is refused any more is.
     const isOver = holdUpOf(run) !== undefined;
-    return statusOnly(isOver ? told(run, { phase: 'Admitted', reason, message, job }, now) : run.status);
+    return statusOnly(isOver ? told(run, cause, now) : run.status);
   }
   const waited = since === '' ? NOTEWORTHY_MS : now.getTime() - Date.parse(since);
   if (waited < NOTEWORTHY_MS)
     return statusOnly(run.status, requeue(NOTEWORTHY_MS - waited, 'to tell why it waits'));
-  const status = told(run, { phase: 'Admitted', reason, message, job }, now);
+  const status = told(run, cause, now);
   if (lasting === undefined) return statusOnly(status);
   const leftMs = lasting.sinceMs + lasting.forMs - now.getTime();
   if (leftMs > 0) return statusOnly(status, requeue(leftMs, 'to give up what cannot start'));
-  return giveUp(run, { lasting, job }, now);
+  return giveUp(run, { lasting, job: seen.job }, now);
 }
 
 /** Ends the workload of a Run that cannot start, and writes why: it fails when nothing of the workload is left. */
@@ -142,15 +153,14 @@ function giveUp(
 type Told = Cause & {
   readonly phase?: 'Admitted' | 'Running';
   readonly startedAt?: string;
-  readonly job: KubeObject;
-};
+} & Workload;
 
 /** The status that tells a cause, or the present one when it tells the same. */
 function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
-  const { job, ...active } = cause;
+  const { job, pods, ...active } = cause;
   const phase = cause.phase ?? (phaseOf(run) === 'Running' ? 'Running' : 'Admitted');
   if (phaseOf(run) === phase && isTold(run, cause)) return run.status;
-  return activeStatus(run, { ...active, phase, childUid: job.metadata.uid ?? '' }, now);
+  return activeStatus(notePods(run, pods, now), { ...active, phase, childUid: job.metadata.uid ?? '' }, now);
 }
 
 function isTold({ status }: Run, { reason, message }: Cause): boolean {

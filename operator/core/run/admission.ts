@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
+import type { Rate } from '#crds/v1alpha1/run-usage';
 import type { Agent } from '../agent/agent.ts';
-import { defined } from '../object.ts';
+import { rateOf } from '../metering/rate.ts';
+import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
+import { containerResources } from '../quota/demand.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import { fail, requeue } from './ending.ts';
 import { holdUpOf } from './hold-up.ts';
 import { resolveInput, type RunInput } from './input.ts';
-import { desiredWorkload } from './job.ts';
+import { desiredWorkload, timeoutSeconds } from './job.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
+import type { Failure } from './outcome.ts';
 import { checkParameters, misfit } from './parameters.ts';
 import { retriesAtAdmission } from './retry.ts';
 import { childName, identityOf, phaseOf, type Run } from './run.ts';
+import { settleUnmade } from './settlement.ts';
 import { type AdmittedFacts, admittedStatus, type Cause } from './status.ts';
 import { giveBack } from './suspension.ts';
 
@@ -26,21 +31,21 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
   const { agent, tenant } = observed;
   const missing = missingForStart(observed);
   if (agent === undefined || tenant === undefined || missing !== undefined) {
-    return giveBack(run, observed.reservation, { ...(missing ?? NO_TENANT), now });
+    return giveBack(settleUnmade(run, now), observed.reservation, { ...(missing ?? NO_TENANT), now });
   }
   return begin(run, { ...observed, agent, tenant }, now);
 }
 
+/** With everything that its workload is made of. */
 type Complete = Reserved & { readonly agent: Agent; readonly tenant: Tenant };
 
 function begin(run: Run, observed: Complete, now: Date): RunPlan {
   const { agent, tenant, inputSource: source, made } = observed;
-  // The Agent may have been changed since the queue looked at it; what was handed over stays as it is.
-  const problem = made === undefined ? checkParameters(run, agent) : undefined;
-  if (problem !== undefined) return fail(run, misfit(problem), now);
+  const unfit = unfitFor(run, agent, made);
+  if (unfit !== undefined) return fail(settleUnmade(run, now), unfit, now);
   const input = resolveInput(run, { source, made });
-  if (input.kind === 'refused') return fail(run, input.failure, now);
-  const status = admittedStatus(run, factsOf(run, { ...observed, agent, input }), now);
+  if (input.kind === 'refused') return fail(settleUnmade(run, now), input.failure, now);
+  const status = admittedStatus(run, factsOf(run, { ...observed, agent, tenant, input }), now);
   if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
   const { reservation, gpuClass, node } = observed;
   const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0, node };
@@ -48,15 +53,23 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
   return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu }) }) };
 }
 
-type Admitting = Reserved & { readonly agent: Agent; readonly input: RunInput };
+/** The Agent may have been changed since the queue looked at it; what was handed over stays as it is. */
+function unfitFor(run: Run, agent: Agent, made: KubeObject | undefined): Failure | undefined {
+  const problem = made === undefined ? checkParameters(run, agent) : undefined;
+  return problem === undefined ? undefined : misfit(problem);
+}
 
-function factsOf(run: Run, { reservation, agent, input }: Admitting): AdmittedFacts {
+type Admitting = Complete & { readonly input: RunInput };
+
+function factsOf(run: Run, admitting: Admitting): AdmittedFacts {
+  const { reservation, agent, input } = admitting;
   const { attempt, gpuClass: className, gpus: count = 0 } = reservation;
   const { uid = '', generation = 0 } = agent.metadata;
   return {
     attempt,
     childName: childName(identityOf(run), attempt),
     agent: { uid, generation },
+    rate: rateOfAttempt(run, admitting),
     ...defined({
       gpu: className === undefined ? undefined : { class: className, count },
       retries: retriesAtAdmission(run, agent),
@@ -64,6 +77,16 @@ function factsOf(run: Run, { reservation, agent, input }: Admitting): AdmittedFa
       input: input.kind === 'ready' ? input.copied?.facts : undefined,
     }),
   };
+}
+
+function rateOfAttempt(run: Run, { reservation, agent, tenant, gpuClass }: Admitting): Rate {
+  const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0 };
+  return rateOf({
+    agent: agent.spec,
+    resources: containerResources(agent.spec.container.resources, tenant.spec.containerDefaults),
+    timeoutSeconds: timeoutSeconds(run, agent),
+    ...defined({ gpu }),
+  });
 }
 
 /** What was told of this attempt before: it was in the queue since, if that was of another one. */

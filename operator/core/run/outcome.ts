@@ -50,7 +50,8 @@ interface Terminated {
   readonly exitCode: number;
   readonly reason?: string;
   readonly message?: string;
-  readonly startedAt?: string;
+  readonly startedAt?: string | null;
+  readonly finishedAt?: string | null;
 }
 
 interface ContainerStatus {
@@ -134,8 +135,13 @@ function isOverdue({ reason }: JobCondition): boolean {
 
 function startOf(pod: KubeObject | undefined): { readonly startedAt?: string } {
   const { running, terminated } = stateOf(pod);
-  const startedAt = running?.startedAt ?? terminated?.startedAt;
+  const startedAt = known(running?.startedAt) ?? known(terminated?.startedAt);
   return startedAt === undefined ? {} : { startedAt };
+}
+
+/** An instant of the status of a container: what a kubelet does not know it writes as null. */
+export function known(instant: string | null | undefined): string | undefined {
+  return instant ?? undefined;
 }
 
 /** A Run that took too long. */
@@ -219,8 +225,8 @@ function obstacleOf(
 }
 
 function lossOf(pod: KubeObject): Obstacle | undefined {
-  const { conditions = [], reason } = podStatus(pod);
-  const disrupted = conditions.find((one) => one.type === DISRUPTED && one.status === 'True');
+  const { reason } = podStatus(pod);
+  const disrupted = disruptionOf(pod);
   if (disrupted === undefined) return undefined;
   const why = [reason ?? disrupted.reason, disrupted.message].filter(Boolean).join(': ');
   const message = `its pod was lost and is replaced, which spends no retry: ${why}`;
@@ -280,6 +286,12 @@ function notStarted(message: string): Failure & { readonly forMs: number } {
   return { reason: RUN_REASONS.StartFailed, error, forMs: STUCK_MS };
 }
 
+/** When a Job ended; undefined while it has not. */
+export function jobEndedAt(job: KubeObject): Date | undefined {
+  const atMs = Date.parse(jobEnd(job)?.lastTransitionTime ?? '');
+  return Number.isNaN(atMs) ? undefined : new Date(atMs);
+}
+
 function jobEnd(job: KubeObject): JobCondition | undefined {
   const status = job['status'] as { readonly conditions?: readonly JobCondition[] } | undefined;
   return status?.conditions?.find(
@@ -291,7 +303,14 @@ function podStatus(pod: KubeObject): PodStatus {
   return (pod['status'] as PodStatus | undefined) ?? {};
 }
 
-function stateOf(pod: KubeObject | undefined): NonNullable<ContainerStatus['state']> {
+/** The condition of a pod that ended by no doing of its own; undefined for any other. */
+export function disruptionOf(pod: KubeObject): JobCondition | undefined {
+  const { conditions = [] } = podStatus(pod);
+  return conditions.find((one) => one.type === DISRUPTED && one.status === 'True');
+}
+
+/** The state of the container of a pod, as far as it is told. */
+export function stateOf(pod: KubeObject | undefined): NonNullable<ContainerStatus['state']> {
   const containers = pod === undefined ? [] : (podStatus(pod).containerStatuses ?? []);
   return containers.find(({ name }) => name === CONTAINER_NAME)?.state ?? {};
 }

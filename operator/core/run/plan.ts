@@ -14,6 +14,7 @@ import { misfit } from './parameters.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
+import { settleUnmade } from './settlement.ts';
 import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
 import { type Cause, queuedStatus } from './status.ts';
 import { giveBack, SUSPENDED } from './suspension.ts';
@@ -110,7 +111,7 @@ function wait(run: Run, place: Parameters<typeof queuedStatus>[1], now: Date): R
 export function planRefused(run: Run, { code, message }: ReconcileError, now: Date): RunPlan {
   const told = `the API server refuses its workload: ${message}`.slice(0, 4096);
   const error = { code, message: told, retryable: false };
-  return fail(run, { reason: RUN_REASONS.WorkloadRefused, error }, now);
+  return fail(settleUnmade(run, now), { reason: RUN_REASONS.WorkloadRefused, error }, now);
 }
 
 /** A workload that a former leader made too late: it must neither outlive the end of its Run, nor run beside the next attempt. */

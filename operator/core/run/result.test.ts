@@ -59,9 +59,9 @@ test('however long and odd a message is, what is kept of it fits the schema', (t
 
 test('what attempts report adds up, and stays within its bound', (t) => {
   const first = addReported(undefined, { toolCalls: 2 });
-  t.deepEqual(first, { reported: { toolCalls: 2 } });
-  const second = addReported({ usage: first }, { toolCalls: 3, inputTokens: 1e12 });
-  t.deepEqual(second, { reported: { toolCalls: 5, inputTokens: 1e12 } });
-  t.is(addReported({ usage: second }, { inputTokens: 7 })?.reported?.inputTokens, 1e12);
+  t.deepEqual(first, { toolCalls: 2 });
+  const second = addReported(first, { toolCalls: 3, inputTokens: 1e12 });
+  t.deepEqual(second, { toolCalls: 5, inputTokens: 1e12 });
+  t.is(addReported(second, { inputTokens: 7 })?.inputTokens, 1e12);
   t.is(addReported(undefined, {}), undefined);
 });

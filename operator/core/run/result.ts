@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RunStatus } from '#crds/v1alpha1/run';
 import { defined } from '../object.ts';
 import {
   MAX_COUNT,
@@ -36,14 +35,16 @@ export function readSaid(message: string | undefined): Said {
   return defined({ result: Object.keys(kept).length > 0 ? kept : undefined, usage, error });
 }
 
-/** What a Run has reported so far, with what its attempt that has ended now adds. */
-export function addReported(status: RunStatus | undefined, usage: ReportedUsage = {}): RunStatus['usage'] {
-  const before = status?.usage?.reported ?? {};
+/** What was reported so far, with what a container that has ended adds; undefined for nothing. */
+export function addReported(
+  before: ReportedUsage = {},
+  usage: ReportedUsage = {},
+): ReportedUsage | undefined {
   const keys = Object.keys(reportedUsage.shape) as (keyof ReportedUsage)[];
   const sums = keys
     .filter((key) => before[key] !== undefined || usage[key] !== undefined)
     .map((key) => [key, Math.min((before[key] ?? 0) + (usage[key] ?? 0), MAX_COUNT)] as const);
-  return sums.length === 0 ? status?.usage : { ...status?.usage, reported: Object.fromEntries(sums) };
+  return sums.length === 0 ? undefined : Object.fromEntries(sums);
 }
 
 /** Whether an object has anything to do with us: other programs write JSON there too. */

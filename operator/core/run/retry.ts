@@ -6,7 +6,6 @@ import { toInstant } from '../conditions.ts';
 import { statusOnly } from '../plan.ts';
 import { cancellation, type Ended, fail, requeue } from './ending.ts';
 import type { RunPlan } from './observed.ts';
-import { addReported } from './result.ts';
 import { attemptsOf, type Run } from './run.ts';
 import { queuedStatus } from './status.ts';
 
@@ -26,9 +25,7 @@ export function failAttempt(run: Run, failure: Ended, now: Date): RunPlan {
     failedAt: toInstant(now),
     ...(child !== undefined && { child }),
   };
-  const usage = addReported(run.status, failure.said?.usage);
-  const used: Run = { ...run, status: { ...run.status, ...(usage !== undefined && { usage }) } };
-  return backOff(used, { spent: retries.spent + 1, limit: retries.limit, last }, now);
+  return backOff(run, { spent: retries.spent + 1, limit: retries.limit, last }, now);
 }
 
 /** Waits, from now on, for the retry that is the last of those spent. */

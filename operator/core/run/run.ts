@@ -34,6 +34,12 @@ export function isWorkloadOf(job: KubeObject, run: Run): boolean {
   return isOwnedBy(job, run) && (childUid === undefined || childUid === job.metadata.uid);
 }
 
+/** Whether `pod` was made by the workload of the present attempt of `run`. */
+export function isPodOf({ metadata }: KubeObject, { status }: Run): boolean {
+  const name = status?.child?.name;
+  return metadata.ownerReferences?.some((one) => one.kind === 'Job' && one.name === name) === true;
+}
+
 /** Attempts of the Run that were started. */
 export function attemptsOf(run: Run): number {
   return run.status?.attempt ?? 0;

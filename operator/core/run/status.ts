@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { RetriesStatus } from '#crds/v1alpha1/run-retries';
+import type { Rate } from '#crds/v1alpha1/run-usage';
 import {
   type ConditionInput,
   type Judgement,
@@ -12,7 +13,7 @@ import {
 } from '../conditions.ts';
 import { defined } from '../object.ts';
 import type { RunError } from './outcome.ts';
-import { addReported, type Said } from './result.ts';
+import type { Said } from './result.ts';
 import type { Run } from './run.ts';
 
 /** Why a Run is where it is: a word for programs, a sentence for people. */
@@ -32,6 +33,7 @@ export interface AdmittedFacts {
   readonly attempt: number;
   readonly childName: string;
   readonly agent: NonNullable<RunStatus['agent']>;
+  readonly rate: Rate;
   readonly gpu?: NonNullable<RunStatus['gpu']>;
   /** Undefined where no failure is retried. */
   readonly retries?: NonNullable<RunStatus['retries']>;
@@ -90,6 +92,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     admittedAt: (kept.attempt === facts.attempt && kept.admittedAt) || toInstant(now),
     attempt: facts.attempt,
     agent: facts.agent,
+    usage: { ...kept.usage, open: { rate: facts.rate } },
     ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
     child: { kind: 'Job', name: facts.childName },
     conditions: judged(run, now, [
@@ -140,7 +143,6 @@ export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
       startedAt: startedAt && (kept.startedAt ?? startedAt),
       error,
       result: said?.result,
-      usage: addReported(run.status, said?.usage),
       retries: retries && withoutWait(retries),
     }),
     conditions: judged(run, now, [

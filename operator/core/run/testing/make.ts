@@ -79,7 +79,15 @@ export function makePod(state: object, status: object = {}): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'r-x-1-abcde', namespace: 'acme-dev', uid: 'pod-uid', creationTimestamp: ago(10) },
+    metadata: {
+      name: 'r-x-1-abcde',
+      namespace: 'acme-dev',
+      uid: 'pod-uid',
+      creationTimestamp: ago(10),
+      ownerReferences: [
+        { apiVersion: 'batch/v1', kind: 'Job', name: 'r-x-1', uid: 'job-uid', controller: true },
+      ],
+    },
     status: { phase: 'Running', containerStatuses: [{ name: 'agent', state }], ...status },
   };
 }

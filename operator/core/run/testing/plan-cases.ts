@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
+import { makeRate } from '../../metering/testing/make.ts';
 import type { RunObserved } from '../observed.ts';
 import { planRun } from '../plan.ts';
 import type { Run } from '../run.ts';
@@ -36,6 +37,7 @@ export const ACTIVE: RunStatus = {
   admittedAt: ago(5),
   agent: { uid: 'agent-uid', generation: 1 },
   child: { kind: 'Job', name: 'r-x-1' },
+  usage: { open: { rate: makeRate({ cpuMillicores: 1000 }) } },
 };
 /** Status of a Run that runs. */
 export const RUNNING: RunStatus = {
@@ -99,6 +101,14 @@ export function deleted(run: Run): Run {
   return { ...run, metadata };
 }
 
+function isActive({ phase }: RunStatus = {}): boolean {
+  return phase === 'Admitted' || phase === 'Running';
+}
+
+function isOpen({ usage }: RunStatus = {}): boolean {
+  return usage?.open !== undefined;
+}
+
 function runOf({ spec, status, isDeleted }: Case): Run {
   const run = makeRun(spec, status);
   return isDeleted === true ? deleted(run) : run;
@@ -132,6 +142,7 @@ export function testPlans(cases: Readonly<Record<string, Case>>): void {
       t.deepEqual(kinds, [wantCreated, wantRemoved]);
       t.is(plan.result.kind === 'requeueAfter', wantSoon);
       t.true(wordsOf(plan.status).includes(wantWords), wordsOf(plan.status));
+      t.is(isOpen(plan.status), isActive(plan.status), 'an attempt is settled when, and only when, it ends');
       const said = errorOf(plan.status);
       for (const words of wantSaid) t.true(said.includes(words), `${words} in: ${said}`);
     });

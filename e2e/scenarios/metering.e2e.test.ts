@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+import test, { type ExecutionContext } from 'ava';
+import type { MeteredAmounts, MeteredAttempt, PodUse, RunUsage } from '#crds/v1alpha1/run-usage';
+import { eventually } from '#hack/tools/eventually';
+import { FOREVER, phase, run, type World, world } from '../run-world.ts';
+
+const SAYS = 'kwok.nexusos.dev/termination-message';
+const USAGE = { inputTokens: 1200, toolCalls: 3, sandboxCalls: 1 };
+
+interface Pod {
+  readonly metadata: { readonly uid: string };
+  readonly status: {
+    readonly containerStatuses: readonly [
+      {
+        readonly state: { readonly terminated: { readonly startedAt: string; readonly finishedAt: string } };
+      },
+    ];
+  };
+}
+
+async function usageOf({ user, namespace }: World, name: string): Promise<RunUsage> {
+  const seen = await user.sees<{ readonly status?: { readonly usage?: RunUsage } }>(
+    '-n',
+    namespace,
+    `run/${name}`,
+  );
+  return seen?.status?.usage ?? {};
+}
+
+function ends(place: World, name: string, how: string): Promise<unknown> {
+  return eventually(`${name} is ${how}`, async () => (await phase(place, name)) === how);
+}
+
+/** Run units as the docs say, in millionths, from the facts in the status and nothing else. */
+function unitsByTheDocs({ rate, pods }: MeteredAttempt): bigint {
+  if (pods.length === 0) return 0n;
+  const spans = pods.map((pod) => BigInt(Date.parse(pod.finishedAt) - Date.parse(pod.startedAt)));
+  const ms = spans.reduce((sum, one) => sum + one, 0n);
+  const { count, parts, of, multiplierPercent } = rate.gpu ?? {
+    count: 0,
+    parts: 1,
+    of: 1,
+    multiplierPercent: 0,
+  };
+  // Both over one denominator: of x 100 x 100, for the share, the class and the tier.
+  const cores = BigInt(rate.cpuMillicores) * ms * BigInt(of) * 100n;
+  const cards = BigInt(count * parts * multiplierPercent) * ms * 1000n;
+  const time = (cores > cards ? cores : cards) * BigInt(rate.tierPercent);
+  const denominator = BigInt(of) * 10_000n;
+  const calls = pods.reduce((sum, { reported = {} }) => {
+    return sum + BigInt(reported.toolCalls ?? 0) * 100_000n + BigInt(reported.sandboxCalls ?? 0) * 200_000n;
+  }, 0n);
+  const rounded = (2n * time + denominator) / (2n * denominator) + calls;
+  return rounded > 10_000n ? rounded : 10_000n;
+}
+
+function micro(decimal = '0'): bigint {
+  const [whole = '0', fraction = ''] = decimal.split('.');
+  return BigInt(whole + fraction.padEnd(6, '0'));
+}
+
+/** Each attempt is what its facts say, and the total is what the attempts are. */
+function balances(t: ExecutionContext, { attempts = [], total, open }: RunUsage): void {
+  t.is(open, undefined);
+  for (const one of attempts) t.is(micro(one.amounts.runUnits), unitsByTheDocs(one));
+  for (const key of ['cpuSeconds', 'memoryByteSeconds', 'gpuSeconds', 'runUnits'] as const) {
+    const sum = attempts.reduce((so, { amounts }) => so + micro(amounts[key]), 0n);
+    t.is(micro((total as MeteredAmounts)[key]), sum, key);
+  }
+}
+
+/** The time of the one pod of a Run, as the status of its container says. */
+async function toldByKubelet({ user, namespace }: World, name: string): Promise<PodUse> {
+  const label = `nexusos.dev/run=${name}`;
+  const list = await user.sees<{ readonly items: readonly [Pod] }>('-n', namespace, 'pods', '-l', label);
+  const [pod] = list?.items ?? [];
+  if (pod === undefined) throw new Error(`${name} has no pod`);
+  const { startedAt, finishedAt } = pod.status.containerStatuses[0].state.terminated;
+  return { uid: pod.metadata.uid, startedAt, finishedAt, basis: 'ContainerStatus', reported: USAGE };
+}
+
+test('the bill of a Run follows from what its pod reserved, how long it ran and what it reported', async (t) => {
+  const place = await world(t, 'billed', {
+    tenant: { quotas: { gpus: [{ class: 'a100-3g', count: 2 }] } },
+    worker: { tier: 'heavy', gpu: { class: 'a100-3g', count: 2 } },
+  });
+  const { user, namespace } = place;
+  const annotations = { 'kwok.nexusos.dev/duration': '3s', [SAYS]: JSON.stringify({ usage: USAGE }) };
+  await user.applies(run(namespace, 'draws', { annotations }));
+  await ends(place, 'draws', 'Succeeded');
+  const usage = await usageOf(place, 'draws');
+  const [attempt] = usage.attempts ?? [];
+  t.like(attempt?.rate, {
+    tier: 'heavy',
+    tierPercent: 150,
+    cpuMillicores: 100,
+    memoryBytes: 64 * 1024 ** 2,
+    gpu: { class: 'a100-3g', count: 2, parts: 3, of: 7, multiplierPercent: 150 },
+  });
+  t.deepEqual(attempt?.pods, [await toldByKubelet(place, 'draws')]);
+  t.true(micro(usage.total?.gpuSeconds) > 0n);
+  t.deepEqual(usage.reported, USAGE);
+  balances(t, usage);
+  t.regex(await user.does(['get', 'run', 'draws', '-n', namespace, '-o', 'wide']), /UNITS/);
+});
+
+test('attempts that fail, are paused or cancelled are settled too, each once', async (t) => {
+  const place = await world(t, 'restless');
+  const { user, namespace } = place;
+  const patches = (name: string, spec: object) =>
+    user.does(['patch', 'run', name, '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec })]);
+  const fails = { 'kwok.nexusos.dev/outcome': 'exit-code', [SAYS]: JSON.stringify({ usage: USAGE }) };
+  const retries = { limit: 2, backoffSeconds: 0 };
+  await user.applies(run(namespace, 'fails', { annotations: fails, spec: { retries } }));
+  await user.applies(run(namespace, 'stops', FOREVER));
+  await ends(place, 'stops', 'Running');
+  t.like(await usageOf(place, 'stops'), { open: { rate: { tier: 'standard' } }, total: undefined });
+
+  await patches('stops', { suspend: true });
+  // That it is suspended is told while its workload still ends.
+  await ends(place, 'stops', 'Queued');
+  const paused = await usageOf(place, 'stops');
+  balances(t, paused);
+  t.true(micro(paused.total?.runUnits) > 0n);
+  await patches('stops', { suspend: false });
+  await ends(place, 'stops', 'Running');
+  await patches('stops', { cancel: true });
+  await ends(place, 'stops', 'Cancelled');
+  const stopped = await usageOf(place, 'stops');
+  balances(t, stopped);
+  t.deepEqual(stopped.attempts?.slice(0, 1), paused.attempts);
+  t.deepEqual(
+    stopped.attempts?.map(({ attempt, pods }) => [attempt, pods.length]),
+    [
+      [1, 1],
+      [2, 1],
+    ],
+  );
+
+  await ends(place, 'fails', 'Failed');
+  const failed = await usageOf(place, 'fails');
+  balances(t, failed);
+  t.deepEqual(
+    failed.attempts?.map(({ attempt }) => attempt),
+    [1, 2, 3],
+  );
+  t.is(failed.reported?.toolCalls, 3 * USAGE.toolCalls);
+});

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import { MAX_METERED_ATTEMPTS, type MeteredAttempt, type RunUsage } from '#crds/v1alpha1/run-usage';
+import { toInstant } from '../conditions.ts';
+import { addMetered, formatMetered, meter, parseMetered } from '../metering/amounts.ts';
+import { defined, type KubeObject } from '../object.ts';
+import { allUses, type AttemptEnd, endedUses } from './pod-use.ts';
+import { addReported } from './result.ts';
+import { attemptsOf, type Run } from './run.ts';
+
+/**
+ * The Run with its attempt settled, if one is open: the facts, and the amounts that follow. What comes of the Run is written with
+ * it, in one write that is fenced by the version of the Run. So an attempt that has ended is settled, and settled once.
+ */
+export function settle(run: Run, end: AttemptEnd, now: Date): Run {
+  const { open, attempts = [], total, reported } = run.status?.usage ?? {};
+  if (open === undefined) return run;
+  const { rate } = open;
+  const pods = allUses(run, end);
+  const metered = meter(rate, pods);
+  const settled: MeteredAttempt = {
+    attempt: attemptsOf(run),
+    settledAt: toInstant(now),
+    rate,
+    pods: [...pods],
+    amounts: formatMetered(metered),
+  };
+  const usage: RunUsage = {
+    ...defined({ reported: pods.reduce((sum, one) => addReported(sum, one.reported), reported) }),
+    attempts: [...attempts, settled].slice(-MAX_METERED_ATTEMPTS),
+    total: formatMetered(addMetered(parseMetered(total), metered)),
+  };
+  return { ...run, status: { ...run.status, usage } };
+}
+
+/** The Run with its attempt settled of which nothing was made. */
+export function settleUnmade(run: Run, now: Date): Run {
+  return settle(run, { pods: [], until: now }, now);
+}
+
+/**
+ * The Run with what is known of pods of its attempt that have ended: one that is replaced, after an eviction, may be gone when the
+ * attempt is settled. Only for a status that is written anyway.
+ */
+export function notePods(run: Run, pods: readonly KubeObject[], now: Date): Run {
+  const { usage } = run.status ?? {};
+  const ended = endedUses(run, { pods, until: now });
+  if (usage?.open === undefined || ended.length === 0) return run;
+  return {
+    ...run,
+    status: { ...run.status, usage: { ...usage, open: { ...usage.open, pods: [...ended] } } },
+  };
+}
