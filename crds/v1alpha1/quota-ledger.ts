@@ -13,6 +13,7 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { usageHistory } from './usage-history.ts';
 
 /**
  * The most Runs that one tenant can have admitted at one time. The ledger of a tenant is one object, and etcd takes
@@ -66,6 +67,7 @@ const reservation = z.object({
   gpus: int('Devices.', 1, 64).optional(),
   session: text('Digest of namespace, Agent and session.', 22).optional(),
   attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
+  serial: int('Number of the reservation, among all of the ledger.', 1, Number.MAX_SAFE_INTEGER).optional(),
 });
 
 const key = z.object({
@@ -119,6 +121,8 @@ const status = z
       0,
       Number.MAX_SAFE_INTEGER,
     ).optional(),
+    lastSerial: int('Number of the last reservation.', 0, Number.MAX_SAFE_INTEGER).optional(),
+    usage: usageHistory.optional(),
     conditions: conditions('Ready; Reconciling and Stalled only while true.').optional(),
   })
   .describe(

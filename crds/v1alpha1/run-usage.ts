@@ -51,6 +51,12 @@ const rate = z
   })
   .describe('What an attempt is charged by. Fixed when it is admitted.');
 
+const reservation = int(
+  'Number of the reservation that it was admitted by; it is given back by the write that counts the attempt.',
+  1,
+  Number.MAX_SAFE_INTEGER,
+);
+
 const podUse = z.object({
   uid: text('UID of the pod; empty where it was gone before it was seen to end.', 64),
   startedAt: instant('When its container started.'),
@@ -82,6 +88,7 @@ export const meteredAmounts = z
 const meteredAttempt = z.object({
   attempt: attempts('Number of the attempt.', 1),
   settledAt: instant('When it was settled.'),
+  reservation: reservation.optional(),
   rate,
   pods: podUses,
   amounts: meteredAmounts,
@@ -92,7 +99,7 @@ export const runUsage = z
   .object({
     reported: reportedUsage.optional(),
     open: z
-      .object({ rate, pods: podUses.optional() })
+      .object({ rate, reservation: reservation.optional(), pods: podUses.optional() })
       .describe('Only while an attempt holds quota: what it will be settled by.')
       .optional(),
     attempts: z

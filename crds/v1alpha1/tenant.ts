@@ -190,6 +190,7 @@ const summary = z
     namespaces: text('Active of wanted namespaces.', 32).optional(),
     runs: text('Admitted of allowed concurrent Runs.', 32).optional(),
     gpus: text('GPUs in use of GPUs allowed, over all classes.', 32).optional(),
+    runUnits: text('Run units of the last month in which any were used, and which that is.', 64).optional(),
   })
   .describe('Figures for kubectl get.');
 
@@ -350,6 +351,13 @@ export const TENANT = {
       type: 'string',
       jsonPath: '.status.summary.gpus',
       description: 'GPUs in use of allowed.',
+    },
+    {
+      name: 'Units',
+      type: 'string',
+      jsonPath: '.status.summary.runUnits',
+      description: 'Run units of the month.',
+      priority: 1,
     },
     { ...REASON, priority: 1 },
     AGE,

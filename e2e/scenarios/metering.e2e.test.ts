@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test, { type ExecutionContext } from 'ava';
 import type { MeteredAmounts, MeteredAttempt, PodUse, RunUsage } from '#crds/v1alpha1/run-usage';
+import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { eventually } from '#hack/tools/eventually';
 import { FOREVER, phase, run, type World, world } from '../run-world.ts';
 
@@ -145,4 +146,58 @@ test('attempts that fail, are paused or cancelled are settled too, each once', a
     [1, 2, 3],
   );
   t.is(failed.reported?.toolCalls, 3 * USAGE.toolCalls);
+});
+
+/** What the ledger of a tenant has counted. */
+async function countedFor({ user }: World, tenant: string): Promise<UsageHistory> {
+  const ledger = await user.sees<{ readonly status?: { readonly usage?: UsageHistory } }>(
+    `quotaledger/${tenant}`,
+  );
+  return ledger?.status?.usage ?? { windows: [], tiers: [] };
+}
+
+/** Run units by tier, of which each window has its part. */
+function unitsOf(t: ExecutionContext, { windows, tiers }: UsageHistory): bigint {
+  const all = tiers.reduce((sum, { runUnits }) => sum + micro(runUnits), 0n);
+  for (const name of ['hour', 'day', 'month']) {
+    const found = windows.filter(({ window }) => window === name);
+    t.is(
+      found.reduce((sum, { amounts }) => sum + micro(amounts.runUnits), 0n),
+      all,
+      name,
+    );
+  }
+  return all;
+}
+
+test('what a tenant has used is counted once, also of Runs that are gone', async (t) => {
+  const place = await world(t, 'thrifty');
+  const { user, namespace } = place;
+  const annotations = { [SAYS]: JSON.stringify({ usage: USAGE }) };
+  await user.applies(
+    run(namespace, 'kept', { annotations }),
+    run(namespace, 'brief', { annotations, spec: { ttlSecondsAfterFinished: 0 } }),
+    run(namespace, 'deleted', FOREVER),
+  );
+  await ends(place, 'kept', 'Succeeded');
+  await eventually('the brief one is gone', async () => (await phase(place, 'brief')) === undefined);
+  await ends(place, 'deleted', 'Running');
+  await user.does(['delete', 'run', 'deleted', '-n', namespace]);
+  const history = await eventually('all three are counted', async () => {
+    const seen = await countedFor(place, 'thrifty');
+    const attempts = seen.windows.filter(({ window }) => window === 'month').map((one) => one.attempts);
+    return attempts.reduce((sum, one) => sum + one, 0) === 3 ? seen : undefined;
+  });
+  // Two that reported half a unit in calls each, and one that ran.
+  const units = unitsOf(t, history);
+  const kept = micro((await usageOf(place, 'kept')).total?.runUnits);
+  t.true(units >= kept + 500_000n + 10_000n, `${units} of which ${kept} are of the one that is kept`);
+  const months = history.windows.filter(({ window }) => window === 'month');
+  t.is(
+    months.reduce((sum, { reported }) => sum + (reported?.toolCalls ?? 0), 0),
+    2 * USAGE.toolCalls,
+  );
+  await eventually('the tenant says so', async () =>
+    /\d in 20\d\d-\d\d/.test(await user.does(['get', 'tn', 'thrifty', '-o', 'wide'])),
+  );
 });

@@ -15,10 +15,11 @@ import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '.
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
-import { childName } from '../core/run/run.ts';
+import { childName, type Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
+import { DepartedRuns } from './shared/departed-runs.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import {
   AGENTS,
@@ -55,12 +56,14 @@ export type LedgerView =
 /** The controller of QuotaLedgers: quota of namespaces, and which Runs are admitted. */
 export function ledgerController(
   book: DeviceBook,
+  onUse: (ledger: Ledger) => void = () => undefined,
 ): Controller<Ledger, LedgerView, QuotaLedgerStatus | undefined> {
   const lastPassMs = new Map<string, number>();
+  const departed = new DepartedRuns();
   return {
     name: 'ledger',
     resource: QUOTA_LEDGERS,
-    watches: watchesOf(book),
+    watches: [...watchesOf(book), departed.watch()],
     rbac: RBAC,
     parse: parseWith(z.object({ spec: QUOTA_LEDGER.spec })),
     group: (ledger) => ledger.metadata.name,
@@ -73,7 +76,9 @@ export function ledgerController(
       if (sinceMs < PASS_INTERVAL_MS) return { kind: 'tooSoon', afterMs: PASS_INTERVAL_MS - sinceMs };
       dropOlder(lastPassMs, nowMs - PASS_INTERVAL_MS);
       lastPassMs.set(name, nowMs);
-      return { kind: 'seen', observed: await observe(ledger, read), read };
+      onUse(ledger);
+      departed.forget(ledger);
+      return { kind: 'seen', observed: await observe(ledger, read, departed), read };
     },
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
     plan(ledger, view, now) {
@@ -152,11 +157,13 @@ const RBAC: readonly PolicyRule[] = [
   { apiGroups: ['batch'], resources: ['jobs'], verbs: ['delete'] },
 ];
 
-async function observe(ledger: Ledger, read: Reader): Promise<LedgerObserved> {
+async function observe(ledger: Ledger, read: Reader, departed: DepartedRuns): Promise<LedgerObserved> {
   const seen = seeLedger(ledger, read);
   const known = new Set(seen.runs.map((run) => run.metadata.uid));
   const missing = (ledger.status?.reservations ?? []).filter(({ uid }) => !known.has(uid));
-  const vanished = await Promise.all(missing.map((one) => findVanished(one, read)));
+  const vanished = await Promise.all(
+    missing.map(async (one) => withLastSeen(await findVanished(one, read), departed.find(one.uid), read)),
+  );
   return {
     ...seen,
     vanished: new Map(missing.map(({ uid }, i) => [uid, vanished[i] ?? { kind: 'present' }])),
@@ -183,6 +190,12 @@ async function findVanished(reservation: Reservation, read: Reader): Promise<Van
   if (job !== undefined) return { kind: 'orphan', job };
   const pods = await livePodsOf(read, { namespace, uid });
   return pods.length > 0 ? { kind: 'present' } : { kind: 'gone' };
+}
+
+/** What a Run that is gone has used is charged by how it was seen last. */
+function withLastSeen(found: Vanished, run: Run | undefined, read: Reader): Vanished {
+  if (found.kind !== 'gone' || run === undefined) return found;
+  return { kind: 'gone', last: { run, pods: podsOf(read, run.metadata.uid ?? '') } };
 }
 
 function ofRun(job: KubeObject | undefined, uid: string): KubeObject | undefined {

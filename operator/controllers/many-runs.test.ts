@@ -6,9 +6,11 @@ import { LABELS } from '#crds/v1alpha1/names';
 import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import type { Agent } from '../core/agent/agent.ts';
 import { scheduledRun } from '../core/agent/scheduled-run.ts';
+import { parseMicro } from '../core/metering/micro.ts';
 import type { KubeObject } from '../core/object.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { isFinished, type Run } from '../core/run/run.ts';
+import type { Ledger } from '../core/tenant/tenant.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
 import { JOBS, PODS } from './shared/workloads.ts';
 import { tally } from './testing/concurrency.ts';
@@ -133,7 +135,26 @@ test('an operator that is killed in the middle makes nothing twice and loses not
   await eventually('all Jobs are counted', () => jobs.seen.size >= 30);
   await jobs.stop();
   t.is(jobs.seen.size, 30);
+  const { settled, units } = await usedBy(rig, counted.namespace);
+  t.deepEqual([...new Set(settled)], [1], 'every Run has one attempt that is settled');
+  await eventually('all of it is counted', async () => (await countedFor(rig, 'counted')) >= units);
+  t.is(await countedFor(rig, 'counted'), units, 'to the last millionth');
 });
+
+/** Attempts that each Run of a namespace has settled, and millionths of run units of all. */
+async function usedBy(rig: WorkloadRig, place: string) {
+  const usages = (await listAll(rig, RUNS, { namespace: place })).map((run) => (run as Run).status?.usage);
+  return {
+    settled: usages.map((usage) => usage?.attempts?.length),
+    units: usages.reduce((sum, usage) => sum + parseMicro(usage?.total?.runUnits ?? ''), 0n),
+  };
+}
+
+/** Millionths of run units that the ledger of a tenant has counted. */
+async function countedFor(rig: WorkloadRig, name: string): Promise<bigint> {
+  const { status } = (await rig.client.get(QUOTA_LEDGERS, { name })) as Ledger;
+  return (status?.usage?.tiers ?? []).reduce((sum, { runUnits }) => sum + parseMicro(runUnits), 0n);
+}
 
 test('of 16 Runs with one key a single one is started, whenever the operator is killed', async (t) => {
   const rig = t.context;

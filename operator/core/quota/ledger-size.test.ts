@@ -40,6 +40,7 @@ test('no reservation takes more than is counted for it', (t) => {
     gpus: 64,
     attempt: MAX_ATTEMPTS,
     session: 's'.repeat(22),
+    serial: Number.MAX_SAFE_INTEGER,
   };
   t.true(JSON.stringify(longest).length + 1 <= reservationBytes(longest));
 });

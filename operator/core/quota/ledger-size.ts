@@ -8,11 +8,13 @@ import type { Ledger } from '../tenant/tenant.ts';
  */
 export const MAX_LEDGER_BYTES = 1_450_000;
 /** Keys, quotes and figures of a reservation besides its own texts. */
-const RESERVATION_BYTES = 110;
+const RESERVATION_BYTES = 120;
 /** The digest of a session, its key and quotes. */
 const SESSION_BYTES = 36;
 /** The same of an idempotency key: its digests, phase and figures. */
 const KEY_BYTES = 170;
+/** The most that the usage history takes. */
+const HISTORY_BYTES = 32_000;
 /** The same of a grant. */
 const GRANT_BYTES = 90;
 /** Quotes, colon, comma and the longest figure of an amount besides its key. */
@@ -40,5 +42,5 @@ export function bytesForReservations({ spec, status }: Ledger): number {
   const names = new Set([...namespaces, ...(status?.grants ?? []).map(({ namespace }) => namespace)]);
   // Each grant has its amounts, and may have a ceiling for each of them.
   const grants = [...names].reduce((sum, name) => sum + GRANT_BYTES + name.length + 2 * amounts, 0);
-  return Math.max(0, MAX_LEDGER_BYTES - grants - JSON.stringify(spec).length);
+  return Math.max(0, MAX_LEDGER_BYTES - HISTORY_BYTES - grants - JSON.stringify(spec).length);
 }

@@ -14,6 +14,7 @@ import type { KubeObject } from '../object.ts';
 import { makeAgent, makeJob, makeRun, NOW } from '../run/testing/make.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type LedgerObserved, planLedger } from './ledger.ts';
+import { NOTHING_OF_LEDGER } from './testing/make-ledger.ts';
 
 const NAMESPACE = 'acme-dev';
 const RESERVED: Reservation = { uid: 'run-uid', namespace: NAMESPACE, name: 'r', agent: 'agent', attempt: 1 };
@@ -44,22 +45,6 @@ function makeQuota(revision: number, hard: string, tenantUID = 'tenant-uid'): Ku
     status: { hard: { pods: hard }, used: { pods: '0' } },
   };
 }
-
-const NOTHING: LedgerObserved = {
-  quotas: new Map(),
-  taken: new Set(),
-  closed: new Set(),
-  forged: new Set(),
-  leftovers: new Map(),
-  runs: [],
-  vanished: new Map(),
-  started: new Set(),
-  ownObjects: new Map(),
-  refusals: [],
-  agents: new Map(),
-  gpuClasses: new Map(),
-  containerDefaults: undefined,
-};
 
 interface Case {
   readonly spec?: Partial<QuotaLedgerSpec>;
@@ -223,7 +208,7 @@ for (const [
 ] of Object.entries(cases)) {
   test(name, (t) => {
     const observed: LedgerObserved = {
-      ...NOTHING,
+      ...NOTHING_OF_LEDGER,
       // Where a case does not care for quotas, there are none to be made either.
       quotas: new Map([[NAMESPACE, makeQuota(0, '0', 'another')]]),
       runs: noRun ? [] : [makeRun({ cancel }, run)],
@@ -247,7 +232,10 @@ for (const [
 }
 
 test('a settled ledger is silent: planning again changes nothing', (t) => {
-  const observed: LedgerObserved = { ...NOTHING, quotas: new Map([[NAMESPACE, makeQuota(1, '4')]]) };
+  const observed: LedgerObserved = {
+    ...NOTHING_OF_LEDGER,
+    quotas: new Map([[NAMESPACE, makeQuota(1, '4')]]),
+  };
   const first = planLedger(makeLedger(pods), observed, NOW).status;
   const later = new Date(NOW.getTime() + 60_000);
   t.deepEqual(planLedger(makeLedger(pods, first), observed, later).status, first);
@@ -257,7 +245,7 @@ test('a key is in the ledger with the first reservation for it, and a full book 
   const run = makeRun({ idempotencyKey: 'k' });
   const twin = { ...run, metadata: { ...run.metadata, uid: 'twin-uid', name: 'twin' } };
   const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
-  const observed: LedgerObserved = { ...NOTHING, runs: [twin, run], agents };
+  const observed: LedgerObserved = { ...NOTHING_OF_LEDGER, runs: [twin, run], agents };
   const { status } = planLedger(makeLedger({}), observed, NOW);
   t.deepEqual(
     [status.reservations, status.keys].map((list) => list?.map(({ name }) => name)),
@@ -282,7 +270,7 @@ test('the rate of starts is kept in the ledger, and only a start writes it', (t)
   const waiting = makeRun();
   const other = { ...waiting, metadata: { ...waiting.metadata, uid: 'other-uid', name: 'other' } };
   const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
-  const observed: LedgerObserved = { ...NOTHING, runs: [waiting, other], agents };
+  const observed: LedgerObserved = { ...NOTHING_OF_LEDGER, runs: [waiting, other], agents };
   const limited = { createPerSecond: 1, createBurst: 1 };
   const planAt = (status: QuotaLedgerStatus, afterMs: number) =>
     planLedger(makeLedger(limited, status), observed, new Date(NOW.getTime() + afterMs));
@@ -307,7 +295,7 @@ test('each namespace gets what NexusOS itself has still to make there, whoever e
   ];
   const ledger = makeLedger({ hard: { [key]: '6' }, namespaces: [NAMESPACE, 'acme-new'] }, { grants });
   const observed: LedgerObserved = {
-    ...NOTHING,
+    ...NOTHING_OF_LEDGER,
     quotas: new Map([
       [NAMESPACE, quotaIn(NAMESPACE, '5')],
       ['acme-new', quotaIn('acme-new', '0')],
@@ -328,7 +316,7 @@ test('quota of ConfigMaps goes where a Run is about to be given one', (t) => {
   );
   const run = makeRun({ input: { inline: '{}' } }, { phase: 'Admitted', attempt: 1 });
   const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
-  const dealt = planLedger(ledger, { ...NOTHING, runs: [run], agents }, NOW).status.grants ?? [];
+  const dealt = planLedger(ledger, { ...NOTHING_OF_LEDGER, runs: [run], agents }, NOW).status.grants ?? [];
   t.deepEqual(
     dealt.map(({ hard }) => hard[key]),
     ['0', '1', '0'],
@@ -339,7 +327,11 @@ test('what was refused is said until there is nothing to write any more', (t) =>
   const refused = { kind: 'reconciling', reason: 'WriteRefused', message: 'no' } as const;
   const conditions = [...setStanding([], refused, { generation: 1, now: NOW })];
   const readyIn = (quotas: LedgerObserved['quotas']) => {
-    const { status } = planLedger(makeLedger(pods, { ...granted, conditions }), { ...NOTHING, quotas }, NOW);
+    const { status } = planLedger(
+      makeLedger(pods, { ...granted, conditions }),
+      { ...NOTHING_OF_LEDGER, quotas },
+      NOW,
+    );
     return status.conditions?.find(({ type }) => type === 'Ready')?.reason;
   };
   t.is(readyIn(new Map()), 'WriteRefused');

@@ -6,9 +6,12 @@ import {
   type Reservation,
 } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
+import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
+import { bookAttempts } from '../metering/history.ts';
+import { attemptOf, type LastSeen } from '../metering/released.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
@@ -49,7 +52,7 @@ export type Vanished =
   /** Its Job outlived it and has to be removed first. */
   | { readonly kind: 'orphan'; readonly job: KubeObject }
   /** Neither the Run, nor its Job, nor any pod of it that has not ended is left, as direct reads prove. */
-  | { readonly kind: 'gone' };
+  | { readonly kind: 'gone'; readonly last?: LastSeen };
 
 /** What the ledger is decided on. */
 export interface LedgerObserved extends RunContext {
@@ -171,33 +174,35 @@ function rateOf({ spec, status }: Ledger, now: Date): CreateRate | undefined {
  * count before anybody else is admitted, also where that is more than is allowed.
  */
 function lostReservations(runs: readonly Run[]): readonly Reservation[] {
-  return runs
-    .filter((run) => !isFinished(run) && phaseOf(run) !== 'Queued')
-    .map((run) => [run, sessionDigest(run)] as const)
-    .map(
-      ([
-        {
-          metadata: { uid = '', namespace = '', name },
-          spec,
-          status,
-        },
-        session,
-      ]) => ({
-        uid,
-        namespace,
-        name,
-        agent: spec.agentRef.name,
-        attempt: Math.max(1, status?.attempt ?? 1),
-        ...defined({ session }),
-        ...(status?.gpu && status.gpu.count > 0 && { gpuClass: status.gpu.class, gpus: status.gpu.count }),
-      }),
-    );
+  return runs.filter((run) => !isFinished(run) && phaseOf(run) !== 'Queued').map(lostReservation);
+}
+
+/**
+ * Without a serial: who has not yet seen the end of a Run takes it for lost where its reservation was just given back, and its attempt
+ * must not be counted again.
+ */
+function lostReservation(run: Run): Reservation {
+  const { metadata, spec, status = {} } = run;
+  const { uid = '', namespace = '', name } = metadata;
+  const { gpu, attempt = 1 } = status;
+  return {
+    uid,
+    namespace,
+    name,
+    agent: spec.agentRef.name,
+    attempt: Math.max(1, attempt),
+    ...defined({ session: sessionDigest(run) }),
+    ...(gpu && gpu.count > 0 && { gpuClass: gpu.class, gpus: gpu.count }),
+  };
 }
 
 /** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */
 export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date): Plan<QuotaLedgerStatus> {
   const queue = queueOf(ledger, observed, now);
-  const reservations = [...queue.held, ...queue.admitted];
+  const lastSerial = ledger.status?.lastSerial ?? 0;
+  const admitted = queue.admitted.map((one, i) => ({ ...one, serial: lastSerial + i + 1 }));
+  const reservations = [...queue.held, ...admitted];
+  const usage = bookAttempts(ledger.status?.usage, endedAttempts(ledger, { queue, observed }, now));
   const dealt = dealGrants({
     totals: parseAmounts(ledger.spec.hard),
     namespaces: namespacesOf(ledger, observed),
@@ -219,7 +224,8 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
     grants: dealt.grants.map((grant) => writtenGrant(grant, ledger)),
     reservations,
     ...(queue.keys.length > 0 && { keys: [...queue.keys] }),
-    ...defined({ startDueMicros: queue.startDueMicros }),
+    lastSerial: lastSerial + admitted.length,
+    ...defined({ startDueMicros: queue.startDueMicros, usage }),
     conditions: [...conditions],
   };
   return { status, ...changes, events: [], result: againAt(queue.nextMs, now) };
@@ -230,6 +236,25 @@ function againAt(nextMs: number, now: Date): Result {
   // Never at once: what is due was decided in this pass.
   const afterMs = Math.max(1, nextMs - now.getTime());
   return { kind: 'requeueAfter', afterMs, why: 'since somebody waits for that time' };
+}
+
+/** Attempts whose reservations are given back here: what they used is counted by the same write. */
+function endedAttempts(
+  ledger: Ledger,
+  { queue, observed }: { readonly queue: Queue; readonly observed: LedgerObserved },
+  now: Date,
+): readonly MeteredAttempt[] {
+  const held = new Set(queue.held.map(({ uid }) => uid));
+  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
+  return (ledger.status?.reservations ?? [])
+    .filter(({ uid }) => !held.has(uid))
+    .map((reservation) => {
+      const run = byUid.get(reservation.uid);
+      const found = observed.vanished.get(reservation.uid);
+      const last = found?.kind === 'gone' ? found.last : undefined;
+      return attemptOf(reservation, run === undefined ? last : { run }, now);
+    })
+    .filter((attempt) => attempt !== undefined);
 }
 
 /** What we ourselves have still to make where it is counted: our own writes are refused without anybody telling. */

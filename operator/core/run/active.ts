@@ -3,7 +3,7 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { Agent } from '../agent/agent.ts';
 import { findCondition, READY } from '../conditions.ts';
-import type { KubeObject } from '../object.ts';
+import { defined, type KubeObject } from '../object.ts';
 import { removalOf, statusOnly } from '../plan.ts';
 import { admit } from './admission.ts';
 import { cancellation, finish, requeue, startOf } from './ending.ts';
@@ -86,9 +86,18 @@ function notMade(run: Run): Failure {
  */
 function reservationOf(run: Run): Reservation {
   const { name, namespace = '', uid = '' } = run.metadata;
-  const { gpu } = run.status ?? {};
+  const { gpu, usage } = run.status ?? {};
+  const serial = usage?.open?.reservation;
   const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
-  return { uid, namespace, name, agent: run.spec.agentRef.name, attempt: attemptsOf(run), ...devices };
+  return {
+    uid,
+    namespace,
+    name,
+    agent: run.spec.agentRef.name,
+    attempt: attemptsOf(run),
+    ...devices,
+    ...defined({ serial }),
+  };
 }
 
 function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject }, now: Date): RunPlan {

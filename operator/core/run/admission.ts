@@ -71,6 +71,7 @@ function factsOf(run: Run, admitting: Admitting): AdmittedFacts {
     agent: { uid, generation },
     rate: rateOfAttempt(run, admitting),
     ...defined({
+      serial: reservation.serial,
       gpu: className === undefined ? undefined : { class: className, count },
       retries: retriesAtAdmission(run, agent),
       holdUp: input.kind === 'missing' ? input.cause : heldUp(run),

@@ -359,7 +359,13 @@ const cases: Record<string, Case> = {
     status: { phase: 'Succeeded', finishedAt: ago(9) },
     wantRemoved: ['Run'],
   },
-  'and not before': {
+  'and not before its use is counted': {
+    spec: { ttlSecondsAfterFinished: 5 },
+    status: { phase: 'Succeeded', finishedAt: ago(9) },
+    seen: { reservation: RESERVED },
+    wantSoon: true,
+  },
+  'nor before its time': {
     spec: { ttlSecondsAfterFinished: 50 },
     status: { phase: 'Succeeded', finishedAt: ago(9) },
     wantSoon: true,

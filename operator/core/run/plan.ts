@@ -25,6 +25,9 @@ import { giveBack, SUSPENDED } from './suspension.ts';
  */
 const PATIENCE_MS = 3000;
 
+/** How often a Run that is to be deleted looks whether it may go. */
+const COUNTED_MS = 500;
+
 /** Decides what becomes of a Run. Queued → Admitted → Running → Succeeded, Failed or Cancelled. */
 export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (isFinished(run)) return planFinished(run, observed, now);
@@ -127,5 +130,8 @@ function planFinished(run: Run, observed: RunObserved, now: Date): RunPlan {
   const leftMs = Date.parse(run.status?.finishedAt ?? '') + ttlSecondsAfterFinished * 1000 - now.getTime();
   if (leftMs > 0)
     return { ...statusOnly(run.status, requeue(leftMs, 'to delete it after its time')), remove };
+  // Its last attempt is counted by the write that gives its reservation back, from what it says.
+  if (observed.reservation !== undefined)
+    return { ...statusOnly(run.status, requeue(COUNTED_MS, 'for its use to be counted')), remove };
   return { ...statusOnly(run.status), remove: [...remove, { ...removalOf(run), propagation: 'Background' }] };
 }

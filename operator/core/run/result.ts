@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { addCounts } from '../metering/counts.ts';
 import { defined } from '../object.ts';
 import {
   MAX_COUNT,
   MAX_RESULT_BYTES,
   type ReportedUsage,
-  reportedUsage,
   type RunResult,
   type TerminationMessage,
   terminationMessage,
@@ -37,14 +37,10 @@ export function readSaid(message: string | undefined): Said {
 
 /** What was reported so far, with what a container that has ended adds; undefined for nothing. */
 export function addReported(
-  before: ReportedUsage = {},
-  usage: ReportedUsage = {},
+  before: ReportedUsage | undefined,
+  usage: ReportedUsage | undefined,
 ): ReportedUsage | undefined {
-  const keys = Object.keys(reportedUsage.shape) as (keyof ReportedUsage)[];
-  const sums = keys
-    .filter((key) => before[key] !== undefined || usage[key] !== undefined)
-    .map((key) => [key, Math.min((before[key] ?? 0) + (usage[key] ?? 0), MAX_COUNT)] as const);
-  return sums.length === 0 ? undefined : Object.fromEntries(sums);
+  return addCounts(before, usage, MAX_COUNT);
 }
 
 /** Whether an object has anything to do with us: other programs write JSON there too. */

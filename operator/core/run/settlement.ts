@@ -14,12 +14,13 @@ import { attemptsOf, type Run } from './run.ts';
 export function settle(run: Run, end: AttemptEnd, now: Date): Run {
   const { open, attempts = [], total, reported } = run.status?.usage ?? {};
   if (open === undefined) return run;
-  const { rate } = open;
+  const { rate, reservation } = open;
   const pods = allUses(run, end);
   const metered = meter(rate, pods);
   const settled: MeteredAttempt = {
     attempt: attemptsOf(run),
     settledAt: toInstant(now),
+    ...defined({ reservation }),
     rate,
     pods: [...pods],
     amounts: formatMetered(metered),

@@ -34,6 +34,8 @@ export interface AdmittedFacts {
   readonly childName: string;
   readonly agent: NonNullable<RunStatus['agent']>;
   readonly rate: Rate;
+  /** Number of the reservation that it is admitted by. */
+  readonly serial?: number;
   readonly gpu?: NonNullable<RunStatus['gpu']>;
   /** Undefined where no failure is retried. */
   readonly retries?: NonNullable<RunStatus['retries']>;
@@ -92,7 +94,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     admittedAt: (kept.attempt === facts.attempt && kept.admittedAt) || toInstant(now),
     attempt: facts.attempt,
     agent: facts.agent,
-    usage: { ...kept.usage, open: { rate: facts.rate } },
+    usage: { ...kept.usage, open: { rate: facts.rate, ...defined({ reservation: facts.serial }) } },
     ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
     child: { kind: 'Job', name: facts.childName },
     conditions: judged(run, now, [

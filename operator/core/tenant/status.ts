@@ -262,7 +262,7 @@ export function throttleUsage(before: TenantStatus | undefined, status: TenantSt
 }
 
 function figures({ usage, summary }: TenantStatus): unknown {
-  return [usage ?? [], summary?.runs, summary?.gpus];
+  return [usage ?? [], summary?.runs, summary?.gpus, summary?.runUnits];
 }
 
 function withoutFigures(status: TenantStatus): unknown {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { TenantStatus } from '#crds/v1alpha1/tenant';
-import type { KubeObject } from '../object.ts';
+import { monthSummary } from '../metering/history.ts';
+import { defined, type KubeObject } from '../object.ts';
 import { formatQuantity, parseQuantity, quantityFormat } from '../quota/quantity.ts';
 import { canonicalQuantity } from './quotas.ts';
 import type { Ledger, Tenant, TenantObserved } from './tenant.ts';
@@ -76,7 +77,10 @@ function runsInUse(ledger: Ledger | undefined): number {
 }
 
 /** `3/20` for Runs and GPUs; without a limit only what is in use, and nothing for GPUs that are not in the quotas. */
-export function usageSummary(tenant: Tenant, ledger: Ledger | undefined): { runs: string; gpus?: string } {
+export function usageSummary(
+  tenant: Tenant,
+  ledger: Ledger | undefined,
+): { runs: string; gpus?: string; runUnits?: string } {
   const { gpus = [], runs } = tenant.spec.quotas ?? {};
   const used = String(runsInUse(ledger));
   const inUse = gpus.reduce((sum, one) => sum + gpusInUse(ledger, one.class), 0);
@@ -84,5 +88,6 @@ export function usageSummary(tenant: Tenant, ledger: Ledger | undefined): { runs
   return {
     runs: runs?.maxConcurrent === undefined ? used : `${used}/${runs.maxConcurrent}`,
     ...(gpus.length > 0 && { gpus: `${inUse}/${allowed}` }),
+    ...defined({ runUnits: monthSummary(ledger?.status?.usage) }),
   };
 }

@@ -7,6 +7,8 @@ import {
   MAX_RESERVATIONS,
   type Reservation,
 } from '#crds/v1alpha1/quota-ledger';
+import { TIERS } from '#crds/v1alpha1/run-usage';
+import { KEPT_WINDOWS, type UsageHistory, type WindowName } from '#crds/v1alpha1/usage-history';
 import type { Ledger } from '../../tenant/tenant.ts';
 import { bytesForReservations, keyBytes, reservationBytes } from '../ledger-size.ts';
 
@@ -43,7 +45,7 @@ export function fullLedger(keyCount = 0): Ledger {
     if (left < 0) break;
     reservations.push(one);
   }
-  return { ...ledger, status: { ...ledger.status, reservations, keys } };
+  return { ...ledger, status: { ...ledger.status, reservations, keys, usage: fullHistory() } };
 }
 
 /** The longest record of an idempotency key. */
@@ -52,6 +54,24 @@ export function key(i: number): KeyRecord {
   const { uid, namespace, name } = reservation(i);
   const ended = { phase: 'Succeeded', until: '2026-11-21T12:00:00Z' } as const;
   return { key: digest, body: digest, namespace, name, uid, seconds: 604_800, ...ended };
+}
+
+/** Usage of as many windows as are kept, in figures as long as they get. */
+function fullHistory(): UsageHistory {
+  const most = '9'.repeat(30) + '.999999';
+  const amounts = { cpuSeconds: most, memoryByteSeconds: most, gpuSeconds: most, runUnits: most };
+  const count = Number.MAX_SAFE_INTEGER;
+  const reported = { inputTokens: count, outputTokens: count, toolCalls: count, sandboxCalls: count };
+  const windows = Object.entries(KEPT_WINDOWS).flatMap(([window, kept]) =>
+    Array.from({ length: kept }, () => ({
+      window: window as WindowName,
+      start: '2026-11-21T12:00:00Z',
+      attempts: count,
+      amounts,
+      reported,
+    })),
+  );
+  return { windows, tiers: TIERS.map((tier) => ({ tier, runUnits: most })) };
 }
 
 function reservation(i: number): Reservation {
@@ -63,6 +83,7 @@ function reservation(i: number): Reservation {
     name: longName(`r${i}`),
     agent: longName('a'),
     attempt: MAX_ATTEMPTS,
+    serial: Number.MAX_SAFE_INTEGER,
     ...devices,
   };
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { instant, int } from './meta.ts';
+import { meteredAmounts, TIERS } from './run-usage.ts';
+
+/** Windows that usage is added up in, with how many of each are kept. */
+export const KEPT_WINDOWS = { hour: 24, day: 31, month: 13 } as const;
+
+const NAMES = ['hour', 'day', 'month'] as const satisfies readonly (keyof typeof KEPT_WINDOWS)[];
+const MAX_WINDOWS = KEPT_WINDOWS.hour + KEPT_WINDOWS.day + KEPT_WINDOWS.month;
+
+const count = (description: string) => int(description, 0, Number.MAX_SAFE_INTEGER);
+
+const windowUse = z.object({
+  window: z.enum(NAMES).describe('Length of the window, in UTC.'),
+  start: instant('When it begins.'),
+  attempts: count('Attempts that ended in it.'),
+  amounts: meteredAmounts,
+  reported: z
+    .object({
+      inputTokens: count('Tokens read by models.').optional(),
+      outputTokens: count('Tokens written by models.').optional(),
+      toolCalls: count('Calls of tools.').optional(),
+      sandboxCalls: count('Calls of sandboxes.').optional(),
+    })
+    .describe('What the containers have reported.')
+    .optional(),
+});
+
+const tierUse = z.object({
+  tier: z.enum(TIERS).describe('Price tier.'),
+  runUnits: meteredAmounts.shape.runUnits,
+});
+
+/** What `status.usage` of a QuotaLedger is. */
+export const usageHistory = z
+  .object({
+    windows: z
+      .array(windowUse)
+      .max(MAX_WINDOWS)
+      .describe('What attempts have used that ended in a window; windows without any are left out.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
+    tiers: z
+      .array(tierUse)
+      .max(TIERS.length)
+      .describe('Run units by price tier, since the ledger was made.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['tier'] }),
+  })
+  .describe(
+    'What the attempts of Runs have used: each is counted by the write that gives back its reservation.',
+  );
+
+/** Usage of a tenant over time. */
+export type UsageHistory = z.output<typeof usageHistory>;
+/** Usage within one window. */
+export type WindowUse = z.output<typeof windowUse>;
+/** The length of a window. */
+export type WindowName = WindowUse['window'];

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import * as fc from 'fast-check';
+import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
+import { KEPT_WINDOWS, usageHistory, type UsageHistory } from '#crds/v1alpha1/usage-history';
+import { formatMetered, meter } from './amounts.ts';
+import { bookAttempts, monthSummary, windowStart } from './history.ts';
+import { parseMicro } from './micro.ts';
+import { makeRate, makeUse } from './testing/make.ts';
+
+function ended(settledAt: string, seconds: number, rate: Partial<Rate> = {}): MeteredAttempt {
+  const whole = makeRate({ cpuMillicores: 1000, ...rate });
+  const pods = [makeUse(seconds, { toolCalls: 1, inputTokens: 100 })];
+  return { attempt: 1, settledAt, rate: whole, pods, amounts: formatMetered(meter(whole, pods)) };
+}
+
+function unitsOf(history: UsageHistory | undefined): Record<string, string> {
+  const windows = history?.windows ?? [];
+  return Object.fromEntries(windows.map((one) => [`${one.window} ${one.start}`, one.amounts.runUnits]));
+}
+
+const starts = {
+  hour: '2026-11-21T23:00:00Z',
+  day: '2026-11-21T00:00:00Z',
+  month: '2026-11-01T00:00:00Z',
+} as const;
+
+for (const [window, want] of Object.entries(starts)) {
+  test(`a ${window} begins in UTC`, (t) =>
+    t.is(windowStart(window as keyof typeof starts, '2026-11-21T23:59:59Z'), want));
+}
+
+test('attempts count in the windows of their end', (t) => {
+  const first = bookAttempts(undefined, [ended('2026-10-31T23:59:59Z', 10)]);
+  const history = bookAttempts(first, [ended('2026-11-01T00:00:00Z', 20), ended('2026-11-01T01:00:00Z', 30)]);
+  t.deepEqual(unitsOf(history), {
+    'hour 2026-11-01T01:00:00Z': '30.1',
+    'hour 2026-11-01T00:00:00Z': '20.1',
+    'hour 2026-10-31T23:00:00Z': '10.1',
+    'day 2026-11-01T00:00:00Z': '50.2',
+    'day 2026-10-31T00:00:00Z': '10.1',
+    'month 2026-11-01T00:00:00Z': '50.2',
+    'month 2026-10-01T00:00:00Z': '10.1',
+  });
+  const month = history?.windows.find(
+    (one) => one.start === '2026-11-01T00:00:00Z' && one.window === 'month',
+  );
+  t.like(month, { attempts: 2, reported: { toolCalls: 2, inputTokens: 200 } });
+  t.is(monthSummary(history), '50.2 in 2026-11');
+});
+
+test('tiers are added up apart', (t) => {
+  const history = bookAttempts(undefined, [
+    ended('2026-11-01T00:00:00Z', 10, { tier: 'ultra', tierPercent: 300 }),
+    ended('2026-11-01T00:00:00Z', 10),
+    ended('2026-11-01T00:00:00Z', 5),
+  ]);
+  t.deepEqual(history?.tiers, [
+    { tier: 'standard', runUnits: '15.2' },
+    { tier: 'ultra', runUnits: '30.1' },
+  ]);
+});
+
+test('nothing that has ended changes nothing', (t) => {
+  const history = bookAttempts(undefined, [ended('2026-11-01T00:00:00Z', 10)]);
+  t.is(bookAttempts(history, []), history);
+  t.is(bookAttempts(undefined, []), undefined);
+  t.is(monthSummary(undefined), undefined);
+});
+
+/** So many hours after the beginning of a year. */
+function at(hour: number): string {
+  return new Date(Date.UTC(2026, 0, 1, hour)).toISOString().replace('.000', '');
+}
+
+test('however long it goes on: no more windows than are kept, and nothing is lost of what they hold', (t) => {
+  const hours = fc.array(fc.integer({ min: 0, max: 3 * 365 * 24 }), { minLength: 1, maxLength: 60 });
+  fc.assert(
+    fc.property(hours, (many) => {
+      const times = many.toSorted((a, b) => a - b);
+      const history = times.reduce<UsageHistory | undefined>(
+        (sum, hour) => bookAttempts(sum, [ended(at(hour), 60)]),
+        undefined,
+      );
+      t.true(usageHistory.safeParse(history).success);
+      for (const [window, kept] of Object.entries(KEPT_WINDOWS)) {
+        const found = (history?.windows ?? []).filter((one) => one.window === window);
+        const all = new Set(times.map((hour) => windowStart(window as keyof typeof starts, at(hour))));
+        const newest = [...all].toSorted().slice(-kept);
+        t.deepEqual(found.map(({ start }) => start).toReversed(), newest);
+        const inside = times.filter((hour) =>
+          newest.includes(windowStart(window as keyof typeof starts, at(hour))),
+        );
+        const units = found.reduce((sum, one) => sum + parseMicro(one.amounts.runUnits), 0n);
+        t.is(units, BigInt(inside.length) * 60_100_000n);
+      }
+      t.is(parseMicro(history?.tiers[0]?.runUnits ?? ''), BigInt(times.length) * 60_100_000n);
+    }),
+    { numRuns: 50 },
+  );
+});
