@@ -29,6 +29,7 @@ const VALUES = {
   logLevel: 'operator.logLevel',
   concurrency: 'operator.concurrency',
   leaseDurationMs: 'operator.leaseDurationMs',
+  namedTenants: 'metrics.namedTenants',
   reservedRanges: 'platform.reservedRanges',
 } as const satisfies Partial<Record<SettingName, string>>;
 
@@ -55,7 +56,7 @@ test('every setting that the chart gives is compared here; the namespace is that
   t.deepEqual(given.toSorted(), ['namespace', ...Object.keys(VALUES)].map(variableOf).toSorted());
 });
 
-for (const name of ['concurrency', 'leaseDurationMs'] as const) {
+for (const name of ['concurrency', 'leaseDurationMs', 'namedTenants'] as const) {
   test(`${name}: both have the same limits`, (t) => {
     const { type, minimum, maximum } = schemaOf(name);
     t.is(type, 'integer');

@@ -95,6 +95,12 @@ export const SETTINGS = {
     allowed: 'an integer from 1 to 256',
     parse: integer(1, 256),
   } satisfies Setting<number>,
+  namedTenants: {
+    what: 'How many tenants metrics tell by name. The rest are told together, as tenant other.',
+    default: '100',
+    allowed: 'an integer from 0 to 10000',
+    parse: integer(0, 10_000),
+  } satisfies Setting<number>,
   listen: {
     what: 'Address and port of /healthz, /readyz and /metrics. Port 0: any free one.',
     default: '0.0.0.0:8080',

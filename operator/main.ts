@@ -80,12 +80,15 @@ async function main(): Promise<void> {
   const client = createClient({ credentials: await credentialsOf(config), metrics });
   const manager = createManager({
     client,
-    ...controllersFor({
-      platformNamespace: config.namespace,
-      operatorServiceAccount: config.serviceAccount,
-      reservedRanges: config.reservedRanges,
-      ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
-    }),
+    ...controllersFor(
+      {
+        platformNamespace: config.namespace,
+        operatorServiceAccount: config.serviceAccount,
+        reservedRanges: config.reservedRanges,
+        ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
+      },
+      { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },
+    ),
     identity: config.identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`,
     leaderElection: leaderElectionOf(config),
     concurrency: config.concurrency,

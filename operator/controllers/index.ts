@@ -6,6 +6,7 @@ import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
 import { runController } from './run.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
+import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
 
@@ -15,13 +16,17 @@ export interface ControllerSet {
   readonly indexes: readonly IndexDeclaration[];
 }
 
-/** Every controller of the operator. */
-export function controllersFor(settings: PlatformSettings): ControllerSet {
+/** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
+export function controllersFor(
+  settings: PlatformSettings,
+  metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
+): ControllerSet {
   const book = new DeviceBook();
+  const meter = new RunUnitsMeter(metering);
   return {
     controllers: [
       tenantController(settings),
-      ledgerController(book),
+      ledgerController(book, (ledger) => meter.see(ledger)),
       agentController(),
       runController(book),
       gpuClassController(book),

@@ -10,6 +10,7 @@ const EFFECTS = ['status', 'apply', 'replace', 'create', 'remove', 'finalizer'] 
 const VERBS = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] as const;
 const CODES = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
 const WATCH_ENDS = ['closed', 'cut', 'idle', 'expired', 'refused', 'malformed'] as const;
+const TIERS = ['standard', 'heavy', 'ultra'] as const;
 const EVENT_OUTCOMES = ['written', 'aggregated', 'dropped', 'failed'] as const;
 
 /** How one reconcile ended, for counting. */
@@ -82,6 +83,11 @@ function loopMetrics(factory: MetricFactory) {
       name: 'nexusos_events_total',
       help: 'Events of the recorder, by what became of them.',
       labels: { outcome: EVENT_OUTCOMES },
+    }),
+    runUnitsTotal: factory.counter({
+      name: 'nexusos_run_units_total',
+      help: 'Run units of attempts that were counted while this process led. Tenants beyond a cap (setting namedTenants) are told as other.',
+      labels: { tenant: ANY, tier: TIERS },
     }),
     leader: factory.gauge({
       name: 'nexusos_leader',

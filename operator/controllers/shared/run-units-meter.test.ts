@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { API_VERSION } from '#crds/v1alpha1/names';
+import type { Ledger } from '../../core/tenant/tenant.ts';
+import { RunUnitsMeter } from './run-units-meter.ts';
+
+function ledger(name: string, runUnits?: string): Ledger {
+  return {
+    apiVersion: API_VERSION,
+    kind: 'QuotaLedger',
+    metadata: { name, uid: `uid-of-${name}` },
+    spec: { tenantUID: 'tenant-uid', suspended: false },
+    status: {
+      ...(runUnits !== undefined && { usage: { windows: [], tiers: [{ tier: 'standard', runUnits }] } }),
+    },
+  };
+}
+
+function meterOf(maxTenants: number) {
+  const told: string[] = [];
+  const meter = new RunUnitsMeter({
+    maxTenants,
+    count: ({ tenant, tier }, runUnits) => told.push(`${tenant} ${tier} ${runUnits}`),
+  });
+  return { meter, told };
+}
+
+test('what is counted is told once, and not what was there before', (t) => {
+  const { meter, told } = meterOf(10);
+  for (const units of ['5.5', '5.5', '6.75', '6.75']) meter.see(ledger('acme', units));
+  meter.see(ledger('new'));
+  meter.see(ledger('new', '2'));
+  t.deepEqual(told, ['acme standard 1.25', 'new standard 2']);
+});
+
+test('tenants beyond the cap are told together, and those within it keep their names', (t) => {
+  const { meter, told } = meterOf(2);
+  const names = ['a', 'b', 'c', 'd'];
+  for (const name of names) meter.see(ledger(name));
+  for (const name of names) meter.see(ledger(name, '1'));
+  for (const name of names.toReversed()) meter.see(ledger(name, '3'));
+  t.deepEqual(told, [
+    'a standard 1',
+    'b standard 1',
+    'other standard 1',
+    'other standard 1',
+    'other standard 2',
+    'other standard 2',
+    'b standard 2',
+    'a standard 2',
+  ]);
+});
+
+test('with no names at all everything is told as other', (t) => {
+  const { meter, told } = meterOf(0);
+  meter.see(ledger('a'));
+  meter.see(ledger('a', '1'));
+  t.deepEqual(told, ['other standard 1']);
+});

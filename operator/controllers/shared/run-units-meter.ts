@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import { parseMicro } from '../../core/metering/micro.ts';
+import type { Ledger } from '../../core/tenant/tenant.ts';
+import type { UsageHistory } from '#crds/v1alpha1/usage-history';
+
+type Tier = UsageHistory['tiers'][number]['tier'];
+
+/** Labels of what was used. */
+export interface UsedBy {
+  readonly tenant: string;
+  readonly tier: Tier;
+}
+
+/** Where run units are counted. */
+export interface RunUnitsMeterOptions {
+  /** Takes run units that were used since the last time. */
+  readonly count: (labels: UsedBy, runUnits: number) => void;
+  /** So many tenants are told by name, those that use something first; the rest as `other`. */
+  readonly maxTenants: number;
+}
+
+const OTHER = 'other';
+const ONE = 1e6;
+
+/**
+ * Tells what ledgers have counted since this process saw them first: of several replicas, each tells what was counted while it led.
+ */
+export class RunUnitsMeter {
+  readonly #options: RunUnitsMeterOptions;
+  /** By uid of the ledger: what was told, or there before. */
+  readonly #told = new Map<string, ReadonlyMap<Tier, bigint>>();
+  readonly #named = new Set<string>();
+
+  constructor(options: RunUnitsMeterOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at a ledger as it is now. */
+  see({ metadata, status }: Ledger): void {
+    const { uid = '', name } = metadata;
+    const before = this.#told.get(uid);
+    const tiers = new Map((status?.usage?.tiers ?? []).map((one) => [one.tier, parseMicro(one.runUnits)]));
+    this.#told.set(uid, tiers);
+    if (before === undefined) return;
+    for (const [tier, micro] of tiers) {
+      const more = micro - (before.get(tier) ?? 0n);
+      if (more > 0n) this.#options.count({ tenant: this.#labelOf(name), tier }, Number(more) / ONE);
+    }
+  }
+
+  #labelOf(tenant: string): string {
+    if (this.#named.size < this.#options.maxTenants) this.#named.add(tenant);
+    return this.#named.has(tenant) ? tenant : OTHER;
+  }
+}
