@@ -6,7 +6,7 @@ import test from 'ava';
 const ROOT = join(import.meta.dirname, '..');
 /** The functions that tests make tenants with, and their first text, which is the name. */
 const MAKES =
-  /\b(?:adopt|createTenant|makeTenant|ready|tenantManifest|world)\(\s*(?:[\w.]+,\s*)?'([a-z0-9-]+)'/g;
+  /\b(?:adopt|createTenant|makeTenant|makeRuns|ready|tenantManifest|world)\(\s*(?:[\w.]+,\s*)?'([a-z0-9-]+)'/g;
 /** Scenarios with a control plane of their own. */
 const APART = ['chart-lifecycle', 'crash-at-every-write', 'tutorial'];
 
