@@ -15,7 +15,7 @@ import { attemptOf, type LastSeen } from '../metering/released.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
-import { isFinished, phaseOf, type Run } from '../run/run.ts';
+import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
 import { addTo, type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
@@ -31,7 +31,8 @@ import {
   type SeenQuota,
 } from './grants.ts';
 import { KeyBook } from './keys.ts';
-import { inSessionOrder, sessionDigest } from './sessions.ts';
+import { lostReservations } from './lost-reservations.ts';
+import { inSessionOrder } from './sessions.ts';
 import { bytesForReservations } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
@@ -167,33 +168,6 @@ function rateOf({ spec, status }: Ledger, now: Date): CreateRate | undefined {
   if (createPerSecond === undefined || createBurst === undefined) return undefined;
   const limit = { perSecond: createPerSecond, burst: createBurst };
   return new CreateRate(limit, { dueMicros: status?.startDueMicros, now });
-}
-
-/**
- * Reservations of Runs that were admitted and that no ledger knows, since it was deleted and made anew: they go on, so they
- * count before anybody else is admitted, also where that is more than is allowed.
- */
-function lostReservations(runs: readonly Run[]): readonly Reservation[] {
-  return runs.filter((run) => !isFinished(run) && phaseOf(run) !== 'Queued').map(lostReservation);
-}
-
-/**
- * Without a serial: who has not yet seen the end of a Run takes it for lost where its reservation was just given back, and its attempt
- * must not be counted again.
- */
-function lostReservation(run: Run): Reservation {
-  const { metadata, spec, status = {} } = run;
-  const { uid = '', namespace = '', name } = metadata;
-  const { gpu, attempt = 1 } = status;
-  return {
-    uid,
-    namespace,
-    name,
-    agent: spec.agentRef.name,
-    attempt: Math.max(1, attempt),
-    ...defined({ session: sessionDigest(run) }),
-    ...(gpu && gpu.count > 0 && { gpuClass: gpu.class, gpus: gpu.count }),
-  };
 }
 
 /** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */
