@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -22,6 +22,7 @@ import { kubeconfigText } from './kubeconfig.ts';
 import { createPki, type LeafName, type PkiFiles, readLeaf } from './pki.ts';
 import { findFreePorts } from './ports.ts';
 import { recordPathOf, writeRecord } from './records.ts';
+import type { ClusterRecord } from './supervisor-protocol.ts';
 
 /** What of a cluster can be chosen. */
 export interface ClusterOptions {
@@ -86,10 +87,7 @@ export function removesData({ keepData }: ClusterOptions): boolean {
   return keepData !== true;
 }
 
-/**
- * Makes the data folder. It holds keys and the supervisor's socket: nobody else may look into it. It is written down before it
- * is there, in the name of this process until a supervisor takes over: a sweep finds what is left when this process is killed.
- */
+/** Makes the data folder. It holds keys and the supervisor's socket: nobody else may look into it. */
 export async function choosePlace(options: ClusterOptions): Promise<ClusterPlace> {
   const id = randomBytes(6).toString('hex');
   const dataDir = options.dataDir ?? join(tmpdir(), `nexusos-cluster-${id}`);
@@ -97,29 +95,40 @@ export async function choosePlace(options: ClusterOptions): Promise<ClusterPlace
   if (Buffer.byteLength(socketPath) > longestSocketPath) {
     throw new Error(`${socketPath} is too long for a socket: choose a data folder with a shorter path`);
   }
-  await refuseContents(dataDir);
-  writeRecord(recordPathOf(id), {
-    id,
-    dataDir,
-    removeData: removesData(options),
-    supervisor: identityOf(process.pid) ?? { pid: process.pid, startedAt: '' },
-    owned: true,
-    components: {},
-  });
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  if (options.dataDir === undefined) {
+    await makeTemporary({ id, dataDir, removeData: removesData(options) });
+  } else {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await refuseContents(dataDir);
+  }
   await Promise.all(
     ['config', 'kubeconfigs', 'logs'].map((folder) => mkdir(join(dataDir, folder), { recursive: true })),
   );
   return { id, dataDir, socketPath };
 }
 
+/**
+ * Makes a folder of our own. It is written down before it is there, in the name of this process until a supervisor takes over: a
+ * sweep finds what is left when this process is killed. A folder that somebody else has chosen never is: until a supervisor works
+ * in it, what is there need not be ours.
+ *
+ * @throws Error when somebody else has made it meanwhile.
+ */
+async function makeTemporary(folder: Pick<ClusterRecord, 'id' | 'dataDir' | 'removeData'>): Promise<void> {
+  const supervisor = identityOf(process.pid) ?? { pid: process.pid, startedAt: '' };
+  const recordPath = recordPathOf(folder.id);
+  writeRecord(recordPath, { ...folder, supervisor, owned: true, components: {} });
+  try {
+    await mkdir(folder.dataDir, { mode: 0o700 });
+  } catch (error) {
+    await rm(recordPath, { force: true });
+    throw error;
+  }
+}
+
 /** @throws Error when `folder` holds anything: it is not ours to remove. */
 async function refuseContents(folder: string): Promise<void> {
-  const contents = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  if (contents.length > 0) {
+  if ((await readdir(folder)).length > 0) {
     throw new Error(`${folder} is not empty: a cluster needs a folder of its own`);
   }
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { dieWithParent } from '../tools/die-with-parent.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
+import { choosePlace } from './prepare.ts';
 import { readRecord, recordPathOf, sweepRecords } from './records.ts';
 
 test.serial('what cannot be removed keeps nobody from starting a cluster, and is tried again', async (t) => {
@@ -49,5 +50,15 @@ test.serial(
     await sweepRecords();
     t.false(existsSync(dataDir));
     t.deepEqual(await readdir(folder), []);
+  },
+);
+
+test.serial(
+  'a folder that somebody has chosen is not written down before a supervisor works in it',
+  async (t) => {
+    const folder = await temporaryFolder(t, 'records');
+    process.env['NEXUSOS_CLUSTER_RECORDS'] = join(folder, 'records');
+    const { id } = await choosePlace({ dataDir: join(folder, 'd') });
+    t.is(await readRecord(id), undefined);
   },
 );
