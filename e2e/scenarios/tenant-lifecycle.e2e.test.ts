@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
-import { isDeepEqual } from '#operator/core/compare';
 import { tenantManifest, User } from '../user.ts';
 
 interface Meta {
@@ -91,7 +91,7 @@ test('what somebody changes or deletes is put back', async (t) => {
   const inMain = ['-n', 'wayward-main'];
   const border = 'networkpolicy/nexusos';
   const { spec: whole } = (await user.sees<Border>(...inMain, border))!;
-  const isWhole = async () => isDeepEqual((await user.sees<Border>(...inMain, border))?.spec, whole);
+  const isWhole = async () => isDeepStrictEqual((await user.sees<Border>(...inMain, border))?.spec, whole);
   for (const spec of [{ egress: [{}], ingress: [{}] }, { podSelector: { matchLabels: { only: 'this' } } }]) {
     await user.does(['patch', ...inMain, border, '--type=merge', '-p', JSON.stringify({ spec })]);
     await eventually('the border is closed', isWhole);
