@@ -105,6 +105,8 @@ function etcdFlags({ dataDir, ports, pki }: ComponentPlan): Record<string, FlagV
     'advertise-client-urls': client,
     // Where HTTP has no port of its own, gRPC goes through the server that answers both, at the cost of a third more processor time.
     'listen-client-http-urls': `https://127.0.0.1:${ports.etcdHttp}`,
+    // That port is for health and metrics: nobody here speaks JSON to etcd.
+    'enable-grpc-gateway': false,
     'listen-peer-urls': peer,
     'initial-advertise-peer-urls': peer,
     'initial-cluster': `default=${peer}`,

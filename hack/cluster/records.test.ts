@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { dieWithParent } from '../tools/die-with-parent.ts';
@@ -60,5 +60,18 @@ test.serial(
     process.env['NEXUSOS_CLUSTER_RECORDS'] = join(folder, 'records');
     const { id } = await choosePlace({ dataDir: join(folder, 'd') });
     t.is(await readRecord(id), undefined);
+  },
+);
+
+test.serial(
+  'what a writer that was killed had not finished goes, and what may still be written stays',
+  async (t) => {
+    const folder = await temporaryFolder(t, 'records');
+    process.env['NEXUSOS_CLUSTER_RECORDS'] = folder;
+    for (const name of ['old', 'new']) await writeFile(`${recordPathOf(name)}.unfinished`, '{');
+    const longAgo = new Date(Date.now() - 3_600_000);
+    await utimes(`${recordPathOf('old')}.unfinished`, longAgo, longAgo);
+    await sweepRecords();
+    t.deepEqual(await readdir(folder), ['new.json.unfinished']);
   },
 );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { isAlive, signalProcess } from '../tools/process-identity.ts';
@@ -23,9 +23,11 @@ export function writeRecord(path: string, record: ClusterRecord): void {
   renameSync(unfinishedOf(path), path);
 }
 
+const UNFINISHED = '.unfinished';
+
 /** Where a record is until it is whole. Whoever is killed then leaves it there. */
 function unfinishedOf(path: string): string {
-  return `${path}.unfinished`;
+  return `${path}${UNFINISHED}`;
 }
 
 /** The record of the cluster `id`; undefined when there is none, or when it cannot be read. */
@@ -71,6 +73,20 @@ export async function removeTraces({ dataDir, removeData, recordPath }: ClusterT
  */
 export async function sweepRecords(): Promise<void> {
   await Promise.all((await readRecords()).map(({ id }) => sweepRecord(id).catch(tellOfLeftover)));
+  await sweepUnfinished().catch(tellOfLeftover);
+}
+
+/** A record is whole within a moment of its first byte: what is older was left by somebody who was killed in between. */
+const UNFINISHED_MS = 60_000;
+
+async function sweepUnfinished(): Promise<void> {
+  const files = await readdir(recordFolder()).catch(() => []);
+  for (const file of files.filter((name) => name.endsWith(UNFINISHED))) {
+    const path = join(recordFolder(), file);
+    const written = await stat(path).catch(() => undefined);
+    if (written !== undefined && Date.now() - written.mtimeMs > UNFINISHED_MS)
+      await rm(path, { force: true });
+  }
 }
 
 /** A cluster that ended long ago must not keep others from starting. */

@@ -49,6 +49,7 @@ function killIfThere(pid: number): void {
 const REACH_MS = 300_000;
 /** What is killed takes its children along within a second; in order, a control plane may take its time. */
 const GONE_MS = 20_000;
+const SWEPT_MS = 5_000;
 
 interface Trial {
   readonly command: Command;
@@ -79,10 +80,21 @@ async function attempt(trial: Trial, sandbox: Sandbox): Promise<Outcome> {
   );
   const seconds = (performance.now() - endedAt) / 1000;
   const left = sandbox.leftovers();
-  // As the next start of any cluster does first.
+  return { seconds, left, leftAfterSweep: await sweep(sandbox) };
+}
+
+/**
+ * Sweeps as the next start of any cluster does first, and lists what stays. What is killed has no arguments any more a moment before
+ * it has ended, and a sweep leaves alone what has an owner that has not: so there is more than one.
+ */
+async function sweep(sandbox: Sandbox): Promise<readonly string[]> {
   process.env['NEXUSOS_CLUSTER_RECORDS'] = sandbox.records;
-  await sweepRecords();
-  return { seconds, left, leftAfterSweep: sandbox.leftovers() };
+  const isSwept = async (): Promise<boolean> => {
+    await sweepRecords();
+    return sandbox.leftovers().length === 0;
+  };
+  await eventually('nothing is left', isSwept, SWEPT_MS).catch(() => undefined);
+  return sandbox.leftovers();
 }
 
 /** Waits for the line. @throws Error when it does not come, or the command ends before it. */
