@@ -47,6 +47,11 @@ const spec = z
     maxQueuedRuns: int('Runs that may wait.', 0, 1_000_000).optional(),
     createPerSecond: int('Runs that may start in a second, on average.', 1, 10_000).optional(),
     createBurst: int('Runs that may start at once.', 1, 100_000).optional(),
+    priorityAgingSeconds: int(
+      'Seconds of waiting that outweigh one point of priority.',
+      0,
+      86_400,
+    ).optional(),
     namespaces: z
       .array(dnsLabel('A namespace.'))
       .max(128)

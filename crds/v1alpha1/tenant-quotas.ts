@@ -43,6 +43,11 @@ const runs = z
       1,
       100_000,
     ).optional(),
+    priorityAgingSeconds: int(
+      'Each so many seconds of waiting outweigh one point of priority. 0: the higher priority goes first however long others wait. Empty: 60.',
+      0,
+      86_400,
+    ).optional(),
   })
   .describe('How many Runs.')
   .meta({

@@ -201,7 +201,7 @@ test('those who hold a place go before hundreds that are new', async (t) => {
   await rig.restartOperator('stop', async () => {
     await createAll('a-waiting', 295, 0);
     // By name they are the last that the operator hears of, and by priority the first that get a place.
-    await createAll('z-first', 5, 1);
+    await createAll('z-first', 5, 100);
     before = (await auditOf(rig)).length;
   });
   await eventually('five Jobs are made', async () => (await listAll(rig, JOBS, place)).length === 5);

@@ -8,6 +8,7 @@ import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
 import type { CreateRate } from './create-rate.ts';
 import type { Demand } from './grants.ts';
 import { reservationBytes } from './ledger-size.ts';
+import { PRIORITY_AGING_SECONDS, queueOrder } from './queue-order.ts';
 
 /** Why a Run waits: a word for programs, a sentence for people. */
 export interface Waiting {
@@ -39,6 +40,8 @@ export interface Candidate {
 /** What admission is decided on. */
 export interface AdmissionInput {
   readonly isSuspended: boolean;
+  /** Seconds of waiting that outweigh one point of priority, as `queueOrder` has it. */
+  readonly priorityAgingSeconds?: number | undefined;
   /** Runs admitted at one time; undefined is as many as the ledger can hold. */
   readonly maxConcurrentRuns: number | undefined;
   /** Bytes that reservations may take in the ledger, those held included; as many as they need when left out. */
@@ -76,18 +79,6 @@ export interface Admission {
   readonly demands: readonly Demand[];
 }
 
-/** The order of the queue: the higher priority, then the older, then by uid. */
-export function compareCandidates(a: Candidate, b: Candidate): number {
-  if (a.priority !== b.priority) return b.priority - a.priority;
-  if (a.uid === b.uid) return 0;
-  return isOlder(a, b) ? -1 : 1;
-}
-
-/** Whether `a` was created before `b`; by uid where the second is the same. */
-export function isOlder(a: Candidate, b: Candidate): boolean {
-  return a.createdAt === b.createdAt ? a.uid < b.uid : a.createdAt < b.createdAt;
-}
-
 /**
  * Decides which waiting Runs are admitted: as many as fit, in order, so that one write of the ledger admits them all.
  *
@@ -102,7 +93,8 @@ export function admitRuns(input: AdmissionInput): Admission {
   const admitted: Reservation[] = [];
   const waiting: WaitingRun[] = [];
   const demands: Demand[] = [];
-  for (const candidate of input.candidates.toSorted(compareCandidates)) {
+  const order = queueOrder(input.priorityAgingSeconds ?? PRIORITY_AGING_SECONDS);
+  for (const candidate of input.candidates.toSorted(order)) {
     const verdict = input.isSuspended ? SUSPENDED : (candidate.blocked ?? room.obstacle(candidate));
     if (verdict === undefined) {
       admitted.push(reservationFor(candidate));

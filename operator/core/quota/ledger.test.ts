@@ -282,6 +282,22 @@ test('the rate of starts is kept in the ledger, and only a start writes it', (t)
   t.is(planAt(first.status, 1000).status.reservations?.length, 2);
 });
 
+test('age outweighs priority as the tenant says, a minute a point when it says nothing', (t) => {
+  const makeAt = (name: string, priority: number, createdAt: string) => {
+    const run = makeRun({ priority });
+    return { ...run, metadata: { ...run.metadata, uid: name, name, creationTimestamp: createdAt } };
+  };
+  const runs = [makeAt('patient', 0, '2026-11-21T11:00:00Z'), makeAt('urgent', 1, '2026-11-21T11:01:01Z')];
+  const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
+  const firstWith = (spec: Partial<QuotaLedgerSpec>) => {
+    const ledger = makeLedger({ maxConcurrentRuns: 1, ...spec });
+    return planLedger(ledger, { ...NOTHING_OF_LEDGER, runs, agents }, NOW).status.reservations?.[0]?.uid;
+  };
+  t.is(firstWith({}), 'patient');
+  t.is(firstWith({ priorityAgingSeconds: 120 }), 'urgent');
+  t.is(firstWith({ priorityAgingSeconds: 0 }), 'urgent');
+});
+
 test('each namespace gets what NexusOS itself has still to make there, whoever else asks', (t) => {
   const key = 'count/rolebindings.rbac.authorization.k8s.io';
   const quotaIn = (namespace: string, used: string): KubeObject => {

@@ -104,7 +104,7 @@ export interface Queue extends Admission {
 export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
   const held = heldIn(ledger, observed);
   const holders = new Set(held.map(({ uid }) => uid));
-  const { suspended, maxConcurrentRuns, gpus = [] } = ledger.spec;
+  const { suspended, maxConcurrentRuns, priorityAgingSeconds, gpus = [] } = ledger.spec;
   const shares = sharing(ledger, observed);
   const keys = new KeyBook({ records: ledger.status?.keys ?? [], runs: observed.runs, holders, now });
   const waiting = observed.runs.filter(
@@ -118,6 +118,7 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
   const rate = rateOf(ledger, now);
   const admission = admitRuns({
     isSuspended: suspended,
+    priorityAgingSeconds,
     openDesk: openDesk && (() => openDesk(held)),
     maxConcurrentRuns,
     bytes: Math.max(0, bytesForReservations(ledger) - keys.bytes),

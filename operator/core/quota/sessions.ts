@@ -4,7 +4,8 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { type Agent, agentKey } from '../agent/agent.ts';
 import { digestOf } from '../run/idempotency.ts';
 import type { Run } from '../run/run.ts';
-import { type Candidate, isOlder } from './admit.ts';
+import type { Candidate } from './admit.ts';
+import { isOlder } from './queue-order.ts';
 
 /** Runs of one session at one time, unless its Agent says otherwise. */
 const DEFAULT_LIMIT = 1;

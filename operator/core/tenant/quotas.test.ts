@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
+import type { QuotaLedgerSpec } from '#crds/v1alpha1/quota-ledger';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
-import { canonicalQuantity, nativeTotals, unenforcedQuotas } from './quotas.ts';
+import { canonicalQuantity, desiredLedger, hasLimitsOf, nativeTotals, unenforcedQuotas } from './quotas.ts';
+import type { Ledger } from './tenant.ts';
+import { makeTenant } from './testing/objects.ts';
 
 function gpuClass(spec: Partial<GPUClassSpec>): GPUClassSpec {
   return { sharing: 'Exclusive', provisioning: 'Static', multiplierPercent: 100, ...spec };
@@ -67,13 +70,36 @@ for (const [given, want] of CANONICAL) {
   test(`${given} is written as ${want}`, (t) => t.is(canonicalQuantity(given), want));
 }
 
+const RUN_LIMITS: Readonly<Record<keyof NonNullable<TenantQuotas['runs']>, keyof QuotaLedgerSpec>> = {
+  maxConcurrent: 'maxConcurrentRuns',
+  maxQueued: 'maxQueuedRuns',
+  createPerSecond: 'createPerSecond',
+  createBurst: 'createBurst',
+  priorityAgingSeconds: 'priorityAgingSeconds',
+};
+
+for (const [field, inLedger] of Object.entries(RUN_LIMITS)) {
+  test(`runs.${field} goes into the ledger, and a ledger without it is not as wanted`, (t) => {
+    const ledgerOf = (runs: TenantQuotas['runs']) =>
+      desiredLedger(makeTenant({ quotas: { runs } }), {
+        totals: { hard: {}, missingClasses: [] },
+        namespaces: [],
+        suspended: false,
+      }) as Ledger;
+    const ledger = ledgerOf({ [field]: 7 });
+    t.is(ledger.spec[inLedger], 7);
+    t.true(hasLimitsOf(ledger, ledger));
+    t.false(hasLimitsOf(ledgerOf({}), ledger));
+  });
+}
+
 test('every quota that is set and not enforced is named, and none that is', (t) => {
   t.deepEqual(unenforcedQuotas(undefined), []);
   const enforced: TenantQuotas = {
     compute: { cpu: 1 },
     objects: { pods: 1 },
     gpus: [{ class: 'l4', count: 1 }],
-    runs: { maxConcurrent: 1, maxQueued: 1, createPerSecond: 1, createBurst: 1 },
+    runs: { maxConcurrent: 1, maxQueued: 1, createPerSecond: 1, createBurst: 1, priorityAgingSeconds: 1 },
     tokens: [],
   };
   t.deepEqual(unenforcedQuotas(enforced), []);

@@ -81,8 +81,16 @@ export function hasLimitsOf(ledger: Ledger, desired: KubeObject): boolean {
 
 function limitsOf({ hard = {}, gpus = [], ...others }: Ledger['spec']): unknown {
   const devices = Object.fromEntries(gpus.map((gpu) => [gpu.class, gpu.count]));
-  const { maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst } = others;
-  return { hard, devices, maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst };
+  const { maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst, priorityAgingSeconds } = others;
+  return {
+    hard,
+    devices,
+    maxConcurrentRuns,
+    maxQueuedRuns,
+    createPerSecond,
+    createBurst,
+    priorityAgingSeconds,
+  };
 }
 
 /** What the ledger of a tenant follows from. */
@@ -111,6 +119,7 @@ export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }:
         maxQueuedRuns: runs.maxQueued,
         createPerSecond: runs.createPerSecond,
         createBurst: runs.createBurst,
+        priorityAgingSeconds: runs.priorityAgingSeconds,
       }),
       namespaces: namespaces.toSorted(),
     },

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Candidate } from './admit.ts';
+
+/** Each so many seconds of waiting outweigh one point of priority, where a tenant does not say otherwise. */
+export const PRIORITY_AGING_SECONDS = 60;
+
+/** What the place of a Run in the queue depends on. */
+export type Queued = Pick<Candidate, 'priority' | 'createdAt' | 'uid'>;
+
+/**
+ * The order of the queue of a tenant: the higher priority, then the older, then by uid. A point of priority is worth as much as
+ * `agingSeconds` of age, so nobody is overtaken by those who come that much later for each point that they are above it, and
+ * nobody starves. Since all age alike, the order of two Runs never changes: no clock is asked, and nothing is moved by time alone.
+ *
+ * `agingSeconds`: 0 is strict priority, whatever the age.
+ */
+export function queueOrder(agingSeconds: number): (a: Queued, b: Queued) => number {
+  return (a, b) => {
+    if (a.uid === b.uid) return 0;
+    const ahead = a.priority === b.priority ? 0 : aheadMs(a, b, agingSeconds);
+    if (ahead !== 0) return ahead;
+    return isOlder(a, b) ? -1 : 1;
+  };
+}
+
+/** Whether `a` was created before `b`; by uid where the second is the same. */
+export function isOlder(a: Queued, b: Queued): boolean {
+  return a.createdAt === b.createdAt ? a.uid < b.uid : a.createdAt < b.createdAt;
+}
+
+/** How long before `b` it is the turn of `a`, in milliseconds below zero; above zero if after. */
+function aheadMs(a: Queued, b: Queued, agingSeconds: number): number {
+  const points = b.priority - a.priority;
+  if (agingSeconds === 0) return points;
+  return Date.parse(a.createdAt) - Date.parse(b.createdAt) + points * agingSeconds * 1000;
+}
