@@ -13,6 +13,8 @@ interface Schema {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
+  readonly propertyNames?: Schema;
+  readonly additionalProperties?: Schema;
   readonly enum?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -31,6 +33,7 @@ const VALUES = {
   leaseDurationMs: 'operator.leaseDurationMs',
   namedTenants: 'metrics.namedTenants',
   reservedRanges: 'platform.reservedRanges',
+  planWeights: 'platform.planWeights',
 } as const satisfies Partial<Record<SettingName, string>>;
 
 function schemaOf(name: keyof typeof VALUES): Schema {
@@ -87,6 +90,21 @@ for (const name of ['pullSecretNamespace', 'serviceAccount'] as const) {
     fc.assert(fc.property(fc.string({ unit: characters, maxLength: 70 }), isSame));
   });
 }
+
+test('planWeights: both allow the same plans and weights', (t) => {
+  const { propertyNames, additionalProperties } = schemaOf('planWeights');
+  const plan = fc.string({ unit: fc.constantFrom('a', 'z', '0', '-', '.', 'A', '_'), maxLength: 66 });
+  const weight = fc.integer({ min: -1, max: 1002 });
+  fc.assert(
+    fc.property(plan, weight, (name, value) => {
+      const isInChart =
+        fits(propertyNames!, name) &&
+        value >= additionalProperties!.minimum! &&
+        value <= additionalProperties!.maximum!;
+      t.is(isInChart, isAllowed('planWeights', `${name}=${value}`), `${name}=${value}`);
+    }),
+  );
+});
 
 test('reservedRanges: both allow the same ranges', (t) => {
   const schema = schemaOf('reservedRanges').items!;

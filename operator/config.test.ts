@@ -33,6 +33,12 @@ test('names follow from the name in code', (t) => {
   t.is(variableOf('leaseDurationMs'), 'NEXUSOS_LEASE_DURATION_MS');
 });
 
+test('weights are read plan by plan', (t) => {
+  const config = readConfig({ NEXUSOS_PLAN_WEIGHTS: 'gold=4,silver=2' }, []);
+  t.deepEqual(Object.fromEntries(config.planWeights), { gold: 4, silver: 2 });
+  t.is(readConfig({}, []).planWeights.size, 0);
+});
+
 test('ranges are read one by one', (t) => {
   const config = readConfig({ NEXUSOS_RESERVED_RANGES: '10.0.0.0/8, fd00::/8,' }, []);
   t.deepEqual(config.reservedRanges, ['10.0.0.0/8', 'fd00::/8']);
@@ -63,6 +69,9 @@ const REFUSED: Readonly<Record<string, { args: readonly string[]; want: RegExp }
     args: ['--reserved-ranges=10.0.0.0/33'],
     want: /--reserved-ranges: found/,
   },
+  'a plan twice': { args: ['--plan-weights=a=1,a=2'], want: /--plan-weights: found "a=1,a=2"/ },
+  'a plan without weight': { args: ['--plan-weights=a'], want: /allowed is plan=weight separated by commas/ },
+  'a weight of none': { args: ['--plan-weights=a=0'], want: /--plan-weights: found/ },
   'a level that is none': { args: ['--log-level=loud'], want: /allowed is one of trace, debug/ },
 };
 

@@ -119,6 +119,13 @@ export const SETTINGS = {
     allowed: 'CIDR ranges separated by commas, such as 10.0.0.0/8,fd00::/8',
     parse: parseRanges,
   } satisfies Setting<readonly string[]>,
+  planWeights: {
+    what: 'How much of GPUs that are short tenants get in relation to others, by the plan of the Tenant. A plan that is not named weighs 1.',
+    default: '',
+    allowed:
+      'plan=weight separated by commas, each plan once, weights integers from 1 to 1000, such as gold=4,silver=2',
+    parse: parseWeights,
+  } satisfies Setting<ReadonlyMap<string, number>>,
 } as const;
 
 /** Where the operator listens. */
@@ -243,6 +250,18 @@ function parseRanges(text: string): readonly string[] | undefined {
     .map((one) => one.trim())
     .filter((one) => one !== '');
   return ranges.every(isRange) ? ranges : undefined;
+}
+
+function parseWeights(text: string): ReadonlyMap<string, number> | undefined {
+  const pairs = text === '' ? [] : text.split(',').map((one) => one.split('='));
+  const weights = new Map<string, number>();
+  for (const [plan = '', digits = '', ...rest] of pairs) {
+    const weight = integer(1, 1000)(digits);
+    if (rest.length > 0 || weight === undefined || weights.has(plan) || !DNS_LABEL.test(plan))
+      return undefined;
+    weights.set(plan, weight);
+  }
+  return weights;
 }
 
 function isRange(text: string): boolean {

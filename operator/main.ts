@@ -85,6 +85,7 @@ async function main(): Promise<void> {
         platformNamespace: config.namespace,
         operatorServiceAccount: config.serviceAccount,
         reservedRanges: config.reservedRanges,
+        planWeights: config.planWeights,
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
       { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },

@@ -111,13 +111,19 @@ async function settings(values: ChartValues) {
 
 test('settings reach the operator, and other settings mean other pods', async (t) => {
   const plain = await settings({});
-  const other = await settings({ platform: { reservedRanges: ['10.0.0.0/8', 'fd00::/8'] } });
+  const other = await settings({
+    platform: { reservedRanges: ['10.0.0.0/8', 'fd00::/8'], planWeights: { silver: 2, gold: 1000 } },
+  });
   t.like(plain.data, {
     NEXUSOS_NAMESPACE: 'platform',
     NEXUSOS_RESERVED_RANGES: '',
+    NEXUSOS_PLAN_WEIGHTS: '',
     NEXUSOS_LEASE_DURATION_MS: '10000',
   });
-  t.like(other.data, { NEXUSOS_RESERVED_RANGES: '10.0.0.0/8,fd00::/8' });
+  t.like(other.data, {
+    NEXUSOS_RESERVED_RANGES: '10.0.0.0/8,fd00::/8',
+    NEXUSOS_PLAN_WEIGHTS: 'gold=1000,silver=2',
+  });
   t.notDeepEqual(plain.hash, other.hash);
 });
 

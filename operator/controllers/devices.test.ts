@@ -138,6 +138,30 @@ test('devices of dynamic resource allocation are waited for in the same way', as
   await counts(rig, 'dra', { allocated: 0, free: 8 });
 });
 
+test('of two tenants that wait, the one that holds fewer cards goes first, though it came later', async (t) => {
+  const rig = t.context;
+  const [holds, again] = ['holds', 'again'].map((name) => ({ namespace: 'north-x', name }));
+  const later = { namespace: 'south-x', name: 'later' };
+  const choice = { agent: 'four-l4', annotations: LONG };
+  await createRun(rig, holds!, choice);
+  await becomes(rig, holds!, { phase: 'Running' });
+  const { nodeName } = await nodeOf(rig, holds!);
+  const other = L4.find((node) => node !== nodeName)!;
+  await occupy(rig, other, 4);
+  await counts(rig, 'l4', { allocated: 8, free: 0 });
+  for (const run of [again!, later]) {
+    await createRun(rig, run, choice);
+    await becomes(rig, run, { phase: 'Queued', reason: 'NoFreeDevices' });
+  }
+  await vacate(rig, other);
+  await becomes(rig, later, { phase: 'Running' });
+  t.is((await runOf(rig, again!))?.status?.phase, 'Queued');
+  await cancel(rig, holds!);
+  await becomes(rig, again!, { phase: 'Running' });
+  await Promise.all([cancel(rig, later), cancel(rig, again!)]);
+  await counts(rig, 'l4', { allocated: 0, free: 8 });
+});
+
 test('two tenants that want more cards than there are take turns; then all is counted, and nothing written', async (t) => {
   const rig = t.context;
   const runs = ['north-x', 'south-x'].flatMap((one) =>

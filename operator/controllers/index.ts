@@ -21,7 +21,7 @@ export function controllersFor(
   settings: PlatformSettings,
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
 ): ControllerSet {
-  const book = new DeviceBook();
+  const book = new DeviceBook(settings.planWeights);
   const meter = new RunUnitsMeter(metering);
   return {
     controllers: [

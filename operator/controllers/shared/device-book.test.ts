@@ -2,14 +2,14 @@
 import test from 'ava';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
-import type { DeviceRequest } from '../../core/capacity/device-queue.ts';
+import { type DeviceRequest, SHARE_MS } from '../../core/capacity/device-queue.ts';
 import { ANY_GPU, makeHolder, makeNode } from '../../core/capacity/testing/make.ts';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import { makeClass, makeRun, NOW } from '../../core/run/testing/make.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import { DeviceBook } from './device-book.ts';
-import { GPU_CLASSES, NODES, QUOTA_LEDGERS, RUNS } from './resources.ts';
+import { GPU_CLASSES, NODES, QUOTA_LEDGERS, RUNS, TENANTS } from './resources.ts';
 import { PODS } from './workloads.ts';
 
 /** What the watches have told, by kind. */
@@ -57,8 +57,8 @@ function runOf(
 }
 
 /** Two tenants, one Run each, and a node with two devices. */
-function makeWorld() {
-  const book = new DeviceBook();
+function makeWorld(planWeights: ReadonlyMap<string, number> = new Map()) {
+  const book = new DeviceBook(planWeights);
   const seen: Seen = {
     [NODES.kind]: [makeNode('a', { gpus: 2 })],
     [GPU_CLASSES.kind]: [ANY_GPU],
@@ -130,6 +130,37 @@ test('of those who wait, the one is woken whose turn it is, and nobody gets ahea
   t.false(pass('south'));
   t.true(pass('north'));
   t.deepEqual(book.ready(read), [], 'nothing is left');
+});
+
+/** Who is woken when two devices are free: `north`, which holds some already, or `south`, which came that much later. */
+function firstOfRivals(plan: string, heldByNorth: number, laterMs: number): readonly string[] {
+  const world = makeWorld(new Map([['gold', 4]]));
+  const held = reservationFor({ ...requestOf('north', heldByNorth), uid: 'held-uid' });
+  world.change(NODES, [makeNode('a', { gpus: 2 }), makeNode('b')]);
+  world.change(TENANTS, [
+    { apiVersion: API_VERSION, kind: TENANTS.kind, metadata: { name: 'north' }, spec: { plan } },
+  ]);
+  world.change(QUOTA_LEDGERS, [makeLedger('north', '2', [held]), makeLedger('south', '1')]);
+  world.change(PODS, [
+    makeHolder('a', 2),
+    makeHolder('b', heldByNorth, 'held-uid'),
+    makeHolder('b', 8 - heldByNorth),
+  ]);
+  world.pass('north');
+  world.pass('south', requestOf('south'), new Date(NOW.getTime() + laterMs));
+  const others = [makeHolder('b', heldByNorth, 'held-uid'), makeHolder('b', 8 - heldByNorth)];
+  return world.change(PODS, [{ ...makeHolder('a', 2), status: { phase: 'Succeeded' } }, ...others]);
+}
+
+test('who holds less goes first, unless it came later than that is worth', (t) => {
+  t.deepEqual(firstOfRivals('standard', 1, SHARE_MS - 1), ['south']);
+  t.deepEqual(firstOfRivals('standard', 1, SHARE_MS + 1), ['north']);
+});
+
+test('what a tenant holds counts by the weight of its plan', (t) => {
+  t.deepEqual(firstOfRivals('gold', 1, SHARE_MS / 4 - 1), ['south']);
+  t.deepEqual(firstOfRivals('gold', 1, SHARE_MS / 4 + 1), ['north']);
+  t.deepEqual(firstOfRivals('gold', 6, SHARE_MS), ['south']);
 });
 
 test('who was cancelled, or is gone, is nobody to wait for', (t) => {

@@ -15,7 +15,7 @@ import { countSupply, type Supply } from '../../core/capacity/supply.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { wantsQuota } from '../../core/quota/candidates.ts';
 import type { Run } from '../../core/run/run.ts';
-import type { Ledger } from '../../core/tenant/tenant.ts';
+import type { Ledger, PlatformSettings } from '../../core/tenant/tenant.ts';
 import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
 import {
   DEVICE_CLASSES,
@@ -41,7 +41,7 @@ export const DEVICE_INDEX: IndexDeclaration = {
 };
 
 /** The first Run of a tenant that waits for devices of a class, and where to find it. */
-interface Entry extends DeviceWaiter, DeviceRequest {
+interface Entry extends Omit<DeviceWaiter, 'share'>, DeviceRequest {
   readonly ledger: string;
 }
 
@@ -59,8 +59,14 @@ export class DeviceBook {
   readonly #said = new Map<string, string>();
   readonly #hasChanged = new WeakMap<KubeObject, boolean>();
   readonly #tentative = new Map<string, Tentative>();
+  readonly #planWeights: ReadonlyMap<string, number>;
   #waiters: readonly Entry[] = [];
   #supply: Supply | undefined;
+
+  /** `planWeights`: by the plan of tenants; a plan that is absent weighs one. */
+  constructor(planWeights: PlatformSettings['planWeights'] = new Map()) {
+    this.#planWeights = planWeights;
+  }
 
   /** Watches on all that devices are counted from; `keys` is called when something of it has changed. */
   watches(keys: (read: Reader) => readonly Key[]): readonly Watch[] {
@@ -151,8 +157,27 @@ export class DeviceBook {
   }
 
   #queue(read: Reader, pending: readonly DeviceDemand[], now: Date): DeviceQueue {
-    const waiters = this.#waiters.filter((one) => isStillWaiting(one, read));
+    const waiters = this.#waiters
+      .filter((one) => isStillWaiting(one, read))
+      .map((one) => ({ ...one, share: this.#shareOf(one, read) }));
     return new DeviceQueue({ supply: this.supply(read), pending, waiters, nowMs: now.getTime() });
+  }
+
+  /** Devices of the class that the tenant of a waiter holds, or is about to, by its weight. */
+  #shareOf({ ledger: name, class: wanted }: Entry, read: Reader): number {
+    const ledger = read.get(QUOTA_LEDGERS, { name }) as Ledger | undefined;
+    const held = ledger === undefined ? [] : devicesReserved(ledger);
+    const decided = this.#openDecision(name, ledger?.metadata.resourceVersion);
+    const count =
+      held.reduce((sum, { gpuClass, gpus = 0 }) => sum + (gpuClass === wanted ? gpus : 0), 0) +
+      decided.reduce((sum, one) => sum + (one.class === wanted ? one.count : 0), 0);
+    return count / (this.#planWeights.get(planOf(name, read)) ?? 1);
+  }
+
+  /** What a pass has admitted, unless the ledger has moved on: then it is in there, or never came to be. */
+  #openDecision(ledger: string, resourceVersion: string | undefined): readonly DeviceDemand[] {
+    const decided = this.#tentative.get(ledger);
+    return decided?.resourceVersion === resourceVersion ? (decided?.demands ?? []) : [];
   }
 
   /** Who was admitted and has no devices yet, of all tenants but one. */
@@ -162,12 +187,9 @@ export class DeviceBook {
       const { name, resourceVersion } = ledger.metadata;
       if (name === except) return [];
       const reserved = devicesReserved(ledger);
-      const decided = this.#tentative.get(name);
-      // The ledger has moved on: what was decided is in it, or never came to be.
-      const isOpen = decided !== undefined && decided.resourceVersion === resourceVersion;
-      if (reserved.length === 0 && !isOpen) return [];
-      const pending = this.#unseated(reserved, tenancyOf(name, read), read);
-      return isOpen ? [...pending, ...decided.demands] : pending;
+      const decided = this.#openDecision(name, resourceVersion);
+      if (reserved.length === 0) return decided;
+      return [...this.#unseated(reserved, tenancyOf(name, read), read), ...decided];
     });
   }
 
@@ -236,10 +258,18 @@ function devicesReserved(ledger: Ledger): readonly Reservation[] {
 }
 
 function tenancyOf(tenant: string, read: Reader): Tenancy {
-  const spec = read.get(TENANTS, { name: tenant })?.['spec'] as
-    | { readonly isolation?: { readonly tier?: string } }
+  return { tenant, isHard: specOf(tenant, read)?.isolation?.tier === 'Hard' };
+}
+
+function planOf(tenant: string, read: Reader): string {
+  return specOf(tenant, read)?.plan ?? '';
+}
+
+/** What is looked at of a Tenant, before defaults. */
+function specOf(tenant: string, read: Reader) {
+  return read.get(TENANTS, { name: tenant })?.['spec'] as
+    | { readonly plan?: string; readonly isolation?: { readonly tier?: string } }
     | undefined;
-  return { tenant, isHard: spec?.isolation?.tier === 'Hard' };
 }
 
 /** What a pass has noted holds until the Run, or the tenant, is gone or otherwise served. */

@@ -10,6 +10,7 @@ import {
   type DeviceRequest,
   type DeviceWaiter,
   PATIENCE_MS,
+  SHARE_MS,
 } from './device-queue.ts';
 import type { Tenancy } from './node.ts';
 import type { DeviceDemand } from './room.ts';
@@ -25,7 +26,11 @@ function demand(uid: string, count: number, more: Partial<DeviceDemand> = {}): D
 }
 
 function waiter(uid: string, count: number, waitedMs: number): DeviceWaiter {
-  return { ...demand(uid, count), tenant: `tenant-of-${uid}`, sinceMs: NOW_MS - waitedMs };
+  return { ...demand(uid, count), tenant: `tenant-of-${uid}`, sinceMs: NOW_MS - waitedMs, share: 0 };
+}
+
+function holder(share: number, one: DeviceWaiter): DeviceWaiter {
+  return { ...one, share };
 }
 
 function queueOf(more: Partial<DeviceQueueInput>): DeviceQueue {
@@ -107,11 +112,31 @@ const CASES: Readonly<Record<string, Case>> = {
     given: { supply: FRAGMENTED, waiters: [waiter('w', 5, 2), waiter('v', 5, 1)] },
     asks: demand('x', 1),
     want: 'NoFreeDevices',
-    says: /10 are free now.*those are for Runs that were admitted or have waited longer/,
+    says: /10 are free now.*those are for Runs that were admitted, have waited longer or are of tenants that hold fewer/,
   },
   'and finds its devices, though another waits too': {
     given: { supply: FRAGMENTED, waiters: [waiter('v', 5, 1), waiter('w', 5, 2), waiter('u', 5, 3)] },
     asks: { ...waiter('w', 5, 2) },
+    want: undefined,
+  },
+  'who holds less goes first, though the other has waited longer': {
+    given: {
+      supply: FRAGMENTED,
+      waiters: [waiter('poor', 5, 1), holder(1, waiter('rich', 5, SHARE_MS)), waiter('v', 5, 1)],
+    },
+    asks: { ...waiter('poor', 5, 1) },
+    want: undefined,
+  },
+  'but not for longer than what it holds is worth': {
+    given: {
+      supply: FRAGMENTED,
+      waiters: [
+        waiter('poor', 5, 1),
+        holder(1, waiter('rich', 5, SHARE_MS + 2)),
+        holder(2, waiter('richer', 5, 0)),
+      ],
+    },
+    asks: { ...holder(1, waiter('rich', 5, SHARE_MS + 2)) },
     want: undefined,
   },
   'its turn is for what it asked for': {

@@ -9,6 +9,8 @@ import type { DevicePlace, Supply } from './supply.ts';
 export interface DeviceWaiter extends DeviceDemand {
   /** Since when it is the first of its tenant, in milliseconds. */
   readonly sinceMs: number;
+  /** Devices of the class that its tenant holds, for each unit of the weight of its plan. */
+  readonly share: number;
 }
 
 /** What devices are given away on. */
@@ -21,13 +23,18 @@ export interface DeviceQueueInput {
   readonly nowMs: number;
 }
 
+/** How much waiting each device that a tenant holds is worth, for each unit of its weight: at its turn it counts as that much later. */
+export const SHARE_MS = 600_000;
 /** After so long, a node is kept free of others for a Run that fits nowhere. */
 export const PATIENCE_MS = 60_000;
 
 /**
- * Who gets which devices, over all tenants. Who was admitted comes first, then the first waiting Run of each tenant, in the
- * order in which they became that, then anybody. Every tenant looks at the same order, so the one whose turn it is finds its devices free whoever
- * is looked at first.
+ * Who gets which devices, over all tenants. Who was admitted comes first, then the first waiting Run of each tenant, then
+ * anybody. Every tenant looks at the same order, so the one whose turn it is finds its devices free whoever is looked at first.
+ *
+ * The first ones go by how long they have been that, less `SHARE_MS` for each device that their tenant holds by weight. So
+ * those who hold less go first, and in the long run each holds as much as its weight allows; but nobody is overtaken by who
+ * comes later than its devices are worth, so nobody starves.
  *
  * A Run that fits nowhere lets others pass for `PATIENCE_MS`; then one node is set aside for it, one of each class, and
  * nobody else gets anything there until it has enough.
@@ -54,7 +61,7 @@ export class DeviceQueue {
       else placements.set(demand.uid, place);
     }
     for (const demand of unplaced) keepNode(room, keepers, demand);
-    for (const waiter of waiters.toSorted(bySince)) {
+    for (const waiter of waiters.toSorted(byTurn)) {
       const place = room.waitedFor(waiter.class) && room.take(waiter);
       if (place !== undefined) {
         placements.set(waiter.uid, place);
@@ -159,7 +166,7 @@ function obstacleOf({ class: name, count }: DeviceDemand, { free, largestFree, l
   const found = `${free} are free now, at most ${largestFree} on one node`;
   const help =
     largestFree >= count
-      ? 'those are for Runs that were admitted or have waited longer; it starts when it is its turn'
+      ? 'those are for Runs that were admitted, have waited longer or are of tenants that hold fewer; it starts when it is its turn'
       : `it starts when ${count} are free${one}: when other workloads there end, or a node comes`;
   return { reason: RUN_REASONS.NoFreeDevices, message: `${asks}${one}; ${found}, and ${help}` };
 }
@@ -169,6 +176,10 @@ function byCount(a: DeviceDemand, b: DeviceDemand): number {
   return b.count - a.count || (a.uid < b.uid ? -1 : 1);
 }
 
-function bySince(a: DeviceWaiter, b: DeviceWaiter): number {
-  return a.sinceMs - b.sinceMs || (a.uid < b.uid ? -1 : 1);
+function byTurn(a: DeviceWaiter, b: DeviceWaiter): number {
+  return turnMs(a) - turnMs(b) || (a.uid < b.uid ? -1 : 1);
+}
+
+function turnMs({ sinceMs, share }: DeviceWaiter): number {
+  return sinceMs + share * SHARE_MS;
 }

@@ -11,6 +11,7 @@ import type { RunStatus } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import { setStanding } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
+import type { Run } from '../run/run.ts';
 import { makeAgent, makeJob, makeRun, NOW } from '../run/testing/make.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type LedgerObserved, planLedger } from './ledger.ts';
@@ -282,11 +283,12 @@ test('the rate of starts is kept in the ledger, and only a start writes it', (t)
   t.is(planAt(first.status, 1000).status.reservations?.length, 2);
 });
 
+function makeAt(name: string, priority: number, createdAt: string): Run {
+  const run = makeRun({ priority });
+  return { ...run, metadata: { ...run.metadata, uid: name, name, creationTimestamp: createdAt } };
+}
+
 test('age outweighs priority as the tenant says, a minute a point when it says nothing', (t) => {
-  const makeAt = (name: string, priority: number, createdAt: string) => {
-    const run = makeRun({ priority });
-    return { ...run, metadata: { ...run.metadata, uid: name, name, creationTimestamp: createdAt } };
-  };
   const runs = [makeAt('patient', 0, '2026-11-21T11:00:00Z'), makeAt('urgent', 1, '2026-11-21T11:01:01Z')];
   const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
   const firstWith = (spec: Partial<QuotaLedgerSpec>) => {

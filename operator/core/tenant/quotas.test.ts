@@ -70,6 +70,11 @@ for (const [given, want] of CANONICAL) {
   test(`${given} is written as ${want}`, (t) => t.is(canonicalQuantity(given), want));
 }
 
+function ledgerOf(runs: TenantQuotas['runs']): Ledger {
+  const input = { totals: { hard: {}, missingClasses: [] }, namespaces: [], suspended: false };
+  return desiredLedger(makeTenant({ quotas: { runs } }), input) as Ledger;
+}
+
 const RUN_LIMITS: Readonly<Record<keyof NonNullable<TenantQuotas['runs']>, keyof QuotaLedgerSpec>> = {
   maxConcurrent: 'maxConcurrentRuns',
   maxQueued: 'maxQueuedRuns',
@@ -80,12 +85,6 @@ const RUN_LIMITS: Readonly<Record<keyof NonNullable<TenantQuotas['runs']>, keyof
 
 for (const [field, inLedger] of Object.entries(RUN_LIMITS)) {
   test(`runs.${field} goes into the ledger, and a ledger without it is not as wanted`, (t) => {
-    const ledgerOf = (runs: TenantQuotas['runs']) =>
-      desiredLedger(makeTenant({ quotas: { runs } }), {
-        totals: { hard: {}, missingClasses: [] },
-        namespaces: [],
-        suspended: false,
-      }) as Ledger;
     const ledger = ledgerOf({ [field]: 7 });
     t.is(ledger.spec[inLedger], 7);
     t.true(hasLimitsOf(ledger, ledger));

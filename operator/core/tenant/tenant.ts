@@ -22,6 +22,8 @@ export interface PlatformSettings {
   readonly operatorServiceAccount: string;
   /** Addresses of nodes, API servers, pods and services, as CIDRs: tenants never reach them by address. */
   readonly reservedRanges: readonly string[];
+  /** How much of what is short tenants get in relation to others, by the name of their plan; one where it is left out. */
+  readonly planWeights?: ReadonlyMap<string, number>;
 }
 
 /** Peers of a tenant that cannot talk with it, by whose manifest lacks what. */
