@@ -81,6 +81,12 @@ test('what is as it was is not written again, however old', (t) => {
   t.is(result.kind, 'done');
 });
 
+test('a spec that has changed is observed, though the figures are the same', (t) => {
+  const before = writtenAgo(60);
+  const changed = { ...before, metadata: { ...before.metadata, generation: 2 } };
+  t.like(planGPUClass(changed, SUPPLY, NOW).status, { observedGeneration: 2, countedAt: ago(60) });
+});
+
 test('other figures are written at once, if the last were not written just now', (t) => {
   const { status } = planGPUClass(writtenAgo(5, { free: 12 }), SUPPLY, NOW);
   t.like(status, { free: 13, countedAt: ago(0) });

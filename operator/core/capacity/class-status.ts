@@ -54,12 +54,8 @@ function countsOf({ status = {} }: GPUClass, counts: Counts, now: Date) {
   const waitMs = keptForMs({ at: countedAt, isSame: textOf(status) === textOf(counts) }, now);
   if (waitMs === 0) return { counts: { ...counts, countedAt: toInstant(now) }, result: DONE };
   const result = { kind: 'requeueAfter', afterMs: waitMs, why: 'to write the counts' } as const;
-  return { counts: withoutConditions(status), result: waitMs === Infinity ? DONE : result };
-}
-
-function withoutConditions(status: GPUClassStatus): GPUClassStatus {
-  const { conditions: _, ...rest } = status;
-  return rest;
+  const { observedGeneration: _observed, conditions: _conditions, ...kept } = status;
+  return { counts: kept, result: waitMs === Infinity ? DONE : result };
 }
 
 /** The same text for the same figures, in whatever order they were stored. */
