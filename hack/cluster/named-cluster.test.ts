@@ -108,11 +108,7 @@ test.serial('down is the end of a cluster, and of its data', async (t) => {
 test.serial('up waits for the end of a cluster whose up was killed', async (t) => {
   await command('down');
   const killed = startUp();
-  const { id, supervisor } = await eventually('it has a supervisor', async () => {
-    const record = await findRecord();
-    // Until then the record is in the name of who makes the cluster.
-    return record?.supervisor.pid === killed.pid ? undefined : record;
-  });
+  const { id, supervisor } = await eventually('it has a supervisor', findRecord);
   const former = supervisor.pid;
   t.teardown(() => signalProcess(supervisor, 'SIGKILL'));
   // As on a busy machine: it does not get to its end yet.
