@@ -164,3 +164,14 @@ test('a book tells how much room is left, and when there is more', (t) => {
   t.is(book.left, MAX_KEYS - 2);
   t.is(book.forgottenMs, NOW.getTime() + 20_000);
 });
+
+test('what waiting Runs are to do is not looked at for their place, since thousands with long inputs may wait', (t) => {
+  const first = keyed('a');
+  const spec = Object.defineProperty({ ...first.spec }, 'input', {
+    enumerable: true,
+    get: () => t.fail('its input was read'),
+  });
+  const run = { ...first, spec };
+  const book = new KeyBook({ records: [], runs: [run], holders: new Set(), now: NOW });
+  t.is(standing(book, run), 'new');
+});

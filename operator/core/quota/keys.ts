@@ -68,8 +68,7 @@ export class KeyBook {
     const first = this.#first.get(key);
     if (first !== undefined && first.metadata.uid !== candidate.uid)
       return { ...candidate, blocked: behind(first) };
-    const record = keyRecord(run);
-    return record === undefined ? candidate : { ...candidate, keyBytes: keyBytes(record) };
+    return { ...candidate, keyBytes: keyBytes(candidate) };
   }
 
   /** The records as they are to be written when `admitted` get their reservations. */

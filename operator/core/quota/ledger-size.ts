@@ -28,7 +28,7 @@ export function reservationBytes(one: Reservation): number {
 }
 
 /** The most bytes that an idempotency key takes in a ledger, however its Run ends. */
-export function keyBytes({ uid, namespace, name }: KeyRecord): number {
+export function keyBytes({ uid, namespace, name }: Pick<KeyRecord, 'uid' | 'namespace' | 'name'>): number {
   return KEY_BYTES + uid.length + namespace.length + name.length;
 }
 
