@@ -2,8 +2,7 @@
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { type Agent, agentKey } from '../agent/agent.ts';
-import { digestOf } from '../run/idempotency.ts';
-import type { Run } from '../run/run.ts';
+import { digestOf, oncePerRun } from '../run/idempotency.ts';
 import type { Candidate } from './admit.ts';
 import { isOlder } from './queue-order.ts';
 
@@ -11,10 +10,9 @@ import { isOlder } from './queue-order.ts';
 const DEFAULT_LIMIT = 1;
 
 /** What a session is remembered as; undefined for a Run of none. Another one in each namespace and for each Agent. */
-export function sessionDigest({ metadata, spec }: Run): string | undefined {
-  const { session, agentRef } = spec;
-  return session === undefined ? undefined : digestOf(`${metadata.namespace}/${agentRef.name}/${session}`);
-}
+export const sessionDigest = oncePerRun(({ metadata, spec: { session, agentRef } }) =>
+  session === undefined ? undefined : digestOf(`${metadata.namespace}/${agentRef.name}/${session}`),
+);
 
 /** What the order of sessions follows from. */
 export interface SessionInput {

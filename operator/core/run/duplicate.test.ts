@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { KeyRecord } from '#crds/v1alpha1/quota-ledger';
 import type { RunSpec } from '#crds/v1alpha1/run';
-import { bodyDigest, keyDigest, keyRecord } from './idempotency.ts';
+import { bodyDigest, keyDigest, keyRecord, oncePerRun } from './idempotency.ts';
 import type { Run } from './run.ts';
 import { ago, makeRun } from './testing/make.ts';
 import { type Case, RESERVED, RUNNING, testPlans, WAITING } from './testing/plan-cases.ts';
@@ -150,4 +150,15 @@ test('keys that look alike, or that run into the namespace, are different keys',
     ['a', 'ｂ'],
   ];
   t.is(new Set(keys.map(([namespace, key]) => digestIn(namespace, key))).size, keys.length);
+});
+
+test('a digest is worked out once for each Run as it stands', (t) => {
+  const asked: Run[] = [];
+  const digest = oncePerRun((run) => {
+    asked.push(run);
+    return run.metadata.name;
+  });
+  const [one, other] = [makeRun(), first()];
+  t.deepEqual([one, one, other, one].map(digest), ['r', 'r', 'first', 'r']);
+  t.deepEqual(asked, [one, other]);
 });

@@ -18,17 +18,10 @@ const NOT_THE_BODY: ReadonlySet<string> = new Set([
   'ttlSecondsAfterFinished',
 ]);
 
-/** Digests by Run, as stores hold them; every Run of a queue is asked for its own in each pass. */
-const digests = new WeakMap<Run, string>();
-
 /** What the idempotency key of a Run is remembered as; undefined when it has none. Another one in each namespace. */
-export function keyDigest(run: Run): string | undefined {
-  const { idempotencyKey } = run.spec;
-  if (idempotencyKey === undefined) return undefined;
-  const known = digests.get(run) ?? digestOf(`${run.metadata.namespace}/${idempotencyKey}`);
-  digests.set(run, known);
-  return known;
-}
+export const keyDigest = oncePerRun(({ metadata, spec: { idempotencyKey } }) =>
+  idempotencyKey === undefined ? undefined : digestOf(`${metadata.namespace}/${idempotencyKey}`),
+);
 
 /** The digest of all that a Run is to do, and how: what cannot be changed once it exists. */
 export function bodyDigest({ spec }: Run): string {
@@ -64,6 +57,16 @@ export function differingFields(a: Run, b: Run): readonly string[] {
 
 function bodyOf(spec: Run['spec']): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(spec).filter(([field]) => !NOT_THE_BODY.has(field)));
+}
+
+/** `digest`, worked out once for each Run as stores hold it: every Run of a queue is asked for its own in each pass. */
+export function oncePerRun(digest: (run: Run) => string | undefined): (run: Run) => string | undefined {
+  const known = new WeakMap<Run, string | undefined>();
+  return (run) => {
+    const found = known.get(run) ?? digest(run);
+    known.set(run, found);
+    return found;
+  };
 }
 
 /** 128 bits of the SHA-256 of `text`. */
