@@ -173,6 +173,11 @@ const status = z
       .optional(),
     child: child.optional(),
     queuedAt: instant('When the Run was first seen.').optional(),
+    arrival: int(
+      'Version of the Run before anything was written of it: of Runs created in the same second, the one of the lower number is the older.',
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ).optional(),
     admittedAt: instant('When the Run was admitted.').optional(),
     startedAt: instant('When its container started.').optional(),
     finishedAt: instant('When it ended.').optional(),

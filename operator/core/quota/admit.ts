@@ -25,6 +25,8 @@ export interface Candidate {
   readonly priority: number;
   /** Creation, as the API server writes it: texts of one form, which sort by time. */
   readonly createdAt: string;
+  /** Orders those of the same second; see `arrivalOf`. */
+  readonly arrival?: number;
   /** Number of the attempt that a reservation would be for, from 1. */
   readonly attempt: number;
   readonly gpu?: { readonly class: string; readonly count: number };

@@ -11,6 +11,7 @@ import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { type Amounts, NO_AMOUNTS } from './amounts.ts';
 import { containerResources, type Devices, runDemand, withConfigMap } from './demand.ts';
+import { ageOf } from './queue-order.ts';
 import { sessionDigest } from './sessions.ts';
 
 /** What the Runs of a tenant refer to. */
@@ -37,16 +38,15 @@ export function wantsQuota(run: Run): boolean {
 
 /** A waiting Run as the queue sees it. */
 export function candidateOf(run: Run, context: RunContext): Candidate {
-  const { name, namespace = '', uid = '', creationTimestamp = '' } = run.metadata;
+  const { name, namespace = '' } = run.metadata;
   const agentName = run.spec.agentRef.name;
   const agent = context.agents.get(agentKey(namespace, agentName));
   return {
-    uid,
+    ...ageOf(run),
     namespace,
     name,
     agent: agentName,
     priority: run.spec.priority,
-    createdAt: creationTimestamp,
     attempt: attemptsOf(run) + 1,
     demand: demandOf(run, agent, context),
     ...defined({

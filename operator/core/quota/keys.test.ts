@@ -59,6 +59,16 @@ const cases: Record<string, Case> = {
     want: [],
     wantOf: { a: 'behind', b: 'new' },
   },
+  'of the same second the one that came first': {
+    given: {
+      runs: [
+        keyed('a', { status: { phase: 'Queued', arrival: 2 } }),
+        keyed('b', { status: { phase: 'Queued', arrival: 1 } }),
+      ],
+    },
+    want: [],
+    wantOf: { a: 'behind', b: 'new' },
+  },
   'a first one that is cancelled is none': {
     given: { runs: [keyed('a', { spec: { cancel: true } }), b] },
     want: [],

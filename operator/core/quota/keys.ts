@@ -7,6 +7,7 @@ import { attemptsOf, isFinished, type Run } from '../run/run.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { wantsQuota } from './candidates.ts';
 import { keyBytes } from './ledger-size.ts';
+import { ageOf, isOlder } from './queue-order.ts';
 
 /** What the keys of a tenant's Runs follow from. */
 export interface KeyInput {
@@ -110,14 +111,9 @@ function firstByKey(runs: readonly Run[]): ReadonlyMap<string, Run> {
     const key = keyDigest(run);
     if (key === undefined) continue;
     const known = first.get(key);
-    if (known === undefined || isBefore(run, known)) first.set(key, run);
+    if (known === undefined || isOlder(ageOf(run), ageOf(known))) first.set(key, run);
   }
   return first;
-}
-
-function isBefore({ metadata: a }: Run, { metadata: b }: Run): boolean {
-  const [one = '', other = ''] = [a.creationTimestamp, b.creationTimestamp];
-  return one === other ? (a.uid ?? '') < (b.uid ?? '') : one < other;
 }
 
 function behind({ metadata }: Run): Waiting {

@@ -1,7 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import * as fc from 'fast-check';
-import { PRIORITY_AGING_SECONDS, queueOrder, type Queued } from './queue-order.ts';
+import { makeRun } from '../run/testing/make.ts';
+import type { Run } from '../run/run.ts';
+import { ageOf, isOlder, PRIORITY_AGING_SECONDS, queueOrder, type Queued } from './queue-order.ts';
+
+/** A Run of which a case says its version, and what was kept as its arrival. */
+function seen(
+  uid: string,
+  { version, arrival }: { readonly version?: number; readonly arrival?: number },
+): Run {
+  const run = makeRun({}, arrival === undefined ? undefined : { phase: 'Queued', arrival });
+  const more = version === undefined ? {} : { resourceVersion: String(version) };
+  return { ...run, metadata: { ...run.metadata, uid, ...more } };
+}
+
+const SAME_SECOND: Readonly<Record<string, { readonly runs: readonly Run[]; readonly want: string }>> = {
+  'of two of the same second the one of the lower version was created first, by number': {
+    runs: [seen('a', { version: 10 }), seen('b', { version: 9 })],
+    want: 'b a',
+  },
+  'also when something was written of it since': {
+    runs: [seen('a', { version: 10 }), seen('b', { version: 99, arrival: 9 })],
+    want: 'b a',
+  },
+  'where nothing tells it is by uid': { runs: [seen('b', {}), seen('a', {})], want: 'a b' },
+};
+
+for (const [title, { runs, want }] of Object.entries(SAME_SECOND)) {
+  test(title, (t) => {
+    const order = runs.map(ageOf).toSorted((a, b) => (isOlder(a, b) ? -1 : 1));
+    t.is(order.map(({ uid }) => uid).join(' '), want);
+  });
+}
 
 const START_MS = Date.parse('2026-11-21T12:00:00Z');
 
@@ -17,7 +48,7 @@ interface Case {
 }
 
 const CASES: Readonly<Record<string, Case>> = {
-  'of the same priority the older goes first, and by uid within a second': {
+  'of the same priority the older goes first, and by uid where nothing else tells': {
     runs: [queued('c', 0, 1), queued('b', 0, 0), queued('a', 0, 1)],
     want: 'b a c',
   },

@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
+import { defined } from '../object.ts';
+import { arrivalOf, type Run } from '../run/run.ts';
 import type { Candidate } from './admit.ts';
 
 /** Each so many seconds of waiting outweigh one point of priority, where a tenant does not say otherwise. */
 export const PRIORITY_AGING_SECONDS = 60;
 
 /** What the place of a Run in the queue depends on. */
-export type Queued = Pick<Candidate, 'priority' | 'createdAt' | 'uid'>;
+export type Queued = Pick<Candidate, 'priority' | 'createdAt' | 'arrival' | 'uid'>;
+
+/** What tells which of two Runs was created first. */
+export type Aged = Omit<Queued, 'priority'>;
+
+/** What tells when a Run was created. */
+export function ageOf(run: Run): Aged {
+  const { uid = '', creationTimestamp: createdAt = '' } = run.metadata;
+  return { uid, createdAt, ...defined({ arrival: arrivalOf(run) }) };
+}
 
 /**
- * The order of the queue of a tenant: the higher priority, then the older, then by uid. A point of priority is worth as much as
+ * The order of the queue of a tenant: the higher priority, then the older. A point of priority is worth as much as
  * `agingSeconds` of age, so nobody is overtaken by those who come that much later for each point that they are above it, and
  * nobody starves. Since all age alike, the order of two Runs never changes: no clock is asked, and nothing is moved by time alone.
  *
@@ -23,9 +34,11 @@ export function queueOrder(agingSeconds: number): (a: Queued, b: Queued) => numb
   };
 }
 
-/** Whether `a` was created before `b`; by uid where the second is the same. */
-export function isOlder(a: Queued, b: Queued): boolean {
-  return a.createdAt === b.createdAt ? a.uid < b.uid : a.createdAt < b.createdAt;
+/** Whether `a` was created before `b`: by their arrival where the second is the same, and by uid where nothing tells. */
+export function isOlder(a: Aged, b: Aged): boolean {
+  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt;
+  const [one = 0, other = 0] = [a.arrival, b.arrival];
+  return one === other ? a.uid < b.uid : one < other;
 }
 
 /** How long before `b` it is the turn of `a`, in milliseconds below zero; above zero if after. */

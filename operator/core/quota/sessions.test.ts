@@ -44,6 +44,15 @@ const CASES: Readonly<Record<string, Case>> = {
     candidates: [candidate('a', { priority: 9 }), candidate('b', { createdAt: '2026-11-21T11:00:00Z' })],
     want: ['a SessionBusy'],
   },
+  'of the same second the one that came first': {
+    candidates: [
+      candidate('a', { arrival: 12 }),
+      candidate('c', { arrival: 11 }),
+      candidate('b', { arrival: 10 }),
+    ],
+    limit: 2,
+    want: ['a SessionBusy'],
+  },
   'also while it waits for something else': {
     candidates: [candidate('a', { blocked }), candidate('b')],
     want: ['a Suspended', 'b SessionBusy'],

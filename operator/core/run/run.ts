@@ -45,6 +45,15 @@ export function attemptsOf(run: Run): number {
   return run.status?.attempt ?? 0;
 }
 
+/**
+ * What orders Runs that were created in the same second, as their creation says no more: the lower is the older. Versions grow with every
+ * write, so that of a Run that only its creator has written orders it among others; later it is what was kept of that.
+ */
+export function arrivalOf({ metadata, status }: Run): number | undefined {
+  const { resourceVersion } = metadata;
+  return status?.arrival ?? (resourceVersion === undefined ? undefined : Number(resourceVersion));
+}
+
 /** What names a Run for ever: also one that is gone, from its reservation. */
 export interface RunIdentity {
   readonly name: string;

@@ -14,7 +14,7 @@ import {
 import { defined } from '../object.ts';
 import type { RunError } from './outcome.ts';
 import type { Said } from './result.ts';
-import type { Run } from './run.ts';
+import { arrivalOf, type Run } from './run.ts';
 
 /** Why a Run is where it is: a word for programs, a sentence for people. */
 export interface Cause {
@@ -65,6 +65,7 @@ export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatu
     observedGeneration: run.metadata.generation ?? 0,
     phase: 'Queued',
     queuedAt: kept.queuedAt ?? toInstant(now),
+    ...defined({ arrival: arrivalOf(run) }),
     queue: {
       ...(position !== undefined && { position }),
       reason,
@@ -91,6 +92,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     observedGeneration: run.metadata.generation ?? 0,
     phase: 'Admitted',
     queuedAt: kept.queuedAt ?? run.metadata.creationTimestamp ?? toInstant(now),
+    ...defined({ arrival: arrivalOf(run) }),
     admittedAt: (kept.attempt === facts.attempt && kept.admittedAt) || toInstant(now),
     attempt: facts.attempt,
     agent: facts.agent,
