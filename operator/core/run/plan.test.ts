@@ -50,6 +50,15 @@ const cases: Record<string, Case> = {
     want: { phase: 'Failed', reason: 'QueueFull', code: 'quota_exceeded' },
     wantSaid: ['found 50', 'allowed are 40', 'quotas.runs.maxQueued', 'your platform team'],
   },
+  'it is told what it would wait for itself, and not that others do': {
+    seen: { place: { ...WAITING, message: 'Agent a is not Ready.', full: { found: 50, allowed: 40 } } },
+    want: { phase: 'Failed', reason: 'QueueFull', code: 'quota_exceeded' },
+    wantSaid: ['This one would wait as well: Agent a is not Ready. Create'],
+  },
+  'one whose parameters do not fit is refused for that, since no later time would help': {
+    seen: { place: { ...WAITING, reason: 'InvalidParameters', full: { found: 50, allowed: 40 } } },
+    want: { phase: 'Failed', reason: 'InvalidParameters', code: 'invalid_request' },
+  },
   'one that is refused since Runs are created too fast says so': {
     seen: { place: { ...WAITING, reason: 'RateLimited', full: { found: 50, allowed: 40 } } },
     want: { phase: 'Failed', reason: 'RateLimited', code: 'rate_limited' },

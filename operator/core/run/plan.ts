@@ -61,11 +61,12 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
     return wait(run, { position: undefined, reason: RUN_REASONS.TenantNotFound, message }, now);
   }
   if (place.kind === 'next') return waitForReservation(run, now);
+  // Before anything that passes: to create such a Run again later would be in vain.
+  if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place.message), now);
   if (place.full !== undefined && run.status?.phase === undefined) {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place, contact }), now);
   }
-  if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place.message), now);
   return planPaused(run, now) ?? wait(run, place, now);
 }
 
@@ -84,7 +85,8 @@ function queueFull(
   { why, contact }: { readonly why: Cause; readonly contact: string },
 ): Failure {
   const full = `the tenant's queue is full: found ${found} Runs that wait, allowed are ${allowed} (quotas.runs.maxQueued)`;
-  const message = `${full}. They wait since ${why.message}. Create the Run again later, or ask ${contact}.`;
+  const would = `This one would wait as well: ${why.message.replace(/\.$/, '')}`;
+  const message = `${full}. ${would}. Create the Run again later, or ask ${contact}.`;
   // Over the rate alone, the same Run would be taken a moment later.
   const isTooFast = why.reason === RUN_REASONS.RateLimited;
   return {
