@@ -27,7 +27,14 @@ const taken = { ...keyRecord(first)!, name: 'first', uid: 'first-uid' };
 const cases: Record<string, Case> = {
   'one that would start says so, what it takes and what would be made': {
     seen: { reservation: RESERVED, demand: { reserves: { 'requests.cpu': '2' } } },
-    want: { phase: 'Admitted', reason: 'Admitted', reserves: { 'requests.cpu': '2' }, creates: [job] },
+    want: {
+      phase: 'Admitted',
+      reason: 'Admitted',
+      // Nothing is reserved, and nothing made.
+      message: 'its quota is free, and its workload would be made at once',
+      reserves: { 'requests.cpu': '2' },
+      creates: [job],
+    },
   },
   'devices, and what carries the input, are among it': {
     spec: { input: { inline: 'hello' } },

@@ -47,16 +47,20 @@ function ageMs({ metadata }: Run, now: Date): number {
   return now.getTime() - Date.parse(metadata.creationTimestamp ?? '');
 }
 
+/** What a Run says that is admitted would be untrue of one that only asks. */
+const WOULD_START = 'its quota is free, and its workload would be made at once';
+
 function verdictOf({ status, create }: RunPlan, { place, demand }: RunObserved): DryRunStatus | undefined {
   const ready = findCondition(status?.conditions ?? [], READY);
   const { phase } = status ?? {};
   if (phase === undefined || phase === 'Running' || ready === undefined) return undefined;
   const { reason, message } = ready;
   const creates = create.map(({ kind, metadata }) => ({ kind, name: metadata.name }));
+  const wouldStart = reason === RUN_REASONS.Admitted;
   return {
     phase,
     reason,
-    message: message.slice(0, 4096),
+    message: wouldStart ? WOULD_START : message.slice(0, 4096),
     ...(creates.length > 0 && { creates }),
     ...(phase === 'Queued' && place.kind === 'waiting' && { position: place.position }),
     ...demand,
