@@ -119,7 +119,8 @@ const LEDGER_FULL: Waiting = {
   message:
     'the ledger of the tenant is full: it holds no more concurrent Runs beside so many namespaces and quotas',
 };
-const TOO_MANY_KEYS: Waiting = {
+/** That the ledger can remember no more idempotency keys. */
+export const TOO_MANY_KEYS: Waiting = {
   reason: RUN_REASONS.TooManyKeys,
   message: `the tenant has ${MAX_KEYS} idempotency keys that are still remembered: it goes on when the first of them is forgotten (idempotencyKeySeconds)`,
 };

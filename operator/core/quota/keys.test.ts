@@ -7,6 +7,7 @@ import { ago, makeRun, NOW } from '../run/testing/make.ts';
 import type { Run } from '../run/run.ts';
 import type { Candidate } from './admit.ts';
 import { KeyBook, type KeyInput } from './keys.ts';
+import { keyBytes } from './ledger-size.ts';
 
 interface Choice {
   readonly spec?: Partial<RunSpec>;
@@ -174,6 +175,35 @@ test('a book tells how much room is left, and when there is more', (t) => {
   t.is(book.left, MAX_KEYS - 2);
   t.is(book.forgottenMs, NOW.getTime() + 20_000);
 });
+
+for (const [sentence, room] of Object.entries({
+  'no more keys are remembered than a ledger may have': { keys: MAX_KEYS - 1 },
+  'nor more than there is room for': {
+    keys: 1,
+    bytes: 2 * keyBytes({ uid: 'x', namespace: 'acme-dev', name: 'x' }),
+  },
+})) {
+  test(`${sentence}, and whoever wants one that was forgotten waits while its Run is there`, (t) => {
+    const { keys, ...more } = room;
+    const records = Array.from({ length: keys }, (_, i) => recordOf(a, { key: `${i}`, uid: 'x', name: 'x' }));
+    const spec = { idempotencyKey: 'l' };
+    const ended = [failed, keyed('c', { spec, status: { phase: 'Failed', attempt: 1 } })];
+    const wanting = [b, keyed('d', { spec })];
+    const book = new KeyBook({
+      records,
+      runs: [...wanting, ...ended],
+      holders: new Set(),
+      now: NOW,
+      ...more,
+    });
+    t.is(book.withAdmitted([]).length, keys + 1);
+    t.deepEqual(
+      wanting.map((run) => standing(book, run)),
+      ['taken', 'behind'],
+    );
+    t.is(book.withKey(candidate(wanting[1]!), wanting[1]!).blocked?.reason, 'TooManyKeys');
+  });
+}
 
 test('what waiting Runs are to do is not looked at for their place, since thousands with long inputs may wait', (t) => {
   const first = keyed('a');

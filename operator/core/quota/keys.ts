@@ -4,7 +4,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { toInstant } from '../conditions.ts';
 import { endOf, isForgotten, keyDigest, keyRecord } from '../run/idempotency.ts';
 import { attemptsOf, isFinished, type Run } from '../run/run.ts';
-import type { Candidate, Waiting } from './admit.ts';
+import { type Candidate, TOO_MANY_KEYS, type Waiting } from './admit.ts';
 import { wantsQuota } from './candidates.ts';
 import { keyBytes } from './ledger-size.ts';
 import { ageOf, isOlder } from './queue-order.ts';
@@ -16,6 +16,8 @@ export interface KeyInput {
   readonly runs: readonly Run[];
   /** UIDs of Runs that hold a reservation. */
   readonly holders: ReadonlySet<string>;
+  /** Bytes that keys may take in the ledger beside the reservations that are held; as many as they need when left out. */
+  readonly bytes?: number;
   readonly now: Date;
 }
 
@@ -28,15 +30,20 @@ export class KeyBook {
   readonly #runs: ReadonlyMap<string, Run>;
   /** The oldest of those who want a key that is nobody's, by key. */
   readonly #first: ReadonlyMap<string, Run>;
+  /** Keys of Runs that have ended, and are still there, for whose records there is no room. */
+  readonly #unwritten = new Set<string>();
 
-  constructor({ records, runs, holders, now }: KeyInput) {
+  constructor({ records, runs, holders, bytes = Infinity, now }: KeyInput) {
     this.#runs = new Map(runs.map((run) => [run.metadata.uid ?? '', run]));
     const settled = records.flatMap((one) => settle(one, this.#runs.get(one.uid), now));
     this.#byKey = new Map(settled.map((one) => [one.key, one]));
-    for (const run of runs) {
-      const isStarted = attemptsOf(run) > 0 || holders.has(run.metadata.uid ?? '');
-      if (isStarted && run.status?.keyHolder === undefined) this.#add(run, now);
-    }
+    const started = runs.filter(
+      (run) =>
+        run.status?.keyHolder === undefined && (attemptsOf(run) > 0 || holders.has(run.metadata.uid ?? '')),
+    );
+    // Those who hold a place had room for their keys when they got it.
+    for (const run of started.filter((one) => !isFinished(one))) this.#add(run, now);
+    this.#addEnded(started.filter(isFinished), { bytes: bytes - this.bytes, now });
     this.#first = firstByKey(runs.filter(wantsQuota));
   }
 
@@ -66,6 +73,7 @@ export class KeyBook {
   withKey(candidate: Candidate, run: Run): Candidate {
     const key = keyDigest(run);
     if (key === undefined || this.#byKey.has(key)) return candidate;
+    if (this.#unwritten.has(key)) return { ...candidate, blocked: TOO_MANY_KEYS };
     const first = this.#first.get(key);
     if (first !== undefined && first.metadata.uid !== candidate.uid)
       return { ...candidate, blocked: behind(first) };
@@ -84,6 +92,19 @@ export class KeyBook {
   #recordOf(run: Run): KeyRecord | undefined {
     const key = keyDigest(run);
     return key === undefined ? undefined : this.#byKey.get(key);
+  }
+
+  /** Keys that were forgotten, and are wanted again while their Runs are there, as many as there is room for. */
+  #addEnded(ended: readonly Run[], { bytes, now }: { readonly bytes: number; readonly now: Date }): void {
+    let left = bytes;
+    for (const run of ended) {
+      const key = keyDigest(run);
+      if (key === undefined || this.#byKey.has(key)) continue;
+      const { uid = '', namespace = '', name } = run.metadata;
+      left -= keyBytes({ uid, namespace, name });
+      if (left >= 0 && this.left > 0) this.#add(run, now);
+      else this.#unwritten.add(key);
+    }
   }
 
   #add(run: Run, now?: Date): void {

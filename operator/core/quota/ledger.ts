@@ -33,7 +33,7 @@ import {
 import { KeyBook } from './keys.ts';
 import { lostReservations } from './lost-reservations.ts';
 import { inSessionOrder } from './sessions.ts';
-import { bytesForReservations } from './ledger-size.ts';
+import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
 
@@ -106,7 +106,14 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
   const holders = new Set(held.map(({ uid }) => uid));
   const { suspended, maxConcurrentRuns, priorityAgingSeconds, gpus = [] } = ledger.spec;
   const shares = sharing(ledger, observed);
-  const keys = new KeyBook({ records: ledger.status?.keys ?? [], runs: observed.runs, holders, now });
+  const bytes = bytesForReservations(ledger);
+  const keys = new KeyBook({
+    records: ledger.status?.keys ?? [],
+    runs: observed.runs,
+    holders,
+    bytes: held.reduce((left, one) => left - reservationBytes(one), bytes),
+    now,
+  });
   const waiting = observed.runs.filter(
     (run) =>
       wantsQuota(run) &&
@@ -121,7 +128,7 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     priorityAgingSeconds,
     openDesk: openDesk && (() => openDesk(held)),
     maxConcurrentRuns,
-    bytes: Math.max(0, bytesForReservations(ledger) - keys.bytes),
+    bytes: Math.max(0, bytes - keys.bytes),
     keysLeft: keys.left,
     rate,
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
