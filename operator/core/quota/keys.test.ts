@@ -164,6 +164,12 @@ test('whoever is admitted has his key in the same write', (t) => {
   t.deepEqual(book.withAdmitted([reservation]).map(told), ['a undefined undefined']);
 });
 
+test('a key is remembered for all of its time, whatever part of a second has passed', (t) => {
+  const now = new Date(NOW.getTime() + 900);
+  const book = new KeyBook({ records: [recordOf(a)], runs: [failed], holders: new Set(), now });
+  t.deepEqual(book.withAdmitted([]).map(told), ['a Failed 61']);
+});
+
 test('a book tells how much room is left, and when there is more', (t) => {
   const records = [recordOf(a, { until: ago(-20) }), recordOf(keyed('c', { spec: { idempotencyKey: 'c' } }))];
   const book = new KeyBook({

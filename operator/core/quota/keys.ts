@@ -120,10 +120,15 @@ function settle(record: KeyRecord, run: Run | undefined, now: Date): readonly Ke
   const { until: _, phase: __, ...live } = record;
   if (run !== undefined && !isFinished(run)) return [live];
   if (run !== undefined && attemptsOf(run) === 0) return [];
-  const until = record.until ?? toInstant(new Date(now.getTime() + record.seconds * 1000));
+  const until = record.until ?? untilOf(record, now);
   if (isForgotten({ until }, now)) return [];
   const phase = run === undefined ? record.phase : endOf(run);
   return [{ ...live, ...(phase !== undefined && { phase }), until }];
+}
+
+/** Until when a key is remembered from now on: an instant has whole seconds, and no time is taken off. */
+function untilOf({ seconds }: KeyRecord, now: Date): string {
+  return toInstant(new Date(Math.ceil(now.getTime() / 1000 + seconds) * 1000));
 }
 
 function firstByKey(runs: readonly Run[]): ReadonlyMap<string, Run> {
