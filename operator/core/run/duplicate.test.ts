@@ -95,6 +95,17 @@ const cases: Record<string, Case> = {
     want: { phase: 'Queued', reason: 'ConcurrencyExceeded' },
     wantSoon: true,
   },
+  'unless its Run is still there': {
+    spec,
+    seen: { keyRecord: recordOf({ until: ago(1) }), keyHolder: succeeded },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'a Run that is there is compared itself, since its digest may be of before a field was added': {
+    spec,
+    seen: { keyRecord: recordOf({ body: 'older' }), keyHolder: first(RUNNING) },
+    want: { phase: 'Queued', reason: 'Duplicate' },
+    wantSoon: true,
+  },
   'cancel ends a duplicate alone': {
     spec: { ...spec, cancel: true },
     status: told,

@@ -20,16 +20,31 @@ const AGAIN_MS = 30_000;
 export function planDuplicate(run: Run, observed: RunObserved, now: Date): RunPlan | undefined {
   if (attemptsOf(run) > 0) return undefined;
   if (run.status?.keyHolder !== undefined) return follow(run, observed, now);
-  const record = foreignRecord(run, observed.keyRecord, now);
+  const record = foreignRecord(run, observed, now);
   if (record === undefined) return undefined;
   const { name, uid } = record;
   const marked: Run = { ...run, status: { ...run.status, keyHolder: { name, uid } } };
-  const isSame = record.body === bodyDigest(run);
-  return isSame ? follow(marked, observed, now) : fail(marked, conflict(marked, observed.keyHolder), now);
+  return isSame(run, record, observed.keyHolder)
+    ? follow(marked, observed, now)
+    : fail(marked, conflict(marked, observed.keyHolder), now);
 }
 
-function foreignRecord({ metadata }: Run, record: KeyRecord | undefined, now: Date): KeyRecord | undefined {
-  return record === undefined || record.uid === metadata.uid || isForgotten(record, now) ? undefined : record;
+/** What the ledger remembers of another Run with the same key. A Run that is still there has its key beyond the time of its record. */
+function foreignRecord(
+  { metadata }: Run,
+  { keyRecord: record, keyHolder }: RunObserved,
+  now: Date,
+): KeyRecord | undefined {
+  if (record === undefined || record.uid === metadata.uid) return undefined;
+  return keyHolder === undefined && isForgotten(record, now) ? undefined : record;
+}
+
+/**
+ * Whether a Run is to do the same as the one that came first. Of one that is there it is read, as both are defaulted alike: a
+ * digest may be of before a field was added to Runs.
+ */
+function isSame(run: Run, { body }: KeyRecord, first: Run | undefined): boolean {
+  return first === undefined ? body === bodyDigest(run) : differingFields(run, first).length === 0;
 }
 
 function conflict(run: Run, holder: Run | undefined) {
