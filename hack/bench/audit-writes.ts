@@ -5,6 +5,8 @@ import { open, stat } from 'node:fs/promises';
 export interface AuditedWrite {
   readonly verb: string;
   readonly user: string;
+  /** Resource and, after a slash, subresource. */
+  readonly what: string;
   readonly path: string;
   readonly at: string;
   readonly code: number;
@@ -44,7 +46,7 @@ interface AuditEvent {
   readonly verb: string;
   readonly user?: { readonly username?: string };
   readonly requestURI: string;
-  readonly objectRef?: { readonly resource?: string };
+  readonly objectRef?: { readonly resource?: string; readonly subresource?: string };
   readonly stageTimestamp: string;
   readonly responseStatus?: { readonly code?: number };
 }
@@ -57,8 +59,13 @@ function parseWrite(line: string): AuditedWrite | undefined {
   return {
     verb: event.verb,
     user: event.user?.username ?? '',
+    what: whatOf(event),
     path: event.requestURI,
     at: event.stageTimestamp,
     code: event.responseStatus?.code ?? 0,
   };
+}
+
+function whatOf({ objectRef: { resource = '', subresource } = {} }: AuditEvent): string {
+  return subresource === undefined ? resource : `${resource}/${subresource}`;
 }

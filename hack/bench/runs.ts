@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, Resource } from '#operator/core/object';
 import { startOperator } from '../system/operator-process.ts';
-import { auditedWrites, auditPosition } from './audit-writes.ts';
+import { type AuditedWrite, auditedWrites, auditPosition } from './audit-writes.ts';
 import { type BenchEnvironment, isReady, TENANTS } from './environment.ts';
 import { watchObjects } from './object-watch.ts';
 import { componentPid, startTimer } from './processor-timer.ts';
@@ -64,6 +64,7 @@ export async function measureRuns(environment: BenchEnvironment, count: number):
     { name: 'Runs / plain pods', value: pods / runs, unit: '', bar: { atLeast: 0.7 } },
     { name: 'writes per Run, of everybody', value: writes.length / count, unit: '', bar: { atMost: 8 } },
     { name: 'of these, of the operator', value: ours.length / count, unit: '', bar: { atMost: 4 } },
+    ...sharesOf(writes, count),
     ...podTimes,
     ...runTimes,
     { name: 'created to admitted, p50', value: percentile(admitted, 0.5), unit: 'ms' },
@@ -178,4 +179,17 @@ function plainJob(number: number): KubeObject {
   const template = { metadata: { annotations: RUNS_FOR }, spec: POD };
   const metadata = { name: `job-${number}`, namespace: 'default' };
   return { apiVersion: 'batch/v1', kind: 'Job', metadata, spec: { backoffLimit: 0, template } };
+}
+
+/** Writes of each kind and writer, the most frequent first; what happens to few Runs only is left out. */
+function sharesOf(writes: readonly AuditedWrite[], count: number): readonly Figure[] {
+  const byName = new Map<string, number>();
+  for (const write of writes) {
+    const name = `${write.verb} ${write.what} by ${write.user.split(':').at(-1) ?? ''}${write.code >= 400 ? `, answered ${write.code}` : ''}`;
+    byName.set(name, (byName.get(name) ?? 0) + 1);
+  }
+  return [...byName]
+    .filter(([, found]) => found >= count / 100)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, found]) => ({ name, value: found / count, unit: '' }));
 }
