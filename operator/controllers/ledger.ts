@@ -13,6 +13,7 @@ import { type Plan, statusOnly } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
 import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
+import { releaseTogether } from '../core/quota/release-together.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { childName, type Run } from '../core/run/run.ts';
@@ -121,7 +122,8 @@ function planWithDevices(
     desks.push(desk);
     return desk;
   };
-  const plan = planLedger(ledger, { ...observed, openDesk }, now);
+  const decided = planLedger(ledger, { ...observed, openDesk }, now);
+  const plan = releaseTogether(ledger, decided, { runs: observed.runs, now });
   const [desk] = desks;
   book.settle(ledger, desk, now);
   const waits = desk !== undefined && desk.refused.length > 0;
