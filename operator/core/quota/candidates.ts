@@ -60,12 +60,35 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
 /** What `run` of `agent` takes from quota; nothing that is known where the Agent is gone. `run` is undefined for one that is gone. */
 export function demandOf(run: Run | undefined, agent: Agent | undefined, context: RunContext): Amounts {
   if (agent === undefined) return NO_AMOUNTS;
-  const { container, gpu } = agent.spec;
+  const { alone, withFiles } = demandsOf(agent, context);
+  return run !== undefined && isGivenFiles(run, agent) ? withFiles : alone;
+}
+
+/** What a Run of an Agent takes, with and without a ConfigMap. */
+interface Demands {
+  readonly alone: Amounts;
+  readonly withFiles: Amounts;
+}
+
+/** By pass and Agent: a pass asks for each of hundreds of Runs, more than once, and those of one Agent take the same. */
+const demandsIn = new WeakMap<RunContext, Map<Agent, Demands>>();
+
+function demandsOf(agent: Agent, context: RunContext): Demands {
+  const byAgent = demandsIn.get(context) ?? new Map<Agent, Demands>();
+  demandsIn.set(context, byAgent);
+  const known = byAgent.get(agent);
+  if (known !== undefined) return known;
+  const alone = demandOfAgent(agent, context);
+  const demands = { alone, withFiles: withConfigMap(alone) };
+  byAgent.set(agent, demands);
+  return demands;
+}
+
+function demandOfAgent({ spec: { container, gpu } }: Agent, context: RunContext): Amounts {
   const gpuClass = gpu === undefined ? undefined : context.gpuClasses.get(gpu.class);
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
-  const demand = runDemand(containerResources(container.resources, context.containerDefaults), devices);
-  return run !== undefined && isGivenFiles(run, agent) ? withConfigMap(demand) : demand;
+  return runDemand(containerResources(container.resources, context.containerDefaults), devices);
 }
 
 /** Whether a ConfigMap is made for `run`: for input that we hand on, and for parameters. Asked of every waiting Run at each pass. */
