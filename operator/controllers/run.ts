@@ -59,7 +59,7 @@ export function runController(book: DeviceBook): Controller<Run, RunObserved, Ru
     group: (run, read) => ledgerOf(read, run.metadata.namespace ?? '')?.metadata.name,
     // Thousands may wait; those that hold a place are what they wait for.
     isUrgent: (run, read) => isActive(run) || holdsPlace(run, read),
-    tells: ({ type, reason }) => type === 'Warning' || OUTCOMES.has(reason),
+    tells: ({ type, reason }) => type === 'Warning' || reason === TOLD_REASON,
     observe: (run, read) => observe(run, read, { queues, book }),
     plan: planRun,
     refused: planRefused,
@@ -67,8 +67,8 @@ export function runController(book: DeviceBook): Controller<Run, RunObserved, Ru
   };
 }
 
-/** Told as Events; where a Run is in between, its status says. */
-const OUTCOMES: ReadonlySet<string> = new Set([RUN_REASONS.Succeeded, RUN_REASONS.Cancelled]);
+/** Told as an Event beside what goes wrong. Of what goes as it should the status says all, and an Event is a write for each Run. */
+const TOLD_REASON = RUN_REASONS.Cancelled;
 
 const WATCHES: readonly Watch[] = [
   watchJobs(ownedBy(RUNS)),
