@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { KubeObject } from '../object.ts';
 import { PARAMETERS } from '../tenant/guardrail-parameters.ts';
+import { tenantClusterRoles } from '../tenant/roles.ts';
 import { guardrails } from './guardrails.ts';
 import { isTrusted, quote, toObjects } from './policy.ts';
 
@@ -20,7 +21,12 @@ interface ResourceRule {
 }
 
 interface PolicySpec {
-  readonly matchConstraints: { readonly resourceRules: readonly ResourceRule[] };
+  readonly matchConstraints: {
+    readonly resourceRules: readonly ResourceRule[];
+    readonly excludeResourceRules?: readonly (ResourceRule & {
+      readonly resourceNames?: readonly string[];
+    })[];
+  };
   readonly failurePolicy: string;
   readonly paramKind?: object;
   readonly variables: readonly { readonly name: string; readonly expression: string }[];
@@ -149,3 +155,33 @@ test('objects of ours, by name, are not judged by policies whose parameters come
     matchConstraints: { excludeResourceRules: [{ resources: ['configmaps'], resourceNames: ['mine'] }] },
   });
 });
+
+test('what policies leave to others, no role of a tenant can write', (t) => {
+  const specs = POLICIES.map((policy) => policy['spec'] as PolicySpec);
+  const excluded = specs.flatMap(({ matchConstraints: { excludeResourceRules = [] } }) =>
+    excludeResourceRules.filter(({ resourceNames }) => resourceNames === undefined),
+  );
+  const left = new Set(excluded.flatMap(resourcesOf));
+  t.true(left.has('/pods/status'), 'there are some');
+  const writable = tenantClusterRoles()
+    .filter(({ metadata }) => metadata.name.startsWith('nexusos:tenant-'))
+    .flatMap((role) => role['rules'] as readonly RoleRule[])
+    .filter(({ verbs }) => verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)))
+    .flatMap(resourcesOf);
+  t.true(writable.includes('/pods'), 'the names are of one form');
+  t.deepEqual(
+    writable.filter((one) => left.has(one)),
+    [],
+  );
+});
+
+interface RoleRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** Every resource of a rule with its group, as text. */
+function resourcesOf({ apiGroups, resources }: Pick<RoleRule, 'apiGroups' | 'resources'>): readonly string[] {
+  return apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource}`));
+}
