@@ -41,7 +41,8 @@ function changesReservationsAlone(before: QuotaLedgerStatus, plan: Plan<QuotaLed
 }
 
 /** What a ledger holds beside reservations and what was counted of them. */
-function rest({ reservations: _, usage: __, ...others }: QuotaLedgerStatus): object {
+function rest(status: QuotaLedgerStatus): object {
+  const { reservations: _, usage: __, ...others } = status;
   return others;
 }
 

@@ -2,6 +2,7 @@
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { DryRunStatus } from '#crds/v1alpha1/run-dry-run';
 import { findCondition, READY } from '../conditions.ts';
+import type { Condition } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { fail, finish, requeue } from './ending.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
@@ -54,15 +55,17 @@ function verdictOf({ status, create }: RunPlan, { place, demand }: RunObserved):
   const ready = findCondition(status?.conditions ?? [], READY);
   const { phase } = status ?? {};
   if (phase === undefined || phase === 'Running' || ready === undefined) return undefined;
-  const { reason, message } = ready;
   const creates = create.map(({ kind, metadata }) => ({ kind, name: metadata.name }));
-  const wouldStart = reason === RUN_REASONS.Admitted;
   return {
     phase,
-    reason,
-    message: wouldStart ? WOULD_START : message.slice(0, 4096),
+    reason: ready.reason,
+    message: messageOf(ready),
     ...(creates.length > 0 && { creates }),
     ...(phase === 'Queued' && place.kind === 'waiting' && { position: place.position }),
     ...demand,
   };
+}
+
+function messageOf({ reason, message }: Condition): string {
+  return reason === RUN_REASONS.Admitted ? WOULD_START : message.slice(0, 4096);
 }
