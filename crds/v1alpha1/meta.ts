@@ -25,6 +25,17 @@ export function text(description: string, max = 1024): z.ZodString {
   return z.string().max(max).describe(description);
 }
 
+/** Visible ASCII, with blanks only in between. */
+const TOKEN = '^[!-~]([ -~]*[!-~])?$';
+
+/**
+ * A text that is compared: two that look the same are the same, and it can be part of a variable or a header. So no letters of other
+ * scripts that look like those of ours, nothing invisible, and no blanks at the ends.
+ */
+export function token(description: string): z.ZodString {
+  return z.string().min(1).max(255).regex(new RegExp(TOKEN)).describe(description);
+}
+
 /** A digest as registries write it, of SHA-256. */
 export function sha256(description: string): z.ZodString {
   return z

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { dnsLabel, int, text } from './meta.ts';
+import { dnsLabel, int, text, token } from './meta.ts';
 
 /** How long a key is remembered after the end of its Run, unless the Run says otherwise, in seconds. */
 export const DEFAULT_KEY_SECONDS = 3600;
 
 /** What `spec.idempotencyKey` of a Run is. */
-export const idempotencyKey = z
-  .string()
-  .min(1)
-  .max(255)
-  .describe(
-    'Of Runs with the same key in a namespace only the first starts. Another one with the same spec ends as that one ends; one with another spec fails with conflict.',
-  );
+export const idempotencyKey = token(
+  'Visible ASCII, blanks within. Of Runs with the same key in a namespace only the first starts. Another one with the same spec ends as that one ends; one with another spec fails with conflict.',
+);
 
 /** What `spec.idempotencyKeySeconds` of a Run is. */
 export const idempotencyKeySeconds = int(

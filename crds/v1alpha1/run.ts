@@ -12,6 +12,7 @@ import {
   int,
   observedGeneration,
   text,
+  token,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { dryRun, dryRunStatus } from './run-dry-run.ts';
@@ -56,14 +57,9 @@ const spec = z
       31_536_000,
     ).optional(),
     dryRun,
-    session: z
-      .string()
-      .min(1)
-      .max(255)
-      .describe(
-        'Runs of one session of an Agent start in the order of their creation, one after the other unless its limits.maxRunsPerSession says otherwise.',
-      )
-      .optional(),
+    session: token(
+      'Visible ASCII, blanks within. Runs of one session of an Agent start in the order of their creation, one after the other unless its limits.maxRunsPerSession says otherwise.',
+    ).optional(),
     suspend: z
       .boolean()
       .default(false)

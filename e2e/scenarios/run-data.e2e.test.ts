@@ -126,6 +126,9 @@ test('input that cannot be meant is refused with its field', async (t) => {
     [{ parameters: { a: 'x'.repeat(2049) } }, /spec\.parameters\.a/],
     [{ parameters: { a: 'x\0y' } }, /values cannot hold U\+0000/],
     [{ input: { inline: 'x'.repeat(32_769) } }, /spec\.input\.inline/],
+    [{ idempotencyKey: '\u043erder-17' }, /spec\.idempotencyKey/],
+    [{ idempotencyKey: 'order-17\n' }, /spec\.idempotencyKey/],
+    [{ session: 'chat\0' }, /spec\.session/],
   ];
   for (const [spec, want] of cases) {
     const { ok, text } = await user.tries(
