@@ -12,6 +12,7 @@ import type { KubeObject } from '../core/object.ts';
 import { type Plan, statusOnly } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
 import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '../core/quota/ledger.ts';
+import { LONGEST_INTERVAL_MS, passIntervalMs } from '../core/quota/pass-interval.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { releaseTogether } from '../core/quota/release-together.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
@@ -43,12 +44,6 @@ import {
   watchPods,
 } from './shared/workloads.ts';
 
-/**
- * A ledger is not decided on more often than this. What happens in between is decided together, so that a busy tenant
- * costs few writes of its ledger and not one or two for each Run.
- */
-const PASS_INTERVAL_MS = 50;
-
 /** What was seen of a ledger, unless it is too soon to look. */
 export type LedgerView =
   | { readonly kind: 'tooSoon'; readonly afterMs: number }
@@ -74,8 +69,11 @@ export function ledgerController(
       const nowMs = performance.now();
       const { name } = ledger.metadata;
       const sinceMs = nowMs - (lastPassMs.get(name) ?? -Infinity);
-      if (sinceMs < PASS_INTERVAL_MS) return { kind: 'tooSoon', afterMs: PASS_INTERVAL_MS - sinceMs };
-      dropOlder(lastPassMs, nowMs - PASS_INTERVAL_MS);
+      const afterMs = passIntervalMs(ledger) - sinceMs;
+      if (afterMs > 0) return { kind: 'tooSoon', afterMs };
+      dropOlder(lastPassMs, nowMs - LONGEST_INTERVAL_MS);
+      // Anew at the end, where the latest stand.
+      lastPassMs.delete(name);
       lastPassMs.set(name, nowMs);
       onUse(ledger);
       departed.forget(ledger);

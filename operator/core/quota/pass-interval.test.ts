@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { Ledger } from '../tenant/tenant.ts';
+import { LONGEST_INTERVAL_MS, passIntervalMs } from './pass-interval.ts';
+import { fullLedger } from './testing/full-ledger.ts';
+
+function repeated<T>(one: T | undefined, count: number): T[] {
+  return one === undefined ? [] : Array.from({ length: count }, () => one);
+}
+
+/** A ledger with so many reservations and keys. */
+function ledgerOf(reservations: number, keys: number): Ledger {
+  const { status, ...rest } = fullLedger(1);
+  const { reservations: [reservation] = [], keys: [key] = [] } = status ?? {};
+  return {
+    ...rest,
+    status: { reservations: repeated(reservation, reservations), keys: repeated(key, keys) },
+  };
+}
+
+const CASES: Readonly<Record<string, { readonly ledger: Ledger; readonly want: number }>> = {
+  'an empty ledger is decided on twenty times a second': { ledger: ledgerOf(0, 0), want: 50 },
+  'so is that of a tenant with a hundred Runs': { ledger: ledgerOf(100, 0), want: 50 },
+  'one with two thousand keys twice a second': { ledger: ledgerOf(0, 2000), want: 540 },
+  'none waits for longer than the largest that there can be': {
+    ledger: ledgerOf(9000, 0),
+    want: LONGEST_INTERVAL_MS,
+  },
+};
+
+for (const [title, { ledger, want }] of Object.entries(CASES)) {
+  test(title, (t) => t.is(passIntervalMs(ledger), want));
+}
+
+test('five minutes of writes of the fullest ledger are well below what etcd takes', (t) => {
+  const ledger = fullLedger(1000);
+  const writes = 300_000 / passIntervalMs(ledger);
+  const gigabytes = (writes * JSON.stringify(ledger.status).length) / 1e9;
+  t.true(gigabytes < 1, `${gigabytes} GB`);
+});
