@@ -112,6 +112,11 @@ const cases: Record<string, Case> = {
     want: ['a Failed 20'],
     wantOf: { b: 'taken' },
   },
+  'one that ended by a clock that was ahead is remembered for its time by this one': {
+    given: { records: [recordOf(a, { phase: 'Failed', until: ago(-63_072_000) })], runs: [b] },
+    want: ['a Failed 60'],
+    wantOf: { b: 'taken' },
+  },
   'a Run that is gone without its end having been seen keeps its key as long': {
     given: { records: [recordOf(a)], runs: [b] },
     want: ['a undefined 60'],

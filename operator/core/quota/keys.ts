@@ -120,7 +120,9 @@ function settle(record: KeyRecord, run: Run | undefined, now: Date): readonly Ke
   const { until: _, phase: __, ...live } = record;
   if (run !== undefined && !isFinished(run)) return [live];
   if (run !== undefined && attemptsOf(run) === 0) return [];
-  const until = record.until ?? untilOf(record, now);
+  // Never later than if it had ended now: the clock may have been set back since.
+  const latest = untilOf(record, now);
+  const until = record.until === undefined || record.until > latest ? latest : record.until;
   if (isForgotten({ until }, now)) return [];
   const phase = run === undefined ? record.phase : endOf(run);
   return [{ ...live, ...(phase !== undefined && { phase }), until }];
