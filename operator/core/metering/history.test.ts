@@ -14,6 +14,8 @@ function ended(settledAt: string, seconds: number, rate: Partial<Rate> = {}): Me
   return { attempt: 1, settledAt, rate: whole, pods, amounts: formatMetered(meter(whole, pods)) };
 }
 
+const NOW = new Date('2026-11-01T01:30:00Z');
+
 function unitsOf(history: UsageHistory | undefined): Record<string, string> {
   const windows = history?.windows ?? [];
   return Object.fromEntries(windows.map((one) => [`${one.window} ${one.start}`, one.amounts.runUnits]));
@@ -31,8 +33,12 @@ for (const [window, want] of Object.entries(starts)) {
 }
 
 test('attempts count in the windows of their end', (t) => {
-  const first = bookAttempts(undefined, [ended('2026-10-31T23:59:59Z', 10)]);
-  const history = bookAttempts(first, [ended('2026-11-01T00:00:00Z', 20), ended('2026-11-01T01:00:00Z', 30)]);
+  const first = bookAttempts(undefined, [ended('2026-10-31T23:59:59Z', 10)], NOW);
+  const history = bookAttempts(
+    first,
+    [ended('2026-11-01T00:00:00Z', 20), ended('2026-11-01T01:00:00Z', 30)],
+    NOW,
+  );
   t.deepEqual(unitsOf(history), {
     'hour 2026-11-01T01:00:00Z': '30.1',
     'hour 2026-11-01T00:00:00Z': '20.1',
@@ -50,11 +56,15 @@ test('attempts count in the windows of their end', (t) => {
 });
 
 test('tiers are added up apart', (t) => {
-  const history = bookAttempts(undefined, [
-    ended('2026-11-01T00:00:00Z', 10, { tier: 'ultra', tierPercent: 300 }),
-    ended('2026-11-01T00:00:00Z', 10),
-    ended('2026-11-01T00:00:00Z', 5),
-  ]);
+  const history = bookAttempts(
+    undefined,
+    [
+      ended('2026-11-01T00:00:00Z', 10, { tier: 'ultra', tierPercent: 300 }),
+      ended('2026-11-01T00:00:00Z', 10),
+      ended('2026-11-01T00:00:00Z', 5),
+    ],
+    NOW,
+  );
   t.deepEqual(history?.tiers, [
     { tier: 'standard', runUnits: '15.2' },
     { tier: 'ultra', runUnits: '30.1' },
@@ -62,10 +72,22 @@ test('tiers are added up apart', (t) => {
 });
 
 test('nothing that has ended changes nothing', (t) => {
-  const history = bookAttempts(undefined, [ended('2026-11-01T00:00:00Z', 10)]);
-  t.is(bookAttempts(history, []), history);
-  t.is(bookAttempts(undefined, []), undefined);
+  const history = bookAttempts(undefined, [ended('2026-11-01T00:00:00Z', 10)], NOW);
+  t.is(bookAttempts(history, [], NOW), history);
+  t.is(bookAttempts(undefined, [], NOW), undefined);
   t.is(monthSummary(undefined), undefined);
+});
+
+test('what was counted by a clock that was ahead pushes out nothing, and is not the last month', (t) => {
+  const ahead = Array.from({ length: 30 }, (_, hour) =>
+    ended(new Date(Date.UTC(2028, 0, 1, hour)).toISOString(), 1),
+  );
+  const before = bookAttempts(undefined, ahead, new Date('2028-02-01T00:00:00Z'));
+  const history = bookAttempts(before, [ended('2026-11-01T01:00:00Z', 30)], NOW);
+  const hours = history?.windows.filter(({ window }) => window === 'hour') ?? [];
+  t.is(hours.length, KEPT_WINDOWS.hour);
+  t.is(hours[0]?.start, '2026-11-01T01:00:00Z');
+  t.is(monthSummary(history), '30.1 in 2026-11');
 });
 
 /** So many hours after the beginning of a year. */
@@ -79,7 +101,7 @@ test('however long it goes on: no more windows than are kept, and nothing is los
     fc.property(hours, (many) => {
       const times = many.toSorted((a, b) => a - b);
       const history = times.reduce<UsageHistory | undefined>(
-        (sum, hour) => bookAttempts(sum, [ended(at(hour), 60)]),
+        (sum, hour) => bookAttempts(sum, [ended(at(hour), 60)], new Date(at(hour))),
         undefined,
       );
       t.true(usageHistory.safeParse(history).success);

@@ -7,6 +7,7 @@ import {
   type WindowName,
   type WindowUse,
 } from '#crds/v1alpha1/usage-history';
+import { toInstant } from '../conditions.ts';
 import { defined } from '../object.ts';
 import { addMetered, formatMetered, parseMetered } from './amounts.ts';
 import { addCounts } from './counts.ts';
@@ -28,6 +29,7 @@ const BEGINS = {
 export function bookAttempts(
   history: UsageHistory | undefined,
   attempts: readonly MeteredAttempt[],
+  now: Date,
 ): UsageHistory | undefined {
   if (attempts.length === 0) return history;
   const windows = new Map((history?.windows ?? []).map((one) => [keyOf(one), one]));
@@ -41,7 +43,7 @@ export function bookAttempts(
       );
     }
   }
-  return { windows: latest([...windows.values()]), tiers: bookTiers(history, attempts) };
+  return { windows: latest([...windows.values()], toInstant(now)), tiers: bookTiers(history, attempts) };
 }
 
 /** When the window begins that an instant lies in. windowStart('month', '2026-11-21T12:34:56Z') is '2026-11-01T00:00:00Z' */
@@ -64,12 +66,15 @@ function booked(use: WindowUse, { amounts, pods }: MeteredAttempt): WindowUse {
   };
 }
 
-/** As many windows of each length as are kept, the newest first. */
-function latest(windows: readonly WindowUse[]): WindowUse[] {
+/**
+ * As many windows of each length as are kept, the newest first. Those that have not begun are of a clock that was ahead: they stand
+ * last, lest they push out what is.
+ */
+function latest(windows: readonly WindowUse[], now: string): WindowUse[] {
   return WINDOWS.flatMap((name) =>
     windows
       .filter(({ window }) => window === name)
-      .toSorted((a, b) => (a.start < b.start ? 1 : -1))
+      .toSorted((a, b) => Number(a.start > now) - Number(b.start > now) || (a.start < b.start ? 1 : -1))
       .slice(0, KEPT_WINDOWS[name]),
   );
 }

@@ -184,7 +184,7 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
   const lastSerial = ledger.status?.lastSerial ?? 0;
   const admitted = queue.admitted.map((one, i) => ({ ...one, serial: lastSerial + i + 1 }));
   const reservations = [...queue.held, ...admitted];
-  const usage = bookAttempts(ledger.status?.usage, endedAttempts(ledger, { queue, observed }, now));
+  const usage = bookAttempts(ledger.status?.usage, endedAttempts(ledger, { queue, observed }, now), now);
   const dealt = dealGrants({
     totals: parseAmounts(ledger.spec.hard),
     namespaces: namespacesOf(ledger, observed),
