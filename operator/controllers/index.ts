@@ -14,6 +14,8 @@ import { TENANT_INDEXES, tenantController } from './tenant.ts';
 export interface ControllerSet {
   readonly controllers: readonly AnyController[];
   readonly indexes: readonly IndexDeclaration[];
+  /** To be told when this process begins to write, and when it ceases to. */
+  readonly onLead: (isLeading: boolean) => void;
 }
 
 /** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
@@ -26,11 +28,12 @@ export function controllersFor(
   return {
     controllers: [
       tenantController(settings),
-      ledgerController(book, (ledger) => meter.see(ledger)),
+      ledgerController(book, [meter]),
       agentController(),
       runController(book),
       gpuClassController(book),
     ],
     indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, DEVICE_INDEX],
+    onLead: () => meter.startAnew(),
   };
 }

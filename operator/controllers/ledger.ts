@@ -23,6 +23,7 @@ import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/cont
 import { keyOf, parseWith } from '../runtime/controller.ts';
 import { DepartedRuns } from './shared/departed-runs.ts';
 import type { DeviceBook } from './shared/device-book.ts';
+import { type LedgerWitness, watchGone } from './shared/ledger-witness.ts';
 import {
   AGENTS,
   GPU_CLASSES,
@@ -52,14 +53,15 @@ export type LedgerView =
 /** The controller of QuotaLedgers: quota of namespaces, and which Runs are admitted. */
 export function ledgerController(
   book: DeviceBook,
-  onUse: (ledger: Ledger) => void = () => undefined,
+  witnesses: readonly LedgerWitness[] = [],
 ): Controller<Ledger, LedgerView, QuotaLedgerStatus | undefined> {
   const lastPassMs = new Map<string, number>();
   const departed = new DepartedRuns();
+  const all = [departed, ...witnesses];
   return {
     name: 'ledger',
     resource: QUOTA_LEDGERS,
-    watches: [...watchesOf(book), departed.watch()],
+    watches: [...watchesOf(book), departed.watch(), watchGone(all)],
     rbac: RBAC,
     parse: parseWith(z.object({ spec: QUOTA_LEDGER.spec })),
     group: (ledger) => ledger.metadata.name,
@@ -75,8 +77,7 @@ export function ledgerController(
       // Anew at the end, where the latest stand.
       lastPassMs.delete(name);
       lastPassMs.set(name, nowMs);
-      onUse(ledger);
-      departed.forget(ledger);
+      for (const witness of all) witness.see(ledger);
       return { kind: 'seen', observed: await observe(ledger, read, departed), read };
     },
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),

@@ -30,6 +30,8 @@ export interface ManagerOptions {
   readonly identity: string;
   /** Undefined: this process always writes. Only for a single replica. */
   readonly leaderElection?: LeaderElectionOptions | undefined;
+  /** Told when this process begins to write, before anything is reconciled, and when it ceases to. */
+  readonly onLead?: (isLeading: boolean) => void;
   /** Watch and reconcile namespaced kinds in this namespace only; undefined means all. */
   readonly namespace?: string | undefined;
   /** Reconciles at the same time, of each controller. Default 16. */
@@ -134,6 +136,7 @@ class ControllerManager implements Manager {
 
   #lead(isLeading: boolean): void {
     this.#options.metrics.leader.set({}, isLeading ? 1 : 0);
+    this.#options.onLead?.(isLeading);
     for (const workers of this.#workers) {
       if (isLeading) workers.resume();
       else workers.pause();

@@ -51,6 +51,22 @@ test('tenants beyond the cap are told together, and those within it keep their n
   ]);
 });
 
+test('what others have counted while they led is not told again', (t) => {
+  const { meter, told } = meterOf(10);
+  for (const units of ['5', '6']) meter.see(ledger('acme', units));
+  meter.startAnew();
+  for (const units of ['9', '9.5']) meter.see(ledger('acme', units));
+  t.deepEqual(told, ['acme standard 1', 'acme standard 0.5']);
+});
+
+test('of a ledger that is gone nothing is kept', (t) => {
+  const { meter, told } = meterOf(10);
+  meter.see(ledger('acme', '5'));
+  meter.forget(ledger('acme'));
+  meter.see(ledger('acme', '6'));
+  t.deepEqual(told, []);
+});
+
 test('with no names at all everything is told as other', (t) => {
   const { meter, told } = meterOf(0);
   meter.see(ledger('a'));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { parseMicro } from '../../core/metering/micro.ts';
+import { MICRO, parseMicro } from '../../core/metering/micro.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
+import type { LedgerWitness } from './ledger-witness.ts';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 
 type Tier = UsageHistory['tiers'][number]['tier'];
@@ -20,15 +21,16 @@ export interface RunUnitsMeterOptions {
 }
 
 const OTHER = 'other';
-const ONE = 1e6;
 
 /**
- * Tells what ledgers have counted since this process saw them first: of several replicas, each tells what was counted while it led.
+ * Tells what ledgers have counted since this process saw them first, or led anew: of several replicas, each tells what was counted
+ * while it led.
  */
-export class RunUnitsMeter {
+export class RunUnitsMeter implements LedgerWitness {
   readonly #options: RunUnitsMeterOptions;
   /** By uid of the ledger: what was told, or there before. */
   readonly #told = new Map<string, ReadonlyMap<Tier, bigint>>();
+  /** Names stay when their tenants go: their figures are still told, and so many there may be. */
   readonly #named = new Set<string>();
 
   constructor(options: RunUnitsMeterOptions) {
@@ -44,8 +46,18 @@ export class RunUnitsMeter {
     if (before === undefined) return;
     for (const [tier, micro] of tiers) {
       const more = micro - (before.get(tier) ?? 0n);
-      if (more > 0n) this.#options.count({ tenant: this.#labelOf(name), tier }, Number(more) / ONE);
+      if (more > 0n) this.#options.count({ tenant: this.#labelOf(name), tier }, Number(more) / Number(MICRO));
     }
+  }
+
+  /** Forgets a ledger that is gone. */
+  forget({ metadata: { uid = '' } }: Ledger): void {
+    this.#told.delete(uid);
+  }
+
+  /** Takes all ledgers for new ones: what was counted while another replica led, that one has told. */
+  startAnew(): void {
+    this.#told.clear();
   }
 
   #labelOf(tenant: string): string {

@@ -3,7 +3,6 @@
  * A process that reconciles widgets and takes part in an election, for tests that kill it. Told by one JSON
  * argument; says `ready` and `leading` on lines of its own.
  */
-import { setInterval } from 'node:timers';
 import type { Resource } from '../../core/object.ts';
 import { createLog } from '../../telemetry/log.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
@@ -29,17 +28,12 @@ const manager = createManager({
   identity: told.identity,
   namespace: told.namespace,
   leaderElection: { namespace: told.namespace, name: 'replicas' },
+  onLead: (isLeading) => process.stdout.write(isLeading ? 'leading\n' : 'standing by\n'),
   metrics: createMetrics(),
   log: createLog({ level: 'silent' }),
 });
 await manager.start();
 process.stdout.write('ready\n');
-let wasLeading = false;
-setInterval(() => {
-  if (manager.isLeader() === wasLeading) return;
-  wasLeading = !wasLeading;
-  process.stdout.write(wasLeading ? 'leading\n' : 'standing by\n');
-}, 10);
 process.once('SIGTERM', () => {
   void manager.stop().then(() => process.exit(0));
 });
