@@ -23,6 +23,10 @@ const cases: Record<string, { readonly message: string | undefined; readonly wan
     message: '{"output":{"pages":3}}',
     want: { result: { output: '{"pages":3}' } },
   },
+  'an output with numbers that no double holds': {
+    message: '{"output":[12345678901234567890, 1e20, {"n":0.10}]}',
+    want: { result: { output: '[12345678901234567890,1e20,{"n":0.10}]' } },
+  },
   'references, usage and a key that is for others': {
     message:
       '{"outputUri":"s3://b/out","artifacts":[{"name":"a","uri":"s3://b/a","sizeBytes":5}],"usage":{"toolCalls":2},"trace":"x"}',

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { truncate } from '../conditions.ts';
 import { addCounts } from '../metering/counts.ts';
 import { defined } from '../object.ts';
 import {
@@ -31,7 +32,7 @@ export function readSaid(message: string | undefined): Said {
   const parsed = terminationMessage.safeParse(jsonOf(text));
   if (!parsed.success || !isOfForm(parsed.data)) return { text };
   const { output, usage, error, ...refs } = parsed.data;
-  const kept = { ...(output !== undefined && { output: textOf(output) }), ...defined(refs) };
+  const kept = { ...(output !== undefined && { output: outputIn(text, output) }), ...defined(refs) };
   return defined({ result: Object.keys(kept).length > 0 ? kept : undefined, usage, error });
 }
 
@@ -57,11 +58,27 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function textOf(output: unknown): string {
-  return cut(typeof output === 'string' ? output : JSON.stringify(output));
+/** The output in a message, as text. Its numbers stay as they stand there: a long one would be another one, or longer, in other words. */
+function outputIn(text: string, output: unknown): string {
+  if (typeof output === 'string') return output;
+  const asItStands = VERBATIM.parse(text, (_, value, { source }) =>
+    typeof value === 'number' && source !== undefined ? VERBATIM.rawJSON(source) : value,
+  ) as { readonly output: unknown };
+  return JSON.stringify(asItStands.output);
 }
+
+/** What JSON can do in this runtime, and its types do not tell yet. */
+interface VerbatimJson {
+  parse(
+    text: string,
+    revive: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+}
+
+const VERBATIM = JSON as unknown as VerbatimJson;
 
 /** A kubelet hands on no more than this, but whoever writes the status of a pod might. */
 function cut(text: string): string {
-  return text.slice(0, MAX_RESULT_BYTES);
+  return truncate(text, MAX_RESULT_BYTES);
 }
