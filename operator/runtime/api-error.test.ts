@@ -165,6 +165,11 @@ test('no credential and no query string gets into a message', (t) => {
   t.true(sanitize('x'.repeat(100_000)).length < 3000);
 });
 
+test('nothing that could take over a terminal gets into a message, and no half of a character', (t) => {
+  t.is(sanitize('denied: \u001B[2J\u009Bx\0 \r\n it'), 'denied: [2J x it');
+  t.true(sanitize(`x${'😀'.repeat(5000)}`).isWellFormed());
+});
+
 test('no answer is told apart from no answer in time', (t) => {
   const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
   t.like(noAnswer({ method: 'GET', path: '/x' }, cause, false), {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { truncate } from '../core/conditions.ts';
 import type { ErrorCode } from '../core/errors.ts';
 
 /** What an `ApiError` is made of. */
@@ -163,15 +164,15 @@ export function hasStatus(error: unknown, status: number): error is ApiError {
 }
 
 /**
- * `text` on one line, of bounded length and without anything that looks like a credential or a query
+ * `text` on one line, of bounded length, without control characters and without anything that looks like a credential or a query
  * string.
  */
 export function sanitize(text: string): string {
   const clean = text
-    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
     .replaceAll(/bearer\s+[\w.~+/-]+=*/gi, 'Bearer [redacted]')
     .replaceAll(/(\/[\w./:%-]*)\?[^\s"']+/g, '$1');
-  return clean.length <= MAX_MESSAGE_LENGTH ? clean : `${clean.slice(0, MAX_MESSAGE_LENGTH)}…`;
+  return truncate(clean, MAX_MESSAGE_LENGTH);
 }
 
 interface Status {

@@ -76,7 +76,7 @@ function isOverdue(run: Run, agent: Agent | undefined, now: Date): boolean {
 function notMade(run: Run): Failure {
   const held = holdUpOf(run);
   if (held === undefined) return TIMED_OUT;
-  const message = `its workload could not be made before its timeout: ${held.message}`.slice(0, 4096);
+  const message = `its workload could not be made before its timeout: ${held.message}`;
   return { ...TIMED_OUT, error: { ...TIMED_OUT.error, message } };
 }
 
@@ -153,7 +153,7 @@ function giveUp(
   now: Date,
 ): RunPlan {
   const { reason, error, forMs } = lasting;
-  const message = `given up after ${forMs / 1000} seconds: ${error.message}`.slice(0, 4096);
+  const message = `given up after ${forMs / 1000} seconds: ${error.message}`;
   const childUid = job.metadata.uid ?? '';
   const ending = { reason, message, error: { ...error, message }, phase: 'Admitted', childUid } as const;
   return { ...statusOnly(activeStatus(run, ending, now)), remove: [removalOf(job)] };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { DryRunStatus } from '#crds/v1alpha1/run-dry-run';
-import { findCondition, READY } from '../conditions.ts';
+import { findCondition, READY, truncate } from '../conditions.ts';
 import type { Condition } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { fail, finish, requeue } from './ending.ts';
@@ -67,5 +67,5 @@ function verdictOf({ status, create }: RunPlan, { place, demand }: RunObserved):
 }
 
 function messageOf({ reason, message }: Condition): string {
-  return reason === RUN_REASONS.Admitted ? WOULD_START : message.slice(0, 4096);
+  return reason === RUN_REASONS.Admitted ? WOULD_START : truncate(message, 4096);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { cancellation } from './ending.ts';
-import { ago, makeJob, makeRun } from './testing/make.ts';
+import { RUN } from '#crds/v1alpha1/run';
+import { cancellation, fail } from './ending.ts';
+import { ago, makeJob, makeRun, NOW } from './testing/make.ts';
 import {
   ACTIVE,
   type Case,
@@ -59,4 +60,13 @@ test('a cancellation says whose finalizers keep what was deleted', (t) => {
   t.is(cancellation(makeRun()), undefined);
   t.is(cancellation(makeRun({ cancel: true }))?.message, 'cancelled by spec.cancel');
   t.regex(cancellation(deleted(makeRun()))?.message ?? '', /deleted; .*example\.com\/audit/);
+});
+
+test('a Run ends however much is to be said of it, and no character is cut in half', (t) => {
+  for (const message of ['😀'.repeat(5000), `x${'😀'.repeat(5000)}`]) {
+    const error = { code: 'invalid_request', message, retryable: false } as const;
+    const { status } = fail(makeRun(), { reason: 'InvalidParameters', error }, NOW);
+    t.is(RUN.status.safeParse(status).error, undefined);
+    t.true(status?.error?.message.isWellFormed());
+  }
 });

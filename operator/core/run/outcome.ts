@@ -3,7 +3,7 @@ import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
 import { CONTAINER_NAME } from './job.ts';
 import type { Refusal } from './refusal.ts';
-import { readSaid, type Said } from './result.ts';
+import { printable, readSaid, type Said } from './result.ts';
 import { isStillUnmounted, type Unmounted } from './unmounted.ts';
 
 /** Why a Run failed. */
@@ -172,7 +172,7 @@ function failureOf(end: JobCondition, pod: KubeObject | undefined): Failure {
   const why = message ?? end.message ?? 'its Job failed';
   return {
     reason: RUN_REASONS.ContainerFailed,
-    error: { code: 'internal_error', message: why.slice(0, 4096), retryable: true },
+    error: { code: 'internal_error', message: why, retryable: true },
   };
 }
 
@@ -184,7 +184,7 @@ function wasDeleted(pod: KubeObject): boolean {
 
 /** What a node will not take when it comes there, for want of cores or devices that the scheduler thought it had, for one. */
 function rejected(reason: string, words = ''): Failure {
-  const message = `its node refused its pod: ${reason}: ${words}`.slice(0, 4096);
+  const message = `its node refused its pod: ${reason}: ${words}`;
   return {
     reason: RUN_REASONS.StartFailed,
     error: { code: 'dependency_unavailable', message, retryable: true },
@@ -195,7 +195,7 @@ function rejected(reason: string, words = ''): Failure {
 function withSaid({ reason, error }: Failure, { error: own, text }: Said): Failure {
   const words = own?.message ?? text;
   if (words === undefined || reason !== RUN_REASONS.ContainerFailed) return { reason, error };
-  const message = `${error.message}: ${words}`.slice(0, 4096);
+  const message = `${error.message}: ${printable(words)}`;
   return { reason, error: { ...error, message, retryable: own?.retryable ?? error.retryable } };
 }
 

@@ -2,6 +2,7 @@
 import type { AgentParameters } from '#crds/v1alpha1/agent-parameters';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Agent } from '../agent/agent.ts';
+import { truncate } from '../conditions.ts';
 import type { Failure } from './outcome.ts';
 import type { Run } from './run.ts';
 
@@ -43,7 +44,7 @@ function problemOf(declared: AgentParameters[number], value: string | undefined)
     return isMissing ? `${field}: the Agent requires it, and it is not given` : undefined;
   }
   if (declared.enum === undefined || declared.enum.includes(value)) return undefined;
-  return `${field}: found ${JSON.stringify(value.slice(0, 64))}; allowed are ${declared.enum.join(', ')}`;
+  return `${field}: found ${JSON.stringify(truncate(value, 64))}; allowed are ${declared.enum.join(', ')}`;
 }
 
 function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {

@@ -255,6 +255,17 @@ const cases: Record<string, Case> = {
     },
     want: { phase: 'Failed', reason: 'ContainerFailed', code: 'internal_error' },
   },
+  'what it says in its failure takes over no terminal': {
+    status: RUNNING,
+    seen: {
+      job: makeJob({ type: 'Failed', reason: 'BackoffLimitExceeded' }),
+      pods: [
+        makePod({ terminated: { exitCode: 3, message: 'no\u001B[2Jthing\nat all' } }, { phase: 'Failed' }),
+      ],
+    },
+    want: { phase: 'Failed', reason: 'ContainerFailed', code: 'internal_error' },
+    wantSaid: ['code 3: no [2Jthing\nat all'],
+  },
   'a container without memory left says so': {
     status: RUNNING,
     seen: {

@@ -114,8 +114,7 @@ function wait(run: Run, place: Parameters<typeof queuedStatus>[1], now: Date): R
 
 /** The API server will not have the workload of a Run: no wait would help, and its place is for others. */
 export function planRefused(run: Run, { code, message }: ReconcileError, now: Date): RunPlan {
-  const told = `the API server refuses its workload: ${message}`.slice(0, 4096);
-  const error = { code, message: told, retryable: false };
+  const error = { code, message: `the API server refuses its workload: ${message}`, retryable: false };
   return fail(settleUnmade(run, now), { reason: RUN_REASONS.WorkloadRefused, error }, now);
 }
 

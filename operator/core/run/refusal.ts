@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { truncate } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { firstToldAt, isQuotaRefusal, toldAt } from '../quota/refusals.ts';
 
@@ -25,7 +26,7 @@ export function refusalOf(events: readonly KubeObject[], pods: readonly KubeObje
   if (typeof message !== 'string') return undefined;
   const lasting = told.filter((event) => !isQuotaRefusal(event)).map((event) => firstToldAt(event));
   const sinceMs = lasting.length === 0 ? undefined : Math.max(madeMs, Math.min(...lasting));
-  return { message: message.slice(0, MAX_LENGTH), sinceMs };
+  return { message: truncate(message, MAX_LENGTH), sinceMs };
 }
 
 function versionOf({ metadata }: KubeObject): number {

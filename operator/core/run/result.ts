@@ -36,6 +36,11 @@ export function readSaid(message: string | undefined): Said {
   return defined({ result: Object.keys(kept).length > 0 ? kept : undefined, usage, error });
 }
 
+/** Words of a container in a message for people: lines stay, and what could take over a terminal goes. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]+/gu, ' ');
+}
+
 /** What was reported so far, with what a container that has ended adds; undefined for nothing. */
 export function addReported(
   before: ReportedUsage | undefined,

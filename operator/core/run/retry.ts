@@ -2,7 +2,7 @@
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { RetriesStatus } from '#crds/v1alpha1/run-retries';
 import type { Agent } from '../agent/agent.ts';
-import { toInstant } from '../conditions.ts';
+import { toInstant, truncate } from '../conditions.ts';
 import { statusOnly } from '../plan.ts';
 import { cancellation, type Ended, fail, requeue } from './ending.ts';
 import type { RunPlan } from './observed.ts';
@@ -17,7 +17,7 @@ export function failAttempt(run: Run, failure: Ended, now: Date): RunPlan {
   const { retries } = run.status ?? {};
   if (retries === undefined || !isRetried(run, retries, failure)) return fail(run, failure, now);
   const child = run.status?.child?.name;
-  const message = failure.error.message.slice(0, MAX_MESSAGE);
+  const message = truncate(failure.error.message, MAX_MESSAGE);
   const last = {
     attempt: attemptsOf(run),
     reason: failure.reason,

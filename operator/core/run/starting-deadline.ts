@@ -18,8 +18,7 @@ export function startingDeadlineMs(run: Run, now: Date): number {
 export function notStarted({ spec, status }: Run): Failure {
   const why = status?.queue === undefined ? '' : `: ${status.queue.message}`;
   const waited = `not admitted within ${spec.startingDeadlineSeconds} seconds (spec.startingDeadlineSeconds)`;
-  const message = `${waited}${why}`.slice(0, 4096);
-  const error = { code: 'timeout', message, retryable: true } as const;
+  const error = { code: 'timeout', message: `${waited}${why}`, retryable: true } as const;
   return { reason: RUN_REASONS.StartingDeadlineExceeded, error };
 }
 

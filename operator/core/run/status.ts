@@ -10,11 +10,14 @@ import {
   setConditions,
   STALLED,
   toInstant,
+  truncate,
 } from '../conditions.ts';
 import { defined } from '../object.ts';
 import type { RunError } from './outcome.ts';
 import type { Said } from './result.ts';
 import { arrivalOf, type Run } from './run.ts';
+
+const MAX_ERROR_LENGTH = 4096;
 
 /** Why a Run is where it is: a word for programs, a sentence for people. */
 export interface Cause {
@@ -69,7 +72,7 @@ export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatu
     queue: {
       ...(position !== undefined && { position }),
       reason,
-      message: message.slice(0, 1024),
+      message: truncate(message, 1024),
       since: isSameReason && kept.queue !== undefined ? kept.queue.since : toInstant(now),
       updatedAt: toInstant(now),
     },
@@ -127,7 +130,7 @@ export function activeStatus(
     phase,
     ...(child !== undefined && { child: { ...child, ...(childUid !== undefined && { uid: childUid }) } }),
     ...(startedAt !== undefined && { startedAt: run.status?.startedAt ?? startedAt }),
-    ...(error !== undefined && { error }),
+    ...(error !== undefined && { error: bounded(error) }),
     conditions: judged(run, now, [{ type: READY, status: 'False', reason, message }]),
   };
 }
@@ -145,7 +148,7 @@ export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
     finishedAt: toInstant(now),
     ...defined({
       startedAt: startedAt && (kept.startedAt ?? startedAt),
-      error,
+      error: error && bounded(error),
       result: said?.result,
       retries: retries && withoutWait(retries),
     }),
@@ -155,6 +158,11 @@ export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
       ...stalled,
     ]),
   };
+}
+
+/** An error as the API takes it, however much it quotes: one that is longer would keep the Run from its end. */
+function bounded(error: RunError): RunError {
+  return { ...error, message: truncate(error.message, MAX_ERROR_LENGTH) };
 }
 
 /** Nothing waits for a retry any more. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { truncate } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { firstToldAt, toldAt } from '../quota/refusals.ts';
 
@@ -22,7 +23,7 @@ export function unmountedOf(events: readonly KubeObject[]): Unmounted | undefine
   const message = last?.['message'];
   if (last === undefined || typeof message !== 'string') return undefined;
   const sinceMs = Math.min(...events.map(firstToldAt));
-  return { message: message.slice(0, MAX_LENGTH), sinceMs, toldMs: toldAt(last) };
+  return { message: truncate(message, MAX_LENGTH), sinceMs, toldMs: toldAt(last) };
 }
 
 /** Whether a volume may still be missing. */

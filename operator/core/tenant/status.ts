@@ -12,6 +12,7 @@ import {
   setConditions,
   setStanding,
   toInstant,
+  truncate,
 } from '../conditions.ts';
 import { keptForMs } from '../figures.ts';
 import type { Condition } from '../object.ts';
@@ -107,13 +108,13 @@ const STATES = {
 
 function namespaceStatus(tenant: Tenant, claim: Claim): NonNullable<TenantStatus['namespaces']>[number] {
   const { name, kind } = claim;
-  const message = claimMessage(tenant, claim)?.slice(0, 1024);
+  const message = claimMessage(tenant, claim);
   return {
     name,
     ...('live' in claim && { uid: uidOf(claim.live) }),
     adopted: 'adopted' in claim ? claim.adopted : kind === 'release',
     state: STATES[kind],
-    ...(message !== undefined && { message }),
+    ...(message !== undefined && { message: truncate(message, 1024) }),
   };
 }
 
