@@ -226,3 +226,11 @@ test('what waiting Runs are to do is not looked at for their place, since thousa
   const book = new KeyBook({ records: [], runs: [run], holders: new Set(), now: NOW });
   t.is(standing(book, run), 'new');
 });
+
+test('who waits behind one that waits is told what would let it start', (t) => {
+  const book = new KeyBook({ records: [], runs: [a, b], holders: new Set(), now: NOW });
+  t.regex(
+    book.withKey(candidate(b), b).blocked?.message ?? '',
+    /Run a, .* this one starts only if that one ends/,
+  );
+});

@@ -147,6 +147,6 @@ function firstByKey(runs: readonly Run[]): ReadonlyMap<string, Run> {
 function behind({ metadata }: Run): Waiting {
   return {
     reason: RUN_REASONS.Duplicate,
-    message: `Run ${metadata.name}, which came first and waits too, has the same idempotency key`,
+    message: `Run ${metadata.name}, which came first and waits too, has the same idempotency key: it goes first, and this one starts only if that one ends without having started, as when it is cancelled`,
   };
 }
