@@ -33,7 +33,10 @@ function version(kind: KindDescriptor): Schema {
     served: true,
     storage: true,
     additionalPrinterColumns: kind.columns,
-    subresources: { status: {} },
+    ...(kind.selectableFields && {
+      selectableFields: kind.selectableFields.map((jsonPath) => ({ jsonPath })),
+    }),
+    ...(kind.status && { subresources: { status: {} } }),
     schema: { openAPIV3Schema: rootSchema(kind) },
   };
 }
@@ -49,7 +52,7 @@ function rootSchema(kind: KindDescriptor): Schema {
       kind: { type: 'string', description: 'The kind of this object.' },
       metadata: { type: 'object' },
       spec: toStructural(kind.spec, 'spec'),
-      status: toStructural(kind.status, 'status'),
+      ...(kind.status && { status: toStructural(kind.status, 'status') }),
     },
   };
 }

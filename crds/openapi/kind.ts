@@ -36,8 +36,11 @@ export interface KindDescriptor {
   readonly scope: 'Namespaced' | 'Cluster';
   readonly description: string;
   readonly spec: z.ZodType;
-  readonly status: z.ZodType;
+  /** Undefined for a kind that is a record: nothing is ever said about it. */
+  readonly status?: z.ZodType;
   /** Rules over the whole object: `self.metadata.name` and `self.metadata.generateName` may be used. */
   readonly rules: readonly CelRule[];
   readonly columns: readonly PrinterColumn[];
+  /** Paths of fields by which `--field-selector` selects, at most eight: `.status.phase`. */
+  readonly selectableFields?: readonly string[];
 }

@@ -9,8 +9,8 @@ export interface Plan<Status> {
   /** The whole status, conditions included. Not written when it says the same as the live one. */
   readonly status: Status;
   /**
-   * Whether the status says nothing but that what follows is being done, on an object that has none yet: it is written only if that
-   * fails. What succeeds brings the next pass, which has more to say, and a burst of new objects costs one write less of each.
+   * Whether the status says nothing but that what follows is being done: it is written only if that fails. What succeeds brings the
+   * next pass, which has more to say, and a burst of new objects costs one write less of each.
    */
   readonly defersStatus?: boolean;
   /** Desired objects, by server-side apply, in order. An object that already is so costs no request. */

@@ -6,6 +6,7 @@ import {
   keyOf,
   keyString,
   type ListFilter,
+  type LiveSelection,
   type Reader,
   type Watch,
 } from './controller.ts';
@@ -98,10 +99,7 @@ export class Cache implements Reader {
     return this.#options.client.get(resource, key);
   }
 
-  async listLive(
-    resource: Resource,
-    selection: { readonly namespace: string; readonly labelSelector: string },
-  ): Promise<readonly KubeObject[]> {
+  async listLive(resource: Resource, selection: LiveSelection): Promise<readonly KubeObject[]> {
     const found: KubeObject[] = [];
     for await (const { items } of this.#options.client.list(resource, selection)) found.push(...items);
     return found;

@@ -27,6 +27,13 @@ export interface ListFilter {
   readonly value?: string;
 }
 
+/** Which objects `Reader.listLive` asks for. */
+export interface LiveSelection {
+  readonly namespace: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
 /** What `observe` may read. Objects are frozen and shared: never change one in place. */
 export interface Reader {
   /** The object as last seen by a watch; undefined when there is none, or nobody watches the kind. */
@@ -44,14 +51,11 @@ export interface Reader {
    */
   live(resource: Resource, key: Key): Promise<KubeObject | undefined>;
   /**
-   * Objects of a namespace with the labels of `labelSelector` as they are now, by requests.
+   * Objects of a namespace that the selectors select as they are now, by requests.
    *
    * @throws ApiError when the API server cannot or will not say.
    */
-  listLive(
-    resource: Resource,
-    selection: { readonly namespace: string; readonly labelSelector: string },
-  ): Promise<readonly KubeObject[]>;
+  listLive(resource: Resource, selection: LiveSelection): Promise<readonly KubeObject[]>;
 }
 
 /** Makes `Reader.list` by `name` a lookup: `of` tells the values under which an object is found. */

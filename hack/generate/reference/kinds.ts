@@ -12,7 +12,7 @@ export function kindPages(): readonly GeneratedFile[] {
 
 function kindPage(kind: KindDescriptor): string {
   const spec = toStructural(kind.spec, 'spec');
-  const status = toStructural(kind.status, 'status');
+  const status = kind.status && toStructural(kind.status, 'status');
   const names = [`\`${kind.plural}.${kind.group}\``, ...kind.shortNames.map((name) => `\`${name}\``)];
   const scope = kind.scope === 'Cluster' ? 'Cluster-scoped' : 'Namespaced';
   return [
@@ -21,8 +21,9 @@ function kindPage(kind: KindDescriptor): string {
     `\`apiVersion: ${kind.group}/${kind.version}\`, \`kind: ${kind.kind}\`. ${scope}. Names for kubectl: ${names.join(', ')}.\n`,
     `## spec\n\n${fieldTable(fieldsOf(spec, 'spec'))}`,
     `## Rules\n\n${rulesText([...ruleRows(kind.rules, ''), ...rulesOf(spec, 'spec')])}`,
-    `## status\n\n${fieldTable(fieldsOf(status, 'status'))}`,
+    `## status\n\n${status === undefined ? 'None.\n' : fieldTable(fieldsOf(status, 'status'))}`,
     `## Columns of \`kubectl get\`\n\n${columnTable(kind)}`,
+    ...selectableText(kind),
   ].join('\n');
 }
 
@@ -126,6 +127,14 @@ function rulesText(rows: readonly RuleRow[]): string {
   if (rows.length === 0) return 'None beyond the limits above.\n';
   const named = rows.map(([path, message]) => [path === '' ? 'the object' : code(path), message]);
   return `The API server refuses an object that breaks one of these, with this message.\n\n${table(['where', 'message'], named)}`;
+}
+
+function selectableText({ selectableFields = [] }: KindDescriptor): readonly string[] {
+  if (selectableFields.length === 0) return [];
+  const fields = selectableFields.map((path) => code(path.slice(1))).join(', ');
+  return [
+    `## Fields of \`--field-selector\`\n\n${fields}, beside \`metadata.name\` and \`metadata.namespace\`.\n`,
+  ];
 }
 
 function columnTable(kind: KindDescriptor): string {
