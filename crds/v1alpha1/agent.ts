@@ -101,8 +101,26 @@ const spec = z
     gpu: gpu.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
     schedule: schedule.optional(),
+    revisionHistoryLimit: int(
+      'AgentRevisions that are kept beside the active one. Those that a Run which has not ended uses are kept in any case.',
+      0,
+      100,
+    ).default(10),
   })
   .describe('What the agent is.');
+
+const activeRevision = z
+  .object({
+    name: dnsLabel('Name of the AgentRevision.'),
+    number: int('Its number.', 1, Number.MAX_SAFE_INTEGER),
+    generation: int(
+      'Generation of the Agent that was found to be of that template.',
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    since: instant('When it became the active one.'),
+  })
+  .describe('The AgentRevision that new Runs are made from.');
 
 const status = z
   .object({
@@ -116,6 +134,12 @@ const status = z
       .describe('Runs of the agent.')
       .optional(),
     schedule: scheduleStatus.optional(),
+    activeRevision: activeRevision.optional(),
+    lastRevision: int(
+      'Number of the last AgentRevision that was made.',
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ).optional(),
     conditions: conditions(
       'Ready; Scheduled if there is a schedule; Reconciling and Stalled only while true.',
     ).optional(),
@@ -138,6 +162,12 @@ export const AGENT_REASONS = {
   RegistryNotAllowed: 'RegistryNotAllowed',
   /** One Run asks for more than the tenant's whole quota. */
   NeverFits: 'NeverFits',
+  /** Its AgentRevision is being made. */
+  RevisionPending: 'RevisionPending',
+  /** Another AgentRevision is the active one: Runs that start from now on are made from it. */
+  RevisionActivated: 'RevisionActivated',
+  /** The API server, or a policy, refuses its AgentRevision, or the name of that is taken. */
+  RevisionRefused: 'RevisionRefused',
   /** It was deleted, and a finalizer of somebody else keeps it. */
   Terminating: 'Terminating',
   /** The spec does not parse. */
@@ -169,6 +199,7 @@ export const AGENT = {
     { name: 'Shape', type: 'string', jsonPath: '.spec.shape', description: 'How it runs.' },
     { name: 'GPU', type: 'string', jsonPath: '.spec.gpu.class', description: 'GPU class.' },
     readyColumn('Runs can be admitted.'),
+    { name: 'Revision', type: 'integer', jsonPath: '.status.activeRevision.number', description: 'Active.' },
     { name: 'Active', type: 'integer', jsonPath: '.status.runs.active', description: 'Runs admitted.' },
     { name: 'Queued', type: 'integer', jsonPath: '.status.runs.queued', description: 'Runs that wait.' },
     { ...REASON, priority: 1 },

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGENT } from './agent.ts';
+import { AGENT_REVISION } from './agent-revision.ts';
 import { GPU_CLASS } from './gpu-class.ts';
 import { QUOTA_LEDGER } from './quota-ledger.ts';
 import { RUN } from './run.ts';
 import { TENANT } from './tenant.ts';
 
 /** Every kind, in the order in which they are installed. */
-export const KINDS: readonly KindDescriptor[] = [GPU_CLASS, TENANT, QUOTA_LEDGER, AGENT, RUN];
+export const KINDS: readonly KindDescriptor[] = [GPU_CLASS, TENANT, QUOTA_LEDGER, AGENT, AGENT_REVISION, RUN];

@@ -35,6 +35,9 @@ const spec = z
     agentRef: z
       .object({ name: dnsLabel('Name of an Agent in the same namespace.') })
       .describe('What to run.'),
+    revision: dnsLabel(
+      'AgentRevision of that Agent to run. Empty: the one that is active when the Run is first admitted.',
+    ).optional(),
     input: input.optional(),
     parameters: parameters.optional(),
     priority: int('Runs of a higher priority are admitted first within the tenant.', -1000, 1000).default(0),
@@ -76,6 +79,7 @@ const spec = z
         message: 'cannot be changed: create a new Run',
         fieldPath: '.agentRef',
       },
+      fixed('revision'),
       fixed('input'),
       fixed('parameters'),
       {
@@ -163,6 +167,13 @@ const status = z
       })
       .describe('The Agent as it was when the Run was admitted.')
       .optional(),
+    revision: z
+      .object({
+        name: dnsLabel('Name of the AgentRevision.'),
+        number: int('Its number.', 1, Number.MAX_SAFE_INTEGER),
+      })
+      .describe('What every attempt of the Run is made from, whatever becomes of the Agent.')
+      .optional(),
     gpu: z
       .object({ class: dnsLabel('GPU class.'), count: int('Devices.', 0, 64) })
       .describe('Devices that the Run holds.')
@@ -208,6 +219,8 @@ export const RUN_REASONS = {
   AgentNotFound: 'AgentNotFound',
   /** Waits: the Agent is not Ready. */
   AgentNotReady: 'AgentNotReady',
+  /** Waits: the AgentRevision that the Run is bound to does not exist. */
+  RevisionNotFound: 'RevisionNotFound',
   /** Waits, or is refused when the queue is full: the tenant's Runs are created faster than it may start them. */
   RateLimited: 'RateLimited',
   /** Waits: a Run with the same idempotency key came first, and this one ends as that one does. */
@@ -304,6 +317,13 @@ export const RUN = {
       priority: 1,
     },
     {
+      name: 'Revision',
+      type: 'integer',
+      jsonPath: '.status.revision.number',
+      description: 'Number of the AgentRevision that it is made from.',
+      priority: 1,
+    },
+    {
       name: 'Units',
       type: 'string',
       jsonPath: '.status.usage.total.runUnits',
@@ -319,6 +339,7 @@ export const RUN = {
     },
     AGE,
   ],
+  selectableFields: ['.spec.agentRef.name', '.spec.revision', '.status.phase', '.status.revision.name'],
 } as const satisfies KindDescriptor;
 
 /** Spec of a Run after defaulting. */

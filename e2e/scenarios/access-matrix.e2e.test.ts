@@ -40,6 +40,7 @@ const VIEWER: Readonly<Record<string, string>> = {
   'discovery.k8s.io/endpointslices': READ,
   'events.k8s.io/events': READ,
   'networking.k8s.io/networkpolicies': READ,
+  'nexusos.dev/agentrevisions': READ,
   'nexusos.dev/agents': READ,
   'nexusos.dev/runs': READ,
   'policy/poddisruptionbudgets': READ,

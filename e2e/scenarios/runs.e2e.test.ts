@@ -22,7 +22,7 @@ test('a Run is followed with wait, get and describe to its end', async (t) => {
   for (const said of [/Phase:\s+Succeeded/, /Type:\s+Finished/, /Type:\s+QuotaReserved/])
     t.regex(described, said);
   const [agents = '', worker = ''] = (await user.does(['get', 'ag', '-n', namespace])).split('\n');
-  t.regex(agents, /^NAME\s+SHAPE\s+GPU\s+READY\s+ACTIVE\s+QUEUED/);
+  t.regex(agents, /^NAME\s+SHAPE\s+GPU\s+READY\s+REVISION\s+ACTIVE\s+QUEUED/);
   t.regex(worker, /^worker\s+job\s+True\s/);
 });
 

@@ -12,12 +12,14 @@ import {
   type Controller,
   type Key,
   keyOf,
+  ownedBy,
   parseWith,
   type PolicyRule,
   type Reader,
   type Watch,
 } from '../runtime/controller.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { observeRevisions, watchRevisions } from './shared/revisions.ts';
 import { INDEX, ledgerOf } from './shared/workloads.ts';
 
 /** The controller of Agents: whether Runs of each can be admitted, how many there are, and those that schedules start. */
@@ -39,7 +41,7 @@ export function agentController(): Controller<Agent, AgentObserved, AgentStatus>
 }
 
 const RBAC: readonly PolicyRule[] = [
-  { apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['create', 'delete'] },
+  { apiGroups: ['nexusos.dev'], resources: ['agentrevisions', 'runs'], verbs: ['create', 'delete'] },
 ];
 
 /** Told once for each start, or not at all; that the condition changes adds nothing. */
@@ -54,18 +56,19 @@ const WATCHES: readonly Watch[] = [
   { resource: QUOTA_LEDGERS, keys: agentsWithoutTenant },
   { resource: GPU_CLASSES, keys: agentsOfClass },
   { resource: RUNS, keys: agentOfRun },
+  watchRevisions(ownedBy(AGENTS)),
 ];
 
 async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
   const { namespace = '', name } = agent.metadata;
   const ledger = ledgerOf(read, namespace);
   const { gpu } = agent.spec;
+  const live = read.list(RUNS, { index: INDEX.liveRunsOfAgent, value: agentKey(namespace, name) });
   return {
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     gpuClass: gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined),
-    runs: countRuns(
-      read.list(RUNS, { index: INDEX.liveRunsOfAgent, value: agentKey(namespace, name) }) as readonly Run[],
-    ),
+    runs: countRuns(live as readonly Run[]),
+    ...(await observeRevisions(agent, live as readonly Run[], read)),
     ...(await observeSchedule(agent, read)),
   };
 }

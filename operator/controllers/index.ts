@@ -7,6 +7,7 @@ import { ledgerController } from './ledger.ts';
 import { runController } from './run.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
+import { REVISION_INDEX } from './shared/revisions.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
 
@@ -33,7 +34,7 @@ export function controllersFor(
       runController(book),
       gpuClassController(book),
     ],
-    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, DEVICE_INDEX],
+    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, REVISION_INDEX, DEVICE_INDEX],
     onLead: () => meter.startAnew(),
   };
 }

@@ -33,6 +33,7 @@ import {
   RUNS,
   TENANTS,
 } from './shared/resources.ts';
+import { watchRevisions } from './shared/revisions.ts';
 import { seeLedger } from './shared/tenant-queue.ts';
 import {
   JOBS,
@@ -141,6 +142,7 @@ function watchesOf(book: DeviceBook): readonly Watch[] {
     // A reservation that is given back is what others may have waited for.
     { resource: QUOTA_LEDGERS, keys: ready },
     { resource: AGENTS, keys: ledgerOfObject },
+    watchRevisions(ledgerOfObject),
     { resource: TENANTS, keys: (tenant) => [{ name: tenant.metadata.name }] },
     { resource: GPU_CLASSES, keys: ledgersOfClass },
     { resource: NAMESPACES, keys: ledgerOfNamespace },

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
-import type { Agent, GPUClass } from '../core/agent/agent.ts';
+import type { GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
@@ -28,6 +28,7 @@ import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/cont
 import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
 import {
   CORE_EVENTS,
@@ -80,6 +81,7 @@ const WATCHES: readonly Watch[] = [
   { resource: RUNS, keys: duplicatesOf },
   // Read, and looked at again by the queue; a change of them wakes no Run by itself.
   { resource: AGENTS, keys: () => [] },
+  watchRevisions(() => []),
   { resource: GPU_CLASSES, keys: () => [] },
 ];
 
@@ -196,13 +198,13 @@ async function findIngredients(run: Run, starting: Starting) {
   if (!needsWorkload(run, starting)) return NO_INGREDIENTS;
   const { read, reservation, book } = starting;
   const className = isActive(run) ? run.status?.gpu?.class : reservation?.gpuClass;
-  const agent = await find(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }, read);
+  const source = await findSource(run, read);
   const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
   const made = await findMade(run, read);
   const inputSource = made === undefined ? await findInputSource(run, read) : undefined;
   const node = gpuClass && book.nodeFor(run.metadata.uid ?? '', read);
   return {
-    agent: agent as Agent | undefined,
+    ...source,
     gpuClass: gpuClass as GPUClass | undefined,
     inputSource,
     made,
@@ -224,7 +226,13 @@ async function findMade(run: Run, read: Reader): Promise<KubeObject | undefined>
   return found !== undefined && isOwnedBy(found, run) ? found : undefined;
 }
 
-const NO_INGREDIENTS = { agent: undefined, gpuClass: undefined, inputSource: undefined, made: undefined };
+const NO_INGREDIENTS = {
+  agent: undefined,
+  revision: undefined,
+  gpuClass: undefined,
+  inputSource: undefined,
+  made: undefined,
+};
 
 function needsWorkload(run: Run, { job, reservation }: Pick<Starting, 'job' | 'reservation'>): boolean {
   // The Job of a Run that is back in the queue is that of an attempt that is over.

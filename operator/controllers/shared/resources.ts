@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KindDescriptor } from '#crds/openapi/kind';
 import { AGENT } from '#crds/v1alpha1/agent';
+import { AGENT_REVISION } from '#crds/v1alpha1/agent-revision';
 import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
@@ -22,6 +23,7 @@ export const TENANTS = ours(TENANT);
 export const QUOTA_LEDGERS = ours(QUOTA_LEDGER);
 export const GPU_CLASSES = ours(GPU_CLASS);
 export const AGENTS = ours(AGENT);
+export const AGENT_REVISIONS = ours(AGENT_REVISION);
 export const RUNS = ours(RUN);
 
 export const NAMESPACES: Resource = {

@@ -18,6 +18,7 @@ import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import type { DeviceBook } from './device-book.ts';
 import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
+import { pinnedAgents } from './revisions.ts';
 import { CORE_EVENTS, INDEX, namespacesOf, podsOf, runsWithKeyOf } from './workloads.ts';
 
 /** What the stores tell about a ledger; what needs direct reads is left out. */
@@ -30,16 +31,22 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
   const tenant = read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined;
   const agents = namespaces.flatMap((namespace) => read.list(AGENTS, { namespace }) as readonly Agent[]);
   const classes = read.list(GPU_CLASSES) as readonly GPUClass[];
+  const agentsByKey = new Map(
+    agents.map((one) => [agentKey(one.metadata.namespace ?? '', one.metadata.name), one]),
+  );
+  const gpuClasses = new Map(classes.map((one) => [one.metadata.name, one]));
+  const runs = runsOf(ledger, namespaces, read);
   const quotas = quotasOf(namespaces, read);
   return {
     quotas: new Map([...quotas].filter(([, quota]) => !isForeign(quota, ledger))),
     taken: new Set([...quotas].flatMap(([name, quota]) => (isForeign(quota, ledger) ? [name] : []))),
     closed: new Set(namespaces.filter((name) => !isOpen(read.get(NAMESPACES, { name })))),
-    runs: runsOf(ledger, namespaces, read),
+    runs,
     started: new Set(reserved.map(({ uid }) => uid).filter((uid) => hasLivePod(read, uid))),
     refusals: namespaces.flatMap((value) => read.list(CORE_EVENTS, { index: INDEX.refusedIn, value })),
-    agents: new Map(agents.map((one) => [agentKey(one.metadata.namespace ?? '', one.metadata.name), one])),
-    gpuClasses: new Map(classes.map((one) => [one.metadata.name, one])),
+    agents: agentsByKey,
+    revisions: pinnedAgents(runs, { agents: agentsByKey, gpuClasses, tenant }, read),
+    gpuClasses,
     containerDefaults: tenant?.spec.containerDefaults,
     ownObjects: tenant === undefined ? NO_AMOUNTS : ownObjects(tenant.spec),
   };

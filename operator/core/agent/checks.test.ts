@@ -7,6 +7,7 @@ import type { Agent, GPUClass } from './agent.ts';
 import { checkAgent } from './checks.ts';
 import { isFromRegistry, repositoryOf } from './image.ts';
 import { planAgent } from './plan.ts';
+import { settledRevisions } from './testing/revisions.ts';
 
 interface Case {
   readonly agent?: Partial<AgentSpec>;
@@ -195,7 +196,13 @@ test('a registry path opens what is under it and no namesake beside it', (t) => 
 });
 
 test('counts of Runs are written at most every five seconds', (t) => {
-  const surroundings = { tenant: makeTenant(), gpuClass: undefined, scheduled: [], starting: undefined };
+  const surroundings = {
+    tenant: makeTenant(),
+    gpuClass: undefined,
+    scheduled: [],
+    starting: undefined,
+    ...settledRevisions(makeAgent()),
+  };
   const at = (seconds: number) => {
     const agent = makeAgent();
     const status = { ...agent.status, runs: { queued: 1, active: 1, countedAt: ago(seconds) } };

@@ -4,6 +4,7 @@ import { AGENT_SCHEDULE_REASONS, type ScheduleStatus } from '#crds/v1alpha1/agen
 import { isDeepEqual } from '../compare.ts';
 import {
   findCondition,
+  READY,
   removeCondition,
   setCondition,
   setStanding,
@@ -13,10 +14,11 @@ import {
 } from '../conditions.ts';
 import type { ReconcileError } from '../errors.ts';
 import { keptForMs } from '../figures.ts';
-import type { Condition } from '../object.ts';
+import { type Condition, defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
 import type { Agent } from './agent.ts';
-import { type AgentSurroundings, checkAgent } from './checks.ts';
+import { type AgentSurroundings, checkAgent, type Refusal } from './checks.ts';
+import { planRevision, type RevisionDecision, type RevisionsObserved } from './revision.ts';
 import {
   countScheduled,
   planRefusedStart,
@@ -34,39 +36,99 @@ export interface RunCounts {
 }
 
 /** What was seen of an Agent and of what it depends on. */
-export interface AgentObserved extends AgentSurroundings, ScheduleObserved {
+export interface AgentObserved extends AgentSurroundings, ScheduleObserved, RevisionsObserved {
   readonly runs: RunCounts;
 }
 
-/** Decides whether Runs of the Agent can be admitted, counts them, and starts those that its schedule asks for. */
+/** How soon a revision that is refused is tried again, if nothing changes. */
+const REVISION_AGAIN_MS = 30_000;
+
+/**
+ * Decides whether Runs of the Agent can be admitted, and from which revision, counts them, and starts those that its schedule asks
+ * for. A new revision is made by a pass of its own, so that the status tells of it when it is there.
+ */
 export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Plan<AgentStatus> {
+  const revision = planRevision(agent, observed, now);
+  if (revision.kind === 'missing') return makeRevision(agent, revision.create, now);
   const generation = agent.metadata.generation ?? 0;
   const decision = planSchedule(agent, observed, now);
-  const refusal = checkAgent(agent, observed);
-  const standing: Standing =
-    refusal === undefined
-      ? { kind: 'ready', reason: AGENT_REASONS.Accepted, message: 'Runs of the agent can be admitted' }
-      : { kind: 'stalled', ...refusal };
+  const standing = standingOf(checkAgent(agent, observed), revision);
   const stood = setStanding(agent.status?.conditions ?? [], standing, { generation, now });
   const conditions = [...withVerdict(agent, { conditions: stood, verdict: decision.verdict }, now)];
   const { counts, waitMs } = count(agent, { observed, decision }, now);
-  const status = { observedGeneration: generation, ...counts, conditions };
+  const status = { observedGeneration: generation, ...counts, ...toldOf(agent, revision), conditions };
   const { create, remove, events } = decision;
-  return { ...statusOnly(status, lookAgain(decision.afterMs, waitMs)), create, remove, events };
+  const plan = { ...statusOnly(status, lookAgain(decision.afterMs, waitMs)), create, remove, events };
+  return revision.kind === 'active' ? withRevisions(plan, revision) : plan;
 }
 
-/** The API server will not have the Run that is due. */
+function standingOf(refusal: Refusal | undefined, revision: RevisionDecision): Standing {
+  if (refusal !== undefined) return { kind: 'stalled', ...refusal };
+  if (revision.kind === 'taken') return { ...PENDING, message: revision.message };
+  return { kind: 'ready', reason: AGENT_REASONS.Accepted, message: 'Runs of the agent can be admitted' };
+}
+
+const PENDING = { kind: 'reconciling', reason: AGENT_REASONS.RevisionPending } as const;
+
+function toldOf({ status }: Agent, revision: RevisionDecision) {
+  if (revision.kind === 'active') return { activeRevision: revision.active, lastRevision: revision.last };
+  const { activeRevision, lastRevision } = status ?? {};
+  return defined({ activeRevision, lastRevision });
+}
+
+function withRevisions(
+  plan: Plan<AgentStatus>,
+  { remove, events, afterMs }: Extract<RevisionDecision, { readonly kind: 'active' }>,
+): Plan<AgentStatus> {
+  const isLater = plan.result.kind === 'requeueAfter' && plan.result.afterMs <= afterMs;
+  const why = 'to remove revisions that nobody uses';
+  const result: Result =
+    isLater || afterMs === Infinity ? plan.result : { kind: 'requeueAfter', afterMs, why };
+  return { ...plan, remove: [...plan.remove, ...remove], events: [...plan.events, ...events], result };
+}
+
+/** What is said is written only if the revision cannot be made; else the next pass says that it is there. */
+function makeRevision(agent: Agent, revision: KubeObject, now: Date): Plan<AgentStatus> {
+  const message = `AgentRevision ${revision.metadata.name} is being made`;
+  const status = toldRefusal(agent) ?? stoodAs(agent, { ...PENDING, message }, now);
+  return { ...statusOnly(status), defersStatus: true, create: [revision] };
+}
+
+/** The status of an Agent whose revision was refused: that it is tried again is no news. */
+function toldRefusal({ metadata, status }: Agent): AgentStatus | undefined {
+  const ready = findCondition(status?.conditions ?? [], READY);
+  const isTold = ready?.reason === AGENT_REASONS.RevisionRefused;
+  return isTold && ready.observedGeneration === metadata.generation ? status : undefined;
+}
+
+function stoodAs(agent: Agent, standing: Standing, now: Date): AgentStatus {
+  const generation = agent.metadata.generation ?? 0;
+  const conditions = setStanding(agent.status?.conditions ?? [], standing, { generation, now });
+  return { ...agent.status, observedGeneration: generation, conditions: [...conditions] };
+}
+
+/** The API server will not have the revision, or the Run that is due. */
 export function planRefused(
   agent: Agent,
   { message }: ReconcileError,
   now: Date,
 ): Plan<AgentStatus> | undefined {
+  // Until there is one of this generation, nothing else is made.
+  if (agent.status?.activeRevision?.generation !== agent.metadata.generation)
+    return refuseRevision(agent, message, now);
   const refused = planRefusedStart(agent, message);
-  if (refused === undefined) return undefined;
+  if (refused === undefined) return refuseRevision(agent, message, now);
   const { state, verdict, event } = refused;
   const known = { conditions: agent.status?.conditions ?? [], verdict };
   const status = { ...agent.status, schedule: state, conditions: [...withVerdict(agent, known, now)] };
   return { ...statusOnly(status, lookAgain(waitFor(state, now), Infinity)), events: [event] };
+}
+
+function refuseRevision(agent: Agent, why: string, now: Date): Plan<AgentStatus> {
+  const message = `the AgentRevision that Runs are made from could not be created: ${why}`.slice(0, 4096);
+  const status = stoodAs(agent, { kind: 'stalled', reason: AGENT_REASONS.RevisionRefused, message }, now);
+  const result = { kind: 'requeueAfter', afterMs: REVISION_AGAIN_MS, why: 'to make the revision' } as const;
+  return statusOnly(status, result);
 }
 
 /** The conditions with what is said of the schedule. One that cannot be read stops no Run, but its writer must hear of it. */

@@ -8,6 +8,7 @@ import { isFinished, type Run } from '../run/run.ts';
 import { makeAgent, makeTenant, NOW } from '../run/testing/make.ts';
 import type { Agent } from './agent.ts';
 import { planAgent } from './plan.ts';
+import { settledRevisions } from './testing/revisions.ts';
 import { unfinished } from './scheduled-run.ts';
 
 /** What happens to a schedule, its Runs, its operator and its clock, in any order. */
@@ -65,6 +66,7 @@ class World {
     const observed = {
       tenant: makeTenant(),
       gpuClass: undefined,
+      ...settledRevisions(this.agent),
       runs: { queued: unfinished(known).length, active: 0 },
       scheduled: known,
       starting: this.runs.find(({ metadata }) => metadata.name === starting?.run),

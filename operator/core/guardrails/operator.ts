@@ -40,7 +40,7 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
   return {
     name: 'operator-objects',
     binds: 'elsewhere',
-    match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), NEW_RUNS],
+    match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), NEW_OF_AGENTS],
     variables: {
       // What it made goes with, or after, the mark of a namespace that is released.
       isRemoval: `request.operation == 'DELETE' && oldObject != null && ${isManaged('oldObject')}`,
@@ -56,10 +56,10 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
   };
 }
 
-/** Schedules start Runs where tenants are. */
-const NEW_RUNS: Match = {
+/** Agents have revisions, and their schedules start Runs, where tenants are. */
+const NEW_OF_AGENTS: Match = {
   apiGroups: [GROUP],
-  resources: ['runs'],
+  resources: ['agentrevisions', 'runs'],
   operations: ['CREATE'],
   scope: 'Namespaced',
 };

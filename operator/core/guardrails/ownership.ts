@@ -271,7 +271,7 @@ export function tenantDeletionGuardrail(): Guardrail {
   };
 }
 
-/** Ledgers, and what NexusOS says in status, are written by nobody else: they decide who gets quota. */
+/** Ledgers, revisions, and what NexusOS says in status, are written by nobody else: they decide who gets quota, and what runs. */
 export function recordGuardrail(settings: GuardrailSettings): Guardrail {
   return {
     name: 'records',
@@ -279,6 +279,7 @@ export function recordGuardrail(settings: GuardrailSettings): Guardrail {
       {
         apiGroups: [GROUP],
         resources: [
+          'agentrevisions',
           'agents/status',
           'gpuclasses/status',
           'quotaledgers',

@@ -15,6 +15,10 @@ const CASES: Record<string, { readonly agent?: Agent; readonly want: string | un
     agent: { ...ready, metadata: { ...ready.metadata, generation: 2 } },
     want: 'AgentNotReady',
   },
+  'one that has no revision yet does': {
+    agent: { ...ready, status: { conditions: ready.status?.conditions ?? [] } },
+    want: 'AgentNotReady',
+  },
   'one that was deleted does, though it was Ready until then': {
     agent: { ...ready, metadata: { ...ready.metadata, deletionTimestamp: ago(1) } },
     want: 'AgentNotReady',
@@ -71,5 +75,86 @@ for (const [sentence, { run = makeRun(), agent = ready, want }] of Object.entrie
   test(sentence, (t) => {
     const context = { agents: new Map(), gpuClasses: new Map(), containerDefaults: undefined };
     t.is(demandOf(run, agent, context).get('count/configmaps'), want ? 1000n : undefined);
+  });
+}
+
+const NEWER = { ...ready, metadata: { ...ready.metadata, generation: 2 } };
+const THEN = makeAgent({
+  container: { image: 'registry.example.com/agent:0' },
+  gpu: { class: 'h100', count: 2 },
+});
+const REFUSED = { reason: 'NeverFits', message: 'spec.gpu.count: too many' };
+const NOT_READY = makeAgent({}, 'False');
+const CURRENT = ready.status?.activeRevision?.name ?? '';
+const bound = makeRun({}, { phase: 'Queued', attempt: 1, revision: { name: 'agent-old', number: 1 } });
+
+interface PinCase {
+  readonly run: Run;
+  readonly agent?: Agent;
+  readonly refusal?: typeof REFUSED;
+  readonly isGone?: true;
+  readonly want?: string;
+  readonly says?: RegExp;
+  readonly gpu?: { readonly class: string; readonly count: number };
+}
+
+const PINS: Readonly<Record<string, PinCase>> = {
+  'a Run that is tried again takes what its revision takes': { run: bound, gpu: { class: 'h100', count: 2 } },
+  'so does one that names the revision': {
+    run: makeRun({ revision: 'agent-old' }),
+    gpu: { class: 'h100', count: 2 },
+  },
+  'what it is bound to counts, and not what it names': {
+    run: { ...bound, spec: { ...bound.spec, revision: 'agent-x' } },
+    gpu: { class: 'h100', count: 2 },
+  },
+  'that the Agent is not Ready as it is now does not matter to it': {
+    run: bound,
+    agent: NOT_READY,
+    gpu: { class: 'h100', count: 2 },
+  },
+  'that it was not checked since a change neither': {
+    run: bound,
+    agent: NEWER,
+    gpu: { class: 'h100', count: 2 },
+  },
+  'a revision that would be refused now holds it up': {
+    run: bound,
+    refusal: REFUSED,
+    want: 'AgentNotReady',
+    says: /not Ready at AgentRevision agent-old: spec\.gpu\.count/,
+    gpu: { class: 'h100', count: 2 },
+  },
+  'one that is not there does': {
+    run: bound,
+    isGone: true,
+    want: 'RevisionNotFound',
+    says: /status\.revision\.name/,
+  },
+  'one that it names and is not there does': {
+    run: makeRun({ revision: 'agent-old' }),
+    isGone: true,
+    want: 'RevisionNotFound',
+    says: /spec\.revision: .* no AgentRevision agent-old/,
+  },
+  'of the active revision, the Agent itself is asked': {
+    run: makeRun({ revision: CURRENT }),
+    agent: NOT_READY,
+    want: 'AgentNotReady',
+  },
+};
+
+for (const [sentence, { run, agent = ready, refusal, isGone, want, says, gpu }] of Object.entries(PINS)) {
+  test(`bound to a revision: ${sentence}`, (t) => {
+    const context = {
+      agents: new Map([['acme-dev/agent', agent]]),
+      revisions: new Map(isGone ? [] : [['acme-dev/agent-old', { agent: THEN, refusal }]]),
+      gpuClasses: new Map(),
+      containerDefaults: undefined,
+    };
+    const candidate = candidateOf(run, context);
+    t.is(candidate.blocked?.reason, want);
+    t.deepEqual(candidate.gpu, gpu);
+    if (says !== undefined) t.regex(candidate.blocked?.message ?? '', says);
   });
 }

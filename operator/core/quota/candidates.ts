@@ -3,8 +3,10 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
+import { isAtRevision, pinOf, type PinnedAgent } from '../agent/pinned.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { checkParameters } from '../run/parameters.ts';
+import { missingRevision } from '../run/revision.ts';
 import { defined } from '../object.ts';
 import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
 import { SUSPENDED } from '../run/suspension.ts';
@@ -18,6 +20,11 @@ import { sessionDigest } from './sessions.ts';
 export interface RunContext {
   /** By `agentKey`. */
   readonly agents: ReadonlyMap<string, Agent>;
+  /**
+   * By `agentKey` with the name of the revision: Agents as they were at those that Runs are bound to, where that is not what they
+   * are now.
+   */
+  readonly revisions?: ReadonlyMap<string, PinnedAgent>;
   /** By name. */
   readonly gpuClasses: ReadonlyMap<string, GPUClass>;
   readonly containerDefaults: TenantSpec['containerDefaults'];
@@ -40,7 +47,7 @@ export function wantsQuota(run: Run): boolean {
 export function candidateOf(run: Run, context: RunContext): Candidate {
   const { name, namespace = '' } = run.metadata;
   const agentName = run.spec.agentRef.name;
-  const agent = context.agents.get(agentKey(namespace, agentName));
+  const { agent, obstacle } = sourceOf(run, context);
   return {
     ...ageOf(run),
     namespace,
@@ -52,9 +59,37 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
     ...defined({
       gpu: agent?.spec.gpu,
       session: sessionDigest(run),
-      blocked: pauseOf(run) ?? obstacleOf(agentName, agent) ?? misfitOf(run, agent),
+      blocked: pauseOf(run) ?? obstacle ?? misfitOf(run, agent),
     }),
   };
+}
+
+/** What a Run is made from: its Agent, as it was at the revision that the Run is bound to. */
+export interface Source {
+  /** Undefined when it is not there, or that revision is not. */
+  readonly agent: Agent | undefined;
+  /** What keeps Runs of it from being admitted. */
+  readonly obstacle: Waiting | undefined;
+}
+
+/** The source of a Run that is made, or would be. */
+export function sourceOf(run: Run, { agents, revisions }: RunContext): Source {
+  const { namespace = '' } = run.metadata;
+  const { name } = run.spec.agentRef;
+  const agent = agents.get(agentKey(namespace, name));
+  const pin = pinOf(run);
+  if (agent === undefined || pin === undefined || isAtRevision(agent, pin))
+    return { agent, obstacle: obstacleOf(name, agent) };
+  const pinned = revisions?.get(agentKey(namespace, pin));
+  if (pinned === undefined) return { agent: undefined, obstacle: missingRevision(run) };
+  return { agent: pinned.agent, obstacle: obstacleAt(pin, pinned) };
+}
+
+/** An Agent that is being deleted is refused at each of its revisions. */
+function obstacleAt(pin: string, { agent, refusal }: PinnedAgent): Waiting | undefined {
+  if (refusal === undefined) return undefined;
+  const message = `Agent ${agent.metadata.name} is not Ready at AgentRevision ${pin}: ${refusal.message}`;
+  return { reason: RUN_REASONS.AgentNotReady, message };
 }
 
 /** What `run` of `agent` takes from quota; nothing that is known where the Agent is gone. `run` is undefined for one that is gone. */
@@ -128,5 +163,6 @@ function unreadiness({ metadata, status }: Agent): string | undefined {
   if (ready === undefined || ready.observedGeneration < (metadata.generation ?? 0)) {
     return 'it has not been checked yet';
   }
-  return ready.status === 'True' ? undefined : ready.message;
+  if (ready.status !== 'True') return ready.message;
+  return status?.activeRevision === undefined ? 'it has no revision yet' : undefined;
 }

@@ -19,7 +19,7 @@ import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
 import { addTo, type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
-import { candidateOf, demandOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
+import { candidateOf, demandOf, isGivenBack, type RunContext, sourceOf, wantsQuota } from './candidates.ts';
 import { CreateRate } from './create-rate.ts';
 import {
   type Dealt,
@@ -257,8 +257,10 @@ function pendingOf(reservations: readonly Reservation[], observed: LedgerObserve
   return reservations
     .filter(({ uid }) => !observed.started.has(uid))
     .map(({ uid, namespace, agent: name }) => {
-      const agent = observed.agents.get(agentKey(namespace, name));
-      return { namespace, amounts: demandOf(byUid.get(uid), agent, observed) };
+      const run = byUid.get(uid);
+      const agent =
+        run === undefined ? observed.agents.get(agentKey(namespace, name)) : sourceOf(run, observed).agent;
+      return { namespace, amounts: demandOf(run, agent, observed) };
     });
 }
 

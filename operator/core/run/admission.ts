@@ -17,6 +17,7 @@ import type { Failure } from './outcome.ts';
 import { checkParameters, misfit } from './parameters.ts';
 import { retriesAtAdmission } from './retry.ts';
 import { childName, identityOf, phaseOf, type Run } from './run.ts';
+import { missingRevision } from './revision.ts';
 import { settleUnmade } from './settlement.ts';
 import { type AdmittedFacts, admittedStatus, type Cause } from './status.ts';
 import { giveBack } from './suspension.ts';
@@ -28,28 +29,39 @@ type Reserved = RunObserved & { readonly reservation: Reservation };
 
 /** Writes that the Run is admitted, then makes its workload. Also when that was written and nothing was made, as after a crash. */
 export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
-  const { agent, tenant } = observed;
-  const missing = missingForStart(observed);
-  if (agent === undefined || tenant === undefined || missing !== undefined) {
+  const { agent, tenant, revision } = observed;
+  const missing = missingForStart(run, observed);
+  if (agent === undefined || tenant === undefined || revision === undefined || missing !== undefined) {
     return giveBack(settleUnmade(run, now), observed.reservation, { ...(missing ?? NO_TENANT), now });
   }
-  return begin(run, { ...observed, agent, tenant }, now);
+  return begin(run, { ...observed, agent, tenant, revision }, now);
 }
 
 /** With everything that its workload is made of. */
-type Complete = Reserved & { readonly agent: Agent; readonly tenant: Tenant };
+type Complete = Reserved & {
+  readonly agent: Agent;
+  readonly tenant: Tenant;
+  readonly revision: NonNullable<RunObserved['revision']>;
+};
 
 function begin(run: Run, observed: Complete, now: Date): RunPlan {
-  const { agent, tenant, inputSource: source, made } = observed;
+  const { agent, inputSource: source, made } = observed;
   const unfit = unfitFor(run, agent, made);
   if (unfit !== undefined) return fail(settleUnmade(run, now), unfit, now);
   const input = resolveInput(run, { source, made });
   if (input.kind === 'refused') return fail(settleUnmade(run, now), input.failure, now);
-  const status = admittedStatus(run, factsOf(run, { ...observed, agent, tenant, input }), now);
+  const status = admittedStatus(run, factsOf(run, { ...observed, input }), now);
   if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
   const { reservation, gpuClass, node } = observed;
   const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0, node };
-  const parties = { run, agent, tenant, attempt: reservation.attempt, copied: input.copied, made };
+  const parties = {
+    run,
+    agent,
+    tenant: observed.tenant,
+    attempt: reservation.attempt,
+    copied: input.copied,
+    made,
+  };
   return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu }) }) };
 }
 
@@ -62,13 +74,14 @@ function unfitFor(run: Run, agent: Agent, made: KubeObject | undefined): Failure
 type Admitting = Complete & { readonly input: RunInput };
 
 function factsOf(run: Run, admitting: Admitting): AdmittedFacts {
-  const { reservation, agent, input } = admitting;
+  const { reservation, agent, revision, input } = admitting;
   const { attempt, gpuClass: className, gpus: count = 0 } = reservation;
   const { uid = '', generation = 0 } = agent.metadata;
   return {
     attempt,
     childName: childName(identityOf(run), attempt),
     agent: { uid, generation },
+    revision,
     rate: rateOfAttempt(run, admitting),
     ...defined({
       serial: reservation.serial,
@@ -102,12 +115,16 @@ const NO_TENANT: Cause = {
 };
 
 /** What was deleted since its quota was reserved: it waits for that like a Run that comes after. */
-function missingForStart({ reservation, agent, tenant, gpuClass }: Reserved): Cause | undefined {
+function missingForStart(
+  run: Run,
+  { reservation, agent, revision, tenant, gpuClass }: Reserved,
+): Cause | undefined {
   if (tenant === undefined) return NO_TENANT;
   if (agent === undefined) {
     const message = `Agent ${reservation.agent} was deleted before the Run could start`;
     return { reason: RUN_REASONS.AgentNotFound, message };
   }
+  if (revision === undefined) return missingRevision(run);
   if (reservation.gpuClass === undefined || gpuClass !== undefined) return undefined;
   const message = `GPU class ${reservation.gpuClass} was deleted before the Run could start`;
   return { reason: RUN_REASONS.AgentNotReady, message };

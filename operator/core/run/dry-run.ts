@@ -13,6 +13,7 @@ const PATIENCE_MS = 3000;
 const COMING: ReadonlySet<string> = new Set([
   RUN_REASONS.AgentNotFound,
   RUN_REASONS.AgentNotReady,
+  RUN_REASONS.RevisionNotFound,
   RUN_REASONS.TenantNotFound,
 ]);
 

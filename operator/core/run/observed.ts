@@ -39,8 +39,10 @@ export interface RunObserved {
   readonly keyRecord?: KeyRecord | undefined;
   /** The Run that has its idempotency key, if that is another one; undefined only when a direct read found none. */
   readonly keyHolder?: Run | undefined;
-  /** Undefined only when a direct read found none. */
+  /** As it was at the revision of the Run, if that is there; undefined only when a direct read found no such Agent. */
   readonly agent: Agent | undefined;
+  /** The revision that the Run is made from; undefined only when a direct read found none, or the Agent has none yet. */
+  readonly revision?: RunStatus['revision'] | undefined;
   /** The class that the reservation names; undefined only when a direct read found none. */
   readonly gpuClass: GPUClass | undefined;
   /** The ConfigMap that its input names; undefined also when a direct read found none. */

@@ -18,7 +18,8 @@ const queued = (run: Run): RunStatus =>
 function admitted(run: Run): RunStatus {
   const resources = { requests: {}, limits: {} };
   const rate = rateOf({ agent: makeAgent().spec, resources, timeoutSeconds: 60 });
-  return admittedStatus(run, { attempt: 1, childName: 'r-1', agent: { uid: 'a', generation: 1 }, rate }, NOW);
+  const madeFrom = { agent: { uid: 'a', generation: 1 }, revision: { name: 'agent-1', number: 1 } };
+  return admittedStatus(run, { attempt: 1, childName: 'r-1', ...madeFrom, rate }, NOW);
 }
 
 const CASES: Readonly<Record<string, { readonly status: RunStatus; readonly want: number }>> = {

@@ -36,6 +36,7 @@ export interface AdmittedFacts {
   readonly attempt: number;
   readonly childName: string;
   readonly agent: NonNullable<RunStatus['agent']>;
+  readonly revision: NonNullable<RunStatus['revision']>;
   readonly rate: Rate;
   /** Number of the reservation that it is admitted by. */
   readonly serial?: number;
@@ -99,6 +100,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     admittedAt: (kept.attempt === facts.attempt && kept.admittedAt) || toInstant(now),
     attempt: facts.attempt,
     agent: facts.agent,
+    revision: facts.revision,
     usage: { ...kept.usage, open: { rate: facts.rate, ...defined({ reservation: facts.serial }) } },
     ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
     child: { kind: 'Job', name: facts.childName },

@@ -55,7 +55,7 @@ const VIEW: readonly Rule[] = [
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: READ },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: READ },
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: READ },
-  { apiGroups: [GROUP], resources: ['agents', 'runs'], verbs: READ },
+  { apiGroups: [GROUP], resources: ['agentrevisions', 'agents', 'runs'], verbs: READ },
 ];
 
 /** Running and restarting: Runs as a whole, pods and workloads as they are, but neither new kinds of workload nor borders. */

@@ -7,6 +7,7 @@ import type { Phase, Run } from '../../run/run.ts';
 import { ago, makeAgent, makeRun, makeTenant, NOW } from '../../run/testing/make.ts';
 import type { Agent } from '../agent.ts';
 import type { AgentObserved } from '../plan.ts';
+import { settledRevisions } from './revisions.ts';
 import { scheduledRunName } from '../scheduled-run.ts';
 
 /** NOW is 12:00:00; the schedule of the cases is due at every full hour. */
@@ -92,5 +93,6 @@ export function observedOf(given: ScheduleCase): AgentObserved {
     runs: { queued: 0, active: 0 },
     scheduled: runs,
     starting: seen === undefined ? undefined : starting,
+    ...settledRevisions(makeAgent()),
   };
 }

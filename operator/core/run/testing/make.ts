@@ -5,6 +5,7 @@ import { API_VERSION } from '#crds/v1alpha1/names';
 import { RUN, type RunSpec, type RunStatus } from '#crds/v1alpha1/run';
 import { TENANT, type TenantSpec } from '#crds/v1alpha1/tenant';
 import type { Agent, GPUClass } from '../../agent/agent.ts';
+import { revisionName, templateDigest, templateOf } from '../../agent/template.ts';
 import type { KubeObject } from '../../object.ts';
 import type { Tenant } from '../../tenant/tenant.ts';
 import type { Run } from '../run.ts';
@@ -31,12 +32,18 @@ export function makeRun(spec: Partial<RunSpec> = {}, status?: RunStatus): Run {
 /** An Agent, Ready unless told otherwise. */
 export function makeAgent(spec: Partial<AgentSpec> = {}, ready: 'True' | 'False' = 'True'): Agent {
   const condition = { type: 'Ready', status: ready, reason: 'Accepted', message: 'so it is' } as const;
+  const parsed = AGENT.spec.parse({ container: { image: 'registry.example.com/agent:1' }, ...spec });
+  const name = revisionName('agent', templateDigest(templateOf(parsed)));
   return {
     apiVersion: API_VERSION,
     kind: 'Agent',
     metadata: { name: 'agent', namespace: 'acme-dev', uid: 'agent-uid', generation: 1 },
-    spec: AGENT.spec.parse({ container: { image: 'registry.example.com/agent:1' }, ...spec }),
-    status: { conditions: [{ ...condition, observedGeneration: 1, lastTransitionTime: ago(60) }] },
+    spec: parsed,
+    status: {
+      activeRevision: { name, number: 1, generation: 1, since: ago(60) },
+      lastRevision: 1,
+      conditions: [{ ...condition, observedGeneration: 1, lastTransitionTime: ago(60) }],
+    },
   };
 }
 

@@ -121,6 +121,7 @@ export const NOTHING_SEEN: RunObserved = {
   reservation: undefined,
   agent: makeAgent(),
   gpuClass: undefined,
+  revision: { name: 'agent-1', number: 1 },
   inputSource: undefined,
   made: undefined,
   job: undefined,

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
+import { AGENT_REVISION } from '#crds/v1alpha1/agent-revision';
+import { makeAgent } from '../run/testing/make.ts';
+import { revisionName, templateDigest, templateOf, withTemplate } from './template.ts';
+
+function digestOf(spec: Partial<AgentSpec>): string {
+  return templateDigest(templateOf(makeAgent(spec).spec));
+}
+
+/** What changes nothing of a pod: how many there are, when, how long, and what people read. */
+const NOT_OF_TEMPLATES = ['description', 'revisionHistoryLimit', 'schedule'];
+
+const FULL = {
+  tier: 'heavy',
+  container: { image: 'r.example.com/a:2', env: [{ name: 'A', value: '1' }], args: ['x'] },
+  parameters: [{ name: 'style', required: false, default: 'short' }],
+  gpu: { class: 'h100', count: 2 },
+  limits: { timeoutSeconds: 60, maxRetries: 3, terminationGracePeriodSeconds: 5 },
+} satisfies Partial<AgentSpec>;
+
+test('every field of an Agent is part of its revisions, or known to be none', (t) => {
+  const { template } = AGENT_REVISION.spec.shape;
+  const known = [...Object.keys(template.shape), ...NOT_OF_TEMPLATES].toSorted();
+  t.deepEqual(Object.keys(AGENT.spec.shape).toSorted(), known);
+});
+
+test('a template holds all that the schema of revisions has, and survives it', (t) => {
+  const kept = templateOf(makeAgent(FULL).spec);
+  t.deepEqual(Object.keys(kept).toSorted(), Object.keys(AGENT_REVISION.spec.shape.template.shape).toSorted());
+  t.deepEqual(AGENT_REVISION.spec.shape.template.parse(kept), kept);
+});
+
+test('an Agent with the template of another is that one, but for its limits and what is beside', (t) => {
+  const then = makeAgent(FULL);
+  const now = makeAgent({ description: 'new', limits: { timeoutSeconds: 7, maxConcurrentRuns: 1 } });
+  const pinned = withTemplate(now, templateOf(then.spec));
+  t.deepEqual(templateOf(pinned.spec), templateOf(then.spec));
+  t.is(pinned.spec.description, 'new');
+  t.deepEqual(pinned.spec.limits, {
+    timeoutSeconds: 7,
+    maxConcurrentRuns: 1,
+    terminationGracePeriodSeconds: 5,
+  });
+});
+
+test('what another template has and this one has not is gone', (t) => {
+  const pinned = withTemplate(makeAgent(FULL), templateOf(makeAgent().spec));
+  t.deepEqual(templateOf(pinned.spec), templateOf(makeAgent().spec));
+});
+
+test('the digest of a template stays the same over releases', (t) => {
+  const digest = templateDigest(templateOf(makeAgent(FULL).spec));
+  t.is(digest, 'sha256:884b03a2f2de1e6113dc7f812b38314e1258071482998dc6a56a9f829fb3737b');
+  t.is(revisionName('agent', digest), 'agent-db1bae42c430');
+});
+
+test('limits and schedules make no other template; what a container gets does', (t) => {
+  t.is(digestOf({ limits: { timeoutSeconds: 1 }, description: 'x', revisionHistoryLimit: 3 }), digestOf({}));
+  for (const field of ['tier', 'container', 'parameters', 'gpu', 'limits'] as const) {
+    t.not(digestOf({ [field]: FULL[field] }), digestOf({}), field);
+  }
+});
+
+test('Agents whose names begin alike do not share a revision', (t) => {
+  const long = 'a'.repeat(62);
+  const digest = templateDigest(templateOf(makeAgent().spec));
+  const names = [`${long}b`, `${long}c`].map((name) => revisionName(name, digest));
+  t.is(new Set(names).size, 2);
+  for (const name of names) t.is(name.length, 63);
+});

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import type { AgentRevisionSpec, AgentTemplate } from '#crds/v1alpha1/agent-revision';
+import type { AgentSpec } from '#crds/v1alpha1/agent';
+import { canonicalJson } from '../compare.ts';
+import { defined, type KubeObject } from '../object.ts';
+import { withSuffix } from '../run/run.ts';
+import type { Agent } from './agent.ts';
+
+/** An AgentRevision, as the API server holds it. */
+export type AgentRevision = KubeObject & { readonly spec: AgentRevisionSpec };
+
+/** Length of what follows the Agent in the name of a revision: two of one Agent are told apart by their digest as a whole. */
+const SUFFIX_LENGTH = 12;
+
+/** What a revision keeps of an Agent: all that its pods are made from, and what they cost. */
+export function templateOf(spec: AgentSpec): AgentTemplate {
+  const { shape, tier, container, parameters, gpu, limits } = spec;
+  const { terminationGracePeriodSeconds } = limits;
+  const kept = terminationGracePeriodSeconds === undefined ? undefined : { terminationGracePeriodSeconds };
+  return { shape, tier, container, ...defined({ parameters, gpu, limits: kept }) };
+}
+
+/** The Agent as it would be with `template`. What is no part of that, such as how long its Runs may take, stays. */
+export function withTemplate(agent: Agent, template: AgentTemplate): Agent {
+  const { parameters: _, gpu: __, limits, ...others } = agent.spec;
+  const { terminationGracePeriodSeconds: ___, ...bounds } = limits;
+  return { ...agent, spec: { ...others, ...template, limits: { ...bounds, ...template.limits } } };
+}
+
+/** The digest of a template, as registries write digests. Of what is stored: an operator that knows more fields finds the same. */
+export function templateDigest(template: AgentTemplate): string {
+  return `sha256:${sha256(canonicalJson(template))}`;
+}
+
+/**
+ * The name of the revision of an Agent with the template of that digest: the same whenever it is asked for, in any cluster.
+ * Example: `summarizer-5f2a9c01d3e7`.
+ */
+export function revisionName(agentName: string, digest: string): string {
+  // With the name whole: it may have to be cut, and another Agent may begin alike.
+  return withSuffix(agentName, `-${sha256(`${agentName}/${digest}`).slice(0, SUFFIX_LENGTH)}`);
+}
+
+/** Whether `revision` is of that very Agent, and of no namesake that was deleted. */
+export function isRevisionOf({ metadata }: KubeObject, agent: Agent): boolean {
+  const { uid } = agent.metadata;
+  return metadata.ownerReferences?.some((one) => one.controller === true && one.uid === uid) === true;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

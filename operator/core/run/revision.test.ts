@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { RunStatus } from '#crds/v1alpha1/run';
+import { planRun } from './plan.ts';
+import { ago, makeAgent, makeJob, makeRun, NOW } from './testing/make.ts';
+import { type Case, NOTHING_SEEN, RESERVED, RUNNING, testPlans } from './testing/plan-cases.ts';
+
+const OLD = { name: 'agent-old', number: 1 };
+const AGAIN = { ...RESERVED, attempt: 2 };
+const RETRIED: RunStatus = { phase: 'Queued', attempt: 1, revision: OLD };
+
+const cases: Record<string, Case> = {
+  'a Run whose Agent has no revision waits for the Agent, and gives its place to others': {
+    seen: { reservation: RESERVED, revision: undefined },
+    want: { phase: 'Queued', reason: 'AgentNotReady' },
+  },
+  'one that names a revision which is not there waits for that': {
+    spec: { revision: 'agent-old' },
+    seen: { reservation: RESERVED, revision: undefined },
+    want: { phase: 'Queued', reason: 'RevisionNotFound' },
+    wantWords: 'spec.revision: Agent agent has no AgentRevision agent-old',
+  },
+  'so does one that is to be tried again': {
+    status: RETRIED,
+    seen: { reservation: AGAIN, revision: undefined },
+    want: { phase: 'Queued', reason: 'RevisionNotFound' },
+    wantWords: 'status.revision.name',
+  },
+};
+
+testPlans(cases);
+
+function admitted(status?: RunStatus, agent = makeAgent()) {
+  const reservation = status === undefined ? RESERVED : AGAIN;
+  return planRun(makeRun({}, status), { ...NOTHING_SEEN, agent, revision: OLD, reservation }, NOW);
+}
+
+test('the write that admits a Run says which revision it is made from', (t) => {
+  t.deepEqual(admitted().status?.revision, OLD);
+  t.deepEqual(admitted(RETRIED).status?.revision, OLD);
+});
+
+test('a Run that goes back to the queue keeps its revision', (t) => {
+  const run = makeRun({ suspend: true }, { ...RUNNING, revision: OLD });
+  const job = { ...makeJob(), metadata: { ...makeJob().metadata, deletionTimestamp: ago(1) } };
+  const ending = planRun(run, { ...NOTHING_SEEN, job }, NOW).status;
+  const back = planRun(makeRun({ suspend: true }, ending), { ...NOTHING_SEEN, job: undefined }, NOW);
+  t.is(back.status?.phase, 'Queued');
+  t.deepEqual(back.status?.revision, OLD);
+});
