@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { agentParameters } from './agent-parameters.ts';
 import { schedule, scheduleStatus } from './agent-schedule.ts';
+import { estimate } from './budgets.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
 import {
   conditions,
@@ -99,6 +100,7 @@ const spec = z
     container,
     parameters: agentParameters.optional(),
     gpu: gpu.optional(),
+    estimate: estimate.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
     schedule: schedule.optional(),
     revisionHistoryLimit: int(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { budgets, WINDOWS } from './budgets.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
 import {
   attempts,
@@ -13,6 +14,7 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { decimal } from './run-usage.ts';
 import { usageHistory } from './usage-history.ts';
 
 /**
@@ -52,6 +54,7 @@ const spec = z
       0,
       86_400,
     ).optional(),
+    budgets: budgets.optional(),
     namespaces: z
       .array(dnsLabel('A namespace.'))
       .max(128)
@@ -72,6 +75,14 @@ const reservation = z.object({
   gpus: int('Devices.', 1, 64).optional(),
   session: text('Digest of namespace, Agent and session.', 22).optional(),
   attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
+  runUnits: decimal('Run units that it reserves of the budgets.').optional(),
+  tokens: decimal('Tokens that it reserves of the budgets.').optional(),
+  overspent: z
+    .enum(WINDOWS)
+    .describe(
+      'Window whose budget of run units is used up, while the Run has used more than it had reserved: it is paused.',
+    )
+    .optional(),
   serial: int('Number of the reservation, among all of the ledger.', 1, Number.MAX_SAFE_INTEGER).optional(),
 });
 

@@ -18,7 +18,8 @@ export const MAX_METERED_ATTEMPTS = 8;
 /** The most that anything in a price is multiplied by, in percent. */
 const MAX_PERCENT = 100_000;
 
-function decimal(description: string) {
+/** A decimal that is not negative, with up to six places. */
+export function decimal(description: string) {
   return z
     .string()
     .max(48)

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { CelRule, KindDescriptor } from '../openapi/kind.ts';
 import { AGE, REASON } from './columns.ts';
+import { estimate } from './budgets.ts';
 import { ERROR_CODES } from './error-codes.ts';
 import {
   attempts,
@@ -52,6 +53,7 @@ const spec = z
       31_536_000,
     ).optional(),
     retries: retries.optional(),
+    estimate: estimate.optional(),
     idempotencyKey: idempotencyKey.optional(),
     idempotencyKeySeconds: idempotencyKeySeconds.optional(),
     startingDeadlineSeconds: int(
@@ -89,6 +91,7 @@ const spec = z
       },
       fixed('timeoutSeconds'),
       fixed('retries'),
+      fixed('estimate'),
       fixed('startingDeadlineSeconds'),
       fixed('session'),
       fixed('idempotencyKey'),
@@ -207,6 +210,10 @@ export const RUN_REASONS = {
   NoFreeDevices: 'NoFreeDevices',
   /** Waits: no node that the tenant may use has so many devices of the GPU class, free or not. */
   NoNodes: 'NoNodes',
+  /** Waits, or is paused: a budget of the tenant is used up, or reserved, for its window. */
+  BudgetExhausted: 'BudgetExhausted',
+  /** Waits: it reserves more than a whole budget of the tenant. */
+  BudgetTooSmall: 'BudgetTooSmall',
   /** Waits: compute quota of the tenant is used up. */
   ComputeQuotaExceeded: 'ComputeQuotaExceeded',
   /** Waits: not yet looked at by the queue. */

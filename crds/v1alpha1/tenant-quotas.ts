@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
+import { WINDOWS } from './budgets.ts';
 import { counts, dnsLabel, int, quantities, quantity } from './meta.ts';
 
-const window = z
-  .enum(['minute', 'hour', 'day', 'month'])
-  .describe('Window that the limit holds for, in UTC.');
+const window = z.enum(WINDOWS).describe('Window that the limit holds for, in UTC.');
 
 function budget(description: string, unit: string) {
   return z
@@ -95,8 +94,11 @@ export const quotas = z
       .optional(),
     gpus: gpus.optional(),
     runs: runs.optional(),
-    runUnits: budget('Run units by window.', 'run units'),
-    tokens: budget('Model tokens by window.', 'tokens'),
+    runUnits: budget(
+      'Run units by window. A Run waits until what it reserves fits into all of them.',
+      'run units',
+    ),
+    tokens: budget('Model tokens by window, read and written, as Runs report them.', 'tokens'),
     cost: budget('Cost by window.', 'units of the platform currency'),
     toolCallsPerMinute: int('Tool calls in a minute.', 0, 1_000_000_000).optional(),
     memoryBytes: quantity('Bytes that agents may remember.').optional(),

@@ -180,8 +180,9 @@ const namespaceStatus = z.object({
 });
 
 const usage = z.object({
-  name: text('What is limited: requests.cpu, pods, gpus/h100, runs.concurrent.', 253),
-  used: text('Amount in use now.', 32),
+  name: text('What is limited: requests.cpu, pods, gpus/h100, runs.concurrent, runUnits/hour.', 253),
+  used: text('Amount in use now; of a budget, what was used in the window by attempts that have ended.', 32),
+  reserved: text('Of a budget: what is reserved for Runs under way.', 32).optional(),
   limit: text('Amount allowed.', 32),
 });
 
@@ -247,6 +248,8 @@ export const TENANT_REASONS = {
   PeerOneSided: 'PeerOneSided',
   /** NetworkPolicies in the namespaces open more than the Tenant allows since it was narrowed. */
   PolicyBeyondBorder: 'PolicyBeyondBorder',
+  /** Most of a budget is used in its window. */
+  BudgetNearlyUsed: 'BudgetNearlyUsed',
   /** A GPU class named in the quotas does not exist. */
   GPUClassNotFound: 'GPUClassNotFound',
   /** A namespace no longer wanted is kept until its deletion is confirmed. */

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
+import { WINDOWS } from './budgets.ts';
 import { instant, int } from './meta.ts';
 import { meteredAmounts, TIERS } from './run-usage.ts';
 
 /** Windows that usage is added up in, with how many of each are kept. */
-export const KEPT_WINDOWS = { hour: 24, day: 31, month: 13 } as const;
+export const KEPT_WINDOWS = { minute: 2, hour: 24, day: 31, month: 13 } as const;
 
-const NAMES = ['hour', 'day', 'month'] as const satisfies readonly (keyof typeof KEPT_WINDOWS)[];
-const MAX_WINDOWS = KEPT_WINDOWS.hour + KEPT_WINDOWS.day + KEPT_WINDOWS.month;
+const MAX_WINDOWS = Object.values(KEPT_WINDOWS).reduce((sum, kept) => sum + kept, 0);
 
 const count = (description: string) => int(description, 0, Number.MAX_SAFE_INTEGER);
 
 const windowUse = z.object({
-  window: z.enum(NAMES).describe('Length of the window, in UTC.'),
+  window: z.enum(WINDOWS).describe('Length of the window, in UTC.'),
   start: instant('When it begins.'),
   attempts: count('Attempts that ended in it.'),
   amounts: meteredAmounts,

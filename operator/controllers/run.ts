@@ -293,12 +293,12 @@ function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
   return found === undefined ? [] : runOfPod(found);
 }
 
-/** Those who hold a reservation and have not started: everybody else looks after himself. */
+/** Those who hold a reservation and have not started, or have overspent: everybody else looks after himself. */
 function runsOfLedger(object: KubeObject, read: Reader): readonly Key[] {
   const reservations = (object as Ledger).status?.reservations ?? [];
-  return reservations.filter(({ namespace, name }) => {
+  return reservations.filter(({ namespace, name, overspent }) => {
     const run = read.get(RUNS, { namespace, name }) as Run | undefined;
-    return run !== undefined && phaseOf(run) === 'Queued';
+    return run !== undefined && (phaseOf(run) === 'Queued' || overspent !== undefined);
   });
 }
 

@@ -9,8 +9,8 @@ function digestOf(spec: Partial<AgentSpec>): string {
   return templateDigest(templateOf(makeAgent(spec).spec));
 }
 
-/** What changes nothing of a pod: how many there are, when, how long, and what people read. */
-const NOT_OF_TEMPLATES = ['description', 'revisionHistoryLimit', 'schedule'];
+/** What changes nothing of a pod: how many there are, when, how long, what is expected of them, and what people read. */
+const NOT_OF_TEMPLATES = ['description', 'estimate', 'revisionHistoryLimit', 'schedule'];
 
 const FULL = {
   tier: 'heavy',

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
 import { KEPT_WINDOWS, usageHistory, type UsageHistory } from '#crds/v1alpha1/usage-history';
 import { formatMetered, meter } from './amounts.ts';
-import { bookAttempts, monthSummary, windowStart } from './history.ts';
+import { bookAttempts, monthSummary, windowEndMs, windowStart } from './history.ts';
 import { parseMicro } from './micro.ts';
 import { makeRate, makeUse } from './testing/make.ts';
 
@@ -22,6 +22,7 @@ function unitsOf(history: UsageHistory | undefined): Record<string, string> {
 }
 
 const starts = {
+  minute: '2026-11-21T23:59:00Z',
   hour: '2026-11-21T23:00:00Z',
   day: '2026-11-21T00:00:00Z',
   month: '2026-11-01T00:00:00Z',
@@ -32,6 +33,18 @@ for (const [window, want] of Object.entries(starts)) {
     t.is(windowStart(window as keyof typeof starts, '2026-11-21T23:59:59Z'), want));
 }
 
+const ends = {
+  minute: '2026-12-31T23:59:00Z',
+  hour: '2026-12-31T23:00:00Z',
+  day: '2026-12-31T00:00:00Z',
+  month: '2026-12-01T00:00:00Z',
+} as const;
+
+for (const [window, start] of Object.entries(ends)) {
+  test(`a ${window} ends with the year`, (t) =>
+    t.is(windowEndMs(window as keyof typeof ends, start), Date.parse('2027-01-01T00:00:00Z')));
+}
+
 test('attempts count in the windows of their end', (t) => {
   const first = bookAttempts(undefined, [ended('2026-10-31T23:59:59Z', 10)], NOW);
   const history = bookAttempts(
@@ -40,6 +53,9 @@ test('attempts count in the windows of their end', (t) => {
     NOW,
   );
   t.deepEqual(unitsOf(history), {
+    // Of minutes, only the last two are kept.
+    'minute 2026-11-01T01:00:00Z': '30.1',
+    'minute 2026-11-01T00:00:00Z': '20.1',
     'hour 2026-11-01T01:00:00Z': '30.1',
     'hour 2026-11-01T00:00:00Z': '20.1',
     'hour 2026-10-31T23:00:00Z': '10.1',

@@ -17,6 +17,7 @@ const WINDOWS = Object.keys(KEPT_WINDOWS) as readonly WindowName[];
 
 /** How much of an instant names its window, and what completes it to the instant at which that begins. */
 const BEGINS = {
+  minute: [16, ':00Z'],
   hour: [13, ':00:00Z'],
   day: [10, 'T00:00:00Z'],
   month: [7, '-01T00:00:00Z'],
@@ -51,6 +52,15 @@ export function windowStart(window: WindowName, instant: string): string {
   const [length, rest] = BEGINS[window];
   return instant.slice(0, length) + rest;
 }
+
+/** When the window ends that begins at `start`, as milliseconds since 1970. */
+export function windowEndMs(window: WindowName, start: string): number {
+  const begin = new Date(start);
+  if (window === 'month') return Date.UTC(begin.getUTCFullYear(), begin.getUTCMonth() + 1);
+  return begin.getTime() + LASTS_MS[window];
+}
+
+const LASTS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
 function booked(use: WindowUse, { amounts, pods }: MeteredAttempt): WindowUse {
   const reported = pods.reduce<ReportedUsage | undefined>(

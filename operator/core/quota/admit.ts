@@ -5,6 +5,7 @@ import { agentKey } from '../agent/agent.ts';
 import { defined } from '../object.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
 import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
+import type { BudgetBook, Reserves } from './budgets.ts';
 import type { CreateRate } from './create-rate.ts';
 import type { Demand } from './grants.ts';
 import { reservationBytes } from './ledger-size.ts';
@@ -14,6 +15,8 @@ import { PRIORITY_AGING_SECONDS, queueOrder } from './queue-order.ts';
 export interface Waiting {
   readonly reason: string;
   readonly message: string;
+  /** A part of the message that changes with time alone: what was written without it is out of date. */
+  readonly current?: string;
 }
 
 /** A Run that holds no quota and wants some. */
@@ -33,6 +36,8 @@ export interface Candidate {
   /** Digest of its session, if it belongs to one. */
   readonly session?: string;
   readonly demand: Amounts;
+  /** What it reserves of budgets, where the tenant has some. */
+  readonly reserves?: Reserves;
   /** Bytes that its idempotency key takes in the ledger, if it is not there yet. */
   readonly keyBytes?: number;
   /** Something else than quota is in the way. */
@@ -52,6 +57,8 @@ export interface AdmissionInput {
   readonly keysLeft?: number;
   /** Starts that the rate of the tenant allows; undefined is any. */
   readonly rate?: CreateRate | undefined;
+  /** Budgets of the tenant by window; without them nobody waits for any. */
+  readonly budgets?: BudgetBook | undefined;
   /** Devices by class. A class that is absent cannot be used. */
   readonly gpus: ReadonlyMap<string, number>;
   /** Opens the desk that gives away devices on nodes, once somebody asks; without it nobody waits for them. */
@@ -102,7 +109,7 @@ export function admitRuns(input: AdmissionInput): Admission {
       admitted.push(reservationFor(candidate));
       continue;
     }
-    waiting.push({ candidate, reason: verdict.reason, message: verdict.message });
+    waiting.push({ candidate, ...verdict });
     if (verdict === ELSEWHERE && demands.length < room.places) {
       demands.push({ namespace: candidate.namespace, amounts: candidate.demand });
     }
@@ -167,6 +174,7 @@ class Room {
     // From here on its compute is set aside, also while its namespace waits for a grant.
     addTo(this.#free, limitedTo(candidate.demand, this.#free), -1n);
     this.#takeDevices(candidate);
+    this.#input.budgets?.take(candidate);
     if (!this.#takeInNamespace(candidate)) return ELSEWHERE;
     this.#admit(candidate);
     return undefined;
@@ -177,6 +185,7 @@ class Room {
       this.#noKey(candidate) ??
       this.#noRoom(bytesOf(candidate)) ??
       this.#agentFull(candidate) ??
+      this.#input.budgets?.obstacleTo(candidate) ??
       this.#noDevices(candidate) ??
       this.#noFreeDevices(candidate) ??
       this.#noCompute(candidate) ??
@@ -304,9 +313,10 @@ function bytesOf(candidate: Candidate): number {
   return reservationBytes(reservationFor(candidate)) + (candidate.keyBytes ?? 0);
 }
 
-function reservationFor({ uid, namespace, name, agent, attempt, gpu, session }: Candidate): Reservation {
+function reservationFor(candidate: Candidate): Reservation {
+  const { uid, namespace, name, agent, attempt, gpu, session, reserves } = candidate;
   const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
-  return { uid, namespace, name, agent, attempt, ...devices, ...defined({ session }) };
+  return { uid, namespace, name, agent, attempt, ...devices, ...reserves, ...defined({ session }) };
 }
 
 function limitedTo(amounts: Amounts, keys: Amounts): Amounts {

@@ -30,6 +30,9 @@ test('a full ledger fits its schema', (t) => {
   t.is(QUOTA_LEDGER.status.safeParse(status).error, undefined);
 });
 
+/** A year of a thousand cards that cost a thousand times as much as cores. */
+const LARGE = '31536000000000.999999';
+
 test('no reservation takes more than is counted for it', (t) => {
   const longest: Reservation = {
     uid: longName('u').slice(0, 36),
@@ -40,6 +43,9 @@ test('no reservation takes more than is counted for it', (t) => {
     gpus: 64,
     attempt: MAX_ATTEMPTS,
     session: 's'.repeat(22),
+    runUnits: LARGE,
+    tokens: LARGE,
+    overspent: 'minute',
     serial: Number.MAX_SAFE_INTEGER,
   };
   t.true(JSON.stringify(longest).length + 1 <= reservationBytes(longest));

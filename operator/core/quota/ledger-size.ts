@@ -11,6 +11,8 @@ export const MAX_LEDGER_BYTES = 1_450_000;
 const RESERVATION_BYTES = 120;
 /** The digest of a session, its key and quotes. */
 const SESSION_BYTES = 36;
+/** Amounts of two budgets, as large as they get, and the window of one that is used up. */
+const BUDGET_BYTES = 140;
 /** The same of an idempotency key: its digests, phase and figures. */
 const KEY_BYTES = 170;
 /** The most that the usage history takes. */
@@ -22,9 +24,12 @@ const AMOUNT_BYTES = 28;
 
 /** The most bytes that a reservation takes in a ledger. */
 export function reservationBytes(one: Reservation): number {
-  const { uid, namespace, name, agent, gpuClass = '', session } = one;
+  const { uid, namespace, name, agent, gpuClass = '', session, runUnits, tokens } = one;
+  const hasBudget = runUnits !== undefined || tokens !== undefined;
   const texts = uid.length + namespace.length + name.length + agent.length + gpuClass.length;
-  return RESERVATION_BYTES + texts + (session === undefined ? 0 : SESSION_BYTES);
+  return (
+    RESERVATION_BYTES + texts + (session === undefined ? 0 : SESSION_BYTES) + (hasBudget ? BUDGET_BYTES : 0)
+  );
 }
 
 /** The most bytes that an idempotency key takes in a ledger, however its Run ends. */

@@ -7,6 +7,7 @@ import {
 } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
+import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
@@ -19,6 +20,7 @@ import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
 import { addTo, type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
+import { BudgetBook } from './budgets.ts';
 import { candidateOf, demandOf, isGivenBack, type RunContext, sourceOf, wantsQuota } from './candidates.ts';
 import { CreateRate } from './create-rate.ts';
 import {
@@ -88,6 +90,8 @@ export interface LedgerObserved extends RunContext {
 export interface Queue extends Admission {
   /** Reservations that are still held. */
   readonly held: readonly Reservation[];
+  /** What was used, with those whose reservations are given back. */
+  readonly usage: UsageHistory | undefined;
   /** Idempotency keys, those of who is admitted included. */
   readonly keys: readonly KeyRecord[];
   /** What is to be kept of the rate of starts; undefined without a limit. */
@@ -102,7 +106,11 @@ export interface Queue extends Admission {
  * nothing, and would let one Run too many start.
  */
 export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
-  const held = heldIn(ledger, observed);
+  const kept = heldIn(ledger, observed);
+  const ended = endedAttempts(ledger, { held: kept, observed }, now);
+  const usage = bookAttempts(ledger.status?.usage, ended, now);
+  const budgets = new BudgetBook({ ledger, usage, held: kept, runs: observed.runs, context: observed, now });
+  const { held } = budgets;
   const holders = new Set(held.map(({ uid }) => uid));
   const { suspended, maxConcurrentRuns, priorityAgingSeconds, gpus = [] } = ledger.spec;
   const shares = sharing(ledger, observed);
@@ -131,21 +139,24 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     bytes: Math.max(0, bytes - keys.bytes),
     keysLeft: keys.left,
     rate,
+    budgets,
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
     agentLimits: agentLimits(observed),
     ...freeAmounts(ledger, observed, pendingOf(held, observed)),
     held,
     candidates: inSessionOrder({
       held,
-      candidates: waiting.map((run) => keys.withKey(candidateOf(run, observed), run)),
+      candidates: waiting.map((run) =>
+        budgets.withEstimate(keys.withKey(candidateOf(run, observed), run), run),
+      ),
       agents: observed.agents,
     }),
   });
   const { admitted, waiting: left } = admission;
   // As it was while nothing started: what time alone would change is not worth a write.
   const startDueMicros = admitted.length > 0 ? rate?.dueMicros : rate && ledger.status?.startDueMicros;
-  const nextMs = nextOf(left, { keys, rate });
-  return { ...admission, held, keys: keys.withAdmitted(admitted), startDueMicros, nextMs };
+  const nextMs = Math.min(nextOf(left, { keys, rate }), budgets.nextMs);
+  return { ...admission, held, usage, keys: keys.withAdmitted(admitted), startDueMicros, nextMs };
 }
 
 /** Reservations that go on: those of the ledger that were not given back, and those that it has lost. */
@@ -184,7 +195,6 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
   const lastSerial = ledger.status?.lastSerial ?? 0;
   const admitted = queue.admitted.map((one, i) => ({ ...one, serial: lastSerial + i + 1 }));
   const reservations = [...queue.held, ...admitted];
-  const usage = bookAttempts(ledger.status?.usage, endedAttempts(ledger, { queue, observed }, now), now);
   const dealt = dealGrants({
     totals: parseAmounts(ledger.spec.hard),
     namespaces: namespacesOf(ledger, observed),
@@ -207,7 +217,7 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
     reservations,
     ...(queue.keys.length > 0 && { keys: [...queue.keys] }),
     lastSerial: lastSerial + admitted.length,
-    ...defined({ startDueMicros: queue.startDueMicros, usage }),
+    ...defined({ startDueMicros: queue.startDueMicros, usage: queue.usage }),
     conditions: [...conditions],
   };
   return { status, ...changes, events: [], result: againAt(queue.nextMs, now) };
@@ -223,10 +233,10 @@ function againAt(nextMs: number, now: Date): Result {
 /** Attempts whose reservations are given back here: what they used is counted by the same write. */
 function endedAttempts(
   ledger: Ledger,
-  { queue, observed }: { readonly queue: Queue; readonly observed: LedgerObserved },
+  { held: kept, observed }: Pick<Queue, 'held'> & { readonly observed: LedgerObserved },
   now: Date,
 ): readonly MeteredAttempt[] {
-  const held = new Set(queue.held.map(({ uid }) => uid));
+  const held = new Set(kept.map(({ uid }) => uid));
   const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
   return (ledger.status?.reservations ?? [])
     .filter(({ uid }) => !held.has(uid))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { defined } from '../object.ts';
 import type { Place } from '../run/observed.ts';
 import type { Run } from '../run/run.ts';
 import type { Queue } from './ledger.ts';
@@ -26,7 +27,7 @@ export function placesOf(
   const found = queue.waiting.filter(({ candidate }) => queued.has(candidate.uid)).length;
   const places = new Map<string, Place>();
   let ahead = 0;
-  for (const [i, { candidate, reason, message }] of queue.waiting.entries()) {
+  for (const [i, { candidate, reason, message, current }] of queue.waiting.entries()) {
     const isAside = ASIDE.has(reason);
     if (!isAside) ahead += 1;
     const isFull = i + 1 > max || found >= max;
@@ -36,6 +37,7 @@ export function placesOf(
       position: isAside ? undefined : ahead,
       reason,
       message,
+      ...defined({ current }),
       ...full,
     });
   }

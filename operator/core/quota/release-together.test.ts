@@ -68,6 +68,10 @@ const cases: Record<string, Case> = {
     runs: [runOf('a', ended(0)), runOf('c', { phase: 'Running', attempt: 1 })],
     wants: { ...BEFORE, reservations: [b, reservation('c')] },
   },
+  'one that goes on is to be paused': {
+    runs: [runOf('a', ended(0)), running],
+    wants: { ...BEFORE, reservations: [{ ...b, overspent: 'hour' }] },
+  },
   'it holds devices, which other tenants may wait for': {
     runs: [runOf('a', ended(0)), running],
     before: { ...BEFORE, reservations: [reservation('a', { gpuClass: 'h100', gpus: 1 }), b] },

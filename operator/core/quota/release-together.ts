@@ -24,8 +24,9 @@ export function releaseTogether(
   const kept = new Set(plan.status.reservations?.map(({ uid }) => uid));
   const { reservations: before = [] } = status;
   const released = before.filter(({ uid }) => !kept.has(uid));
-  // One that was lost is put in, and counts at once.
-  if (before.length - released.length !== kept.size) return plan;
+  // One that was lost is put in, or one is to be paused: that counts at once.
+  const known = new Set(before);
+  if (plan.status.reservations?.every((one) => known.has(one)) !== true) return plan;
   if (runs.some((run) => wantsQuota(run) && !kept.has(run.metadata.uid ?? ''))) return plan;
   const byUid = new Map(runs.map((run) => [run.metadata.uid, run]));
   const afterMs = Math.min(...released.map((one) => leftMs(one, byUid.get(one.uid), now)));

@@ -6,6 +6,7 @@ import { cancellation } from './ending.ts';
 import { missedDevices } from './no-devices.ts';
 import type { RunObserved } from './observed.ts';
 import type { Failure } from './outcome.ts';
+import { overspending } from './overspending.ts';
 import type { Run } from './run.ts';
 import type { Cause } from './status.ts';
 import { SUSPENDED } from './suspension.ts';
@@ -20,10 +21,12 @@ const INTERRUPTIONS: ReadonlySet<string> = new Set([
   RUN_REASONS.Paused,
   RUN_REASONS.Suspended,
   RUN_REASONS.NoFreeDevices,
+  RUN_REASONS.BudgetExhausted,
 ]);
 
 /** Why the workload of an admitted Run is to be ended, if so. */
-export function endingCause(run: Run, { tenant, missing }: RunObserved, now: Date): Cause | undefined {
+export function endingCause(run: Run, observed: RunObserved, now: Date): Cause | undefined {
+  const { tenant, missing, reservation } = observed;
   const givenUp = givenUpFor(run);
   if (givenUp !== undefined) return { reason: givenUp.reason, message: givenUp.error.message };
   if (cancellation(run) !== undefined) {
@@ -32,7 +35,7 @@ export function endingCause(run: Run, { tenant, missing }: RunObserved, now: Dat
   }
   if (run.spec.suspend) return SUSPENDED;
   if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') return PAUSED;
-  return begun(run) ?? missedDevices(missing, now);
+  return begun(run) ?? overspending(run, { reservation, tenant }, now) ?? missedDevices(missing, now);
 }
 
 /** What a Run was given up for, so that it fails as soon as its workload is gone. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { defined } from '../object.ts';
 import { isWorthWriting } from './queue-place.ts';
 import { ago, makeRun, NOW } from './testing/make.ts';
 
@@ -9,10 +10,12 @@ interface Case {
     readonly position: number;
     readonly seconds: number;
     readonly reason?: string;
+    readonly message?: string;
     /** How long it had waited when that was written, in seconds; 20 by default. */
     readonly waited?: number;
   };
   readonly position: number;
+  readonly current?: string;
   readonly want: boolean;
 }
 
@@ -51,6 +54,24 @@ const cases: Record<string, Case> = {
     position: 500,
     want: false,
   },
+  'words of a time that is over are written anew': {
+    written: { position: 3, seconds: 31, message: 'until noon' },
+    position: 3,
+    current: 'until one',
+    want: true,
+  },
+  'but not at once': {
+    written: { position: 3, seconds: 29, message: 'until noon' },
+    position: 3,
+    current: 'until one',
+    want: false,
+  },
+  'and not while they are right': {
+    written: { position: 3, seconds: 99, message: 'wait until noon, or longer' },
+    position: 3,
+    current: 'until noon',
+    want: false,
+  },
   'another reason is told': {
     written: { position: 3, seconds: 6, reason: 'Pending' },
     position: 3,
@@ -58,7 +79,7 @@ const cases: Record<string, Case> = {
   },
 };
 
-for (const [name, { written, position, want }] of Object.entries(cases)) {
+for (const [name, { written, position, current, want }] of Object.entries(cases)) {
   test(name, (t) => {
     const run = makeRun(
       {},
@@ -67,12 +88,19 @@ for (const [name, { written, position, want }] of Object.entries(cases)) {
         queue: {
           position: written.position,
           reason: written.reason ?? 'ConcurrencyExceeded',
-          message: '',
+          message: written.message ?? '',
           since: ago(written.seconds + (written.waited ?? 20)),
           updatedAt: ago(written.seconds),
         },
       },
     );
-    t.is(isWorthWriting(run, { position, reason: 'ConcurrencyExceeded', message: '' }, NOW), want);
+    t.is(
+      isWorthWriting(
+        run,
+        { position, reason: 'ConcurrencyExceeded', message: '', ...defined({ current }) },
+        NOW,
+      ),
+      want,
+    );
   });
 }

@@ -26,7 +26,8 @@ export function isWorthWriting(run: Run, place: WaitingPlace, now: Date): boolea
   if (written.reason !== place.reason) return age >= intervalMs(place, written.position);
   const waited = Date.parse(written.updatedAt) - Date.parse(written.since);
   const stands = Math.min(Math.max(waited, STANDS_MS.least), STANDS_MS.most);
-  return age >= stands && hasMoved(written.position, place.position);
+  const isOld = hasMoved(written.position, place.position) || !written.message.includes(place.current ?? '');
+  return age >= stands && isOld;
 }
 
 function hasMoved(from: number | undefined, to: number | undefined): boolean {

@@ -29,6 +29,8 @@ export interface Cause {
 export interface WaitingPlace extends Cause {
   /** From 1; undefined when it has none, as for a Run that belongs to no tenant, or that its user has suspended. */
   readonly position: number | undefined;
+  /** A part of the message that changes with time alone: what was written without it is out of date. */
+  readonly current?: string;
 }
 
 /** What is fixed when a Run is admitted. */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TENANT_REASONS } from '#crds/v1alpha1/tenant';
 import type { ConditionInput } from '../conditions.ts';
+import { nearlyUsed } from './budgets.ts';
 import { contactOf } from './contact.ts';
 import { excessOf, type Limits } from './foreign-policies.ts';
 import type { TenantEgress } from './network.ts';
 import type { Problem } from './problems.ts';
 import { hasLoadBalancers } from './quotas.ts';
 import type { Tenant, TenantObserved } from './tenant.ts';
+import type { Usage } from './usage.ts';
 
 /** Name of the condition that is there only while something deserves a look. */
 export const NEEDS_ATTENTION = 'NeedsAttention';
@@ -19,6 +21,8 @@ export interface AttentionInput {
   readonly observed: TenantObserved;
   readonly namespaces: readonly string[];
   readonly egress: TenantEgress;
+  /** Use against its budgets. */
+  readonly budgets?: readonly Usage[];
 }
 
 /**
@@ -26,7 +30,12 @@ export interface AttentionInput {
  * from before its border was narrowed. Undefined when there is nothing of the kind.
  */
 export function attentionCondition(input: AttentionInput): ConditionInput | undefined {
-  const remarks = [...ownerRemarks(input), ...policyRemarks(input), ...peerRemarks(input)];
+  const remarks = [
+    ...ownerRemarks(input),
+    ...policyRemarks(input),
+    ...peerRemarks(input),
+    ...budgetRemarks(input),
+  ];
   const [first] = remarks;
   if (first === undefined) return undefined;
   const message = remarks.map((one) => one.message).join('; ');
@@ -55,6 +64,14 @@ function policyRemarks(input: AttentionInput): readonly Problem[] {
       message: `${what}; their authors must delete or correct them: ${listed(offenders.toSorted())}`,
     },
   ];
+}
+
+function budgetRemarks({ budgets = [] }: AttentionInput): readonly Problem[] {
+  const names = nearlyUsed(budgets);
+  if (names.length === 0) return [];
+  // Without figures, which status.usage has: a message is written whenever it changes.
+  const message = `four fifths or more of these budgets are used, and Runs wait when nothing is left: ${names.join(', ')}`;
+  return [{ reason: TENANT_REASONS.BudgetNearlyUsed, message }];
 }
 
 function limitsOf({ tenant, observed, namespaces, egress }: AttentionInput): Limits {

@@ -5,6 +5,7 @@ import type { KubeObject } from '../object.ts';
 import { refOf } from '../object.ts';
 import { DONE, type Plan, type Removal, type Result } from '../plan.ts';
 import { attentionCondition } from './attention.ts';
+import { budgetsTurnMs, budgetUsage } from './budgets.ts';
 import { byIdentity, desiredClusterRole, desiredClusterRoleBinding, desiredContents } from './desired.ts';
 import {
   type Claim,
@@ -63,7 +64,13 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
       observed,
       claims,
       problems: findProblems({ tenant, settings, observed, claims, egressRefusals: egress.refusals }),
-      attention: attentionCondition({ tenant, observed, egress, namespaces: namesOf(claims) }),
+      attention: attentionCondition({
+        tenant,
+        observed,
+        egress,
+        namespaces: namesOf(claims),
+        budgets: budgetUsage(tenant, observed.ledger, now),
+      }),
       isProvisioned:
         claims.every(({ kind }) => kind === 'hold' || kind === 'refused') &&
         // Who is no longer an owner is out, and what a namespace is marked with holds, before it is said to be as wanted.
@@ -82,7 +89,7 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
     create: claims.flatMap(({ kind, name }) => (kind === 'create' ? [desiredNamespace(tenant, name)] : [])),
     remove: [...unwanted, ...replaced.flatMap((one) => removal(live.get(identity(one))))],
     events: [],
-    result: resultOf(input, afterMs),
+    result: resultOf(input, { usageMs: afterMs, turnMs: budgetsTurnMs(tenant, observed.ledger, now) }),
   };
 }
 
@@ -91,7 +98,10 @@ function isOnlyBegun(claims: readonly Claim[]): boolean {
   return claims.length > 0 && claims.every(({ kind }) => kind === 'create');
 }
 
-function resultOf({ tenant, observed }: TenantInput, usageMs = Infinity): Result {
+function resultOf(
+  { tenant, observed }: TenantInput,
+  { usageMs = Infinity, turnMs }: { readonly usageMs: number | undefined; readonly turnMs: number },
+): Result {
   const { stalePullSecrets, pretenders, fixedParameters, copiesDueMs } = observed;
   const hasCopies = copyableSources(tenant, observed.pullSecretSources).length > 0;
   const waits = [
@@ -100,6 +110,7 @@ function resultOf({ tenant, observed }: TenantInput, usageMs = Infinity): Result
     { isOn: pretenders.size > 0, afterMs: PRETENDERS_MS, why: 'nobody watches Jobs of others' },
     { isOn: fixedParameters.length > 0, afterMs: FIXED_MS, why: 'nobody watches ConfigMaps of others' },
     { isOn: usageMs < Infinity, afterMs: usageMs, why: 'usage has changed' },
+    { isOn: turnMs < Infinity, afterMs: turnMs, why: 'the window of a budget ends' },
   ];
   const [first] = waits.filter(({ isOn }) => isOn).toSorted((a, b) => a.afterMs - b.afterMs);
   return first === undefined ? DONE : { kind: 'requeueAfter', afterMs: first.afterMs, why: first.why };

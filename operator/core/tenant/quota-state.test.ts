@@ -154,13 +154,13 @@ test('what the ledger is refused is what the Tenant waits for', (t) => {
 });
 
 test('quotas that this version does not enforce are said to be so, and do not keep the tenant from Ready', (t) => {
-  const { last } = settle({ quotas: { tokens: [{ window: 'day', limit: '1M' }], toolCallsPerMinute: 5 } });
+  const { last } = settle({ quotas: { cost: [{ window: 'day', limit: '1M' }], toolCallsPerMinute: 5 } });
   t.like(findCondition(last.status.conditions ?? [], 'QuotaEnforced'), {
     status: 'False',
     reason: 'NotEnforced',
     message:
-      'recorded but not enforced by this version of NexusOS: spec.quotas.tokens, spec.quotas.toolCallsPerMinute',
+      'recorded but not enforced by this version of NexusOS: spec.quotas.cost, spec.quotas.toolCallsPerMinute',
   });
   t.is(ready(last.status)?.status, 'True');
-  t.regex(ready(last.status)?.message ?? '', /spec\.quotas\.tokens/);
+  t.regex(ready(last.status)?.message ?? '', /spec\.quotas\.cost/);
 });

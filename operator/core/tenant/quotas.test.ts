@@ -99,16 +99,12 @@ test('every quota that is set and not enforced is named, and none that is', (t) 
     objects: { pods: 1 },
     gpus: [{ class: 'l4', count: 1 }],
     runs: { maxConcurrent: 1, maxQueued: 1, createPerSecond: 1, createBurst: 1, priorityAgingSeconds: 1 },
-    tokens: [],
+    runUnits: [{ window: 'hour', limit: 1 }],
+    tokens: [{ window: 'minute', limit: '10k' }],
+    cost: [],
   };
   t.deepEqual(unenforcedQuotas(enforced), []);
   const day = [{ window: 'day' as const, limit: '1' }];
-  const all: TenantQuotas = {
-    runUnits: day,
-    tokens: day,
-    cost: day,
-    toolCallsPerMinute: 1,
-    memoryBytes: '1Gi',
-  };
-  t.deepEqual(unenforcedQuotas(all), ['runUnits', 'tokens', 'cost', 'toolCallsPerMinute', 'memoryBytes']);
+  const all: TenantQuotas = { cost: day, toolCallsPerMinute: 1, memoryBytes: '1Gi' };
+  t.deepEqual(unenforcedQuotas(all), ['cost', 'toolCallsPerMinute', 'memoryBytes']);
 });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { BUDGET_UNITS, type BudgetLimit } from '#crds/v1alpha1/budgets';
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
@@ -53,19 +54,20 @@ export function canonicalQuantity(value: string | number): string {
  */
 export function unenforcedQuotas(quotas: TenantQuotas | undefined): readonly string[] {
   if (quotas === undefined) return [];
-  const { runUnits, tokens, cost, toolCallsPerMinute, memoryBytes } = quotas;
+  const { cost, toolCallsPerMinute, memoryBytes } = quotas;
   const set: Readonly<Record<string, boolean>> = {
-    runUnits: isSet(runUnits),
-    tokens: isSet(tokens),
-    cost: isSet(cost),
+    cost: (cost ?? []).length > 0,
     toolCallsPerMinute: toolCallsPerMinute !== undefined,
     memoryBytes: memoryBytes !== undefined,
   };
   return Object.keys(set).filter((field) => set[field] === true);
 }
 
-function isSet(budgets: readonly unknown[] | undefined): boolean {
-  return budgets !== undefined && budgets.length > 0;
+/** The budgets of a tenant that are enforced, as its ledger has them. */
+export function budgetLimits(quotas: TenantQuotas | undefined): readonly BudgetLimit[] {
+  return BUDGET_UNITS.flatMap((unit) =>
+    (quotas?.[unit] ?? []).map(({ window, limit }) => ({ unit, window, limit: canonicalQuantity(limit) })),
+  );
 }
 
 /** Whether Services of type LoadBalancer are within the quotas. */
@@ -79,12 +81,13 @@ export function hasLimitsOf(ledger: Ledger, desired: KubeObject): boolean {
   return isDeepEqual(limitsOf(ledger.spec), limitsOf(desired['spec'] as Ledger['spec']));
 }
 
-function limitsOf({ hard = {}, gpus = [], ...others }: Ledger['spec']): unknown {
+function limitsOf({ hard = {}, gpus = [], budgets = [], ...others }: Ledger['spec']): unknown {
   const devices = Object.fromEntries(gpus.map((gpu) => [gpu.class, gpu.count]));
   const { maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst, priorityAgingSeconds } = others;
   return {
     hard,
     devices,
+    budgets: Object.fromEntries(budgets.map(({ unit, window, limit }) => [`${unit}/${window}`, limit])),
     maxConcurrentRuns,
     maxQueuedRuns,
     createPerSecond,
@@ -104,6 +107,7 @@ export interface LedgerInput {
 /** The QuotaLedger of a tenant. The ledger controller deals its totals out to the namespaces. */
 export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }: LedgerInput): KubeObject {
   const { gpus = [], runs = {} } = tenant.spec.quotas ?? {};
+  const budgets = budgetLimits(tenant.spec.quotas);
   return {
     apiVersion: API_VERSION,
     kind: 'QuotaLedger',
@@ -114,6 +118,7 @@ export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }:
       // Left out when empty: an apply of `{}` over the last key gives null, which the API server then finds invalid.
       ...(Object.keys(totals.hard).length > 0 && { hard: totals.hard }),
       ...(gpus.length > 0 && { gpus }),
+      ...(budgets.length > 0 && { budgets }),
       ...defined({
         maxConcurrentRuns: runs.maxConcurrent,
         maxQueuedRuns: runs.maxQueued,

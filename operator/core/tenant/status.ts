@@ -18,6 +18,7 @@ import { keptForMs } from '../figures.ts';
 import type { Condition } from '../object.ts';
 import { toldRefusal } from '../refused-write.ts';
 import { NEEDS_ATTENTION } from './attention.ts';
+import { budgetUsage } from './budgets.ts';
 import { contactOf } from './contact.ts';
 import { type Claim, heldOf, terminationMessage } from './namespaces.ts';
 import { tooSmallQuotas } from './own-objects.ts';
@@ -25,7 +26,7 @@ import type { Problem } from './problems.ts';
 import { isInForce, isOldInForce, overCommitted, uncountedKeys } from './quota-state.ts';
 import { unenforcedQuotas } from './quotas.ts';
 import { type Tenant, type TenantObserved, uidOf } from './tenant.ts';
-import { tenantUsage, usageSummary } from './usage.ts';
+import { byName, tenantUsage, usageSummary } from './usage.ts';
 
 const AS_WANTED = 'every namespace and everything in it is as wanted';
 const ALL_ENFORCED = 'every quota that is set is enforced';
@@ -65,7 +66,7 @@ export function tenantStatus(tenant: Tenant, findings: Findings, now: Date): Ten
     observedGeneration: at.generation,
     state: tenantState(tenant, isSettled),
     namespaces: namespaceStatuses(tenant, claims),
-    usage: [...tenantUsage(tenant, observed)],
+    usage: [...tenantUsage(tenant, observed), ...budgetUsage(tenant, observed.ledger, now)].toSorted(byName),
     summary: { namespaces: namespaceSummary(claims), ...usageSummary(tenant, observed.ledger) },
     conditions: [...conditions],
   };

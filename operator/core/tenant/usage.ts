@@ -12,13 +12,18 @@ export type Usage = NonNullable<TenantStatus['usage']>[number];
 /** Name under which waiting Runs are told in the usage. */
 export const RUNS_QUEUED = 'runs.queued';
 
-/** Use against every enforced quota of the tenant, sorted by name. */
+/** Use against every enforced quota of the tenant but its budgets, sorted by name. */
 export function tenantUsage(tenant: Tenant, observed: TenantObserved): readonly Usage[] {
   return [
     ...nativeUsage(tenant, observed.resourceQuotas),
     ...gpuUsage(tenant, observed.ledger),
     ...runUsage(tenant, observed),
-  ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  ].toSorted(byName);
+}
+
+/** The order in which usage is told. */
+export function byName(a: Usage, b: Usage): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 function nativeUsage(tenant: Tenant, resourceQuotas: readonly KubeObject[]): readonly Usage[] {

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type TestFn } from 'ava';
+import type { AgentSpec } from '#crds/v1alpha1/agent';
+import type { Estimate } from '#crds/v1alpha1/budgets';
+import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
+import { eventually } from '#hack/tools/eventually';
+import { parseMicro } from '../core/metering/micro.ts';
+import type { Tenant } from '../core/tenant/tenant.ts';
+import { RUNS, TENANTS } from './shared/resources.ts';
+import {
+  attachWorkloadRig,
+  becomes,
+  createRun,
+  makeAgent,
+  makeTenant,
+  type WorkloadRig,
+} from './testing/workload-rig.ts';
+
+const test = anyTest as TestFn<WorkloadRig>;
+const FOREVER = { 'kwok.nexusos.dev/duration': '600s' };
+const SAYS = 'kwok.nexusos.dev/termination-message';
+
+test.before(async (t) => {
+  t.context = await attachWorkloadRig();
+});
+test.after.always((t) => t.context.close());
+
+/** Readies a tenant for Runs: its one namespace has an Agent that requests `cpu`. */
+async function fillTenant(
+  rig: WorkloadRig,
+  tenant: string,
+  { cpu, estimate }: { readonly cpu: string; readonly estimate: Estimate },
+): Promise<void> {
+  const container: AgentSpec['container'] = {
+    image: 'registry.example.com/agent:1',
+    resources: { requests: { cpu, memory: '64Mi' } },
+  };
+  await makeAgent(rig, { namespace: `${tenant}-main`, name: 'agent' }, { container, estimate });
+}
+
+function withBudgets(quotas: Pick<TenantQuotas, 'runUnits' | 'tokens'>) {
+  return { namespaces: [{ suffix: 'main' }], quotas };
+}
+
+/** Sets the budget of run units for a month. */
+async function raise(rig: WorkloadRig, name: string, limit: number): Promise<void> {
+  const spec = { quotas: { runUnits: [{ window: 'month', limit }] } };
+  await rig.client.patch(TENANTS, { name }, { body: { spec } });
+}
+
+async function usageOf(rig: WorkloadRig, name: string, budget: string) {
+  const { status } = ((await rig.client.get(TENANTS, { name })) ?? {}) as Partial<Tenant>;
+  return status?.usage?.find((one) => one.name === budget);
+}
+
+test('Runs that reserve all of a budget keep the next one waiting, which is told what is left, and goes on when it is raised', async (t) => {
+  const rig = t.context;
+  const namespace = 'penny-wise-main';
+  await makeTenant(rig, 'penny-wise', withBudgets({ runUnits: [{ window: 'month', limit: 10 }] }));
+  await fillTenant(rig, 'penny-wise', { cpu: '10m', estimate: { runUnits: 4 } });
+  for (const name of ['first', 'second']) {
+    await createRun(rig, { namespace, name }, { annotations: FOREVER });
+    await becomes(rig, { namespace, name }, { phase: 'Running' });
+  }
+  const third = { namespace, name: 'third' };
+  await createRun(rig, third, { annotations: FOREVER });
+  const { status } = await becomes(rig, third, { phase: 'Queued', reason: 'BudgetExhausted' });
+  t.regex(
+    status?.queue?.message ?? '',
+    /^2 of the tenant's 10 run units are left in the month until \d{4}-\d\d-01T00:00:00Z \(quotas\.runUnits\), and it would reserve 4/,
+  );
+  // Nobody waits for what no window could ever give.
+  const large = { namespace, name: 'large' };
+  await createRun(rig, large, { spec: { estimate: { runUnits: '10.5' } } });
+  const tooLarge = await becomes(rig, large, { phase: 'Queued', reason: 'BudgetTooSmall' });
+  t.regex(tooLarge.status?.queue?.message ?? '', /10\.5 run units.*budget of 10 .*spec\.estimate\.runUnits/);
+  await eventually('the Tenant tells what is reserved', async () => {
+    const usage = await usageOf(rig, 'penny-wise', 'runUnits/month');
+    return usage?.reserved === '8' && usage.used === '0' && usage.limit === '10';
+  });
+
+  await raise(rig, 'penny-wise', 12);
+  await becomes(rig, third, { phase: 'Running' });
+  await raise(rig, 'penny-wise', 100);
+  await becomes(rig, large, { phase: 'Succeeded' });
+});
+
+test('a Run that uses up a budget beyond what it had reserved is paused, fails nothing, and goes on when it is raised', async (t) => {
+  const rig = t.context;
+  const key = { namespace: 'lavish-main', name: 'run' };
+  await makeTenant(rig, 'lavish', withBudgets({ runUnits: [{ window: 'month', limit: 3 }] }));
+  await fillTenant(rig, 'lavish', { cpu: '1', estimate: { runUnits: 1 } });
+  await createRun(rig, key, { annotations: FOREVER, spec: { retries: { limit: 1 } } });
+  await becomes(rig, key, { phase: 'Running' });
+  const { status } = await becomes(rig, key, { phase: 'Queued', reason: 'BudgetExhausted' });
+  t.like(status?.retries, { spent: 0, limit: 1 });
+  t.regex(status?.queue?.message ?? '', /^paused.* 3 run units in the month until .*spends no retry/);
+  const used = parseMicro(status?.usage?.total?.runUnits ?? '');
+  t.true(used >= 3_000_000n, `${used} millionths were used before it was paused`);
+  // It begins anew, so it reserves as much as it has used.
+  await raise(rig, 'lavish', 1000);
+  await becomes(rig, key, { phase: 'Running' });
+  await eventually('what it has used is reserved', async () => {
+    const { reserved = '', used: counted = '' } = (await usageOf(rig, 'lavish', 'runUnits/month')) ?? {};
+    return parseMicro(reserved) === used && parseMicro(counted) === used;
+  });
+  await rig.client.patch(RUNS, key, { body: { spec: { cancel: true } } });
+  const ended = await becomes(rig, key, { phase: 'Cancelled' });
+  t.like(ended.status, { attempt: 2, retries: { spent: 0 } });
+});
+
+test('a Run that waits for a minute to end goes on in the next one', async (t) => {
+  const rig = t.context;
+  const namespace = 'minutely-main';
+  await makeTenant(rig, 'minutely', withBudgets({ runUnits: [{ window: 'minute', limit: 1 }] }));
+  await fillTenant(rig, 'minutely', { cpu: '10m', estimate: { runUnits: 1 } });
+  await createRun(rig, { namespace, name: 'first' });
+  const first = await becomes(rig, { namespace, name: 'first' }, { phase: 'Succeeded' });
+  await createRun(rig, { namespace, name: 'second' });
+  const second = await becomes(rig, { namespace, name: 'second' }, { phase: 'Succeeded' });
+  const settledAt = first.status?.usage?.attempts?.[0]?.settledAt ?? '';
+  const admittedAt = second.status?.admittedAt ?? '';
+  t.true(settledAt.slice(0, 16) < admittedAt.slice(0, 16), `ended ${settledAt}, admitted ${admittedAt}`);
+});
+
+test('tokens that a Run has reported are counted at its end', async (t) => {
+  const rig = t.context;
+  const namespace = 'wordy-main';
+  await makeTenant(rig, 'wordy', withBudgets({ tokens: [{ window: 'month', limit: '1k' }] }));
+  await fillTenant(rig, 'wordy', { cpu: '10m', estimate: {} });
+  const usage = { inputTokens: 600, outputTokens: 300 };
+  await createRun(rig, { namespace, name: 'talks' }, { annotations: { [SAYS]: JSON.stringify({ usage }) } });
+  await becomes(rig, { namespace, name: 'talks' }, { phase: 'Succeeded' });
+  await createRun(rig, { namespace, name: 'asks' }, { spec: { estimate: { tokens: 101 } } });
+  const { status } = await becomes(
+    rig,
+    { namespace, name: 'asks' },
+    { phase: 'Queued', reason: 'BudgetExhausted' },
+  );
+  t.regex(status?.queue?.message ?? '', /^100 of the tenant's 1000 tokens are left/);
+  await eventually('the Tenant says that little is left', async () => {
+    const tenant = (await rig.client.get(TENANTS, { name: 'wordy' })) as Tenant | undefined;
+    const remark = tenant?.status?.conditions?.find(({ type }) => type === 'NeedsAttention');
+    return remark?.message.includes('tokens/month');
+  });
+  await createRun(rig, { namespace, name: 'fits' }, { spec: { estimate: { tokens: 100 }, priority: 10 } });
+  await becomes(rig, { namespace, name: 'fits' }, { phase: 'Succeeded' });
+});

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { BudgetUnit, BudgetWindow } from '#crds/v1alpha1/budgets';
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import { RUN_REASONS } from '#crds/v1alpha1/run';
+import type { UsageHistory } from '#crds/v1alpha1/usage-history';
+import { toInstant } from '../conditions.ts';
+import { windowEndMs, windowStart } from '../metering/history.ts';
+import { formatMicro, parseMicro } from '../metering/micro.ts';
+import type { Run } from '../run/run.ts';
+import type { Ledger } from '../tenant/tenant.ts';
+import type { Candidate, Waiting } from './admit.ts';
+import { type RunContext, sourceOf } from './candidates.ts';
+import { estimateOf, microOf, tokenMicros } from './estimate.ts';
+import { heldBy, holdOf, overspendingOf } from './spending.ts';
+
+/** What reservations hold of budgets. */
+export type Reserves = Pick<Reservation, BudgetUnit>;
+
+/** What budgets are kept by. */
+export interface BudgetInput {
+  readonly ledger: Ledger;
+  /** With the attempts whose reservations are not held any more. */
+  readonly usage: UsageHistory | undefined;
+  readonly held: readonly Reservation[];
+  readonly runs: readonly Run[];
+  readonly context: RunContext;
+  readonly now: Date;
+}
+
+/** A budget in its present window, in millionths. */
+interface Line {
+  readonly unit: BudgetUnit;
+  readonly window: BudgetWindow;
+  readonly limit: bigint;
+  readonly left: bigint;
+  readonly endsMs: number;
+}
+
+/** The name of a unit in a sentence. */
+const WORDS = { runUnits: 'run units', tokens: 'tokens' } as const satisfies Record<BudgetUnit, string>;
+
+/**
+ * The budgets of a tenant while admission goes through its queue. In use is what attempts have used that ended in the window, and
+ * what those under way hold: what they have reserved, or have used if that is more. Who comes is admitted if his reservation fits as well. Since an
+ * attempt counts in the window of its end, what is reserved counts in every window until then.
+ */
+export class BudgetBook {
+  /** What is held, with what it reserves of budgets that are newer, and who is paused. */
+  readonly held: readonly Reservation[];
+  readonly #input: BudgetInput;
+  readonly #units: ReadonlySet<BudgetUnit>;
+  readonly #awaited = new Set<BudgetUnit>();
+  #lines: readonly Line[];
+  #nextMs: number;
+
+  constructor(input: BudgetInput) {
+    const { ledger, now, runs } = input;
+    const budgets = ledger.spec.budgets ?? [];
+    this.#input = input;
+    this.#units = new Set(budgets.map(({ unit }) => unit));
+    this.#lines = [];
+    this.#nextMs = Infinity;
+    this.held = input.held;
+    if (budgets.length === 0) return;
+    const byUid = new Map(runs.map((run) => [run.metadata.uid, run]));
+    const held = input.held.map((one) => this.#completed(one, byUid.get(one.uid)));
+    const holds = held.map((one) => holdOf(one, byUid.get(one.uid), now));
+    const taken: Record<BudgetUnit, bigint> = {
+      runUnits: holds.reduce((sum, one) => sum + heldBy(one), 0n),
+      tokens: held.reduce((sum, { tokens = '0' }) => sum + parseMicro(tokens), 0n),
+    };
+    this.#lines = budgets.map((budget) => lineOf({ ...budget, taken }, input));
+    const lefts = this.#lines.filter(({ unit }) => unit === 'runUnits');
+    const { paused, afterMs } = overspendingOf(holds, lefts);
+    this.held = held.map((one) => {
+      const overspent = paused.get(one.uid);
+      return overspent === undefined ? one : { ...one, overspent };
+    });
+    this.#nextMs = now.getTime() + afterMs;
+  }
+
+  /** When the time alone changes something, in milliseconds since 1970: a Run is to be paused, or a window ends that others wait for. */
+  get nextMs(): number {
+    return this.#nextMs;
+  }
+
+  /** The candidate with what it would reserve. */
+  withEstimate(candidate: Candidate, run: Run): Candidate {
+    return this.#units.size === 0 ? candidate : { ...candidate, reserves: this.#reservesOf(run) };
+  }
+
+  /** What of the budgets `candidate` waits for. Others that want some of the same wait behind it, unless no window could ever do. */
+  obstacleTo({ reserves = {} }: Candidate): Waiting | undefined {
+    const wanted = this.#lines.map((line) => ({ line, need: parseMicro(reserves[line.unit] ?? '0') }));
+    const tooSmall = wanted.find(({ line, need }) => need > line.limit || line.limit === 0n);
+    if (tooSmall !== undefined) return neverFits(tooSmall.line, tooSmall.need);
+    const short = wanted.filter(({ line, need }) => need > line.left || line.left <= 0n);
+    // The one that keeps it longest, by the time alone.
+    const [last] = short.toSorted((a, b) => b.line.endsMs - a.line.endsMs);
+    if (last !== undefined) {
+      for (const { line } of short) this.#awaited.add(line.unit);
+      this.#nextMs = Math.min(this.#nextMs, last.line.endsMs);
+      return exhausted(last.line, last.need);
+    }
+    const behind = wanted.find(({ line, need }) => need > 0n && this.#awaited.has(line.unit));
+    return behind && aheadOf(behind.line.unit);
+  }
+
+  /** Sets aside what `candidate` reserves. */
+  take({ reserves = {} }: Candidate): void {
+    this.#lines = this.#lines.map((line) => ({
+      ...line,
+      left: line.left - parseMicro(reserves[line.unit] ?? '0'),
+    }));
+  }
+
+  #completed(reservation: Reservation, run: Run | undefined): Reservation {
+    const isComplete = [...this.#units].every((unit) => reservation[unit] !== undefined);
+    return isComplete ? reservation : { ...this.#reservesOf(run), ...reservation };
+  }
+
+  #reservesOf(run: Run | undefined): Reserves {
+    const { context } = this.#input;
+    const agent = run && sourceOf(run, context).agent;
+    if (run === undefined || agent === undefined) return {};
+    const estimate = estimateOf(run, agent, context);
+    return Object.fromEntries([...this.#units].map((unit) => [unit, formatMicro(estimate[unit])]));
+  }
+}
+
+/** What was used of `unit` in the present window, in millionths, and when that ends. */
+export function usedIn(
+  usage: UsageHistory | undefined,
+  { unit, window }: Pick<Line, 'unit' | 'window'>,
+  now: Date,
+): { readonly used: bigint; readonly endsMs: number } {
+  const start = windowStart(window, now.toISOString());
+  const found = usage?.windows.find((one) => one.window === window && one.start === start);
+  const used = unit === 'tokens' ? tokenMicros(found?.reported) : parseMicro(found?.amounts.runUnits ?? '0');
+  return { used, endsMs: windowEndMs(window, start) };
+}
+
+function lineOf(
+  {
+    unit,
+    window,
+    limit: quantity,
+    taken,
+  }: Pick<Line, 'unit' | 'window'> & {
+    readonly limit: string | number;
+    readonly taken: Readonly<Record<BudgetUnit, bigint>>;
+  },
+  { usage, now }: BudgetInput,
+): Line {
+  const limit = microOf(quantity) ?? 0n;
+  const { used, endsMs } = usedIn(usage, { unit, window }, now);
+  return { unit, window, limit, left: limit - used - taken[unit], endsMs };
+}
+
+/** The present window in a sentence. Where what was written lacks it, it speaks of another. */
+export function windowPhrase(window: BudgetWindow, endsMs: number): string {
+  return `in the ${window} until ${toInstant(new Date(endsMs))}`;
+}
+
+function exhausted({ unit, window, limit, left, endsMs }: Line, need: bigint): Waiting {
+  const phrase = windowPhrase(window, endsMs);
+  const rest = formatMicro(left > 0n ? left : 0n);
+  return {
+    reason: RUN_REASONS.BudgetExhausted,
+    message: `${rest} of the tenant's ${formatMicro(limit)} ${WORDS[unit]} are left ${phrase} (quotas.${unit}), and it would reserve ${formatMicro(need)}; it goes on then, or when others use less than they have reserved, or when the budget is raised`,
+    current: phrase,
+  };
+}
+
+function aheadOf(unit: BudgetUnit): Waiting {
+  const message = `a Run of the tenant that is ahead waits for ${WORDS[unit]} (quotas.${unit})`;
+  return { reason: RUN_REASONS.BudgetExhausted, message };
+}
+
+function neverFits({ unit, window, limit }: Line, need: bigint): Waiting {
+  const shorten = unit === 'runUnits' ? ', or shorten its timeoutSeconds' : '';
+  return {
+    reason: RUN_REASONS.BudgetTooSmall,
+    message: `it would reserve ${formatMicro(need)} ${WORDS[unit]}, more than the tenant's budget of ${formatMicro(limit)} for a whole ${window} (quotas.${unit}): raise that, say what it is expected to use (spec.estimate.${unit} of the Run or its Agent)${shorten}`,
+  };
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
+import { formatMetered, NOTHING_METERED } from '../metering/amounts.ts';
+import { makeRate, makeUse } from '../metering/testing/make.ts';
+import { ago, makeAgent, makeClass, makeRun } from '../run/testing/make.ts';
+import { estimateOf } from './estimate.ts';
+
+const CONTEXT = { agents: new Map(), gpuClasses: new Map(), containerDefaults: undefined };
+const UNIT = 1_000_000n;
+
+/** An Agent of half a core, for a minute and the 30 seconds that a container has to end. */
+const agent = makeAgent({
+  container: { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '500m' } } },
+  limits: { timeoutSeconds: 60 },
+});
+const declared = { ...agent, spec: { ...agent.spec, estimate: { runUnits: '2500m', tokens: '1k' } } };
+
+function attempt(runUnits: bigint, inputTokens: number): MeteredAttempt {
+  const amounts = formatMetered({ ...NOTHING_METERED, runUnits });
+  const pods = [makeUse(1, { inputTokens, outputTokens: 1 })];
+  return { attempt: 1, settledAt: ago(1), rate: makeRate(), pods, amounts };
+}
+
+test('without a word it is all that the time can cost, and no tokens', (t) => {
+  t.deepEqual(estimateOf(makeRun(), agent, CONTEXT), { runUnits: 45n * UNIT, tokens: 0n });
+});
+
+test('a shorter timeout of the Run makes it less', (t) => {
+  t.is(estimateOf(makeRun({ timeoutSeconds: 10 }), agent, CONTEXT).runUnits, 20n * UNIT);
+});
+
+test('cards cost what their class says', (t) => {
+  const gpuClasses = new Map([['h100', makeClass('h100', { multiplierPercent: 400 })]]);
+  const heavy = makeAgent({
+    tier: 'heavy',
+    gpu: { class: 'h100', count: 2 },
+    limits: { timeoutSeconds: 60, terminationGracePeriodSeconds: 0 },
+  });
+  t.is(estimateOf(makeRun(), heavy, { ...CONTEXT, gpuClasses }).runUnits, 720n * UNIT);
+});
+
+test('in one pass, an Agent as it was at another revision costs what it cost then', (t) => {
+  const then = makeAgent({ ...agent.spec, tier: 'ultra' });
+  const units = [agent, then, agent].map((one) => estimateOf(makeRun(), one, CONTEXT).runUnits / UNIT);
+  t.deepEqual(units, [45n, 135n, 45n]);
+});
+
+test('what the Agent declares counts instead, and what the Run does before that, each for itself', (t) => {
+  t.deepEqual(estimateOf(makeRun(), declared, CONTEXT), { runUnits: 2_500_000n, tokens: 1000n * UNIT });
+  const run = makeRun({ estimate: { runUnits: 3 } });
+  t.deepEqual(estimateOf(run, declared, CONTEXT), { runUnits: 3n * UNIT, tokens: 1000n * UNIT });
+});
+
+test('but never less than an attempt of it has used', (t) => {
+  const attempts = [attempt(7n * UNIT, 10), attempt(1n * UNIT, 5000)];
+  const run = makeRun({}, { usage: { attempts } });
+  t.deepEqual(estimateOf(run, declared, CONTEXT), { runUnits: 7n * UNIT, tokens: 5001n * UNIT });
+});

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { BudgetUnit, Estimate as Declared } from '#crds/v1alpha1/budgets';
+import type { ReportedUsage } from '#crds/v1alpha1/run-result';
+import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
+import type { Agent } from '../agent/agent.ts';
+import { meter } from '../metering/amounts.ts';
+import { MICRO, parseMicro } from '../metering/micro.ts';
+import { rateOf } from '../metering/rate.ts';
+import { defined } from '../object.ts';
+import { timeoutSeconds } from '../run/job.ts';
+import type { Run } from '../run/run.ts';
+import { larger } from './amounts.ts';
+import type { RunContext } from './candidates.ts';
+import { containerResources } from './demand.ts';
+import { MILLI, parseQuantity } from './quantity.ts';
+
+/** Amounts in what budgets are in, in millionths. */
+export type BudgetAmounts = Readonly<Record<BudgetUnit, bigint>>;
+
+/** Millionths in the amounts that quantities are parsed to. */
+const MICRO_PER_MILLI = MICRO / MILLI;
+
+/**
+ * What the next attempt of a Run reserves of the budgets: what Run or Agent declare, else all that it can cost in its time; and
+ * never less than an attempt of it has used before, since it begins anew. So one that was paused for using more than it had reserved
+ * reserves that much the next time, and cannot use up one window after the other.
+ *
+ * Example: half a core for a timeout of 60 s, and 30 s to end, tier standard: 45 run units, no tokens.
+ */
+export function estimateOf(run: Run, agent: Agent, context: RunContext): BudgetAmounts {
+  const declared: Declared = { ...agent.spec.estimate, ...run.spec.estimate };
+  const before = run.status?.usage?.attempts ?? [];
+  const runUnits = microOf(declared.runUnits) ?? mostAtAdmission(run, agent, context);
+  return {
+    runUnits: before.reduce((most, { amounts }) => larger(most, parseMicro(amounts.runUnits)), runUnits),
+    tokens: before.reduce((most, one) => larger(most, tokensOf(one)), microOf(declared.tokens) ?? 0n),
+  };
+}
+
+/** A quantity in millionths. */
+export function microOf(quantity: string | number | undefined): bigint | undefined {
+  const milli = quantity === undefined ? undefined : parseQuantity(quantity);
+  return milli === undefined ? undefined : milli * MICRO_PER_MILLI;
+}
+
+/** The most that an attempt can cost by its time; what it calls comes on top. By rate: it is asked for in each pass. */
+export function mostOf(rate: Rate): bigint {
+  const known = mosts.get(rate) ?? costOf(rate, rate.maxSeconds);
+  mosts.set(rate, known);
+  return known;
+}
+
+const mosts = new WeakMap<Rate, bigint>();
+
+/** What an attempt costs whose container runs for so long, in millionths of run units. */
+export function costOf(rate: Rate, seconds: number): bigint {
+  const finishedAt = new Date(seconds * 1000).toISOString();
+  const use = { uid: '', startedAt: START, finishedAt, basis: 'Observed' } as const;
+  return meter({ ...rate, maxSeconds: Math.max(rate.maxSeconds, seconds) }, [use]).runUnits;
+}
+
+const START = new Date(0).toISOString();
+
+/** By pass, Agent and timeout: a pass asks for each of hundreds of Runs, and those of one Agent cost the same. */
+const mostsIn = new WeakMap<RunContext, Map<Agent, Map<number, bigint>>>();
+
+function mostAtAdmission(run: Run, agent: Agent, context: RunContext): bigint {
+  const byAgent = mostsIn.get(context) ?? new Map<Agent, Map<number, bigint>>();
+  mostsIn.set(context, byAgent);
+  // An Agent at another revision is another one here.
+  const byTimeout = byAgent.get(agent) ?? new Map<number, bigint>();
+  byAgent.set(agent, byTimeout);
+  const timeout = timeoutSeconds(run, agent);
+  const known = byTimeout.get(timeout) ?? mostOf(rateAtAdmission(run, agent, context));
+  byTimeout.set(timeout, known);
+  return known;
+}
+
+function rateAtAdmission(run: Run, agent: Agent, { gpuClasses, containerDefaults }: RunContext): Rate {
+  const { gpu } = agent.spec;
+  const gpuClass = gpu && gpuClasses.get(gpu.class);
+  return rateOf({
+    agent: agent.spec,
+    resources: containerResources(agent.spec.container.resources, containerDefaults),
+    timeoutSeconds: timeoutSeconds(run, agent),
+    ...defined({ gpu: gpu && gpuClass && { class: gpuClass, count: gpu.count } }),
+  });
+}
+
+function tokensOf({ pods }: MeteredAttempt): bigint {
+  return pods.reduce((sum, { reported }) => sum + tokenMicros(reported), 0n);
+}
+
+/** Tokens that were reported, read and written, in millionths. */
+export function tokenMicros({ inputTokens = 0, outputTokens = 0 }: ReportedUsage = {}): bigint {
+  return (BigInt(inputTokens) + BigInt(outputTokens)) * MICRO;
+}
