@@ -5,6 +5,7 @@ import {
   agentAtRevision,
   isAtRevision,
   pinnedAgent,
+  pinnedKey,
   type PinnedAgent,
   pinOf,
 } from '../../core/agent/pinned.ts';
@@ -70,10 +71,13 @@ export async function observeRevisions(
   };
 }
 
-async function isUsed({ metadata: { namespace = '', name } }: AgentRevision, read: Reader): Promise<boolean> {
+/** Whether a Run of the Agent that has not ended is bound to a revision, or names it: one of another Agent that names it can never have it. */
+async function isUsed({ metadata, spec }: AgentRevision, read: Reader): Promise<boolean> {
+  const { namespace = '', name } = metadata;
+  const ofAgent = `spec.agentRef.name=${spec.agent}`;
   const found = await Promise.all(
     USES.map((field) => {
-      const fieldSelector = [`${field}=${name}`, ...NOT_FINISHED].join(',');
+      const fieldSelector = [`${field}=${name}`, ofAgent, ...NOT_FINISHED].join(',');
       return read.listLive(RUNS, { namespace, fieldSelector });
     }),
   );
@@ -121,7 +125,7 @@ export interface RevisionPlace {
   readonly tenant: Tenant | undefined;
 }
 
-/** Agents as they were at the revisions that `runs` are bound to, by `agentKey` with the name of the revision. */
+/** Agents as they were at the revisions that `runs` are bound to, by `pinnedKey`. */
 export function pinnedAgents(
   runs: readonly Run[],
   { agents, gpuClasses, tenant }: RevisionPlace,
@@ -133,7 +137,7 @@ export function pinnedAgents(
     const name = pinOf(run);
     const agent = agents.get(agentKey(namespace, run.spec.agentRef.name));
     if (name === undefined || agent === undefined || isAtRevision(agent, name)) continue;
-    const key = agentKey(namespace, name);
+    const key = pinnedKey(run, name);
     if (found.has(key)) continue;
     const revision = read.get(AGENT_REVISIONS, { namespace, name }) as AgentRevision | undefined;
     const pinned =

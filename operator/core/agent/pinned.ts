@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Run } from '../run/run.ts';
-import { type Agent } from './agent.ts';
+import { type Agent, agentKey } from './agent.ts';
 import { type AgentSurroundings, checkAgent, type Refusal } from './checks.ts';
 import { type AgentRevision, isRevisionOf, withTemplate } from './template.ts';
 
@@ -14,6 +14,11 @@ export interface PinnedAgent {
 /** The name of the AgentRevision that a Run is bound to; undefined before its first admission, where it does not name one. */
 export function pinOf({ spec, status }: Run): string | undefined {
   return status?.revision?.name ?? spec.revision;
+}
+
+/** The key of an Agent at a revision: two Agents of a namespace may be named with the same one, which can be that of one of them only. */
+export function pinnedKey({ metadata, spec }: Run, revision: string): string {
+  return `${agentKey(metadata.namespace ?? '', spec.agentRef.name)}/${revision}`;
 }
 
 /** Whether the Agent is what its revision of that name says: then nothing else needs to be read. */

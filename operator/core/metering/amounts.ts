@@ -8,7 +8,7 @@ import { divideHalfUp, formatMicro, parseMicro } from './micro.ts';
 export const FORMULA = 1;
 
 /** The least that an attempt costs whose container ran at all: 0.01 run units. */
-const FLOOR = 10_000n;
+export const FLOOR = 10_000n;
 /** 0.1 run units. */
 const PER_TOOL_CALL = 100_000n;
 /** 0.2 run units. */

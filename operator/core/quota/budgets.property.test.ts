@@ -47,6 +47,9 @@ function play(world: BudgetWorld, one: Step): void {
   }
 }
 
+/** What the plays come to together is asserted too, so they are the same ones each time. */
+const SEED = 19;
+
 const BUDGETS: readonly BudgetLimit[] = [
   { unit: 'runUnits', window: 'minute', limit: '200' },
   { unit: 'runUnits', window: 'hour', limit: '250' },
@@ -65,7 +68,7 @@ test('whatever two operators with stale views do: who is admitted fits beside wh
       );
       if (world.faults.length > 0 || isOver) throw new Error(world.faults.join('; ') || 'used more');
     }),
-    { numRuns: 150 },
+    { numRuns: 150, seed: SEED },
   );
   t.true(admitted > RUN_COUNT, `${admitted} attempts were admitted in one world`);
 });
@@ -79,7 +82,7 @@ test('the same at admission where Runs use more than they reserve; some are paus
       paused += world.paused;
       if (world.faults.length > 0) throw new Error(world.faults.join('; '));
     }),
-    { numRuns: 150 },
+    { numRuns: 150, seed: SEED },
   );
   t.true(paused > 0, 'some were paused');
 });

@@ -83,10 +83,17 @@ const cases: Record<string, Case> = {
     runs: [waits('a', 4)],
     want: { a: '4' },
   },
-  'of two who fit each, one is': {
+  'of two who fit each, one is; the end of the window would help nobody, since that one still reserves then':
+    {
+      budgets: [hour(10)],
+      runs: [waits('a', 6), waits('b', 6)],
+      want: { a: '6' },
+    },
+  'who asks for nothing does not pass one who waits': {
     budgets: [hour(10)],
-    runs: [waits('a', 6), waits('b', 6)],
-    want: { a: '6' },
+    windows: [THIS_HOUR],
+    runs: [waits('a', 7), waits('b', 0)],
+    want: {},
     wantMs: HOUR_MS,
   },
   'what was used in this hour counts, and what was used before it does not': {
@@ -236,7 +243,9 @@ test('a Run that is bound to a revision reserves what that one can cost', (t) =>
   const then = makeAgent({ tier: 'ultra', container, limits: { timeoutSeconds: 60 } });
   const ledger = ledgerOf([hour(10_000)], {});
   const agents = new Map([[agentKey(NAMESPACE, 'agent'), now]]);
-  const revisions = new Map([[agentKey(NAMESPACE, 'agent-then'), { agent: then, refusal: undefined }]]);
+  const revisions = new Map([
+    [`${agentKey(NAMESPACE, 'agent')}/agent-then`, { agent: then, refusal: undefined }],
+  ]);
   const reservedBy = (run: Run) => {
     const observed = { ...NOTHING_OF_LEDGER, agents, revisions, runs: [run] };
     return Number(planLedger(ledger, observed, NOW).status.reservations?.[0]?.runUnits);

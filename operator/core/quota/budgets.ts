@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { BudgetUnit, BudgetWindow } from '#crds/v1alpha1/budgets';
+import type { BudgetLimit, BudgetUnit, BudgetWindow } from '#crds/v1alpha1/budgets';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
@@ -10,7 +10,8 @@ import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { type RunContext, sourceOf } from './candidates.ts';
-import { estimateOf, microOf, tokenMicros } from './estimate.ts';
+import { smaller } from './amounts.ts';
+import { type EstimateContext, estimateOf, microOf, tokenMicros } from './estimate.ts';
 import { heldBy, holdOf, overspendingOf } from './spending.ts';
 
 /** What reservations hold of budgets. */
@@ -33,6 +34,8 @@ interface Line {
   readonly window: BudgetWindow;
   readonly limit: bigint;
   readonly left: bigint;
+  /** What attempts have used that ended in the window: with its end that much is left again. */
+  readonly used: bigint;
   readonly endsMs: number;
 }
 
@@ -47,7 +50,7 @@ const WORDS = { runUnits: 'run units', tokens: 'tokens' } as const satisfies Rec
 export class BudgetBook {
   /** What is held, with what it reserves of budgets that are newer, and who is paused. */
   readonly held: readonly Reservation[];
-  readonly #input: BudgetInput;
+  readonly #context: EstimateContext;
   readonly #units: ReadonlySet<BudgetUnit>;
   readonly #awaited = new Set<BudgetUnit>();
   #lines: readonly Line[];
@@ -56,7 +59,7 @@ export class BudgetBook {
   constructor(input: BudgetInput) {
     const { ledger, now, runs } = input;
     const budgets = ledger.spec.budgets ?? [];
-    this.#input = input;
+    this.#context = { ...input.context, largest: largestOf(budgets) };
     this.#units = new Set(budgets.map(({ unit }) => unit));
     this.#lines = [];
     this.#nextMs = Infinity;
@@ -95,11 +98,10 @@ export class BudgetBook {
     const tooSmall = wanted.find(({ line, need }) => need > line.limit || line.limit === 0n);
     if (tooSmall !== undefined) return neverFits(tooSmall.line, tooSmall.need);
     const short = wanted.filter(({ line, need }) => need > line.left || line.left <= 0n);
-    // The one that keeps it longest, by the time alone.
-    const [last] = short.toSorted((a, b) => b.line.endsMs - a.line.endsMs);
+    const [last] = short.toSorted(byHindrance);
     if (last !== undefined) {
       for (const { line } of short) this.#awaited.add(line.unit);
-      this.#nextMs = Math.min(this.#nextMs, last.line.endsMs);
+      if (endHelps(last.line, last.need)) this.#nextMs = Math.min(this.#nextMs, last.line.endsMs);
       return exhausted(last.line, last.need);
     }
     const behind = wanted.find(({ line, need }) => need > 0n && this.#awaited.has(line.unit));
@@ -120,10 +122,9 @@ export class BudgetBook {
   }
 
   #reservesOf(run: Run | undefined): Reserves {
-    const { context } = this.#input;
-    const agent = run && sourceOf(run, context).agent;
+    const agent = run && sourceOf(run, this.#context).agent;
     if (run === undefined || agent === undefined) return {};
-    const estimate = estimateOf(run, agent, context);
+    const estimate = estimateOf(run, agent, this.#context);
     return Object.fromEntries([...this.#units].map((unit) => [unit, formatMicro(estimate[unit])]));
   }
 }
@@ -154,7 +155,7 @@ function lineOf(
 ): Line {
   const limit = microOf(quantity) ?? 0n;
   const { used, endsMs } = usedIn(usage, { unit, window }, now);
-  return { unit, window, limit, left: limit - used - taken[unit], endsMs };
+  return { unit, window, limit, left: limit - used - taken[unit], used, endsMs };
 }
 
 /** The present window in a sentence. Where what was written lacks it, it speaks of another. */
@@ -162,12 +163,43 @@ export function windowPhrase(window: BudgetWindow, endsMs: number): string {
   return `in the ${window} until ${toInstant(new Date(endsMs))}`;
 }
 
-function exhausted({ unit, window, limit, left, endsMs }: Line, need: bigint): Waiting {
-  const phrase = windowPhrase(window, endsMs);
+/** The largest reservation of run units that every window could hold. */
+function largestOf(budgets: readonly BudgetLimit[]): bigint | undefined {
+  const limits = budgets.filter(({ unit }) => unit === 'runUnits').map(({ limit }) => microOf(limit) ?? 0n);
+  return limits.length === 0 ? undefined : limits.reduce(smaller);
+}
+
+interface Short {
+  readonly line: Line;
+  readonly need: bigint;
+}
+
+/** Whether so much is left again when the window ends, whatever those under way do. */
+function endHelps({ left, used }: Line, need: bigint): boolean {
+  return left + used > 0n && need <= left + used;
+}
+
+/** First the one that keeps it longest: what others hold, whose end nobody knows, and then the window that ends last. */
+function byHindrance(a: Short, b: Short): number {
+  const isHeld = ({ line, need }: Short) => Number(!endHelps(line, need));
+  return isHeld(b) - isHeld(a) || b.line.endsMs - a.line.endsMs;
+}
+
+function exhausted(line: Line, need: bigint): Waiting {
+  const { unit, window, limit, left, endsMs } = line;
+  const budget = `of the tenant's ${formatMicro(limit)} ${WORDS[unit]}`;
+  const asks = `(quotas.${unit}), and it would reserve ${formatMicro(need)}`;
   const rest = formatMicro(left > 0n ? left : 0n);
+  if (!endHelps(line, need)) {
+    return {
+      reason: RUN_REASONS.BudgetExhausted,
+      message: `${rest} ${budget} for a ${window} are left beside what Runs under way have reserved ${asks}; it goes on when some of these end, or when the budget is raised`,
+    };
+  }
+  const phrase = windowPhrase(window, endsMs);
   return {
     reason: RUN_REASONS.BudgetExhausted,
-    message: `${rest} of the tenant's ${formatMicro(limit)} ${WORDS[unit]} are left ${phrase} (quotas.${unit}), and it would reserve ${formatMicro(need)}; it goes on then, or when others use less than they have reserved, or when the budget is raised`,
+    message: `${rest} ${budget} are left ${phrase} ${asks}; it goes on then, or when others use less than they have reserved, or when the budget is raised`,
     current: phrase,
   };
 }
@@ -178,6 +210,10 @@ function aheadOf(unit: BudgetUnit): Waiting {
 }
 
 function neverFits({ unit, window, limit }: Line, need: bigint): Waiting {
+  if (limit === 0n) {
+    const message = `the tenant's budget of ${WORDS[unit]} for a ${window} is 0 (quotas.${unit}): nothing starts until it is raised`;
+    return { reason: RUN_REASONS.BudgetTooSmall, message };
+  }
   const shorten = unit === 'runUnits' ? ', or shorten its timeoutSeconds' : '';
   return {
     reason: RUN_REASONS.BudgetTooSmall,

@@ -137,6 +137,11 @@ const PINS: Readonly<Record<string, PinCase>> = {
     want: 'RevisionNotFound',
     says: /spec\.revision: .* no AgentRevision agent-old/,
   },
+  'so does one of another Agent, also when a Run of that one is bound to it': {
+    run: makeRun({ agentRef: { name: 'other' }, revision: 'agent-old' }),
+    want: 'RevisionNotFound',
+    says: /Agent other has no AgentRevision agent-old/,
+  },
   'of the active revision, the Agent itself is asked': {
     run: makeRun({ revision: CURRENT }),
     agent: NOT_READY,
@@ -147,8 +152,11 @@ const PINS: Readonly<Record<string, PinCase>> = {
 for (const [sentence, { run, agent = ready, refusal, isGone, want, says, gpu }] of Object.entries(PINS)) {
   test(`bound to a revision: ${sentence}`, (t) => {
     const context = {
-      agents: new Map([['acme-dev/agent', agent]]),
-      revisions: new Map(isGone ? [] : [['acme-dev/agent-old', { agent: THEN, refusal }]]),
+      agents: new Map([
+        ['acme-dev/agent', agent],
+        ['acme-dev/other', ready],
+      ]),
+      revisions: new Map(isGone ? [] : [['acme-dev/agent/agent-old', { agent: THEN, refusal }]]),
       gpuClasses: new Map(),
       containerDefaults: undefined,
     };

@@ -3,7 +3,7 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
-import { isAtRevision, pinOf, type PinnedAgent } from '../agent/pinned.ts';
+import { isAtRevision, pinnedKey, pinOf, type PinnedAgent } from '../agent/pinned.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { checkParameters } from '../run/parameters.ts';
 import { missingRevision } from '../run/revision.ts';
@@ -21,8 +21,7 @@ export interface RunContext {
   /** By `agentKey`. */
   readonly agents: ReadonlyMap<string, Agent>;
   /**
-   * By `agentKey` with the name of the revision: Agents as they were at those that Runs are bound to, where that is not what they
-   * are now.
+   * By `pinnedKey`: Agents as they were at the revisions that Runs are bound to, where that is not what they are now.
    */
   readonly revisions?: ReadonlyMap<string, PinnedAgent>;
   /** By name. */
@@ -80,7 +79,7 @@ export function sourceOf(run: Run, { agents, revisions }: RunContext): Source {
   const pin = pinOf(run);
   if (agent === undefined || pin === undefined || isAtRevision(agent, pin))
     return { agent, obstacle: obstacleOf(name, agent) };
-  const pinned = revisions?.get(agentKey(namespace, pin));
+  const pinned = revisions?.get(pinnedKey(run, pin));
   if (pinned === undefined) return { agent: undefined, obstacle: missingRevision(run) };
   return { agent: pinned.agent, obstacle: obstacleAt(pin, pinned) };
 }

@@ -52,8 +52,22 @@ test('what the Agent declares counts instead, and what the Run does before that,
   t.deepEqual(estimateOf(run, declared, CONTEXT), { runUnits: 3n * UNIT, tokens: 1000n * UNIT });
 });
 
-test('but never less than an attempt of it has used', (t) => {
+test('nobody reserves nothing: whatever starts costs something', (t) => {
+  t.is(estimateOf(makeRun({ estimate: { runUnits: 0 } }), agent, CONTEXT).runUnits, 10_000n);
+});
+
+test('twice what it has used is no more than its time can cost, or a whole budget, unless it has used that', (t) => {
+  const reserves = (used: bigint, largest?: bigint) => {
+    const run = makeRun({ estimate: { runUnits: 1 } }, { usage: { attempts: [attempt(used * UNIT, 0)] } });
+    const context = { ...CONTEXT, largest: largest && largest * UNIT };
+    return estimateOf(run, agent, context).runUnits / UNIT;
+  };
+  t.deepEqual([reserves(7n), reserves(30n), reserves(50n)], [14n, 45n, 50n]);
+  t.deepEqual([reserves(7n, 10n), reserves(7n, 5n)], [10n, 7n]);
+});
+
+test('but never less than an attempt of it has used, and of run units twice that', (t) => {
   const attempts = [attempt(7n * UNIT, 10), attempt(1n * UNIT, 5000)];
   const run = makeRun({}, { usage: { attempts } });
-  t.deepEqual(estimateOf(run, declared, CONTEXT), { runUnits: 7n * UNIT, tokens: 5001n * UNIT });
+  t.deepEqual(estimateOf(run, declared, CONTEXT), { runUnits: 14n * UNIT, tokens: 5001n * UNIT });
 });

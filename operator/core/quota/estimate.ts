@@ -3,13 +3,13 @@ import type { BudgetUnit, Estimate as Declared } from '#crds/v1alpha1/budgets';
 import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
 import type { Agent } from '../agent/agent.ts';
-import { meter } from '../metering/amounts.ts';
+import { FLOOR, meter } from '../metering/amounts.ts';
 import { MICRO, parseMicro } from '../metering/micro.ts';
 import { rateOf } from '../metering/rate.ts';
 import { defined } from '../object.ts';
 import { timeoutSeconds } from '../run/job.ts';
 import type { Run } from '../run/run.ts';
-import { larger } from './amounts.ts';
+import { larger, smaller } from './amounts.ts';
 import type { RunContext } from './candidates.ts';
 import { containerResources } from './demand.ts';
 import { MILLI, parseQuantity } from './quantity.ts';
@@ -21,20 +21,29 @@ export type BudgetAmounts = Readonly<Record<BudgetUnit, bigint>>;
 const MICRO_PER_MILLI = MICRO / MILLI;
 
 /**
- * What the next attempt of a Run reserves of the budgets: what Run or Agent declare, else all that it can cost in its time; and
- * never less than an attempt of it has used before, since it begins anew. So one that was paused for using more than it had reserved
- * reserves that much the next time, and cannot use up one window after the other.
+ * What the next attempt of a Run reserves of the budgets: what Run or Agent declare, and no less than an attempt costs that only
+ * starts; else all that it can cost in its time. It begins anew, so of tokens it is never less than an attempt has used before, and of run
+ * units twice that, as far as its time and the whole of a budget allow: one that was paused for using more than it had reserved comes to
+ * its end after a few attempts, and does not use up one window after the other.
  *
  * Example: half a core for a timeout of 60 s, and 30 s to end, tier standard: 45 run units, no tokens.
  */
-export function estimateOf(run: Run, agent: Agent, context: RunContext): BudgetAmounts {
+export function estimateOf(run: Run, agent: Agent, context: EstimateContext): BudgetAmounts {
   const declared: Declared = { ...agent.spec.estimate, ...run.spec.estimate };
   const before = run.status?.usage?.attempts ?? [];
-  const runUnits = microOf(declared.runUnits) ?? mostAtAdmission(run, agent, context);
+  const most = mostAtAdmission(run, agent, context);
+  const used = before.reduce((sum, { amounts }) => larger(sum, parseMicro(amounts.runUnits)), 0n);
+  const again = [most, context.largest ?? most].reduce(smaller, 2n * used);
   return {
-    runUnits: before.reduce((most, { amounts }) => larger(most, parseMicro(amounts.runUnits)), runUnits),
-    tokens: before.reduce((most, one) => larger(most, tokensOf(one)), microOf(declared.tokens) ?? 0n),
+    runUnits: [microOf(declared.runUnits) ?? most, used, again].reduce(larger, FLOOR),
+    tokens: before.reduce((sum, one) => larger(sum, tokensOf(one)), microOf(declared.tokens) ?? 0n),
   };
+}
+
+/** What an estimate follows from. */
+export interface EstimateContext extends RunContext {
+  /** The most run units that any reservation fits with, in millionths: the smallest of the budgets; unbounded when left out. */
+  readonly largest?: bigint | undefined;
 }
 
 /** A quantity in millionths. */

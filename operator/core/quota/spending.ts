@@ -40,8 +40,10 @@ export function holdOf(reservation: Reservation, run: Run | undefined, now: Date
   if (rate === undefined || mostOf(rate) <= reserved) return { uid, reserved, used: 0n, speed: 0n };
   const startedAt = run?.status?.startedAt ?? now.toISOString();
   const use = { uid: '', startedAt, finishedAt: now.toISOString(), basis: 'Observed' } as const;
-  const speed = overspent === undefined ? costOf(rate, 1000) : 0n;
-  return { uid, reserved, used: meter(rate, [use]).runUnits, speed };
+  const used = meter(rate, [use]).runUnits;
+  // What has come to the most that its time can cost grows no more.
+  const isGrowing = overspent === undefined && used < mostOf(rate);
+  return { uid, reserved, used, speed: isGrowing ? costOf(rate, 1000) : 0n };
 }
 
 /** The rate of the attempt that was admitted by `reservation`, while its container runs. */
@@ -75,10 +77,12 @@ export function overspendingOf(holds: readonly Hold[], lefts: readonly Left[]): 
   return { paused: new Map(paused), afterMs: Math.min(...waits, Infinity) };
 }
 
-/** How long until more than `micro` is used. */
+/** How long until more than `micro` is used. Not less than a moment: the floor of an attempt is used from its start, and it grows only later. */
 function msToUse(micro: bigint, speed: bigint): number {
-  return speed === 0n ? Infinity : Number((micro * MS_OF_SPEED) / speed) + 1;
+  return speed === 0n ? Infinity : Math.max(Number((micro * MS_OF_SPEED) / speed) + 1, LEAST_MS);
 }
+
+const LEAST_MS = 250;
 
 /** Milliseconds that a speed is for. */
 const MS_OF_SPEED = 1_000_000n;

@@ -22,7 +22,7 @@ export function overspending(
   const phrase = windowPhrase(window, windowEndMs(window, windowStart(window, now.toISOString())));
   return {
     reason: RUN_REASONS.BudgetExhausted,
-    message: `paused, since the tenant's ${which} ${phrase} (quotas.runUnits) are used up, and it has used more than it had reserved; it goes back to the queue, where it reserves as much as it has used, and spends no retry`,
+    message: `paused, since the tenant's ${which} ${phrase} (quotas.runUnits) are used up, and it has used more than it had reserved; it goes back to the queue, where it reserves twice what it has used, and spends no retry`,
   };
 }
 
