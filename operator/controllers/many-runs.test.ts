@@ -178,7 +178,10 @@ test('of 16 Runs with one key a single one is started, whenever the operator is 
   t.is(jobs.seen.size, 3);
 });
 
-test('those who hold a place go before hundreds that are new', async (t) => {
+/** Enough that they would take much longer than the five that hold a place. */
+const WAITING = 145;
+
+test('those who hold a place go before many that are new', async (t) => {
   t.timeout(900_000);
   const rig = t.context;
   const place = { namespace: 'burst-main' };
@@ -194,7 +197,7 @@ test('those who hold a place go before hundreds that are new', async (t) => {
     );
   let before = 0;
   await rig.restartOperator('stop', async () => {
-    await createAll('a-waiting', 295, 0);
+    await createAll('a-waiting', WAITING, 0);
     // By name they are the last that the operator hears of, and by priority the first that get a place.
     await createAll('z-first', 5, 100);
     before = (await auditOf(rig)).length;
@@ -205,7 +208,7 @@ test('those who hold a place go before hundreds that are new', async (t) => {
     async () =>
       ((await listAll(rig, RUNS, place)) as readonly Run[]).filter(
         ({ status }) => status?.phase === 'Queued' && status.queue !== undefined,
-      ).length === 295,
+      ).length === WAITING,
   );
   const writes = await writesSince(rig, before);
   // By the first try of each, whatever became of it: where others compute, one may be made and its answer come too late.
@@ -218,8 +221,8 @@ test('those who hold a place go before hundreds that are new', async (t) => {
     .slice(0, last)
     .filter(({ resource, code }) => resource === 'runs/status' && code < 300).length;
   t.is(jobs.length, 5, jobs.join());
-  t.log(`${told} of 300 Runs were written to before the last of five Jobs was made`);
-  t.true(told <= 200, `${told} Runs were written to before the last of five Jobs was made`);
+  t.log(`${told} of ${WAITING + 5} Runs were written to before the last of five Jobs was made`);
+  t.true(told <= 0.7 * WAITING, `${told} Runs were written to before the last of five Jobs was made`);
   await deleteRuns(rig, place.namespace);
 });
 

@@ -68,7 +68,7 @@ test('Runs that reserve all of a budget keep the next one waiting, which is told
   const { status } = await becomes(rig, third, { phase: 'Queued', reason: 'BudgetExhausted' });
   t.regex(
     status?.queue?.message ?? '',
-    /^2 of the tenant's 10 run units are left in the month until \d{4}-\d\d-01T00:00:00Z \(quotas\.runUnits\), and it would reserve 4/,
+    /^2 of the tenant's 10 run units for a month are left beside what Runs under way have reserved \(quotas\.runUnits\), and it would reserve 4;/,
   );
   // Nobody waits for what no window could ever give.
   const large = { namespace, name: 'large' };

@@ -56,12 +56,14 @@ test('nobody reserves nothing: whatever starts costs something', (t) => {
   t.is(estimateOf(makeRun({ estimate: { runUnits: 0 } }), agent, CONTEXT).runUnits, 10_000n);
 });
 
+/** What a Run reserves after an attempt that used so much, in whole run units. */
+function reserves(used: bigint, largest?: bigint): bigint {
+  const run = makeRun({ estimate: { runUnits: 1 } }, { usage: { attempts: [attempt(used * UNIT, 0)] } });
+  const context = { ...CONTEXT, largest: largest && largest * UNIT };
+  return estimateOf(run, agent, context).runUnits / UNIT;
+}
+
 test('twice what it has used is no more than its time can cost, or a whole budget, unless it has used that', (t) => {
-  const reserves = (used: bigint, largest?: bigint) => {
-    const run = makeRun({ estimate: { runUnits: 1 } }, { usage: { attempts: [attempt(used * UNIT, 0)] } });
-    const context = { ...CONTEXT, largest: largest && largest * UNIT };
-    return estimateOf(run, agent, context).runUnits / UNIT;
-  };
   t.deepEqual([reserves(7n), reserves(30n), reserves(50n)], [14n, 45n, 50n]);
   t.deepEqual([reserves(7n, 10n), reserves(7n, 5n)], [10n, 7n]);
 });
