@@ -6,6 +6,7 @@ import { defaultNodePoolsFile, type NodePool, readNodePools } from './node-pools
 import { type ClusterOptions, choosePlace, ensurePrograms, prepareCluster, removesData } from './prepare.ts';
 import { recordPathOf, sweepRecord, sweepRecords } from './records.ts';
 import { startSupervisor, SupervisorClient } from './supervisor-client.ts';
+import type { ProcessIdentity } from '../tools/process-identity.ts';
 
 export type { ClusterOptions } from './prepare.ts';
 
@@ -31,9 +32,9 @@ export class Cluster extends AttachedCluster {
     await this.close();
   }
 
-  /** Lets the cluster run on when this process ends. Somebody has to end it then: see main.ts. */
-  detach(): Promise<void> {
-    return this.supervisor.ask({ op: 'detach' });
+  /** Lets the cluster run on when this process ends: until that other one has, or else somebody has to end it, see main.ts. */
+  detach(until?: ProcessIdentity): Promise<void> {
+    return this.supervisor.ask({ op: 'detach', ...(until !== undefined && { until }) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

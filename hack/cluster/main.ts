@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run cluster -- up|down|status|kubeconfig [--name NAME]`: a cluster to work with by hand, which stays
-// until `down`.
+// `npm run cluster -- up|down|status|kubeconfig [--name NAME] [--until PID]`: a cluster to work with by hand, which
+// stays until `down`.
 import { parseArgs } from 'node:util';
 import { formatStatus } from './format-status.ts';
 import { downNamedCluster, findNamedCluster, readStatus, upNamedCluster } from './named-cluster.ts';
@@ -13,13 +13,14 @@ const usage = `usage: npm run cluster -- <command> [--name NAME]
   kubeconfig  print the path of its kubeconfig
 
   --name NAME  which one, when there are several (default: default)
+  --until PID  up: what is started ends when the process PID is gone, if not before (default: it stays until down)
 `;
 
-type Command = (name: string) => Promise<number>;
+type Command = (name: string, untilPid: number | undefined) => Promise<number>;
 
 const commands: Readonly<Record<string, Command>> = {
-  up: async (name) => {
-    const { description, started, restarted } = await upNamedCluster(name);
+  up: async (name, untilPid) => {
+    const { description, started, restarted } = await upNamedCluster(name, untilPid);
     if (restarted.length > 0) console.error(`Had ended, and runs again: ${restarted.join(', ')}`);
     console.error(`Cluster ${name} ${started ? 'is ready' : 'runs already'}. Use it with`);
     console.error(`  export KUBECONFIG=${description.kubeconfigPath}`);
@@ -47,17 +48,27 @@ const commands: Readonly<Record<string, Command>> = {
   },
 };
 
+function pidOf(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text))
+    throw new Error(`--until: found ${text}; allowed is the number of a process`);
+  return Number(text);
+}
+
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { name: { type: 'string', default: 'default' }, help: { type: 'boolean', default: false } },
+    options: {
+      name: { type: 'string', default: 'default' },
+      until: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
   });
   const command = commands[positionals[0] ?? ''];
   if (command === undefined || values.help || positionals.length !== 1) {
     console.error(usage);
     return values.help ? 0 : 2;
   }
-  return command(values.name);
+  return command(values.name, values.until === undefined ? undefined : pidOf(values.until));
 }
 
 try {

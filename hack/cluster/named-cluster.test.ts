@@ -22,13 +22,17 @@ const name = `test-${process.pid}`;
 const main = join(import.meta.dirname, 'main.ts');
 const dataFolder = join(cacheFolder(), 'clusters', 'named', name);
 
+/** Whatever happens to these tests, their cluster does not stay. */
+const UNTIL = ['--until', String(process.pid)];
+
 async function command(...args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
-  return run(process.execPath, [main, ...args, '--name', name]);
+  return run(process.execPath, [main, ...args, '--name', name, ...UNTIL]);
 }
 
-/** `up`, by a process that may be killed. */
-function startUp() {
-  const up = dieWithParent({ program: process.execPath, args: [main, 'up', '--name', name] });
+/** `up`, by a process that may be killed; what it starts ends with the process `untilPid`. */
+function startUp(untilPid = process.pid) {
+  const args = [main, 'up', '--name', name, '--until', String(untilPid)];
+  const up = dieWithParent({ program: process.execPath, args });
   return spawn(up.program, up.args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
@@ -105,36 +109,58 @@ test.serial('down is the end of a cluster, and of its data', async (t) => {
   t.false(existsSync(dataDir));
 });
 
-test.serial('up waits for the end of a cluster whose up was killed', async (t) => {
-  await command('down');
-  const killed = startUp();
-  const { id, supervisor } = await eventually('it has a supervisor', findRecord);
-  const former = supervisor.pid;
-  t.teardown(() => signalProcess(supervisor, 'SIGKILL'));
-  // As on a busy machine: it does not get to its end yet.
-  process.kill(former, 'SIGSTOP');
-  killed.kill('SIGKILL');
-  await once(killed, 'exit');
-  // However far `up` got before: this is the last that it writes.
-  await writeFile(descriptionPath(dataFolder), JSON.stringify({ id }));
-  t.is(await findNamedCluster(name), undefined, 'it is not there for others');
+test.serial(
+  'up waits for the end of a cluster whose up was killed; one that is started until a process is gone ends with it',
+  async (t) => {
+    await command('down');
+    const killed = startUp();
+    const { id, supervisor } = await eventually('it has a supervisor', findRecord);
+    const former = supervisor.pid;
+    t.teardown(() => signalProcess(supervisor, 'SIGKILL'));
+    // As on a busy machine: it does not get to its end yet.
+    process.kill(former, 'SIGSTOP');
+    killed.kill('SIGKILL');
+    await once(killed, 'exit');
+    // However far `up` got before: this is the last that it writes.
+    await writeFile(descriptionPath(dataFolder), JSON.stringify({ id }));
+    t.is(await findNamedCluster(name), undefined, 'it is not there for others');
 
-  const next = startUp();
-  const lines = createInterface({ input: next.stderr });
-  const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(120_000) })) as [string];
-  t.is(line, `Waiting for the former cluster ${name} to end (process ${former})`);
-  const ended = once(next, 'exit');
-  process.kill(former, 'SIGCONT');
-  t.deepEqual(await ended, [0, null]);
-  const status = (await readStatus(name))!;
-  t.not(status.supervisorPid, former);
-  t.true(status.components.every(({ pid }) => pid !== undefined));
-  t.true(existsSync(status.description.kubeconfigPath), 'the former one took nothing of it along');
-  await command('down');
-});
+    const idle = dieWithParent({ program: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] });
+    const user = spawn(idle.program, idle.args, { stdio: 'ignore' });
+    t.teardown(() => user.kill('SIGKILL'));
+    const next = startUp(user.pid);
+    const lines = createInterface({ input: next.stderr });
+    const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(120_000) })) as [string];
+    t.is(line, `Waiting for the former cluster ${name} to end (process ${former})`);
+    const ended = once(next, 'exit');
+    process.kill(former, 'SIGCONT');
+    t.deepEqual(await ended, [0, null]);
+    const status = (await readStatus(name))!;
+    t.not(status.supervisorPid, former);
+    t.true(status.components.every(({ pid }) => pid !== undefined));
+    t.true(existsSync(status.description.kubeconfigPath), 'the former one took nothing of it along');
+
+    user.kill('SIGKILL');
+    await eventually('its supervisor has ended', async () => (await findRecord()) === undefined);
+    t.deepEqual(processesNaming(dataFolder), []);
+    t.false(existsSync(dataFolder));
+  },
+);
 
 test('a name that could leave its folder is refused', async (t) => {
   await t.throwsAsync(findNamedCluster('../x'), { message: /is no name for a cluster/ });
+});
+
+test('there must be such a process', async (t) => {
+  const up = [main, 'up', '--name', name];
+  await t.throwsAsync(run(process.execPath, [...up, '--until', '4000000000']), {
+    code: 1,
+    message: /there is no process 4000000000/,
+  });
+  await t.throwsAsync(run(process.execPath, [...up, '--until', 'x']), {
+    code: 1,
+    message: /--until: found x; allowed is the number of a process/,
+  });
 });
 
 test('a wrong command tells the right ones', async (t) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { eventually } from '../tools/eventually.ts';
 import { exclusively } from '../tools/exclusive.ts';
-import { isAlive } from '../tools/process-identity.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../tools/process-identity.ts';
 import { startCluster } from './cluster.ts';
 import type { ComponentName } from './components.ts';
 import { type ClusterDescription, descriptionPath, readClusterDescription } from './description.ts';
@@ -50,9 +50,12 @@ export interface UpResult {
 
 /**
  * Starts the cluster of that name, which outlives this process. When it runs, only components that have ended are started
- * again. Two that ask at once get the same cluster. @throws Error with the end of its log, when a component does not come up.
+ * again. Two that ask at once get the same cluster. `untilPid`: one that is started ends when that process is gone.
+ *
+ * @throws Error with the end of its log, when a component does not come up; or when there is no such process.
  */
-export function upNamedCluster(name: string): Promise<UpResult> {
+export function upNamedCluster(name: string, untilPid?: number): Promise<UpResult> {
+  const until = untilPid === undefined ? undefined : existing(untilPid);
   return whileAlone(name, async () => {
     const running = await readStatus(name);
     if (running !== undefined) {
@@ -65,10 +68,16 @@ export function upNamedCluster(name: string): Promise<UpResult> {
     // Of a start that was cut off.
     await rm(dataFolder(name), { recursive: true, force: true });
     const cluster = await startCluster({ name, dataDir: dataFolder(name), audit: true });
-    await cluster.detach();
+    await cluster.detach(until);
     await cluster.close();
     return { description: cluster.description, started: true, restarted: [] };
   });
+}
+
+function existing(pid: number): ProcessIdentity {
+  const found = identityOf(pid);
+  if (found === undefined) throw new Error(`there is no process ${pid}: a cluster would end at once with it`);
+  return found;
 }
 
 /** Waits until no supervisor works in the folder of that name: one whose `up` was killed removes the folder at its end. */

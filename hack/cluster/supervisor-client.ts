@@ -11,6 +11,7 @@ import {
   type SupervisorConfig,
   type SupervisorMessage,
 } from './supervisor-protocol.ts';
+import type { ProcessIdentity } from '../tools/process-identity.ts';
 
 const connectTimeoutMs = 10_000;
 
@@ -19,7 +20,7 @@ type Request =
   | { readonly op: 'start'; readonly component: Component }
   | { readonly op: 'restart'; readonly name: ComponentName }
   | { readonly op: 'kill'; readonly name: ComponentName; readonly signal: NodeJS.Signals }
-  | { readonly op: 'detach' };
+  | { readonly op: 'detach'; readonly until?: ProcessIdentity };
 
 interface Pending {
   readonly resolve: () => void;

@@ -19,7 +19,8 @@ export type SupervisorRequest = { readonly id: number } & (
   | { readonly op: 'start'; readonly component: Component }
   | { readonly op: 'restart'; readonly name: ComponentName }
   | { readonly op: 'kill'; readonly name: ComponentName; readonly signal: NodeJS.Signals }
-  | { readonly op: 'detach' }
+  /** `until`: the cluster ends when that process is gone, if it does not before. */
+  | { readonly op: 'detach'; readonly until?: ProcessIdentity }
   | { readonly op: 'stop'; readonly graceMs: number }
 );
 

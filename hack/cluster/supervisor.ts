@@ -5,7 +5,7 @@
 // end with it.
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { identityOf, type ProcessIdentity } from '../tools/process-identity.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../tools/process-identity.ts';
 import { ComponentProcess } from './component-process.ts';
 import type { Component, ComponentName } from './components.ts';
 import { removeTraces, writeRecord } from './records.ts';
@@ -26,6 +26,9 @@ const stopOrder: readonly (readonly ComponentName[])[] = [
 
 /** A restart must free the port soon; a component that is asked to restart is not asked to drain. */
 const restartGraceMs = 2000;
+
+/** How often a process is looked at that is no parent of ours. */
+const untilMs = 500;
 
 /** A signal to the supervisor of a cluster that was left running is a polite request. */
 const signalGraceMs = 5000;
@@ -108,7 +111,7 @@ class Supervisor {
       case 'kill':
         return this.#find(request.name).signal(request.signal);
       case 'detach':
-        return this.#detach();
+        return this.#detach(request.until);
       case 'stop':
         return this.#stop(request.graceMs);
       default:
@@ -116,12 +119,18 @@ class Supervisor {
     }
   }
 
-  #detach(): void {
+  #detach(until: ProcessIdentity | undefined): void {
     if (this.#stopping !== undefined) {
       throw new Error('the cluster is being stopped');
     }
     this.#detached = true;
     this.#record();
+    if (until === undefined) return;
+    const watch = setInterval(() => {
+      if (isAlive(until)) return;
+      clearInterval(watch);
+      void this.#stopAndLeave(0);
+    }, untilMs);
   }
 
   #find(name: ComponentName): ComponentProcess {

@@ -21,8 +21,21 @@ const COMMANDS: readonly Command[] = [
     moments: [/NexusOS:/, /\[2\/5\]/, /\[3\/5\]/, /\[4\/5\]/, /\[5\/5\]/, /Everything is up/],
   },
   {
-    args: ['test', '--', 'operator/runtime/client.test.ts', 'e2e/scenarios/tutorial.e2e.test.ts'],
-    moments: [/Starting a control plane/, /Ready: Kubernetes/, /unit and real API/, /end to end/],
+    args: [
+      'test',
+      '--',
+      'operator/runtime/client.test.ts',
+      'hack/cluster/named-cluster.test.ts',
+      'e2e/scenarios/tutorial.e2e.test.ts',
+    ],
+    // Beside the control plane of all tests, a cluster that outlives commands runs when the test of two `up` has passed.
+    moments: [
+      /Starting a control plane/,
+      /Ready: Kubernetes/,
+      /unit and real API/,
+      /✔.*up, by two at once/,
+      /end to end/,
+    ],
   },
 ];
 
