@@ -1,10 +1,12 @@
-/** Files that take minutes, the longest first: begun last, each would be waited for alone. */
+/** Files that take long, the longest first, also those that wait for a time to pass: begun last, each would be waited for alone. */
 const LONG = [
   'crash-at-every-write',
   'controllers/tenant-trouble',
   'controllers/run-held',
   'controllers/run.e2e',
   'controllers/ledger.e2e',
+  'scenarios/revisions',
+  'controllers/run-budgets',
   'controllers/many-runs',
   'controllers/devices',
   'runtime/faults',
