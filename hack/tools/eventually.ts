@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Far beyond what anything takes on a quiet machine: it ends what would never come, and fails nobody for being slow. */
 const WITHIN_MS = 120_000;
 /** After each look; longer the longer it has been waited. */
-const PAUSE = { leastMs: 25, mostMs: 100, shareOfWaited: 0.1 };
+const PAUSE = { leastMs: 25, mostMs: 250, shareOfWaited: 0.1 };
 
 /**
  * How long to pause between two looks, in milliseconds. Who waits for long is told a tenth too late at most, and leaves the

@@ -167,6 +167,20 @@ test('what the API server refuses is told in its own words', async (t) => {
   t.is(refusals.length, 1, 'the same refusal is one Event, however often it is met');
 });
 
+test('what a pass tells is told though what it does fails, since its status is committed and it is not decided again', async (t) => {
+  const rig = await rigOf(t, { controller: { tellsBeginning: true } });
+  rig.proxy.inject(
+    { kind: 'answer', status: 403, body: JSON.stringify({ kind: 'Status', code: 403, message: 'not now' }) },
+    (seen) => seen.method === 'POST' && seen.path.endsWith('/configmaps'),
+    1,
+  );
+  await createWidget(rig, 'a', { copies: 1 });
+  await isTold(rig, 'ReconcileFailed');
+  await becomesReady(rig, 'a');
+  await isTold(rig, 'AllThere');
+  t.is((await eventsOf(rig)).filter((event) => event['reason'] === 'Begun').length, 1);
+});
+
 test('an object that cannot be understood is Stalled, and ready once it is put right', async (t) => {
   const rig = await rigOf(t);
   await createWidget(rig, 'a', { copies: 1000 });

@@ -182,9 +182,12 @@ export class Reconciler {
   async #commitAndAct(object: KubeObject, plan: Plan<unknown>, fence: VersionFence): Promise<void> {
     const { resource } = this.#options.controller;
     const committed = await this.#effects.commitStatus(resource, object, plan.status);
-    if (committed !== object) fence.proven();
     if (plan.status !== undefined) this.#tell(object, this.#newsOf(object, plan.status));
-    await this.#act(committed, plan, fence);
+    if (committed === object) return this.#act(committed, plan, fence);
+    fence.proven();
+    // What is committed is not decided again: it is told now, whatever becomes of the rest.
+    this.#tell(committed, plan.events);
+    await this.#act(committed, { ...plan, events: [] }, fence);
   }
 
   #fenceOf(object: KubeObject): VersionFence {

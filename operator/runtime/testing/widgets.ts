@@ -83,6 +83,8 @@ export interface WidgetControllerOptions {
   readonly namesVersions?: boolean;
   /** Which Events of changed conditions are told; by default all. */
   readonly tells?: (event: PlanEvent) => boolean;
+  /** Tells an Event, `Begun`, by the pass that writes the first status. */
+  readonly tellsBeginning?: boolean;
   /** What `observe` throws for a widget. */
   readonly failure?: (widget: Widget) => Error | undefined;
 }
@@ -118,7 +120,9 @@ export function widgetController(
         .filter((one) => one.metadata.ownerReferences?.[0]?.uid === widget.metadata.uid);
     },
     plan: (widget, owned, now) => {
-      const plan = planWidget(widget, owned, now);
+      const isFirst = options.tellsBeginning === true && widget.status === undefined;
+      const events = isFirst ? [{ type: 'Normal' as const, reason: 'Begun', message: 'seen' }] : [];
+      const plan = { ...planWidget(widget, owned, now), events };
       return options.namesVersions === true ? { ...plan, apply: withVersions(plan.apply, owned) } : plan;
     },
     ...(options.tells !== undefined && { tells: options.tells }),
