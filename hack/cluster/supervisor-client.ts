@@ -4,23 +4,18 @@ import { closeSync, openSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Component, ComponentName } from './components.ts';
 import {
   type ComponentExit,
   jsonLines,
   type SupervisorConfig,
   type SupervisorMessage,
+  type SupervisorTask,
 } from './supervisor-protocol.ts';
-import type { ProcessIdentity } from '../tools/process-identity.ts';
 
 const connectTimeoutMs = 10_000;
 
-/** Leaves the `id` of a request to the client. */
-type Request =
-  | { readonly op: 'start'; readonly component: Component }
-  | { readonly op: 'restart'; readonly name: ComponentName }
-  | { readonly op: 'kill'; readonly name: ComponentName; readonly signal: NodeJS.Signals }
-  | { readonly op: 'detach'; readonly until?: ProcessIdentity };
+/** Stopping has an end of its own: see `stop`. */
+type Task = Exclude<SupervisorTask, { readonly op: 'stop' }>;
 
 interface Pending {
   readonly resolve: () => void;
@@ -111,7 +106,7 @@ export class SupervisorClient {
   }
 
   /** Asks, and resolves when it is done. Rejects with the supervisor's own words when it is not. */
-  ask(request: Request): Promise<void> {
+  ask(request: Task): Promise<void> {
     return this.#send(request);
   }
 
@@ -119,7 +114,7 @@ export class SupervisorClient {
     this.#socket.destroy();
   }
 
-  async #send(request: Request | { readonly op: 'stop'; readonly graceMs: number }): Promise<void> {
+  async #send(request: SupervisorTask): Promise<void> {
     if (this.#closed) {
       throw new Error('the supervisor of the cluster is gone');
     }

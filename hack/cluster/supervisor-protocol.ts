@@ -14,15 +14,17 @@ export interface SupervisorConfig {
   readonly removeData: boolean;
 }
 
-/** What a supervisor can be asked, one JSON line each; each is answered by a reply with the same `id`. */
-export type SupervisorRequest = { readonly id: number } & (
+/** What a supervisor can be asked. */
+export type SupervisorTask =
   | { readonly op: 'start'; readonly component: Component }
   | { readonly op: 'restart'; readonly name: ComponentName }
   | { readonly op: 'kill'; readonly name: ComponentName; readonly signal: NodeJS.Signals }
   /** `until`: the cluster ends when that process is gone, if it does not before. */
   | { readonly op: 'detach'; readonly until?: ProcessIdentity }
-  | { readonly op: 'stop'; readonly graceMs: number }
-);
+  | { readonly op: 'stop'; readonly graceMs: number };
+
+/** One JSON line each; each is answered by a reply with the same `id`. */
+export type SupervisorRequest = { readonly id: number } & SupervisorTask;
 
 /** A component ended. `expected` when somebody asked for it. */
 export interface ComponentExit {

@@ -4,7 +4,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { GPUClass } from '../core/agent/agent.ts';
-import type { KubeObject, Resource } from '../core/object.ts';
+import type { KubeObject } from '../core/object.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
 import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
@@ -27,6 +27,7 @@ import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
 import type { DeviceBook } from './shared/device-book.ts';
+import { find } from './shared/find.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
@@ -268,10 +269,6 @@ async function jobOf(run: Run, read: Reader): Promise<KubeObject | undefined> {
 
 function isActive(run: Run): boolean {
   return phaseOf(run) === 'Admitted' || phaseOf(run) === 'Running';
-}
-
-async function find(resource: Resource, key: Key, read: Reader): Promise<KubeObject | undefined> {
-  return read.get(resource, key) ?? (await read.live(resource, key));
 }
 
 function failuresOf({ metadata }: KubeObject, read: Reader): readonly KubeObject[] {

@@ -15,6 +15,7 @@ import type { KubeObject } from '../../core/object.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Tenant } from '../../core/tenant/tenant.ts';
 import { type IndexDeclaration, keyOf, type Reader, type Watch } from '../../runtime/controller.ts';
+import { find } from './find.ts';
 import { AGENT_REVISIONS, AGENTS, RUNS } from './resources.ts';
 
 const OF_AGENT = 'revisions-of-agent';
@@ -100,7 +101,7 @@ export interface FoundSource {
  */
 export async function findSource(run: Run, read: Reader): Promise<FoundSource> {
   const key = { ...keyOf(run), name: run.spec.agentRef.name };
-  const agent = (read.get(AGENTS, key) ?? (await read.live(AGENTS, key))) as Agent | undefined;
+  const agent = (await find(AGENTS, key, read)) as Agent | undefined;
   const active = agent?.status?.activeRevision;
   const name = pinOf(run) ?? active?.name;
   if (agent === undefined || name === undefined) return { agent, revision: undefined };

@@ -11,6 +11,7 @@ import {
   STALLED,
   type Standing,
   toInstant,
+  truncate,
 } from '../conditions.ts';
 import type { ReconcileError } from '../errors.ts';
 import { keptForMs } from '../figures.ts';
@@ -125,7 +126,7 @@ export function planRefused(
 }
 
 function refuseRevision(agent: Agent, why: string, now: Date): Plan<AgentStatus> {
-  const message = `the AgentRevision that Runs are made from could not be created: ${why}`.slice(0, 4096);
+  const message = truncate(`the AgentRevision that Runs are made from could not be created: ${why}`, 4096);
   const status = stoodAs(agent, { kind: 'stalled', reason: AGENT_REASONS.RevisionRefused, message }, now);
   const result = { kind: 'requeueAfter', afterMs: REVISION_AGAIN_MS, why: 'to make the revision' } as const;
   return statusOnly(status, result);

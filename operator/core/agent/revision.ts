@@ -11,7 +11,7 @@ import { type AgentRevision, isRevisionOf, revisionName, templateDigest, templat
 
 /** What was seen of the revisions of an Agent. */
 export interface RevisionsObserved {
-  /** Those of the Agent, and what else bears the name of the one that it needs. */
+  /** Those that are said to be of an Agent of that name. */
   readonly revisions: readonly AgentRevision[];
   /** Names of those that the API server itself, asked just now, says no Run uses that has not ended. */
   readonly unused: ReadonlySet<string>;
@@ -56,11 +56,11 @@ export function planRevision(
   const found = knownActive(agent, revisions) ?? findByTemplate(agent, revisions);
   if (found === undefined) return missing(agent, revisions);
   const active = activeOf(agent, found, now);
-  const surplus = surplusRevisions(agent, { revisions: observed.revisions, active }, now);
+  const surplus = surplusRevisions(agent, { revisions, active }, now);
   return {
     kind: 'active',
     active,
-    last: lastNumber(agent, observed.revisions),
+    last: lastNumber(agent, revisions),
     remove: surplus.due
       .filter(({ metadata }) => observed.unused.has(metadata.name))
       .map((one) => ({ ...removalOf(one), propagation: 'Background' })),
