@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { execFileSync } from 'node:child_process';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { type Cluster, startCluster } from '#hack/cluster/cluster';
 import { installChart, PLATFORM_NAMESPACE, uninstallChart } from '#hack/system/chart';
@@ -99,10 +100,40 @@ function toleration(key: string): Fields {
   return { tolerations: [{ key, operator: 'Exists' }] };
 }
 
-test.serial('while the operator is down, the guardrails hold', async (t) => {
-  await t.context.now.operator.stop();
-  await areHeld(t);
+test.serial('the operator works with the rights of the chart and no others, and ends in order', async (t) => {
+  const { operator } = t.context.now;
+  t.regex(await operator.metrics(), /^nexusos_leader 1$/m);
+  t.deepEqual(operator.log.errors, []);
+  await operator.stop();
+  t.is(await operator.ended(), 0, operator.log.tail());
 });
+
+test.serial('while the operator is down, the guardrails hold', areHeld);
+
+test.serial(
+  'it is ready within fifty times what an empty program takes: two seconds on a quiet machine',
+  async (t) => {
+    const emptyMs: number[] = [];
+    const operatorMs: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const startedAt = performance.now();
+      execFileSync(process.execPath, ['-e', '0']);
+      emptyMs.push(performance.now() - startedAt);
+      const operator = await startOperator(t.context.cluster);
+      operatorMs.push(await eventually('it tells how long it took', () => readyAfterMs(operator)));
+      await operator.stop();
+    }
+    // The best of each: what else the machine does only adds to them.
+    const [empty, ready] = [Math.min(...emptyMs), Math.min(...operatorMs)];
+    t.log(`ready after ${ready} ms; an empty program takes ${Math.round(empty)} ms`);
+    t.true(ready < 50 * empty, `${ready} ms`);
+  },
+);
+
+function readyAfterMs({ log }: OperatorProcess): number | undefined {
+  const found = /"afterMs":(\d+),"msg":"ready"/.exec(log.tail());
+  return found === null ? undefined : Number(found[1]);
+}
 
 test.serial('the default priority of the cluster is everybody’s, others are not', async (t) => {
   const { admin } = t.context;

@@ -4,57 +4,86 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { dieWithParent, findProgram } from '../tools/die-with-parent.ts';
 import { startCluster } from './cluster.ts';
-import type { ClusterDescription } from './description.ts';
-import { readRecord, sweepRecords } from './records.ts';
+import { type ClusterDescription, descriptionPath } from './description.ts';
+import { readRecords, sweepRecords } from './records.ts';
 import { ComponentFailure } from './start-watch.ts';
+import type { ClusterRecord } from './supervisor-protocol.ts';
 import { processesNaming } from './testing/cluster-processes.ts';
+import { ownedDataDirVariable } from './testing/owned.ts';
 import { eventually } from '../tools/eventually.ts';
 
-/** Starts a process that owns a cluster. */
-async function startOwner(): Promise<{ pid: number; description: ClusterDescription }> {
-  const program = join(import.meta.dirname, 'testing', 'owner.ts');
-  const owner = dieWithParent({ program: process.execPath, args: [program] });
-  const child = spawn(owner.program, owner.args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout });
-  const line = await new Promise<string>((resolve, reject) => {
-    lines.once('line', resolve);
-    child.once('exit', (code) => reject(new Error(`the owner ended with ${code}`)));
-  });
-  return { pid: child.pid!, description: JSON.parse(line) as ClusterDescription };
+/** A cluster that another process owns. */
+interface Owned {
+  readonly owner: number;
+  readonly dataDir: string;
 }
 
-async function supervisorOf({ id }: ClusterDescription): Promise<number> {
-  const record = await readRecord(id);
+/** Starts a process that owns a cluster in a folder that is not there yet. */
+async function startOwner(t: ExecutionContext): Promise<Owned> {
+  const parent = await mkdtemp(join(tmpdir(), 'nexusos-owned-'));
+  t.teardown(() => rm(parent, { recursive: true }));
+  const dataDir = join(parent, 'data');
+  const program = join(import.meta.dirname, 'testing', 'owner.ts');
+  const { program: command, args } = dieWithParent({ program: process.execPath, args: [program] });
+  const env = { ...process.env, [ownedDataDirVariable]: dataDir };
+  const { pid } = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  return { owner: pid!, dataDir };
+}
+
+async function recordAt(dataDir: string): Promise<ClusterRecord | undefined> {
+  return (await readRecords()).find((record) => record.dataDir === dataDir);
+}
+
+async function supervisorOf({ dataDir }: Pick<ClusterDescription, 'dataDir'>): Promise<number> {
+  const record = await recordAt(dataDir);
   return record!.supervisor.pid;
 }
 
-const ends: Record<string, (owner: number, supervisor: number) => void> = {
-  'Ctrl-C at the owner': (owner) => process.kill(owner, 'SIGINT'),
-  'SIGTERM to the owner': (owner) => process.kill(owner, 'SIGTERM'),
-  'kill -9 of the owner': (owner) => process.kill(owner, 'SIGKILL'),
-  'kill -9 of the supervisor and then of the owner': (owner, supervisor) => {
-    process.kill(supervisor, 'SIGKILL');
-    process.kill(owner, 'SIGKILL');
+/** How far its start has got. */
+const MOMENTS = {
+  ready: ({ dataDir }: Owned) => existsSync(descriptionPath(dataDir)),
+  starting: async ({ dataDir }: Owned) =>
+    (await recordAt(dataDir))?.components['kube-apiserver'] !== undefined,
+} as const;
+
+interface End {
+  readonly when: keyof typeof MOMENTS;
+  readonly end: (owner: number, supervisor: number) => void;
+}
+
+// While it starts it has most to lose, and costs little: to make one ready takes seconds of two processors.
+const ENDS: Readonly<Record<string, End>> = {
+  'Ctrl-C at the owner': { when: 'ready', end: (owner) => process.kill(owner, 'SIGINT') },
+  'SIGTERM to the owner': { when: 'starting', end: (owner) => process.kill(owner, 'SIGTERM') },
+  'kill -9 of the owner': { when: 'starting', end: (owner) => process.kill(owner, 'SIGKILL') },
+  'kill -9 of the supervisor and then of the owner': {
+    when: 'starting',
+    end: (owner, supervisor) => {
+      process.kill(supervisor, 'SIGKILL');
+      process.kill(owner, 'SIGKILL');
+    },
   },
 };
 
-for (const [title, end] of Object.entries(ends)) {
-  test.serial(`nothing is left after ${title}`, async (t) => {
-    const { pid, description } = await startOwner();
-    const { dataDir } = description;
-    // Five components and their supervisor.
-    t.is(processesNaming(dataDir).length, 6);
-    end(pid, await supervisorOf(description));
+for (const [title, { when, end }] of Object.entries(ENDS)) {
+  test.serial(`nothing is left after ${title}, ${when}`, async (t) => {
+    const owned = await startOwner(t);
+    const { dataDir } = owned;
+    await eventually(`it is ${when}`, () => MOMENTS[when](owned));
+    // Five components and their supervisor; of one that starts, those that go before the others.
+    const running = processesNaming(dataDir).length;
+    if (when === 'ready') t.is(running, 6);
+    else t.true(running >= 3, `${running} processes`);
+    end(owned.owner, await supervisorOf(owned));
     await eventually('every process is gone', () => processesNaming(dataDir).length === 0);
     await eventually('the data is gone, now or when somebody next starts a cluster', async () => {
       await sweepRecords();
       return !existsSync(dataDir);
     });
-    t.is(await readRecord(description.id), undefined);
+    t.is(await recordAt(dataDir), undefined);
   });
 }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Where the API server has the kinds that scenarios look at, by their singular. */
+const NAMESPACED: Readonly<Record<string, string>> = {
+  agent: 'apis/nexusos.dev/v1alpha1 agents',
+  agentrevision: 'apis/nexusos.dev/v1alpha1 agentrevisions',
+  configmap: 'api/v1 configmaps',
+  networkpolicy: 'apis/networking.k8s.io/v1 networkpolicies',
+  pod: 'api/v1 pods',
+  resourcequota: 'api/v1 resourcequotas',
+  rolebinding: 'apis/rbac.authorization.k8s.io/v1 rolebindings',
+  run: 'apis/nexusos.dev/v1alpha1 runs',
+  secret: 'api/v1 secrets',
+};
+const CLUSTER_WIDE: Readonly<Record<string, string>> = {
+  crd: 'apis/apiextensions.k8s.io/v1 customresourcedefinitions',
+  namespace: 'api/v1 namespaces',
+  node: 'api/v1 nodes',
+  quotaledger: 'apis/nexusos.dev/v1alpha1 quotaledgers',
+  tenant: 'apis/nexusos.dev/v1alpha1 tenants',
+};
+
+/**
+ * The path of what `kubectl get` is asked for by `words`: `kind/name`, or a plural with or without `-l selector`; `-n namespace`
+ * before or after it.
+ *
+ * @throws Error for a kind, or an option, that is not among these.
+ */
+export function objectPath(words: readonly string[]): string {
+  const { what, namespace = 'default', selector } = readWords(words);
+  const [kind = '', name] = what.split('/');
+  const singular = name === undefined ? kind.replace(/s$/, '') : kind;
+  const place = placeOf(singular, namespace);
+  if (place === undefined) throw new Error(`e2e/object-path.ts knows no ${kind}; add it`);
+  if (name !== undefined) return `${place}/${name}`;
+  return selector === undefined ? place : `${place}?labelSelector=${encodeURIComponent(selector)}`;
+}
+
+function placeOf(singular: string, namespace: string): string | undefined {
+  const [wide, plural] = CLUSTER_WIDE[singular]?.split(' ') ?? [];
+  if (wide !== undefined) return `/${wide}/${plural}`;
+  const [group, collection] = NAMESPACED[singular]?.split(' ') ?? [];
+  return group === undefined ? undefined : `/${group}/namespaces/${namespace}/${collection}`;
+}
+
+interface Words {
+  readonly what: string;
+  readonly namespace?: string;
+  readonly selector?: string;
+}
+
+function readWords(words: readonly string[]): Words {
+  let read: Words = { what: '' };
+  const rest = [...words];
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === '-n') read = { ...read, namespace: rest.shift() ?? '' };
+    else if (word === '-l') read = { ...read, selector: rest.shift() ?? '' };
+    else if (word.startsWith('-') || read.what !== '') throw new Error(`kubectl get ${words.join(' ')}`);
+    else read = { ...read, what: word };
+  }
+  return read;
+}
