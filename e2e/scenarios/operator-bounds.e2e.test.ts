@@ -174,6 +174,30 @@ test('the operator removes only what it made where no tenant is', async (t) => {
   t.true(removed.ok, removed.text);
 });
 
+function revision(where: string, labels: Fields = {}): Fields {
+  const resources = { requests: { cpu: '100m', memory: '64Mi' } };
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const template = { container: { image: 'registry.example/worker:1', resources } };
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'AgentRevision',
+    metadata: { name: 'nobody', namespace: where, labels },
+    spec: { agent: 'nobody', revision: 1, digest, template },
+  };
+}
+
+test('the operator marks revisions where tenants are, and nowhere else', async (t) => {
+  const { admin, thief } = t.context;
+  await admin.applies(revision('bound-not'), revision('bound-main'));
+  const mark = (where: string) =>
+    thief.tries(['replace', '--dry-run=server', '-f', '-'], JSON.stringify(revision(where, { mine: 'yes' })));
+  const refused = await mark('bound-not');
+  t.false(refused.ok);
+  t.regex(refused.text, /policy_blocked: metadata\.namespace: found bound-not, for agentrevisions/);
+  const marked = await mark('bound-main');
+  t.true(marked.ok, marked.text);
+});
+
 test('with the token of the operator nobody becomes an owner, or consents to a deletion', async (t) => {
   const change = (patch: object) => {
     const body = `--patch=${JSON.stringify(patch)}`;

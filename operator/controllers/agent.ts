@@ -5,6 +5,7 @@ import { AGENT_SCHEDULE_REASONS } from '#crds/v1alpha1/agent-schedule';
 import { type Agent, agentKey, type GPUClass } from '../core/agent/agent.ts';
 import { type AgentObserved, planAgent, planRefused, type RunCounts } from '../core/agent/plan.ts';
 import type { ScheduleObserved } from '../core/agent/schedule.ts';
+import type { AgentRevision } from '../core/agent/template.ts';
 import type { KubeObject } from '../core/object.ts';
 import { phaseOf, type Run } from '../core/run/run.ts';
 import type { Tenant } from '../core/tenant/tenant.ts';
@@ -12,7 +13,6 @@ import {
   type Controller,
   type Key,
   keyOf,
-  ownedBy,
   parseWith,
   type PolicyRule,
   type Reader,
@@ -42,6 +42,8 @@ export function agentController(): Controller<Agent, AgentObserved, AgentStatus>
 
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: ['nexusos.dev'], resources: ['agentrevisions', 'runs'], verbs: ['create', 'delete'] },
+  // To adopt what a namesake left. Its spec cannot be changed by anybody.
+  { apiGroups: ['nexusos.dev'], resources: ['agentrevisions'], verbs: ['update'] },
 ];
 
 /** Told once for each start, or not at all; that the condition changes adds nothing. */
@@ -56,7 +58,7 @@ const WATCHES: readonly Watch[] = [
   { resource: QUOTA_LEDGERS, keys: agentsWithoutTenant },
   { resource: GPU_CLASSES, keys: agentsOfClass },
   { resource: RUNS, keys: agentOfRun },
-  watchRevisions(ownedBy(AGENTS)),
+  watchRevisions(agentOfRevision),
 ];
 
 async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
@@ -108,6 +110,12 @@ function countRuns(live: readonly Run[]): RunCounts {
 function agentOfRun(run: KubeObject): readonly Key[] {
   const { namespace } = run.metadata;
   return namespace === undefined ? [] : [{ namespace, name: (run as Run).spec.agentRef.name }];
+}
+
+/** Whoever owns it: an Agent also waits for one to go that is not its own. */
+function agentOfRevision({ metadata, spec }: KubeObject): readonly Key[] {
+  const { namespace } = metadata;
+  return namespace === undefined ? [] : [{ namespace, name: (spec as AgentRevision['spec']).agent }];
 }
 
 function agentsOfTenant({ metadata }: KubeObject, read: Reader): readonly Key[] {

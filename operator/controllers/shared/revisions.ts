@@ -9,7 +9,7 @@ import {
   type PinnedAgent,
   pinOf,
 } from '../../core/agent/pinned.ts';
-import { type RevisionsObserved, surplusRevisions } from '../../core/agent/revision.ts';
+import { blockingOrphan, type RevisionsObserved, surplusRevisions } from '../../core/agent/revision.ts';
 import type { AgentRevision } from '../../core/agent/template.ts';
 import type { KubeObject } from '../../core/object.ts';
 import type { Run } from '../../core/run/run.ts';
@@ -60,16 +60,32 @@ export async function observeRevisions(
     index: OF_AGENT,
     value: agentKey(namespace, name),
   }) as readonly AgentRevision[];
+  const orphan = await liveOrphan(agent, revisions, read);
   const active = agent.status?.activeRevision;
   const { due } = surplusRevisions(agent, { revisions, active }, new Date());
-  if (due.length === 0) return { revisions, unused: NONE };
+  if (due.length === 0) return { revisions, orphan, unused: NONE };
   const used = new Set(live.map((run) => pinOf(run)));
   const asked = due.filter(({ metadata }) => !used.has(metadata.name)).slice(0, MAX_ASKED);
   const answers = await Promise.all(asked.map((one) => isUsed(one, read)));
   return {
     revisions,
+    orphan,
     unused: new Set(asked.filter((_, i) => answers[i] === false).map((one) => one.metadata.name)),
   };
+}
+
+/** The Agent is asked for last: an orphan that it has just left is seen to be so no earlier than it is seen to be going. */
+async function liveOrphan(
+  agent: Agent,
+  revisions: readonly AgentRevision[],
+  read: Reader,
+): Promise<AgentRevision | undefined> {
+  const orphan = blockingOrphan(agent, revisions);
+  if (orphan === undefined) return undefined;
+  const whole = (await read.live(AGENT_REVISIONS, keyOf(orphan))) as AgentRevision | undefined;
+  const { metadata } = (await read.live(AGENTS, keyOf(agent))) ?? {};
+  const isThere = metadata?.uid === agent.metadata.uid && metadata?.deletionTimestamp === undefined;
+  return isThere ? whole : undefined;
 }
 
 /** Whether a Run of the Agent that has not ended is bound to a revision, or names it: one of another Agent that names it can never have it. */

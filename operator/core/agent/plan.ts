@@ -19,6 +19,7 @@ import { type Condition, defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
 import type { Agent } from './agent.ts';
 import { type AgentSurroundings, checkAgent, type Refusal } from './checks.ts';
+import type { OrphanDecision } from './orphan.ts';
 import { planRevision, type RevisionDecision, type RevisionsObserved } from './revision.ts';
 import {
   countScheduled,
@@ -51,6 +52,7 @@ const REVISION_AGAIN_MS = 30_000;
 export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Plan<AgentStatus> {
   const revision = planRevision(agent, observed, now);
   if (revision.kind === 'missing') return makeRevision(agent, revision.create, now);
+  if (revision.kind === 'orphaned') return takeOrphan(agent, revision, now);
   const generation = agent.metadata.generation ?? 0;
   const decision = planSchedule(agent, observed, now);
   const standing = standingOf(checkAgent(agent, observed), revision);
@@ -88,11 +90,23 @@ function withRevisions(
   return { ...plan, remove: [...plan.remove, ...remove], events: [...plan.events, ...events], result };
 }
 
-/** What is said is written only if the revision cannot be made; else the next pass says that it is there. */
 function makeRevision(agent: Agent, revision: KubeObject, now: Date): Plan<AgentStatus> {
-  const message = `AgentRevision ${revision.metadata.name} is being made`;
+  return {
+    ...pending(agent, `AgentRevision ${revision.metadata.name} is being made`, now),
+    create: [revision],
+  };
+}
+
+function takeOrphan(agent: Agent, { replace, remove }: OrphanDecision, now: Date): Plan<AgentStatus> {
+  const message =
+    'its AgentRevision, left by an Agent of the same name that was deleted, is being taken over';
+  return { ...pending(agent, message, now), replace, remove };
+}
+
+/** What is said is written only if the revision cannot be had; else the next pass says that it is there. */
+function pending(agent: Agent, message: string, now: Date): Plan<AgentStatus> {
   const status = toldRefusal(agent) ?? stoodAs(agent, { ...PENDING, message }, now);
-  return { ...statusOnly(status), defersStatus: true, create: [revision] };
+  return { ...statusOnly(status), defersStatus: true };
 }
 
 /** The status of an Agent whose revision was refused: that it is tried again is no news. */

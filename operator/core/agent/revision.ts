@@ -7,7 +7,8 @@ import type { KubeObject } from '../object.ts';
 import { type PlanEvent, type Removal, removalOf } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Agent } from './agent.ts';
-import { type AgentRevision, isRevisionOf, revisionName, templateDigest, templateOf } from './template.ts';
+import { controlledBy, isOrphanFor, type OrphanDecision, planOrphan } from './orphan.ts';
+import { type AgentRevision, isRevisionOf, templateOf, wantedRevision } from './template.ts';
 
 /** What was seen of the revisions of an Agent. */
 export interface RevisionsObserved {
@@ -15,6 +16,11 @@ export interface RevisionsObserved {
   readonly revisions: readonly AgentRevision[];
   /** Names of those that the API server itself, asked just now, says no Run uses that has not ended. */
   readonly unused: ReadonlySet<string>;
+  /**
+   * What `blockingOrphan` found, whole, if the API server itself, asked just now, says that it is there, and after that that the
+   * Agent is: while that is going, what it leaves is not to be given back to it.
+   */
+  readonly orphan?: AgentRevision | undefined;
 }
 
 /** The revision that new Runs are made from, as the status tells of it. */
@@ -26,7 +32,9 @@ export type RevisionDecision =
   | { readonly kind: 'none' }
   /** It is to be made first. */
   | { readonly kind: 'missing'; readonly create: KubeObject }
-  /** One that was left by a namesake is still going. */
+  /** One that nobody owns has its name: that is adopted or removed first. */
+  | ({ readonly kind: 'orphaned' } & OrphanDecision)
+  /** The name is taken, by what is going or is not ours. */
   | { readonly kind: 'taken'; readonly message: string }
   | {
       readonly kind: 'active';
@@ -54,7 +62,7 @@ export function planRevision(
     return { kind: 'none' };
   const { revisions } = observed;
   const found = knownActive(agent, revisions) ?? findByTemplate(agent, revisions);
-  if (found === undefined) return missing(agent, revisions);
+  if (found === undefined) return missing(agent, observed);
   const active = activeOf(agent, found, now);
   const surplus = surplusRevisions(agent, { revisions, active }, now);
   return {
@@ -91,6 +99,12 @@ export function surplusRevisions(
   return { due: oldest.slice(0, excess), afterMs: Infinity };
 }
 
+/** The revision that nobody owns, where the one that `agent` needs is to be made. */
+export function blockingOrphan(agent: Agent, revisions: readonly AgentRevision[]): AgentRevision | undefined {
+  if (knownActive(agent, revisions) !== undefined) return undefined;
+  return revisions.find((one) => isOrphanFor(one, agent));
+}
+
 /** The one that the status tells of for this generation: it stays, should another release say a template in another way. */
 function knownActive(agent: Agent, revisions: readonly AgentRevision[]): AgentRevision | undefined {
   const active = agent.status?.activeRevision;
@@ -100,34 +114,31 @@ function knownActive(agent: Agent, revisions: readonly AgentRevision[]): AgentRe
 
 /** The revision of the present template. */
 function findByTemplate(agent: Agent, revisions: readonly AgentRevision[]): AgentRevision | undefined {
-  const { name, digest } = wantedOf(agent);
+  const { name, digest } = wantedRevision(agent);
   return revisions.find(
     (one) => one.metadata.name === name && one.spec.digest === digest && isUsable(one, agent),
   );
-}
-
-function wantedOf({ metadata, spec }: Agent): { readonly name: string; readonly digest: string } {
-  const digest = templateDigest(templateOf(spec));
-  return { name: revisionName(metadata.name, digest), digest };
 }
 
 function isUsable(revision: AgentRevision, agent: Agent): boolean {
   return revision.metadata.deletionTimestamp === undefined && isRevisionOf(revision, agent);
 }
 
-function missing(agent: Agent, revisions: readonly AgentRevision[]): RevisionDecision {
-  const { name } = wantedOf(agent);
+function missing(agent: Agent, { revisions, orphan }: RevisionsObserved): RevisionDecision {
+  const { name } = wantedRevision(agent);
+  const last = lastNumber(agent, revisions);
   if (revisions.some(({ metadata }) => metadata.name === name)) {
+    const decision = planOrphan(agent, { orphan, last });
+    if (decision !== undefined) return { kind: 'orphaned', ...decision };
     const message = `AgentRevision ${name} must go first: it is being deleted, or is that of another Agent, which was deleted, or of another template`;
     return { kind: 'taken', message };
   }
-  return { kind: 'missing', create: newRevision(agent, lastNumber(agent, revisions) + 1) };
+  return { kind: 'missing', create: newRevision(agent, last + 1) };
 }
 
 function newRevision(agent: Agent, revision: number): KubeObject {
-  const { name: agentName, namespace, uid = '' } = agent.metadata;
-  const { name, digest } = wantedOf(agent);
-  const owner = { apiVersion: API_VERSION, kind: 'Agent', name: agentName, uid };
+  const { name: agentName, namespace } = agent.metadata;
+  const { name, digest } = wantedRevision(agent);
   return {
     apiVersion: API_VERSION,
     kind: AGENT_REVISION.kind,
@@ -135,8 +146,7 @@ function newRevision(agent: Agent, revision: number): KubeObject {
       name,
       ...(namespace !== undefined && { namespace }),
       labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.agent]: agentName },
-      // Not blocking: nobody who deletes the Agent in the foreground should need a permission on finalizers.
-      ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: false }],
+      ownerReferences: [controlledBy(agent)],
     },
     spec: { agent: agentName, revision, digest, template: templateOf(agent.spec) },
   };

@@ -42,6 +42,15 @@ export function revisionName(agentName: string, digest: string): string {
   return withSuffix(agentName, `-${sha256(`${agentName}/${digest}`).slice(0, SUFFIX_LENGTH)}`);
 }
 
+/** Name and digest of the revision with what `agent` is now. */
+export function wantedRevision({ metadata, spec }: Agent): {
+  readonly name: string;
+  readonly digest: string;
+} {
+  const digest = templateDigest(templateOf(spec));
+  return { name: revisionName(metadata.name, digest), digest };
+}
+
 /** Whether `revision` is of that very Agent, and of no namesake that was deleted. */
 export function isRevisionOf({ metadata }: KubeObject, agent: Agent): boolean {
   const { uid } = agent.metadata;

@@ -40,7 +40,7 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
   return {
     name: 'operator-objects',
     binds: 'elsewhere',
-    match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), NEW_OF_AGENTS],
+    match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), ...OF_AGENTS],
     variables: {
       // What it made goes with, or after, the mark of a namespace that is released.
       isRemoval: `request.operation == 'DELETE' && oldObject != null && ${isManaged('oldObject')}`,
@@ -57,12 +57,10 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
 }
 
 /** Agents have revisions, and their schedules start Runs, where tenants are. */
-const NEW_OF_AGENTS: Match = {
-  apiGroups: [GROUP],
-  resources: ['agentrevisions', 'runs'],
-  operations: ['CREATE'],
-  scope: 'Namespaced',
-};
+const OF_AGENTS: readonly Match[] = [
+  { apiGroups: [GROUP], resources: ['agentrevisions', 'runs'], operations: ['CREATE'], scope: 'Namespaced' },
+  { apiGroups: [GROUP], resources: ['agentrevisions'], operations: ['UPDATE'], scope: 'Namespaced' },
+];
 
 /** Events are told about any object, and Agents and Runs outside of tenants are told that they are. */
 function isFreeElsewhere({ group, resource }: Writable): boolean {
