@@ -10,6 +10,7 @@ import { REFLECTOR_TIMING } from './reflector.ts';
 import { eventually } from '#hack/tools/eventually';
 import { FaultProxy } from './testing/fault-proxy.ts';
 import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';
+import type { TransportOptions } from './transport.ts';
 
 const labelled = (label: string): WatchTarget => ({ resource: CONFIG_MAPS, labelSelector: `app=${label}` });
 
@@ -17,11 +18,15 @@ function names(objects: readonly KubeObject[]): string[] {
   return objects.map((one) => one.metadata.name).toSorted();
 }
 
-async function makeCache(t: ExecutionContext, targets: readonly WatchTarget[]) {
+async function makeCache(
+  t: ExecutionContext,
+  targets: readonly WatchTarget[],
+  limits: Pick<TransportOptions, 'maxResponseBytes'> = {},
+) {
   const { kubeconfigPath } = await attachCluster();
   const world = await createWidgetWorld(kubeconfigPath);
   const proxy = await FaultProxy.start(world.credentials);
-  const client = createClient({ credentials: proxy.credentials });
+  const client = createClient({ credentials: proxy.credentials, ...limits });
   const cache = new Cache({
     client,
     timing: REFLECTOR_TIMING,
@@ -45,13 +50,14 @@ async function makeCache(t: ExecutionContext, targets: readonly WatchTarget[]) {
     await world.close();
   });
   await synced;
-  const make = (name: string, app: string): KubeObject => ({
+  const make = (name: string, app: string, a: string): KubeObject => ({
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { namespace: world.namespace, name, labels: { app } },
-    data: { a: 'b' },
+    data: { a },
   });
-  const create = (name: string, app: string) => world.client.create(CONFIG_MAPS, make(name, app), 'test');
+  const create = (name: string, app: string, a = 'b') =>
+    world.client.create(CONFIG_MAPS, make(name, app, a), 'test');
   return { cache, proxy, world, told, create };
 }
 
@@ -135,4 +141,18 @@ test('that an object is not found says something only where a store would have i
   t.false(holds('db'));
   t.false(cache.wouldHold({ ...live, metadata: { ...live.metadata, namespace: 'default' } }));
   t.false(cache.wouldHold({ ...live, kind: 'Secret' }));
+});
+
+test('to say whether there is anything, one request for the metadata of one object is enough', async (t) => {
+  const maxResponseBytes = 4096;
+  const { cache, proxy, world, create } = await makeCache(t, [], { maxResponseBytes });
+  const { namespace } = world;
+  for (let i = 0; i < 20; i += 1) await create(`large-${i}`, 'web', 'x'.repeat(maxResponseBytes));
+  const ask = async (app: string) => {
+    const before = proxy.requests.length;
+    const isThere = await cache.anyLive(CONFIG_MAPS, { namespace, labelSelector: `app=${app}` });
+    return { isThere, requests: proxy.requests.length - before };
+  };
+  t.deepEqual(await ask('web'), { isThere: true, requests: 1 });
+  t.deepEqual(await ask('db'), { isThere: false, requests: 1 });
 });

@@ -105,6 +105,14 @@ export class Cache implements Reader {
     return found;
   }
 
+  async anyLive(resource: Resource, selection: LiveSelection): Promise<boolean> {
+    const one = { ...selection, metadataOnly: true, firstPage: 1 };
+    for await (const { items } of this.#options.client.list(resource, one)) {
+      if (items.length > 0) return true;
+    }
+    return false;
+  }
+
   /** Takes in the answer to a write of our own. */
   observeWrite(object: KubeObject): void {
     for (const informer of this.#informersOf(object)) informer.observeWrite(object);

@@ -17,6 +17,12 @@ export interface Selection {
   readonly metadataOnly?: boolean | undefined;
 }
 
+/** How a list is read. */
+export interface ListSelection extends Selection {
+  /** How many objects the first page has at most; by default as many as are small in general. */
+  readonly firstPage?: number | undefined;
+}
+
 /** One page of a list. */
 export interface ListPage {
   readonly items: readonly KubeObject[];
@@ -58,7 +64,7 @@ export interface Client {
   /** The object; undefined when there is none. */
   get(resource: Resource, key: Key): Promise<KubeObject | undefined>;
   /** All objects, page by page; pages are sized by bytes. Throws status 410 when it took too long. */
-  list(resource: Resource, selection?: Selection): AsyncGenerator<ListPage>;
+  list(resource: Resource, selection?: ListSelection): AsyncGenerator<ListPage>;
   /** The bytes of a watch: one JSON event per line. */
   watch(resource: Resource, options: WatchOptions): Promise<AsyncIterable<Buffer>>;
   /** Creates; a namesake is status 409, reason AlreadyExists. */
@@ -126,12 +132,13 @@ class ApiClient implements Client {
     }
   }
 
-  async *list(resource: Resource, selection: Selection = {}): AsyncGenerator<ListPage> {
-    let limit = FIRST_PAGE;
+  async *list(resource: Resource, selection: ListSelection = {}): AsyncGenerator<ListPage> {
+    let limit = selection.firstPage ?? FIRST_PAGE;
     let next: string | undefined;
     do {
       const page = await this.#page(resource, selection, { limit, next });
-      const { items = [], metadata } = page.list;
+      const { metadata } = page.list;
+      const items = page.list.items ?? [];
       limit = nextLimit(page, items.length);
       next = metadata.continue;
       yield {
@@ -290,7 +297,8 @@ function nextLimit({ bytes, limit }: Page, count: number): number {
 }
 
 interface ListAnswer {
-  readonly items?: readonly KubeObject[];
+  /** Null in a list of metadata that is empty. */
+  readonly items?: readonly KubeObject[] | null;
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
 }
 

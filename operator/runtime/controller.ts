@@ -27,7 +27,7 @@ export interface ListFilter {
   readonly value?: string;
 }
 
-/** Which objects `Reader.listLive` asks for. */
+/** Which objects `Reader.listLive` and `Reader.anyLive` ask for. */
 export interface LiveSelection {
   readonly namespace: string;
   readonly labelSelector?: string;
@@ -56,6 +56,12 @@ export interface Reader {
    * @throws ApiError when the API server cannot or will not say.
    */
   listLive(resource: Resource, selection: LiveSelection): Promise<readonly KubeObject[]>;
+  /**
+   * Whether the selectors select anything as it is now: the metadata of one object is asked for, however many there are.
+   *
+   * @throws ApiError when the API server cannot or will not say.
+   */
+  anyLive(resource: Resource, selection: LiveSelection): Promise<boolean>;
 }
 
 /** Makes `Reader.list` by `name` a lookup: `of` tells the values under which an object is found. */

@@ -27,6 +27,7 @@ function readerOf(seen: Seen): Reader {
       list(resource).find(({ metadata: one }) => one.name === name && one.namespace === namespace),
     live: unasked,
     listLive: unasked,
+    anyLive: unasked,
   };
 }
 

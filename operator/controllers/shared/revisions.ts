@@ -39,7 +39,7 @@ function withoutProgram(object: KubeObject): KubeObject {
 }
 
 const NONE: ReadonlySet<string> = new Set();
-/** At most so many are asked for at a time; each is two requests. */
+/** At most so many are asked for at a time; each is two requests of one object at most. */
 const MAX_ASKED = 10;
 const NOT_FINISHED = ['Succeeded', 'Failed', 'Cancelled'].map((phase) => `status.phase!=${phase}`);
 const USES = ['status.revision.name', 'spec.revision'];
@@ -92,13 +92,11 @@ async function liveOrphan(
 async function isUsed({ metadata, spec }: AgentRevision, read: Reader): Promise<boolean> {
   const { namespace = '', name } = metadata;
   const ofAgent = `spec.agentRef.name=${spec.agent}`;
-  const found = await Promise.all(
-    USES.map((field) => {
-      const fieldSelector = [`${field}=${name}`, ofAgent, ...NOT_FINISHED].join(',');
-      return read.listLive(RUNS, { namespace, fieldSelector });
-    }),
-  );
-  return found.some((runs) => runs.length > 0);
+  for (const field of USES) {
+    const fieldSelector = [`${field}=${name}`, ofAgent, ...NOT_FINISHED].join(',');
+    if (await read.anyLive(RUNS, { namespace, fieldSelector })) return true;
+  }
+  return false;
 }
 
 /** What a Run is made from. */
