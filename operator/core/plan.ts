@@ -52,12 +52,14 @@ export interface PlanEvent {
 }
 
 /**
- * `done`: nothing more until something changes. `requeueAfter`: come back, though nothing changed. `finalized`: only
- * from `finalize`: all is cleared away, take our finalizer off.
+ * `done`: nothing more until something changes. `requeueAfter`: come back, though nothing changed. `retry`: the same
+ * after a backoff that grows with each such result, or failure, in a row, and is never above `atMostMs`. `finalized`: only from
+ * `finalize`: all is cleared away, take our finalizer off.
  */
 export type Result =
   | { readonly kind: 'done' }
   | { readonly kind: 'requeueAfter'; readonly afterMs: number; readonly why: string }
+  | { readonly kind: 'retry'; readonly atMostMs: number; readonly why: string }
   | { readonly kind: 'finalized' };
 
 /** The result that waits for a change. */

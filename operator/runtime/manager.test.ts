@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { attachCluster } from '#hack/cluster/attach';
 import { ReconcileError } from '../core/errors.ts';
 import type { KubeObject } from '../core/object.ts';
+import { DONE } from '../core/plan.ts';
 import { EVENTS } from './events.ts';
 import { LEASES } from './lease.ts';
 import { eventually } from '#hack/tools/eventually';
@@ -250,6 +251,20 @@ test('what fails is tried again; what cannot help is not, until the object chang
   t.is(await count('terminal_error'), 1, 'not tried again all the while');
   await changeWidget(rig, 'bad', { text: 'fine' });
   await becomesReady(rig, 'bad');
+});
+
+test('what is to be tried again is, after a backoff, and that is no error', async (t) => {
+  let left = 0;
+  const again = { kind: 'retry', atMostMs: 100, why: 'for this test' } as const;
+  const rig = await rigOf(t, { controller: { result: () => ((left -= 1) > 0 ? again : DONE) } });
+  await createWidget(rig, 'a', { copies: 1 });
+  await becomesReady(rig, 'a');
+  // More than the events of one change could bring about.
+  left = 20;
+  await changeWidget(rig, 'a', { copies: 1, text: 'other' });
+  await eventually('it was tried as often as it asked for', () => left <= 0);
+  t.true((await sumOf(rig.metrics, 'workqueue_retries_total')) > 0);
+  t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0);
 });
 
 test('a standby is ready, writes nothing, and leads soon after the leader stopped', async (t) => {

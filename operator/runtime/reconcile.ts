@@ -27,8 +27,8 @@ export type Outcome =
   /** Nothing more until something changes. */
   | { readonly kind: 'done' }
   | { readonly kind: 'requeueAfter'; readonly afterMs: number }
-  /** After a backoff, and not before `afterMs`. */
-  | { readonly kind: 'retry'; readonly afterMs: number }
+  /** After a backoff, not before `afterMs` and not after `atMostMs`. */
+  | { readonly kind: 'retry'; readonly afterMs: number; readonly atMostMs?: number }
   /** At once, when this process leads again. */
   | { readonly kind: 'standby' };
 
@@ -64,7 +64,7 @@ export class Reconciler {
     let result: ReconcileResult = 'success';
     try {
       if (object !== undefined) outcome = await this.#pass(object);
-      if (outcome.kind === 'requeueAfter') result = 'requeue_after';
+      if (outcome.kind === 'requeueAfter' || outcome.kind === 'retry') result = 'requeue_after';
     } catch (error) {
       ({ outcome, result } = this.#failed(error, key, object));
       if (result === 'error') outcome = (await this.#holdUp(error, key)) ?? outcome;
@@ -270,9 +270,9 @@ export class Reconciler {
 
 function outcomeOf(plan: Plan<unknown>): Outcome {
   const { result } = plan;
-  return result.kind === 'requeueAfter'
-    ? { kind: 'requeueAfter', afterMs: result.afterMs }
-    : { kind: 'done' };
+  if (result.kind === 'requeueAfter') return { kind: 'requeueAfter', afterMs: result.afterMs };
+  if (result.kind === 'retry') return { kind: 'retry', afterMs: 0, atMostMs: result.atMostMs };
+  return { kind: 'done' };
 }
 
 /** What an object can be told of; of an API server that cannot be reached, nothing can be written either. */

@@ -66,7 +66,7 @@ export class Workers {
   #settle(key: string, outcome: Outcome): void {
     const { queue } = this.#options;
     if (outcome.kind === 'retry') {
-      queue.retry(key, outcome.afterMs);
+      queue.retry(key, outcome.afterMs, outcome.atMostMs);
       return;
     }
     queue.forget(key);

@@ -158,6 +158,13 @@ test('a failure waits longer each time, until forgotten', async (t) => {
   t.is(await queue.take(), 'a/1');
 });
 
+test('a failure waits no longer than it is asked to', async (t) => {
+  const queue = makeQueue(t, { baseMs: 600_000, maxMs: 600_000, jitter: 0 });
+  queue.retry('a/1', 0, 10);
+  queue.addAfter('b/1', 500);
+  t.is(await queue.take(), 'a/1');
+});
+
 test('a pass cancels what was asked for later, and decides anew', async (t) => {
   const queue = makeQueue(t);
   queue.addAfter('a/1', 30);

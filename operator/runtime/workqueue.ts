@@ -65,12 +65,13 @@ export class WorkQueue {
     if (!this.#isShutDown) this.#delayed.add(key, delayMs);
   }
 
-  /** Has `key` worked on after a backoff that grows with each failure, and not before `atLeastMs`. */
-  retry(key: string, atLeastMs = 0): void {
+  /** Has `key` worked on after a backoff that grows with each failure, not before `atLeastMs` and not after `atMostMs`. */
+  retry(key: string, atLeastMs = 0, atMostMs = Infinity): void {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.#options.metrics.queueRetriesTotal.inc({ name: this.#options.name });
-    this.addAfter(key, Math.max(backoffMs(this.#options.backoff, failures, Math.random()), atLeastMs));
+    const delayMs = backoffMs(this.#options.backoff, failures, Math.random());
+    this.addAfter(key, Math.min(Math.max(delayMs, atLeastMs), atMostMs));
   }
 
   /** `key` is well: its next failure is the first. */

@@ -42,7 +42,10 @@ export interface AgentObserved extends AgentSurroundings, ScheduleObserved, Revi
   readonly runs: RunCounts;
 }
 
-/** How soon a revision that is refused is tried again, if nothing changes. */
+/**
+ * How soon a revision that is refused for long is tried again, if nothing changes. At first it is sooner: the API server learns a
+ * moment after us that the namespace is a tenant's, and refuses what is made outside of these.
+ */
 const REVISION_AGAIN_MS = 30_000;
 
 /**
@@ -142,7 +145,7 @@ export function planRefused(
 function refuseRevision(agent: Agent, why: string, now: Date): Plan<AgentStatus> {
   const message = truncate(`the AgentRevision that Runs are made from could not be created: ${why}`, 4096);
   const status = stoodAs(agent, { kind: 'stalled', reason: AGENT_REASONS.RevisionRefused, message }, now);
-  const result = { kind: 'requeueAfter', afterMs: REVISION_AGAIN_MS, why: 'to make the revision' } as const;
+  const result = { kind: 'retry', atMostMs: REVISION_AGAIN_MS, why: 'to make the revision' } as const;
   return statusOnly(status, result);
 }
 

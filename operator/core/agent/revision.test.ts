@@ -236,13 +236,13 @@ test('what is made is found by the next pass', (t) => {
   t.deepEqual(next.create, []);
 });
 
-test('a revision that is refused is told, and tried again', (t) => {
+test('a revision that is refused is told, and tried again after a wait that begins short', (t) => {
   const agent = changedTo(settled(1, 60), imageOf(2));
   const plan = planRefused(agent, new ReconcileError('forbidden', 'exceeded quota'), NOW);
   const ready = plan?.status.conditions?.find(({ type }) => type === 'Ready');
   t.like(ready, { status: 'False', reason: 'RevisionRefused', observedGeneration: 2 });
   t.regex(ready?.message ?? '', /exceeded quota/);
-  t.is(plan?.result.kind, 'requeueAfter');
+  t.like(plan?.result, { kind: 'retry', atMostMs: 30_000 });
   t.like(plan?.status.activeRevision, { number: 1, generation: 1 });
   const told = { ...agent, status: plan!.status };
   const again = planAgent(told, observedOf({ agent: told, revisions: [revision(1)] }), NOW);

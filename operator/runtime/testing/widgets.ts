@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setStanding } from '../../core/conditions.ts';
 import type { Condition, KubeObject, Resource } from '../../core/object.ts';
-import { DONE, type Plan, type PlanEvent } from '../../core/plan.ts';
+import { DONE, type Plan, type PlanEvent, type Result } from '../../core/plan.ts';
 import { type Client, createClient } from '../client.ts';
 import { ownedBy, type Controller } from '../controller.ts';
 import { type Credentials, kubeconfigCredentials } from '../credentials.ts';
@@ -85,6 +85,8 @@ export interface WidgetControllerOptions {
   readonly tells?: (event: PlanEvent) => boolean;
   /** Tells an Event, `Begun`, by the pass that writes the first status. */
   readonly tellsBeginning?: boolean;
+  /** When to come back after a pass; by default when something changes. */
+  readonly result?: () => Result;
   /** What `observe` throws for a widget. */
   readonly failure?: (widget: Widget) => Error | undefined;
 }
@@ -122,7 +124,8 @@ export function widgetController(
     plan: (widget, owned, now) => {
       const isFirst = options.tellsBeginning === true && widget.status === undefined;
       const events = isFirst ? [{ type: 'Normal' as const, reason: 'Begun', message: 'seen' }] : [];
-      const plan = { ...planWidget(widget, owned, now), events };
+      const result = options.result?.() ?? DONE;
+      const plan = { ...planWidget(widget, owned, now), events, result };
       return options.namesVersions === true ? { ...plan, apply: withVersions(plan.apply, owned) } : plan;
     },
     ...(options.tells !== undefined && { tells: options.tells }),
