@@ -83,6 +83,10 @@ const reservation = z.object({
       'Window whose budget of run units is used up, while the Run has used more than it had reserved: it is paused.',
     )
     .optional(),
+  revision: text(
+    'End of the name of the AgentRevision that it was made for, where the Run is bound to none: the Run starts from that one, or is reserved for anew.',
+    12,
+  ).optional(),
   serial: int('Number of the reservation, among all of the ledger.', 1, Number.MAX_SAFE_INTEGER).optional(),
 });
 

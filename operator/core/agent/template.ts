@@ -51,6 +51,11 @@ export function wantedRevision({ metadata, spec }: Agent): {
   return { name: revisionName(metadata.name, digest), digest };
 }
 
+/** What tells a revision of an Agent from its others, and from those of a namesake: the end of its name. */
+export function revisionSuffix(name: string): string {
+  return name.slice(-SUFFIX_LENGTH);
+}
+
 /** Whether `revision` is of that very Agent, and of no namesake that was deleted. */
 export function isRevisionOf({ metadata }: KubeObject, agent: Agent): boolean {
   const { uid } = agent.metadata;

@@ -35,6 +35,8 @@ export interface Candidate {
   readonly gpu?: { readonly class: string; readonly count: number };
   /** Digest of its session, if it belongs to one. */
   readonly session?: string;
+  /** The end of the name of the AgentRevision that it was judged by, where it is bound to none. */
+  readonly revision?: string;
   readonly demand: Amounts;
   /** What it reserves of budgets, where the tenant has some. */
   readonly reserves?: Reserves;
@@ -314,9 +316,9 @@ function bytesOf(candidate: Candidate): number {
 }
 
 function reservationFor(candidate: Candidate): Reservation {
-  const { uid, namespace, name, agent, attempt, gpu, session, reserves } = candidate;
+  const { uid, namespace, name, agent, attempt, gpu, session, revision, reserves } = candidate;
   const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
-  return { uid, namespace, name, agent, attempt, ...devices, ...reserves, ...defined({ session }) };
+  return { uid, namespace, name, agent, attempt, ...devices, ...reserves, ...defined({ session, revision }) };
 }
 
 function limitedTo(amounts: Amounts, keys: Amounts): Amounts {

@@ -6,10 +6,11 @@ import type { QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger
 import type { RunStatus } from '#crds/v1alpha1/run';
 import type { WindowUse } from '#crds/v1alpha1/usage-history';
 import { agentKey } from '../agent/agent.ts';
+import { revisionSuffix } from '../agent/template.ts';
 import { formatMetered, meter, NOTHING_METERED } from '../metering/amounts.ts';
 import { makeRate, makeUse } from '../metering/testing/make.ts';
 import type { Run } from '../run/run.ts';
-import { ago, makeAgent, makeRun, NOW } from '../run/testing/make.ts';
+import { ago, makeAgent, makeRun, NOW, revisionOf } from '../run/testing/make.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { planLedger } from './ledger.ts';
 import { NOTHING_OF_LEDGER } from './testing/make-ledger.ts';
@@ -234,7 +235,8 @@ for (const [name, one] of Object.entries(cases)) {
 
 test('a ledger without budgets reserves none', (t) => {
   const { status } = planOf({ budgets: [], runs: [waits('a', 4)], want: {} });
-  t.deepEqual(status.reservations, [{ ...holds('a'), serial: 8 }]);
+  const revision = revisionSuffix(revisionOf(makeAgent()).name);
+  t.deepEqual(status.reservations, [{ ...holds('a'), revision, serial: 8 }]);
 });
 
 test('a Run that is bound to a revision reserves what that one can cost', (t) => {

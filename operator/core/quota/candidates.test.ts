@@ -166,3 +166,11 @@ for (const [sentence, { run, agent = ready, refusal, isGone, want, says, gpu }] 
     if (says !== undefined) t.regex(candidate.blocked?.message ?? '', says);
   });
 }
+
+test('a Run that is bound to no revision is reserved for at the one that is active, and one that is for none', (t) => {
+  const agents = new Map([['acme-dev/agent', ready]]);
+  const context = { agents, gpuClasses: new Map(), containerDefaults: undefined };
+  t.is(`agent-${candidateOf(makeRun(), context).revision}`, CURRENT);
+  t.is(candidateOf(makeRun({ revision: CURRENT }), context).revision, undefined);
+  t.is(candidateOf(bound, context).revision, undefined);
+});

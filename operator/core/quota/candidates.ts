@@ -4,6 +4,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
 import { isAtRevision, pinnedKey, pinOf, type PinnedAgent } from '../agent/pinned.ts';
+import { revisionSuffix } from '../agent/template.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { checkParameters } from '../run/parameters.ts';
 import { missingRevision } from '../run/revision.ts';
@@ -58,9 +59,16 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
     ...defined({
       gpu: agent?.spec.gpu,
       session: sessionDigest(run),
+      revision: unboundRevision(run, agent),
       blocked: pauseOf(run) ?? obstacle ?? misfitOf(run, agent),
     }),
   };
+}
+
+/** What a Run that is bound to no revision is judged by: its Agent may have another template when it starts. */
+function unboundRevision(run: Run, agent: Agent | undefined): string | undefined {
+  const active = agent?.status?.activeRevision;
+  return active === undefined || pinOf(run) !== undefined ? undefined : revisionSuffix(active.name);
 }
 
 /** What a Run is made from: its Agent, as it was at the revision that the Run is bound to. */

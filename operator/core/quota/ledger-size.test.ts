@@ -46,6 +46,7 @@ test('no reservation takes more than is counted for it', (t) => {
     runUnits: LARGE,
     tokens: LARGE,
     overspent: 'minute',
+    revision: 'f'.repeat(12),
     serial: Number.MAX_SAFE_INTEGER,
   };
   t.true(JSON.stringify(longest).length + 1 <= reservationBytes(longest));

@@ -13,6 +13,8 @@ const RESERVATION_BYTES = 120;
 const SESSION_BYTES = 36;
 /** Amounts of two budgets, as large as they get, and the window of one that is used up. */
 const BUDGET_BYTES = 140;
+/** The end of the name of a revision, its key and quotes. */
+const REVISION_BYTES = 26;
 /** The same of an idempotency key: its digests, phase and figures. */
 const KEY_BYTES = 170;
 /** The most that the usage history takes. */
@@ -24,11 +26,15 @@ const AMOUNT_BYTES = 28;
 
 /** The most bytes that a reservation takes in a ledger. */
 export function reservationBytes(one: Reservation): number {
-  const { uid, namespace, name, agent, gpuClass = '', session, runUnits, tokens } = one;
+  const { uid, namespace, name, agent, gpuClass = '', session, runUnits, tokens, revision } = one;
   const hasBudget = runUnits !== undefined || tokens !== undefined;
   const texts = uid.length + namespace.length + name.length + agent.length + gpuClass.length;
   return (
-    RESERVATION_BYTES + texts + (session === undefined ? 0 : SESSION_BYTES) + (hasBudget ? BUDGET_BYTES : 0)
+    RESERVATION_BYTES +
+    texts +
+    (session === undefined ? 0 : SESSION_BYTES) +
+    (hasBudget ? BUDGET_BYTES : 0) +
+    (revision === undefined ? 0 : REVISION_BYTES)
   );
 }
 

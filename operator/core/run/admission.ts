@@ -3,6 +3,7 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Rate } from '#crds/v1alpha1/run-usage';
 import type { Agent } from '../agent/agent.ts';
+import { revisionSuffix } from '../agent/template.ts';
 import { rateOf } from '../metering/rate.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
@@ -114,7 +115,20 @@ const NO_TENANT: Cause = {
   message: 'the tenant was deleted before the Run could start',
 };
 
-/** What was deleted since its quota was reserved: it waits for that like a Run that comes after. */
+const CHANGED_AGENT: Cause = {
+  reason: RUN_REASONS.Pending,
+  message: 'its Agent has another template than when its quota was reserved: it is reserved anew',
+};
+
+/** Whether the quota was reserved for another template, which may take less than the present one. */
+function isReservedForAnother(
+  { revision: reservedFor }: Reservation,
+  { name }: NonNullable<RunObserved['revision']>,
+): boolean {
+  return reservedFor !== undefined && reservedFor !== revisionSuffix(name);
+}
+
+/** What was deleted or replaced since its quota was reserved: it waits for that like a Run that comes after. */
 function missingForStart(
   run: Run,
   { reservation, agent, revision, tenant, gpuClass }: Reserved,
@@ -125,6 +139,7 @@ function missingForStart(
     return { reason: RUN_REASONS.AgentNotFound, message };
   }
   if (revision === undefined) return missingRevision(run);
+  if (isReservedForAnother(reservation, revision)) return CHANGED_AGENT;
   if (reservation.gpuClass === undefined || gpuClass !== undefined) return undefined;
   const message = `GPU class ${reservation.gpuClass} was deleted before the Run could start`;
   return { reason: RUN_REASONS.AgentNotReady, message };

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { RunStatus } from '#crds/v1alpha1/run';
+import { isGivenBack } from '../quota/candidates.ts';
 import { planRun } from './plan.ts';
 import { ago, makeAgent, makeJob, makeRun, NOW } from './testing/make.ts';
-import { type Case, NOTHING_SEEN, RESERVED, RUNNING, testPlans } from './testing/plan-cases.ts';
+import { ACTIVE, type Case, NOTHING_SEEN, RESERVED, RUNNING, testPlans } from './testing/plan-cases.ts';
 
 const OLD = { name: 'agent-old', number: 1 };
+const NEW = { name: 'agent-0123456789ab', number: 2 };
+const RESERVED_FOR_NEW = { ...RESERVED, revision: '0123456789ab' };
 const AGAIN = { ...RESERVED, attempt: 2 };
 const RETRIED: RunStatus = { phase: 'Queued', attempt: 1, revision: OLD };
 
@@ -26,9 +29,35 @@ const cases: Record<string, Case> = {
     want: { phase: 'Queued', reason: 'RevisionNotFound' },
     wantWords: 'status.revision.name',
   },
+  'a Run is admitted at the revision that its quota was reserved for': {
+    seen: { reservation: RESERVED_FOR_NEW, revision: NEW },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Job'],
+  },
+  'where its Agent has another one since, it gives the quota back, whatever that one takes': {
+    seen: { reservation: RESERVED_FOR_NEW, revision: OLD },
+    want: { phase: 'Queued', reason: 'Pending' },
+    wantWords: 'reserved anew',
+  },
+  'one that was admitted stays so: what it is bound to is in its status': {
+    status: { ...ACTIVE, revision: OLD },
+    seen: { reservation: RESERVED_FOR_NEW, revision: OLD },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Job'],
+  },
 };
 
 testPlans(cases);
+
+test('a reservation that is given back for another revision is not used a second time', (t) => {
+  const seen = { ...NOTHING_SEEN, reservation: RESERVED_FOR_NEW, revision: OLD };
+  const { status } = planRun(makeRun(), seen, NOW);
+  t.is(status?.attempt, 1);
+  t.is(status?.revision, undefined, 'it is bound to none yet');
+  const again = makeRun({}, status);
+  t.true(isGivenBack(RESERVED_FOR_NEW, again));
+  t.is(planRun(again, { ...seen, revision: NEW }, NOW).status?.phase, 'Queued');
+});
 
 function admitted(status?: RunStatus, agent = makeAgent()) {
   const reservation = status === undefined ? RESERVED : AGAIN;

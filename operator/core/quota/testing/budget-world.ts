@@ -6,7 +6,7 @@ import { formatMicro, parseMicro } from '../../metering/micro.ts';
 import { overspending } from '../../run/overspending.ts';
 import { planRun } from '../../run/plan.ts';
 import { phaseOf, type Run } from '../../run/run.ts';
-import { makeAgent, makeRun, NOW } from '../../run/testing/make.ts';
+import { makeAgent, makeRun, NOW, revisionOf } from '../../run/testing/make.ts';
 import { NOTHING_SEEN } from '../../run/testing/plan-cases.ts';
 import type { Ledger } from '../../tenant/tenant.ts';
 import { usedIn } from '../budgets.ts';
@@ -93,7 +93,8 @@ export class BudgetWorld {
     const reservation = ledger.status?.reservations?.find(({ uid }) => uid === run.metadata.uid);
     const cause = overspending(run, { reservation, tenant: undefined }, this.#now);
     if (cause === undefined && goesOn(run)) return;
-    const { status } = planRun(run, { ...NOTHING_SEEN, agent: this.#agent, reservation }, this.#now);
+    const seen = { ...NOTHING_SEEN, agent: this.#agent, revision: revisionOf(this.#agent), reservation };
+    const { status } = planRun(run, seen, this.#now);
     if (status === undefined || isOld(run, this.#live.runs[i])) return;
     if (cause !== undefined && status.phase === 'Queued') this.paused += 1;
     this.#setRun(i, { ...run, status });

@@ -84,6 +84,7 @@ function reservation(i: number): Reservation {
     agent: longName('a'),
     attempt: MAX_ATTEMPTS,
     serial: Number.MAX_SAFE_INTEGER,
+    revision: 'f'.repeat(12),
     ...devices,
   };
 }

@@ -5,7 +5,7 @@ import { agentKey } from '../../agent/agent.ts';
 import { parseMicro } from '../../metering/micro.ts';
 import { planRun } from '../../run/plan.ts';
 import type { Run } from '../../run/run.ts';
-import { ago, makeAgent, makeRun, NOW } from '../../run/testing/make.ts';
+import { ago, makeAgent, makeRun, NOW, revisionOf } from '../../run/testing/make.ts';
 import { NOTHING_SEEN } from '../../run/testing/plan-cases.ts';
 import type { Ledger } from '../../tenant/tenant.ts';
 import { planLedger } from '../ledger.ts';
@@ -19,6 +19,7 @@ interface View {
 
 const NAMESPACE = 'acme-dev';
 const agent = makeAgent();
+const revision = revisionOf(agent);
 const agents = new Map([[agentKey(NAMESPACE, agent.metadata.name), agent]]);
 
 /** A ledger, a Run that is paused and resumed, and two operators that decide on what each of them has seen. */
@@ -52,7 +53,7 @@ export class MeteredWorld {
   passRun(operator: number): void {
     const { ledger, run } = this.#viewOf(operator);
     const reservation = ledger.status?.reservations?.find(({ uid }) => uid === run.metadata.uid);
-    const { status } = planRun(run, { ...NOTHING_SEEN, agent, reservation }, NOW);
+    const { status } = planRun(run, { ...NOTHING_SEEN, agent, revision, reservation }, NOW);
     if (status === undefined || isOld(run, this.#now.run)) return;
     this.#setRun({ ...run, status });
     this.refresh(operator, 'run');

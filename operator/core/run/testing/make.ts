@@ -47,6 +47,12 @@ export function makeAgent(spec: Partial<AgentSpec> = {}, ready: 'True' | 'False'
   };
 }
 
+/** The revision that Runs of `agent` are made from. */
+export function revisionOf({ status }: Agent): NonNullable<RunStatus['revision']> {
+  const { name = 'agent-1', number = 1 } = status?.activeRevision ?? {};
+  return { name, number };
+}
+
 /** A Tenant named acme. */
 export function makeTenant(spec: Partial<TenantSpec> = {}): Tenant {
   return {

@@ -6,7 +6,7 @@ import { makeRate } from '../../metering/testing/make.ts';
 import type { RunObserved } from '../observed.ts';
 import { planRun } from '../plan.ts';
 import type { Run } from '../run.ts';
-import { ago, makeAgent, makePod, makeRun, makeTenant, NOW } from './make.ts';
+import { ago, makeAgent, makePod, makeRun, makeTenant, NOW, revisionOf } from './make.ts';
 
 /** What the ledger holds for the Run of the cases. */
 export const RESERVED: Reservation = {
@@ -121,7 +121,7 @@ export const NOTHING_SEEN: RunObserved = {
   reservation: undefined,
   agent: makeAgent(),
   gpuClass: undefined,
-  revision: { name: 'agent-1', number: 1 },
+  revision: revisionOf(makeAgent()),
   inputSource: undefined,
   made: undefined,
   job: undefined,
