@@ -17,8 +17,10 @@ import {
   isPodFinished,
   jobEndedAt,
   type Lasting,
+  type Outcome,
   TIMED_OUT,
 } from './outcome.ts';
+import { cutNote } from './report-limit.ts';
 import type { Said } from './result.ts';
 import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
@@ -103,12 +105,10 @@ function reservationOf(run: Run): Reservation {
 function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject }, now: Date): RunPlan {
   const { job, pods } = observed;
   const outcome = assessWorkload(observed, now);
-  const settled = () => settle(run, { pods, until: jobEndedAt(job) ?? now }, now);
   switch (outcome.kind) {
     case 'succeeded':
-      return finish(settled(), { ...SUCCEEDED, ...startOf(outcome), said: asOutput(outcome.said) }, now);
     case 'failed':
-      return failAttempt(settled(), outcome, now);
+      return planOutcome(settle(run, { pods, until: jobEndedAt(job) ?? now }, now), outcome, now);
     case 'running':
       return statusOnly(told(run, { ...RUNNING, ...startOf(outcome), job, pods }, now));
     case 'starting':
@@ -117,6 +117,19 @@ function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject 
       return statusOnly(run.status, requeue(1000, 'for the end of its pod to be seen'));
   }
 }
+
+/** What becomes of a Run whose attempt has come to its end, and is settled. */
+function planOutcome(run: Run, outcome: AttemptOutcome, now: Date): RunPlan {
+  const note = cutNote(outcome.said?.usage, run.status?.usage?.attempts?.at(-1)?.pods ?? []);
+  if (outcome.kind === 'failed') {
+    const { error } = outcome;
+    return failAttempt(run, { ...outcome, error: { ...error, message: error.message + note } }, now);
+  }
+  const message = SUCCEEDED.message + note;
+  return finish(run, { ...SUCCEEDED, message, ...startOf(outcome), said: asOutput(outcome.said) }, now);
+}
+
+type AttemptOutcome = Extract<Outcome, { readonly kind: 'succeeded' | 'failed' }>;
 
 type Starting = Cause & {
   readonly since?: string;

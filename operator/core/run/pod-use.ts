@@ -3,6 +3,7 @@ import { MAX_POD_USES, type PodUse } from '#crds/v1alpha1/run-usage';
 import { toInstant } from '../conditions.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { disruptionOf, isPodFinished, known, stateOf } from './outcome.ts';
+import { limitReport } from './report-limit.ts';
 import { readSaid } from './result.ts';
 import { isPodOf, type Run } from './run.ts';
 
@@ -31,7 +32,8 @@ export function allUses(run: Run, end: AttemptEnd): readonly PodUse[] {
 
 function allSeen(run: Run, { pods, until }: AttemptEnd): readonly PodUse[] {
   const own = pods.filter((pod) => isPodOf(pod, run));
-  const uses = own.map((pod) => useOf(pod, until));
+  const { maxSeconds = Infinity } = run.status?.usage?.open?.rate ?? {};
+  const uses = own.map((pod) => useOf(pod, until)).map((use) => use && limited(use, maxSeconds));
   return merge(run.status?.usage?.open?.pods ?? [], uses);
 }
 
@@ -58,6 +60,10 @@ function useOf(pod: KubeObject, until: Date): PodUse | undefined {
     basis: finishedAt === undefined ? 'Observed' : 'ContainerStatus',
     ...defined({ reported: readSaid(terminated?.message).usage }),
   };
+}
+
+function limited(use: PodUse, maxSeconds: number): PodUse {
+  return { ...use, ...defined({ reported: limitReport(use.reported, { ...use, maxSeconds }) }) };
 }
 
 /** A pod that was lost with its node never says when it ended. */

@@ -29,6 +29,17 @@ const ended = makePod(
   },
   { phase: 'Succeeded' },
 );
+const boasting = makePod(
+  {
+    terminated: {
+      exitCode: 0,
+      startedAt: ago(60),
+      finishedAt: ago(20),
+      message: '{"usage":{"toolCalls":1000000000000,"sandboxCalls":1000000000000}}',
+    },
+  },
+  { phase: 'Succeeded' },
+);
 const LOST = [{ type: 'DisruptionTarget', status: 'True', lastTransitionTime: ago(30) }];
 const lost = named(
   'lost',
@@ -76,6 +87,11 @@ const cases: Record<
     pods: [ended],
     want: [ENDED],
     wantUnits: '40.2',
+  },
+  'its container reports more than its time allows': {
+    pods: [boasting],
+    want: [{ ...ENDED, reported: { toolCalls: 4100, sandboxCalls: 4100 } }],
+    wantUnits: '1270',
   },
   'its container never started': { pods: [neverStarted], want: [], wantUnits: '0' },
   'its container is not known to have started': { pods: [unknown], want: [], wantUnits: '0' },
