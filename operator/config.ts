@@ -96,7 +96,7 @@ export const SETTINGS = {
     parse: integer(1, 256),
   } satisfies Setting<number>,
   namedTenants: {
-    what: 'How many tenants metrics tell by name. The rest are told together, as tenant other.',
+    what: 'How many tenants metrics tell by name. The rest are told together, as tenant _other.',
     default: '100',
     allowed: 'an integer from 0 to 10000',
     parse: integer(0, 10_000),

@@ -86,7 +86,7 @@ function loopMetrics(factory: MetricFactory) {
     }),
     runUnitsTotal: factory.counter({
       name: 'nexusos_run_units_total',
-      help: 'Run units of attempts that were counted while this process led. Tenants beyond a cap (setting namedTenants) are told as other.',
+      help: 'Run units of attempts that were counted while this process led. Tenants beyond a cap (setting namedTenants) are told as _other.',
       labels: { tenant: ANY, tier: TIERS },
     }),
     leader: factory.gauge({

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { dnsLabel } from '#crds/v1alpha1/meta';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { RunUnitsMeter } from './run-units-meter.ts';
@@ -42,10 +43,10 @@ test('tenants beyond the cap are told together, and those within it keep their n
   t.deepEqual(told, [
     'a standard 1',
     'b standard 1',
-    'other standard 1',
-    'other standard 1',
-    'other standard 2',
-    'other standard 2',
+    '_other standard 1',
+    '_other standard 1',
+    '_other standard 2',
+    '_other standard 2',
     'b standard 2',
     'a standard 2',
   ]);
@@ -67,9 +68,20 @@ test('of a ledger that is gone nothing is kept', (t) => {
   t.deepEqual(told, []);
 });
 
-test('with no names at all everything is told as other', (t) => {
+test('with no names at all everything is told as others', (t) => {
   const { meter, told } = meterOf(0);
   meter.see(ledger('a'));
   meter.see(ledger('a', '1'));
-  t.deepEqual(told, ['other standard 1']);
+  t.deepEqual(told, ['_other standard 1']);
+});
+
+test('no tenant can be taken for the others, whatever it is named', (t) => {
+  const { meter, told } = meterOf(1);
+  for (const name of ['other', 'b']) {
+    meter.see(ledger(name));
+    meter.see(ledger(name, '1'));
+  }
+  const [own, rest] = told.map((line) => line.split(' ', 1)[0]);
+  t.is(own, 'other');
+  t.false(dnsLabel('A tenant.').safeParse(rest).success);
 });

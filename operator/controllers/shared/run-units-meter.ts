@@ -16,11 +16,12 @@ export interface UsedBy {
 export interface RunUnitsMeterOptions {
   /** Takes run units that were used since the last time. */
   readonly count: (labels: UsedBy, runUnits: number) => void;
-  /** So many tenants are told by name, those that use something first; the rest as `other`. */
+  /** So many tenants are told by name, those that use something first; the rest as `_other`. */
   readonly maxTenants: number;
 }
 
-const OTHER = 'other';
+/** No tenant can have that name: names of objects have no underscore. */
+const OTHER = '_other';
 
 /**
  * Tells what ledgers have counted since this process saw them first, or led anew: of several replicas, each tells what was counted
