@@ -54,6 +54,8 @@ test('it is told again when a window ends in which something was used', (t) => {
 
 test('what is used by four fifths deserves a look, and what is reserved does not count for that', (t) => {
   t.deepEqual(nearlyUsed(budgetUsage(TENANT, LEDGER, NOW)), ['runUnits/hour']);
+  const minutely = [{ name: 'runUnits/minute', used: '10', reserved: '0', limit: '10' }];
+  t.deepEqual(nearlyUsed(minutely), [], 'what a minute takes back is not told');
   const none = makeTenant({ quotas: { runUnits: [{ window: 'hour', limit: 0 }] } });
   t.deepEqual(nearlyUsed(budgetUsage(none, undefined, NOW)), []);
 });

@@ -34,10 +34,11 @@ export function budgetsTurnMs(tenant: Tenant, ledger: Ledger | undefined, now: D
   return Math.min(...ends, Infinity);
 }
 
-/** Names of budgets that are used up, or nearly so. */
+/** Names of budgets that are used up, or nearly so. That of a minute is no news for long: each minute would tell it and take it back. */
 export function nearlyUsed(usage: readonly Usage[]): readonly string[] {
   return usage
-    .filter(({ used, limit }) => {
+    .filter(({ name, used, limit }) => {
+      if (name.endsWith('/minute')) return false;
       const most = microOf(limit) ?? 0n;
       return most > 0n && parseMicro(used) * 100n >= most * NEARLY_PERCENT;
     })
