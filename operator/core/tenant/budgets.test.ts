@@ -48,8 +48,24 @@ test('use is told against every budget in its present window, beside what is res
 });
 
 test('it is told again when a window ends in which something was used', (t) => {
-  t.is(budgetsTurnMs(TENANT, LEDGER, later(60)), 3540_000);
+  const afterMs = budgetsTurnMs(TENANT, LEDGER, later(60));
+  t.true(afterMs >= 3540_000 && afterMs < 3570_000, String(afterMs));
+  t.is(
+    budgetsTurnMs(TENANT, LEDGER, later(61)),
+    afterMs - 1000,
+    'at the same instant, whenever it is asked for',
+  );
   t.is(budgetsTurnMs(TENANT, undefined, NOW), Infinity);
+});
+
+test('of a thousand tenants no second has many that tell of the end of an hour', (t) => {
+  const seconds = Array.from({ length: 1000 }, (_, i) => {
+    const tenant = { ...TENANT, metadata: { ...TENANT.metadata, name: `tenant-${i}` } };
+    return Math.floor(budgetsTurnMs(tenant, LEDGER, later(0)) / 1000);
+  });
+  const counts = [...Map.groupBy(seconds, (one) => one).values()].map(({ length }) => length);
+  t.is(Math.min(...seconds), 3600, 'none before its end');
+  t.true(Math.max(...counts) <= 60, `${Math.max(...counts)} in one second`);
 });
 
 test('what is used by four fifths deserves a look, and what is reserved does not count for that', (t) => {

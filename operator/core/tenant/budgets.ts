@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import type { BudgetWindow } from '#crds/v1alpha1/budgets';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
 import { usedIn } from '../quota/budgets.ts';
 import { microOf } from '../quota/estimate.ts';
@@ -25,13 +27,24 @@ export function budgetUsage(tenant: Tenant, ledger: Ledger | undefined, now: Dat
   });
 }
 
-/** When use of a budget ends with its window, in milliseconds from now; infinite when nothing is used of any. */
+/**
+ * When to tell that use of a budget has ended with its window, in milliseconds from now; infinite when nothing is used of any. The
+ * hour ends for all tenants at once, so each tells of it a moment later, by its name: what is enforced waits for no telling.
+ */
 export function budgetsTurnMs(tenant: Tenant, ledger: Ledger | undefined, now: Date): number {
   const ends = budgetLimits(tenant.spec.quotas)
-    .map((budget) => usedIn(ledger?.status?.usage, budget, now))
+    .map((budget) => ({ ...usedIn(ledger?.status?.usage, budget, now), window: budget.window }))
     .filter(({ used }) => used > 0n)
-    .map(({ endsMs }) => endsMs - now.getTime());
+    .map(({ endsMs, window }) => endsMs + spreadMs(tenant, window) - now.getTime());
   return Math.min(...ends, Infinity);
+}
+
+/** Milliseconds within which all tenants tell of the end of a window. */
+const SPREAD_MS = { minute: 10_000, hour: 30_000, day: 30_000, month: 30_000 } as const;
+
+function spreadMs({ metadata: { name } }: Tenant, window: BudgetWindow): number {
+  const part = createHash('sha256').update(name).digest().readUInt16BE(0) / 2 ** 16;
+  return Math.floor(part * SPREAD_MS[window]);
 }
 
 /** Names of budgets that are used up, or nearly so. That of a minute is no news for long: each minute would tell it and take it back. */
