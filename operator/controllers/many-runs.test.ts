@@ -4,6 +4,7 @@ import { eventually } from '#hack/tools/eventually';
 import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
+import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import type { Agent } from '../core/agent/agent.ts';
 import { scheduledRun } from '../core/agent/scheduled-run.ts';
 import { parseMicro } from '../core/metering/micro.ts';
@@ -14,6 +15,7 @@ import type { Ledger } from '../core/tenant/tenant.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
 import { JOBS, PODS } from './shared/workloads.ts';
 import { tally } from './testing/concurrency.ts';
+import { metricOf, whileAnotherLeads, writeLedger } from './testing/leadership.ts';
 import {
   type AuditEntry,
   auditOf,
@@ -73,6 +75,22 @@ async function costOf(t: ExecutionContext<OwnWorkloadRig>, name: string): Promis
   );
   return (await writesSince(rig, before)).filter(({ uri }) => uri.includes('counted')).length;
 }
+
+test('what another replica has counted while it led is not told again by who leads after it', async (t) => {
+  const rig = t.context;
+  const place = { namespace: 'handed-main' };
+  await makeTenant(rig, 'handed', { namespaces: [{ suffix: 'main' }] });
+  await makeAgent(rig, { ...place, name: 'agent' });
+  const told = () => metricOf(rig, 'nexusos_run_units_total', { tenant: 'handed' });
+  await createRun(rig, { ...place, name: 'before' });
+  await eventually('what is used is told', async () => (await told()) > 0);
+  const before = await told();
+  const usage: UsageHistory = { windows: [], tiers: [{ tier: 'standard', runUnits: '1000' }] };
+  await whileAnotherLeads(rig, () => writeLedger(rig, 'handed', (status) => ({ ...status, usage })));
+  await createRun(rig, { ...place, name: 'after' });
+  await eventually('what is used since is told', async () => (await told()) > before);
+  t.true((await told()) < before + 100, `${await told()} run units, and ${before} before`);
+});
 
 test('200 Runs at once, 5 at a time, never one more, and every one ends well', async (t) => {
   t.timeout(900_000);

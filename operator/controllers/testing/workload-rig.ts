@@ -35,6 +35,8 @@ export interface WorkloadRig {
 export interface OwnWorkloadRig extends WorkloadRig {
   /** Ends the operator, in order or with SIGKILL, waits for `meanwhile`, and starts another with a short lease. */
   restartOperator(how: 'stop' | 'kill', meanwhile?: () => Promise<void>): Promise<void>;
+  /** Metrics of the operator, in the Prometheus format. */
+  operatorMetrics(): Promise<string>;
 }
 
 /** Fields of a Run that a test chooses. */
@@ -66,6 +68,7 @@ export async function startWorkloadRig(): Promise<OwnWorkloadRig> {
       await meanwhile?.();
       operator = await startOperator(cluster, { env: { NEXUSOS_LEASE_DURATION_MS: '2000' } });
     },
+    operatorMetrics: () => operator.metrics(),
     async close() {
       await operator.stop();
       await client.close();
