@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
 import type { RunStatus } from '#crds/v1alpha1/run';
-import { NODES } from './shared/resources.ts';
+import { eventually } from '#hack/tools/eventually';
+import type { Agent } from '../core/agent/agent.ts';
+import { revisionSuffix } from '../core/agent/template.ts';
+import { AGENTS, NODES } from './shared/resources.ts';
 import {
   cancel,
   cordon,
@@ -15,6 +18,7 @@ import {
   vacate,
   vacateCores,
 } from './testing/gpu-pools.ts';
+import { reserve, whileAnotherLeads } from './testing/leadership.ts';
 import {
   auditOf,
   becomes,
@@ -161,6 +165,39 @@ test('of two tenants that wait, the one that holds fewer cards goes first, thoug
   await Promise.all([cancel(rig, later), cancel(rig, again!)]);
   await counts(rig, 'l4', { allocated: 0, free: 8 });
 });
+
+test('a Run whose Agent asks for more cards than were reserved for it is reserved for anew, and gets them', async (t) => {
+  const rig = t.context;
+  const namespace = 'north-x';
+  const agent = { namespace, name: 'grows' };
+  await makeAgent(rig, agent, { gpu: { class: 'l4', count: 1 } });
+  const old = await revisionBut(rig, agent, undefined);
+  await rig.client.patch(AGENTS, agent, { body: { spec: { gpu: { count: 2 } } } });
+  const active = await revisionBut(rig, agent, old);
+  const key = { namespace, name: 'overtaken' };
+  const devices = { gpuClass: 'l4', gpus: 1, revision: revisionSuffix(old) };
+  await whileAnotherLeads(rig, async () => {
+    const { metadata } = await createRun(rig, key, { agent: 'grows', spec: { retries: { limit: 1 } } });
+    await reserve(rig, 'north', { ...key, uid: metadata.uid ?? '', agent: 'grows', attempt: 1, ...devices });
+  });
+  const { status } = await becomes(rig, key, { phase: 'Succeeded' });
+  t.like(status, { attempt: 2, gpu: { class: 'l4', count: 2 }, revision: { name: active } });
+  t.like(status?.retries, { spent: 0 });
+  await counts(rig, 'l4', { allocated: 0, free: 8 });
+});
+
+/** The name of the active revision of an Agent, when it is another one than that. */
+function revisionBut(
+  rig: OwnWorkloadRig,
+  agent: { readonly namespace: string; readonly name: string },
+  former: string | undefined,
+): Promise<string> {
+  return eventually(`${agent.name} has another revision than ${former}`, async () => {
+    const { status } = ((await rig.client.get(AGENTS, agent)) ?? {}) as Partial<Agent>;
+    const name = status?.activeRevision?.name;
+    return name === former ? undefined : name;
+  });
+}
 
 test('two tenants that want more cards than there are take turns; then all is counted, and nothing written', async (t) => {
   const rig = t.context;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
+import type { QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { eventually } from '#hack/tools/eventually';
 import { LEASE_NAME } from '../../config.ts';
@@ -60,4 +60,12 @@ export async function writeLedger(
     );
   });
   await eventually('the operator has seen it', async () => (await seen()) > before);
+}
+
+/** Reserves for a Run, as a replica that leads would. */
+export function reserve(rig: OwnWorkloadRig, tenant: string, reservation: Reservation): Promise<void> {
+  return writeLedger(rig, tenant, ({ reservations = [], lastSerial = 0, ...status }) => {
+    const serial = lastSerial + 1;
+    return { ...status, reservations: [...reservations, { ...reservation, serial }], lastSerial: serial };
+  });
 }
