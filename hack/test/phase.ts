@@ -25,7 +25,7 @@ export interface Phase {
 const ROOT = join(import.meta.dirname, '../..');
 const AVA = join(ROOT, 'node_modules/ava/entrypoints/cli.js');
 /** More than the two processors of a small machine: many a test waits for what takes its time. */
-const CONCURRENCY = 3;
+const CONCURRENCY = 4;
 
 /** Runs the tests of a phase with ava, shows them as they end, and counts them. */
 export async function runPhase(phase: Phase): Promise<Tally> {

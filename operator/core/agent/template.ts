@@ -51,7 +51,7 @@ export function wantedRevision({ metadata, spec }: Agent): {
   return { name: revisionName(metadata.name, digest), digest };
 }
 
-/** What tells a revision of an Agent from its others, and from those of a namesake: the end of its name. */
+/** What tells a revision of an Agent from its others: the end of its name, which is made of its template. */
 export function revisionSuffix(name: string): string {
   return name.slice(-SUFFIX_LENGTH);
 }
