@@ -19,5 +19,5 @@ export class ReconcileError extends Error {
   }
 }
 
-/** The API server will not have an object that a plan creates, as it is; nothing was made. */
+/** The API server will not have an object that a plan creates or replaces, as it is; nothing was written. */
 export class RefusedError extends ReconcileError {}

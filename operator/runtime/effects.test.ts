@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import { attachCluster } from '#hack/cluster/attach';
 import { isDeepEqual } from '../core/compare.ts';
+import { RefusedError } from '../core/errors.ts';
 import type { KubeObject } from '../core/object.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
@@ -206,6 +207,18 @@ for (const [sentence, { ours, theirs }] of Object.entries(RESHAPED)) {
     t.is(await sumOf(metrics, 'nexusos_effects_total'), 2);
   });
 }
+
+test('what may not be replaced as it is wanted is refused, and what has moved on is stale', async (t) => {
+  const { effects, world } = await effectsOf(t);
+  const { client, namespace } = world;
+  const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'fixed', namespace } };
+  const made = await client.create(CONFIG_MAPS, { ...configMap, immutable: true, data: { a: 'b' } }, 'test');
+  const refused = await t.throwsAsync(effects.replace({ ...made, data: { a: 'c' } }, UNFENCED));
+  t.true(refused instanceof RefusedError);
+  t.regex(refused.message, /^ConfigMap .*\/fixed: .*immutable/);
+  await client.patch(CONFIG_MAPS, made.metadata, { body: { metadata: { labels: { seen: 'again' } } } });
+  t.true(isStale(await t.throwsAsync(effects.replace(made, UNFENCED))));
+});
 
 test('a finalizer that comes off an object that is gone is off', async (t) => {
   const { effects, world } = await effectsOf(t);

@@ -173,7 +173,11 @@ export class Effects {
     const resource = await this.#resourceOf(object);
     await fence.check();
     this.#count('replace');
-    this.#written(await this.#options.client.replace(resource, object, this.#fieldManager));
+    try {
+      this.#written(await this.#options.client.replace(resource, object, this.#fieldManager));
+    } catch (error) {
+      throw asRefusal(error, `${object.kind} ${keyString(keyOf(object))}: `);
+    }
   }
 
   /**
@@ -191,10 +195,7 @@ export class Effects {
       this.#count('create');
       this.#written(await this.#options.client.create(resource, object, this.#fieldManager));
     } catch (error) {
-      if (error instanceof ApiError && refusesObject(error)) {
-        throw new RefusedError(error.code, error.words, { cause: error });
-      }
-      if (!hasStatus(error, 409) || error.reason !== 'AlreadyExists') throw error;
+      if (!hasStatus(error, 409) || error.reason !== 'AlreadyExists') throw asRefusal(error);
       await this.#requireOwned(resource, object, owner);
     }
   }
@@ -291,6 +292,12 @@ export class Effects {
   #count(effect: EffectKind): void {
     this.#options.metrics.effectsTotal.inc({ controller: this.#options.controller, effect });
   }
+}
+
+/** `error`, as a RefusedError if it says that the API server will not have an object as it is; its words come after `what`. */
+function asRefusal(error: unknown, what = ''): unknown {
+  if (!(error instanceof ApiError) || !refusesObject(error)) return error;
+  return new RefusedError(error.code, `${what}${error.words}`, { cause: error });
 }
 
 /** Whether `error` says that we acted on an old version: come again with the new one. */

@@ -165,6 +165,16 @@ test('a failure waits no longer than it is asked to', async (t) => {
   t.is(await queue.take(), 'a/1');
 });
 
+test('one that comes after many that were to be soon waits no longer than they did', async (t) => {
+  const queue = makeQueue(t, { baseMs: 20, maxMs: 600_000, jitter: 0 });
+  for (let i = 0; i < 20; i += 1) queue.retry('a/1', 0, 30);
+  await queue.take();
+  queue.done('a/1');
+  queue.retry('a/1');
+  queue.addAfter('b/1', 5000);
+  t.is(await queue.take(), 'a/1');
+});
+
 test('a pass cancels what was asked for later, and decides anew', async (t) => {
   const queue = makeQueue(t);
   queue.addAfter('a/1', 30);

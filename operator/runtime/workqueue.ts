@@ -68,9 +68,10 @@ export class WorkQueue {
   /** Has `key` worked on after a backoff that grows with each failure, not before `atLeastMs` and not after `atMostMs`. */
   retry(key: string, atLeastMs = 0, atMostMs = Infinity): void {
     const failures = (this.#failures.get(key) ?? 0) + 1;
-    this.#failures.set(key, failures);
     this.#options.metrics.queueRetriesTotal.inc({ name: this.#options.name });
     const delayMs = backoffMs(this.#options.backoff, failures, Math.random());
+    // No more are counted than make it so long: one without a bound that comes after many with one does not pay for them.
+    if (delayMs < atMostMs) this.#failures.set(key, failures);
     this.addAfter(key, Math.min(Math.max(delayMs, atLeastMs), atMostMs));
   }
 

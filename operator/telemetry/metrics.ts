@@ -104,7 +104,7 @@ function queueMetrics(factory: MetricFactory) {
     queueAddsTotal: factory.counter({ name: 'workqueue_adds_total', help: 'Keys that were added.', labels }),
     queueRetriesTotal: factory.counter({
       name: 'workqueue_retries_total',
-      help: 'Keys that were added again after a failure.',
+      help: 'Keys that were added again after a failure, or to try again what was refused.',
       labels,
     }),
     queueSeconds: factory.histogram(

@@ -95,6 +95,22 @@ for (const [sentence, revision] of Object.entries(NOT_TAKEN)) {
   });
 }
 
+test('however many were left, a template is read once at most, and for none not at all', (t) => {
+  let reads = 0;
+  const counted: Agent = {
+    metadata: agent.metadata,
+    get spec() {
+      reads += 1;
+      return agent.spec;
+    },
+  } as Agent;
+  const many = Array.from({ length: 50 }, (_, i) => withMetadata({ name: `left-${i}` }));
+  t.is(blockingOrphan(counted, [...many, orphan]), orphan);
+  t.is(reads, 1);
+  t.is(blockingOrphan(counted, [third]), undefined);
+  t.is(reads, 1);
+});
+
 test('a digest that belies its template deceives nobody', (t) => {
   const forged = { ...orphan, spec: { ...spec, template: third.spec.template } };
   const plan = planFor(agent, { revisions: [orphan], orphan: forged });

@@ -20,17 +20,22 @@ export function controlledBy({ metadata }: Agent): OwnerReference {
 }
 
 /**
- * Whether `revision` is the one that `agent` needs, and was left by a namesake that was deleted without what it owned. Of the
- * template, which stores do not hold whole, only the digest is looked at.
+ * The one among `revisions` that `agent` needs, and that was left by a namesake which was deleted without what it owned. Of the
+ * template, which stores do not hold whole, only the digest is looked at; it is taken once, since templates can be large.
  */
-export function isOrphanFor({ metadata, spec }: AgentRevision, agent: Agent): boolean {
+export function orphanFor(agent: Agent, revisions: readonly AgentRevision[]): AgentRevision | undefined {
+  const left = revisions.filter((one) => isLeft(one, agent.metadata.name));
+  if (left.length === 0) return undefined;
+  const { name, digest } = wantedRevision(agent);
+  return left.find(({ metadata, spec }) => metadata.name === name && spec.digest === digest);
+}
+
+/** Whether a revision is said by us to be of an Agent of that name, and nothing controls it. */
+function isLeft({ metadata, spec }: AgentRevision, agentName: string): boolean {
   const { labels, ownerReferences = [], deletionTimestamp } = metadata;
-  const { name } = agent.metadata;
   const isFree = deletionTimestamp === undefined && !ownerReferences.some((one) => one.controller === true);
-  const isOurs = labels?.[LABELS.managedBy] === MANAGED_BY && labels[LABELS.agent] === name;
-  if (!isFree || !isOurs || spec.agent !== name) return false;
-  const wanted = wantedRevision(agent);
-  return metadata.name === wanted.name && spec.digest === wanted.digest;
+  const isOurs = labels?.[LABELS.managedBy] === MANAGED_BY && labels[LABELS.agent] === agentName;
+  return isFree && isOurs && spec.agent === agentName;
 }
 
 /**
@@ -41,7 +46,7 @@ export function planOrphan(
   agent: Agent,
   { orphan, last }: { readonly orphan: AgentRevision | undefined; readonly last: number },
 ): OrphanDecision | undefined {
-  if (orphan === undefined || !isOrphanFor(orphan, agent)) return undefined;
+  if (orphan === undefined || orphanFor(agent, [orphan]) === undefined) return undefined;
   // Anybody can write a digest beside a template.
   if (!isDeepEqual(orphan.spec.template, templateOf(agent.spec))) return undefined;
   if (orphan.spec.revision <= last) {

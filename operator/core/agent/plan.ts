@@ -143,7 +143,10 @@ export function planRefused(
 }
 
 function refuseRevision(agent: Agent, why: string, now: Date): Plan<AgentStatus> {
-  const message = truncate(`the AgentRevision that Runs are made from could not be created: ${why}`, 4096);
+  const message = truncate(
+    `the AgentRevision that Runs are made from could not be made, or taken over: ${why}`,
+    4096,
+  );
   const status = stoodAs(agent, { kind: 'stalled', reason: AGENT_REASONS.RevisionRefused, message }, now);
   const result = { kind: 'retry', atMostMs: REVISION_AGAIN_MS, why: 'to make the revision' } as const;
   return statusOnly(status, result);

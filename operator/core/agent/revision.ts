@@ -7,7 +7,7 @@ import type { KubeObject } from '../object.ts';
 import { type PlanEvent, type Removal, removalOf } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Agent } from './agent.ts';
-import { controlledBy, isOrphanFor, type OrphanDecision, planOrphan } from './orphan.ts';
+import { controlledBy, orphanFor, type OrphanDecision, planOrphan } from './orphan.ts';
 import { type AgentRevision, isRevisionOf, templateOf, wantedRevision } from './template.ts';
 
 /** What was seen of the revisions of an Agent. */
@@ -102,7 +102,7 @@ export function surplusRevisions(
 /** The revision that nobody owns, where the one that `agent` needs is to be made. */
 export function blockingOrphan(agent: Agent, revisions: readonly AgentRevision[]): AgentRevision | undefined {
   if (knownActive(agent, revisions) !== undefined) return undefined;
-  return revisions.find((one) => isOrphanFor(one, agent));
+  return orphanFor(agent, revisions);
 }
 
 /** The one that the status tells of for this generation: it stays, should another release say a template in another way. */
