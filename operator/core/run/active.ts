@@ -20,12 +20,13 @@ import {
   type Outcome,
   TIMED_OUT,
 } from './outcome.ts';
+import { reportsOf } from './pod-use.ts';
 import { cutNote } from './report-limit.ts';
 import type { Said } from './result.ts';
 import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
 import { failAttempt } from './retry.ts';
-import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
+import { attemptsOf, isPodOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
 import { notePods, settle, settleUnmade } from './settlement.ts';
 import { sooner } from './starting-deadline.ts';
 import { activeStatus, type Cause, queuedStatus } from './status.ts';
@@ -103,12 +104,14 @@ function reservationOf(run: Run): Reservation {
 }
 
 function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject }, now: Date): RunPlan {
-  const { job, pods } = observed;
-  const outcome = assessWorkload(observed, now);
+  const { job } = observed;
+  // Pods of earlier attempts may still be there, and what they said is told already.
+  const pods = observed.pods.filter((pod) => isPodOf(pod, run));
+  const outcome = assessWorkload({ ...observed, pods }, now);
   switch (outcome.kind) {
     case 'succeeded':
     case 'failed':
-      return planOutcome(settle(run, { pods, until: jobEndedAt(job) ?? now }, now), outcome, now);
+      return planOutcome(settle(run, { pods, until: jobEndedAt(job) ?? now }, now), { outcome, pods }, now);
     case 'running':
       return statusOnly(told(run, { ...RUNNING, ...startOf(outcome), job, pods }, now));
     case 'starting':
@@ -119,8 +122,12 @@ function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject 
 }
 
 /** What becomes of a Run whose attempt has come to its end, and is settled. */
-function planOutcome(run: Run, outcome: AttemptOutcome, now: Date): RunPlan {
-  const note = cutNote(outcome.said?.usage, run.status?.usage?.attempts?.at(-1)?.pods ?? []);
+function planOutcome(
+  run: Run,
+  { outcome, pods }: { readonly outcome: AttemptOutcome; readonly pods: readonly KubeObject[] },
+  now: Date,
+): RunPlan {
+  const note = cutNote(reportsOf(pods), run.status?.usage?.attempts?.at(-1)?.pods ?? []);
   if (outcome.kind === 'failed') {
     const { error } = outcome;
     return failAttempt(run, { ...outcome, error: { ...error, message: error.message + note } }, now);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import { MAX_POD_USES, type PodUse } from '#crds/v1alpha1/run-usage';
 import { toInstant } from '../conditions.ts';
 import { defined, type KubeObject } from '../object.ts';
@@ -32,9 +33,11 @@ export function allUses(run: Run, end: AttemptEnd): readonly PodUse[] {
 
 function allSeen(run: Run, { pods, until }: AttemptEnd): readonly PodUse[] {
   const own = pods.filter((pod) => isPodOf(pod, run));
-  const { maxSeconds = Infinity } = run.status?.usage?.open?.rate ?? {};
-  const uses = own.map((pod) => useOf(pod, until)).map((use) => use && limited(use, maxSeconds));
-  return merge(run.status?.usage?.open?.pods ?? [], uses);
+  const { rate, pods: noted = [] } = run.status?.usage?.open ?? {};
+  const { maxSeconds = Infinity } = rate ?? {};
+  const uses = own.map((pod) => useOf(pod, until));
+  // What was noted before, by an older operator, may not have been limited.
+  return merge(noted, uses).map((use) => limited(use, maxSeconds));
 }
 
 /** What nothing is left of but that it was seen to start. */
@@ -58,8 +61,22 @@ function useOf(pod: KubeObject, until: Date): PodUse | undefined {
     startedAt,
     finishedAt: later(startedAt, finishedAt ?? seenEnd(pod, until)),
     basis: finishedAt === undefined ? 'Observed' : 'ContainerStatus',
-    ...defined({ reported: readSaid(terminated?.message).usage }),
+    ...defined({ reported: reportedBy(pod) }),
   };
+}
+
+function reportedBy(pod: KubeObject): ReportedUsage | undefined {
+  return readSaid(stateOf(pod).terminated?.message).usage;
+}
+
+/** What the containers of pods say that they used, in their own words, by the uid of the pod. */
+export function reportsOf(pods: readonly KubeObject[]): ReadonlyMap<string, ReportedUsage> {
+  return new Map(
+    pods.flatMap((pod) => {
+      const reported = reportedBy(pod);
+      return reported === undefined ? [] : [[pod.metadata.uid ?? '', reported] as const];
+    }),
+  );
 }
 
 function limited(use: PodUse, maxSeconds: number): PodUse {

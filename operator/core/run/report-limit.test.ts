@@ -76,6 +76,21 @@ testPlans({
   },
 });
 
+test('what an earlier attempt has said is no word about the present one', (t) => {
+  const message = JSON.stringify({ output: { answer: 42 }, usage: { toolCalls: 4 } });
+  const terminated = { exitCode: 1, message, startedAt: ago(3), finishedAt: ago(0) };
+  const pod = makePod({ terminated }, { phase: 'Failed' });
+  const ownerReferences = [
+    { apiVersion: 'batch/v1', kind: 'Job', name: 'r-x-0', uid: 'former', controller: true },
+  ];
+  const former = { ...pod, metadata: { ...pod.metadata, uid: 'former-pod', ownerReferences } };
+  const job = makeJob({ type: 'Failed', reason: 'DeadlineExceeded' });
+  const { status } = planRun(makeRun({}, RUNNING), { ...NOTHING_SEEN, job, pods: [former] }, NOW);
+  t.is(status?.error?.code, 'timeout');
+  t.notRegex(status?.error?.message ?? '', /reported more/);
+  t.is(status?.result, undefined);
+});
+
 test('what is counted whole is not spoken of', (t) => {
   const seen = { ...NOTHING_SEEN, job: makeJob({ type: 'Complete' }), pods: ended(400, 0) };
   const { status } = planRun(makeRun({}, RUNNING), seen, NOW);

@@ -36,10 +36,16 @@ export function limitReport(
   return Object.fromEntries(kept);
 }
 
-/** What is to be said of an attempt whose last container has reported more than is counted, after something else; nothing of others. */
-export function cutNote(reported: ReportedUsage | undefined, uses: readonly PodUse[]): string {
-  if (reported === undefined || uses.some(({ reported: counted = {} }) => isWhole(reported, counted)))
-    return '';
+/**
+ * What is to be said, after something else, of an attempt of which a container has reported more than is counted; nothing of others.
+ * `reports` are what containers said, by the uid of their pods; `uses` are what is counted.
+ */
+export function cutNote(reports: ReadonlyMap<string, ReportedUsage>, uses: readonly PodUse[]): string {
+  const isCut = uses.some(({ uid, reported }) => {
+    const said = reports.get(uid);
+    return said !== undefined && reported !== undefined && !isWhole(said, reported);
+  });
+  if (!isCut) return '';
   const { toolCalls, inputTokens } = PER_SECOND;
   return `; it reported more usage than its time allows, and only so much is counted: ${toolCalls} calls and ${inputTokens} tokens of a kind for each second`;
 }
