@@ -30,8 +30,8 @@ export async function whileAnotherLeads(
   const takes = (spec: object) =>
     rig.client.patch(LEASES, { namespace: PLATFORM_NAMESPACE, name: LEASE_NAME }, { body: { spec } });
   await takes({ holderIdentity: 'another', leaseDurationSeconds: 3600 });
-  await eventually('the operator stands by', async () => (await metricOf(rig, 'nexusos_leader')) === 0);
   try {
+    await eventually('the operator stands by', async () => (await metricOf(rig, 'nexusos_leader')) === 0);
     await meanwhile();
   } finally {
     await takes({ holderIdentity: '' });

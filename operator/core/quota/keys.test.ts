@@ -37,8 +37,9 @@ const candidate = ({ metadata: { uid = '', name } }: Run): Candidate => ({
 
 const a = keyed('a');
 const b = keyed('b');
-const running = keyed('a', { status: { phase: 'Running', attempt: 1 } });
-const failed = keyed('a', { status: { phase: 'Failed', attempt: 1 } });
+const admitted = { attempt: 1, admittedAt: ago(60) };
+const running = keyed('a', { status: { phase: 'Running', ...admitted } });
+const failed = keyed('a', { status: { phase: 'Failed', ...admitted } });
 
 interface Case {
   readonly given: Partial<KeyInput>;
@@ -136,6 +137,11 @@ const cases: Record<string, Case> = {
     want: [],
     wantOf: { b: 'new' },
   },
+  'so does one that gave its place back before it was admitted': {
+    given: { records: [recordOf(a)], runs: [keyed('a', { status: { phase: 'Cancelled', attempt: 1 } }), b] },
+    want: [],
+    wantOf: { b: 'new' },
+  },
 };
 
 function standing(book: KeyBook, run: Run): string {
@@ -198,7 +204,7 @@ for (const [sentence, room] of Object.entries({
     const { keys, ...more } = room;
     const records = Array.from({ length: keys }, (_, i) => recordOf(a, { key: `${i}`, uid: 'x', name: 'x' }));
     const spec = { idempotencyKey: 'l' };
-    const ended = [failed, keyed('c', { spec, status: { phase: 'Failed', attempt: 1 } })];
+    const ended = [failed, keyed('c', { spec, status: { phase: 'Failed', ...admitted } })];
     const wanting = [b, keyed('d', { spec })];
     const book = new KeyBook({
       records,

@@ -3,7 +3,7 @@ import { type KeyRecord, MAX_KEYS, type Reservation } from '#crds/v1alpha1/quota
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { toInstant } from '../conditions.ts';
 import { endOf, isForgotten, keyDigest, keyRecord } from '../run/idempotency.ts';
-import { attemptsOf, isFinished, type Run } from '../run/run.ts';
+import { isFinished, type Run } from '../run/run.ts';
 import { type Candidate, TOO_MANY_KEYS, type Waiting } from './admit.ts';
 import { wantsQuota } from './candidates.ts';
 import { keyBytes } from './ledger-size.ts';
@@ -39,7 +39,7 @@ export class KeyBook {
     this.#byKey = new Map(settled.map((one) => [one.key, one]));
     const started = runs.filter(
       (run) =>
-        run.status?.keyHolder === undefined && (attemptsOf(run) > 0 || holders.has(run.metadata.uid ?? '')),
+        run.status?.keyHolder === undefined && (hasStarted(run) || holders.has(run.metadata.uid ?? '')),
     );
     // Those who hold a place had room for their keys when they got it.
     for (const run of started.filter((one) => !isFinished(one))) this.#add(run, now);
@@ -115,11 +115,16 @@ export class KeyBook {
   }
 }
 
+/** Not by its attempts: one that gave its reservation back before it was admitted has spent the number of one. */
+function hasStarted({ status }: Run): boolean {
+  return status?.admittedAt !== undefined;
+}
+
 /** A record as time has gone on: none when it is forgotten. `run` is undefined when it is gone, or was never seen. */
 function settle(record: KeyRecord, run: Run | undefined, now: Date): readonly KeyRecord[] {
   const { until: _, phase: __, ...live } = record;
   if (run !== undefined && !isFinished(run)) return [live];
-  if (run !== undefined && attemptsOf(run) === 0) return [];
+  if (run !== undefined && !hasStarted(run)) return [];
   // Never later than if it had ended now: the clock may have been set back since.
   const latest = untilOf(record, now);
   const until = record.until === undefined || record.until > latest ? latest : record.until;
