@@ -4,14 +4,14 @@ import { attachChart } from '#hack/system/attach';
 import { fullLedger } from '../core/quota/testing/full-ledger.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import { createClient } from '../runtime/client.ts';
-import { kubeconfigCredentials } from '../runtime/credentials.ts';
+import { certificateCredentials } from '../runtime/testing/certificate-credentials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { QUOTA_LEDGERS } from './shared/resources.ts';
 
 test('the API server and etcd take a ledger that is full to the last place', async (t) => {
   const { kubeconfigPath: path } = await attachChart();
   const client = createClient({
-    credentials: await kubeconfigCredentials({ path }),
+    credentials: await certificateCredentials(path),
     metrics: createMetrics(),
   });
   t.teardown(() => client.close());

@@ -196,8 +196,8 @@ test('of 16 Runs with one key a single one is started, whenever the operator is 
   t.is(jobs.seen.size, 3);
 });
 
-/** Enough that they would take much longer than the five that hold a place. */
-const WAITING = 95;
+/** Enough that they would take much longer than the five that hold a place: of those, some fifty are written to while these are made. */
+const WAITING = 195;
 
 test('those who hold a place go before many that are new', async (t) => {
   t.timeout(900_000);

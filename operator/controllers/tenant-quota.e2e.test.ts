@@ -7,7 +7,7 @@ import type { KubeObject, Resource } from '../core/object.ts';
 import type { Tenant } from '../core/tenant/tenant.ts';
 import { hasStatus } from '../runtime/api-error.ts';
 import { type Client, createClient } from '../runtime/client.ts';
-import { kubeconfigCredentials } from '../runtime/credentials.ts';
+import { certificateCredentials } from '../runtime/testing/certificate-credentials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { TENANTS } from './shared/resources.ts';
 import {
@@ -31,7 +31,7 @@ test.after.always((t) => t.context.close());
 
 async function ownerClient({ cluster }: WorkloadRig): Promise<Client> {
   const path = await cluster.kubeconfigFor({ user: OWNER });
-  return createClient({ credentials: await kubeconfigCredentials({ path }), metrics: createMetrics() });
+  return createClient({ credentials: await certificateCredentials(path), metrics: createMetrics() });
 }
 
 function serviceIn(namespace: string, name: string): KubeObject {

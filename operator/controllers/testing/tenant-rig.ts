@@ -8,7 +8,7 @@ import { findCondition } from '../../core/conditions.ts';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import type { Tenant } from '../../core/tenant/tenant.ts';
 import { type Client, createClient } from '../../runtime/client.ts';
-import { kubeconfigCredentials } from '../../runtime/credentials.ts';
+import { certificateCredentials } from '../../runtime/testing/certificate-credentials.ts';
 import type { Key } from '../../runtime/controller.ts';
 import { createManager, type Manager } from '../../runtime/manager.ts';
 import { isIdle } from '../../runtime/testing/rig.ts';
@@ -41,7 +41,7 @@ export async function startTenantRig(): Promise<TenantRig> {
   const applied = await cluster.kubectl(['apply', '--server-side', '-f', MANIFESTS]);
   if (applied.code !== 0) throw new Error(applied.stderr);
   await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=120s']);
-  const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
+  const credentials = await certificateCredentials(cluster.kubeconfigPath);
   const metrics = createMetrics();
   const client = createClient({ credentials, metrics });
   await client.create(NAMESPACES, plain(NAMESPACES, PLATFORM), 'test');

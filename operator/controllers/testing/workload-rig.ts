@@ -14,7 +14,7 @@ import type { KubeObject, Resource } from '../../core/object.ts';
 import type { Phase, Run } from '../../core/run/run.ts';
 import { ApiError } from '../../runtime/api-error.ts';
 import { type Client, createClient } from '../../runtime/client.ts';
-import { kubeconfigCredentials } from '../../runtime/credentials.ts';
+import { certificateCredentials } from '../../runtime/testing/certificate-credentials.ts';
 import { eventually } from '#hack/tools/eventually';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../shared/resources.ts';
@@ -81,7 +81,7 @@ export async function startWorkloadRig(): Promise<OwnWorkloadRig> {
 async function prepare(cluster: AttachedCluster): Promise<Client> {
   const classes = await cluster.kubectl(['apply', '--server-side', '-f', CLASSES]);
   if (classes.code !== 0) throw new Error(classes.stderr);
-  const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
+  const credentials = await certificateCredentials(cluster.kubeconfigPath);
   return createClient({ credentials, metrics: createMetrics() });
 }
 

@@ -7,7 +7,7 @@ import type { Resource } from '../../core/object.ts';
 import { createLog } from '../../telemetry/log.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { createClient } from '../client.ts';
-import { kubeconfigCredentials } from '../credentials.ts';
+import { certificateCredentials } from './certificate-credentials.ts';
 import { createManager } from '../manager.ts';
 import { widgetController } from './widgets.ts';
 
@@ -20,7 +20,7 @@ export interface ReplicaArguments {
 }
 
 const told = JSON.parse(process.argv[2] ?? '{}') as ReplicaArguments;
-const credentials = await kubeconfigCredentials({ path: told.kubeconfigPath });
+const credentials = await certificateCredentials(told.kubeconfigPath);
 const client = createClient({ credentials });
 const manager = createManager({
   client,

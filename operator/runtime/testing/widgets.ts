@@ -5,7 +5,8 @@ import type { Condition, KubeObject, Resource } from '../../core/object.ts';
 import { DONE, type Plan, type PlanEvent, type Result } from '../../core/plan.ts';
 import { type Client, createClient } from '../client.ts';
 import { ownedBy, type Controller } from '../controller.ts';
-import { type Credentials, kubeconfigCredentials } from '../credentials.ts';
+import type { Credentials } from '../credentials.ts';
+import { certificateCredentials } from './certificate-credentials.ts';
 import { eventually } from '#hack/tools/eventually';
 
 /** ConfigMaps, which widgets own. */
@@ -44,7 +45,7 @@ export interface WidgetWorld {
 
 /** Makes a world of its own in the cluster of `kubeconfigPath`; two at once do not meet. */
 export async function createWidgetWorld(kubeconfigPath: string): Promise<WidgetWorld> {
-  const credentials = await kubeconfigCredentials({ path: kubeconfigPath });
+  const credentials = await certificateCredentials(kubeconfigPath);
   const client = createClient({ credentials });
   const namespace = `widgets-${randomBytes(4).toString('hex')}`;
   const crds = await client.resourceOf('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
