@@ -25,14 +25,21 @@ function builtVersion(goMod: string, module: string): string | undefined {
   return replaced ?? words.find(([path, version]) => path === module && version?.startsWith('v'))?.[1];
 }
 
+function readGoMod(family: string): Promise<string> {
+  return readFile(join(import.meta.dirname, family, 'go.mod'), 'utf8');
+}
+
 for (const family of ['kwok', 'helm']) {
   test(`${family} is built from what Kubernetes is built from, so that none of it is compiled twice`, async (t) => {
-    const read = (name: string) => readFile(join(import.meta.dirname, name, 'go.mod'), 'utf8');
-    const [kubernetes, other] = await Promise.all([read('kubernetes'), read(family)]);
+    const [kubernetes, other] = await Promise.all([readGoMod('kubernetes'), readGoMod(family)]);
     for (const module of SHARED) {
       const wanted = builtVersion(kubernetes, module);
       t.truthy(wanted, module);
-      t.is(builtVersion(other, module), wanted, `${module}: go mod edit -replace ${module}=${module}@${wanted}`);
+      t.is(
+        builtVersion(other, module),
+        wanted,
+        `${module}: go mod edit -replace ${module}=${module}@${wanted}`,
+      );
     }
   });
 }
