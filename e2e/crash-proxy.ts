@@ -3,16 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** On which side of a write the client is ended. before: the API server never sees it. after: the client never hears of it. */
-export type CrashSide = 'before' | 'after';
-
-/** What ends the client at its next write. */
-export interface Crash {
-  /** Chooses the side of the write that was reached. */
-  readonly side: (write: SeenWrite) => CrashSide;
-  /** Ends the client, at once and without its help. Until it resolves nothing is answered, and no other write is let through. */
-  readonly end: () => Promise<void>;
-}
+/**
+ * What ends the client at its next write, at once and without its help: called when the API server has answered the write. Until
+ * it resolves nothing is answered, and no other write is let through.
+ */
+export type Crash = (write: SeenWrite) => Promise<void>;
 
 /** A write as the API server was asked for it. */
 export interface SeenWrite {
@@ -59,12 +54,11 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
     writes.push(write);
     if (crash === undefined) return forward({ incoming, outgoing, write });
     isFatal = true;
-    if (crash.side(write) === 'before') return void endClient(crash);
     return forward({ incoming, outgoing, write, crash });
   });
 
-  async function endClient({ end }: Crash): Promise<void> {
-    await end();
+  async function endClient(write: SeenWrite, end: Crash): Promise<void> {
+    await end(write);
     server.closeAllConnections();
   }
 
@@ -76,9 +70,9 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
       { agent, method, headers: onwardHeaders },
       (answer) => {
         if (write !== undefined) write.status = answer.statusCode ?? 0;
-        if (fatal !== undefined) {
+        if (write !== undefined && fatal !== undefined) {
           answer.resume();
-          void endClient(fatal);
+          void endClient(write, fatal);
           return;
         }
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
