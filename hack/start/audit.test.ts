@@ -2,7 +2,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { AuditReader, waitForQuiet, writesOf } from './audit.ts';
+import { waitForQuiet, writesOf } from './audit.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 
 function line(verb: string, resource: string, username = 'op'): string {
@@ -32,16 +32,6 @@ async function logFile(t: { teardown: (end: () => Promise<void>) => void }): Pro
   await writeFile(path, '');
   return path;
 }
-
-test('the reader goes on where it stopped, by whole lines', async (t) => {
-  const path = await logFile(t);
-  const reader = new AuditReader(path);
-  t.deepEqual(await reader.readLines(), []);
-  await appendFile(path, 'one\ntw');
-  t.deepEqual(await reader.readLines(), ['one']);
-  await appendFile(path, 'o\n');
-  t.deepEqual(await reader.readLines(), ['two']);
-});
 
 test('silence is found, and the want of it is told', async (t) => {
   const path = await logFile(t);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { open, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { GrowingFile } from '../tools/growing-file.ts';
 import { at, textAt } from './snapshot.ts';
 
 const WRITES = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
@@ -29,33 +29,6 @@ export function writesOf(lines: readonly string[], user: string): readonly Audit
     .filter((write) => WRITES.has(write.verb) && write.resource !== 'leases');
 }
 
-/** Reads on from where it stopped: an audit log only grows. */
-export class AuditReader {
-  readonly #path: string;
-  #offset = 0;
-  #rest = '';
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  /** Whole lines written since the last call. */
-  async readLines(): Promise<readonly string[]> {
-    const { size } = await stat(this.#path);
-    const file = await open(this.#path, 'r');
-    try {
-      const buffer = Buffer.alloc(size - this.#offset);
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#offset);
-      this.#offset += bytesRead;
-      const lines = (this.#rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
-      this.#rest = lines.pop() ?? '';
-      return lines;
-    } finally {
-      await file.close();
-    }
-  }
-}
-
 /** How long to look for silence, in milliseconds. */
 export interface QuietOptions {
   readonly user: string;
@@ -71,7 +44,7 @@ export async function waitForQuiet(
   path: string,
   options: QuietOptions,
 ): Promise<readonly AuditedWrite[] | undefined> {
-  const reader = new AuditReader(path);
+  const reader = new GrowingFile(path);
   const deadline = performance.now() + options.timeoutMs;
   let quietSince = performance.now();
   let last: readonly AuditedWrite[] = [];

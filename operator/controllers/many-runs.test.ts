@@ -14,10 +14,10 @@ import { isFinished, type Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
 import { JOBS, PODS } from './shared/workloads.ts';
+import type { AuditEntry } from './testing/audit-log.ts';
 import { tally } from './testing/concurrency.ts';
 import { metricOf, whileAnotherLeads, writeLedger } from './testing/leadership.ts';
 import {
-  type AuditEntry,
   auditOf,
   becomes,
   createRun,

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cluster, startCluster } from '#hack/cluster/cluster';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
@@ -17,6 +16,7 @@ import { createLog } from '../../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
 import { NAMESPACES, QUOTA_LEDGERS, TENANTS } from '../shared/resources.ts';
 import { TENANT_INDEXES, tenantController } from '../tenant.ts';
+import { auditEntries } from './audit-log.ts';
 
 const MANIFESTS = join(import.meta.dirname, '../../../crds/manifests');
 
@@ -189,11 +189,8 @@ export async function isPlanned({ planned }: TenantRig, { metadata }: KubeObject
  */
 export async function writesAbout(rig: TenantRig, name: string): Promise<readonly string[]> {
   await eventually('nothing is under way', () => isIdle(rig.metrics));
-  const { auditLog = '' } = rig.cluster;
-  const lines = (await readFile(auditLog, 'utf8')).trim().split('\n');
-  return lines
-    .map((line) => JSON.parse(line) as { verb: string; stage: string; requestURI: string })
-    .filter(({ stage, verb }) => stage === 'ResponseComplete' && !['get', 'list', 'watch'].includes(verb))
-    .filter(({ requestURI }) => requestURI.includes(name))
-    .map(({ verb, requestURI }) => `${verb} ${decodeURIComponent(requestURI.split('?')[0] ?? '')}`);
+  const entries = await auditEntries(rig.cluster.auditLog ?? '');
+  return entries
+    .filter(({ verb, uri }) => !['get', 'list', 'watch'].includes(verb) && uri.includes(name))
+    .map(({ verb, uri }) => `${verb} ${decodeURIComponent(uri.split('?')[0] ?? '')}`);
 }

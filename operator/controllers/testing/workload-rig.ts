@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AttachedCluster } from '#hack/cluster/attached-cluster';
 import { startCluster } from '#hack/cluster/cluster';
@@ -19,6 +18,7 @@ import { eventually } from '#hack/tools/eventually';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../shared/resources.ts';
 import { CORE_EVENTS } from '../shared/workloads.ts';
+import { type AuditEntry, auditEntries } from './audit-log.ts';
 
 const CLASSES = join(import.meta.dirname, '../../../crds/samples/gpu-classes.yaml');
 
@@ -194,30 +194,9 @@ export async function reasonsTold(
     .map((event) => String(event['reason']));
 }
 
-/** One completed request of the audit log. */
-export interface AuditEntry {
-  readonly verb: string;
-  readonly user: string;
-  readonly uri: string;
-  readonly code: number;
-  readonly resource: string;
-  /** Of the object; that of one that is made, too. */
-  readonly name: string;
-}
-
 /** Requests that the API server has completed, in order. */
-export async function auditOf(rig: WorkloadRig): Promise<readonly AuditEntry[]> {
-  const lines = (await readFile(rig.cluster.auditLog ?? '', 'utf8'))
-    .split('\n')
-    .filter((line) => line !== '');
-  return lines.flatMap((line) => {
-    const { stage, verb, user, requestURI: uri, responseStatus, objectRef = {} } = JSON.parse(line);
-    if (stage !== 'ResponseComplete') return [];
-    const { name = '', resource = '', subresource } = objectRef;
-    const what = subresource === undefined ? resource : `${resource}/${subresource}`;
-    const answer = { user: user?.username ?? '', code: responseStatus?.code ?? 0 };
-    return [{ verb, uri, name, resource: what, ...answer }];
-  });
+export function auditOf(rig: WorkloadRig): Promise<readonly AuditEntry[]> {
+  return auditEntries(rig.cluster.auditLog ?? '');
 }
 
 /** Whether a user name is that of the operator. */
