@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'undici';
-import { parse } from 'yaml';
 import type { AttachedCluster, Identity } from '#hack/cluster/attached-cluster';
+import { readCertificateAccess } from '#hack/cluster/kubeconfig';
 
 /** What the API server answered. */
 export interface ApiAnswer {
@@ -18,27 +17,12 @@ export interface ApiUser {
   readonly close: () => Promise<void>;
 }
 
-interface Kubeconfig {
-  readonly users: readonly [
-    { readonly user: { readonly 'client-certificate-data': string; readonly 'client-key-data': string } },
-  ];
-}
-
 const TYPES: Readonly<Record<string, string>> = { PATCH: 'application/merge-patch+json' };
 
 /** A user of the cluster with the name and groups of `identity`. */
 export async function apiUser(cluster: AttachedCluster, identity: Identity): Promise<ApiUser> {
-  const config = parse(await readFile(await cluster.kubeconfigFor(identity), 'utf8')) as Kubeconfig;
-  const [{ user }] = config.users;
-  const agent = new Agent({
-    allowH2: false,
-    connections: 8,
-    connect: {
-      ca: plain(cluster.caData),
-      cert: plain(user['client-certificate-data']),
-      key: plain(user['client-key-data']),
-    },
-  });
+  const { ca, cert, key } = await readCertificateAccess(await cluster.kubeconfigFor(identity));
+  const agent = new Agent({ allowH2: false, connections: 8, connect: { ca, cert, key } });
   return {
     send: async (method, path, body) => {
       const response = await request(new URL(path, cluster.url), {
@@ -55,8 +39,4 @@ export async function apiUser(cluster: AttachedCluster, identity: Identity): Pro
     },
     close: () => agent.close(),
   };
-}
-
-function plain(base64: string): string {
-  return Buffer.from(base64, 'base64').toString();
 }
