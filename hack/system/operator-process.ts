@@ -5,6 +5,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { request } from 'undici';
 import type { AttachedCluster } from '../cluster/attached-cluster.ts';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { dieWithParent } from '../tools/die-with-parent.ts';
@@ -74,14 +75,14 @@ export class OperatorProcess {
 
   /** Whether it says that it is ready. */
   async isReady(): Promise<boolean> {
-    return (await this.#ask('/readyz'))?.ok === true;
+    return (await this.#ask('/readyz')) !== undefined;
   }
 
   /** Its metrics in the Prometheus format. Throws when it does not answer. */
   async metrics(): Promise<string> {
-    const answer = await this.#ask('/metrics');
-    if (answer?.ok !== true) throw new Error('the operator does not serve its metrics');
-    return answer.text();
+    const text = await this.#ask('/metrics');
+    if (text === undefined) throw new Error('the operator does not serve its metrics');
+    return text;
   }
 
   /** Lets this process end while the operator still runs; it ends right after. */
@@ -109,10 +110,13 @@ export class OperatorProcess {
     await this.#closed;
   }
 
-  async #ask(path: string): Promise<Response | undefined> {
+  /** What it says with 200; undefined when it says something else, or nothing. */
+  async #ask(path: string): Promise<string | undefined> {
     if (this.#address === undefined) return undefined;
     try {
-      return await fetch(`http://${this.#address}${path}`, { signal: AbortSignal.timeout(5000) });
+      const answer = await request(`http://${this.#address}${path}`, { signal: AbortSignal.timeout(5000) });
+      const text = await answer.body.text();
+      return answer.statusCode === 200 ? text : undefined;
     } catch {
       return undefined;
     }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Metrics } from '../telemetry/metrics.ts';
+
+// Imported by its name, all that it offers is read: also a WebSocket, for which Node loads the whole of its own HTTP client.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** Where to listen, and what to tell. */
 export interface HealthServerOptions {
