@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { parseAllDocuments } from 'yaml';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { tenantManifest, User } from './user.ts';
@@ -69,11 +70,11 @@ export async function world(
 ): Promise<World> {
   const user = new User(await attachSystem());
   const namespace = `${name}-main`;
-  await user.does(['apply', '--server-side', '-f', '-'], await readFile(CLASSES, 'utf8'));
-  await user.applies(tenantManifest(name, tenant));
-  await user.does(['wait', `tenant/${name}`, '--for=condition=Ready', '--timeout=120s']);
+  const classes = parseAllDocuments(await readFile(CLASSES, 'utf8')).map((one): object => one.toJS());
+  await user.applies(...classes, tenantManifest(name, tenant));
+  await user.awaitsReady(`tenant/${name}`);
   await user.applies(agent(namespace, worker));
-  await user.does(['wait', '-n', namespace, 'agent/worker', '--for=condition=Ready', '--timeout=120s']);
+  await user.awaitsReady('-n', namespace, 'agent/worker');
   t.teardown(() => user.does(['delete', 'runs', '--all', '-n', namespace, '--wait=false']));
   return { user, namespace };
 }
@@ -90,4 +91,10 @@ export async function waits({ user, namespace }: World, name: string, reason: st
     return ready?.reason === reason ? ready : undefined;
   });
   return found.message;
+}
+
+/** Has the next attempts of a Run end well, whatever it was made to end with. */
+export async function letsSucceed({ user, namespace }: World, name: string): Promise<void> {
+  const outcome = 'kwok.nexusos.dev/outcome=success';
+  await user.does(['annotate', `run/${name}`, '-n', namespace, outcome, '--overwrite']);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AttachedCluster } from '#hack/cluster/attached-cluster';
+import { eventually } from '#hack/tools/eventually';
 import { objectPath } from './object-path.ts';
 
 /** A condition as users read it. */
@@ -16,6 +17,12 @@ export interface Said {
   readonly ok: boolean;
   /** Standard output, or standard error when it failed. */
   readonly text: string;
+}
+
+/** What every object that is applied has. */
+interface Applied {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
 }
 
 /** Somebody with kubectl: the administrator, or who `kubeconfig` says. */
@@ -44,9 +51,41 @@ export class User {
     return said.text;
   }
 
-  /** Applies objects, as a GitOps tool would. */
-  applies(...objects: readonly object[]): Promise<string> {
-    return this.does(['apply', '-f', '-'], objects.map((one) => JSON.stringify(one)).join('\n---\n'));
+  /**
+   * Applies objects in their order, as a GitOps tool would: by server-side apply. The administrator does it over one connection, as
+   * he does for what scenarios begin with.
+   */
+  async applies(...objects: readonly object[]): Promise<void> {
+    if (this.#kubeconfig === undefined) {
+      for (const one of objects) await this.#appliesDirectly(one);
+      return;
+    }
+    const manifests = objects.map((one) => JSON.stringify(one)).join('\n---\n');
+    await this.does(['apply', '--server-side', '-f', '-'], manifests);
+  }
+
+  async #appliesDirectly(object: object): Promise<void> {
+    const { kind, metadata } = object as Applied;
+    const path = objectPath([
+      '-n',
+      metadata.namespace ?? 'default',
+      `${kind.toLowerCase()}/${metadata.name}`,
+    ]);
+    const { status, text } = await this.#cluster.admin.send(
+      'PATCH',
+      `${path}?fieldManager=gitops&force=true`,
+      { ...object },
+    );
+    if (status >= 300) throw new Error(`${kind} ${metadata.name}: ${status} ${text}`);
+  }
+
+  /** Waits until the Ready condition of an object is True and speaks of its present spec. `what` is as for `sees`. */
+  async awaitsReady(...what: readonly string[]): Promise<void> {
+    await eventually(`${what.join(' ')} is Ready`, async () => {
+      const ready = await this.condition('Ready', ...what);
+      if (ready?.status !== 'True') throw new Error(JSON.stringify(ready));
+      return true;
+    });
   }
 
   /**

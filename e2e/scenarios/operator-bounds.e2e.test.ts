@@ -31,7 +31,7 @@ test.before(async (t) => {
   const kubeconfig = await cluster.serviceAccountKubeconfig(PLATFORM_NAMESPACE, ACCOUNT);
   const consent = { annotations: { 'nexusos.dev/adopt-into': 'bound' } };
   await admin.applies(tenantManifest('bound'), namespace('bound-not'), namespace('bound-yes', consent));
-  await admin.does(['wait', 'tenant/bound', '--for=condition=Ready', '--timeout=120s']);
+  await admin.awaitsReady('tenant/bound');
   t.context = { admin, thief: new User(cluster, kubeconfig) };
 });
 

@@ -3,7 +3,7 @@ import test from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { type ApiUser, apiUser } from '../api-user.ts';
-import { agent, FOREVER, phase, run, waits, type World, world } from '../run-world.ts';
+import { agent, FOREVER, letsSucceed, phase, run, waits, type World, world } from '../run-world.ts';
 
 /** Longer than a revision is kept after another took its place, and than anything else takes. */
 const AFTER_CALM_MS = 240_000;
@@ -87,14 +87,7 @@ test('every attempt of a Run is made from one revision, whatever becomes of the 
   await has(place, 'long', 'Running');
   await waits(place, 'flaky', 'RetryBackoff');
   t.like(await changeTo(place, 2), { number: 2 });
-  await user.does([
-    'annotate',
-    'run/flaky',
-    '-n',
-    namespace,
-    'kwok.nexusos.dev/outcome=success',
-    '--overwrite',
-  ]);
+  await letsSucceed(place, 'flaky');
   await user.applies(run(namespace, 'fresh'));
   await patches(place, 'long', { suspend: true });
   await waits(place, 'long', 'Suspended');
@@ -186,14 +179,7 @@ test('an Agent that is made anew takes over what one of its name left, and Runs 
   );
   await waits(place, 'flaky', 'RetryBackoff');
   const uid = await orphaned(place, name);
-  await user.does([
-    'annotate',
-    'run/flaky',
-    '-n',
-    namespace,
-    'kwok.nexusos.dev/outcome=success',
-    '--overwrite',
-  ]);
+  await letsSucceed(place, 'flaky');
   t.like(await changeTo(place, 1), { name, number: 1 });
   const adopted = await revisionNamed(place, name);
   const heir = await user.sees<Owned>('-n', namespace, 'agent/worker');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
-import { FOREVER, phase, type Run, run, waits, type World, world } from '../run-world.ts';
+import { FOREVER, letsSucceed, phase, type Run, run, waits, type World, world } from '../run-world.ts';
 
 const FAILS = {
   annotations: { 'kwok.nexusos.dev/outcome': 'exit-code', 'kwok.nexusos.dev/exit-code': '3' },
@@ -25,15 +25,7 @@ test('a Run whose attempt fails is tried again, and its workloads are kept', asy
     await waits(place, 'flaky', 'RetryBackoff'),
     /retry \d+ of 10 .* attempt \d+ failed: .*exit code 3/,
   );
-  await user.does([
-    'annotate',
-    'run',
-    'flaky',
-    '-n',
-    namespace,
-    'kwok.nexusos.dev/outcome=success',
-    '--overwrite',
-  ]);
+  await letsSucceed(place, 'flaky');
   await eventually('it has succeeded', async () => (await phase(place, 'flaky')) === 'Succeeded');
   const { attempt = 0, retries } = (await seen(place, 'flaky'))?.status ?? {};
   t.true(attempt >= 2);

@@ -75,8 +75,10 @@ test('the same manifest applied again changes nothing', async (t) => {
     network: { egress },
     quotas: { compute: { 'requests.cpu': 4 } },
   });
-  await ready(user, 'gitops', manifest);
-  t.regex(await user.applies(manifest), /^tenant\.nexusos\.dev\/gitops unchanged$/m);
+  const apply = () => user.does(['apply', '-f', '-'], JSON.stringify(manifest));
+  await apply();
+  await user.does(['wait', 'tenant/gitops', '--for=condition=Ready', '--timeout=120s']);
+  t.regex(await apply(), /^tenant\.nexusos\.dev\/gitops unchanged$/m);
   t.is((await user.tries(['diff', '-f', '-'], JSON.stringify(manifest))).text, '');
 });
 
