@@ -12,6 +12,8 @@ import { type Phase, runPhase } from './test/phase.ts';
 import { addFailure, addTally, emptyTally, failureText, type Tally } from './test/tap.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+/** Scenarios wait more than they work. */
+const CONCURRENCY = { parts: 4, scenarios: 6 } as const;
 const stop = new AbortController();
 let isTesting = false;
 
@@ -54,7 +56,8 @@ async function runScenarios(
   const program = conditions.env[operatorProgramVariable];
   const operator = await startOperator(cluster, program === undefined ? {} : { program });
   const env = { ...conditions.env, [sharedOperatorVariable]: String(operator.pid) };
-  const tally = await runPhase({ name: 'end to end', files, ...conditions, env });
+  const phase = { name: 'end to end', files, concurrency: CONCURRENCY.scenarios };
+  const tally = await runPhase({ ...phase, ...conditions, env });
   if (operator.hasEnded && !stop.signal.aborted) {
     const how = await operator.ended();
     addFailure(tally, `the operator ended by itself with ${how}:\n${operator.log.tail()}`);
@@ -78,7 +81,8 @@ async function run(selection: TestSelection): Promise<Tally> {
       signal: stop.signal,
     };
     const parts = files.filter((file) => !isScenario(file));
-    const tally = await runPhase({ name: 'unit and real API', files: parts, ...conditions });
+    const phase = { name: 'unit and real API', files: parts, concurrency: CONCURRENCY.parts };
+    const tally = await runPhase({ ...phase, ...conditions });
     addTally(tally, await runScenarios(cluster, files.filter(isScenario), conditions));
     return tally;
   } finally {

@@ -12,6 +12,8 @@ export interface Phase {
   readonly name: string;
   /** Relative to the repository. */
   readonly files: readonly string[];
+  /** How many of them at a time: more than the processors of a small machine, as many a test waits for what takes its time. */
+  readonly concurrency: number;
   /** Options for ava. */
   readonly options: readonly string[];
   /** Added to the environment of this process. */
@@ -24,8 +26,6 @@ export interface Phase {
 
 const ROOT = join(import.meta.dirname, '../..');
 const AVA = join(ROOT, 'node_modules/ava/entrypoints/cli.js');
-/** More than the two processors of a small machine: many a test waits for what takes its time. */
-const CONCURRENCY = 4;
 
 /** Runs the tests of a phase with ava, shows them as they end, and counts them. */
 export async function runPhase(phase: Phase): Promise<Tally> {
@@ -33,7 +33,7 @@ export async function runPhase(phase: Phase): Promise<Tally> {
   // Who was told to end while a control plane was made ready begins no tests any more: that is told once.
   if (phase.files.length === 0 || phase.signal.aborted) return tally;
   console.log(`\n${phase.name}: ${phase.files.length} files`);
-  const args = [AVA, '--tap', `--concurrency=${CONCURRENCY}`, ...phase.options, ...phase.files];
+  const args = [AVA, '--tap', `--concurrency=${phase.concurrency}`, ...phase.options, ...phase.files];
   const command = dieWithParent({ program: process.execPath, args });
   const child = spawn(command.program, command.args, {
     cwd: ROOT,
