@@ -66,6 +66,11 @@ const cases: Record<string, Case> = {
     seen: { keyRecord: recordOf({ phase: 'Succeeded', until: ago(-9) }) },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
+  'and is not guessed while the ledger has yet to tell': {
+    spec,
+    seen: { keyRecord: recordOf() },
+    wantSoon: true,
+  },
   'unless it went before its end was seen': {
     spec,
     seen: { keyRecord: recordOf({ until: ago(-9) }) },

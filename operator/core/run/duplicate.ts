@@ -12,6 +12,8 @@ import { type Ending, queuedStatus } from './status.ts';
 
 /** The end of the first Run wakes those that stand for it; should that be missed, they look again so often. */
 const AGAIN_MS = 30_000;
+/** The ledger may be seen later than the Run, whose end is in it; how often it is looked at again. */
+const SETTLED_MS = 500;
 
 /**
  * Decides what becomes of a waiting Run whose idempotency key another Run has: it starts nothing, and ends as that one
@@ -19,9 +21,12 @@ const AGAIN_MS = 30_000;
  */
 export function planDuplicate(run: Run, observed: RunObserved, now: Date): RunPlan | undefined {
   if (attemptsOf(run) > 0) return undefined;
-  if (run.status?.keyHolder !== undefined) return follow(run, observed, now);
+  const told = run.status?.keyHolder;
+  if (told !== undefined)
+    return isUnsettled(told, observed) ? waitForLedger(run) : follow(run, observed, now);
   const record = foreignRecord(run, observed, now);
   if (record === undefined) return undefined;
+  if (isUnsettled(record, observed)) return waitForLedger(run);
   const { name, uid } = record;
   const marked: Run = { ...run, status: { ...run.status, keyHolder: { name, uid } } };
   return isSame(run, record, observed.keyHolder)
@@ -88,6 +93,21 @@ function waitFor(run: Run, { metadata: { name } }: Run, now: Date): RunPlan {
 
 function phaseIn(record: KeyRecord | undefined, uid: string | undefined): KeyRecord['phase'] {
   return record?.uid === uid ? record?.phase : undefined;
+}
+
+/** Whether the first one is gone, and the ledger, as it was seen, does not know yet that it has ended, nor how. */
+function isUnsettled(
+  { uid }: { readonly uid: string },
+  { keyRecord, keyHolder }: Pick<RunObserved, 'keyRecord' | 'keyHolder'>,
+): boolean {
+  return keyHolder === undefined && keyRecord?.uid === uid && keyRecord.until === undefined;
+}
+
+function waitForLedger(run: Run): RunPlan {
+  return statusOnly(
+    run.status,
+    requeue(SETTLED_MS, 'for the ledger to tell how the Run that came first ended'),
+  );
 }
 
 function gone(message: string) {
