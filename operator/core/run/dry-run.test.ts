@@ -22,7 +22,7 @@ interface Case {
 const name = childName({ name: 'r', uid: 'run-uid' }, 1);
 const job = { kind: 'Job', name };
 const first = makeRun({ idempotencyKey: 'k' });
-const taken = { ...keyRecord(first)!, name: 'first', uid: 'first-uid' };
+const taken = { ...keyRecord(first)!, name: 'first', uid: 'first-uid', until: ago(-60) };
 
 const cases: Record<string, Case> = {
   'one that would start says so, what it takes and what would be made': {
