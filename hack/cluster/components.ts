@@ -131,7 +131,8 @@ function apiServerFlags(plan: ComponentPlan): Record<string, FlagValue> {
     'audit-log-path': clusterFiles.auditLog(dataDir),
     // Written before the answer goes out: whoever has an answer finds its line.
     'audit-log-mode': 'blocking',
-    'audit-log-maxsize': 0,
+    // In megabytes, so that it is never another file: with 0 it would be after a hundred.
+    'audit-log-maxsize': 1_000_000,
   };
   return {
     'bind-address': '127.0.0.1',

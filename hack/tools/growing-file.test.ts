@@ -19,6 +19,15 @@ test('it goes on where it stopped, by whole lines and whole characters', async (
   t.deepEqual(await file.readLines(), ['twö']);
 });
 
+test('one that does not grow is an error', async (t) => {
+  const path = join(await temporaryFolder(t, 'growing'), 'log');
+  await writeFile(path, 'one\ntwo\n');
+  const file = new GrowingFile(path);
+  t.deepEqual(await file.readLines(), ['one', 'two']);
+  await writeFile(path, 'one\n');
+  await t.throwsAsync(file.readLines(), { message: /has become shorter/ });
+});
+
 test('one that is not there is an error', async (t) => {
   const path = join(await temporaryFolder(t, 'growing'), 'none');
   await t.throwsAsync(new GrowingFile(path).readLines(), { code: 'ENOENT' });

@@ -19,6 +19,7 @@ export class GrowingFile {
     const file = await open(this.#path, 'r');
     try {
       const { size } = await file.stat();
+      if (size < this.#offset) throw new Error(`${this.#path} has become shorter than what was read of it`);
       const buffer = Buffer.alloc(size - this.#offset);
       const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#offset);
       this.#offset += bytesRead;
