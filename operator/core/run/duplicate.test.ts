@@ -66,16 +66,22 @@ const cases: Record<string, Case> = {
     seen: { keyRecord: recordOf({ phase: 'Succeeded', until: ago(-9) }) },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
-  'and is not guessed while the ledger has yet to tell': {
-    spec,
-    seen: { keyRecord: recordOf() },
-    wantSoon: true,
-  },
   'unless it went before its end was seen': {
     spec,
     seen: { keyRecord: recordOf({ until: ago(-9) }) },
     want: { phase: 'Failed', reason: 'OutcomeUnknown', code: 'not_found' },
     wantSaid: ['Run first'],
+  },
+  'while the ledger has yet to tell, its end is not guessed': {
+    spec,
+    seen: { keyRecord: recordOf() },
+    wantSoon: true,
+  },
+  'nor after it was told whose key it is': {
+    spec,
+    status: told,
+    seen: { keyRecord: recordOf() },
+    wantSoon: true,
   },
   'what was told holds, also when the ledger has forgotten it': {
     spec,
