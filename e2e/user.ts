@@ -52,30 +52,24 @@ export class User {
   }
 
   /**
-   * Applies objects in their order, as a GitOps tool would: by server-side apply. The administrator does it over one connection, as
-   * he does for what scenarios begin with.
+   * Applies objects in their order, as a GitOps tool would: by server-side apply. The administrator's alone, over one connection: it is
+   * what scenarios begin with.
    */
   async applies(...objects: readonly object[]): Promise<void> {
-    if (this.#kubeconfig === undefined) {
-      for (const one of objects) await this.#appliesDirectly(one);
-      return;
-    }
-    const manifests = objects.map((one) => JSON.stringify(one)).join('\n---\n');
-    await this.does(['apply', '--server-side', '-f', '-'], manifests);
+    for (const one of objects) await this.#appliesOne(one as Applied);
   }
 
-  async #appliesDirectly(object: object): Promise<void> {
-    const { kind, metadata } = object as Applied;
+  async #appliesOne(object: Applied): Promise<void> {
+    if (this.#kubeconfig !== undefined)
+      throw new Error('only the administrator applies; others do it with kubectl');
+    const { kind, metadata } = object;
     const path = objectPath([
       '-n',
       metadata.namespace ?? 'default',
       `${kind.toLowerCase()}/${metadata.name}`,
     ]);
-    const { status, text } = await this.#cluster.admin.send(
-      'PATCH',
-      `${path}?fieldManager=gitops&force=true`,
-      { ...object },
-    );
+    const options = 'fieldManager=gitops&force=true&fieldValidation=Strict';
+    const { status, text } = await this.#cluster.admin.send('PATCH', `${path}?${options}`, { ...object });
     if (status >= 300) throw new Error(`${kind} ${metadata.name}: ${status} ${text}`);
   }
 
@@ -83,7 +77,7 @@ export class User {
   async awaitsReady(...what: readonly string[]): Promise<void> {
     await eventually(`${what.join(' ')} is Ready`, async () => {
       const ready = await this.condition('Ready', ...what);
-      if (ready?.status !== 'True') throw new Error(JSON.stringify(ready));
+      if (ready?.status !== 'True') throw new Error(`Ready is ${JSON.stringify(ready)}`);
       return true;
     });
   }

@@ -30,13 +30,16 @@ export async function auditEntries(path: string): Promise<readonly AuditEntry[]>
     last: Promise.resolve(),
   };
   readings.set(path, reading);
-  reading.last = reading.last.then(() => readOn(reading));
-  await reading.last;
+  const read = reading.last.then(() => readOn(reading));
+  // What fails is told to who asked, and to nobody after.
+  reading.last = read.catch(() => undefined);
+  await read;
   return [...reading.entries];
 }
 
 async function readOn({ file, entries }: Reading): Promise<void> {
-  for (const line of await file.readLines()) entries.push(...entriesOf(line));
+  const lines = await file.readLines();
+  entries.push(...lines.flatMap(entriesOf));
 }
 
 function entriesOf(line: string): readonly AuditEntry[] {
