@@ -50,7 +50,7 @@ function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
     return admit(run, { ...observed, reservation }, now);
   }
   const leftMs = startingDeadlineMs(run, now);
-  if (leftMs <= 0) return fail(run, notStarted(run), now);
+  if (leftMs <= 0) return fail(run, notStarted(run, observed.place), now);
   return sooner(planWaiting(run, observed, now), leftMs);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { requeue } from './ending.ts';
-import type { RunPlan } from './observed.ts';
+import type { Place, RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import type { Run } from './run.ts';
 
@@ -14,9 +14,10 @@ export function startingDeadlineMs(run: Run, now: Date): number {
   return createdMs + startingDeadlineSeconds * 1000 - now.getTime();
 }
 
-/** How a Run fails that was not admitted in time. */
-export function notStarted({ spec, status }: Run): Failure {
-  const why = status?.queue === undefined ? '' : `: ${status.queue.message}`;
+/** How a Run fails that was not admitted in time: for what it waits now, which was not told yet where it was just something else. */
+export function notStarted({ spec, status }: Run, place: Place): Failure {
+  const message = place.kind === 'waiting' ? place.message : status?.queue?.message;
+  const why = message === undefined ? '' : `: ${message}`;
   const waited = `not admitted within ${spec.startingDeadlineSeconds} seconds (spec.startingDeadlineSeconds)`;
   const error = { code: 'timeout', message: `${waited}${why}`, retryable: true } as const;
   return { reason: RUN_REASONS.StartingDeadlineExceeded, error };
