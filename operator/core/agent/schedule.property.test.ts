@@ -150,7 +150,7 @@ for (const concurrencyPolicy of ['Allow', 'Forbid', 'Replace'] as const) {
           made += world.made.size;
           return [...world.made.values()].every((times) => times === 1);
         }),
-        { numRuns: 50, seed: 4, endOnFailure: false },
+        { numRuns: 80, seed: 4, endOnFailure: false },
       );
       t.true(made > 30, `${made} starts`);
     });

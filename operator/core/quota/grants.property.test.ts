@@ -49,7 +49,7 @@ test('whatever two operators with stale views do, however late: never more in us
         return world.used <= world.total;
       });
     }),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   );
   t.pass();
 });
@@ -63,7 +63,7 @@ test('from any state, a demand that fits the tenant is met in a few passes, and 
       const isSilent = world.settle([demandOf(who, count)]);
       return isSilent && (!fits || world.use(who, count));
     }),
-    { numRuns: 200 },
+    { numRuns: 500 },
   );
   t.pass();
 });
