@@ -8,7 +8,6 @@ import {
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
-import { agentKey } from '../agent/agent.ts';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
 import { bookAttempts } from '../metering/history.ts';
@@ -19,9 +18,9 @@ import { toldRefusal } from '../refused-write.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
-import { addTo, type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
+import { type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
 import { BudgetBook } from './budgets.ts';
-import { candidateOf, demandOf, isGivenBack, type RunContext, sourceOf, wantsQuota } from './candidates.ts';
+import { candidateOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
 import { CreateRate } from './create-rate.ts';
 import {
   type Dealt,
@@ -38,6 +37,7 @@ import { inSessionOrder } from './sessions.ts';
 import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
+import { agentLimits, freeAmounts, pendingOf } from './stock.ts';
 
 /** How a namespace that no longer shares the totals was found by a direct read. */
 export type Leftover =
@@ -259,52 +259,6 @@ function ownDemands(ledger: Ledger, { quotas, ownObjects }: LedgerObserved): rea
       .filter(([, missing]) => missing > 0n)
       .map(([key, missing]) => ({ namespace, amounts: new Map([[key, missing]]) }));
   });
-}
-
-/** What Runs with a reservation will take as soon as their pods exist. */
-function pendingOf(reservations: readonly Reservation[], observed: LedgerObserved): readonly Demand[] {
-  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
-  return reservations
-    .filter(({ uid }) => !observed.started.has(uid))
-    .map(({ uid, namespace, agent: name }) => {
-      const run = byUid.get(uid);
-      const agent =
-        run === undefined ? observed.agents.get(agentKey(namespace, name)) : sourceOf(run, observed).agent;
-      return { namespace, amounts: demandOf(run, agent, observed) };
-    });
-}
-
-function agentLimits({ agents }: LedgerObserved): ReadonlyMap<string, number> {
-  const limits = new Map<string, number>();
-  for (const [key, agent] of agents) {
-    const { maxConcurrentRuns } = agent.spec.limits;
-    if (maxConcurrentRuns !== undefined) limits.set(key, maxConcurrentRuns);
-  }
-  return limits;
-}
-
-/** What neither pods nor Runs about to start take: of the totals, and of the quota in each namespace. */
-function freeAmounts(ledger: Ledger, observed: LedgerObserved, pending: readonly Demand[]) {
-  const totals = parseAmounts(ledger.spec.hard);
-  const free = new Map(totals);
-  const freeIn = new Map<string, Map<string, bigint>>();
-  for (const [namespace, quota] of observed.quotas) {
-    const { hard, used } = seenQuota(quota);
-    subtractKnown(free, used);
-    // A key that is not enforced yet counts as none, lest a Run slip in before it is.
-    const room = new Map([...totals.keys()].map((key) => [key, amountOf(hard, key)]));
-    subtractKnown(room, used);
-    freeIn.set(namespace, room);
-  }
-  for (const { namespace, amounts } of pending) {
-    subtractKnown(free, amounts);
-    subtractKnown(freeIn.get(namespace) ?? new Map(), amounts);
-  }
-  return { free, freeIn };
-}
-
-function subtractKnown(from: Map<string, bigint>, amounts: Amounts): void {
-  addTo(from, new Map([...amounts].filter(([key]) => from.has(key))), -1n);
 }
 
 /** Namespaces that share the totals. */
