@@ -103,6 +103,12 @@ const spec = z
     estimate: estimate.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
     schedule: schedule.optional(),
+    preemptible: z
+      .boolean()
+      .default(true)
+      .describe(
+        'false: its Runs are not ended for Runs of higher priority, where the tenant allows that (quotas.runs.preemption).',
+      ),
     revisionHistoryLimit: int(
       'AgentRevisions that are kept beside the active one. Those that a Run which has not ended uses are kept in any case.',
       0,

@@ -15,6 +15,7 @@ import {
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { decimal } from './run-usage.ts';
+import { PREEMPTIONS } from './tenant-quotas.ts';
 import { usageHistory } from './usage-history.ts';
 
 /**
@@ -25,6 +26,9 @@ export const MAX_RESERVATIONS = 3500;
 
 /** The most idempotency keys that the ledger of a tenant remembers: it is written whole, so it has to stay small. */
 export const MAX_KEYS = 2000;
+
+/** The most Runs whose place one Run takes over. */
+export const MAX_AWAITED = 32;
 
 /** The most namespaces of a tenant times its native quotas, which leaves room in its ledger for Runs. */
 export const MAX_GRANTED_AMOUNTS = 4096;
@@ -54,6 +58,7 @@ const spec = z
       0,
       86_400,
     ).optional(),
+    preemption: z.enum(PREEMPTIONS).describe('Whom Runs may end. Empty: nobody.').optional(),
     budgets: budgets.optional(),
     namespaces: z
       .array(dnsLabel('A namespace.'))
@@ -65,6 +70,16 @@ const spec = z
   .describe('What the tenant may use, as its Tenant says.')
   // Written as a whole: by fields, a key that somebody else put there would be in force for good.
   .meta({ 'x-kubernetes-map-type': 'atomic' });
+
+const serial = int('Number of a reservation, among all of the ledger.', 1, Number.MAX_SAFE_INTEGER);
+
+const preemptedBy = z
+  .object({
+    namespace: dnsLabel('Its namespace.'),
+    name: dnsLabel('Its name.'),
+    priority: int('Its priority.', -1000, 1000),
+  })
+  .describe('Run of higher priority that takes over from this one, which is ended for it.');
 
 const reservation = z.object({
   uid: text('UID of the Run.', 64),
@@ -87,7 +102,16 @@ const reservation = z.object({
     'End of the name of the AgentRevision that it was made for, where the Run is bound to none: the Run starts from that one, or is reserved for anew.',
     12,
   ).optional(),
-  serial: int('Number of the reservation, among all of the ledger.', 1, Number.MAX_SAFE_INTEGER).optional(),
+  preemptedBy: preemptedBy.optional(),
+  awaits: z
+    .array(serial)
+    .max(MAX_AWAITED)
+    .describe(
+      'Numbers of the reservations that it takes over from. The Run starts when they are given back, and quota is in its namespace: then this is left out.',
+    )
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .optional(),
+  serial: serial.describe('Number of the reservation, among all of the ledger.').optional(),
 });
 
 const key = z.object({
@@ -187,6 +211,8 @@ export type QuotaLedgerSpec = z.output<typeof spec>;
 export type QuotaLedgerStatus = z.output<typeof status>;
 /** One Run that holds quota. */
 export type Reservation = z.output<typeof reservation>;
+/** Who takes over from a Run. */
+export type Preemptor = z.output<typeof preemptedBy>;
 /** An idempotency key, and the Run that has it. */
 export type KeyRecord = z.output<typeof key>;
 /** What one namespace may use. */

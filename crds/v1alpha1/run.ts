@@ -157,6 +157,7 @@ const status = z
       'Attempts started, those that a pause cut short included; such a one spends no retry.',
       0,
     ).optional(),
+    preemptions: int('Attempts that were ended for Runs of higher priority.', 1, 1_000_000_000).optional(),
     retries: retriesStatus.optional(),
     keyHolder: keyHolder.optional(),
     dryRun: dryRunStatus.optional(),
@@ -216,6 +217,10 @@ export const RUN_REASONS = {
   BudgetTooSmall: 'BudgetTooSmall',
   /** Waits: compute quota of the tenant is used up. */
   ComputeQuotaExceeded: 'ComputeQuotaExceeded',
+  /** Waits: its quota is reserved, and it starts when Runs of lower priority have ended that make room for it. */
+  Preempting: 'Preempting',
+  /** Ended to make room for a Run of higher priority, and back in the queue. */
+  Preempted: 'Preempted',
   /** Waits: not yet looked at by the queue. */
   Pending: 'Pending',
   /** Waits: the tenant is suspended. */

@@ -5,6 +5,9 @@ import { counts, dnsLabel, int, quantities, quantity } from './meta.ts';
 
 const window = z.enum(WINDOWS).describe('Window that the limit holds for, in UTC.');
 
+/** Whom Runs of a tenant may end to have their place. */
+export const PREEMPTIONS = ['Never', 'LowerPriority'] as const;
+
 function budget(description: string, unit: string) {
   return z
     .array(z.object({ window, limit: quantity(`At most this much in one window, in ${unit}.`) }))
@@ -47,6 +50,12 @@ const runs = z
       0,
       86_400,
     ).optional(),
+    preemption: z
+      .enum(PREEMPTIONS)
+      .describe(
+        'LowerPriority: a Run that lacks quota of the tenant takes over from Runs of lower priority, which are ended and go back to the queue. Empty: Never.',
+      )
+      .optional(),
   })
   .describe('How many Runs.')
   .meta({

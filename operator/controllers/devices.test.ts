@@ -33,6 +33,8 @@ import {
 const test = anyTest.serial as TestFn<OwnWorkloadRig>;
 const DURATION = 'kwok.nexusos.dev/duration';
 
+type RunKey = Parameters<typeof cancel>[1];
+
 /** Where nobody asks for devices. */
 const elsewhere = { namespace: 'idle-main' };
 
@@ -102,6 +104,34 @@ test('five free cards on each of two nodes are five and not eight; a cordoned no
   await becomes(rig, large, { phase: 'Running' });
   t.is((await nodeOf(rig, large)).nodeName, nodeName);
   await Promise.all([vacate(rig, other), cancel(rig, second), cancel(rig, large)]);
+  await counts(rig, 'h100', { allocated: 0, free: 16, largestFree: 8 });
+});
+
+test('cards that a Run takes over from another of its tenant are not given to a tenant that waits for some, also when the operator is killed', async (t) => {
+  const rig = t.context;
+  const quotas = { gpus: [{ class: 'h100', count: 8 }], runs: { preemption: 'LowerPriority' as const } };
+  await makeTenant(rig, 'east', { namespaces: [{ suffix: 'x' }], quotas });
+  await makeAgent(rig, { namespace: 'east-x', name: 'eight' }, { gpu: { class: 'h100', count: 8 } });
+  const [low, high] = ['low', 'high'].map((name) => ({ namespace: 'east-x', name })) as [RunKey, RunKey];
+  const [theirs, waits] = ['theirs', 'waits'].map((name) => ({ namespace: 'south-x', name })) as [
+    RunKey,
+    RunKey,
+  ];
+  for (const key of [low, theirs]) {
+    await createRun(rig, key, { agent: 'eight', annotations: LONG });
+    await becomes(rig, key, { phase: 'Running' });
+  }
+  const { nodeName } = await nodeOf(rig, low);
+  await createRun(rig, waits, { agent: 'eight', annotations: LONG });
+  await becomes(rig, waits, { phase: 'Queued', reason: 'NoFreeDevices' });
+  await createRun(rig, high, { agent: 'eight', annotations: LONG, spec: { priority: 10 } });
+  // Somewhere between two of the writes that this takes.
+  await rig.restartOperator('kill');
+  await becomes(rig, high, { phase: 'Running' });
+  t.is((await nodeOf(rig, high)).nodeName, nodeName);
+  t.is((await becomes(rig, low, { phase: 'Queued' })).status?.preemptions, 1);
+  t.is((await runOf(rig, waits))?.status?.phase, 'Queued');
+  for (const key of [low, waits, theirs, high]) await cancel(rig, key);
   await counts(rig, 'h100', { allocated: 0, free: 16, largestFree: 8 });
 });
 

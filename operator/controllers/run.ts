@@ -5,6 +5,7 @@ import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject } from '../core/object.ts';
+import { handoverPlace } from '../core/quota/handover.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
 import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
@@ -237,7 +238,8 @@ const NO_INGREDIENTS = {
 
 function needsWorkload(run: Run, { job, reservation }: Pick<Starting, 'job' | 'reservation'>): boolean {
   // The Job of a Run that is back in the queue is that of an attempt that is over.
-  if (!isActive(run)) return reservation !== undefined && !isFinished(run);
+  if (!isActive(run))
+    return reservation !== undefined && reservation.awaits === undefined && !isFinished(run);
   return job === undefined || !isWorkloadOf(job, run);
 }
 
@@ -251,7 +253,8 @@ function standingOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queu
   const isAsking = run.spec.dryRun && phaseOf(run) === 'Queued';
   if (isAsking && ledger !== undefined) return queues.tryOut(run, ledger, read);
   const reservation = ledger && reservationIn(ledger, run.metadata.uid ?? '');
-  return { place: placeOf(run, ledger, { read, queues }), reservation };
+  const taking = handoverPlace(reservation, ledger?.status?.reservations ?? []);
+  return { place: taking ?? placeOf(run, ledger, { read, queues }), reservation };
 }
 
 function placeOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queued): Place {
@@ -290,12 +293,12 @@ function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
   return found === undefined ? [] : runOfPod(found);
 }
 
-/** Those who hold a reservation and have not started, or have overspent: everybody else looks after himself. */
+/** Those who hold a reservation and have not started, or are to be ended: everybody else looks after himself. */
 function runsOfLedger(object: KubeObject, read: Reader): readonly Key[] {
   const reservations = (object as Ledger).status?.reservations ?? [];
-  return reservations.filter(({ namespace, name, overspent }) => {
+  return reservations.filter(({ namespace, name, overspent, preemptedBy }) => {
     const run = read.get(RUNS, { namespace, name }) as Run | undefined;
-    return run !== undefined && (phaseOf(run) === 'Queued' || overspent !== undefined);
+    return run !== undefined && (phaseOf(run) === 'Queued' || (overspent ?? preemptedBy) !== undefined);
   });
 }
 

@@ -118,6 +118,23 @@ test('a reservation counts until its pod is on a node, and then the pod does', (
   t.false(pass('south'));
 });
 
+test("devices that a Run takes over from another of its tenant are nobody else's in between", (t) => {
+  const { pass, change, book, read } = makeWorld();
+  const [low, high] = ['low', 'high'].map((uid) => ({ ...requestOf('north'), uid }));
+  const ending = { ...reservationFor(low!), serial: 1 };
+  const taking = { ...reservationFor(high!), serial: 2, awaits: [1] };
+  const south = makeLedger('south', '1');
+  change(PODS, [makeHolder('a', 2, 'low')]);
+  change(QUOTA_LEDGERS, [makeLedger('north', '2', [ending, taking]), south]);
+  t.false(pass('south'), 'the first has them');
+  change(PODS, [{ ...makeHolder('a', 2, 'low'), status: { phase: 'Succeeded' } }]);
+  t.false(pass('south'), 'its pod has ended, and it has not given back');
+  t.is(book.nodeFor('high', read), undefined);
+  change(QUOTA_LEDGERS, [makeLedger('north', '3', [{ ...taking, awaits: [] }]), south]);
+  t.false(pass('south'), 'they are of the second, whose quota is still counted elsewhere');
+  t.is(book.nodeFor('high', read), 'a');
+});
+
 test('of those who wait, the one is woken whose turn it is, and nobody gets ahead of it', (t) => {
   const { pass, change, book, read } = makeWorld();
   change(PODS, [makeHolder('a', 2)]);

@@ -14,6 +14,7 @@ import { type DeviceDemand, DeviceRoom } from '../../core/capacity/room.ts';
 import { countSupply, type Supply } from '../../core/capacity/supply.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { wantsQuota } from '../../core/quota/candidates.ts';
+import { isTakingOver } from '../../core/quota/handover.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Ledger, PlatformSettings } from '../../core/tenant/tenant.ts';
 import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
@@ -106,7 +107,10 @@ export class DeviceBook {
     { read, held, now }: { readonly read: Reader; readonly held: readonly Reservation[]; readonly now: Date },
   ): DeviceDesk {
     const { name } = ledger.metadata;
-    const pending = [...this.#pendingOf(read, name), ...this.#unseated(held, tenancyOf(name, read), read)];
+    const pending = [
+      ...this.#pendingOf(read, name),
+      ...this.#unseated(held.filter(holdsDevices), tenancyOf(name, read), read),
+    ];
     return new DeviceDesk(this.#queue(read, pending, now), tenancyOf(name, read));
   }
 
@@ -247,14 +251,21 @@ function trimClaim({ apiVersion, kind, metadata, status }: KubeObject): KubeObje
 
 const reservedIn = new WeakMap<Ledger, readonly Reservation[]>();
 
-/** Reservations with devices; most ledgers have none, and all are asked at each pass. */
+/**
+ * Reservations with devices; most ledgers have none, and all are asked at each pass. One that takes over from another has its devices
+ * only when that one has given them back: until then they are kept by that.
+ */
 function devicesReserved(ledger: Ledger): readonly Reservation[] {
   let found = reservedIn.get(ledger);
   if (found === undefined) {
-    found = (ledger.status?.reservations ?? []).filter(({ gpuClass }) => gpuClass !== undefined);
+    found = (ledger.status?.reservations ?? []).filter(holdsDevices);
     reservedIn.set(ledger, found);
   }
   return found;
+}
+
+function holdsDevices(reservation: Reservation): boolean {
+  return reservation.gpuClass !== undefined && !isTakingOver(reservation);
 }
 
 function tenancyOf(tenant: string, read: Reader): Tenancy {

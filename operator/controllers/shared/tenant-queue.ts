@@ -4,6 +4,7 @@ import { type Agent, agentKey, type GPUClass } from '../../core/agent/agent.ts';
 import { defined, type KubeObject } from '../../core/object.ts';
 import { formatAmounts, NO_AMOUNTS } from '../../core/quota/amounts.ts';
 import { candidateOf } from '../../core/quota/candidates.ts';
+import { handoverPlace } from '../../core/quota/handover.ts';
 import { type LedgerObserved, queueOf } from '../../core/quota/ledger.ts';
 import { placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
@@ -93,9 +94,11 @@ export class TenantQueues {
     const queue = queueOf(ledger, { ...seen, runs }, seen.now);
     const { demand, gpu } = candidateOf(asked, seen);
     const counted = new Map([...demand].filter(([key]) => ledger.spec.hard?.[key] !== undefined));
+    const reservation = queue.admitted.find((one) => one.uid === uid);
+    const places = placesOf(queue, runs, ledger.spec.maxQueuedRuns);
     return {
-      place: placesOf(queue, runs, ledger.spec.maxQueuedRuns).get(uid) ?? { kind: 'next' },
-      reservation: queue.admitted.find((one) => one.uid === uid),
+      place: handoverPlace(reservation, queue.held) ?? places.get(uid) ?? { kind: 'next' },
+      reservation,
       demand: {
         ...(counted.size > 0 && { reserves: formatAmounts(counted, ledger.spec.hard) }),
         ...defined({ gpu }),

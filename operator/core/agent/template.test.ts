@@ -9,8 +9,8 @@ function digestOf(spec: Partial<AgentSpec>): string {
   return templateDigest(templateOf(makeAgent(spec).spec));
 }
 
-/** What changes nothing of a pod: how many there are, when, how long, what is expected of them, and what people read. */
-const NOT_OF_TEMPLATES = ['description', 'estimate', 'revisionHistoryLimit', 'schedule'];
+/** What changes nothing of a pod: how many there are, when, how long, for whom they end, what is expected of them, and what people read. */
+const NOT_OF_TEMPLATES = ['description', 'estimate', 'preemptible', 'revisionHistoryLimit', 'schedule'];
 
 const FULL = {
   tier: 'heavy',
@@ -58,6 +58,7 @@ test('the digest of a template stays the same over releases', (t) => {
 
 test('limits and schedules make no other template; what a container gets does', (t) => {
   t.is(digestOf({ limits: { timeoutSeconds: 1 }, description: 'x', revisionHistoryLimit: 3 }), digestOf({}));
+  t.is(digestOf({ preemptible: false }), digestOf({}));
   for (const field of ['tier', 'container', 'parameters', 'gpu', 'limits'] as const) {
     t.not(digestOf({ [field]: FULL[field] }), digestOf({}), field);
   }

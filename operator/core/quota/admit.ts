@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { MAX_KEYS, MAX_RESERVATIONS, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import { MAX_RESERVATIONS, type Preemptor, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
 import { defined } from '../object.ts';
@@ -8,8 +8,19 @@ import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
 import type { BudgetBook, Reserves } from './budgets.ts';
 import type { CreateRate } from './create-rate.ts';
 import type { Demand } from './grants.ts';
-import { reservationBytes } from './ledger-size.ts';
+import { awaitedOf } from './handover.ts';
+import { preemptorBytes, reservationBytes } from './ledger-size.ts';
+import {
+  aheadOf,
+  ELSEWHERE,
+  isPreemptible,
+  LEDGER_FULL,
+  TENANT_SUSPENDED,
+  TOO_MANY_KEYS,
+} from './obstacles.ts';
+import type { PreemptionBook } from './preemption.ts';
 import { PRIORITY_AGING_SECONDS, queueOrder } from './queue-order.ts';
+import type { Pending } from './stock.ts';
 
 /** Why a Run waits: a word for programs, a sentence for people. */
 export interface Waiting {
@@ -61,6 +72,8 @@ export interface AdmissionInput {
   readonly rate?: CreateRate | undefined;
   /** Budgets of the tenant by window; without them nobody waits for any. */
   readonly budgets?: BudgetBook | undefined;
+  /** Whose place Runs can take over; without it nobody is ended for another. */
+  readonly preemption?: PreemptionBook | undefined;
   /** Devices by class. A class that is absent cannot be used. */
   readonly gpus: ReadonlyMap<string, number>;
   /** Opens the desk that gives away devices on nodes, once somebody asks; without it nobody waits for them. */
@@ -84,6 +97,8 @@ export interface WaitingRun extends Waiting {
 export interface Admission {
   /** New reservations, to be added to those held. */
   readonly admitted: readonly Reservation[];
+  /** By uid, whom those that hold a reservation have to make room for from now on. */
+  readonly marks: ReadonlyMap<string, Preemptor>;
   /** In order; the first one has position 1. */
   readonly waiting: readonly WaitingRun[];
   /** Waiting Runs that only lack quota in their own namespace while the tenant has it: grants should move there. */
@@ -106,9 +121,9 @@ export function admitRuns(input: AdmissionInput): Admission {
   const demands: Demand[] = [];
   const order = queueOrder(input.priorityAgingSeconds ?? PRIORITY_AGING_SECONDS);
   for (const candidate of input.candidates.toSorted(order)) {
-    const verdict = input.isSuspended ? SUSPENDED : (candidate.blocked ?? room.obstacle(candidate));
-    if (verdict === undefined) {
-      admitted.push(reservationFor(candidate));
+    const verdict = room.verdictOn(candidate);
+    if (!('reason' in verdict)) {
+      admitted.push(verdict);
       continue;
     }
     waiting.push({ candidate, ...verdict });
@@ -116,27 +131,10 @@ export function admitRuns(input: AdmissionInput): Admission {
       demands.push({ namespace: candidate.namespace, amounts: candidate.demand });
     }
   }
-  return { admitted, waiting, demands };
+  return { admitted, waiting, demands, marks: input.preemption?.marks ?? NO_MARKS };
 }
 
-const SUSPENDED: Waiting = {
-  reason: RUN_REASONS.TenantSuspended,
-  message: 'the tenant is suspended: nothing new starts until it is resumed',
-};
-const LEDGER_FULL: Waiting = {
-  reason: RUN_REASONS.ConcurrencyExceeded,
-  message:
-    'the ledger of the tenant is full: it holds no more concurrent Runs beside so many namespaces and quotas',
-};
-/** That the ledger can remember no more idempotency keys. */
-export const TOO_MANY_KEYS: Waiting = {
-  reason: RUN_REASONS.TooManyKeys,
-  message: `the tenant has ${MAX_KEYS} idempotency keys that are still remembered: it goes on when the first of them is forgotten (idempotencyKeySeconds)`,
-};
-const ELSEWHERE: Waiting = {
-  reason: RUN_REASONS.ComputeQuotaExceeded,
-  message: 'quota of the tenant is being moved to this namespace',
-};
+const NO_MARKS: Admission['marks'] = new Map();
 
 /** What is left while admission goes through the queue. */
 class Room {
@@ -150,6 +148,10 @@ class Room {
   #desk: DeviceDesk | undefined;
   #bytes: number;
   #keysLeft: number;
+  /** Reservations that the ledger can still hold. */
+  #slots: number;
+  /** What the present candidate is the first to wait for. */
+  readonly #own = new Set<string>();
   /** Runs that wait for the rate alone. */
   #late = 0;
   /** Runs that may still be admitted. */
@@ -160,25 +162,33 @@ class Room {
     this.#free = new Map(input.free);
     this.#freeIn = new Map([...input.freeIn].map(([name, amounts]) => [name, new Map(amounts)]));
     this.#gpus = new Map(input.gpus);
-    this.places = Math.min(input.maxConcurrentRuns ?? MAX_RESERVATIONS, MAX_RESERVATIONS) - input.held.length;
+    this.places = Math.min(input.maxConcurrentRuns ?? MAX_RESERVATIONS, MAX_RESERVATIONS);
+    this.#slots = MAX_RESERVATIONS - input.held.length;
     this.#bytes = input.held.reduce((left, one) => left - reservationBytes(one), input.bytes ?? Infinity);
     this.#keysLeft = input.keysLeft ?? Infinity;
-    for (const { namespace, agent, gpuClass, gpus = 0 } of input.held) {
-      this.#start(agentKey(namespace, agent));
-      if (gpuClass !== undefined) this.#gpus.set(gpuClass, (this.#gpus.get(gpuClass) ?? 0) - gpus);
-    }
+    for (const one of input.held) this.#count(one, awaitedOf(one, input.held));
+  }
+
+  /** The reservation that `candidate` gets, or what it waits for. */
+  verdictOn(candidate: Candidate): Reservation | Waiting {
+    if (this.#input.isSuspended) return TENANT_SUSPENDED;
+    if (candidate.blocked !== undefined) return candidate.blocked;
+    const obstacle = this.#obstacle(candidate);
+    return obstacle === undefined ? reservationFor(candidate) : this.#takeOver(candidate, obstacle);
   }
 
   /** What `candidate` waits for. Without an obstacle it is admitted, and its share taken. */
-  obstacle(candidate: Candidate): Waiting | undefined {
+  #obstacle(candidate: Candidate): Waiting | undefined {
+    this.#own.clear();
     const missing = this.#missing(candidate);
     if (missing !== undefined) return missing;
     // From here on its compute is set aside, also while its namespace waits for a grant.
     addTo(this.#free, limitedTo(candidate.demand, this.#free), -1n);
     this.#takeDevices(candidate);
     this.#input.budgets?.take(candidate);
+    this.#input.preemption?.take(candidate);
     if (!this.#takeInNamespace(candidate)) return ELSEWHERE;
-    this.#admit(candidate);
+    this.#admit(candidate, { bytes: bytesOf(candidate), victims: [] });
     return undefined;
   }
 
@@ -195,14 +205,60 @@ class Room {
     );
   }
 
-  #admit(candidate: Candidate): void {
-    this.places -= 1;
-    this.#bytes -= bytesOf(candidate);
+  /**
+   * The reservation by which `candidate` takes over from others, or what it goes on waiting for. What those who leave give back is
+   * theirs until then, so nothing of it is given to anybody else. Rate, budget and key are its own from now on.
+   */
+  #takeOver(candidate: Candidate, obstacle: Waiting): Reservation | Waiting {
+    const { preemption, budgets } = this.#input;
+    if (preemption === undefined || this.#slots <= 0 || !isPreemptible(obstacle)) return obstacle;
+    if (preemption.willFit(candidate)) {
+      if (budgets?.hasRoomFor(candidate) !== false) preemption.take(candidate);
+      return obstacle;
+    }
+    const victims = preemption.victimsFor(candidate);
+    const reservation = { ...reservationFor(candidate), awaits: victims.map(({ serial = 0 }) => serial) };
+    const bytes = bytesOf(candidate, reservation) + victims.length * preemptorBytes(candidate);
+    if (victims.length === 0 || bytes > this.#bytes) return obstacle;
+    const unready = this.#unready(candidate);
+    if (unready !== undefined) return unready;
+    this.#setAside(candidate, preemption.handOver(candidate, victims));
+    this.#admit(candidate, { bytes, victims });
+    return reservation;
+  }
+
+  /** What keeps one from starting who has found others to take over from: of what these have it waits for nothing any more. */
+  #unready(candidate: Candidate): Waiting | undefined {
+    for (const scarce of this.#own) this.#awaited.delete(scarce);
+    return this.#input.budgets?.obstacleTo(candidate) ?? this.#tooSoon(candidate);
+  }
+
+  #setAside(candidate: Candidate, { amounts, within }: Omit<Pending, 'namespace'>): void {
+    addTo(this.#free, limitedTo(amounts, this.#free), -1n);
+    const free = this.#freeIn.get(candidate.namespace);
+    if (free !== undefined) addTo(free, limitedTo(within, free), -1n);
+    this.#input.budgets?.take(candidate);
+  }
+
+  #admit(
+    candidate: Candidate,
+    { bytes, victims }: { readonly bytes: number; readonly victims: readonly Reservation[] },
+  ): void {
+    this.#slots -= 1;
+    this.#bytes -= bytes;
     if (candidate.keyBytes !== undefined) this.#keysLeft -= 1;
     if (isNew(candidate)) this.#input.rate?.take();
-    this.#start(agentKey(candidate.namespace, candidate.agent));
-    const { gpu } = candidate;
-    if (gpu !== undefined) this.#gpus.set(gpu.class, (this.#gpus.get(gpu.class) ?? 0) - gpu.count);
+    this.#count(reservationFor(candidate), victims);
+  }
+
+  /** Counts a reservation beside those from whom it takes over, who hold theirs until they have ended. */
+  #count({ namespace, agent, gpuClass, gpus = 0 }: Reservation, awaited: readonly Reservation[]): void {
+    if (awaited.length === 0) this.places -= 1;
+    const key = agentKey(namespace, agent);
+    if (!awaited.some((one) => agentKey(one.namespace, one.agent) === key)) this.#start(key);
+    if (gpuClass === undefined) return;
+    const kept = awaited.reduce((sum, one) => sum + (one.gpuClass === gpuClass ? (one.gpus ?? 0) : 0), 0);
+    this.#gpus.set(gpuClass, (this.#gpus.get(gpuClass) ?? 0) - Math.max(0, gpus - kept));
   }
 
   #noKey({ keyBytes }: Candidate): Waiting | undefined {
@@ -210,7 +266,7 @@ class Room {
   }
 
   #noRoom(bytes: number): Waiting | undefined {
-    if (this.places <= 0) return this.#noPlace();
+    if (this.places <= 0 || this.#slots <= 0) return this.#noPlace();
     if (bytes <= this.#bytes) return undefined;
     // Held back as well is who stands behind and needs less: of shorter names there may always be some.
     this.#bytes = 0;
@@ -239,7 +295,7 @@ class Room {
     if (gpu === undefined) return undefined;
     const scarce = `gpu/${gpu.class}`;
     if (!this.#awaited.has(scarce) && (this.#gpus.get(gpu.class) ?? 0) >= gpu.count) return undefined;
-    this.#awaited.add(scarce);
+    this.#await(scarce);
     const limit = this.#input.gpus.get(gpu.class) ?? 0;
     return {
       reason: RUN_REASONS.GPUQuotaExceeded,
@@ -266,7 +322,7 @@ class Room {
     const missing = new Set(lacking(demand, this.#free));
     for (const key of demand.keys()) if (this.#awaited.has(key) && this.#free.has(key)) missing.add(key);
     if (missing.size === 0) return undefined;
-    for (const key of missing) this.#awaited.add(key);
+    for (const key of missing) this.#await(key);
     return {
       reason: RUN_REASONS.ComputeQuotaExceeded,
       message: `not enough left of the tenant's quota: ${[...missing].toSorted().join(', ')}`,
@@ -295,14 +351,15 @@ class Room {
     return true;
   }
 
+  #await(scarce: string): void {
+    if (this.#awaited.has(scarce)) return;
+    this.#awaited.add(scarce);
+    this.#own.add(scarce);
+  }
+
   #start(agent: string): void {
     this.#running.set(agent, (this.#running.get(agent) ?? 0) + 1);
   }
-}
-
-function aheadOf(gpuClass: string): Waiting {
-  const message = `a Run of the tenant that is ahead waits for free devices of class ${gpuClass}`;
-  return { reason: RUN_REASONS.NoFreeDevices, message };
 }
 
 /** Whether a Run was never started: what is tried or taken up again was counted before. */
@@ -311,8 +368,8 @@ function isNew({ attempt }: Candidate): boolean {
 }
 
 /** What an admission of `candidate` adds to the ledger. */
-function bytesOf(candidate: Candidate): number {
-  return reservationBytes(reservationFor(candidate)) + (candidate.keyBytes ?? 0);
+function bytesOf(candidate: Candidate, reservation = reservationFor(candidate)): number {
+  return reservationBytes(reservation) + (candidate.keyBytes ?? 0);
 }
 
 function reservationFor(candidate: Candidate): Reservation {

@@ -108,6 +108,14 @@ export class BudgetBook {
     return behind && aheadOf(behind.line.unit);
   }
 
+  /** Whether no budget is in the way of `candidate`. Nobody waits behind one that was only asked for. */
+  hasRoomFor({ reserves = {} }: Candidate): boolean {
+    return this.#lines.every(({ unit, left }) => {
+      const need = parseMicro(reserves[unit] ?? '0');
+      return need <= left && left > 0n && !(need > 0n && this.#awaited.has(unit));
+    });
+  }
+
   /** Sets aside what `candidate` reserves. */
   take({ reserves = {} }: Candidate): void {
     this.#lines = this.#lines.map((line) => ({

@@ -27,6 +27,11 @@ const JOB_COUNTS = ['count/jobs.batch'];
 const CONFIG_MAP_COUNTS = ['configmaps', 'count/configmaps'];
 /** The same of what a Run needs for devices of dynamic resource allocation. */
 const CLAIM_COUNTS = ['count/resourceclaims.resource.k8s.io', 'count/resourceclaimtemplates.resource.k8s.io'];
+/** Those of objects that an attempt leaves behind. */
+const KEPT_COUNTS: ReadonlySet<string> = new Set([
+  ...CONFIG_MAP_COUNTS,
+  'count/resourceclaimtemplates.resource.k8s.io',
+]);
 
 /**
  * What a Run's container asks for after the defaults of the tenant, by the rules of Kubernetes in their order: a limit
@@ -57,6 +62,11 @@ export function runDemand(resources: ContainerResources, devices: Devices | unde
 /** The same of a Run that is given something, in a ConfigMap. */
 export function withConfigMap(demand: Amounts): Amounts {
   return new Map([...demand, ...CONFIG_MAP_COUNTS.map((key) => [key, MILLI] as const)]);
+}
+
+/** What of `demand` is free again when a Run is ended: what it was given, and asked devices by, is kept as long as the Run. */
+export function givenBack(demand: Amounts): Amounts {
+  return new Map([...demand].filter(([key]) => !KEPT_COUNTS.has(key)));
 }
 
 /** The key of ResourceQuota that counts the devices of a class; undefined for a class that names no resource. */

@@ -4,9 +4,10 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { toInstant } from '../conditions.ts';
 import { endOf, isForgotten, keyDigest, keyRecord } from '../run/idempotency.ts';
 import { isFinished, type Run } from '../run/run.ts';
-import { type Candidate, TOO_MANY_KEYS, type Waiting } from './admit.ts';
+import type { Candidate, Waiting } from './admit.ts';
 import { wantsQuota } from './candidates.ts';
 import { keyBytes } from './ledger-size.ts';
+import { TOO_MANY_KEYS } from './obstacles.ts';
 import { ageOf, isOlder } from './queue-order.ts';
 
 /** What the keys of a tenant's Runs follow from. */

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { MAX_GRANTED_AMOUNTS, MAX_KEYS, QUOTA_LEDGER, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import {
+  MAX_AWAITED,
+  MAX_GRANTED_AMOUNTS,
+  MAX_KEYS,
+  QUOTA_LEDGER,
+  type Reservation,
+} from '#crds/v1alpha1/quota-ledger';
 import { MAX_ATTEMPTS } from '#crds/v1alpha1/meta';
 import type { Ledger } from '../tenant/tenant.ts';
 import { bytesForReservations, keyBytes, MAX_LEDGER_BYTES, reservationBytes } from './ledger-size.ts';
@@ -48,6 +54,8 @@ test('no reservation takes more than is counted for it', (t) => {
     overspent: 'minute',
     revision: 'f'.repeat(12),
     serial: Number.MAX_SAFE_INTEGER,
+    preemptedBy: { namespace: longName('n'), name: longName('r'), priority: -1000 },
+    awaits: Array.from({ length: MAX_AWAITED }, () => Number.MAX_SAFE_INTEGER),
   };
   t.true(JSON.stringify(longest).length + 1 <= reservationBytes(longest));
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { KeyRecord, Preemptor, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { Ledger } from '../tenant/tenant.ts';
 
 /**
@@ -15,6 +15,11 @@ const SESSION_BYTES = 36;
 const BUDGET_BYTES = 140;
 /** The end of the name of a revision, its key and quotes. */
 const REVISION_BYTES = 26;
+/** Keys, quotes and the figure of who takes over, beside his names. */
+const PREEMPTOR_BYTES = 70;
+/** Key and brackets of the numbers of those that a Run takes over from, and the longest of these with its comma. */
+const AWAITS_BYTES = 12;
+const AWAITED_BYTES = 17;
 /** The same of an idempotency key: its digests, phase and figures. */
 const KEY_BYTES = 170;
 /** The most that the usage history takes. */
@@ -34,8 +39,19 @@ export function reservationBytes(one: Reservation): number {
     texts +
     (session === undefined ? 0 : SESSION_BYTES) +
     (hasBudget ? BUDGET_BYTES : 0) +
-    (revision === undefined ? 0 : REVISION_BYTES)
+    (revision === undefined ? 0 : REVISION_BYTES) +
+    handoverBytes(one)
   );
+}
+
+function handoverBytes({ awaits, preemptedBy }: Reservation): number {
+  const waits = awaits === undefined ? 0 : AWAITS_BYTES + awaits.length * AWAITED_BYTES;
+  return waits + (preemptedBy === undefined ? 0 : preemptorBytes(preemptedBy));
+}
+
+/** The most bytes that it takes in a ledger who takes over from a Run. */
+export function preemptorBytes({ namespace, name }: Pick<Preemptor, 'namespace' | 'name'>): number {
+  return PREEMPTOR_BYTES + namespace.length + name.length;
 }
 
 /** The most bytes that an idempotency key takes in a ledger, however its Run ends. */

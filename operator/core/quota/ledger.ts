@@ -31,13 +31,15 @@ import {
   type NamespaceQuota,
   type SeenQuota,
 } from './grants.ts';
+import { settleHandovers } from './handover.ts';
 import { KeyBook } from './keys.ts';
 import { lostReservations } from './lost-reservations.ts';
+import { preemptionBook } from './preemption.ts';
 import { inSessionOrder } from './sessions.ts';
 import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
-import { agentLimits, freeAmounts, pendingOf } from './stock.ts';
+import { agentLimits, freeAmounts, pendingOf, startHandovers } from './stock.ts';
 
 /** How a namespace that no longer shares the totals was found by a direct read. */
 export type Leftover =
@@ -106,14 +108,13 @@ export interface Queue extends Admission {
  * nothing, and would let one Run too many start.
  */
 export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
-  const kept = heldIn(ledger, observed);
+  const kept = settleHandovers(heldIn(ledger, observed), ledger.spec.suspended);
   const ended = endedAttempts(ledger, { held: kept, observed }, now);
   const usage = bookAttempts(ledger.status?.usage, ended, now);
   const budgets = new BudgetBook({ ledger, usage, held: kept, runs: observed.runs, context: observed, now });
-  const { held } = budgets;
+  const held = startHandovers(ledger, budgets.held, observed);
   const holders = new Set(held.map(({ uid }) => uid));
   const { suspended, maxConcurrentRuns, priorityAgingSeconds, gpus = [] } = ledger.spec;
-  const shares = sharing(ledger, observed);
   const bytes = bytesForReservations(ledger);
   const keys = new KeyBook({
     records: ledger.status?.keys ?? [],
@@ -122,13 +123,9 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     bytes: held.reduce((left, one) => left - reservationBytes(one), bytes),
     now,
   });
-  const waiting = observed.runs.filter(
-    (run) =>
-      wantsQuota(run) &&
-      !holders.has(run.metadata.uid ?? '') &&
-      shares.has(run.metadata.namespace ?? '') &&
-      !keys.isTaken(run),
-  );
+  const shares = sharing(ledger, observed);
+  const isCandidate = (run: Run) =>
+    wantsQuota(run) && !holders.has(run.metadata.uid ?? '') && shares.has(run.metadata.namespace ?? '');
   const { openDesk } = observed;
   const rate = rateOf(ledger, now);
   const admission = admitRuns({
@@ -140,23 +137,32 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     keysLeft: keys.left,
     rate,
     budgets,
+    preemption: preemptionBook({ ledger, held, observed }),
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
     agentLimits: agentLimits(observed),
     ...freeAmounts(ledger, observed, pendingOf(held, observed)),
     held,
     candidates: inSessionOrder({
       held,
-      candidates: waiting.map((run) =>
-        budgets.withEstimate(keys.withKey(candidateOf(run, observed), run), run),
-      ),
+      candidates: observed.runs
+        .filter((run) => isCandidate(run) && !keys.isTaken(run))
+        .map((run) => budgets.withEstimate(keys.withKey(candidateOf(run, observed), run), run)),
       agents: observed.agents,
     }),
   });
-  const { admitted, waiting: left } = admission;
+  const { admitted, waiting: left, marks } = admission;
   // As it was while nothing started: what time alone would change is not worth a write.
   const startDueMicros = admitted.length > 0 ? rate?.dueMicros : rate && ledger.status?.startDueMicros;
   const nextMs = Math.min(nextOf(left, { keys, rate }), budgets.nextMs);
-  return { ...admission, held, usage, keys: keys.withAdmitted(admitted), startDueMicros, nextMs };
+  const marked = withMarks(held, marks);
+  return { ...admission, held: marked, usage, keys: keys.withAdmitted(admitted), startDueMicros, nextMs };
+}
+
+function withMarks(held: readonly Reservation[], marks: Admission['marks']): readonly Reservation[] {
+  return held.map((one) => {
+    const preemptedBy = marks.get(one.uid);
+    return preemptedBy === undefined ? one : { ...one, preemptedBy };
+  });
 }
 
 /** Reservations that go on: those of the ledger that were not given back, and those that it has lost. */

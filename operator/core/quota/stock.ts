@@ -1,24 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { agentKey } from '../agent/agent.ts';
+import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
-import { addTo, type Amounts, amountOf, parseAmounts } from './amounts.ts';
+import { addTo, type Amounts, amountOf, lacking, parseAmounts } from './amounts.ts';
 import { demandOf, sourceOf } from './candidates.ts';
+import { givenBack } from './demand.ts';
 import type { Demand } from './grants.ts';
+import { awaitedOf, beside, startable } from './handover.ts';
 import type { LedgerObserved } from './ledger.ts';
 import { seenQuota } from './resource-quota.ts';
 
-/** What Runs with a reservation will take as soon as their pods exist. */
-export function pendingOf(reservations: readonly Reservation[], observed: LedgerObserved): readonly Demand[] {
-  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
+/** What somebody wants to take of the totals, and of the quota in its namespace. */
+export interface Pending extends Demand {
+  readonly within: Amounts;
+}
+
+/**
+ * What Runs with a reservation will take as soon as their pods exist. What is still held by those from whom one of them takes over is
+ * counted there.
+ */
+export function pendingOf(
+  reservations: readonly Reservation[],
+  observed: LedgerObserved,
+): readonly Pending[] {
   return reservations
     .filter(({ uid }) => !observed.started.has(uid))
-    .map(({ uid, namespace, agent: name }) => {
-      const run = byUid.get(uid);
-      const agent =
-        run === undefined ? observed.agents.get(agentKey(namespace, name)) : sourceOf(run, observed).agent;
-      return { namespace, amounts: demandOf(run, agent, observed) };
+    .map((one) => {
+      const { namespace } = one;
+      const wanted = takenBy(one, observed);
+      const awaited = awaitedOf(one, reservations);
+      if (awaited.length === 0) return { namespace, amounts: wanted, within: wanted };
+      const given = (of: readonly Reservation[]) => of.map((other) => givenBack(takenBy(other, observed)));
+      const near = awaited.filter((other) => other.namespace === namespace);
+      return { namespace, amounts: beside(wanted, given(awaited)), within: beside(wanted, given(near)) };
     });
+}
+
+/** By pass: every reservation looks for its Run, more than once. */
+const runsIn = new WeakMap<LedgerObserved, ReadonlyMap<string, Run>>();
+
+function runOf(uid: string, observed: LedgerObserved): Run | undefined {
+  let byUid = runsIn.get(observed);
+  if (byUid === undefined) {
+    byUid = new Map(observed.runs.map((run) => [run.metadata.uid ?? '', run]));
+    runsIn.set(observed, byUid);
+  }
+  return byUid.get(uid);
+}
+
+/** What the Run of a reservation takes from quota while it is under way. */
+export function takenBy({ uid, namespace, agent: name }: Reservation, observed: LedgerObserved): Amounts {
+  const run = runOf(uid, observed);
+  const agent =
+    run === undefined ? observed.agents.get(agentKey(namespace, name)) : sourceOf(run, observed).agent;
+  return demandOf(run, agent, observed);
+}
+
+/**
+ * Reservations, of which those that wait for nobody any more may start once there is quota in their namespace: that may have to be moved
+ * there, and what has just ended is counted a moment longer.
+ */
+export function startHandovers(
+  ledger: Ledger,
+  held: readonly Reservation[],
+  observed: LedgerObserved,
+): readonly Reservation[] {
+  if (!held.some(({ awaits }) => awaits?.length === 0)) return held;
+  const others = held.filter(({ awaits }) => awaits === undefined);
+  const { free, freeIn } = freeAmounts(ledger, observed, pendingOf(others, observed));
+  return held.map((one) => {
+    if (one.awaits?.length !== 0) return one;
+    const room = freeIn.get(one.namespace);
+    const wanted = takenBy(one, observed);
+    if (room === undefined) return free.size === 0 ? startable(one) : one;
+    if (lacking(wanted, room).length > 0) return one;
+    subtractKnown(room, wanted);
+    return startable(one);
+  });
 }
 
 /** Runs at one time by `agentKey`, of Agents that limit them. */
@@ -35,8 +94,8 @@ export function agentLimits({ agents }: LedgerObserved): ReadonlyMap<string, num
 export function freeAmounts(
   ledger: Ledger,
   observed: LedgerObserved,
-  pending: readonly Demand[],
-): { readonly free: Amounts; readonly freeIn: ReadonlyMap<string, Amounts> } {
+  pending: readonly Pending[],
+): { readonly free: Amounts; readonly freeIn: ReadonlyMap<string, Map<string, bigint>> } {
   const totals = parseAmounts(ledger.spec.hard);
   const free = new Map(totals);
   const freeIn = new Map<string, Map<string, bigint>>();
@@ -48,9 +107,9 @@ export function freeAmounts(
     subtractKnown(room, used);
     freeIn.set(namespace, room);
   }
-  for (const { namespace, amounts } of pending) {
+  for (const { namespace, amounts, within } of pending) {
     subtractKnown(free, amounts);
-    subtractKnown(freeIn.get(namespace) ?? new Map(), amounts);
+    subtractKnown(freeIn.get(namespace) ?? new Map(), within);
   }
   return { free, freeIn };
 }

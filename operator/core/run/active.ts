@@ -25,6 +25,7 @@ import { cutNote } from './report-limit.ts';
 import type { Said } from './result.ts';
 import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
+import { countPreemption } from './preemption.ts';
 import { failAttempt } from './retry.ts';
 import { attemptsOf, isPodOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
 import { notePods, settle, settleUnmade } from './settlement.ts';
@@ -66,7 +67,8 @@ function planEnded(run: Run, ending: Cause | undefined, now: Date): RunPlan {
   const unwanted = cancellation(run);
   if (unwanted !== undefined) return finish(run, unwanted, now);
   if (ending === undefined) return failAttempt(run, WORKLOAD_DELETED, now);
-  return statusOnly(queuedStatus(run, { position: undefined, ...ending }, now));
+  const status = queuedStatus(run, { position: undefined, ...ending }, now);
+  return ending.reason === RUN_REASONS.Preempted ? countPreemption(run, status, ending) : statusOnly(status);
 }
 
 /** Whether the timeout of an admitted Run is over before its workload could be made. */

@@ -7,7 +7,8 @@ import { missedDevices } from './no-devices.ts';
 import type { RunObserved } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import { overspending } from './overspending.ts';
-import type { Run } from './run.ts';
+import { preemption } from './preemption.ts';
+import { phaseOf, type Run } from './run.ts';
 import type { Cause } from './status.ts';
 import { SUSPENDED } from './suspension.ts';
 
@@ -22,6 +23,7 @@ const INTERRUPTIONS: ReadonlySet<string> = new Set([
   RUN_REASONS.Suspended,
   RUN_REASONS.NoFreeDevices,
   RUN_REASONS.BudgetExhausted,
+  RUN_REASONS.Preempted,
 ]);
 
 /** Why the workload of an admitted Run is to be ended, if so. */
@@ -35,7 +37,15 @@ export function endingCause(run: Run, observed: RunObserved, now: Date): Cause |
   }
   if (run.spec.suspend) return SUSPENDED;
   if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') return PAUSED;
-  return begun(run) ?? overspending(run, { reservation, tenant }, now) ?? missedDevices(missing, now);
+  const wanted = () => overspending(run, { reservation, tenant }, now) ?? preemption(run, reservation);
+  return begun(run) ?? wanted() ?? missedDevices(missing, now);
+}
+
+/** Whether a Run gives back what it holds without anybody else ending it: by what its user wants, or what it was told before. */
+export function isEnding(run: Run): boolean {
+  if (cancellation(run) !== undefined || run.spec.suspend) return true;
+  // Of a Run that is back in the queue, Ready tells of the attempt that is over.
+  return phaseOf(run) !== 'Queued' && (givenUpFor(run) ?? begun(run)) !== undefined;
 }
 
 /** What a Run was given up for, so that it fails as soon as its workload is gone. */

@@ -44,14 +44,19 @@ function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (remove.length > 0) return { ...statusOnly(run.status), remove };
   const duplicate = planDuplicate(run, observed, now);
   if (duplicate !== undefined) return duplicate;
-  const { reservation } = observed;
-  if (reservation !== undefined && reservation.attempt > attemptsOf(run)) {
-    if (run.spec.suspend) return giveBack(run, reservation, { ...SUSPENDED, now });
-    return admit(run, { ...observed, reservation }, now);
-  }
+  const reserved = planReserved(run, observed, now);
+  if (reserved !== undefined) return reserved;
   const leftMs = startingDeadlineMs(run, now);
   if (leftMs <= 0) return fail(run, notStarted(run, observed.place), now);
   return sooner(planWaiting(run, observed, now), leftMs);
+}
+
+/** What becomes of a Run with a reservation; undefined while it still waits for those from whom it takes over. */
+function planReserved(run: Run, observed: RunObserved, now: Date): RunPlan | undefined {
+  const { reservation } = observed;
+  if (reservation === undefined || reservation.attempt <= attemptsOf(run)) return undefined;
+  if (run.spec.suspend) return giveBack(run, reservation, { ...SUSPENDED, now });
+  return reservation.awaits === undefined ? admit(run, { ...observed, reservation }, now) : undefined;
 }
 
 function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {

@@ -81,12 +81,14 @@ const RUN_LIMITS: Readonly<Record<keyof NonNullable<TenantQuotas['runs']>, keyof
   createPerSecond: 'createPerSecond',
   createBurst: 'createBurst',
   priorityAgingSeconds: 'priorityAgingSeconds',
+  preemption: 'preemption',
 };
 
 for (const [field, inLedger] of Object.entries(RUN_LIMITS)) {
   test(`runs.${field} goes into the ledger, and a ledger without it is not as wanted`, (t) => {
-    const ledger = ledgerOf({ [field]: 7 });
-    t.is(ledger.spec[inLedger], 7);
+    const value = field === 'preemption' ? 'LowerPriority' : 7;
+    const ledger = ledgerOf({ [field]: value });
+    t.is(ledger.spec[inLedger], value);
     t.true(hasLimitsOf(ledger, ledger));
     t.false(hasLimitsOf(ledgerOf({}), ledger));
   });

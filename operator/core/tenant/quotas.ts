@@ -83,7 +83,8 @@ export function hasLimitsOf(ledger: Ledger, desired: KubeObject): boolean {
 
 function limitsOf({ hard = {}, gpus = [], budgets = [], ...others }: Ledger['spec']): unknown {
   const devices = Object.fromEntries(gpus.map((gpu) => [gpu.class, gpu.count]));
-  const { maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst, priorityAgingSeconds } = others;
+  const { maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst } = others;
+  const { priorityAgingSeconds, preemption } = others;
   return {
     hard,
     devices,
@@ -93,6 +94,7 @@ function limitsOf({ hard = {}, gpus = [], budgets = [], ...others }: Ledger['spe
     createPerSecond,
     createBurst,
     priorityAgingSeconds,
+    preemption,
   };
 }
 
@@ -125,6 +127,7 @@ export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }:
         createPerSecond: runs.createPerSecond,
         createBurst: runs.createBurst,
         priorityAgingSeconds: runs.priorityAgingSeconds,
+        preemption: runs.preemption,
       }),
       namespaces: namespaces.toSorted(),
     },

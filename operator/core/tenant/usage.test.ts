@@ -71,3 +71,9 @@ test('figures for kubectl get', (t) => {
   t.deepEqual(usageSummary(TENANT, undefined), { runs: '0/5', gpus: '0/10' });
   t.deepEqual(usageSummary(makeTenant(), LEDGER), { runs: '3' });
 });
+
+test('a Run that waits to take over from another uses nothing yet', (t) => {
+  const taking = { ...reservation('d', 'h100', 4), awaits: [1] };
+  const ledger = makeLedger(TENANT, { reservations: [reservation('a', 'h100', 4), taking] });
+  t.like(usageSummary(TENANT, ledger), { runs: '1/5', gpus: '4/10' });
+});

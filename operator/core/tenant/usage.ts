@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { TenantStatus } from '#crds/v1alpha1/tenant';
 import { monthSummary } from '../metering/history.ts';
 import { defined, type KubeObject } from '../object.ts';
+import { isTakingOver } from '../quota/handover.ts';
 import { formatQuantity, parseQuantity, quantityFormat } from '../quota/quantity.ts';
 import { canonicalQuantity } from './quotas.ts';
 import type { Ledger, Tenant, TenantObserved } from './tenant.ts';
@@ -58,8 +60,12 @@ function gpuUsage(tenant: Tenant, ledger: Ledger | undefined): readonly Usage[] 
   }));
 }
 
+function inUse(ledger: Ledger | undefined): readonly Reservation[] {
+  return (ledger?.status?.reservations ?? []).filter((one) => !isTakingOver(one));
+}
+
 function gpusInUse(ledger: Ledger | undefined, name: string): number {
-  return (ledger?.status?.reservations ?? [])
+  return inUse(ledger)
     .filter((one) => one.gpuClass === name)
     .reduce((sum, { gpus = 0 }) => sum + gpus, 0);
 }
@@ -78,7 +84,7 @@ function runUsage(tenant: Tenant, { ledger, queuedRuns }: TenantObserved): reado
 }
 
 function runsInUse(ledger: Ledger | undefined): number {
-  return ledger?.status?.reservations?.length ?? 0;
+  return inUse(ledger).length;
 }
 
 /** `3/20` for Runs and GPUs; without a limit only what is in use, and nothing for GPUs that are not in the quotas. */
@@ -88,11 +94,11 @@ export function usageSummary(
 ): { runs: string; gpus?: string; runUnits?: string } {
   const { gpus = [], runs } = tenant.spec.quotas ?? {};
   const used = String(runsInUse(ledger));
-  const inUse = gpus.reduce((sum, one) => sum + gpusInUse(ledger, one.class), 0);
+  const taken = gpus.reduce((sum, one) => sum + gpusInUse(ledger, one.class), 0);
   const allowed = gpus.reduce((sum, one) => sum + one.count, 0);
   return {
     runs: runs?.maxConcurrent === undefined ? used : `${used}/${runs.maxConcurrent}`,
-    ...(gpus.length > 0 && { gpus: `${inUse}/${allowed}` }),
+    ...(gpus.length > 0 && { gpus: `${taken}/${allowed}` }),
     ...defined({ runUnits: monthSummary(ledger?.status?.usage) }),
   };
 }
