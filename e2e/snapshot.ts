@@ -17,7 +17,7 @@ const NAMESPACED = [
   '/apis/networking.k8s.io/v1/%/networkpolicies',
   '/apis/rbac.authorization.k8s.io/v1/%/roles',
   '/apis/rbac.authorization.k8s.io/v1/%/rolebindings',
-  '/apis/batch/v1/%/jobs',
+  '/api/v1/%/pods',
   '/apis/nexusos.dev/v1alpha1/%/agents',
   '/apis/nexusos.dev/v1alpha1/%/runs',
 ];

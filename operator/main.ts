@@ -1,50 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
-import { type Config, ConfigError, LEASE_NAME, readConfig } from './config.ts';
 import { controllersFor } from './controllers/index.ts';
 import { createClient } from './runtime/client.ts';
-import {
-  type Credentials,
-  fileCredentials,
-  inClusterCredentials,
-  kubeconfigCredentials,
-} from './runtime/credentials.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
-import type { LeaderElectionOptions } from './runtime/leader-election.ts';
 import { createManager, type Manager } from './runtime/manager.ts';
+import { credentialsOf, identityOf, leaderElectionOf, readConfigOrExit } from './setup.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
-
-/** The settings; says what is wrong with them, and ends, before there is a log: its level is one of them. */
-function readConfigOrExit(): Config {
-  try {
-    return readConfig(process.env, process.argv.slice(2));
-  } catch (error) {
-    console.error(error instanceof ConfigError ? error.message : error);
-    return process.exit(2);
-  }
-}
-
-/** A pod's own credentials, unless the settings say otherwise. */
-async function credentialsOf(config: Config): Promise<Credentials> {
-  const { apiServer, tokenFile, caFile, kubeconfig } = config;
-  if (kubeconfig !== undefined) return kubeconfigCredentials({ path: kubeconfig });
-  if (apiServer === undefined || tokenFile === undefined) return inClusterCredentials(process.env);
-  return fileCredentials({ server: apiServer, tokenFile, ...(caFile !== undefined && { caFile }) });
-}
-
-/** The shares of the lease that client-go's own defaults have. */
-function leaderElectionOf(config: Config): LeaderElectionOptions | undefined {
-  if (!config.leaderElection) return undefined;
-  return {
-    namespace: config.namespace,
-    name: LEASE_NAME,
-    leaseDurationMs: config.leaseDurationMs,
-    renewDeadlineMs: config.leaseDurationMs * 0.7,
-    retryPeriodMs: config.leaseDurationMs * 0.15,
-  };
-}
 
 /** Ends in order at the first signal, and at once at the second. */
 function stopOnSignal(parts: {
@@ -90,7 +51,7 @@ async function main(): Promise<void> {
       },
       { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },
     ),
-    identity: config.identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`,
+    identity: identityOf(config),
     leaderElection: leaderElectionOf(config),
     concurrency: config.concurrency,
     metrics,

@@ -95,7 +95,10 @@ const limits = z
 const spec = z
   .object({
     description: text('What the agent does, for people.', 1024).optional(),
-    shape: z.enum(['job']).default('job').describe('job: each Run is a Job of its own.'),
+    shape: z
+      .enum(['job'])
+      .default('job')
+      .describe('job: each Run has pods of its own, one for each attempt.'),
     tier: z.enum(TIERS).default('standard').describe('Price tier: standard 1.0, heavy 1.5, ultra 3.0.'),
     container,
     parameters: agentParameters.optional(),

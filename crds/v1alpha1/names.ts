@@ -11,11 +11,11 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 export const LABELS = {
   /** Name of the tenant that an object or a namespace belongs to. */
   tenant: 'nexusos.dev/tenant',
-  /** Name of the Agent that a Job or Pod runs; on a Run, of the one whose schedule started it. */
+  /** Name of the Agent that a Pod runs; on a Run, of the one whose schedule started it. */
   agent: 'nexusos.dev/agent',
   /** On a Run that a schedule started: UID of the Agent. */
   scheduledBy: 'nexusos.dev/scheduled-by',
-  /** Name of the Run that a Job or Pod carries out. */
+  /** Name of the Run that a Pod carries out. */
   run: 'nexusos.dev/run',
   /** UID of that Run. */
   runUid: 'nexusos.dev/run-uid',
@@ -60,4 +60,6 @@ export const MANAGED_BY = 'nexusos';
 /** Finalizers, by the controller that takes them off. */
 export const FINALIZERS = {
   tenant: 'nexusos.dev/tenant',
+  /** On a pod of a Run, from its creation: it stays until its attempt is settled. */
+  pod: 'nexusos.dev/run',
 } as const;

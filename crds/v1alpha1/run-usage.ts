@@ -9,9 +9,6 @@ export const TIERS = ['standard', 'heavy', 'ultra'] as const;
 /** How the end of a container is known. */
 export const BASES = ['ContainerStatus', 'Observed'] as const;
 
-/** The most pods of one attempt that are told apart. Further ones count as a part of the last. */
-export const MAX_POD_USES = 32;
-
 /** Attempts of a Run that are told apart. Those before are in the total only. */
 export const MAX_METERED_ATTEMPTS = 8;
 
@@ -72,8 +69,8 @@ const podUse = z.object({
 
 const podUses = z
   .array(podUse)
-  .max(MAX_POD_USES)
-  .describe('The time of its containers, one pod after the other. None: no container started.')
+  .max(1)
+  .describe('The time of its container. None: it did not start.')
   .meta({ 'x-kubernetes-list-type': 'atomic' });
 
 /** What is metered of an attempt, or of several. */
@@ -100,7 +97,7 @@ export const runUsage = z
   .object({
     reported: reportedUsage.optional(),
     open: z
-      .object({ rate, reservation: reservation.optional(), pods: podUses.optional() })
+      .object({ rate, reservation: reservation.optional() })
       .describe('Only while an attempt holds quota: what it will be settled by.')
       .optional(),
     attempts: z

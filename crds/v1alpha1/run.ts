@@ -133,6 +133,7 @@ const child = z
     kind: text('Kind of the workload.', 63),
     name: dnsSubdomain('Its name: always the same for the same Run and attempt.'),
     uid: text('Its UID, once seen.', 64).optional(),
+    refusedAt: instant('Since when the API server refuses it, for other reasons than quota.').optional(),
   })
   .describe('The workload that carries out the Run.');
 
@@ -261,9 +262,9 @@ export const RUN_REASONS = {
   OutOfMemory: 'OutOfMemory',
   /** The Run took longer than allowed. */
   TimedOut: 'TimedOut',
-  /** The node was lost or drained. */
+  /** The pod was lost with its node, or had to leave it: the Run goes back to the queue. */
   NodeLost: 'NodeLost',
-  /** The workload, or a pod of it, was deleted by somebody else. */
+  /** The pod was deleted by somebody else. */
   WorkloadDeleted: 'WorkloadDeleted',
   /** The workload is refused, by the API server or as what no node can start. */
   WorkloadRefused: 'WorkloadRefused',

@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { type Cluster, startCluster } from '#hack/cluster/cluster';
 import { installChart, PLATFORM_NAMESPACE, uninstallChart } from '#hack/system/chart';
-import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
+import { leaveCluster, type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import { eventually } from '#hack/tools/eventually';
 import { type ApiAnswer, type ApiUser, apiUser } from '../api-user.ts';
 import { container, type Fields, pod } from '../guardrail-objects.ts';
+import { agent, run } from '../run-world.ts';
 import { type Said, tenantManifest, User } from '../user.ts';
 
 interface World {
@@ -206,11 +207,33 @@ test.serial('pull secrets come from the namespace that the chart names, and from
   t.false((await operator.tries(['get', 'secrets', '-n', PLATFORM_NAMESPACE])).ok);
 });
 
+interface RunPod {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly finalizers?: readonly string[] };
+}
+
+async function podOfRun({ admin }: World): Promise<RunPod | undefined> {
+  const list = await admin.sees<{ readonly items: readonly RunPod[] }>('-n', 'kept-main', 'pods');
+  return list?.items[0];
+}
+
+test.serial('before it is removed, nothing of it keeps pods of Runs, and these go on', async (t) => {
+  const { admin, cluster } = t.context;
+  await admin.applies(agent('kept-main'));
+  await admin.awaitsReady('-n', 'kept-main', 'agent/worker');
+  await admin.applies(run('kept-main', 'goes-on'));
+  const before = await eventually('it has a pod', () => podOfRun(t.context));
+  t.deepEqual(before.metadata.finalizers, ['nexusos.dev/run']);
+  await t.context.now.operator.stop();
+  await leaveCluster(cluster);
+  const after = await podOfRun(t.context);
+  t.is(after?.metadata.uid, before.metadata.uid);
+  t.is(after?.metadata.finalizers, undefined);
+});
+
 test.serial(
   'uninstalled, tenants stay with what Kubernetes itself enforces; access of owners goes',
   async (t) => {
     const { cluster } = t.context;
-    await t.context.now.operator.stop();
     t.context.now.uids = await uidsOf(t.context);
     t.false(t.context.now.uids.includes('gone'), t.context.now.uids.join());
     await uninstallChart(cluster);
@@ -224,6 +247,13 @@ test.serial(
     });
   },
 );
+
+test.serial('without it, Runs and their pods can be deleted', async (t) => {
+  const { admin } = t.context;
+  await admin.does(['delete', 'run/goes-on', '-n', 'kept-main', '--timeout=60s']);
+  await eventually('its pod is gone', async () => (await podOfRun(t.context)) === undefined);
+  t.pass();
+});
 
 test.serial('installed again, it takes up the same tenants', async (t) => {
   const { cluster, admin } = t.context;

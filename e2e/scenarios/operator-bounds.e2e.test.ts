@@ -2,7 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { PLATFORM_NAMESPACE } from '#hack/system/chart';
-import { configMap, type Fields } from '../guardrail-objects.ts';
+import { configMap, type Fields, pod } from '../guardrail-objects.ts';
 import { run } from '../run-world.ts';
 import { tenantManifest, User } from '../user.ts';
 
@@ -66,6 +66,11 @@ const MADE: Readonly<
     bad: configMap({ namespace: 'kube-system' }),
     good: configMap({ namespace: 'bound-main' }),
     found: 'metadata.namespace: found kube-system, for configmaps',
+  },
+  'a pod outside of tenants': {
+    bad: pod({}, { namespace: 'kube-system' }),
+    good: pod({}, { namespace: 'bound-main' }),
+    found: 'metadata.namespace: found kube-system, for pods',
   },
   'a Run outside of tenants': {
     bad: run('default', 'x'),
@@ -172,6 +177,29 @@ test('the operator removes only what it made where no tenant is', async (t) => {
   t.regex(refused.text, /policy_blocked: metadata\.namespace: found bound-not, for configmaps/);
   const removed = await remove('ours');
   t.true(removed.ok, removed.text);
+});
+
+test('of a pod that is there the operator takes finalizers off, and changes nothing', async (t) => {
+  const { admin, thief } = t.context;
+  const managed = { 'app.kubernetes.io/managed-by': 'nexusos' };
+  const held = { labels: managed, finalizers: ['nexusos.dev/run'] };
+  await admin.applies(
+    pod({}, { name: 'theirs', namespace: 'bound-not', finalizers: ['nexusos.dev/run'] }),
+    ...['bound-not', 'bound-main'].map((where) => pod({}, { ...held, name: 'ours', namespace: where })),
+  );
+  const change = (where: string, name: string, patch: object) =>
+    thief.tries(['patch', 'pod', name, '-n', where, '--dry-run=server', `--patch=${JSON.stringify(patch)}`]);
+  const letGo = { metadata: { finalizers: null } };
+  for (const where of ['bound-not', 'bound-main']) {
+    const said = await change(where, 'ours', letGo);
+    t.true(said.ok, said.text);
+    const more = await change(where, 'ours', { spec: { activeDeadlineSeconds: 5 } });
+    t.regex(more.text, /policy_blocked: spec: found a change of pod ours; allowed: finalizers/, where);
+    const marked = await change(where, 'ours', { metadata: { labels: { mine: 'yes' } } });
+    t.regex(marked.text, /policy_blocked: metadata\.labels: found a change of pod ours/, where);
+  }
+  const refused = await change('bound-not', 'theirs', letGo);
+  t.regex(refused.text, /policy_blocked: metadata\.namespace: found bound-not, for pods/);
 });
 
 function revision(where: string, labels: Fields = {}): Fields {

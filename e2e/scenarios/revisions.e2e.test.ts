@@ -45,18 +45,18 @@ async function numbers({ user, namespace }: World): Promise<readonly number[]> {
   return (list?.items ?? []).map(({ spec }) => spec.revision).toSorted((a, b) => a - b);
 }
 
-/** Images of the Jobs of a Run, in the order of its attempts. */
+/** Images of the pods of a Run, in the order of its attempts. */
 async function images({ user, namespace }: World, name: string): Promise<readonly string[]> {
   const text = await user.does([
     'get',
-    'jobs',
+    'pods',
     '-n',
     namespace,
     '-l',
     `nexusos.dev/run=${name}`,
     '--sort-by=.metadata.creationTimestamp',
     '-o',
-    'jsonpath={range .items[*]}{.spec.template.spec.containers[0].image}{"\\n"}{end}',
+    'jsonpath={range .items[*]}{.spec.containers[0].image}{"\\n"}{end}',
   ]);
   return text.trim().split('\n');
 }
@@ -99,7 +99,10 @@ test('every attempt of a Run is made from one revision, whatever becomes of the 
   const retried = await images(place, 'flaky');
   t.true(retried.length >= 2);
   t.deepEqual([...new Set(retried)], ['registry.example/worker:1']);
-  // The Job of its first attempt went when it was suspended.
+  await eventually(
+    'the pod that was ended when it was suspended is gone',
+    async () => (await images(place, 'long')).length === 1,
+  );
   t.deepEqual(await images(place, 'long'), ['registry.example/worker:1']);
   for (const name of ['flaky', 'long']) t.is(await revisionOf(place, name), 1, name);
   t.is(await revisionOf(place, 'fresh'), 2);

@@ -2,7 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
-import { container, deployment, type Fields, job, roleBinding, service } from '../guardrail-objects.ts';
+import { container, deployment, type Fields, job, pod, roleBinding, service } from '../guardrail-objects.ts';
 import { tenantManifest, User } from '../user.ts';
 
 const test = anyTest as TestFn<{ readonly user: User }>;
@@ -127,25 +127,42 @@ test('a template prepared before adoption gets no GPUs and no priority by claimi
   t.is(await user.does(['get', 'pods', '-n', 'trojan-old', '-o', 'name']), '');
 });
 
-test('a namespace in which a Job claims to be of a Run is adopted when the Job is gone', async (t) => {
+test('a namespace in which a pod claims to be of a Run is adopted when the pod is gone', async (t) => {
   const { user } = t.context;
   const consent = { 'nexusos.dev/adopt-into': 'wooden' };
   const namespace = { name: 'wooden-old', annotations: consent };
   await user.applies({ apiVersion: 'v1', kind: 'Namespace', metadata: namespace });
-  const prepared = job();
-  const spec = prepared['spec'] as { readonly template: Fields };
-  const labels = { 'nexusos.dev/run-uid': 'x' };
-  const template = { ...spec.template, metadata: { labels } };
-  const metadata = { name: 'horse', namespace: 'wooden-old' };
-  await user.applies({ ...prepared, metadata, spec: { ...spec, suspend: true, template } });
+  const metadata = { name: 'horse', namespace: 'wooden-old', labels: { 'nexusos.dev/run-uid': 'x' } };
+  await user.applies({ ...pod(), metadata });
   await user.applies(tenantManifest('wooden', { adoptNamespaces: [{ name: 'wooden-old' }] }));
   const refused = await eventually('it is refused', async () => {
     const found = await user.condition('Ready', 'tenant/wooden');
     return found?.reason === 'AdoptionRefused' && found;
   });
-  t.regex(refused.message, /wooden-old cannot be adopted: its Jobs horse claim to be of a Run/);
-  await user.does(['delete', 'job/horse', '-n', 'wooden-old']);
+  t.regex(refused.message, /wooden-old cannot be adopted: its pods horse claim to be of a Run/);
+  await user.does(['delete', 'pod/horse', '-n', 'wooden-old']);
   await user.does(['wait', 'tenant/wooden', '--for=condition=Ready', `--timeout=${PATIENCE}`]);
+});
+
+test('also a controller that is trusted makes no pod that claims to be of a Run', async (t) => {
+  const { user } = t.context;
+  const namespace = { name: 'puppet-old', annotations: { 'nexusos.dev/adopt-into': 'puppet' } };
+  await user.applies({ apiVersion: 'v1', kind: 'Namespace', metadata: namespace });
+  const prepared = job();
+  const spec = prepared['spec'] as { readonly template: Fields };
+  const labels = { 'nexusos.dev/run-uid': 'x' };
+  const template = { ...spec.template, metadata: { labels } };
+  const metadata = { name: 'strings', namespace: 'puppet-old' };
+  await user.applies({ ...prepared, metadata, spec: { ...spec, suspend: true, template } });
+  await ready(user, 'puppet', { adoptNamespaces: [{ name: 'puppet-old' }] });
+  const resume = JSON.stringify({ spec: { suspend: false } });
+  await user.does(['patch', 'job/strings', '-n', 'puppet-old', '--type=merge', '-p', resume]);
+  const refusal = await eventually('the pod is refused', async () => {
+    const events = await user.does(['get', 'events', '-n', 'puppet-old', '-o', 'jsonpath={..message}']);
+    return /policy_blocked: [^;]*; allowed: [^;]*/.exec(events)?.[0];
+  });
+  t.regex(refusal, /metadata\.labels: found nexusos\.dev\/run-uid; allowed: creating a Run/);
+  t.is(await user.does(['get', 'pods', '-n', 'puppet-old', '-o', 'name']), '');
 });
 
 test('what was made to look like copies of pull secrets before adoption holds up nothing', async (t) => {

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
+import { agent, FOREVER, phase, run, world } from '../run-world.ts';
 import { tenantManifest, User } from '../user.ts';
 
 interface Meta {
@@ -239,4 +240,30 @@ test('a tenant is deleted in order, and only on purpose', async (t) => {
     ]),
     '',
   );
+});
+
+test('nothing of Runs keeps a namespace that goes, or a tenant', async (t) => {
+  const place = await world(t, 'quitter', {
+    tenant: { namespaces: [{ suffix: 'main' }, { suffix: 'side' }] },
+  });
+  const { user } = place;
+  await user.applies(agent('quitter-side'));
+  await user.awaitsReady('-n', 'quitter-side', 'agent/worker');
+  for (const namespace of ['quitter-main', 'quitter-side']) {
+    await user.applies(run(namespace, 'runs', FOREVER), run(namespace, 'ended'));
+    const inNamespace = { user, namespace };
+    await eventually('one runs', async () => (await phase(inNamespace, 'runs')) === 'Running');
+    await eventually('one has ended', async () => (await phase(inNamespace, 'ended')) === 'Succeeded');
+  }
+  await user.does(['annotate', 'tenant', 'quitter', 'nexusos.dev/confirm-deletion=quitter-side,quitter']);
+  await user.applies(
+    tenantManifest('quitter', {}, { 'nexusos.dev/confirm-deletion': 'quitter-side,quitter' }),
+  );
+  await eventually(
+    'one namespace is gone',
+    async () => (await user.sees('namespace/quitter-side')) === undefined,
+  );
+  t.is(await phase(place, 'runs'), 'Running');
+  await user.does(['delete', 'tenant', 'quitter', '--timeout=120s']);
+  t.is(await user.sees('namespace/quitter-main'), undefined);
 });

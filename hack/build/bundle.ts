@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 
 /** Roles of the image, each with the file that it starts from. */
-const ROLES = { operator: 'operator/main.ts' } as const;
+const ROLES = { operator: 'operator/main.ts', leave: 'operator/leave.ts' } as const;
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -18,9 +18,18 @@ export interface Bundle {
 /** Bundles every role into `folder`, which is emptied first. */
 export async function bundleRoles(folder: string): Promise<readonly Bundle[]> {
   await rm(folder, { recursive: true, force: true });
+  const roles = Object.entries(ROLES);
+  return Promise.all(roles.map(([role, entry]) => bundleRole(folder, { role, entry })));
+}
+
+/** One role by itself: what two have in common would otherwise become a third file. */
+async function bundleRole(
+  folder: string,
+  { role, entry }: { readonly role: string; readonly entry: string },
+): Promise<Bundle> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: Object.entries(ROLES).map(([role, entry]) => ({ in: join(ROOT, entry), out: role })),
+    entryPoints: [{ in: join(ROOT, entry), out: role }],
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -37,8 +46,8 @@ export async function bundleRoles(folder: string): Promise<readonly Bundle[]> {
     },
     logLevel: 'warning',
   });
-  const roles = Object.values(ROLES) as readonly string[];
-  return Object.entries(metafile.outputs)
-    .filter(([, output]) => roles.includes(output.entryPoint ?? ''))
-    .map(([path, { bytes }]) => ({ path: relative(folder, join(ROOT, path)), bytes }));
+  const found = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry);
+  if (found === undefined) throw new Error(`${entry} became no file`);
+  const [path, { bytes }] = found;
+  return { path: relative(folder, join(ROOT, path)), bytes };
 }

@@ -179,6 +179,16 @@ test('a pod without a Job runs on, and one with a duration ends', async (t) => {
   t.is((await readPod('runs-on'))?.status.phase, 'Running');
 });
 
+test('a running pod that is deleted takes as long to end as it says', async (t) => {
+  await createPod('lingers', podTemplate({ 'kwok.nexusos.dev/end-duration': '3s' }));
+  await eventually('it runs', async () => (await readPod('lingers'))?.status.phase === 'Running');
+  const deletedAt = performance.now();
+  await cluster.admin.send('DELETE', `/api/v1/namespaces/${namespace}/pods/lingers`);
+  await eventually('it is gone', async () => (await readPod('lingers')) === undefined);
+  const tookMs = performance.now() - deletedAt;
+  t.true(tookMs >= 2900, `${tookMs} ms`);
+});
+
 test('a running pod that is deleted first ends with 143, as a Job must see it', async (t) => {
   const finalizers = ['test.nexusos.dev/hold'];
   const template = podTemplate({}) as Pod;

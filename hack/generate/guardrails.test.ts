@@ -8,7 +8,7 @@ function matchedBy(policy: string): readonly string[] {
     `kind: ValidatingAdmissionPolicy\nmetadata:\n  name: ${policy}\n`,
   );
   const [, rules = ''] = (rest.split('\n---\n')[0] ?? '').split('resourceRules:');
-  const [matched = ''] = rules.split('matchConditions:');
+  const [matched = ''] = rules.split(/excludeResourceRules:|matchConditions:/);
   return matched.split('- apiGroups:').flatMap((rule) => {
     const [group = '', resources = ''] = rule.split('operations:')[0]?.split('resources:') ?? [];
     return items(resources).map((resource) => `${items(group)[0]?.replaceAll('"', '')}/${resource}`);

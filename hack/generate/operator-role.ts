@@ -7,7 +7,7 @@ import { mergeRules } from './rules.ts';
 import { toTemplate } from './template.ts';
 
 /** What is read of a controller here. */
-export type RoleSource = Pick<AnyController, 'rbac' | 'resource' | 'watches' | 'finalizer'>;
+export type RoleSource = Pick<AnyController, 'rbac' | 'resource' | 'watches' | 'finalizer' | 'finalizesOnly'>;
 
 /** The operator's permissions: in the whole cluster, in the platform namespace, and where pull secrets are shared from. */
 export interface OperatorRules {
@@ -96,11 +96,15 @@ export function operatorRoleFile(rules: OperatorRules): GeneratedFile {
   };
 }
 
-function ownKindRules({ resource, finalizer }: RoleSource): readonly PolicyRule[] {
+function ownKindRules({ resource, finalizer, finalizesOnly }: RoleSource): readonly PolicyRule[] {
   const apiGroups = [groupOf(resource)];
   const status = { apiGroups, resources: [`${resource.plural}/status`], verbs: ['update'] };
   const finalizers = { apiGroups, resources: [resource.plural], verbs: ['patch'] };
-  return [readRule(resource), status, ...(finalizer === undefined ? [] : [finalizers])];
+  return [
+    readRule(resource),
+    ...(finalizesOnly === true ? [] : [status]),
+    ...(finalizer === undefined ? [] : [finalizers]),
+  ];
 }
 
 function readRule(resource: RoleSource['resource']): PolicyRule {

@@ -44,6 +44,15 @@ test('Secrets can be read where pull secrets are shared from only, and written n
   t.deepEqual(pullSecrets, [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }]);
 });
 
+test('pods are made, deleted and let go; what becomes of them nodes say', (t) => {
+  const { cluster } = currentOperatorRules();
+  for (const verb of ['create', 'delete', 'patch'])
+    t.true(allows(cluster, { group: '', resource: 'pods', verb }));
+  for (const resource of ['pods/status', 'pods/binding', 'pods/exec', 'pods/ephemeralcontainers'])
+    for (const verb of ['create', 'update', 'patch']) t.false(allows(cluster, { group: '', resource, verb }));
+  t.false(cluster.some(({ apiGroups }) => apiGroups.includes('batch')));
+});
+
 test('only the one Lease can be read and renewed, and no finalizers of owners', (t) => {
   const { cluster, platform } = currentOperatorRules();
   t.deepEqual(platform, [

@@ -145,7 +145,7 @@ test('every binding names the ServiceAccount that is made', async (t) => {
     ['other'],
   );
   const bindings = [...pick(objects, 'ClusterRoleBinding'), ...pick(objects, 'RoleBinding')];
-  t.is(bindings.length, 3);
+  t.is(bindings.length, 4);
   for (const binding of bindings) {
     t.deepEqual(binding['subjects'], [{ kind: 'ServiceAccount', name: 'other', namespace: 'platform' }]);
   }
@@ -172,8 +172,32 @@ test('Secrets are read in a namespace of their own where there is one', async (t
 
 test('without the operator nothing runs, and what it needs is still there', async (t) => {
   const kinds = new Set((await render({ operator: { enabled: false } })).map((one) => one.kind));
-  for (const kind of ['Deployment', 'PodDisruptionBudget', 'Service']) t.false(kinds.has(kind), kind);
+  for (const kind of ['Deployment', 'Job', 'PodDisruptionBudget', 'Service']) t.false(kinds.has(kind), kind);
   for (const kind of ['ServiceAccount', 'ClusterRole', 'Role', 'ConfigMap']) t.true(kinds.has(kind), kind);
+});
+
+test('what is done before the removal runs as the operator does, and may end it besides', async (t) => {
+  const objects = await render();
+  const [job] = pick(objects, 'Job');
+  const { template } = job!['spec'] as { template: { spec: PodSpec } };
+  const { image, securityContext } = podOf(objects).containers[0]!;
+  t.like(template.spec, {
+    serviceAccountName: 'nexusos-operator',
+    securityContext: podOf(objects).securityContext,
+    containers: [{ image, securityContext, command: ['node', 'leave.mjs'] }],
+  });
+  const role = pick(objects, 'Role').find((one) => one.metadata.name === 'nexusos:leave');
+  t.deepEqual(role?.['rules'], [
+    {
+      apiGroups: ['apps'],
+      resources: ['deployments'],
+      resourceNames: ['nexusos-operator'],
+      verbs: ['delete'],
+    },
+  ]);
+  for (const one of [job, role]) t.is(one?.metadata.annotations?.['helm.sh/hook'], 'pre-delete');
+  const rest = objects.filter((one) => one.metadata.annotations?.['helm.sh/hook'] === undefined);
+  t.false(rest.some((one) => one.metadata.name.includes('leave')));
 });
 
 test('a single replica has no disruption budget', async (t) => {

@@ -33,6 +33,7 @@ export interface OperatorOptions {
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
 const MAIN = join(import.meta.dirname, '../../operator/main.ts');
+const LEAVE = join(import.meta.dirname, '../../operator/leave.ts');
 /** As in the image: a large young generation only makes garbage wait, and most of the memory is that. */
 const NODE_OPTIONS = ['--max-semi-space-size=16'];
 const READY_MS = 120_000;
@@ -132,6 +133,29 @@ export async function startOperator(
   cluster: AttachedCluster,
   options: OperatorOptions = {},
 ): Promise<OperatorProcess> {
+  const program = options.program ?? process.env[operatorProgramVariable] ?? MAIN;
+  const operator = await spawnProgram(cluster, program, options);
+  await waitUntilReady(operator, options);
+  return operator;
+}
+
+/**
+ * Does what is done before the chart is removed, once the operator has ended: in a cluster, a hook of the chart does. Throws, with what it said, when
+ * it fails.
+ */
+export async function leaveCluster(cluster: AttachedCluster): Promise<void> {
+  const program = await spawnProgram(cluster, LEAVE);
+  const how = await program.ended();
+  await program.stop();
+  if (how !== 0) throw new Error(`it ended with ${how}. The end of its log:\n${program.log.tail()}`);
+}
+
+/** Starts a program of the image with the settings of the chart and a token of the operator. */
+async function spawnProgram(
+  cluster: AttachedCluster,
+  program: string,
+  options: Pick<OperatorOptions, 'apiServer' | 'env'> = {},
+): Promise<OperatorProcess> {
   const settings = await readSettings(cluster);
   const folder = await mkdtemp(join(cluster.description.dataDir, 'operator-'));
   const caFile = join(folder, 'ca.crt');
@@ -141,11 +165,11 @@ export async function startOperator(
     serviceAccount: settings['NEXUSOS_SERVICE_ACCOUNT'] ?? '',
     path: join(folder, 'token'),
   });
-  const program = options.program ?? process.env[operatorProgramVariable] ?? MAIN;
+  const isSource = program === MAIN || program === LEAVE;
   const env = {
     PATH: process.env['PATH'] ?? '',
     // Half of the time of a start is compiling; tests start it often. What is compiled of a bundle goes with the bundle.
-    NODE_COMPILE_CACHE: join(program === MAIN ? cacheFolder() : dirname(program), 'compiled'),
+    NODE_COMPILE_CACHE: join(isSource ? cacheFolder() : dirname(program), 'compiled'),
     ...settings,
     NEXUSOS_API_SERVER: options.apiServer ?? cluster.url,
     NEXUSOS_TOKEN_FILE: token.path,
@@ -155,9 +179,7 @@ export async function startOperator(
   };
   const command = dieWithParent({ program: process.execPath, args: [...NODE_OPTIONS, program] });
   const child = spawn(command.program, command.args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const operator = new OperatorProcess(child, token);
-  await waitUntilReady(operator, options);
-  return operator;
+  return new OperatorProcess(child, token);
 }
 
 async function readSettings(cluster: AttachedCluster): Promise<Readonly<Record<string, string>>> {

@@ -4,6 +4,7 @@ import type { AnyController, IndexDeclaration } from '../runtime/controller.ts';
 import { agentController } from './agent.ts';
 import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
+import { podController } from './pod.ts';
 import { runController } from './run.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
@@ -32,6 +33,7 @@ export function controllersFor(
       ledgerController(book, [meter]),
       agentController(),
       runController(book),
+      podController(),
       gpuClassController(book),
     ],
     indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, REVISION_INDEX, DEVICE_INDEX],

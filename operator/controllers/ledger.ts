@@ -17,7 +17,7 @@ import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { releaseTogether } from '../core/quota/release-together.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
-import { childName, type Run } from '../core/run/run.ts';
+import { attemptsOf, childName, identityOf, type Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
@@ -36,13 +36,12 @@ import {
 import { watchRevisions } from './shared/revisions.ts';
 import { seeLedger } from './shared/tenant-queue.ts';
 import {
-  JOBS,
   ledgerOfObject,
   livePodsOf,
   namespacesOf,
+  PODS,
   podsOf,
   watchFailedCreates,
-  watchJobs,
   watchPods,
 } from './shared/workloads.ts';
 
@@ -148,7 +147,6 @@ function watchesOf(book: DeviceBook): readonly Watch[] {
     { resource: NAMESPACES, keys: ledgerOfNamespace },
     // Without selector: one of somebody else that bears our name must be seen.
     { resource: RESOURCE_QUOTAS, keys: ledgerOfQuota },
-    watchJobs(ledgerOfObject),
     watchPods(ledgerOfObject),
     watchFailedCreates(ledgerOfObject),
     ...book.watches((read) => book.ready(read)),
@@ -157,7 +155,7 @@ function watchesOf(book: DeviceBook): readonly Watch[] {
 
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['resourcequotas'], verbs: ['create', 'update', 'delete'] },
-  { apiGroups: ['batch'], resources: ['jobs'], verbs: ['delete'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['delete'] },
 ];
 
 async function observe(ledger: Ledger, read: Reader, departed: DepartedRuns): Promise<LedgerObserved> {
@@ -176,33 +174,29 @@ async function observe(ledger: Ledger, read: Reader, departed: DepartedRuns): Pr
 }
 
 /**
- * What is left of a Run that the stores do not know. While they know its pods, or its Job that is going, nothing is
- * asked, and a change of these brings the next look. That they know nothing proves nothing: then the API server is asked,
- * once, since the reservation goes in the same pass.
+ * What is left of a Run that the stores do not know. While they know a pod of it that is going, nothing is asked, and a change of that
+ * brings the next look. That they know nothing proves nothing: then the API server is asked, once, since the reservation
+ * goes in the same pass.
  */
-async function findVanished(reservation: Reservation, read: Reader): Promise<Vanished> {
-  const { uid, namespace, name, attempt } = reservation;
-  const jobKey = { namespace, name: childName({ name, uid }, attempt) };
-  const seen = ofRun(read.get(JOBS, jobKey), uid);
-  const isGoing = seen?.metadata.deletionTimestamp !== undefined;
-  const isLeft = seen === undefined && podsOf(read, uid).some((pod) => !isPodFinished(pod));
-  if (isGoing || isLeft) return { kind: 'present' };
+async function findVanished({ uid, namespace, name }: Reservation, read: Reader): Promise<Vanished> {
+  if (podsOf(read, uid).some((pod) => !isPodFinished(pod) && isGoing(pod))) return { kind: 'present' };
   const run = await read.live(RUNS, { namespace, name });
   if (run?.metadata.uid === uid) return { kind: 'present' };
-  const job = seen ?? ofRun(await read.live(JOBS, jobKey), uid);
-  if (job !== undefined) return { kind: 'orphan', job };
-  const pods = await livePodsOf(read, { namespace, uid });
-  return pods.length > 0 ? { kind: 'present' } : { kind: 'gone' };
+  const [pod] = await livePodsOf(read, { namespace, uid });
+  if (pod === undefined) return { kind: 'gone' };
+  return isGoing(pod) ? { kind: 'present' } : { kind: 'orphan', pod };
+}
+
+function isGoing({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined;
 }
 
 /** What a Run that is gone has used is charged by how it was seen last. */
 function withLastSeen(found: Vanished, run: Run | undefined, read: Reader): Vanished {
   if (found.kind !== 'gone' || run === undefined) return found;
-  return { kind: 'gone', last: { run, pods: podsOf(read, run.metadata.uid ?? '') } };
-}
-
-function ofRun(job: KubeObject | undefined, uid: string): KubeObject | undefined {
-  return job?.metadata.labels?.[LABELS.runUid] === uid ? job : undefined;
+  const { namespace = '' } = run.metadata;
+  const pod = read.get(PODS, { namespace, name: childName(identityOf(run), attemptsOf(run)) });
+  return { kind: 'gone', last: { run, pod } };
 }
 
 /**

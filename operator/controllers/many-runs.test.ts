@@ -13,7 +13,7 @@ import { isPodFinished } from '../core/run/outcome.ts';
 import { isFinished, type Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
-import { JOBS, PODS } from './shared/workloads.ts';
+import { PODS } from './shared/workloads.ts';
 import type { AuditEntry } from './testing/audit-log.ts';
 import { tally } from './testing/concurrency.ts';
 import { metricOf, whileAnotherLeads, writeLedger } from './testing/leadership.ts';
@@ -100,7 +100,6 @@ test('200 Runs at once, 5 at a time, never one more, and every one ends well', a
   );
   const ended = await tally(rig, { resource: RUNS, namespace }, (run) => isFinished(run as Run));
   const pods = await tally(rig, { resource: PODS, namespace }, (pod) => !isPodFinished(pod));
-  const jobs = await tally(rig, { resource: JOBS, namespace }, () => false);
   const before = (await auditOf(rig)).length;
   const names = Array.from({ length: 200 }, (_, i) => `many-${i}`);
   await Promise.all(
@@ -114,7 +113,7 @@ test('200 Runs at once, 5 at a time, never one more, and every one ends well', a
       .filter(({ metadata }) => names.includes(metadata.name))
       .every(({ status }) => status?.phase === 'Succeeded'),
   );
-  for (const [what, one] of Object.entries({ runs, jobs, pods })) {
+  for (const [what, one] of Object.entries({ runs, pods })) {
     await eventually(`all ${what} are counted`, () => one.seen.size >= 200);
     await one.stop();
     t.is(one.seen.size, 200, what);
@@ -131,7 +130,7 @@ test('200 Runs at once, 5 at a time, never one more, and every one ends well', a
 
 test('an operator that is killed in the middle makes nothing twice and loses nothing', async (t) => {
   const rig = t.context;
-  const jobs = await tally(rig, { resource: JOBS, ...counted }, () => false);
+  const pods = await tally(rig, { resource: PODS, ...counted }, () => false);
   const names = Array.from({ length: 30 }, (_, i) => `crash-${i}`);
   await Promise.all(
     names.map((name) => createRun(rig, { ...counted, name }, { annotations: { [DURATION]: '300ms' } })),
@@ -145,9 +144,9 @@ test('an operator that is killed in the middle makes nothing twice and loses not
     await rig.restartOperator('kill');
   }
   for (const name of names) await becomes(rig, { ...counted, name }, { phase: 'Succeeded' });
-  await eventually('all Jobs are counted', () => jobs.seen.size >= 30);
-  await jobs.stop();
-  t.is(jobs.seen.size, 30);
+  await eventually('all pods are counted', () => pods.seen.size >= 30);
+  await pods.stop();
+  t.is(pods.seen.size, 30);
   const { settled, units } = await usedBy(rig, counted.namespace);
   t.deepEqual([...new Set(settled)], [1], 'every Run has one attempt that is settled');
   await eventually('all of it is counted', async () => (await countedFor(rig, 'counted')) >= units);
@@ -171,7 +170,7 @@ async function countedFor(rig: WorkloadRig, name: string): Promise<bigint> {
 
 test('of 16 Runs with one key a single one is started, whenever the operator is killed', async (t) => {
   const rig = t.context;
-  const jobs = await tally(rig, { resource: JOBS, ...counted }, () => false);
+  const pods = await tally(rig, { resource: PODS, ...counted }, () => false);
   const create = async (round: number) => {
     const names = Array.from({ length: 16 }, (_, i) => `once-${round}-${i}`);
     const choice = { annotations: { [DURATION]: '100ms' }, spec: { idempotencyKey: `once-${round}` } };
@@ -182,7 +181,7 @@ test('of 16 Runs with one key a single one is started, whenever the operator is 
   for (const round of [0, 1, 2]) {
     const made = await create(round);
     names.push(...made);
-    // Between the reservation, the Job and what is told to the others, wherever that may be.
+    // Between the reservation, the pod and what is told to the others, wherever that may be.
     await eventually('the first is under way', async () =>
       ((await listAll(rig, RUNS, counted)) as readonly Run[]).some(
         ({ metadata, status }) => made.includes(metadata.name) && (status?.attempt ?? 0) > 0,
@@ -191,9 +190,9 @@ test('of 16 Runs with one key a single one is started, whenever the operator is 
     await rig.restartOperator('kill');
   }
   for (const name of names) await becomes(rig, { ...counted, name }, { phase: 'Succeeded' });
-  await eventually('all Jobs are counted', () => jobs.seen.size >= 3);
-  await jobs.stop();
-  t.is(jobs.seen.size, 3);
+  await eventually('all pods are counted', () => pods.seen.size >= 3);
+  await pods.stop();
+  t.is(pods.seen.size, 3);
 });
 
 /** Enough that they would take much longer than the five that hold a place: of those, some fifty are written to while these are made. */
@@ -220,7 +219,7 @@ test('those who hold a place go before many that are new', async (t) => {
     await createAll('z-first', 5, 100);
     before = (await auditOf(rig)).length;
   });
-  await eventually('five Jobs are made', async () => (await listAll(rig, JOBS, place)).length === 5);
+  await eventually('five pods are made', async () => (await listAll(rig, PODS, place)).length === 5);
   await eventually(
     'all others are told that they wait',
     async () =>
@@ -231,16 +230,16 @@ test('those who hold a place go before many that are new', async (t) => {
   const writes = await writesSince(rig, before);
   // By the first try of each, whatever became of it: where others compute, one may be made and its answer come too late.
   const tries = writes.map(({ verb, resource, name }) =>
-    resource === 'jobs' && verb === 'create' ? name : '',
+    resource === 'pods' && verb === 'create' ? name : '',
   );
-  const jobs = [...new Set(tries)].filter((name) => name !== '');
-  const last = Math.max(...jobs.map((name) => tries.indexOf(name)));
+  const pods = [...new Set(tries)].filter((name) => name !== '');
+  const last = Math.max(...pods.map((name) => tries.indexOf(name)));
   const told = writes
     .slice(0, last)
     .filter(({ resource, code }) => resource === 'runs/status' && code < 300).length;
-  t.is(jobs.length, 5, jobs.join());
-  t.log(`${told} of ${WAITING + 5} Runs were written to before the last of five Jobs was made`);
-  t.true(told <= 0.7 * WAITING, `${told} Runs were written to before the last of five Jobs was made`);
+  t.is(pods.length, 5, pods.join());
+  t.log(`${told} of ${WAITING + 5} Runs were written to before the last of five pods was made`);
+  t.true(told <= 0.7 * WAITING, `${told} Runs were written to before the last of five pods was made`);
   await deleteRuns(rig, place.namespace);
 });
 
@@ -366,9 +365,9 @@ test('a start whose name somebody else has taken is told, and his Run is left al
   await rig.client.delete(RUNS, { ...clocks, name });
 });
 
-/** A direct read of the operator for a Run, a Job, or the pods of a Run. */
+/** A direct read of the operator for a Run, or its pods. */
 function isLookup({ user, verb, resource }: AuditEntry): boolean {
-  return isOperator(user) && ['get', 'list'].includes(verb) && ['runs', 'jobs', 'pods'].includes(resource);
+  return isOperator(user) && ['get', 'list'].includes(verb) && ['runs', 'pods'].includes(resource);
 }
 
 /** Deletes all Runs of a namespace and waits until nothing of them is left. */

@@ -5,7 +5,7 @@ import type { Agent } from '../core/agent/agent.ts';
 import { findCondition, READY } from '../core/conditions.ts';
 import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
-import { JOBS } from './shared/workloads.ts';
+import { PODS } from './shared/workloads.ts';
 import {
   attachWorkloadRig,
   becomes,
@@ -60,10 +60,10 @@ test('a dry run says that it would start, what it would take and make, and does 
   t.like(status?.dryRun, { phase: 'Admitted', reserves: { 'requests.cpu': '100m' } });
   t.deepEqual(
     status?.dryRun?.creates?.map(({ kind }) => kind),
-    ['Job'],
+    ['Pod'],
   );
-  const [job] = status?.dryRun?.creates ?? [];
-  t.is(await rig.client.get(JOBS, { namespace, name: job?.name ?? '' }), undefined);
+  const [pod] = status?.dryRun?.creates ?? [];
+  t.is(await rig.client.get(PODS, { namespace, name: pod?.name ?? '' }), undefined);
   const after = await ledgerOf(rig);
   t.deepEqual(
     [after.reservations, after.keys, after.startDueMicros],
@@ -93,8 +93,8 @@ test('a dry run of what the tenant can never have says what is missing', async (
   const { status } = await becomes(rig, key, { phase: 'Succeeded', reason: 'DryRun' });
   t.like(status?.dryRun, { phase: 'Queued', reason: 'AgentNotReady', gpu: { class: 'h100', count: 4 } });
   t.regex(status?.dryRun?.message ?? '', /4 of class h100; at most 2 are allowed/);
-  const jobs = await listAll(rig, JOBS, { namespace });
-  t.false(jobs.some(({ metadata }) => metadata.name.startsWith('too-large')));
+  const pods = await listAll(rig, PODS, { namespace });
+  t.false(pods.some(({ metadata }) => metadata.name.startsWith('too-large')));
 });
 
 test('a dry run of what would be refused fails as that would', async (t) => {

@@ -7,7 +7,7 @@ import { eventually } from '#hack/tools/eventually';
 import type { Agent } from '../core/agent/agent.ts';
 import type { KubeObject } from '../core/object.ts';
 import { AGENTS, CONFIG_MAPS, RESOURCE_QUOTAS, RUNS } from './shared/resources.ts';
-import { JOBS } from './shared/workloads.ts';
+import { PODS } from './shared/workloads.ts';
 import {
   becomes,
   createRun,
@@ -23,6 +23,7 @@ const test = anyTest.serial as TestFn<WorkloadRig>;
 const FOREVER = { 'kwok.nexusos.dev/duration': '600s' };
 const FINALIZERS = ['example.com/audit'];
 const namespace = 'hindered-main';
+const strict = { namespace: 'strict-main' };
 
 test.before(async (t) => {
   const rig = await attachWorkloadRig();
@@ -32,8 +33,25 @@ test.before(async (t) => {
     quotas: { runs: { maxConcurrent: 1 } },
   });
   await makeAgent(rig, { namespace, name: 'agent' });
+  await makeStrictTenant(rig);
 });
 test.after.always((t) => t.context.close());
+
+/**
+ * A namespace in which a policy lets no pod of one Run in, and another Run that wants its place. Made before all else, since it takes a
+ * minute until the first is given up.
+ */
+async function makeStrictTenant(rig: WorkloadRig): Promise<void> {
+  await makeTenant(rig, 'strict', {
+    namespaces: [{ suffix: 'main' }],
+    quotas: { runs: { maxConcurrent: 1 } },
+  });
+  await makeAgent(rig, { ...strict, name: 'agent' });
+  await forbidPodsOf(rig, 'unwelcome');
+  await createRun(rig, { ...strict, name: 'unwelcome' }, { spec: { priority: 1 } });
+  await becomes(rig, { ...strict, name: 'unwelcome' }, { phase: 'Admitted' });
+  await createRun(rig, { ...strict, name: 'welcome' });
+}
 
 function setFinalizers(rig: WorkloadRig, name: string, finalizers: readonly string[]): Promise<KubeObject> {
   return rig.client.patch(RUNS, { namespace, name }, { body: { metadata: { finalizers } } });
@@ -55,7 +73,10 @@ test("a Run that is deleted is cancelled, though somebody else's finalizer keeps
   const { status } = await becomes(rig, key, { phase: 'Cancelled', reason: 'Cancelled' });
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   t.regex(ready?.message ?? '', /deleted; .*example\.com\/audit/);
-  t.deepEqual(await listAll(rig, JOBS, { namespace, labelSelector: `${LABELS.run}=kept` }), []);
+  await eventually('its pod is gone', async () => {
+    const pods = await listAll(rig, PODS, { namespace, labelSelector: `${LABELS.run}=kept` });
+    return pods.length === 0;
+  });
   await createRun(rig, { namespace, name: 'next' });
   await becomes(rig, { namespace, name: 'next' }, { phase: 'Succeeded' });
   await eventually(
@@ -85,55 +106,6 @@ test('an Agent that was deleted starts no Run, and says so while a finalizer kee
   await rig.client.patch(AGENTS, agent, { body: { metadata: { finalizers: [] } } });
 });
 
-test('a Run whose Job a policy forbids fails at once, in the words of the policy, and gives its place to the next', async (t) => {
-  const rig = t.context;
-  await forbidJobsOf(rig, 'unwelcome');
-  await createRun(rig, { namespace, name: 'unwelcome' }, { spec: { priority: 1 } });
-  await createRun(rig, { namespace, name: 'welcome' });
-  const refused = { phase: 'Failed', reason: 'WorkloadRefused' } as const;
-  const { status } = await becomes(rig, { namespace, name: 'unwelcome' }, refused);
-  t.like(status?.error, { code: 'policy_blocked', retryable: false });
-  t.regex(status?.error?.message ?? '', /no Jobs of this name here/);
-  await becomes(rig, { namespace, name: 'welcome' }, { phase: 'Succeeded' });
-});
-
-/** Has the API server answer 403 to Jobs of the Run of that name, as most policies do; resolves when it does. */
-async function forbidJobsOf(rig: WorkloadRig, run: string): Promise<void> {
-  const metadata = { name: 'hindered-no-jobs' };
-  const apiVersion = 'admissionregistration.k8s.io/v1';
-  const rule = { apiGroups: ['batch'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['jobs'] };
-  const labels = { [LABELS.run]: run };
-  const policy = {
-    apiVersion,
-    kind: 'ValidatingAdmissionPolicy',
-    metadata,
-    spec: {
-      matchConstraints: { resourceRules: [rule], objectSelector: { matchLabels: labels } },
-      validations: [{ expression: 'false', message: 'no Jobs of this name here', reason: 'Forbidden' }],
-    },
-  };
-  const binding = {
-    apiVersion,
-    kind: 'ValidatingAdmissionPolicyBinding',
-    metadata,
-    spec: { policyName: metadata.name, validationActions: ['Deny'] },
-  };
-  for (const object of [policy, binding]) {
-    const resource = await rig.client.resourceOf(apiVersion, object.kind);
-    await rig.client.create(resource, object, 'test');
-  }
-  const pod = { restartPolicy: 'Never', containers: [{ name: 'x', image: 'x' }] };
-  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'try', labels } };
-  const body = { ...job, spec: { suspend: true, template: { spec: pod } } };
-  const path = '/apis/batch/v1/namespaces/default/jobs';
-  await eventually('the policy is in force', () =>
-    rig.client.raw({ verb: 'create', path, query: { dryRun: 'All' }, body }).then(
-      () => false,
-      (error: unknown) => error instanceof Error && error.message.includes('no Jobs of this name'),
-    ),
-  );
-}
-
 test('a Run whose workload a quota of somebody else holds up says so, and goes on with what it was given when it is gone', async (t) => {
   const rig = t.context;
   const input = { namespace, name: 'data' };
@@ -145,7 +117,7 @@ test('a Run whose workload a quota of somebody else holds up says so, and goes o
   const quota = { namespace, name: 'theirs' };
   await rig.client.create(
     RESOURCE_QUOTAS,
-    { apiVersion: 'v1', kind: 'ResourceQuota', metadata: quota, spec: { hard: { 'count/jobs.batch': '0' } } },
+    { apiVersion: 'v1', kind: 'ResourceQuota', metadata: quota, spec: { hard: { 'count/pods': '0' } } },
     'test',
   );
   await eventually('the quota is counted', async () => {
@@ -166,3 +138,50 @@ test('a Run whose workload a quota of somebody else holds up says so, and goes o
   const digest = `sha256:${createHash('sha256').update('first').digest('hex')}`;
   t.like(status, { attempt: 1, input: { digest } });
 });
+
+test('a Run whose pod a policy forbids is given up after a minute, in the words of the policy, and gives its place to the next', async (t) => {
+  const rig = t.context;
+  const refused = { phase: 'Failed', reason: 'WorkloadRefused' } as const;
+  const { status } = await becomes(rig, { ...strict, name: 'unwelcome' }, refused);
+  t.like(status?.error, { code: 'policy_blocked', retryable: false });
+  t.regex(status?.error?.message ?? '', /given up after 60 seconds: .*no pods of this name here/);
+  const seconds = (Date.parse(status?.finishedAt ?? '') - Date.parse(status?.admittedAt ?? '')) / 1000;
+  t.true(seconds >= 60, `${seconds} s`);
+  await becomes(rig, { ...strict, name: 'welcome' }, { phase: 'Succeeded' });
+});
+
+/** Has the API server answer 403 to pods of the Run of that name, as most policies do; resolves when it does. */
+async function forbidPodsOf(rig: WorkloadRig, run: string): Promise<void> {
+  const metadata = { name: 'hindered-no-pods' };
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] };
+  const labels = { [LABELS.run]: run };
+  const policy = {
+    apiVersion,
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: {
+      matchConstraints: { resourceRules: [rule], objectSelector: { matchLabels: labels } },
+      validations: [{ expression: 'false', message: 'no pods of this name here', reason: 'Forbidden' }],
+    },
+  };
+  const binding = {
+    apiVersion,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: { policyName: metadata.name, validationActions: ['Deny'] },
+  };
+  for (const object of [policy, binding]) {
+    const resource = await rig.client.resourceOf(apiVersion, object.kind);
+    await rig.client.create(resource, object, 'test');
+  }
+  const spec = { containers: [{ name: 'x', image: 'x' }] };
+  const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'try', labels }, spec };
+  const path = '/api/v1/namespaces/default/pods';
+  await eventually('the policy is in force', () =>
+    rig.client.raw({ verb: 'create', path, query: { dryRun: 'All' }, body }).then(
+      () => false,
+      (error: unknown) => error instanceof Error && error.message.includes('no pods of this name'),
+    ),
+  );
+}

@@ -4,7 +4,7 @@ import { eventually } from '#hack/tools/eventually';
 import type { KeyRecord, QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import { isFinished, type Run } from '../core/run/run.ts';
 import { QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
-import { JOBS } from './shared/workloads.ts';
+import { PODS } from './shared/workloads.ts';
 import {
   attachWorkloadRig,
   becomes,
@@ -26,10 +26,10 @@ test.before(async (t) => {
 });
 test.after.always((t) => t.context.close());
 
-/** Names of the Jobs of Runs that begin with `head`. */
-async function jobsOf(rig: WorkloadRig, head: string): Promise<readonly string[]> {
-  const jobs = await listAll(rig, JOBS, { namespace });
-  return jobs.map(({ metadata }) => metadata.name).filter((name) => name.startsWith(head));
+/** Names of the pods of Runs that begin with `head`. */
+async function podsOf(rig: WorkloadRig, head: string): Promise<readonly string[]> {
+  const pods = await listAll(rig, PODS, { namespace });
+  return pods.map(({ metadata }) => metadata.name).filter((name) => name.startsWith(head));
 }
 
 /** What the ledger remembers of the key that a Run was the first to have. */
@@ -48,7 +48,7 @@ test('of 50 Runs that are created at once with one key a single one starts, and 
   };
   await Promise.all(names.map((name) => createRun(rig, { namespace, name }, choice)));
   for (const name of names) await becomes(rig, { namespace, name }, { phase: 'Succeeded' });
-  t.is((await jobsOf(rig, 'same-')).length, 1);
+  t.is((await podsOf(rig, 'same-')).length, 1);
   const runs = ((await listAll(rig, RUNS, { namespace })) as readonly Run[]).filter((run) =>
     names.includes(run.metadata.name),
   );
@@ -75,7 +75,7 @@ test('a Run with the same key and another spec is a conflict, at whatever time',
   );
   t.like(status?.error, { code: 'conflict', retryable: false });
   t.regex(status?.error?.message ?? '', /Run first .* differs in parameters/);
-  t.deepEqual(await jobsOf(rig, 'other'), []);
+  t.deepEqual(await podsOf(rig, 'other'), []);
 });
 
 test('a key is remembered after its Run is deleted', async (t) => {
@@ -92,7 +92,7 @@ test('a key is remembered after its Run is deleted', async (t) => {
   await createRun(rig, { namespace, name: 'again' }, choice);
   const { status } = await becomes(rig, { namespace, name: 'again' }, { phase: 'Succeeded' });
   t.is(status?.keyHolder?.name, 'gone');
-  t.deepEqual(await jobsOf(rig, 'again'), []);
+  t.deepEqual(await podsOf(rig, 'again'), []);
 });
 
 test('a key is forgotten when its time is over and its Run is deleted', async (t) => {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
 import { LABELS } from '#crds/v1alpha1/names';
+import { isDeepEqual } from '../core/compare.ts';
 import type { KubeObject } from '../core/object.ts';
 import { childName, isFinished } from '../core/run/run.ts';
 import { eventually } from '#hack/tools/eventually';
 import { LIMIT_RANGES, RUNS, TENANTS } from './shared/resources.ts';
-import { JOBS, PODS } from './shared/workloads.ts';
+import { PODS } from './shared/workloads.ts';
 import {
   becomes,
   createRun,
@@ -22,6 +23,8 @@ const test = anyTest.serial as TestFn<WorkloadRig>;
 const DURATION = 'kwok.nexusos.dev/duration';
 const OUTCOME = 'kwok.nexusos.dev/outcome';
 const FOREVER = { [DURATION]: '600s' };
+/** What its container takes when it is told to end. */
+const LINGERS = { ...FOREVER, 'kwok.nexusos.dev/end-duration': '5s' };
 const namespace = 'acme-prod';
 
 test.before(async (t) => {
@@ -68,6 +71,11 @@ async function makePickyTenant(rig: WorkloadRig): Promise<void> {
 
 async function podsOf(rig: WorkloadRig, run: string): Promise<readonly KubeObject[]> {
   return listAll(rig, PODS, { namespace, labelSelector: `${LABELS.run}=${run}` });
+}
+
+/** Pods are let go a moment after what they came to is written. */
+async function areGone(rig: WorkloadRig, run: string): Promise<void> {
+  await eventually(`all pods of ${run} are gone`, async () => (await podsOf(rig, run)).length === 0);
 }
 
 async function cancel(rig: WorkloadRig, name: string): Promise<void> {
@@ -140,29 +148,38 @@ for (const [what, { annotations, reason, error }] of Object.entries(ends)) {
   });
 }
 
-test('a pod that is evicted is replaced: the Run goes on and spends no attempt', async (t) => {
+function evict(rig: WorkloadRig, { metadata: { name } }: KubeObject): Promise<unknown> {
+  return rig.client.raw({
+    verb: 'create',
+    path: `/api/v1/namespaces/${namespace}/pods/${name}/eviction`,
+    body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } },
+  });
+}
+
+test('a Run whose pod is evicted goes back to the queue, starts anew and spends no retry', async (t) => {
   const rig = t.context;
   const name = 'evicted';
-  await createRun(rig, { namespace, name }, { annotations: FOREVER });
-  await becomes(rig, { namespace, name }, { phase: 'Running' });
+  const spec = { retries: { limit: 1 } };
+  await createRun(rig, { namespace, name }, { annotations: LINGERS, spec });
+  await becomes(rig, { namespace, name }, { phase: 'Running', reason: 'Running' });
   const [first] = await podsOf(rig, name);
-  await rig.client.raw({
-    verb: 'create',
-    path: `/api/v1/namespaces/${namespace}/pods/${first?.metadata.name}/eviction`,
-    body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: first?.metadata.name, namespace } },
+  await evict(rig, first!);
+  const told = await becomes(rig, { namespace, name }, { phase: 'Running', reason: 'NodeLost' });
+  t.is(told.status?.attempt, 1, 'it is told before its pod has ended');
+  const { status } = await becomes(rig, { namespace, name }, { phase: 'Running', reason: 'Running' });
+  t.like(status, { attempt: 2, retries: { spent: 0, limit: 1 } });
+  t.like(status?.usage?.attempts, [
+    { attempt: 1, pods: [{ uid: first!.metadata.uid!, basis: 'ContainerStatus' }] },
+  ]);
+  await eventually('the first is let go', async () => {
+    const names = (await podsOf(rig, name)).map(({ metadata }) => metadata.name);
+    return isDeepEqual(names, [status?.child?.name]);
   });
-  await eventually('another pod runs', async () => {
-    const [pod, ...others] = await podsOf(rig, name);
-    const { phase } = (pod?.['status'] ?? {}) as { readonly phase?: string };
-    return others.length === 0 && pod?.metadata.uid !== first?.metadata.uid && phase === 'Running';
-  });
-  const run = await becomes(rig, { namespace, name }, { phase: 'Running', reason: 'Running' });
-  t.is(run.status?.attempt, 1);
   await cancel(rig, name);
   await becomes(rig, { namespace, name }, { phase: 'Cancelled' });
 });
 
-test('a Run whose node is lost says so, and is still under way', async (t) => {
+test('a Run whose node is lost is tried anew, and is still under way', async (t) => {
   const rig = t.context;
   const name = 'lost';
   await createRun(rig, { namespace, name }, { annotations: { [OUTCOME]: 'node-lost', [DURATION]: '2s' } });
@@ -198,13 +215,12 @@ test('cancel ends a Run in each phase, and nothing of it is left', async (t) => 
   for (const name of ['c-admitted', 'c-running']) {
     await cancel(rig, name);
     await becomes(rig, { namespace, name }, { phase: 'Cancelled' });
-    t.deepEqual(await podsOf(rig, name), []);
-    t.deepEqual(await listAll(rig, JOBS, { namespace, labelSelector: `${LABELS.run}=${name}` }), []);
+    await areGone(rig, name);
   }
   await eventually('all quota is given back', async () => (await reservationsOf(rig, 'acme')).length === 0);
 });
 
-test('a Run that is deleted while it runs gives its quota back, and its Job is gone', async (t) => {
+test('a Run that is deleted while it runs gives its quota back, and its pod is gone', async (t) => {
   const rig = t.context;
   const key = { namespace, name: 'deleted' };
   await createRun(rig, key, { annotations: FOREVER });
@@ -212,39 +228,38 @@ test('a Run that is deleted while it runs gives its quota back, and its Job is g
   t.deepEqual(await reservationsOf(rig, 'acme'), ['deleted']);
   await rig.client.delete(RUNS, key);
   await eventually('its quota is given back', async () => (await reservationsOf(rig, 'acme')).length === 0);
-  t.deepEqual(await podsOf(rig, 'deleted'), []);
+  await areGone(rig, 'deleted');
+  t.pass();
 });
 
-test('a Job that somebody deletes ends its Run', async (t) => {
+test('a pod that somebody deletes keeps its place until it has ended, and then ends its Run', async (t) => {
   const rig = t.context;
   const key = { namespace, name: 'robbed' };
-  await createRun(rig, key, { annotations: FOREVER });
+  await createRun(rig, key, { annotations: LINGERS });
   const { status } = await becomes(rig, key, { phase: 'Running' });
-  await rig.client.delete(
-    JOBS,
-    { namespace, name: status?.child?.name ?? '' },
-    { propagation: 'Foreground' },
-  );
-  const run = await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
-  t.is(run.status?.error?.code, 'conflict');
-});
-
-test('a Job that is deleted without its pod keeps its place until the pod has ended', async (t) => {
-  const rig = t.context;
-  const key = { namespace, name: 'left-behind' };
-  await createRun(rig, key, { annotations: FOREVER });
-  const { status } = await becomes(rig, key, { phase: 'Running' });
-  const job = { namespace, name: status?.child?.name ?? '' };
-  await rig.client.delete(JOBS, job, { propagation: 'Orphan' });
-  await eventually('the Job is gone', async () => (await rig.client.get(JOBS, job)) === undefined);
+  const pod = { namespace, name: status?.child?.name ?? '' };
+  await rig.client.delete(PODS, pod);
   // Another Run goes all the way meanwhile, so the operator has had its time.
   await createRun(rig, { namespace, name: 'meanwhile' });
   await becomes(rig, { namespace, name: 'meanwhile' }, { phase: 'Succeeded' });
   t.false(isFinished((await runOf(rig, key))!));
-  t.true((await reservationsOf(rig, 'acme')).includes('left-behind'));
-  const [pod] = await podsOf(rig, 'left-behind');
-  await rig.client.delete(PODS, { namespace, name: pod?.metadata.name ?? '' });
+  t.true((await reservationsOf(rig, 'acme')).includes('robbed'));
+  const run = await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
+  t.is(run.status?.error?.code, 'conflict');
+  t.like(run.status?.usage?.attempts, [{ pods: [{ basis: 'ContainerStatus' }] }], 'its end was seen');
+  await areGone(rig, 'robbed');
+});
+
+test('a pod that is deleted by force ends its Run at once', async (t) => {
+  const rig = t.context;
+  const key = { namespace, name: 'forced' };
+  await createRun(rig, key, { annotations: LINGERS });
+  const { status } = await becomes(rig, key, { phase: 'Running' });
+  const how = ['--grace-period=0', '--force', '--wait=false'];
+  await rig.cluster.kubectl(['delete', 'pod', status?.child?.name ?? '', '-n', namespace, ...how]);
   await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
+  await areGone(rig, 'forced');
+  t.pass();
 });
 
 test('a Run whose workload cannot be made says why, and gives its place to the next', async (t) => {
@@ -261,13 +276,16 @@ test('a Run whose workload cannot be made says why, and gives its place to the n
   await createRun(rig, { ...place, name: 'second' });
   await becomes(rig, { ...place, name: 'second' }, { phase: 'Queued', reason: 'ConcurrencyExceeded' });
   const name = childName({ name: 'first', uid: metadata.uid ?? '' }, 1);
-  const pod = { restartPolicy: 'Never', containers: [{ name: 'x', image: 'x' }] };
-  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { ...place, name } };
-  await rig.client.create(JOBS, { ...job, spec: { suspend: true, template: { spec: pod } } }, 'test');
+  const rights = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  const container = { name: 'x', image: 'x', imagePullPolicy: 'Always', securityContext: rights };
+  const securityContext = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } };
+  const spec = { restartPolicy: 'Never', securityContext, containers: [container] };
+  const squatter = { apiVersion: 'v1', kind: 'Pod', metadata: { ...place, name }, spec };
+  await rig.client.create(PODS, squatter, 'test');
   await limit(1);
   const run = await becomes(rig, { ...place, name: 'first' }, { phase: 'Failed', reason: 'WorkloadRefused' });
   t.is(run.status?.error?.code, 'conflict');
-  t.regex(run.status?.error?.message ?? '', new RegExp(`Job squat-main/${name} exists`));
+  t.regex(run.status?.error?.message ?? '', new RegExp(`Pod squat-main/${name} exists`));
   await becomes(rig, { ...place, name: 'second' }, { phase: 'Succeeded' });
 });
 
@@ -280,7 +298,7 @@ test('a suspended tenant pauses its Runs, and they start again when it is resume
     rig.client.patch(TENANTS, { name: 'acme' }, { body: { spec: { suspended, suspendPolicy: 'Pause' } } });
   await suspend(true);
   await becomes(rig, key, { phase: 'Queued' });
-  t.deepEqual(await podsOf(rig, 'paused'), []);
+  await areGone(rig, 'paused');
   await eventually('its quota is given back', async () => (await reservationsOf(rig, 'acme')).length === 0);
   await suspend(false);
   const run = await becomes(rig, key, { phase: 'Running' });

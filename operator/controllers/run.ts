@@ -9,16 +9,14 @@ import { handoverPlace } from '../core/quota/handover.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
 import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
-import { isJobFinished, isPodFinished } from '../core/run/outcome.ts';
 import { planRefused, planRun } from '../core/run/plan.ts';
-import { refusalOf } from '../core/run/refusal.ts';
 import {
   attemptsOf,
   childName,
   identityOf,
+  isActive,
   isFinished,
   isOwnedBy,
-  isPodOf,
   isWorkloadOf,
   phaseOf,
   type Run,
@@ -26,7 +24,7 @@ import {
 import { unmountedOf } from '../core/run/unmounted.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
-import { keyOf, ownedBy, parseWith } from '../runtime/controller.ts';
+import { keyOf, parseWith } from '../runtime/controller.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { find } from './shared/find.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
@@ -35,20 +33,16 @@ import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
 import {
   CORE_EVENTS,
   INDEX,
-  JOBS,
   keyRecordIn,
   ledgerOf,
   PODS,
-  podsOf,
   reservationIn,
   runsWithKeyOf,
-  watchFailedCreates,
   watchFailedMounts,
-  watchJobs,
   watchPods,
 } from './shared/workloads.ts';
 
-/** The controller of Runs: each waits, becomes a Job and ends. */
+/** The controller of Runs: each waits, becomes a pod and ends. */
 export function runController(book: DeviceBook): Controller<Run, RunObserved, RunStatus | undefined> {
   const queues = new TenantQueues(book);
   return {
@@ -56,7 +50,7 @@ export function runController(book: DeviceBook): Controller<Run, RunObserved, Ru
     resource: RUNS,
     watches: WATCHES,
     rbac: RBAC,
-    // A Job, a place and devices may be held by what somebody else's finalizer keeps.
+    // A pod, a place and devices may be held by what somebody else's finalizer keeps.
     plansWhileDeleting: true,
     parse: parseWith(z.object({ spec: RUN.spec })),
     group: (run, read) => ledgerOf(read, run.metadata.namespace ?? '')?.metadata.name,
@@ -74,9 +68,7 @@ export function runController(book: DeviceBook): Controller<Run, RunObserved, Ru
 const TOLD_REASON = RUN_REASONS.Cancelled;
 
 const WATCHES: readonly Watch[] = [
-  watchJobs(ownedBy(RUNS)),
   watchPods(runOfPod),
-  watchFailedCreates(runOfEvent),
   watchFailedMounts(runOfEvent),
   { resource: QUOTA_LEDGERS, keys: runsOfLedger },
   { resource: TENANTS, keys: runsOfTenant },
@@ -89,7 +81,7 @@ const WATCHES: readonly Watch[] = [
 
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['delete'] },
-  { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'delete'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['create', 'delete'] },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'get'] },
   { apiGroups: ['resource.k8s.io'], resources: ['resourceclaimtemplates'], verbs: ['create', 'get'] },
 ];
@@ -104,20 +96,17 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
   const ledger = ledgerOf(read, run.metadata.namespace ?? '');
   const standing = standingOf(run, ledger, { read, queues });
   const { reservation } = standing;
-  const job = await jobOf(run, read);
-  const pods = await findPods(run, job, read);
+  const pod = await podOf(run, read);
   const keyRecord = ledger && keyRecordIn(ledger, run);
   return {
     keyRecord,
     keyHolder: await findKeyHolder(run, keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     ...standing,
-    ...(await findIngredients(run, { read, job, reservation, book })),
-    job,
-    pods,
-    missing: missingDevices(run, pods, { read, ledger, book }),
-    refusal: job && refusalOf(failuresOf(job, read), pods),
-    unmounted: unmountedOf(pods.flatMap((pod) => failuresOf(pod, read))),
+    ...(await findIngredients(run, { read, pod, reservation, book })),
+    pod,
+    missing: missingDevices(run, pod, { read, ledger, book }),
+    unmounted: pod && unmountedOf(failuresOf(pod, read)),
   };
 }
 
@@ -149,31 +138,10 @@ function holdsPlace({ metadata }: Run, read: Reader): boolean {
   return ledger !== undefined && reservationIn(ledger, metadata.uid ?? '') !== undefined;
 }
 
-/**
- * Pods of a Run; proven ones where its workload has ended without a pod of it that was seen to, or is gone: its place is given
- * back then, and its attempt settled. What was seen to end before it went is among them.
- */
-async function findPods(run: Run, job: KubeObject | undefined, read: Reader): Promise<readonly KubeObject[]> {
-  const { namespace = '', uid = '' } = run.metadata;
-  const seen = podsOf(read, uid);
-  if (!needsProof(run, job, seen)) return seen;
-  const labelSelector = `${LABELS.runUid}=${uid}`;
-  const live = await read.listLive(PODS, { namespace, labelSelector });
-  const uids = new Set(live.map(({ metadata }) => metadata.uid));
-  return [...live, ...seen.filter(({ metadata }) => !uids.has(metadata.uid))];
-}
-
-/** Whether what the stores know of the pods of a Run is too little: it must hold none, or is about to be settled without any. */
-function needsProof(run: Run, job: KubeObject | undefined, seen: readonly KubeObject[]): boolean {
-  if (!isActive(run) || seen.some((pod) => !isPodFinished(pod))) return false;
-  if (job === undefined || !isWorkloadOf(job, run)) return run.status?.child?.uid !== undefined;
-  return isJobFinished(job) && !seen.some((pod) => isPodOf(pod, run));
-}
-
 /** Devices of a Run that its pod looks for. */
 function missingDevices(
   { status }: Run,
-  pods: readonly KubeObject[],
+  pod: KubeObject | undefined,
   {
     read,
     ledger,
@@ -182,7 +150,7 @@ function missingDevices(
 ): MissingDevices | undefined {
   const { gpu } = status ?? {};
   const gpuClass = gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined);
-  const sinceMs = missesDevicesSince(pods, gpuClass);
+  const sinceMs = missesDevicesSince(pod, gpuClass);
   if (gpu === undefined || ledger === undefined || sinceMs === undefined) return undefined;
   const isShort = book.isShort(ledger.metadata.name, gpu, read);
   return isShort === undefined ? undefined : { sinceMs, isShort };
@@ -191,7 +159,7 @@ function missingDevices(
 interface Starting {
   readonly book: DeviceBook;
   readonly read: Reader;
-  readonly job: KubeObject | undefined;
+  readonly pod: KubeObject | undefined;
   readonly reservation: Reservation | undefined;
 }
 
@@ -236,11 +204,11 @@ const NO_INGREDIENTS = {
   made: undefined,
 };
 
-function needsWorkload(run: Run, { job, reservation }: Pick<Starting, 'job' | 'reservation'>): boolean {
-  // The Job of a Run that is back in the queue is that of an attempt that is over.
+function needsWorkload(run: Run, { pod, reservation }: Pick<Starting, 'pod' | 'reservation'>): boolean {
+  // The pod of a Run that is back in the queue is that of an attempt that is over.
   if (!isActive(run))
     return reservation !== undefined && reservation.awaits === undefined && !isFinished(run);
-  return job === undefined || !isWorkloadOf(job, run);
+  return pod === undefined || !isWorkloadOf(pod, run);
 }
 
 interface Queued {
@@ -262,16 +230,12 @@ function placeOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queued)
   return phaseOf(run) === 'Queued' ? queues.placeOf(run, ledger, read) : { kind: 'next' };
 }
 
-/** The Job of the present attempt. While one must be there, only the API server itself can say that there is none. */
-async function jobOf(run: Run, read: Reader): Promise<KubeObject | undefined> {
+/** The pod of the present attempt. While one must be there, only the API server itself can say that there is none. */
+async function podOf(run: Run, read: Reader): Promise<KubeObject | undefined> {
   const attempt = attemptsOf(run);
   if (attempt === 0) return undefined;
   const key = { namespace: run.metadata.namespace ?? '', name: childName(identityOf(run), attempt) };
-  return isActive(run) ? find(JOBS, key, read) : read.get(JOBS, key);
-}
-
-function isActive(run: Run): boolean {
-  return phaseOf(run) === 'Admitted' || phaseOf(run) === 'Running';
+  return isActive(run) ? find(PODS, key, read) : read.get(PODS, key);
 }
 
 function failuresOf({ metadata }: KubeObject, read: Reader): readonly KubeObject[] {
@@ -287,9 +251,8 @@ function runOfPod({ metadata }: KubeObject): readonly Key[] {
 function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
   const involved = event['involvedObject'] as { readonly kind?: string; readonly name?: string } | undefined;
   const { namespace } = event.metadata;
-  const resource = involved?.kind === 'Job' ? JOBS : involved?.kind === 'Pod' ? PODS : undefined;
-  if (resource === undefined || involved?.name === undefined || namespace === undefined) return [];
-  const found = read.get(resource, { namespace, name: involved.name });
+  if (involved?.kind !== 'Pod' || involved.name === undefined || namespace === undefined) return [];
+  const found = read.get(PODS, { namespace, name: involved.name });
   return found === undefined ? [] : runOfPod(found);
 }
 

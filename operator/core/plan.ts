@@ -21,7 +21,7 @@ export interface Plan<Status> {
    */
   readonly replace?: readonly KubeObject[];
   /**
-   * Objects that are made once and never changed (Jobs, Pods). A namesake that our object does not own is
+   * Objects that are made once and never changed (Pods of Runs). A namesake that our object does not own is
    * an error of reason `conflict`; one that it owns counts as made.
    */
   readonly create: readonly KubeObject[];

@@ -49,6 +49,11 @@ const CASES: Record<string, Case> = {
     }),
     want: { code: 'policy_blocked' },
   },
+  'a standard of Pod Security that says no': {
+    status: 403,
+    body: status({ message: 'pods "a" is forbidden: violates PodSecurity "restricted:latest": privileged' }),
+    want: { code: 'policy_blocked' },
+  },
   'a webhook that says no': {
     status: 403,
     body: status({ message: 'admission webhook "x.example.com" denied the request: no' }),

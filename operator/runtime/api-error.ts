@@ -82,7 +82,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** A policy of whatever kind says no; its author chooses the status. */
-const POLICY = /ValidatingAdmissionPolicy|admission webhook "[^"]+" denied the request/;
+const POLICY = /ValidatingAdmissionPolicy|violates PodSecurity|admission webhook "[^"]+" denied the request/;
 /**
  * What is forbidden now and may be allowed soon, though the object stays as it is: quota is used up or not counted yet, the
  * namespace goes, a policy lacks a part of its own, or it is us who lack a right.

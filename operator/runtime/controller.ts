@@ -102,10 +102,17 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   readonly name: string;
   /** The kind that is reconciled. It is watched by itself; `watches` lists the others. */
   readonly resource: Resource;
+  /** Which objects of the kind, and what of them; by default all, and whole. */
+  readonly selects?: Pick<Watch, 'labelSelector' | 'trim'>;
   readonly watches: readonly Watch[];
   readonly rbac: readonly PolicyRule[];
   /** With `finalize`: the finalizer that is put on before the first effect and off after the last. */
   readonly finalizer?: string;
+  /**
+   * For objects of Kubernetes that bear `finalizer` from their creation: it is taken off when `finalize` says so. Nothing else is done,
+   * neither is a status written, and those that are not being deleted are not looked at.
+   */
+  readonly finalizesOnly?: true;
   /**
    * Without a finalizer of ours: objects that are being deleted are planned like any other. Finalizers of others may keep them for
    * long, and meanwhile they hold what they hold. The plan makes nothing new for them.

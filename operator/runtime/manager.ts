@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { KubeObject } from '../core/object.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Client } from './client.ts';
@@ -154,9 +155,9 @@ class ControllerManager implements Manager {
         isUrgent(controller, this.#cache.get(controller.resource, parseKey(key)), this.#cache),
     });
     const add = (key: string) => queue.add(key);
-    this.#watch({ resource: controller.resource }, (change) => {
+    this.#watch({ resource: controller.resource, ...controller.selects }, (change) => {
       const object = change.object ?? change.old;
-      if (object !== undefined) add(keyString(keyOf(object)));
+      if (object !== undefined && isLookedAt(controller, object)) add(keyString(keyOf(object)));
     });
     for (const watch of controller.watches) {
       this.#watch(watch, (change) => this.#wake(watch, change, add));
@@ -183,4 +184,8 @@ class ControllerManager implements Manager {
     const object = this.#cache.get(controller.resource, parsed);
     return fairnessGroup(controller, object, this.#cache) ?? parsed.namespace ?? parsed.name;
   }
+}
+
+function isLookedAt({ finalizesOnly }: AnyController, { metadata }: KubeObject): boolean {
+  return finalizesOnly !== true || metadata.deletionTimestamp !== undefined;
 }

@@ -78,6 +78,7 @@ export class Reconciler {
     const { controller } = this.#options;
     const isDeleting = object.metadata.deletionTimestamp !== undefined;
     const isFinalized = isDeleting && this.#isOurs(object);
+    if (!isFinalized && controller.finalizesOnly === true) return { kind: 'done' };
     if (isDeleting && !isFinalized && controller.plansWhileDeleting !== true) return { kind: 'done' };
     const parsed = this.#parse(object, isDeleting);
     if (isParseFailure(parsed)) return this.#reject(object, parsed.parseFailure);

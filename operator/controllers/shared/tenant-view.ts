@@ -9,7 +9,6 @@ import {
   claimNamespaces,
   heldOf,
   isOurs,
-  isPretender,
   namespaceNames,
   namesToAdopt,
 } from '../../core/tenant/namespaces.ts';
@@ -47,7 +46,7 @@ import {
   SERVICE_ACCOUNTS,
   TENANTS,
 } from './resources.ts';
-import { JOBS } from './workloads.ts';
+import { PODS } from './workloads.ts';
 
 /** Kinds that the tenant controller makes and prunes. */
 export const MADE: readonly Resource[] = [
@@ -73,7 +72,7 @@ export const BY = {
   waiting: 'run-waits-in-namespace',
 } as const;
 
-/** Jobs in the way of an adoption that are named. */
+/** Pods in the way of an adoption that are named. */
 const MAX_NAMED = 5;
 /** The one value of an index that only tells whether. */
 export const ANY = 'any';
@@ -139,8 +138,8 @@ async function observePretenders(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, readonly string[]>();
   for (const namespace of namesToAdopt(tenant, claimNamespaces(tenant, namespaces, settings))) {
-    const jobs = (await read.listLive(JOBS, { namespace, labelSelector: '' })).filter(isPretender);
-    if (jobs.length > 0) found.set(namespace, jobs.map(({ metadata }) => metadata.name).slice(0, MAX_NAMED));
+    const pods = await read.listLive(PODS, { namespace, labelSelector: LABELS.runUid });
+    if (pods.length > 0) found.set(namespace, pods.map(({ metadata }) => metadata.name).slice(0, MAX_NAMED));
   }
   return found;
 }

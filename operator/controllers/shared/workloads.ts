@@ -11,7 +11,6 @@ import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS } from './resources.ts';
 
-export const JOBS: Resource = { apiVersion: 'batch/v1', kind: 'Job', plural: 'jobs', namespaced: true };
 export const PODS: Resource = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 /** Events as the controllers of Kubernetes write them. */
 export const CORE_EVENTS: Resource = { apiVersion: 'v1', kind: 'Event', plural: 'events', namespaced: true };
@@ -30,6 +29,8 @@ export const INDEX = {
   ledgerOf: 'ledger-of-namespace',
   agentsByClass: 'agents-by-gpu-class',
   podsOf: 'pods-of-run',
+  /** Pods of Runs that are being deleted, by namespace. */
+  goingIn: 'going-pods-in-namespace',
   /** Refusals by ResourceQuota, by namespace. */
   refusedIn: 'refused-in-namespace',
   /** Whatever could not be made, or mounted, for an object, by the uid of that object. */
@@ -61,6 +62,11 @@ export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
   },
   { resource: PODS, name: INDEX.podsOf, of: ({ metadata }) => present(metadata.labels?.[LABELS.runUid]) },
   {
+    resource: PODS,
+    name: INDEX.goingIn,
+    of: (pod) => (isOfRun(pod) && pod.metadata.deletionTimestamp !== undefined ? namespaceOf(pod) : []),
+  },
+  {
     resource: CORE_EVENTS,
     name: INDEX.refusedIn,
     of: (event) => (refusedAmounts(event) === undefined ? [] : namespaceOf(event)),
@@ -68,16 +74,12 @@ export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
   { resource: CORE_EVENTS, name: INDEX.failuresOf, of: (event) => [askerOf(event)] },
 ];
 
-const OF_RUNS = LABELS.runUid;
+/** Pods of Runs; little of their specs is kept. */
+export const OF_RUNS = { labelSelector: LABELS.runUid, trim: withDevices } as const;
 
-/** A watch on the Jobs of Runs; their specs are ours and need not be kept. */
-export function watchJobs(keys: Watch['keys']): Watch {
-  return { resource: JOBS, labelSelector: OF_RUNS, keys, trim: withoutSpec };
-}
-
-/** A watch on the pods of Runs; of their specs only the devices are kept. */
+/** A watch on the pods of Runs. */
 export function watchPods(keys: Watch['keys']): Watch {
-  return { resource: PODS, labelSelector: OF_RUNS, keys, trim: withDevices };
+  return { resource: PODS, ...OF_RUNS, keys };
 }
 
 /** A watch on what the controllers of Kubernetes could not make. */
@@ -169,8 +171,8 @@ export function namespacesOf({ spec, status }: Ledger): readonly string[] {
   ];
 }
 
-function withoutSpec(object: KubeObject): KubeObject {
-  return { ...object, spec: undefined };
+function isOfRun({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[LABELS.runUid] !== undefined;
 }
 
 function isLive(run: KubeObject): boolean {

@@ -208,7 +208,7 @@ const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delet
 const ABOUT_RUNS: ReadonlySet<string> = new Set([
   'runs',
   'runs/status',
-  'jobs',
+  'pods',
   'quotaledgers/status',
   'events',
   'resourcequotas',

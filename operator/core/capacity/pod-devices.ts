@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
-import type { KubeObject } from '../object.ts';
+import { defined, type KubeObject } from '../object.ts';
 import { MILLI, parseQuantity } from '../quota/quantity.ts';
 
 /** Amounts by extended resource. */
@@ -24,6 +24,7 @@ interface Container {
 
 interface PodSpec {
   readonly nodeName?: string;
+  readonly activeDeadlineSeconds?: number;
   readonly containers?: readonly Container[];
   readonly initContainers?: readonly Container[];
 }
@@ -51,14 +52,14 @@ export function requestedDevices({ spec }: KubeObject): DeviceCounts {
 }
 
 /**
- * The pod with its devices in place of its spec; `devices` is left out where it has none, or no node yet. What remains is small,
- * and all that is read of pods.
+ * The pod with its devices in place of most of its spec; `devices` is left out where it has none, or no node yet. What remains is
+ * small, and all that is read of pods.
  */
 export function withDevices(pod: KubeObject): KubeObject {
-  const { nodeName = '' } = (pod['spec'] ?? {}) as PodSpec;
+  const { nodeName = '', activeDeadlineSeconds } = (pod['spec'] ?? {}) as PodSpec;
   const counts = nodeName === '' ? {} : requestedDevices(pod);
   const devices = Object.keys(counts).length === 0 ? {} : { devices: { node: nodeName, counts } };
-  return { ...pod, spec: undefined, ...devices };
+  return { ...pod, spec: defined({ nodeName: nodeName || undefined, activeDeadlineSeconds }), ...devices };
 }
 
 /** What a pod that went through `withDevices` holds; nothing once it has ended. */

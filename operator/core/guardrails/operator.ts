@@ -2,6 +2,7 @@
 import { ANNOTATIONS, GROUP, LABELS } from '#crds/v1alpha1/names';
 import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER } from '../tenant/roles.ts';
 import { annotationOf, isManaged, isUnchanged, labelOf } from './marks.ts';
+import { UNJUDGED } from './ownership.ts';
 import {
   type Cel,
   type Guardrail,
@@ -27,6 +28,7 @@ export function operatorGuardrails(settings: GuardrailSettings): readonly Guardr
     namespacesGuardrail(settings),
     clusterRolesGuardrail(),
     tenantsGuardrail(),
+    podsGuardrail(),
   ].map((one) => ({ ...one, conditions }));
 }
 
@@ -41,9 +43,10 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
     name: 'operator-objects',
     binds: 'elsewhere',
     match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), ...OF_AGENTS],
+    except: UNJUDGED,
     variables: {
-      // What it made goes with, or after, the mark of a namespace that is released.
-      isRemoval: `request.operation == 'DELETE' && oldObject != null && ${isManaged('oldObject')}`,
+      // What it made goes with, or after, the mark of a namespace that is released; pods of Runs when it lets go of them.
+      isRemoval: `(request.operation == 'DELETE' || (${IS_LEAVING})) && oldObject != null && ${isManaged('oldObject')}`,
     },
     rules: [
       {
@@ -55,6 +58,9 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
     ],
   };
 }
+
+/** Another policy sees to it that nothing of a pod is changed but its finalizers. */
+const IS_LEAVING: Cel = "request.operation == 'UPDATE' && request.resource.resource == 'pods'";
 
 /** Agents have revisions, and their schedules start Runs, where tenants are. */
 const OF_AGENTS: readonly Match[] = [
@@ -226,6 +232,21 @@ function tenantsGuardrail(): Bounds {
       holds: isUnchanged(field),
       found: "'a change of Tenant ' + oldObject.metadata.name",
       allowed: quote('finalizers and status'),
+    })),
+  };
+}
+
+/** A pod is made once; afterwards the operator only lets go of it. */
+function podsGuardrail(): Bounds {
+  return {
+    name: 'operator-pods',
+    binds: 'cluster',
+    match: [{ apiGroups: [''], resources: ['pods'], operations: ['UPDATE'], scope: 'Namespaced' }],
+    rules: ['spec', 'metadata.labels', 'metadata.annotations'].map((field) => ({
+      field,
+      holds: isUnchanged(field),
+      found: "'a change of pod ' + oldObject.metadata.name",
+      allowed: quote('finalizers'),
     })),
   };
 }

@@ -40,7 +40,7 @@ function labelRule(): Rule {
   };
 }
 
-/** What names one of our objects as its owner would pass for something that NexusOS made: a Job for that of a Run. */
+/** What names one of our objects as its owner would pass for something that NexusOS made: a pod for that of a Run. */
 function ownerRule(): Rule {
   return {
     field: 'metadata.ownerReferences',
@@ -62,7 +62,7 @@ const ANY_WRITE = ['CREATE', 'UPDATE', 'DELETE'] as const;
  * lets anybody else write. Whoever is let write them by the platform can say that a pod has ended, beside which labels are little; and to evaluate a
  * policy on each took the API server a fifth of its time while Runs went through.
  */
-const UNJUDGED: readonly Match[] = [
+export const UNJUDGED: readonly Match[] = [
   { apiGroups: [''], resources: ['pods/binding', 'pods/status'], operations: ANY_WRITE, scope: 'Namespaced' },
   { apiGroups: ['batch'], resources: ['jobs/status'], operations: ANY_WRITE, scope: 'Namespaced' },
   { apiGroups: ['', 'events.k8s.io'], resources: ['events'], operations: ANY_WRITE, scope: 'Namespaced' },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
-import { type Cel, type GuardrailSettings, quote, quoteAll } from './policy.ts';
+import { type Cel, type GuardrailSettings, quote } from './policy.ts';
 
 /** Where in an object a pod is described. */
 export interface PodPlace {
@@ -12,20 +12,20 @@ export interface PodPlace {
   readonly isPod: boolean;
 }
 
-/** Whoever makes the pods of Jobs; the second where the controllers of Kubernetes have no accounts of their own. */
-const JOB_CONTROLLERS = [
-  'system:serviceaccount:kube-system:job-controller',
-  'system:kube-controller-manager',
-];
-
 /**
  * Whether a pod is of a Run. The label alone proves nothing: a namespace may hold templates with it from before it was
- * adopted. So a template is of a Run when the operator writes it, and a pod when it is made for a Job.
+ * adopted. So a pod is of a Run when the operator writes it, and a template never is: pods of Runs are made from none.
  */
-export function isRun({ metadata, isPod }: PodPlace, { operatorUser }: GuardrailSettings): Cel {
-  const hasLabel = `has(${metadata}) && has(${metadata}.labels) && ${quote(LABELS.runUid)} in ${metadata}.labels`;
-  const user = 'request.userInfo.username';
-  if (!isPod) return `${hasLabel} && ${user} == ${quote(operatorUser)}`;
-  const isOfJob = `has(${metadata}.ownerReferences) && ${metadata}.ownerReferences.exists(r, has(r.controller) && r.controller && r.apiVersion == 'batch/v1' && r.kind == 'Job')`;
-  return `${hasLabel} && ${isOfJob} && ${user} in ${quoteAll(JOB_CONTROLLERS)}`;
+export function isRun({ metadata, isPod }: PodPlace, settings: GuardrailSettings): Cel {
+  return isPod ? `(${hasRunLabel(metadata)}) && ${isOperator(settings)}` : 'false';
+}
+
+/** Whether what the metadata is of says that it is of a Run. */
+export function hasRunLabel(metadata: Cel): Cel {
+  return `has(${metadata}) && has(${metadata}.labels) && ${quote(LABELS.runUid)} in ${metadata}.labels`;
+}
+
+/** Whether the operator asks. */
+export function isOperator({ operatorUser }: GuardrailSettings): Cel {
+  return `request.userInfo.username == ${quote(operatorUser)}`;
 }

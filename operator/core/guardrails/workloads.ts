@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { annotationOf } from './marks.ts';
-import { isRun, type PodPlace } from './pod-place.ts';
+import { hasRunLabel, isOperator, isRun, type PodPlace } from './pod-place.ts';
 import { podRules, podVariables } from './pod-rules.ts';
 import {
   type Cel,
@@ -85,6 +85,7 @@ export function workloadGuardrails(settings: GuardrailSettings): readonly Guardr
       ...podRules(place),
       ...templatesOf(place, name).map((template) => templateLabelRule(template, settings)),
       ...claimPlaces(place, name).map((claims) => claimLabelRule(claims, settings)),
+      ...(place.isPod ? [runLabelRule(place, settings)] : []),
     ],
   }));
 }
@@ -117,6 +118,19 @@ export function priorityGuardrails(settings: GuardrailSettings): readonly Guardr
       },
     ],
   }));
+}
+
+/**
+ * Also a controller that is trusted makes no pod of a Run: it would follow a template from before the namespace was adopted. Pods of Runs count as
+ * such by this label.
+ */
+function runLabelRule({ metadata }: PodPlace, settings: GuardrailSettings): Rule {
+  return {
+    field: 'metadata.labels',
+    holds: `request.operation != 'CREATE' || !(${hasRunLabel(metadata)}) || ${isOperator(settings)}`,
+    found: quote(LABELS.runUid),
+    allowed: quote('creating a Run: only NexusOS makes its pods'),
+  };
 }
 
 /** Where labels stand that a controller of Kubernetes will write. */

@@ -5,10 +5,10 @@ import type { KubeObject } from '../object.ts';
 import type { Run } from '../run/run.ts';
 import { settle } from '../run/settlement.ts';
 
-/** A Run that is gone, as it was seen last, and its pods. */
+/** A Run that is gone, as it was seen last, and the pod of its last attempt. */
 export interface LastSeen {
   readonly run: Run;
-  readonly pods: readonly KubeObject[];
+  readonly pod: KubeObject | undefined;
 }
 
 /** What was found of the Run of a reservation that is given back; undefined when nobody has seen it. */
@@ -24,7 +24,6 @@ export function attemptOf(
   now: Date,
 ): MeteredAttempt | undefined {
   if (holder === undefined || serial === undefined) return undefined;
-  const { status } =
-    'pods' in holder ? settle(holder.run, { pods: holder.pods, until: now }, now) : holder.run;
+  const { status } = 'pod' in holder ? settle(holder.run, { pod: holder.pod, until: now }, now) : holder.run;
   return status?.usage?.attempts?.find((one) => one.attempt === attempt && one.reservation === serial);
 }

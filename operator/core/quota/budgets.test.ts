@@ -38,7 +38,7 @@ function runs(name: string, seconds: number): Run {
     phase: 'Running',
     attempt: 1,
     startedAt: ago(seconds),
-    child: { kind: 'Job', name: 'x', uid: 'x' },
+    child: { kind: 'Pod', name: 'x', uid: 'x' },
     usage: { open: { rate: RATE, reservation: 7 } },
   };
   return { ...waits(name, 1), status };

@@ -36,11 +36,10 @@ for (const [name, { agent, defaults, want }] of Object.entries(resources)) {
   test(name, (t) => t.deepEqual(containerResources(agent, defaults), want as never));
 }
 
-test('a Run takes a Job, a pod, what that requests, and its devices', (t) => {
+test('a Run takes a pod, what that requests, and its devices', (t) => {
   const asks = { requests: { cpu: '500m', memory: '1Gi' }, limits: { memory: '2Gi' } };
   const demand = runDemand(asks, { class: makeClass('h100').spec, count: 2 });
   t.deepEqual(formatAmounts(demand, { memory: '1Gi', 'requests.memory': '1Gi', 'limits.memory': '1Gi' }), {
-    'count/jobs.batch': '1',
     'count/pods': '1',
     cpu: '500m',
     'limits.memory': '2Gi',

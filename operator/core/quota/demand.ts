@@ -22,7 +22,6 @@ type AgentResources = AgentSpec['container']['resources'];
 
 /** Quota keys that count every pod as one. */
 const POD_COUNTS = ['pods', 'count/pods'];
-const JOB_COUNTS = ['count/jobs.batch'];
 /** The same of a ConfigMap. */
 const CONFIG_MAP_COUNTS = ['configmaps', 'count/configmaps'];
 /** The same of what a Run needs for devices of dynamic resource allocation. */
@@ -45,10 +44,10 @@ export function containerResources(agent: AgentResources, defaults: ContainerDef
   return { requests, limits };
 }
 
-/** What one Run takes from quota, by the keys of ResourceQuota: its Job, its pod and what that requests. */
+/** What one Run takes from quota, by the keys of ResourceQuota: its pod and what that requests. */
 export function runDemand(resources: ContainerResources, devices: Devices | undefined): Amounts {
   const demand = new Map<string, bigint>();
-  for (const key of [...POD_COUNTS, ...JOB_COUNTS]) demand.set(key, MILLI);
+  for (const key of POD_COUNTS) demand.set(key, MILLI);
   for (const [name, value] of Object.entries(resources.requests)) {
     setAmount(demand, [name, `requests.${name}`], value);
   }

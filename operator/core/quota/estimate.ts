@@ -7,7 +7,7 @@ import { FLOOR, meter } from '../metering/amounts.ts';
 import { MICRO, parseMicro } from '../metering/micro.ts';
 import { rateOf } from '../metering/rate.ts';
 import { defined } from '../object.ts';
-import { timeoutSeconds } from '../run/job.ts';
+import { timeoutSeconds } from '../run/pod.ts';
 import type { Run } from '../run/run.ts';
 import { larger, smaller } from './amounts.ts';
 import type { RunContext } from './candidates.ts';

@@ -51,7 +51,7 @@ const running: RunStatus = {
   phase: 'Running',
   attempt: 1,
   startedAt: ago(30),
-  child: { kind: 'Job', name: 'r-x-1', uid: 'job-uid' },
+  child: { kind: 'Pod', name: 'r-x-1', uid: 'pod-uid' },
   usage: { open: { rate: RATE, reservation: 7 } },
 };
 const terminated = { exitCode: 143, startedAt: ago(30), finishedAt: ago(10) };
@@ -86,19 +86,16 @@ const cases: Record<
     wantReserved: [8],
   },
   'a Run that was deleted while it ran is charged by what was seen of its pod': {
-    vanished: [running, [ofRunning]],
+    vanished: [running, ofRunning],
     wantUnits: '20',
   },
-  'the same when its pod was gone: up to now': { vanished: [running, []], wantUnits: '30' },
-  'a Run that was deleted after its end, before it was counted': { vanished: [ended, []], wantUnits: '10' },
-  'a Run of which nobody has seen the end is not': { vanished: [undefined, []], wantUnits: undefined },
+  'the same when its pod was gone: up to now': { vanished: [running], wantUnits: '30' },
+  'a Run that was deleted after its end, before it was counted': { vanished: [ended], wantUnits: '10' },
+  'a Run of which nobody has seen the end is not': { vanished: [undefined], wantUnits: undefined },
 };
 
-function vanish(
-  status: RunStatus | undefined,
-  pods: readonly ReturnType<typeof makePod>[],
-): LedgerObserved['vanished'] {
-  const last = status && { run: makeRun({}, status), pods };
+function vanish(status: RunStatus | undefined, pod?: ReturnType<typeof makePod>): LedgerObserved['vanished'] {
+  const last = status && { run: makeRun({}, status), pod };
   return new Map([['run-uid', { kind: 'gone', ...(last !== undefined && { last }) }]]);
 }
 

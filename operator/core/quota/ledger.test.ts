@@ -12,7 +12,7 @@ import { agentKey } from '../agent/agent.ts';
 import { setStanding } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import type { Run } from '../run/run.ts';
-import { makeAgent, makeJob, makeRun, NOW } from '../run/testing/make.ts';
+import { makeAgent, makePod, makeRun, NOW } from '../run/testing/make.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type LedgerObserved, planLedger } from './ledger.ts';
 import { NOTHING_OF_LEDGER } from './testing/make-ledger.ts';
@@ -109,12 +109,12 @@ const cases: Record<string, Case> = {
     noRun: true,
     seen: { vanished: new Map([['run-uid', { kind: 'gone' }]]) },
   },
-  'a Job that outlived its Run is removed first': {
+  'a pod that outlived its Run is removed first': {
     status: { reservations: [RESERVED] },
     noRun: true,
-    seen: { vanished: new Map([['run-uid', { kind: 'orphan', job: makeJob() }]]) },
+    seen: { vanished: new Map([['run-uid', { kind: 'orphan', pod: makePod({}) }]]) },
     wantReserved: [1],
-    want: { remove: ['Job'] },
+    want: { remove: ['Pod'] },
   },
   'a namespace in which our name is taken gets no ResourceQuota and no share, and nothing starts there': {
     spec: pods,

@@ -15,6 +15,7 @@ import { attemptOf, type LastSeen } from '../metering/released.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
+import { podRemoval } from '../run/pod.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type Admission, admitRuns } from './admit.ts';
@@ -54,9 +55,9 @@ export type Leftover =
 export type Vanished =
   /** It is there after all, or something of it still runs. */
   | { readonly kind: 'present' }
-  /** Its Job outlived it and has to be removed first. */
-  | { readonly kind: 'orphan'; readonly job: KubeObject }
-  /** Neither the Run, nor its Job, nor any pod of it that has not ended is left, as direct reads prove. */
+  /** A pod of it outlived it and has to be removed first. */
+  | { readonly kind: 'orphan'; readonly pod: KubeObject }
+  /** Neither the Run, nor any pod of it that has not ended is left, as direct reads prove. */
   | { readonly kind: 'gone'; readonly last?: LastSeen };
 
 /** What the ledger is decided on. */
@@ -104,7 +105,7 @@ export interface Queue extends Admission {
 
 /**
  * Who of the tenant's Runs holds quota, who gets some now, and who waits for what. A reservation is given back when
- * its Run is final in the API, or when Run, Job and pods are proven gone by direct reads: absence from a cache proves
+ * its Run is final in the API, or when Run and pods are proven gone by direct reads: absence from a cache proves
  * nothing, and would let one Run too many start.
  */
 export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
@@ -315,7 +316,7 @@ function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly
   const replace: KubeObject[] = [];
   const create: KubeObject[] = [];
   const remove: Removal[] = [...observed.vanished.values()].flatMap((found) =>
-    found.kind === 'orphan' ? [removalOf(found.job)] : [],
+    found.kind === 'orphan' ? [podRemoval(found.pod)] : [],
   );
   // Where all namespaces go, nobody is left to whom quota could be moved.
   const isEnding = grants.every(({ namespace }) => observed.closed.has(namespace));

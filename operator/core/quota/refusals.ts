@@ -82,11 +82,6 @@ export function askerOf(event: KubeObject): string {
   return involved?.uid ?? '';
 }
 
-/** Whether a ResourceQuota, of us or of somebody else, is why something could not be made. */
-export function isQuotaRefusal({ message }: KubeObject): boolean {
-  return typeof message === 'string' && message.includes('exceeded quota: ');
-}
-
 /** When an Event was last told, in milliseconds; 0 when it does not say. */
 export function toldAt(event: KubeObject): number {
   const series = event['series'] as { readonly lastObservedTime?: string } | undefined;

@@ -4,31 +4,33 @@ import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { Agent } from '../agent/agent.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { defined, type KubeObject } from '../object.ts';
-import { removalOf, statusOnly } from '../plan.ts';
+import { statusOnly } from '../plan.ts';
 import { admit } from './admission.ts';
-import { cancellation, finish, requeue, startOf } from './ending.ts';
+import { cancellation, finish, requeue } from './ending.ts';
 import { admittedMs, holdUpOf } from './hold-up.ts';
-import { timeoutSeconds } from './job.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import {
-  assessWorkload,
+  assessPod,
+  deadlineMs,
   type Failure,
-  isJobFinished,
   isPodFinished,
-  jobEndedAt,
   type Lasting,
+  lossOf,
   type Outcome,
+  POD_DELETED,
+  startOf,
   TIMED_OUT,
 } from './outcome.ts';
-import { reportsOf } from './pod-use.ts';
+import { podRemoval, timeoutSeconds } from './pod.ts';
+import { reportOf } from './pod-use.ts';
 import { cutNote } from './report-limit.ts';
 import type { Said } from './result.ts';
 import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
 import { countPreemption } from './preemption.ts';
 import { failAttempt } from './retry.ts';
-import { attemptsOf, isPodOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
-import { notePods, settle, settleUnmade } from './settlement.ts';
+import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
+import { settle, settleUnmade } from './settlement.ts';
 import { sooner } from './starting-deadline.ts';
 import { activeStatus, type Cause, queuedStatus } from './status.ts';
 
@@ -37,36 +39,44 @@ const NOTEWORTHY_MS = 2000;
 
 /** What becomes of a Run that is admitted, or runs. */
 export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan {
-  const { job } = observed;
-  if (job === undefined || !isWorkloadOf(job, run)) return planWithoutJob(run, observed, now);
+  const { pod } = observed;
+  if (pod === undefined || !isWorkloadOf(pod, run)) return planWithoutPod(run, observed, now);
   const ending = endingCause(run, observed, now);
-  if (ending !== undefined && (job.metadata.deletionTimestamp !== undefined || !isJobFinished(job))) {
-    const { pods } = observed;
-    return { ...statusOnly(told(run, { ...ending, job, pods }, now)), remove: [removalOf(job)] };
+  if (ending === undefined) return followPod(run, { ...observed, pod }, now);
+  if (!isPodFinished(pod)) {
+    return { ...statusOnly(told(run, { ...ending, pod }, now)), remove: [podRemoval(pod)] };
   }
-  return sooner(followJob(run, { ...observed, job }, now), lookingMs(observed.missing, now));
+  return isCutShort(pod) ? planEnded(run, { ending, pod }, now) : followPod(run, { ...observed, pod }, now);
 }
 
-/** No Job: not made yet, gone because we wanted it so, or deleted by somebody else. */
-function planWithoutJob(run: Run, observed: RunObserved, now: Date): RunPlan {
+/** Whether a pod that has ended was told to: what its container made of that says nothing of its work. */
+function isCutShort(pod: KubeObject): boolean {
+  return pod.metadata.deletionTimestamp !== undefined || lossOf(pod) !== undefined;
+}
+
+/** No pod: not made yet, or gone though its finalizer was to keep it. */
+function planWithoutPod(run: Run, observed: RunObserved, now: Date): RunPlan {
   const ending = endingCause(run, observed, now);
   if (ending === undefined && run.status?.child?.uid === undefined) {
     if (isOverdue(run, observed.agent, now)) return failAttempt(settleUnmade(run, now), notMade(run), now);
     return admit(run, { ...observed, reservation: reservationOf(run) }, now);
   }
-  // Its pods hold what was reserved until the last of them has ended.
-  const isHeld = observed.pods.some((pod) => !isPodFinished(pod));
-  if (isHeld) return statusOnly(run.status);
-  return planEnded(settle(run, { pods: observed.pods, until: now }, now), ending, now);
+  return planEnded(run, { ending, pod: undefined }, now);
 }
 
-/** Nothing of the workload is left, and its attempt is settled. */
-function planEnded(run: Run, ending: Cause | undefined, now: Date): RunPlan {
+interface Ended {
+  readonly ending: Cause | undefined;
+  readonly pod: KubeObject | undefined;
+}
+
+/** Nothing of the workload runs any more: its attempt is settled, and what it was ended for is done. */
+function planEnded(before: Run, { ending, pod }: Ended, now: Date): RunPlan {
+  const run = settle(before, { pod, until: now }, now);
   const givenUp = givenUpFor(run);
-  if (givenUp !== undefined) return failAttempt(run, givenUp, now);
+  if (givenUp !== undefined) return failAttempt(run, { ...givenUp, ...startOf(pod) }, now);
   const unwanted = cancellation(run);
-  if (unwanted !== undefined) return finish(run, unwanted, now);
-  if (ending === undefined) return failAttempt(run, WORKLOAD_DELETED, now);
+  if (unwanted !== undefined) return finish(run, { ...unwanted, ...startOf(pod) }, now);
+  if (ending === undefined) return failAttempt(run, POD_DELETED, now);
   const status = queuedStatus(run, { position: undefined, ...ending }, now);
   return ending.reason === RUN_REASONS.Preempted ? countPreemption(run, status, ending) : statusOnly(status);
 }
@@ -105,37 +115,36 @@ function reservationOf(run: Run): Reservation {
   };
 }
 
-function followJob(run: Run, observed: RunObserved & { readonly job: KubeObject }, now: Date): RunPlan {
-  const { job } = observed;
-  // Pods of earlier attempts may still be there, and what they said is told already.
-  const pods = observed.pods.filter((pod) => isPodOf(pod, run));
-  const outcome = assessWorkload({ ...observed, pods }, now);
-  switch (outcome.kind) {
-    case 'succeeded':
-    case 'failed':
-      return planOutcome(settle(run, { pods, until: jobEndedAt(job) ?? now }, now), { outcome, pods }, now);
-    case 'running':
-      return statusOnly(told(run, { ...RUNNING, ...startOf(outcome), job, pods }, now));
-    case 'starting':
-      return starting(run, { ...outcome, job, pods }, now);
-    default:
-      return statusOnly(run.status, requeue(1000, 'for the end of its pod to be seen'));
+type Followed = RunObserved & { readonly pod: KubeObject };
+
+function followPod(run: Run, observed: Followed, now: Date): RunPlan {
+  const { pod, unmounted, missing } = observed;
+  const outcome = assessPod(pod, { unmounted, now });
+  if (outcome.kind === 'succeeded' || outcome.kind === 'failed') {
+    return planOutcome(settle(run, { pod, until: now }, now), { outcome, pod }, now);
   }
+  const leftMs = deadlineMs(pod, now);
+  if (leftMs <= 0) return endFor(run, { failure: TIMED_OUT, pod }, now);
+  const plan =
+    outcome.kind === 'running'
+      ? statusOnly(told(run, { ...RUNNING, ...startOf(pod), pod }, now))
+      : starting(run, { ...outcome, pod }, now);
+  return sooner(plan, Math.min(leftMs, lookingMs(missing, now)));
 }
 
 /** What becomes of a Run whose attempt has come to its end, and is settled. */
 function planOutcome(
   run: Run,
-  { outcome, pods }: { readonly outcome: AttemptOutcome; readonly pods: readonly KubeObject[] },
+  { outcome, pod }: { readonly outcome: AttemptOutcome; readonly pod: KubeObject },
   now: Date,
 ): RunPlan {
-  const note = cutNote(reportsOf(pods), run.status?.usage?.attempts?.at(-1)?.pods ?? []);
+  const note = cutNote(reportOf(pod), run.status?.usage?.attempts?.at(-1)?.pods ?? []);
   if (outcome.kind === 'failed') {
     const { error } = outcome;
     return failAttempt(run, { ...outcome, error: { ...error, message: error.message + note } }, now);
   }
   const message = SUCCEEDED.message + note;
-  return finish(run, { ...SUCCEEDED, message, ...startOf(outcome), said: asOutput(outcome.said) }, now);
+  return finish(run, { ...SUCCEEDED, message, ...startOf(pod), said: asOutput(outcome.said) }, now);
 }
 
 type AttemptOutcome = Extract<Outcome, { readonly kind: 'succeeded' | 'failed' }>;
@@ -143,13 +152,8 @@ type AttemptOutcome = Extract<Outcome, { readonly kind: 'succeeded' | 'failed' }
 type Starting = Cause & {
   readonly since?: string;
   readonly lasting?: Lasting;
-} & Workload;
-
-/** What is there of the present attempt. */
-interface Workload {
-  readonly job: KubeObject;
-  readonly pods: readonly KubeObject[];
-}
+  readonly pod: KubeObject;
+};
 
 function starting(run: Run, { since, lasting, ...seen }: Starting, now: Date): RunPlan {
   const cause = { phase: 'Admitted', ...seen } as const;
@@ -165,33 +169,39 @@ function starting(run: Run, { since, lasting, ...seen }: Starting, now: Date): R
   if (lasting === undefined) return statusOnly(status);
   const leftMs = lasting.sinceMs + lasting.forMs - now.getTime();
   if (leftMs > 0) return statusOnly(status, requeue(leftMs, 'to give up what cannot start'));
-  return giveUp(run, { lasting, job: seen.job }, now);
-}
-
-/** Ends the workload of a Run that cannot start, and writes why: it fails when nothing of the workload is left. */
-function giveUp(
-  run: Run,
-  { lasting, job }: { readonly lasting: Lasting; readonly job: KubeObject },
-  now: Date,
-): RunPlan {
   const { reason, error, forMs } = lasting;
   const message = `given up after ${forMs / 1000} seconds: ${error.message}`;
-  const childUid = job.metadata.uid ?? '';
-  const ending = { reason, message, error: { ...error, message }, phase: 'Admitted', childUid } as const;
-  return { ...statusOnly(activeStatus(run, ending, now)), remove: [removalOf(job)] };
+  return endFor(run, { failure: { reason, error: { ...error, message } }, pod: seen.pod }, now);
+}
+
+/** Ends the workload of a Run for what it will have failed with, and writes that: it fails when nothing of the workload is left. */
+function endFor(
+  run: Run,
+  { failure, pod }: { readonly failure: Failure; readonly pod: KubeObject },
+  now: Date,
+): RunPlan {
+  const { reason, error } = failure;
+  const ending = { reason, message: error.message, error, phase: activePhase(run), ...startOf(pod) } as const;
+  const status = activeStatus(run, { ...ending, childUid: pod.metadata.uid ?? '' }, now);
+  return { ...statusOnly(status), remove: [podRemoval(pod)] };
 }
 
 type Told = Cause & {
   readonly phase?: 'Admitted' | 'Running';
   readonly startedAt?: string;
-} & Workload;
+  readonly pod: KubeObject;
+};
 
 /** The status that tells a cause, or the present one when it tells the same. */
 function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
-  const { job, pods, ...active } = cause;
-  const phase = cause.phase ?? (phaseOf(run) === 'Running' ? 'Running' : 'Admitted');
+  const { pod, ...active } = cause;
+  const phase = cause.phase ?? activePhase(run);
   if (phaseOf(run) === phase && isTold(run, cause)) return run.status;
-  return activeStatus(notePods(run, pods, now), { ...active, phase, childUid: job.metadata.uid ?? '' }, now);
+  return activeStatus(run, { ...active, phase, childUid: pod.metadata.uid ?? '' }, now);
+}
+
+function activePhase(run: Run): 'Admitted' | 'Running' {
+  return phaseOf(run) === 'Running' ? 'Running' : 'Admitted';
 }
 
 function isTold({ status }: Run, { reason, message }: Cause): boolean {
@@ -217,12 +227,3 @@ const SUCCEEDED = {
 } as const;
 
 const RUNNING = { phase: 'Running', reason: RUN_REASONS.Running, message: 'its container runs' } as const;
-
-const WORKLOAD_DELETED: Failure = {
-  reason: RUN_REASONS.WorkloadDeleted,
-  error: {
-    code: 'conflict',
-    message: 'its Job was deleted, or replaced, by somebody else',
-    retryable: true,
-  },
-};

@@ -12,7 +12,7 @@ import type { Tenant } from '../tenant/tenant.ts';
 import { fail, requeue } from './ending.ts';
 import { holdUpOf } from './hold-up.ts';
 import { resolveInput, type RunInput } from './input.ts';
-import { desiredWorkload, timeoutSeconds } from './job.ts';
+import { desiredWorkload, timeoutSeconds } from './pod.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import { checkParameters, misfit } from './parameters.ts';

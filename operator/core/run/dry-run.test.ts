@@ -20,7 +20,7 @@ interface Case {
 }
 
 const name = childName({ name: 'r', uid: 'run-uid' }, 1);
-const job = { kind: 'Job', name };
+const pod = { kind: 'Pod', name };
 const first = makeRun({ idempotencyKey: 'k' });
 const taken = { ...keyRecord(first)!, name: 'first', uid: 'first-uid', until: ago(-60) };
 
@@ -33,7 +33,7 @@ const cases: Record<string, Case> = {
       // Nothing is reserved, and nothing made.
       message: 'its quota is free, and its workload would be made at once',
       reserves: { 'requests.cpu': '2' },
-      creates: [job],
+      creates: [pod],
     },
   },
   'devices, and what carries the input, are among it': {
@@ -46,7 +46,7 @@ const cases: Record<string, Case> = {
     want: {
       phase: 'Admitted',
       gpu: { class: 'dra', count: 2 },
-      creates: [{ kind: 'ConfigMap', name }, { kind: 'ResourceClaimTemplate', name }, job],
+      creates: [{ kind: 'ConfigMap', name }, { kind: 'ResourceClaimTemplate', name }, pod],
     },
   },
   'one that would wait says where, and for what': {

@@ -32,7 +32,7 @@ const cases: Record<string, Case> = {
     spec,
     seen: { keyRecord: recordOf({}, makeRun(spec)), reservation: RESERVED },
     want: { phase: 'Admitted', reason: 'Admitted' },
-    wantCreated: ['ConfigMap', 'Job'],
+    wantCreated: ['ConfigMap', 'Pod'],
   },
   'a Run with the key of another one waits for the end of that': {
     spec,

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { RUN } from '#crds/v1alpha1/run';
 import { cancellation, fail } from './ending.ts';
-import { ago, makeJob, makeRun, NOW } from './testing/make.ts';
+import { ago, going, makeRun, NOW } from './testing/make.ts';
 import {
   ACTIVE,
   type Case,
@@ -29,23 +29,25 @@ const cases: Record<string, Case> = {
     want: CANCELLED,
   },
   'nor for one that was admitted': { isDeleted: true, status: ACTIVE, want: CANCELLED },
-  'the Job of a deleted Run that runs is ended': {
+  'the pod of a deleted Run that runs is ended': {
     isDeleted: true,
     status: RUNNING,
-    seen: { job: makeJob(), pods: [running] },
+    seen: { pod: running },
     want: { phase: 'Running', reason: 'Cancelling' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
-  'it holds its place while a pod of it runs': {
+  'it holds its place while its pod runs': {
     isDeleted: true,
     status: RUNNING,
-    seen: { pods: [running] },
+    seen: { pod: going(running) },
+    want: { phase: 'Running', reason: 'Cancelling' },
+    wantRemoved: ['Pod'],
   },
   'and ends when nothing of it is left': { isDeleted: true, status: RUNNING, want: CANCELLED },
   'a deleted Run that was complete before is a success': {
     isDeleted: true,
     status: RUNNING,
-    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
+    seen: { pod: succeeded },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'a deleted Run that has ended is left alone': {

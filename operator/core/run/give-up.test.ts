@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
-import type { RunObserved } from './observed.ts';
-import { ago, makeJob, makePod } from './testing/make.ts';
+import { ago, going, makePod, starting } from './testing/make.ts';
 import { ACTIVE, type Case, RESERVED, testPlans, succeeded } from './testing/plan-cases.ts';
 
 /** A pod on a node whose container waits; `seconds` ago it came there. */
@@ -12,14 +11,9 @@ function waitingPod(reason: string, seconds: number): KubeObject {
   return makePod({ waiting }, { phase: 'Pending', conditions: [scheduled] });
 }
 
-/** A Job whose pods are refused, and have been for `seconds`. */
-function refusedFor(seconds: number, message: string): Partial<RunObserved> {
-  return { job: makeJob(), refusal: { message, sinceMs: Date.parse(ago(seconds)) } };
-}
-
 const GIVEN_UP: RunStatus = {
   ...ACTIVE,
-  child: { kind: 'Job', name: 'r-x-1', uid: 'job-uid' },
+  child: { kind: 'Pod', name: 'r-x-1', uid: 'pod-uid' },
   error: { code: 'forbidden', message: 'given up: refused', retryable: false },
   conditions: [
     {
@@ -34,35 +28,10 @@ const GIVEN_UP: RunStatus = {
 };
 
 const cases: Record<string, Case> = {
-  'one that is refused by more than quota is looked at again': {
-    status: ACTIVE,
-    seen: refusedFor(30, 'pods "x" is forbidden: RuntimeClass "gvisor" not found'),
-    want: { phase: 'Admitted', reason: 'WorkloadRefused' },
-    wantSoon: true,
-  },
-  'and given up after a minute: its Job is ended': {
-    status: ACTIVE,
-    seen: refusedFor(61, 'pods "x" is forbidden: RuntimeClass "gvisor" not found'),
-    want: { phase: 'Admitted', reason: 'WorkloadRefused', code: 'forbidden' },
-    wantRemoved: ['Job'],
-    wantSaid: ['60 seconds', 'RuntimeClass "gvisor" not found'],
-  },
-  'a webhook that is away gets ten minutes': {
-    status: ACTIVE,
-    seen: refusedFor(300, 'failed calling webhook "x": connection refused'),
-    want: { phase: 'Admitted', reason: 'WorkloadRefused' },
-    wantSoon: true,
-  },
-  'and not more': {
-    status: ACTIVE,
-    seen: refusedFor(601, 'failed calling webhook "x": connection refused'),
-    want: { phase: 'Admitted', reason: 'WorkloadRefused', code: 'dependency_unavailable' },
-    wantRemoved: ['Job'],
-  },
-  'a Run that was given up is left so while its Job goes': {
+  'a Run that was given up is left so while its pod goes': {
     status: GIVEN_UP,
-    seen: { job: makeJob() },
-    wantRemoved: ['Job'],
+    seen: { pod: going(starting) },
+    wantRemoved: ['Pod'],
   },
   'and fails when nothing of it is left': {
     status: GIVEN_UP,
@@ -75,28 +44,28 @@ const cases: Record<string, Case> = {
   },
   'one that got through at the last moment is a success without an error': {
     status: GIVEN_UP,
-    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
+    seen: { pod: succeeded },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'an image that no node can read the name of is given up after a minute': {
     status: ACTIVE,
-    seen: { job: makeJob(), pods: [waitingPod('InvalidImageName', 61)] },
+    seen: { pod: waitingPod('InvalidImageName', 61) },
     want: { phase: 'Admitted', reason: 'WorkloadRefused', code: 'invalid_request' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
   'an image that cannot be pulled gets longer, from when its pod has a node': {
     status: ACTIVE,
-    seen: { job: makeJob(), pods: [waitingPod('ImagePullBackOff', 61)] },
+    seen: { pod: waitingPod('ImagePullBackOff', 61) },
     want: { phase: 'Admitted', reason: 'Starting' },
     wantSoon: true,
   },
   'and is given up after ten minutes': {
     status: ACTIVE,
-    seen: { job: makeJob(), pods: [waitingPod('ImagePullBackOff', 601)] },
+    seen: { pod: waitingPod('ImagePullBackOff', 601) },
     want: { phase: 'Admitted', reason: 'StartFailed', code: 'dependency_unavailable' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
-  'a Run whose Job cannot be made is over with its timeout': {
+  'a Run whose pod cannot be made is over with its timeout': {
     spec: { timeoutSeconds: 4 },
     status: ACTIVE,
     seen: { reservation: RESERVED },

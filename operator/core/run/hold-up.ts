@@ -1,28 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
-import { RUN_REASONS } from '#crds/v1alpha1/run';
-import { findCondition, READY } from '../conditions.ts';
-import type { Condition } from '../object.ts';
-import type { ReconcileError } from '../errors.ts';
+import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import { findCondition, READY, toInstant } from '../conditions.ts';
+import { type ReconcileError, RefusedError } from '../errors.ts';
+import { defined, type Condition } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { TRIED_AGAIN_MS, withoutFigures } from '../refused-write.ts';
-import { cancellation, requeue } from './ending.ts';
+import { cancellation } from './ending.ts';
 import type { RunPlan } from './observed.ts';
+import type { Failure } from './outcome.ts';
+import { failAttempt } from './retry.ts';
 import { phaseOf, type Run } from './run.ts';
+import { settleUnmade } from './settlement.ts';
 import { activeStatus } from './status.ts';
 
 /** What passes by itself within this time after the admission is not worth a write. */
 const TOLD_AFTER_MS = 3000;
+/** What is forbidden is given up after this long: it was tried some ten times by then. */
+const REFUSED_MS = 60_000;
+/** What is refused for reasons that may pass (a webhook that is away) holds its place no longer. */
+const STUCK_MS = 600_000;
+/** Refusals that are none of the workload's fault. */
+const PASSING = /failed calling webhook|internal error|timed out|timeout|connection refused/i;
 
-/** Decides what an admitted Run says when its workload could not be made and will be tried again; undefined: nothing yet. */
-export function planHeldUp(run: Run, { message: words }: ReconcileError, now: Date): RunPlan | undefined {
-  if (!isBeingMade(run) || now.getTime() - admittedMs(run) < TOLD_AFTER_MS) return undefined;
-  const message = `its workload cannot be made yet, and is tried again: ${words}`;
-  const result = requeue(TRIED_AGAIN_MS, 'to make its workload');
-  const told = holdUpOf(run);
-  if (told !== undefined && withoutFigures(told.message) === withoutFigures(message))
-    return statusOnly(run.status, result);
+/**
+ * Decides what becomes of an admitted Run whose workload could not be made: it says why, and is tried again, until it is given up. Quota frees
+ * itself, or is moved to where it is wanted; anything else is refused again and again. Undefined: nothing yet.
+ */
+export function planHeldUp(run: Run, obstacle: ReconcileError, now: Date): RunPlan | undefined {
+  if (!isBeingMade(run)) return undefined;
+  const refusal = lastingRefusal(obstacle);
+  const since = run.status?.child?.refusedAt ?? toInstant(now);
+  const leftMs = refusal === undefined ? Infinity : Date.parse(since) + refusal.forMs - now.getTime();
+  if (refusal !== undefined && leftMs <= 0) return failAttempt(settleUnmade(run, now), refusal, now);
+  if (now.getTime() - admittedMs(run) < TOLD_AFTER_MS) return undefined;
+  const message = `its workload cannot be made yet, and is tried again: ${obstacle.message}`;
+  const atMostMs = Math.min(TRIED_AGAIN_MS, leftMs);
+  const refusedAt = refusal && since;
+  return statusOnly(told(run, { message, refusedAt }, now), {
+    kind: 'retry',
+    atMostMs,
+    why: 'to make its workload',
+  });
+}
+
+/** The status that says it, or the present one when that says the same. */
+function told(
+  run: Run,
+  { message, refusedAt }: { readonly message: string; readonly refusedAt: string | undefined },
+  now: Date,
+): RunStatus | undefined {
+  const ready = holdUpOf(run);
+  const isSaid = ready !== undefined && withoutFigures(ready.message) === withoutFigures(message);
+  const isNoted = refusedAt === undefined || run.status?.child?.refusedAt !== undefined;
+  if (isSaid && isNoted) return run.status;
   const cause = { phase: 'Admitted', reason: RUN_REASONS.WorkloadRefused, message } as const;
-  return statusOnly(activeStatus(run, cause, now), result);
+  return activeStatus(run, { ...cause, ...defined({ refusedAt }) }, now);
+}
+
+/** How a Run fails whose workload is refused by more than quota for so long. */
+function lastingRefusal(obstacle: ReconcileError): (Failure & { readonly forMs: number }) | undefined {
+  const { code, message: words } = obstacle;
+  if (obstacle instanceof RefusedError) return givenUp(RUN_REASONS.WorkloadRefused, REFUSED_MS, obstacle);
+  const isPassing = (code === 'dependency_unavailable' || code === 'timeout') && PASSING.test(words);
+  return isPassing ? givenUp(RUN_REASONS.StartFailed, STUCK_MS, obstacle) : undefined;
+}
+
+function givenUp(reason: string, forMs: number, { code, message: words }: ReconcileError) {
+  const message = `given up after ${forMs / 1000} seconds: its workload is refused: ${words}`;
+  const retryable = reason === RUN_REASONS.StartFailed;
+  return { reason, forMs, error: { code, message, retryable } };
 }
 
 function isBeingMade(run: Run): boolean {
@@ -37,7 +83,7 @@ export function admittedMs({ status }: Run): number {
 
 const HOLD_UPS: ReadonlySet<string> = new Set([RUN_REASONS.WorkloadRefused, RUN_REASONS.InputNotFound]);
 
-/** What keeps the workload of an admitted Run from being made, or its pod, as it was told last. */
+/** What keeps the workload of an admitted Run from being made, as it was told last. */
 export function holdUpOf({ status }: Run): Condition | undefined {
   const ready = findCondition(status?.conditions ?? [], READY);
   return ready !== undefined && HOLD_UPS.has(ready.reason) ? ready : undefined;

@@ -5,7 +5,7 @@ import type { Condition } from '../object.ts';
 import { cancellation } from './ending.ts';
 import { missedDevices } from './no-devices.ts';
 import type { RunObserved } from './observed.ts';
-import type { Failure } from './outcome.ts';
+import { type Failure, lossOf } from './outcome.ts';
 import { overspending } from './overspending.ts';
 import { preemption } from './preemption.ts';
 import { phaseOf, type Run } from './run.ts';
@@ -23,6 +23,7 @@ const INTERRUPTIONS: ReadonlySet<string> = new Set([
   RUN_REASONS.Suspended,
   RUN_REASONS.NoFreeDevices,
   RUN_REASONS.BudgetExhausted,
+  RUN_REASONS.NodeLost,
   RUN_REASONS.Preempted,
 ]);
 
@@ -38,7 +39,7 @@ export function endingCause(run: Run, observed: RunObserved, now: Date): Cause |
   if (run.spec.suspend) return SUSPENDED;
   if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') return PAUSED;
   const wanted = () => overspending(run, { reservation, tenant }, now) ?? preemption(run, reservation);
-  return begun(run) ?? wanted() ?? missedDevices(missing, now);
+  return underWay(run, observed) ?? wanted() ?? missedDevices(missing, now);
 }
 
 /** Whether a Run gives back what it holds without anybody else ending it: by what its user wants, or what it was told before. */
@@ -55,14 +56,27 @@ export function givenUpFor(run: Run): Failure | undefined {
   return error === undefined || reason === undefined ? undefined : { reason, error };
 }
 
+/** What cannot be taken back any more, by us or by others. */
+function underWay(run: Run, observed: RunObserved): Cause | undefined {
+  return begun(run) ?? lost(observed);
+}
+
 /**
- * The interruption that was told before. It was written before the Job was deleted, so it holds whatever was changed since:
+ * The interruption that was told before. It was written before its pod was deleted, or had ended, so it holds whatever was changed since:
  * without it, an end that we made would be taken for somebody else's.
  */
 function begun(run: Run): Cause | undefined {
   const ready = readyOf(run);
   if (ready === undefined || !INTERRUPTIONS.has(ready.reason)) return undefined;
   return { reason: ready.reason, message: ready.message };
+}
+
+/** What its container makes of being told to end does not matter, as with every end of ours. */
+function lost({ pod }: RunObserved): Cause | undefined {
+  const why = pod && lossOf(pod);
+  if (why === undefined) return undefined;
+  const message = `its pod was lost, so it goes back to the queue and spends no retry: ${why}`;
+  return { reason: RUN_REASONS.NodeLost, message };
 }
 
 function readyOf({ status }: Run): Condition | undefined {

@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { KubeObject } from '../object.ts';
 import { missesDevicesSince } from './no-devices.ts';
-import { ago, makeClass, makeJob, makePod, NOW } from './testing/make.ts';
+import { ago, going, makeClass, makePod, NOW } from './testing/make.ts';
 import { type Case, PAUSING, RUNNING, running, testPlans, WAITING, succeeded } from './testing/plan-cases.ts';
 
 function unscheduled(message: string, more: object = {}): KubeObject {
@@ -13,7 +13,7 @@ function unscheduled(message: string, more: object = {}): KubeObject {
 const NO_GPU = unscheduled(
   '0/9 nodes are available: 2 Insufficient nvidia.com/gpu, 7 had untolerated taints.',
 );
-const looking = { job: makeJob(), pods: [NO_GPU] };
+const looking = { pod: NO_GPU };
 const since = (seconds: number) => NOW.getTime() - seconds * 1000;
 const missing = (seconds: number, isShort = true) => ({ sinceMs: since(seconds), isShort });
 const decided = (phase: 'Admitted' | 'Running') => ({
@@ -34,13 +34,13 @@ const cases: Record<string, Case> = {
     status: ADMITTED,
     seen: { ...looking, missing: missing(30) },
     want: { phase: 'Admitted', reason: 'NoFreeDevices' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
   'also one that ran until its node was lost': {
     status: RUNNING,
     seen: { ...looking, missing: missing(30) },
     want: { phase: 'Running', reason: 'NoFreeDevices' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
   'one that lacks something else beside devices that are free keeps its place, and is looked at again': {
     status: ADMITTED,
@@ -50,24 +50,28 @@ const cases: Record<string, Case> = {
   },
   'what was decided stays so, though its pod has found devices meanwhile': {
     status: decided('Admitted'),
-    seen: { job: makeJob(), pods: [running] },
-    wantRemoved: ['Job'],
+    seen: { pod: running },
+    wantRemoved: ['Pod'],
   },
   'it is in the queue when nothing is left of it': {
     status: decided('Running'),
     want: { phase: 'Queued', reason: 'NoFreeDevices' },
   },
-  'and not before its pods have ended': { status: decided('Admitted'), seen: { pods: [running] } },
-  'one that has succeeded before its Job could be removed has succeeded': {
+  'and not before its pod has ended': {
     status: decided('Admitted'),
-    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
+    seen: { pod: going(running) },
+    wantRemoved: ['Pod'],
+  },
+  'one that has succeeded before its pod could be removed has succeeded': {
+    status: decided('Admitted'),
+    seen: { pod: succeeded },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'a tenant that pauses its Runs comes first': {
     status: ADMITTED,
     seen: { ...looking, missing: missing(30), tenant: PAUSING },
     want: { phase: 'Admitted', reason: 'Paused' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
   'in the queue it says what it waits for now': {
     status: { phase: 'Queued', attempt: 1 },
@@ -96,17 +100,17 @@ const WORDS: Readonly<
   },
   'a pod that runs': { pod: running, want: false },
   'a pod that is going': {
-    pod: { ...NO_GPU, metadata: { ...NO_GPU.metadata, deletionTimestamp: ago(1) } },
+    pod: going(NO_GPU),
     want: false,
   },
 };
 
 for (const [sentence, { pod, of = h100, want }] of Object.entries(WORDS)) {
   test(`${sentence}: ${want ? '' : 'not '}a matter of devices`, (t) => {
-    t.is(missesDevicesSince([pod], of), want ? since(40) : undefined);
+    t.is(missesDevicesSince(pod, of), want ? since(40) : undefined);
   });
 }
 
 test('a Run without devices misses none', (t) => {
-  t.is(missesDevicesSince([NO_GPU], undefined), undefined);
+  t.is(missesDevicesSince(NO_GPU, undefined), undefined);
 });

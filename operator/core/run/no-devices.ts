@@ -33,12 +33,12 @@ const BACK_TO_QUEUE: Cause = {
  * does not.
  */
 export function missesDevicesSince(
-  pods: readonly KubeObject[],
+  pod: KubeObject | undefined,
   gpuClass: GPUClass | undefined,
 ): number | undefined {
-  if (gpuClass === undefined) return undefined;
-  const pod = pods.find((one) => !isPodFinished(one) && one.metadata.deletionTimestamp === undefined);
-  const { conditions = [] } = (pod?.['status'] ?? {}) as { readonly conditions?: readonly Condition[] };
+  if (pod === undefined || gpuClass === undefined) return undefined;
+  if (isPodFinished(pod) || pod.metadata.deletionTimestamp !== undefined) return undefined;
+  const { conditions = [] } = (pod['status'] ?? {}) as { readonly conditions?: readonly Condition[] };
   const unscheduled = conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   return unscheduled !== undefined && lacksDevices(unscheduled, gpuClass)
     ? Date.parse(unscheduled.lastTransitionTime)

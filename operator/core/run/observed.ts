@@ -7,7 +7,6 @@ import type { KubeObject } from '../object.ts';
 import type { Plan } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { MissingDevices } from './no-devices.ts';
-import type { Refusal } from './refusal.ts';
 import type { Run } from './run.ts';
 import type { WaitingPlace } from './status.ts';
 import type { Unmounted } from './unmounted.ts';
@@ -49,16 +48,12 @@ export interface RunObserved {
   readonly inputSource: KubeObject | undefined;
   /** The ConfigMap that was made for the present attempt already; undefined only when a direct read found none. */
   readonly made: KubeObject | undefined;
-  /** Workload of the present attempt; undefined only when a direct read found none. */
-  readonly job: KubeObject | undefined;
-  /** Its pods. None only when a direct read found none, once its workload is gone. */
-  readonly pods: readonly KubeObject[];
+  /** By the name of the present attempt; undefined only when a direct read found none. */
+  readonly pod: KubeObject | undefined;
   /** The node where its devices are free, when its workload is about to be made. */
   readonly node?: string | undefined;
   /** Devices that its pod looks for; undefined also where nobody waits in the queue for those of its class. */
   readonly missing?: MissingDevices | undefined;
-  /** Why Kubernetes could not make its pod lately. */
-  readonly refusal: Refusal | undefined;
   /** What its node could not mount for its pod lately. */
   readonly unmounted?: Unmounted | undefined;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
-import { CONTAINER_NAME } from './job.ts';
-import type { Refusal } from './refusal.ts';
+import { CONTAINER_NAME } from './pod.ts';
 import { printable, readSaid, type Said } from './result.ts';
 import { isStillUnmounted, type Unmounted } from './unmounted.ts';
 
@@ -27,9 +26,7 @@ export type Outcome =
   | ({ readonly kind: 'failed'; readonly startedAt?: string; readonly said?: Said } & Failure)
   | { readonly kind: 'running'; readonly startedAt?: string }
   /** No container runs. `since`: since when this is so, as far as it is worth telling. */
-  | ({ readonly kind: 'starting' } & Obstacle)
-  /** The Job has ended; what its pod has to say is not seen yet. */
-  | { readonly kind: 'settling' };
+  | ({ readonly kind: 'starting' } & Obstacle);
 
 interface Obstacle {
   readonly reason: string;
@@ -38,7 +35,7 @@ interface Obstacle {
   readonly lasting?: Lasting;
 }
 
-interface JobCondition {
+interface PodCondition {
   readonly type: string;
   readonly status: string;
   readonly reason?: string;
@@ -67,73 +64,67 @@ interface PodStatus {
   readonly phase?: string;
   readonly reason?: string;
   readonly message?: string;
-  readonly conditions?: readonly JobCondition[];
+  readonly conditions?: readonly PodCondition[];
   readonly containerStatuses?: readonly ContainerStatus[];
 }
 
 const OUT_OF_MEMORY = 'OOMKilled';
 /** How every container begins. */
 const USUAL_WAITS: ReadonlySet<string> = new Set(['', 'ContainerCreating', 'PodInitializing']);
-/** The pod is replaced by its Job when this is true of it: it was not its own doing that it ended. */
+/** When this is true of a pod, it was not its own doing that it ended. */
 const DISRUPTED = 'DisruptionTarget';
-/** After this long a Job that ended is believed without its pod. */
-const SETTLE_MS = 5000;
-/** What is refused is refused for good after this long; the Job has tried some six times by then. */
-const REFUSED_MS = 60_000;
-/** What cannot start for reasons that may pass (a registry or webhook that is away) holds its place no longer. */
+/** How a node says that a pod took too long. */
+const OVER_DEADLINE = 'DeadlineExceeded';
+/** What no node can read is given up after this long. */
+const UNREADABLE_MS = 60_000;
+/** What cannot start for reasons that may pass (a registry that is away) holds its place no longer. */
 const STUCK_MS = 600_000;
-/** Refusals that are none of the pod's fault. */
-const PASSING = /failed calling webhook|internal error|timed out|timeout|connection refused/i;
 
-/** Whether a Job has ended, for good or ill. Kubernetes says so only after all its pods have. */
-export function isJobFinished(job: KubeObject): boolean {
-  return jobEnd(job) !== undefined;
-}
-
-/** Whether a pod has ended and counts against quota no more. */
+/**
+ * Whether a pod has ended, for good, and counts against quota no more. Also one that was deleted before it had a node, since it
+ * gets none any more, and one that somebody deleted by force, who says by that that its node will tell nothing: nobody else would ever write that these have.
+ */
 export function isPodFinished(pod: KubeObject): boolean {
-  const { phase } = podStatus(pod);
-  return phase === 'Succeeded' || phase === 'Failed';
+  const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
+  if (hasPhase(pod, 'Succeeded') || hasPhase(pod, 'Failed')) return true;
+  return deletionTimestamp !== undefined && (deletionGracePeriodSeconds === 0 || !hasNode(pod));
 }
 
-/** What was seen of the workload of a Run: its Job, the pods of it, and why no pod could be made, or begin, if so. */
-export interface Workload {
-  readonly job: KubeObject;
-  readonly pods: readonly KubeObject[];
-  readonly refusal: Refusal | undefined;
-  readonly unmounted?: Unmounted | undefined;
+function hasPhase(pod: KubeObject, phase: string): boolean {
+  return podStatus(pod).phase === phase;
 }
 
-/** How the workload of a Run stands. */
-export function assessWorkload(workload: Workload, now: Date): Outcome {
-  const { job, pods, unmounted } = workload;
-  const pod = newest(pods);
+function hasNode({ spec }: KubeObject): boolean {
+  const { nodeName = '' } = (spec ?? {}) as { readonly nodeName?: string };
+  return nodeName !== '';
+}
+
+/** How much longer an attempt may take, in milliseconds, by the clock that begins with the creation of its pod. */
+export function deadlineMs({ metadata, spec }: KubeObject, now: Date): number {
+  const { activeDeadlineSeconds = Infinity } = (spec ?? {}) as { readonly activeDeadlineSeconds?: number };
+  return Date.parse(metadata.creationTimestamp ?? '') + activeDeadlineSeconds * 1000 - now.getTime();
+}
+
+/** How a pod stands, and what its node could not mount for it, if so. */
+export function assessPod(
+  pod: KubeObject,
+  { unmounted, now }: { readonly unmounted: Unmounted | undefined; readonly now: Date },
+): Outcome {
   const started = startOf(pod);
-  const end = jobEnd(job);
-  if (end !== undefined) {
-    if (isSettling(end, pod, now)) return { kind: 'settling' };
+  if (isPodFinished(pod)) {
     const said = readSaid(stateOf(pod).terminated?.message);
-    if (end.type === 'Complete') return { kind: 'succeeded', ...started, said };
-    return { kind: 'failed', ...withSaid(failureOf(end, pod), said), ...started, said };
+    if (hasPhase(pod, 'Succeeded')) return { kind: 'succeeded', ...started, said };
+    return { kind: 'failed', ...withSaid(failureOf(pod), said), ...started, said };
   }
-  const isRunning = stateOf(pod).running !== undefined && pod?.metadata.deletionTimestamp === undefined;
-  if (isRunning) return { kind: 'running', ...started };
+  const isGoing = pod.metadata.deletionTimestamp !== undefined;
+  if (isGoing) return { kind: 'starting', reason: RUN_REASONS.Starting, message: 'its pod is being deleted' };
+  if (stateOf(pod).running !== undefined) return { kind: 'running', ...started };
   const missing = unmounted !== undefined && isStillUnmounted(unmounted, now) ? unmounted : undefined;
-  return { kind: 'starting', ...obstacleOf(pod, { ...workload, unmounted: missing }) };
+  return { kind: 'starting', ...obstacleOf(pod, missing) };
 }
 
-/** Two watches run at different speeds: the Job may be seen to have ended before its pod is, and what that has to say. */
-function isSettling(end: JobCondition, pod: KubeObject | undefined, now: Date): boolean {
-  // Those of a Job over its deadline are deleted.
-  if (pod === undefined ? isOverdue(end) : isPodFinished(pod)) return false;
-  return now.getTime() - Date.parse(end.lastTransitionTime ?? '') < SETTLE_MS;
-}
-
-function isOverdue({ reason }: JobCondition): boolean {
-  return reason === 'DeadlineExceeded';
-}
-
-function startOf(pod: KubeObject | undefined): { readonly startedAt?: string } {
+/** When the container of a pod started, as far as that is known. */
+export function startOf(pod: KubeObject | undefined): { readonly startedAt?: string } {
   const { running, terminated } = stateOf(pod);
   const startedAt = known(running?.startedAt) ?? known(terminated?.startedAt);
   return startedAt === undefined ? {} : { startedAt };
@@ -155,24 +146,23 @@ export const TIMED_OUT: Failure = {
 };
 
 /** A pod that somebody deleted, or that is gone without anybody having seen how it ended. */
-const POD_DELETED: Failure = {
+export const POD_DELETED: Failure = {
   reason: RUN_REASONS.WorkloadDeleted,
-  error: { code: 'conflict', message: 'its pod was deleted by somebody else', retryable: true },
+  error: { code: 'conflict', message: 'its pod was deleted, or replaced, by somebody else', retryable: true },
 };
 /** How a container ends that is told to: by SIGTERM, or by SIGKILL after its grace. */
 const TOLD_TO_END: ReadonlySet<number> = new Set([143, 137]);
 
-function failureOf(end: JobCondition, pod: KubeObject | undefined): Failure {
-  if (isOverdue(end)) return TIMED_OUT;
-  if (pod === undefined || wasDeleted(pod)) return POD_DELETED;
+function failureOf(pod: KubeObject): Failure {
+  const { reason, message } = podStatus(pod);
+  if (reason === OVER_DEADLINE) return TIMED_OUT;
+  if (wasDeleted(pod)) return POD_DELETED;
   const { terminated } = stateOf(pod);
   if (terminated !== undefined && terminated.exitCode !== 0) return exitOf(terminated);
-  const { reason, message } = podStatus(pod);
   if (terminated === undefined && reason !== undefined) return rejected(reason, message);
-  const why = message ?? end.message ?? 'its Job failed';
   return {
     reason: RUN_REASONS.ContainerFailed,
-    error: { code: 'internal_error', message: why, retryable: true },
+    error: { code: 'internal_error', message: message ?? 'its pod failed', retryable: true },
   };
 }
 
@@ -211,42 +201,10 @@ function exitOf({ exitCode, reason }: Terminated): Failure {
   return { reason: RUN_REASONS.ContainerFailed, error };
 }
 
-/** Why no container runs yet, or not any more. */
-function obstacleOf(
-  pod: KubeObject | undefined,
-  { refusal, unmounted }: Pick<Workload, 'refusal' | 'unmounted'>,
-): Obstacle {
-  if (pod === undefined || (isPodFinished(pod) && refusal !== undefined)) {
-    if (refusal === undefined) return { reason: RUN_REASONS.Starting, message: 'its pod is being made' };
-    return refusedBy(refusal);
-  }
-  const obstacle = lossOf(pod) ?? waitOf(pod) ?? (unmounted && withoutVolume(unmounted));
+/** Why no container runs yet. */
+function obstacleOf(pod: KubeObject, unmounted: Unmounted | undefined): Obstacle {
+  const obstacle = waitOf(pod) ?? (unmounted && withoutVolume(unmounted));
   return obstacle ?? { reason: RUN_REASONS.Starting, message: 'its pod is starting' };
-}
-
-function lossOf(pod: KubeObject): Obstacle | undefined {
-  const { reason } = podStatus(pod);
-  const disrupted = disruptionOf(pod);
-  if (disrupted === undefined) return undefined;
-  const why = [reason ?? disrupted.reason, disrupted.message].filter(Boolean).join(': ');
-  const message = `its pod was lost and is replaced, which spends no retry: ${why}`;
-  return { reason: RUN_REASONS.NodeLost, message, since: '' };
-}
-
-function refusedBy({ message: words, sinceMs }: Refusal): Obstacle {
-  const reason = RUN_REASONS.WorkloadRefused;
-  const message = `its pod is refused: ${words}`;
-  if (sinceMs === undefined) return { reason, message, since: '' };
-  const retryable = PASSING.test(words);
-  const error = { code: codeOf(words, retryable), message, retryable };
-  const lasting = { reason, error, sinceMs, forMs: retryable ? STUCK_MS : REFUSED_MS };
-  return { reason, message, since: '', lasting };
-}
-
-function codeOf(words: string, isPassing: boolean): RunError['code'] {
-  if (isPassing) return 'dependency_unavailable';
-  if (/ValidatingAdmissionPolicy|violates PodSecurity/.test(words)) return 'policy_blocked';
-  return words.includes('is forbidden') ? 'forbidden' : 'invalid_request';
 }
 
 function waitOf(pod: KubeObject): Obstacle | undefined {
@@ -278,7 +236,7 @@ function withoutVolume({ message: words, sinceMs }: Unmounted): Obstacle {
 
 function invalidImage(message: string): Failure & { readonly forMs: number } {
   const error = { code: 'invalid_request', message, retryable: false } as const;
-  return { reason: RUN_REASONS.WorkloadRefused, error, forMs: REFUSED_MS };
+  return { reason: RUN_REASONS.WorkloadRefused, error, forMs: UNREADABLE_MS };
 }
 
 function notStarted(message: string): Failure & { readonly forMs: number } {
@@ -286,41 +244,30 @@ function notStarted(message: string): Failure & { readonly forMs: number } {
   return { reason: RUN_REASONS.StartFailed, error, forMs: STUCK_MS };
 }
 
-/** When a Job ended; undefined while it has not. */
-export function jobEndedAt(job: KubeObject): Date | undefined {
-  const atMs = Date.parse(jobEnd(job)?.lastTransitionTime ?? '');
-  return Number.isNaN(atMs) ? undefined : new Date(atMs);
-}
-
-function jobEnd(job: KubeObject): JobCondition | undefined {
-  const status = job['status'] as { readonly conditions?: readonly JobCondition[] } | undefined;
-  return status?.conditions?.find(
-    ({ type, status: is }) => is === 'True' && (type === 'Complete' || type === 'Failed'),
-  );
-}
-
 function podStatus(pod: KubeObject): PodStatus {
   return (pod['status'] as PodStatus | undefined) ?? {};
 }
 
-/** The condition of a pod that ended by no doing of its own; undefined for any other. */
-export function disruptionOf(pod: KubeObject): JobCondition | undefined {
+/** The condition of a pod that ends, or has ended, by no doing of its own; undefined for any other. */
+export function disruptionOf(pod: KubeObject): PodCondition | undefined {
   const { conditions = [] } = podStatus(pod);
   return conditions.find((one) => one.type === DISRUPTED && one.status === 'True');
+}
+
+/**
+ * Why a pod is lost, in words; undefined where it is not. It is announced a moment before the pod is deleted, and may be taken back until
+ * then. One whose container has ended well by itself meanwhile has done its work.
+ */
+export function lossOf(pod: KubeObject): string | undefined {
+  const disruption = disruptionOf(pod);
+  const isEnding = pod.metadata.deletionTimestamp !== undefined || hasPhase(pod, 'Failed');
+  if (disruption === undefined || !isEnding || hasPhase(pod, 'Succeeded')) return undefined;
+  const { reason = disruption.reason } = podStatus(pod);
+  return [reason, disruption.message].filter(Boolean).join(': ');
 }
 
 /** The state of the container of a pod, as far as it is told. */
 export function stateOf(pod: KubeObject | undefined): NonNullable<ContainerStatus['state']> {
   const containers = pod === undefined ? [] : (podStatus(pod).containerStatuses ?? []);
   return containers.find(({ name }) => name === CONTAINER_NAME)?.state ?? {};
-}
-
-/** The one made last; of two made in the same second, the one that has not ended. */
-function newest(pods: readonly KubeObject[]): KubeObject | undefined {
-  return pods.toSorted((a, b) => (ageOf(a) < ageOf(b) ? 1 : -1))[0];
-}
-
-/** Sorts by creation, and with it those that have not ended last. */
-function ageOf(pod: KubeObject): string {
-  return `${pod.metadata.creationTimestamp ?? ''}${isPodFinished(pod) ? 0 : 1}`;
 }

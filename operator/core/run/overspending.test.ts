@@ -3,7 +3,7 @@ import test from 'ava';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { makeRate } from '../metering/testing/make.ts';
 import { overspending } from './overspending.ts';
-import { makeJob, makeRun, makeTenant, NOW } from './testing/make.ts';
+import { makeRun, makeTenant, NOW } from './testing/make.ts';
 import { type Case, RESERVED, running, RUNNING, testPlans } from './testing/plan-cases.ts';
 
 const OVERSPENT = { ...RESERVED, serial: 7, overspent: 'hour' } as const;
@@ -19,9 +19,9 @@ const TOLD: RunStatus = {
 const cases: Record<string, Case> = {
   'a Run that has overspent has its workload ended': {
     status: ADMITTED_BY_IT,
-    seen: { job: makeJob(), pods: [running], reservation: OVERSPENT },
+    seen: { pod: running, reservation: OVERSPENT },
     want: { phase: 'Running', reason: 'BudgetExhausted' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
   'and is in the queue when nothing is left of it': {
     status: TOLD,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
-import type { ReconcileError } from '../errors.ts';
+import type { ErrorCode, ReconcileError } from '../errors.ts';
 import { type Removal, removalOf, statusOnly } from '../plan.ts';
+import { podRemoval } from './pod.ts';
 import { contactOf } from '../tenant/contact.ts';
 import { planActive } from './active.ts';
 import { admit } from './admission.ts';
@@ -9,7 +10,7 @@ import { planDuplicate } from './duplicate.ts';
 import { inEarnest, tellDryRun } from './dry-run.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
-import { type Failure, isJobFinished } from './outcome.ts';
+import { type Failure, isPodFinished } from './outcome.ts';
 import { misfit } from './parameters.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
@@ -117,16 +118,22 @@ function wait(run: Run, place: Parameters<typeof queuedStatus>[1], now: Date): R
   return statusOnly(queuedStatus(run, place, now), result);
 }
 
-/** The API server will not have the workload of a Run: no wait would help, and its place is for others. */
-export function planRefused(run: Run, { code, message }: ReconcileError, now: Date): RunPlan {
+/**
+ * The API server will not have the workload of a Run, since it is invalid, or somebody else's object has its name: no wait would help, and
+ * its place is for others. Of what is forbidden that is less certain: undefined, so that it is tried again.
+ */
+export function planRefused(run: Run, { code, message }: ReconcileError, now: Date): RunPlan | undefined {
+  if (!HOPELESS.has(code)) return undefined;
   const error = { code, message: `the API server refuses its workload: ${message}`, retryable: false };
   return fail(settleUnmade(run, now), { reason: RUN_REASONS.WorkloadRefused, error }, now);
 }
 
-/** A workload that a former leader made too late: it must neither outlive the end of its Run, nor run beside the next attempt. */
-function leftoverOf(run: Run, { job }: RunObserved): readonly Removal[] {
-  const isLeftover = job !== undefined && isOwnedBy(job, run) && !isJobFinished(job);
-  return isLeftover ? [removalOf(job)] : [];
+const HOPELESS: ReadonlySet<ErrorCode> = new Set(['conflict', 'invalid_request']);
+
+/** A pod that a former leader made too late: it must neither outlive the end of its Run, nor run beside the next attempt. */
+function leftoverOf(run: Run, { pod }: RunObserved): readonly Removal[] {
+  const isLeftover = pod !== undefined && isOwnedBy(pod, run) && !isPodFinished(pod);
+  return isLeftover ? [podRemoval(pod)] : [];
 }
 
 function planFinished(run: Run, observed: RunObserved, now: Date): RunPlan {

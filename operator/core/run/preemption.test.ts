@@ -5,7 +5,7 @@ import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import { makeRate } from '../metering/testing/make.ts';
 import { planRun } from './plan.ts';
 import { preemption } from './preemption.ts';
-import { ago, makeJob, makeRun, NOW } from './testing/make.ts';
+import { ago, going, makeRun, NOW } from './testing/make.ts';
 import {
   type Case,
   NOTHING_SEEN,
@@ -41,23 +41,24 @@ const place = {
 const cases: Record<string, Case> = {
   'a Run that is to make room has its workload ended, and says for whom': {
     status: ADMITTED_BY_IT,
-    seen: { job: makeJob(), pods: [running], reservation: PREEMPTED },
+    seen: { pod: running, reservation: PREEMPTED },
     want: { phase: 'Running', reason: 'Preempted' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
     wantWords: 'made room for Run acme-prod/urgent of priority 10',
   },
-  'and waits for the end of its pods': {
+  'and waits for the end of its pod': {
     status: TOLD,
-    seen: { pods: [running], reservation: PREEMPTED },
+    seen: { pod: going(running), reservation: PREEMPTED },
+    wantRemoved: ['Pod'],
   },
   'it is in the queue when nothing is left of it': {
     status: TOLD,
     seen: { reservation: PREEMPTED },
     want: { phase: 'Queued', reason: 'Preempted' },
   },
-  'one that succeeded before its Job could be deleted has succeeded': {
+  'one that succeeded before its pod could be deleted has succeeded': {
     status: TOLD,
-    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded], reservation: PREEMPTED },
+    seen: { pod: succeeded, reservation: PREEMPTED },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
   'one that is cancelled meanwhile is Cancelled': {
@@ -75,7 +76,7 @@ const cases: Record<string, Case> = {
   'it starts when that was given back': {
     seen: { reservation: { ...RESERVED, serial: 8 } },
     want: { phase: 'Admitted', reason: 'Admitted' },
-    wantCreated: ['Job'],
+    wantCreated: ['Pod'],
   },
   'its deadline for starting goes on': {
     spec: { startingDeadlineSeconds: 1 },
@@ -114,7 +115,7 @@ test('each time is counted, and told once', (t) => {
     [['Normal', 'Preempted']],
   );
   const told = makeRun({}, TOLD);
-  const seen = { ...NOTHING_SEEN, job: makeJob(), pods: [running], reservation: PREEMPTED };
+  const seen = { ...NOTHING_SEEN, pod: running, reservation: PREEMPTED };
   t.deepEqual(planRun(told, seen, NOW).events, []);
 });
 

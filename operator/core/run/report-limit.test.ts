@@ -3,7 +3,7 @@ import test from 'ava';
 import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import { planRun } from './plan.ts';
 import { limitReport } from './report-limit.ts';
-import { ago, makeJob, makePod, makeRun, NOW } from './testing/make.ts';
+import { ago, makePod, makeRun, NOW } from './testing/make.ts';
 import { NOTHING_SEEN, RUNNING, testPlans } from './testing/plan-cases.ts';
 
 interface Case {
@@ -56,43 +56,26 @@ for (const [sentence, { reported, ran, maxSeconds = 3600, want }] of Object.entr
 function ended(toolCalls: number, exitCode: number) {
   const message = JSON.stringify({ usage: { toolCalls } });
   const terminated = { exitCode, message, startedAt: ago(3), finishedAt: ago(0) };
-  return [makePod({ terminated }, { phase: exitCode === 0 ? 'Succeeded' : 'Failed' })];
+  return makePod({ terminated }, { phase: exitCode === 0 ? 'Succeeded' : 'Failed' });
 }
-
-const failed = makeJob({ type: 'Failed', reason: 'BackoffLimitExceeded' });
 
 testPlans({
   'a Run that succeeded says that not all it reported is counted': {
     status: RUNNING,
-    seen: { job: makeJob({ type: 'Complete' }), pods: ended(MOST, 0) },
+    seen: { pod: ended(MOST, 0) },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
     wantWords: 'ended well; it reported more usage than its time allows',
   },
   'so does one that failed': {
     status: RUNNING,
-    seen: { job: failed, pods: ended(MOST, 1) },
+    seen: { pod: ended(MOST, 1) },
     want: { phase: 'Failed', reason: 'ContainerFailed' },
     wantSaid: ['100 calls and 1000000 tokens of a kind for each second'],
   },
 });
 
-test('what an earlier attempt has said is no word about the present one', (t) => {
-  const message = JSON.stringify({ output: { answer: 42 }, usage: { toolCalls: 4 } });
-  const terminated = { exitCode: 1, message, startedAt: ago(3), finishedAt: ago(0) };
-  const pod = makePod({ terminated }, { phase: 'Failed' });
-  const ownerReferences = [
-    { apiVersion: 'batch/v1', kind: 'Job', name: 'r-x-0', uid: 'former', controller: true },
-  ];
-  const former = { ...pod, metadata: { ...pod.metadata, uid: 'former-pod', ownerReferences } };
-  const job = makeJob({ type: 'Failed', reason: 'DeadlineExceeded' });
-  const { status } = planRun(makeRun({}, RUNNING), { ...NOTHING_SEEN, job, pods: [former] }, NOW);
-  t.is(status?.error?.code, 'timeout');
-  t.notRegex(status?.error?.message ?? '', /reported more/);
-  t.is(status?.result, undefined);
-});
-
 test('what is counted whole is not spoken of', (t) => {
-  const seen = { ...NOTHING_SEEN, job: makeJob({ type: 'Complete' }), pods: ended(400, 0) };
+  const seen = { ...NOTHING_SEEN, pod: ended(400, 0) };
   const { status } = planRun(makeRun({}, RUNNING), seen, NOW);
   t.is(status?.conditions?.find(({ type }) => type === 'Ready')?.message, 'its container ended well');
   t.deepEqual(status?.usage?.reported, { toolCalls: 400 });

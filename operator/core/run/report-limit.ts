@@ -38,13 +38,12 @@ export function limitReport(
 
 /**
  * What is to be said, after something else, of an attempt of which a container has reported more than is counted; nothing of others.
- * `reports` are what containers said, by the uid of their pods; `uses` are what is counted.
+ * `said` is what the container said, `uses` what is counted.
  */
-export function cutNote(reports: ReadonlyMap<string, ReportedUsage>, uses: readonly PodUse[]): string {
-  const isCut = uses.some(({ uid, reported }) => {
-    const said = reports.get(uid);
-    return said !== undefined && reported !== undefined && !isWhole(said, reported);
-  });
+export function cutNote(said: ReportedUsage | undefined, uses: readonly PodUse[]): string {
+  const isCut = uses.some(
+    ({ reported }) => said !== undefined && reported !== undefined && !isWhole(said, reported),
+  );
   if (!isCut) return '';
   const { toolCalls, inputTokens } = PER_SECOND;
   return `; it reported more usage than its time allows, and only so much is counted: ${toolCalls} calls and ${inputTokens} tokens of a kind for each second`;

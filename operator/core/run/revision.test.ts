@@ -3,8 +3,16 @@ import test from 'ava';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { isGivenBack } from '../quota/candidates.ts';
 import { planRun } from './plan.ts';
-import { ago, makeAgent, makeJob, makeRun, NOW } from './testing/make.ts';
-import { ACTIVE, type Case, NOTHING_SEEN, RESERVED, RUNNING, testPlans } from './testing/plan-cases.ts';
+import { going, makeAgent, makeRun, NOW } from './testing/make.ts';
+import {
+  ACTIVE,
+  type Case,
+  NOTHING_SEEN,
+  RESERVED,
+  running,
+  RUNNING,
+  testPlans,
+} from './testing/plan-cases.ts';
 
 const OLD = { name: 'agent-old', number: 1 };
 const NEW = { name: 'agent-0123456789ab', number: 2 };
@@ -32,7 +40,7 @@ const cases: Record<string, Case> = {
   'a Run is admitted at the revision that its quota was reserved for': {
     seen: { reservation: RESERVED_FOR_NEW, revision: NEW },
     want: { phase: 'Admitted', reason: 'Admitted' },
-    wantCreated: ['Job'],
+    wantCreated: ['Pod'],
   },
   'where its Agent has another one since, it gives the quota back, whatever that one takes': {
     seen: { reservation: RESERVED_FOR_NEW, revision: OLD },
@@ -43,7 +51,7 @@ const cases: Record<string, Case> = {
     status: { ...ACTIVE, revision: OLD },
     seen: { reservation: RESERVED_FOR_NEW, revision: OLD },
     want: { phase: 'Admitted', reason: 'Admitted' },
-    wantCreated: ['Job'],
+    wantCreated: ['Pod'],
   },
 };
 
@@ -71,9 +79,8 @@ test('the write that admits a Run says which revision it is made from', (t) => {
 
 test('a Run that goes back to the queue keeps its revision', (t) => {
   const run = makeRun({ suspend: true }, { ...RUNNING, revision: OLD });
-  const job = { ...makeJob(), metadata: { ...makeJob().metadata, deletionTimestamp: ago(1) } };
-  const ending = planRun(run, { ...NOTHING_SEEN, job }, NOW).status;
-  const back = planRun(makeRun({ suspend: true }, ending), { ...NOTHING_SEEN, job: undefined }, NOW);
+  const ending = planRun(run, { ...NOTHING_SEEN, pod: going(running) }, NOW).status;
+  const back = planRun(makeRun({ suspend: true }, ending), NOTHING_SEEN, NOW);
   t.is(back.status?.phase, 'Queued');
   t.deepEqual(back.status?.revision, OLD);
 });

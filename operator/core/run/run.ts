@@ -9,7 +9,7 @@ export type Run = KubeObject & { readonly spec: RunSpec; readonly status?: RunSt
 /** Where a Run is. */
 export type Phase = NonNullable<RunStatus['phase']>;
 
-/** Longest name of a Run or Job: it becomes a label of pods. */
+/** Longest name of a Run or of its pods: it becomes a label. */
 const MAX_NAME_LENGTH = 63;
 
 /** The phase of a Run; Queued before anybody looked at it. */
@@ -23,21 +23,21 @@ export function isFinished(run: Run): boolean {
   return phase === 'Succeeded' || phase === 'Failed' || phase === 'Cancelled';
 }
 
+/** Whether an attempt of the Run is under way. */
+export function isActive(run: Run): boolean {
+  const phase = phaseOf(run);
+  return phase === 'Admitted' || phase === 'Running';
+}
+
 /** Whether `run` is the controller of `object`. */
 export function isOwnedBy({ metadata }: KubeObject, run: Run): boolean {
   return metadata.ownerReferences?.some((one) => one.controller && one.uid === run.metadata.uid) === true;
 }
 
-/** Whether `job` is the workload that was made for the present attempt of `run`, and no namesake of it. */
-export function isWorkloadOf(job: KubeObject, run: Run): boolean {
+/** Whether `pod`, which has the name of the present attempt of `run`, was made for that, and is no namesake of what was. */
+export function isWorkloadOf(pod: KubeObject, run: Run): boolean {
   const childUid = run.status?.child?.uid;
-  return isOwnedBy(job, run) && (childUid === undefined || childUid === job.metadata.uid);
-}
-
-/** Whether `pod` was made by the workload of the present attempt of `run`. */
-export function isPodOf({ metadata }: KubeObject, { status }: Run): boolean {
-  const name = status?.child?.name;
-  return metadata.ownerReferences?.some((one) => one.kind === 'Job' && one.name === name) === true;
+  return isOwnedBy(pod, run) && (childUid === undefined || childUid === pod.metadata.uid);
 }
 
 /** Attempts of the Run that were started. */

@@ -2,8 +2,8 @@
 import { MAX_METERED_ATTEMPTS, type MeteredAttempt, type RunUsage } from '#crds/v1alpha1/run-usage';
 import { toInstant } from '../conditions.ts';
 import { addMetered, formatMetered, meter, parseMetered } from '../metering/amounts.ts';
-import { defined, type KubeObject } from '../object.ts';
-import { allUses, type AttemptEnd, endedUses } from './pod-use.ts';
+import { defined } from '../object.ts';
+import { type AttemptEnd, useOfAttempt } from './pod-use.ts';
 import { addReported } from './result.ts';
 import { attemptsOf, type Run } from './run.ts';
 
@@ -15,18 +15,19 @@ export function settle(run: Run, end: AttemptEnd, now: Date): Run {
   const { open, attempts = [], total, reported } = run.status?.usage ?? {};
   if (open === undefined) return run;
   const { rate, reservation } = open;
-  const pods = allUses(run, end);
+  const use = useOfAttempt(run, end);
+  const pods = use === undefined ? [] : [use];
   const metered = meter(rate, pods);
   const settled: MeteredAttempt = {
     attempt: attemptsOf(run),
     settledAt: toInstant(now),
     ...defined({ reservation }),
     rate,
-    pods: [...pods],
+    pods,
     amounts: formatMetered(metered),
   };
   const usage: RunUsage = {
-    ...defined({ reported: pods.reduce((sum, one) => addReported(sum, one.reported), reported) }),
+    ...defined({ reported: addReported(reported, use?.reported) }),
     attempts: [...attempts, settled].slice(-MAX_METERED_ATTEMPTS),
     total: formatMetered(addMetered(parseMetered(total), metered)),
   };
@@ -35,19 +36,5 @@ export function settle(run: Run, end: AttemptEnd, now: Date): Run {
 
 /** The Run with its attempt settled of which nothing was made. */
 export function settleUnmade(run: Run, now: Date): Run {
-  return settle(run, { pods: [], until: now }, now);
-}
-
-/**
- * The Run with what is known of pods of its attempt that have ended: one that is replaced, after an eviction, may be gone when the
- * attempt is settled. Only for a status that is written anyway.
- */
-export function notePods(run: Run, pods: readonly KubeObject[], now: Date): Run {
-  const { usage } = run.status ?? {};
-  const ended = endedUses(run, { pods, until: now });
-  if (usage?.open === undefined || ended.length === 0) return run;
-  return {
-    ...run,
-    status: { ...run.status, usage: { ...usage, open: { ...usage.open, pods: [...ended] } } },
-  };
+  return settle(run, { pod: undefined, until: now }, now);
 }

@@ -32,7 +32,7 @@ const cases: Record<string, Case> = {
     spec: { startingDeadlineSeconds: 1 },
     seen: { reservation: RESERVED },
     want: { phase: 'Admitted', reason: 'Admitted' },
-    wantCreated: ['Job'],
+    wantCreated: ['Pod'],
   },
   'until then it waits, and no longer': {
     spec: { startingDeadlineSeconds: 3 },

@@ -105,7 +105,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     revision: facts.revision,
     usage: { ...kept.usage, open: { rate: facts.rate, ...defined({ reservation: facts.serial }) } },
     ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
-    child: { kind: 'Job', name: facts.childName },
+    child: childOf(kept, facts),
     conditions: judged(run, now, [
       { type: 'QuotaReserved', status: 'True', ...cause },
       { type: 'Admitted', status: 'True', ...cause },
@@ -115,24 +115,32 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
   };
 }
 
-/** Status of an admitted Run whose workload was seen: it starts, runs, or is being ended. */
+/** What was told of the same attempt before stays told. */
+function childOf({ attempt, child }: RunStatus, facts: AdmittedFacts): NonNullable<RunStatus['child']> {
+  const isSame = attempt === facts.attempt && child?.name === facts.childName;
+  return isSame ? child : { kind: 'Pod', name: facts.childName };
+}
+
+/** Status of an admitted Run whose workload was seen: it starts, runs, or is being ended; or cannot be made. */
 export function activeStatus(
   run: Run,
   active: Cause & {
     readonly phase: 'Admitted' | 'Running';
     readonly childUid?: string;
+    /** Since when the API server refuses the workload. */
+    readonly refusedAt?: string;
     readonly startedAt?: string;
     readonly error?: RunError;
   },
   now: Date,
 ): RunStatus {
-  const { phase, reason, message, childUid, startedAt, error } = active;
+  const { phase, reason, message, childUid: uid, refusedAt, startedAt, error } = active;
   const { child } = run.status ?? {};
   return {
     ...run.status,
     observedGeneration: run.metadata.generation ?? 0,
     phase,
-    ...(child !== undefined && { child: { ...child, ...(childUid !== undefined && { uid: childUid }) } }),
+    ...(child !== undefined && { child: { ...child, ...defined({ uid, refusedAt }) } }),
     ...(startedAt !== undefined && { startedAt: run.status?.startedAt ?? startedAt }),
     ...(error !== undefined && { error: bounded(error) }),
     conditions: judged(run, now, [{ type: READY, status: 'False', reason, message }]),

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { RunStatus } from '#crds/v1alpha1/run';
-import type { KubeObject } from '../object.ts';
 import { planRun } from './plan.ts';
 import { SUSPENDED } from './suspension.ts';
-import { ago, makeJob, makeRun, NOW } from './testing/make.ts';
+import { ago, going, makeRun, NOW } from './testing/make.ts';
 import {
   type Case,
   NOTHING_SEEN,
@@ -21,11 +20,6 @@ import {
 function told(reason: string): RunStatus {
   const conditions = RUNNING.conditions?.map((one) => ({ ...one, reason })) ?? [];
   return { ...RUNNING, conditions };
-}
-
-function going(): KubeObject {
-  const job = makeJob();
-  return { ...job, metadata: { ...job.metadata, deletionTimestamp: ago(2) } };
 }
 
 const cases: Record<string, Case> = {
@@ -53,9 +47,9 @@ const cases: Record<string, Case> = {
   'a suspended Run that runs has its workload ended': {
     spec: { suspend: true },
     status: RUNNING,
-    seen: { job: makeJob(), pods: [running] },
+    seen: { pod: running },
     want: { phase: 'Running', reason: 'Suspended' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
   },
   'and is in the queue when nothing is left of it': {
     spec: { suspend: true },
@@ -64,21 +58,22 @@ const cases: Record<string, Case> = {
   },
   'one that is resumed while its workload still ends waits for that': {
     status: told('Suspended'),
-    seen: { job: going(), pods: [running] },
-    wantRemoved: ['Job'],
+    seen: { pod: going(running) },
+    wantRemoved: ['Pod'],
   },
-  'one that is resumed before its Job was deleted starts anew all the same': {
+  'one that is resumed before its pod was deleted starts anew all the same': {
     status: told('Suspended'),
-    seen: { job: makeJob(), pods: [running] },
-    wantRemoved: ['Job'],
+    seen: { pod: running },
+    wantRemoved: ['Pod'],
   },
-  'and goes back to the queue then: nobody else has deleted its Job': {
+  'and goes back to the queue then: nobody else has deleted its pod': {
     status: told('Suspended'),
     want: { phase: 'Queued', reason: 'Suspended' },
   },
-  'also with its pods there for longer than its Job': {
+  'whatever its container made of being told to end': {
     status: told('Suspended'),
-    seen: { pods: [running] },
+    seen: { pod: going(succeeded) },
+    want: { phase: 'Queued', reason: 'Suspended' },
   },
   'the same goes for a tenant that is resumed while its Runs still end': {
     status: told('Paused'),
@@ -89,9 +84,9 @@ const cases: Record<string, Case> = {
     status: told('Suspended'),
     want: { phase: 'Cancelled', reason: 'Cancelled' },
   },
-  'one that succeeded before its Job could be deleted has succeeded': {
+  'one that succeeded before its pod could be deleted has succeeded': {
     status: told('Suspended'),
-    seen: { job: makeJob({ type: 'Complete' }), pods: [succeeded] },
+    seen: { pod: succeeded },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
 };

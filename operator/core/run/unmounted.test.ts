@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
-import { ago, makeJob, makePod } from './testing/make.ts';
+import { ago, makePod } from './testing/make.ts';
 import { ACTIVE, type Case, RUNNING, running, testPlans } from './testing/plan-cases.ts';
 import { unmountedOf } from './unmounted.ts';
 
@@ -20,7 +20,7 @@ function seen(first: number, last: number) {
   const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: ago(first) };
   const waiting = { reason: 'ContainerCreating' };
   const pod = makePod({ waiting }, { phase: 'Pending', conditions: [scheduled] });
-  return { job: makeJob(), pods: [pod], unmounted: unmountedOf([eventOf(MISSING, first, last)]) };
+  return { pod, unmounted: unmountedOf([eventOf(MISSING, first, last)]) };
 }
 
 function starting(message: string): RunStatus {
@@ -59,7 +59,7 @@ const cases: Record<string, Case> = {
     status: ACTIVE,
     seen: seen(601, 90),
     want: { phase: 'Admitted', reason: 'StartFailed', code: 'dependency_unavailable' },
-    wantRemoved: ['Job'],
+    wantRemoved: ['Pod'],
     wantSaid: ['600 seconds', 'secret "prompt" not found'],
   },
   'a node that says no more of it has mounted it, and pulls an image for long': {
@@ -68,7 +68,7 @@ const cases: Record<string, Case> = {
   },
   'nor does it matter to a container that runs': {
     status: RUNNING,
-    seen: { ...seen(30, 5), pods: [running] },
+    seen: { ...seen(30, 5), pod: running },
   },
 };
 

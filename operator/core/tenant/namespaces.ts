@@ -64,7 +64,7 @@ export function namespaceNames(tenant: Tenant): readonly string[] {
 
 /**
  * `claimNamespaces`, without released namespaces in which nothing of ours is left, and without adoption of those in which
- * Jobs wait that pass for ours, or parameters of guardrails that somebody else chose for good.
+ * pods are that pass for those of Runs, or parameters of guardrails that somebody else chose for good.
  */
 export function openClaims(
   tenant: Tenant,
@@ -86,17 +86,9 @@ export function namesToAdopt(tenant: Tenant, claims: readonly Claim[]): readonly
     .map(({ name }) => name);
 }
 
-/** Whether a Job that is none of ours makes pods that look like those of a Run. After adoption a guardrail refuses such. */
-export function isPretender(job: KubeObject): boolean {
-  const { template } = (job['spec'] ?? {}) as {
-    readonly template?: { readonly metadata?: Partial<ObjectMeta> };
-  };
-  return template?.metadata?.labels?.[LABELS.runUid] !== undefined;
-}
-
-function withoutPretenders(claim: Claim, jobs: readonly string[]): Claim {
-  if (claim.kind !== 'hold' || jobs.length === 0) return claim;
-  const what = `its Jobs ${jobs.join(', ')} claim to be of a Run, by the label ${LABELS.runUid} of their pods; delete them first`;
+function withoutPretenders(claim: Claim, pods: readonly string[]): Claim {
+  if (claim.kind !== 'hold' || pods.length === 0) return claim;
+  const what = `its pods ${pods.join(', ')} claim to be of a Run, by their label ${LABELS.runUid}; delete them first`;
   return refusedAdoption(claim.name, what);
 }
 

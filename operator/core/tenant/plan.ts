@@ -33,7 +33,7 @@ import {
 
 /** How soon to look again for something that no watch tells of. */
 const RECHECK_MS = 500;
-/** How soon to look again whether Jobs that stand in the way of an adoption are gone. */
+/** How soon to look again whether pods that stand in the way of an adoption are gone. */
 const PRETENDERS_MS = 15_000;
 /** How soon to look again whether parameters of guardrails that cannot be changed are gone: until then nothing new is judged rightly. */
 const FIXED_MS = 5000;
@@ -107,7 +107,7 @@ function resultOf(
   const waits = [
     { isOn: stalePullSecrets.length > 0, afterMs: RECHECK_MS, why: 'nobody watches copies of pull secrets' },
     { isOn: hasCopies, afterMs: copiesDueMs, why: 'nobody watches copies of pull secrets' },
-    { isOn: pretenders.size > 0, afterMs: PRETENDERS_MS, why: 'nobody watches Jobs of others' },
+    { isOn: pretenders.size > 0, afterMs: PRETENDERS_MS, why: 'of what others made nobody may tell' },
     { isOn: fixedParameters.length > 0, afterMs: FIXED_MS, why: 'nobody watches ConfigMaps of others' },
     { isOn: usageMs < Infinity, afterMs: usageMs, why: 'usage has changed' },
     { isOn: turnMs < Infinity, afterMs: turnMs, why: 'the window of a budget ends' },

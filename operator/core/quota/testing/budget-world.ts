@@ -109,7 +109,7 @@ export class BudgetWorld {
     const startedAt = this.#now.toISOString();
     this.#setRun(i, {
       ...run,
-      status: { ...run.status, phase: 'Running', child: { ...child, uid: 'job' }, startedAt },
+      status: { ...run.status, phase: 'Running', child: { ...child, uid: 'pod' }, startedAt },
     });
   }
 

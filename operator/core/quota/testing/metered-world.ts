@@ -67,7 +67,7 @@ export class MeteredWorld {
     this.#setStatus({
       ...run.status,
       phase: 'Running',
-      child: { ...child, uid: 'job' },
+      child: { ...child, uid: 'pod' },
       startedAt: ago(seconds),
     });
   }

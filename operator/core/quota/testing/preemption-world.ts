@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { agentKey } from '../../agent/agent.ts';
-import type { KubeObject } from '../../object.ts';
 import { isEnding } from '../../run/interruption.ts';
 import type { RunObserved } from '../../run/observed.ts';
 import { planRun } from '../../run/plan.ts';
 import { isFinished, phaseOf, type Run } from '../../run/run.ts';
-import { makeAgent, makePod, NOW, revisionOf } from '../../run/testing/make.ts';
+import { going, makeAgent, makePod, NOW, revisionOf } from '../../run/testing/make.ts';
 import { NOTHING_SEEN } from '../../run/testing/plan-cases.ts';
 import type { Ledger } from '../../tenant/tenant.ts';
 import { handoverPlace } from '../handover.ts';
@@ -32,8 +31,8 @@ export class PreemptionWorld {
   readonly #places: number;
   #live: View;
   readonly #views: View[];
-  /** By uid of the Run: whether its workload is being ended. */
-  readonly #jobs = new Map<string, boolean>();
+  /** By uid of the Run: whether its pod is being ended. */
+  readonly #pods = new Map<string, boolean>();
   /** What was wrong at some moment. */
   readonly faults: string[] = [];
 
@@ -82,8 +81,8 @@ export class PreemptionWorld {
     if (run === undefined || isOld(run, this.#live.runs[i])) return false;
     const { status, create, remove } = planRun(run, this.#seenOf(run, ledger), NOW);
     const uid = run.metadata.uid ?? '';
-    if (create.length > 0 && !this.#jobs.has(uid)) this.#jobs.set(uid, false);
-    if (remove.length > 0 && this.#jobs.has(uid)) this.#jobs.set(uid, true);
+    if (create.length > 0 && !this.#pods.has(uid)) this.#pods.set(uid, false);
+    if (remove.length > 0 && this.#pods.has(uid)) this.#pods.set(uid, true);
     this.#check();
     if (status === undefined || status === run.status) return false;
     this.#setRun(i, { ...run, status });
@@ -94,7 +93,7 @@ export class PreemptionWorld {
   /** A workload that is being ended has ended. */
   end(i: number): void {
     const uid = this.#live.runs[i]?.metadata.uid ?? '';
-    if (this.#jobs.get(uid) === true) this.#jobs.delete(uid);
+    if (this.#pods.get(uid) === true) this.#pods.delete(uid);
   }
 
   /** The user of a Run pauses it, has it go on, or cancels it. */
@@ -120,7 +119,7 @@ export class PreemptionWorld {
       let hasWritten = this.passLedger(0);
       for (const i of this.#live.runs.keys()) {
         if (this.passRun(0, i)) hasWritten = true;
-        if (this.#jobs.get(this.#live.runs[i]?.metadata.uid ?? '') === true) hasWritten = true;
+        if (this.#pods.get(this.#live.runs[i]?.metadata.uid ?? '') === true) hasWritten = true;
         this.end(i);
       }
       if (!hasWritten) return true;
@@ -157,33 +156,19 @@ export class PreemptionWorld {
     return { ...seen, ...this.#workloadOf(run) };
   }
 
-  #workloadOf(run: Run): { readonly job?: KubeObject; readonly pods: readonly KubeObject[] } {
-    const isGoing = this.#jobs.get(run.metadata.uid ?? '');
+  #workloadOf(run: Run): Pick<RunObserved, 'pod'> {
+    const isGoing = this.#pods.get(run.metadata.uid ?? '');
     const { child, attempt } = run.status ?? {};
-    if (isGoing === undefined || child === undefined) return { pods: [] };
+    if (isGoing === undefined || child === undefined) return { pod: undefined };
     const { name, uid = '' } = run.metadata;
     const owner = { apiVersion: run.apiVersion, kind: 'Run', name, uid, controller: true };
-    const going = isGoing ? { deletionTimestamp: NOW.toISOString() } : {};
-    const metadata = { name: child.name, namespace: NAMESPACE, uid: `${uid}-${attempt}`, ...going };
-    const job = {
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { ...metadata, ownerReferences: [owner] },
-      status: {},
-    };
-    const { metadata: ofPod, ...pod } = makePod({ running: { startedAt: NOW.toISOString() } });
-    const byJob = {
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      name: child.name,
-      uid: job.metadata.uid,
-      controller: true,
-    };
-    return { job, pods: [{ ...pod, metadata: { ...ofPod, ownerReferences: [byJob] } }] };
+    const metadata = { name: child.name, uid: `${uid}-${attempt}`, ownerReferences: [owner] };
+    const pod = makePod({ running: { startedAt: NOW.toISOString() } }, {}, metadata);
+    return { pod: isGoing ? going(pod) : pod };
   }
 
   #check(): void {
-    if (this.#jobs.size > this.#places) this.faults.push(`${this.#jobs.size} workloads at one time`);
+    if (this.#pods.size > this.#places) this.faults.push(`${this.#pods.size} workloads at one time`);
   }
 
   /** Notes who makes room since `before` that is worth as much, or would be back before. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
 import { GPU_CLASS, type GPUClassSpec } from '#crds/v1alpha1/gpu-class';
-import { API_VERSION } from '#crds/v1alpha1/names';
+import { API_VERSION, FINALIZERS } from '#crds/v1alpha1/names';
 import { RUN, type RunSpec, type RunStatus } from '#crds/v1alpha1/run';
 import { TENANT, type TenantSpec } from '#crds/v1alpha1/tenant';
 import type { Agent, GPUClass } from '../../agent/agent.ts';
 import { revisionName, templateDigest, templateOf } from '../../agent/template.ts';
-import type { KubeObject } from '../../object.ts';
+import type { KubeObject, ObjectMeta } from '../../object.ts';
 import type { Tenant } from '../../tenant/tenant.ts';
 import type { Run } from '../run.ts';
 
@@ -75,32 +75,37 @@ export function makeClass(name: string, spec: Partial<GPUClassSpec> = {}): GPUCl
   };
 }
 
-/** The Job of an attempt of `makeRun`. */
-export function makeJob(condition?: { readonly type: string; readonly reason?: string }): KubeObject {
+/**
+ * The pod of an attempt of `makeRun`, on a node: `state` is that of its container, the rest that of the pod. It has no deadline: cases that
+ * are about it say so.
+ */
+export function makePod(state: object, status: object = {}, metadata: Partial<ObjectMeta> = {}): KubeObject {
   const owner = { apiVersion: API_VERSION, kind: 'Run', name: 'r', uid: 'run-uid', controller: true };
-  const ended = condition && { ...condition, status: 'True', lastTransitionTime: ago(0) };
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { name: 'r-x-1', namespace: 'acme-dev', uid: 'job-uid', ownerReferences: [owner] },
-    status: { conditions: ended === undefined ? [] : [ended] },
-  };
-}
-
-/** A pod of that Job: `state` is that of its container, the rest that of the pod. */
-export function makePod(state: object, status: object = {}): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: 'r-x-1-abcde',
+      name: 'r-x-1',
       namespace: 'acme-dev',
       uid: 'pod-uid',
       creationTimestamp: ago(10),
-      ownerReferences: [
-        { apiVersion: 'batch/v1', kind: 'Job', name: 'r-x-1', uid: 'job-uid', controller: true },
-      ],
+      finalizers: [FINALIZERS.pod],
+      ownerReferences: [owner],
+      ...metadata,
     },
+    spec: { nodeName: 'cpu-0' },
     status: { phase: 'Running', containerStatuses: [{ name: 'agent', state }], ...status },
   };
 }
+
+/** A pod that was deleted a moment ago, and has 30 seconds to end. */
+export function going(pod: KubeObject): KubeObject {
+  const deletion = { deletionTimestamp: ago(-29), deletionGracePeriodSeconds: 30 };
+  return { ...pod, metadata: { ...pod.metadata, ...deletion } };
+}
+
+/** A pod on a node, of which nothing is told yet. */
+export const starting: KubeObject = makePod(
+  { waiting: { reason: 'ContainerCreating' } },
+  { phase: 'Pending' },
+);

@@ -30,20 +30,20 @@ export const WAITED = {
   position: 3,
   since: ago(9),
 };
-/** Status of a Run that is admitted, and whose Job was not seen yet. */
+/** Status of a Run that is admitted, and whose pod was not seen yet. */
 export const ACTIVE: RunStatus = {
   phase: 'Admitted',
   attempt: 1,
   admittedAt: ago(5),
   agent: { uid: 'agent-uid', generation: 1 },
-  child: { kind: 'Job', name: 'r-x-1' },
+  child: { kind: 'Pod', name: 'r-x-1' },
   usage: { open: { rate: makeRate({ cpuMillicores: 1000 }) } },
 };
 /** Status of a Run that runs. */
 export const RUNNING: RunStatus = {
   ...ACTIVE,
   phase: 'Running',
-  child: { kind: 'Job', name: 'r-x-1', uid: 'job-uid' },
+  child: { kind: 'Pod', name: 'r-x-1', uid: 'pod-uid' },
   conditions: [
     {
       type: 'Ready',
@@ -124,9 +124,7 @@ export const NOTHING_SEEN: RunObserved = {
   revision: revisionOf(makeAgent()),
   inputSource: undefined,
   made: undefined,
-  job: undefined,
-  pods: [],
-  refusal: undefined,
+  pod: undefined,
 };
 
 /** Has each case tested by its name. */

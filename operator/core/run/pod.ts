@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { API_VERSION, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { type Agent, type GPUClass } from '../agent/agent.ts';
-import type { KubeObject, ObjectMeta } from '../object.ts';
+import { type KubeObject, type ObjectMeta, refOf } from '../object.ts';
+import type { Removal } from '../plan.ts';
 import type { Quantities } from '../quota/amounts.ts';
 import { type ContainerResources, containerResources } from '../quota/demand.ts';
 import { RUN_SERVICE_ACCOUNT } from '../tenant/pull-secrets.ts';
@@ -31,7 +32,7 @@ export interface WorkloadInput {
   readonly gpu?: { readonly class: GPUClass; readonly count: number; readonly node?: string | undefined };
 }
 
-/** The objects of one attempt, in the order in which they are to be made; the Job is the last. */
+/** The objects of one attempt, in the order in which they are to be made; the pod is the last. */
 export function desiredWorkload(input: WorkloadInput): readonly KubeObject[] {
   const given = givenOf(input);
   const configMap = givenConfigMap(given, childMetadata(input));
@@ -39,8 +40,13 @@ export function desiredWorkload(input: WorkloadInput): readonly KubeObject[] {
   return [
     ...(configMap === undefined ? [] : [configMap]),
     ...(deviceClass === undefined ? [] : [claimTemplate(input, deviceClass)]),
-    desiredJob(input, given),
+    desiredPod(input, given),
   ];
+}
+
+/** Deletes that very pod. What it owns goes after it, and not first: nothing else ends its container. */
+export function podRemoval(pod: KubeObject): Removal {
+  return { ref: { ...refOf(pod), uid: pod.metadata.uid ?? '' } };
 }
 
 /** At most how long an attempt may take, in seconds: the shorter of what Run and Agent say. */
@@ -48,38 +54,31 @@ export function timeoutSeconds(run: Run, agent: Agent): number {
   return Math.min(run.spec.timeoutSeconds ?? Infinity, agent.spec.limits.timeoutSeconds);
 }
 
-function desiredJob(input: WorkloadInput, given: Given): KubeObject {
-  const { run, agent } = input;
+/** That it bears the finalizer from its creation costs no write: whoever deletes it, its end is seen. */
+function desiredPod(input: WorkloadInput, given: Given): KubeObject {
+  const { run } = input;
   return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: childMetadata(input),
-    spec: {
-      completions: 1,
-      parallelism: 1,
-      backoffLimit: 0,
-      activeDeadlineSeconds: timeoutSeconds(run, agent),
-      // A pod that was evicted, preempted or lost with its node is replaced: that is no failure of the Run.
-      podFailurePolicy: {
-        rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
-      },
-      podReplacementPolicy: 'Failed',
-      template: {
-        metadata: { labels: childLabels(input), annotations: simulationAnnotations(run) },
-        spec: podSpec(input, given),
-      },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      ...childMetadata(input),
+      annotations: simulationAnnotations(run),
+      finalizers: [FINALIZERS.pod],
     },
+    spec: podSpec(input, given),
   };
 }
 
 function podSpec(input: WorkloadInput, given: Given) {
-  const { run, tenant, gpu } = input;
+  const { run, agent, tenant, gpu } = input;
   const { tier, runtimeClassName } = tenant.spec.isolation;
   const dedicated = tier === 'Hard' ? { [LABELS.dedicated]: tenant.metadata.name } : {};
   const name = childName(identityOf(run), input.attempt);
-  const graceSeconds = input.agent.spec.limits.terminationGracePeriodSeconds;
+  const graceSeconds = agent.spec.limits.terminationGracePeriodSeconds;
   return {
     restartPolicy: 'Never',
+    // Held by its node when we are down, from when that has taken it; by us from its creation.
+    activeDeadlineSeconds: timeoutSeconds(run, agent),
     ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: graceSeconds }),
     serviceAccountName: RUN_SERVICE_ACCOUNT,
     automountServiceAccountToken: false,

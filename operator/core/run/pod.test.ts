@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { KubeObject } from '../object.ts';
-import { desiredWorkload, type WorkloadInput } from './job.ts';
+import { desiredWorkload, type WorkloadInput } from './pod.ts';
 import { makeAgent, makeClass, makeRun, makeTenant } from './testing/make.ts';
 
 interface PodSpec {
@@ -19,12 +19,8 @@ function workloadOf(input: Partial<WorkloadInput>): readonly KubeObject[] {
   return desiredWorkload({ run: makeRun(), agent: makeAgent(), tenant: makeTenant(), attempt: 1, ...input });
 }
 
-function jobOf(input: Partial<WorkloadInput>) {
-  return workloadOf(input).at(-1)!['spec'] as { template: { spec: PodSpec }; activeDeadlineSeconds: number };
-}
-
 function podOf(input: Partial<WorkloadInput>): PodSpec {
-  return jobOf(input).template.spec;
+  return workloadOf(input).at(-1)!['spec'] as PodSpec;
 }
 
 test('every pod is within the restricted Pod Security Standard, and has no token', (t) => {
@@ -94,9 +90,9 @@ test('a container has the time to end that its Agent says', (t) => {
 
 test('the shorter timeout counts', (t) => {
   const agent = makeAgent({ limits: { timeoutSeconds: 60 } });
-  t.is(jobOf({ agent }).activeDeadlineSeconds, 60);
-  t.is(jobOf({ agent, run: makeRun({ timeoutSeconds: 5 }) }).activeDeadlineSeconds, 5);
-  t.is(jobOf({ agent, run: makeRun({ timeoutSeconds: 500 }) }).activeDeadlineSeconds, 60);
+  t.is(podOf({ agent }).activeDeadlineSeconds, 60);
+  t.is(podOf({ agent, run: makeRun({ timeoutSeconds: 5 }) }).activeDeadlineSeconds, 5);
+  t.is(podOf({ agent, run: makeRun({ timeoutSeconds: 500 }) }).activeDeadlineSeconds, 60);
 });
 
 test('an Agent cannot replace the variables that are ours', (t) => {
@@ -121,8 +117,23 @@ test('everything of an attempt has one name, and the Run as its controller', (t)
   const all = workloadOf({ run, gpu, copied });
   t.deepEqual(
     all.map(({ kind }) => kind),
-    ['ConfigMap', 'ResourceClaimTemplate', 'Job'],
+    ['ConfigMap', 'ResourceClaimTemplate', 'Pod'],
   );
   t.is(new Set(all.map(({ metadata }) => metadata.name)).size, 1);
   for (const { metadata } of all) t.like(metadata.ownerReferences?.[0], { uid: 'run-uid', controller: true });
+});
+
+test('its pod bears our finalizer from its creation, and nothing else does', (t) => {
+  const all = workloadOf({ run: makeRun({ input: { inline: 'hello' } }) });
+  const copied = { content: { text: 'hello' }, facts: { digest: '', sizeBytes: 5 } };
+  const bearers = [...all, ...workloadOf({ copied })].filter(
+    ({ metadata }) => metadata.finalizers !== undefined,
+  );
+  t.deepEqual(
+    bearers.map(({ kind, metadata }) => [kind, metadata.finalizers]),
+    [
+      ['Pod', ['nexusos.dev/run']],
+      ['Pod', ['nexusos.dev/run']],
+    ],
+  );
 });

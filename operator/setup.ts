@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { type Config, ConfigError, LEASE_NAME, readConfig } from './config.ts';
+import {
+  type Credentials,
+  fileCredentials,
+  inClusterCredentials,
+  kubeconfigCredentials,
+} from './runtime/credentials.ts';
+import type { LeaderElectionOptions } from './runtime/leader-election.ts';
+
+/** The settings; says what is wrong with them, and ends, before there is a log: its level is one of them. */
+export function readConfigOrExit(): Config {
+  try {
+    return readConfig(process.env, process.argv.slice(2));
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : error);
+    return process.exit(2);
+  }
+}
+
+/** A pod's own credentials, unless the settings say otherwise. */
+export async function credentialsOf(config: Config): Promise<Credentials> {
+  const { apiServer, tokenFile, caFile, kubeconfig } = config;
+  if (kubeconfig !== undefined) return kubeconfigCredentials({ path: kubeconfig });
+  if (apiServer === undefined || tokenFile === undefined) return inClusterCredentials(process.env);
+  return fileCredentials({ server: apiServer, tokenFile, ...(caFile !== undefined && { caFile }) });
+}
+
+/** The shares of the lease that client-go's own defaults have. */
+export function leaderElectionOf(config: Config): LeaderElectionOptions | undefined {
+  if (!config.leaderElection) return undefined;
+  return {
+    namespace: config.namespace,
+    name: LEASE_NAME,
+    leaseDurationMs: config.leaseDurationMs,
+    renewDeadlineMs: config.leaseDurationMs * 0.7,
+    retryPeriodMs: config.leaseDurationMs * 0.15,
+  };
+}
+
+/** Of this process, unlike that of any other. */
+export function identityOf({ identity }: Config): string {
+  return identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`;
+}
