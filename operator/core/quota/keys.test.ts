@@ -123,6 +123,30 @@ const cases: Record<string, Case> = {
     want: ['a undefined 60'],
     wantOf: { b: 'taken' },
   },
+  'of one whose end was seen before it was gone, that is remembered': {
+    given: { records: [recordOf(a)], runs: [b], departed: new Map([['a', failed]]) },
+    want: ['a Failed 60'],
+    wantOf: { b: 'taken' },
+  },
+  'of one that was gone before it ended, nothing is': {
+    given: { records: [recordOf(a)], runs: [b], departed: new Map([['a', running]]) },
+    want: ['a undefined 60'],
+    wantOf: { b: 'taken' },
+  },
+  'one that was gone before it started leaves its key to the next, too': {
+    given: {
+      records: [recordOf(a)],
+      runs: [b],
+      departed: new Map([['a', keyed('a', { status: { phase: 'Cancelled' } })]]),
+    },
+    want: [],
+    wantOf: { b: 'new' },
+  },
+  'while something of a Run that is gone holds its place, its time has not begun': {
+    given: { records: [recordOf(a)], runs: [b], holders: new Set(['a']) },
+    want: ['a undefined undefined'],
+    wantOf: { b: 'taken' },
+  },
   'one that was only late to be seen runs on': {
     given: { records: [recordOf(a, { until: ago(-20) })], runs: [running] },
     want: ['a undefined undefined'],

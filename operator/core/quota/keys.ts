@@ -17,6 +17,8 @@ export interface KeyInput {
   readonly runs: readonly Run[];
   /** UIDs of Runs that hold a reservation. */
   readonly holders: ReadonlySet<string>;
+  /** By uid: Runs that are gone, as they were seen last. */
+  readonly departed?: ReadonlyMap<string, Run>;
   /** Bytes that keys may take in the ledger beside the reservations that are held; as many as they need when left out. */
   readonly bytes?: number;
   readonly now: Date;
@@ -34,9 +36,14 @@ export class KeyBook {
   /** Keys of Runs that have ended, and are still there, for whose records there is no room. */
   readonly #unwritten = new Set<string>();
 
-  constructor({ records, runs, holders, bytes = Infinity, now }: KeyInput) {
+  constructor({ records, runs, holders, departed, bytes = Infinity, now }: KeyInput) {
     this.#runs = new Map(runs.map((run) => [run.metadata.uid ?? '', run]));
-    const settled = records.flatMap((one) => settle(one, this.#runs.get(one.uid), now));
+    const settled = records.flatMap((one) => {
+      const run = this.#runs.get(one.uid);
+      // As long as something of it holds its place, how it ended may still be told.
+      if (run === undefined && holders.has(one.uid)) return [one];
+      return settle(one, run ?? endedIn(departed, one.uid), now);
+    });
     this.#byKey = new Map(settled.map((one) => [one.key, one]));
     const started = runs.filter(
       (run) =>
@@ -119,6 +126,12 @@ export class KeyBook {
 /** Not by its attempts: one that gave its reservation back before it was admitted has spent the number of one. */
 function hasStarted({ status }: Run): boolean {
   return status?.admittedAt !== undefined;
+}
+
+/** A Run that is gone, and was seen to have ended; of others nothing is known. */
+function endedIn(departed: KeyInput['departed'], uid: string): Run | undefined {
+  const run = departed?.get(uid);
+  return run !== undefined && isFinished(run) ? run : undefined;
 }
 
 /** A record as time has gone on: none when it is forgotten. `run` is undefined when it is gone, or was never seen. */

@@ -121,6 +121,7 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     records: ledger.status?.keys ?? [],
     runs: observed.runs,
     holders,
+    departed: departedIn(observed),
     bytes: held.reduce((left, one) => left - reservationBytes(one), bytes),
     now,
   });
@@ -157,6 +158,15 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
   const nextMs = Math.min(nextOf(left, { keys, rate }), budgets.nextMs);
   const marked = withMarks(held, marks);
   return { ...admission, held: marked, usage, keys: keys.withAdmitted(admitted), startDueMicros, nextMs };
+}
+
+/** By uid: Runs that are proven gone, as they were seen last. */
+function departedIn({ vanished }: LedgerObserved): ReadonlyMap<string, Run> {
+  return new Map(
+    [...vanished].flatMap(([uid, found]) =>
+      found.kind === 'gone' && found.last !== undefined ? [[uid, found.last.run]] : [],
+    ),
+  );
 }
 
 function withMarks(held: readonly Reservation[], marks: Admission['marks']): readonly Reservation[] {
