@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGENT } from './agent.ts';
+import { serviceTemplate } from './agent-service.ts';
 import { AGE } from './columns.ts';
 import { dnsLabel, int, sha256 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
@@ -13,8 +14,8 @@ const limits = AGENT.spec.shape.limits
 
 const template = AGENT.spec
   .pick({ shape: true, tier: true, container: true, parameters: true, gpu: true })
-  .extend({ limits: limits.optional() })
-  .describe('Fields of the spec of the Agent that say what its Runs are, by the same names.');
+  .extend({ limits: limits.optional(), service: serviceTemplate.optional() })
+  .describe('Fields of the spec of the Agent that say what its pods are, by the same names.');
 
 const spec = z
   .object({

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { agentParameters } from './agent-parameters.ts';
 import { schedule, scheduleStatus } from './agent-schedule.ts';
+import { service, serviceStatus, shapeRules } from './agent-service.ts';
 import { estimate } from './budgets.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
 import {
@@ -57,7 +58,7 @@ const container = z
         requests: quantities('What is reserved: cpu, memory, ephemeral-storage.', 4).optional(),
         limits: quantities('What is the most: cpu, memory, ephemeral-storage.', 4).optional(),
       })
-      .describe('Compute of one Run. GPUs go under gpu.')
+      .describe('Compute of one Run, or of one pod of a service. GPUs go under gpu.')
       .meta({
         'x-kubernetes-validations': [
           {
@@ -96,9 +97,11 @@ const spec = z
   .object({
     description: text('What the agent does, for people.', 1024).optional(),
     shape: z
-      .enum(['job'])
+      .enum(['job', 'service'])
       .default('job')
-      .describe('job: each Run has pods of its own, one for each attempt.'),
+      .describe(
+        'job: each Run has pods of its own, one for each attempt. service: pods that stand behind one address, and take requests instead of Runs.',
+      ),
     tier: z.enum(TIERS).default('standard').describe('Price tier: standard 1.0, heavy 1.5, ultra 3.0.'),
     container,
     parameters: agentParameters.optional(),
@@ -112,13 +115,15 @@ const spec = z
       .describe(
         'false: its Runs are not ended for Runs of higher priority, where the tenant allows that (quotas.runs.preemption).',
       ),
+    service: service.optional(),
     revisionHistoryLimit: int(
       'AgentRevisions that are kept beside the active one. Those that a Run which has not ended uses are kept in any case.',
       0,
       100,
     ).default(10),
   })
-  .describe('What the agent is.');
+  .describe('What the agent is.')
+  .meta({ 'x-kubernetes-validations': shapeRules });
 
 const activeRevision = z
   .object({
@@ -145,6 +150,7 @@ const status = z
       .describe('Runs of the agent.')
       .optional(),
     schedule: scheduleStatus.optional(),
+    service: serviceStatus.optional(),
     activeRevision: activeRevision.optional(),
     lastRevision: int(
       'Number of the last AgentRevision that was made.',
@@ -152,7 +158,7 @@ const status = z
       Number.MAX_SAFE_INTEGER,
     ).optional(),
     conditions: conditions(
-      'Ready; Scheduled if there is a schedule; Reconciling and Stalled only while true.',
+      'Ready; Scheduled if there is a schedule; Available of a service; Reconciling and Stalled only while true.',
     ).optional(),
   })
   .describe('What is.');
@@ -205,15 +211,33 @@ export const AGENT = {
       message:
         'the name of an Agent is a DNS label of at most 63 characters, since it becomes a label of its pods',
     },
+    {
+      rule: "self.spec.shape != 'service' || self.metadata.name.matches('^[a-z]')",
+      message: 'the name of an Agent of shape service starts with a letter, since its Service has the same',
+    },
   ],
   columns: [
     { name: 'Shape', type: 'string', jsonPath: '.spec.shape', description: 'How it runs.' },
     { name: 'GPU', type: 'string', jsonPath: '.spec.gpu.class', description: 'GPU class.' },
-    readyColumn('Runs can be admitted.'),
+    readyColumn('Runs can be admitted, or a service takes requests.'),
     { name: 'Revision', type: 'integer', jsonPath: '.status.activeRevision.number', description: 'Active.' },
     { name: 'Active', type: 'integer', jsonPath: '.status.runs.active', description: 'Runs admitted.' },
     { name: 'Queued', type: 'integer', jsonPath: '.status.runs.queued', description: 'Runs that wait.' },
     { ...REASON, priority: 1 },
+    {
+      name: 'Pods',
+      type: 'integer',
+      jsonPath: '.status.service.readyReplicas',
+      description: 'Pods of a service that take requests.',
+      priority: 1,
+    },
+    {
+      name: 'Address',
+      type: 'string',
+      jsonPath: '.status.service.address',
+      description: 'Where a service answers.',
+      priority: 1,
+    },
     {
       name: 'Schedule',
       type: 'string',

@@ -19,6 +19,10 @@ export const LABELS = {
   run: 'nexusos.dev/run',
   /** UID of that Run. */
   runUid: 'nexusos.dev/run-uid',
+  /** On whatever stands for an Agent of shape service, its pods included: name of that Agent. */
+  service: 'nexusos.dev/service',
+  /** On a pod of such an Agent: the AgentRevision that it is of. */
+  revision: 'nexusos.dev/revision',
   /** GPU class of a Pod. */
   gpuClass: 'nexusos.dev/gpu-class',
   /** On a node: the pool that it belongs to. */
@@ -36,6 +40,10 @@ export const LABELS = {
 
 /** Annotations that NexusOS reads or sets. */
 export const ANNOTATIONS = {
+  /** On the Deployment of a service that is scaled by others: digest of what we want of it beside the number of its pods. */
+  scaledHash: 'nexusos.dev/scaled-hash',
+  /** On the Deployment of a service: when pods that had found no room in quota were last asked for again. */
+  askedAgainAt: 'nexusos.dev/asked-again-at',
   /** On a namespace, set by its present owner: the tenant that may adopt it. */
   adoptInto: 'nexusos.dev/adopt-into',
   /** On a Tenant: its own name, without which it cannot be deleted. */

@@ -288,6 +288,8 @@ export const RUN_REASONS = {
   InvalidInput: 'InvalidInput',
   /** Its parameters are not those that the Agent declares. */
   InvalidParameters: 'InvalidParameters',
+  /** The Agent is of shape service: it takes requests at its address, and makes no Runs. */
+  AgentIsService: 'AgentIsService',
   /** The spec does not parse. */
   InvalidSpec: 'InvalidSpec',
 } as const;

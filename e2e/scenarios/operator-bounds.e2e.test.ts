@@ -2,7 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { PLATFORM_NAMESPACE } from '#hack/system/chart';
-import { configMap, type Fields, pod } from '../guardrail-objects.ts';
+import { configMap, deployment, type Fields, pod, service } from '../guardrail-objects.ts';
 import { run } from '../run-world.ts';
 import { tenantManifest, User } from '../user.ts';
 
@@ -50,6 +50,11 @@ function binding(where: string, role: string, account = ACCOUNT): Fields {
   };
 }
 
+function within(where: string, object: Fields): Fields {
+  const { name } = object['metadata'] as { readonly name: string };
+  return { ...object, metadata: { name, namespace: where } };
+}
+
 function clusterRole(name: string, verb: string): Fields {
   const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: [verb] }];
   return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name }, rules };
@@ -76,6 +81,26 @@ const MADE: Readonly<
     bad: run('default', 'x'),
     good: run('bound-main', 'x'),
     found: 'metadata.namespace: found default, for runs',
+  },
+  'a workload outside of tenants': {
+    bad: within('kube-system', deployment()),
+    good: within('bound-main', deployment()),
+    found: 'metadata.namespace: found kube-system, for deployments',
+  },
+  'a Service outside of tenants': {
+    bad: within('kube-system', service()),
+    good: within('bound-main', service()),
+    found: 'metadata.namespace: found kube-system, for services',
+  },
+  'a Service on a port of every node': {
+    bad: within('bound-main', service({ type: 'NodePort' })),
+    good: within('bound-main', service()),
+    found: 'spec.type: found NodePort',
+  },
+  'pods that get devices past the ledger': {
+    bad: within('bound-main', deployment({ resourceClaims: [{ name: 'x', resourceClaimName: 'x' }] })),
+    good: within('bound-main', deployment()),
+    found: 'spec.template.spec.resourceClaims: found x',
   },
   'an object in its own namespace': {
     bad: configMap({ namespace: PLATFORM_NAMESPACE }),

@@ -13,8 +13,10 @@ export interface Verdict {
 
 const FINAL = ['Succeeded', 'Failed', 'Cancelled'];
 
+/** What stands for a service takes a while to come up. */
 function isJudged(object: KubeObject): boolean {
-  return conditionOf(object, 'Ready').status !== 'Unknown';
+  const isUnderWay = conditionOf(object, 'Reconciling').status === 'True';
+  return !isUnderWay && conditionOf(object, 'Ready').status !== 'Unknown';
 }
 
 /** Whether nothing is under way any more: every Tenant and Agent has been judged, and every Run has ended. */

@@ -5,10 +5,11 @@ import { AGENT_SCHEDULE_REASONS } from '#crds/v1alpha1/agent-schedule';
 import { type Agent, agentKey, type GPUClass } from '../core/agent/agent.ts';
 import { type AgentObserved, planAgent, planRefused, type RunCounts } from '../core/agent/plan.ts';
 import type { ScheduleObserved } from '../core/agent/schedule.ts';
+import { holdUpService } from '../core/agent/service/report.ts';
 import type { AgentRevision } from '../core/agent/template.ts';
 import type { KubeObject } from '../core/object.ts';
 import { phaseOf, type Run } from '../core/run/run.ts';
-import type { Tenant } from '../core/tenant/tenant.ts';
+import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import {
   type Controller,
   type Key,
@@ -18,11 +19,12 @@ import {
   type Reader,
   type Watch,
 } from '../runtime/controller.ts';
+import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
-import { INDEX, ledgerOf } from './shared/workloads.ts';
+import { INDEX, ledgerOf, namespacesOf } from './shared/workloads.ts';
 
-/** The controller of Agents: whether Runs of each can be admitted, how many there are, and those that schedules start. */
+/** The controller of Agents: whether Runs of each can be admitted, how many there are, those that schedules start, and services. */
 export function agentController(): Controller<Agent, AgentObserved, AgentStatus> {
   return {
     name: 'agent',
@@ -37,6 +39,7 @@ export function agentController(): Controller<Agent, AgentObserved, AgentStatus>
     observe,
     plan: planAgent,
     refused: planRefused,
+    heldUp: holdUpService,
   };
 }
 
@@ -44,6 +47,7 @@ const RBAC: readonly PolicyRule[] = [
   { apiGroups: ['nexusos.dev'], resources: ['agentrevisions', 'runs'], verbs: ['create', 'delete'] },
   // To adopt what a namesake left. Its spec cannot be changed by anybody.
   { apiGroups: ['nexusos.dev'], resources: ['agentrevisions'], verbs: ['update'] },
+  ...SERVICE_RBAC,
 ];
 
 /** Told once for each start, or not at all; that the condition changes adds nothing. */
@@ -59,6 +63,7 @@ const WATCHES: readonly Watch[] = [
   { resource: GPU_CLASSES, keys: agentsOfClass },
   { resource: RUNS, keys: agentOfRun },
   watchRevisions(agentOfRevision),
+  ...SERVICE_WATCHES,
 ];
 
 async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
@@ -70,6 +75,7 @@ async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     gpuClass: gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined),
     runs: countRuns(live as readonly Run[]),
+    service: await observeService(agent, ledger, read),
     ...(await observeRevisions(agent, live as readonly Run[], read)),
     ...(await observeSchedule(agent, read)),
   };
@@ -126,12 +132,11 @@ function agentsOfTenant({ metadata }: KubeObject, read: Reader): readonly Key[] 
 }
 
 /**
- * A namespace that came to a tenant, or left it. A ledger changes with every Run, so only those Agents are woken
+ * A namespace that came to a tenant, or left it, which it has when nothing is granted there any more. A ledger changes with every Run, so only those Agents are woken
  * that do not know of it yet.
  */
 function agentsWithoutTenant(ledger: KubeObject, read: Reader): readonly Key[] {
-  const isHeld = new Set((ledger['spec'] as { readonly namespaces?: readonly string[] }).namespaces);
-  return [...isHeld]
+  return namespacesOf(ledger as Ledger)
     .flatMap((namespace) => read.list(AGENTS, { namespace }))
     .filter((agent) => !knowsItsTenant(agent as Agent, read))
     .map(keyOf);

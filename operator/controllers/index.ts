@@ -6,6 +6,7 @@ import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
 import { podController } from './pod.ts';
 import { runController } from './run.ts';
+import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
 import { REVISION_INDEX } from './shared/revisions.ts';
@@ -36,7 +37,7 @@ export function controllersFor(
       podController(),
       gpuClassController(book),
     ],
-    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, REVISION_INDEX, DEVICE_INDEX],
+    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, REVISION_INDEX, SERVICE_INDEX, DEVICE_INDEX],
     onLead: () => meter.startAnew(),
   };
 }

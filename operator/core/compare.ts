@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
 import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import type { KubeObject } from './object.ts';
 import { isSameQuantity } from './quota/quantity.ts';
@@ -37,6 +38,11 @@ export function canonicalJson(value: unknown): string {
     .toSorted()
     .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`);
   return `{${fields.join(',')}}`;
+}
+
+/** What tells one desired object from another, whatever the order of its keys. */
+export function hashOf(desired: KubeObject): string {
+  return createHash('sha256').update(canonicalJson(desired)).digest('hex').slice(0, 32);
 }
 
 /** `desired` with `hash` in the annotation that tells what was applied last. */

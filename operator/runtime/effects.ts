@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
-import { canonicalJson, firstDifference, isDeepEqual, stampHash } from '../core/compare.ts';
+import { firstDifference, hashOf, isDeepEqual, stampHash } from '../core/compare.ts';
 import { ReconcileError, RefusedError } from '../core/errors.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Removal } from '../core/plan.ts';
@@ -25,6 +24,13 @@ export interface EffectsOptions {
   readonly controller: string;
   readonly metrics: Metrics;
   readonly log: Log;
+}
+
+/** What is applied, and on which version alone, if on one. */
+interface Wanted {
+  readonly resource: Resource;
+  readonly desired: KubeObject;
+  readonly version: string | undefined;
 }
 
 /** In place of the hash of what was applied, while it is not whole. */
@@ -92,7 +98,7 @@ export class Effects {
    */
   async apply(wanted: KubeObject, fence: WriteFence): Promise<void> {
     const { content, version } = splitPrecondition(wanted);
-    const hash = createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 32);
+    const hash = hashOf(content);
     const desired = stampHash(content, hash);
     const resource = await this.#resourceOf(desired);
     if (await this.#isSettled(resource, desired, hash)) return;
@@ -141,23 +147,30 @@ export class Effects {
    * what guardrails refuse us to write. The hash says that this is not the end, so that it goes on here after a failure, and
    * what was done then is not done again. Returns the version that is next, if one was given.
    */
-  async #takeOver(
-    known: KubeObject,
-    wanted: {
-      readonly resource: Resource;
-      readonly desired: KubeObject;
-      readonly version: string | undefined;
-    },
-  ): Promise<string | undefined> {
-    const { client } = this.#options;
-    const { resource, desired, version } = wanted;
+  async #takeOver(known: KubeObject, wanted: Wanted): Promise<string | undefined> {
+    const { desired, version } = wanted;
     const begun = stampHash(desired, UNFINISHED);
     const isNamed = version === undefined || version === known.metadata.resourceVersion;
     const isBegun = isNamed && firstDifference(known, begun) === undefined;
-    let live = known;
-    if (!isBegun) {
-      live = this.#written(await client.apply(resource, onVersionOf(begun, version), this.#fieldManager));
+    const live = isBegun ? known : await this.#applyBegun(known, { ...wanted, desired: begun });
+    return this.#ownByApply(live, wanted);
+  }
+
+  /** Applies what is wanted beside what we own by having created it: both at once can be invalid, two ports of one name for example. */
+  async #applyBegun(known: KubeObject, { resource, desired, version }: Wanted): Promise<KubeObject> {
+    try {
+      const begun = onVersionOf(desired, version);
+      return this.#written(await this.#options.client.apply(resource, begun, this.#fieldManager));
+    } catch (error) {
+      const isOther = version !== undefined && version !== known.metadata.resourceVersion;
+      if (!hasStatus(error, 422) || isOther) throw error;
+      return known;
     }
+  }
+
+  async #ownByApply(found: KubeObject, { resource, desired, version }: Wanted): Promise<string | undefined> {
+    const { client } = this.#options;
+    let live = found;
     const managedFields = ownedByApply(fieldsOf(live), this.#fieldManager);
     if (managedFields !== undefined) {
       const { uid, resourceVersion } = live.metadata;

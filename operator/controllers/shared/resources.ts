@@ -39,6 +39,14 @@ export const SECRETS = namespaced('v1', 'Secret', 'secrets');
 export const SERVICE_ACCOUNTS = namespaced('v1', 'ServiceAccount', 'serviceaccounts');
 export const NETWORK_POLICIES = namespaced('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies');
 export const ROLE_BINDINGS = namespaced(RBAC, 'RoleBinding', 'rolebindings');
+export const SERVICES = namespaced('v1', 'Service', 'services');
+export const DEPLOYMENTS = namespaced('apps/v1', 'Deployment', 'deployments');
+export const DISRUPTION_BUDGETS = namespaced('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets');
+export const AUTOSCALERS = namespaced(
+  'autoscaling/v2',
+  'HorizontalPodAutoscaler',
+  'horizontalpodautoscalers',
+);
 export const CLUSTER_ROLES: Resource = {
   apiVersion: RBAC,
   kind: 'ClusterRole',

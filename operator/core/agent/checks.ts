@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AGENT_REASONS } from '#crds/v1alpha1/agent';
+import { AGENT_SERVICE_REASONS } from '#crds/v1alpha1/agent-service';
 import { lacking, parseAmounts, type Quantities } from '../quota/amounts.ts';
 import { containerResources, type Devices, runDemand } from '../quota/demand.ts';
 import { formatQuantity, quantityFormat } from '../quota/quantity.ts';
+import { serviceDemand } from '../quota/service-amounts.ts';
 import { contactOf } from '../tenant/contact.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Agent, GPUClass } from './agent.ts';
@@ -34,24 +36,26 @@ export function checkAgent(agent: Agent, { tenant, gpuClass }: AgentSurroundings
   }
   const refusal =
     checkDeletion(agent) ??
-    checkSuspension(tenant) ??
+    checkSuspension(agent, tenant) ??
     checkRegistry(agent, tenant) ??
     checkClass(agent, tenant, gpuClass) ??
     checkContainer(agent, tenant) ??
-    checkSize(agent, tenant, gpuClass);
+    checkSize(agent, tenant, gpuClass) ??
+    checkAutoscaling(agent, tenant);
   return refusal && { ...refusal, message: `${refusal.message}. Ask ${contactOf(tenant)}.` };
 }
 
 function checkDeletion({ metadata }: Agent): Refusal | undefined {
   if (metadata.deletionTimestamp === undefined) return undefined;
   const keepers = metadata.finalizers?.join(', ') ?? '';
-  const message = `the Agent was deleted, and no Run of it starts any more; what keeps it: finalizers ${keepers}`;
+  const message = `the Agent was deleted, and nothing of it starts any more; what keeps it: finalizers ${keepers}`;
   return { reason: AGENT_REASONS.Terminating, message };
 }
 
-function checkSuspension({ metadata, spec }: Tenant): Refusal | undefined {
+function checkSuspension({ spec: { shape } }: Agent, { metadata, spec }: Tenant): Refusal | undefined {
   if (!spec.suspended) return undefined;
-  const message = `tenant ${metadata.name} is suspended (spec.suspended is true); Runs start again when it is resumed`;
+  const then = shape === 'service' ? 'its pods come back' : 'Runs start again';
+  const message = `tenant ${metadata.name} is suspended (spec.suspended is true); ${then} when it is resumed`;
   return { reason: AGENT_REASONS.TenantSuspended, message };
 }
 
@@ -118,12 +122,8 @@ function tooMuch(
 function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined): Refusal | undefined {
   const { compute, objects } = tenant.spec.quotas ?? {};
   const stated: Quantities = { ...compute, ...objects };
-  const totals = parseAmounts(stated);
-  const { container, gpu } = agent.spec;
-  const devices: Devices | undefined =
-    gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
-  const demand = runDemand(containerResources(container.resources, tenant.spec.containerDefaults), devices);
-  for (const [key, total] of totals) {
+  const { one, demand } = demandOf(agent, tenant, gpuClass);
+  for (const [key, total] of parseAmounts(stated)) {
     const wanted = demand.get(key);
     if (wanted === undefined && MUST_BE_STATED.test(key)) {
       const message = `spec.container.resources: nothing is stated that counts as ${key}; the tenant has a quota of it, and a default would do too`;
@@ -132,9 +132,29 @@ function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined)
     if (wanted !== undefined && wanted > total) {
       const allowed = stated[key] ?? '';
       const found = formatQuantity(wanted, quantityFormat(allowed));
-      const message = `spec.container.resources: one Run takes ${found} of ${key}; at most ${allowed} are allowed for the whole tenant`;
+      const message = `spec.container.resources: ${one} takes ${found} of ${key}; at most ${allowed} are allowed for the whole tenant`;
       return { reason: AGENT_REASONS.NeverFits, message };
     }
   }
   return undefined;
+}
+
+/** What the least that an Agent is good for takes from quota, and what that is. */
+function demandOf({ spec }: Agent, tenant: Tenant, gpuClass: GPUClass | undefined) {
+  const { container, gpu, shape } = spec;
+  const resources = containerResources(container.resources, tenant.spec.containerDefaults);
+  if (shape === 'service') return { one: 'one pod', demand: serviceDemand(resources, spec) };
+  const devices: Devices | undefined =
+    gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
+  return { one: 'one Run', demand: runDemand(resources, devices) };
+}
+
+/** Of what its pods do not request, an autoscaler could not tell how much of it they use. */
+function checkAutoscaling({ spec: { service, container } }: Agent, tenant: Tenant): Refusal | undefined {
+  if (service?.autoscaling?.cpuUtilizationPercent === undefined) return undefined;
+  const { requests } = containerResources(container.resources, tenant.spec.containerDefaults);
+  if (requests['cpu'] !== undefined) return undefined;
+  const message =
+    'spec.service.autoscaling.cpuUtilizationPercent: it is a part of what a pod requests, and found is no request of cpu; state spec.container.resources.requests.cpu';
+  return { reason: AGENT_SERVICE_REASONS.NothingToScaleBy, message };
 }

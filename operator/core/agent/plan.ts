@@ -30,6 +30,9 @@ import {
   waitFor,
 } from './schedule.ts';
 import { SCHEDULED, type Verdict } from './schedule-state.ts';
+import { NO_SERVICE, type ServiceObserved } from './service/observed.ts';
+import { planService, type ServiceDecision, serviceInStatus } from './service/plan.ts';
+import { isOfService, refuseService, withService } from './service/report.ts';
 
 /** Runs of an Agent that are not finished. */
 export interface RunCounts {
@@ -40,6 +43,8 @@ export interface RunCounts {
 /** What was seen of an Agent and of what it depends on. */
 export interface AgentObserved extends AgentSurroundings, ScheduleObserved, RevisionsObserved {
   readonly runs: RunCounts;
+  /** What stands for it; nothing when left out. */
+  readonly service?: ServiceObserved;
 }
 
 /**
@@ -54,18 +59,61 @@ const REVISION_AGAIN_MS = 30_000;
  */
 export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Plan<AgentStatus> {
   const revision = planRevision(agent, observed, now);
+  const refusal = checkAgent(agent, observed);
+  const service = decideService(agent, { observed, revision, refusal }, now);
+  return (
+    planFirst(agent, { revision, service }, now) ??
+    planStanding(agent, { observed, revision, refusal, service }, now)
+  );
+}
+
+/** What must be there, or gone, before anything else is decided. */
+function planFirst(
+  agent: Agent,
+  { revision, service }: { readonly revision: RevisionDecision; readonly service: ServiceDecision },
+  now: Date,
+): Plan<AgentStatus> | undefined {
+  if (revision.kind === 'active') return undefined;
+  // Before what may be refused: nothing of a suspended tenant goes on for want of a revision.
+  if (service.remove.length > 0) return { ...statusOnly(agent.status ?? {}), remove: service.remove };
   if (revision.kind === 'missing') return makeRevision(agent, revision.create, now);
-  if (revision.kind === 'orphaned') return takeOrphan(agent, revision, now);
+  return revision.kind === 'orphaned' ? takeOrphan(agent, revision, now) : undefined;
+}
+
+interface Decided {
+  readonly observed: AgentObserved;
+  readonly revision: RevisionDecision;
+  readonly refusal: Refusal | undefined;
+}
+
+function planStanding(
+  agent: Agent,
+  { observed, revision, refusal, service }: Decided & { readonly service: ServiceDecision },
+  now: Date,
+): Plan<AgentStatus> {
   const generation = agent.metadata.generation ?? 0;
   const decision = planSchedule(agent, observed, now);
-  const standing = standingOf(checkAgent(agent, observed), revision);
+  const standing = service.standing ?? standingOf(refusal, revision);
   const stood = setStanding(agent.status?.conditions ?? [], standing, { generation, now });
   const conditions = [...withVerdict(agent, { conditions: stood, verdict: decision.verdict }, now)];
   const { counts, waitMs } = count(agent, { observed, decision }, now);
-  const status = { observedGeneration: generation, ...counts, ...toldOf(agent, revision), conditions };
+  const told = { ...counts, ...toldOf(agent, revision), ...serviceInStatus(service) };
+  const status = { observedGeneration: generation, ...told, conditions };
   const { create, remove, events } = decision;
   const plan = { ...statusOnly(status, lookAgain(decision.afterMs, waitMs)), create, remove, events };
-  return revision.kind === 'active' ? withRevisions(plan, revision) : plan;
+  const whole = revision.kind === 'active' ? withRevisions(plan, revision) : plan;
+  return withService(whole, { agent, service }, now);
+}
+
+function decideService(agent: Agent, { observed, revision, refusal }: Decided, now: Date): ServiceDecision {
+  const { tenant, service = NO_SERVICE } = observed;
+  const resumed = tenant && { ...tenant, spec: { ...tenant.spec, suspended: false } };
+  const other = tenant?.spec.suspended ? checkAgent(agent, { ...observed, tenant: resumed }) : refusal;
+  const active = revision.kind === 'active' ? revision.active : undefined;
+  return planService(
+    { agent, observed: service, tenant, refusal, isUnfit: other !== undefined, active },
+    now,
+  );
 }
 
 function standingOf(refusal: Refusal | undefined, revision: RevisionDecision): Standing {
@@ -128,12 +176,13 @@ function stoodAs(agent: Agent, standing: Standing, now: Date): AgentStatus {
 /** The API server will not have the revision, or the Run that is due. */
 export function planRefused(
   agent: Agent,
-  { message }: ReconcileError,
+  { code, message }: ReconcileError,
   now: Date,
 ): Plan<AgentStatus> | undefined {
   // Until there is one of this generation, nothing else is made.
   if (agent.status?.activeRevision?.generation !== agent.metadata.generation)
     return refuseRevision(agent, message, now);
+  if (isOfService(agent)) return refuseService(agent, { code, message }, now);
   const refused = planRefusedStart(agent, message);
   if (refused === undefined) return refuseRevision(agent, message, now);
   const { state, verdict, event } = refused;

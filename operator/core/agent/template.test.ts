@@ -2,6 +2,8 @@
 import test from 'ava';
 import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
 import { AGENT_REVISION } from '#crds/v1alpha1/agent-revision';
+import { PLAIN_SERVICE } from '#crds/v1alpha1/agent-service';
+import { defined } from '../object.ts';
 import { makeAgent } from '../run/testing/make.ts';
 import { revisionName, templateDigest, templateOf, withTemplate } from './template.ts';
 
@@ -20,6 +22,14 @@ const FULL = {
   limits: { timeoutSeconds: 60, maxRetries: 3, terminationGracePeriodSeconds: 5 },
 } satisfies Partial<AgentSpec>;
 
+/** What an Agent of shape service has beside those fields, which it has not. */
+const SERVED = templateOf(
+  makeAgent({
+    shape: 'service',
+    service: { ...PLAIN_SERVICE, port: 9000, readinessPath: '/ready', livenessPath: '/live' },
+  }).spec,
+);
+
 test('every field of an Agent is part of its revisions, or known to be none', (t) => {
   const { template } = AGENT_REVISION.spec.shape;
   const known = [...Object.keys(template.shape), ...NOT_OF_TEMPLATES].toSorted();
@@ -27,7 +37,7 @@ test('every field of an Agent is part of its revisions, or known to be none', (t
 });
 
 test('a template holds all that the schema of revisions has, and survives it', (t) => {
-  const kept = templateOf(makeAgent(FULL).spec);
+  const kept = { ...templateOf(makeAgent(FULL).spec), ...defined({ service: SERVED.service }) };
   t.deepEqual(Object.keys(kept).toSorted(), Object.keys(AGENT_REVISION.spec.shape.template.shape).toSorted());
   t.deepEqual(AGENT_REVISION.spec.shape.template.parse(kept), kept);
 });
@@ -48,6 +58,28 @@ test('an Agent with the template of another is that one, but for its limits and 
 test('what another template has and this one has not is gone', (t) => {
   const pinned = withTemplate(makeAgent(FULL), templateOf(makeAgent().spec));
   t.deepEqual(templateOf(pinned.spec), templateOf(makeAgent().spec));
+});
+
+test('of a service, only what its pods are made from is part of a revision', (t) => {
+  t.deepEqual(SERVED.service, { port: 9000, readinessPath: '/ready', livenessPath: '/live' });
+  t.deepEqual(Object.keys(AGENT_REVISION.spec.shape.template.shape.service.unwrap().shape).toSorted(), [
+    'livenessPath',
+    'port',
+    'readinessPath',
+  ]);
+  const scaled = { min: 3, max: 9 };
+  const more = {
+    replicas: scaled,
+    autoscaling: { cpuUtilizationPercent: 50 },
+    rollout: PLAIN_SERVICE.rollout,
+  };
+  const plain = { shape: 'service' } as const;
+  t.is(digestOf({ ...plain, service: { ...PLAIN_SERVICE, ...more } }), digestOf(plain));
+  t.not(digestOf({ ...plain, service: { ...PLAIN_SERVICE, port: 9 } }), digestOf(plain));
+  const now = makeAgent({ ...plain, service: { ...PLAIN_SERVICE, ...more, readinessPath: '/new' } });
+  const then = templateOf(makeAgent({ ...plain, service: { ...PLAIN_SERVICE, port: 9 } }).spec);
+  t.deepEqual(withTemplate(now, then).spec.service, { port: 9, ...more });
+  t.is(withTemplate(now, templateOf(makeAgent().spec)).spec.service, undefined);
 });
 
 test('the digest of a template stays the same over releases', (t) => {

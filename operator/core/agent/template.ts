@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { AgentRevisionSpec, AgentTemplate } from '#crds/v1alpha1/agent-revision';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
+import { PLAIN_SERVICE, type ServiceSpec } from '#crds/v1alpha1/agent-service';
 import { canonicalJson } from '../compare.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { withSuffix } from '../run/run.ts';
@@ -18,14 +19,33 @@ export function templateOf(spec: AgentSpec): AgentTemplate {
   const { shape, tier, container, parameters, gpu, limits } = spec;
   const { terminationGracePeriodSeconds } = limits;
   const kept = terminationGracePeriodSeconds === undefined ? undefined : { terminationGracePeriodSeconds };
-  return { shape, tier, container, ...defined({ parameters, gpu, limits: kept }) };
+  const service = shape === 'service' ? answersOf(serviceOf(spec)) : undefined;
+  return { shape, tier, container, ...defined({ parameters, gpu, limits: kept, service }) };
+}
+
+/** How an Agent of shape service stands, said or not. */
+export function serviceOf({ service }: AgentSpec): ServiceSpec {
+  return service ?? PLAIN_SERVICE;
+}
+
+/** What its pods are made from: that there are more or less of them makes no other ones. */
+function answersOf({
+  port,
+  readinessPath,
+  livenessPath,
+}: ServiceSpec): NonNullable<AgentTemplate['service']> {
+  return { port, ...defined({ readinessPath, livenessPath }) };
 }
 
 /** The Agent as it would be with `template`. What is no part of that, such as how long its Runs may take, stays. */
 export function withTemplate(agent: Agent, template: AgentTemplate): Agent {
-  const { parameters: _, gpu: __, limits, ...others } = agent.spec;
-  const { terminationGracePeriodSeconds: ___, ...bounds } = limits;
-  return { ...agent, spec: { ...others, ...template, limits: { ...bounds, ...template.limits } } };
+  const { parameters: _, gpu: __, limits, service: ___, ...others } = agent.spec;
+  const { terminationGracePeriodSeconds: ____, ...bounds } = limits;
+  const { replicas, autoscaling, rollout } = serviceOf(agent.spec);
+  const { service: answers, ...rest } = template;
+  const service = answers && { ...answers, replicas, rollout, ...defined({ autoscaling }) };
+  const kept = { ...others, ...rest, limits: { ...bounds, ...template.limits } };
+  return { ...agent, spec: { ...kept, ...defined({ service }) } };
 }
 
 /** The digest of a template, as registries write digests. Of what is stored: an operator that knows more fields finds the same. */

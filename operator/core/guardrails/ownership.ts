@@ -107,6 +107,7 @@ export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
         allowed: quote('names that neither are nexusos nor start with nexusos-'),
       },
       bindingRule(name),
+      SCALE_RULE,
       {
         field: 'type',
         holds:
@@ -117,6 +118,14 @@ export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
     ],
   };
 }
+
+/** A request to scale says nothing of labels but those that select the pods: ours are on no pods but those of our making. */
+const SCALE_RULE: Rule = {
+  field: 'spec.replicas',
+  holds: `request.operation != 'UPDATE' || !has(request.subResource) || request.subResource != 'scale' || !has(oldObject.status) || !has(oldObject.status.selector) || !oldObject.status.selector.contains(${quote(`${GROUP}/`)})`,
+  found: "'another number of pods of ' + request.name",
+  allowed: quote('spec.service.replicas of the Agent'),
+};
 
 /**
  * One of these names may be there from before the namespace was adopted, and the policy of RoleBindings does not judge it: so

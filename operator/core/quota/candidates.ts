@@ -8,6 +8,7 @@ import { revisionSuffix } from '../agent/template.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { checkParameters } from '../run/parameters.ts';
 import { missingRevision } from '../run/revision.ts';
+import { serviceInstead } from '../run/service-instead.ts';
 import { defined } from '../object.ts';
 import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
 import { SUSPENDED } from '../run/suspension.ts';
@@ -60,7 +61,7 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
       gpu: agent?.spec.gpu,
       session: sessionDigest(run),
       revision: unboundRevision(run, agent),
-      blocked: pauseOf(run) ?? obstacle ?? misfitOf(run, agent),
+      blocked: pauseOf(run) ?? serviceInstead(agent) ?? obstacle ?? misfitOf(run, agent),
     }),
   };
 }

@@ -40,7 +40,7 @@ import { inSessionOrder } from './sessions.ts';
 import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
-import { agentLimits, freeAmounts, pendingOf, startHandovers } from './stock.ts';
+import { agentLimits, freeAmounts, pendingIn, startHandovers } from './stock.ts';
 
 /** How a namespace that no longer shares the totals was found by a direct read. */
 export type Leftover =
@@ -142,7 +142,7 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     preemption: preemptionBook({ ledger, held, observed }),
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
     agentLimits: agentLimits(observed),
-    ...freeAmounts(ledger, observed, pendingOf(held, observed)),
+    ...freeAmounts(ledger, observed, pendingIn(ledger, held, observed)),
     held,
     candidates: inSessionOrder({
       held,
@@ -217,7 +217,7 @@ export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date):
     namespaces: namespacesOf(ledger, observed),
     demands: [
       ...ownDemands(ledger, observed),
-      ...pendingOf(reservations, observed),
+      ...pendingIn(ledger, reservations, observed),
       ...queue.demands,
       ...refusedDemands(observed.refusals, now),
     ],

@@ -11,7 +11,7 @@ import { givenBack } from './demand.ts';
 import { beside } from './handover.ts';
 import type { LedgerObserved } from './ledger.ts';
 import { ageOf, PRIORITY_AGING_SECONDS, type Queued, queueOrder } from './queue-order.ts';
-import { agentLimits, freeAmounts, type Pending, pendingOf, takenBy } from './stock.ts';
+import { agentLimits, freeAmounts, type Pending, pendingOf, servicesPending, takenBy } from './stock.ts';
 
 /** A Run that can be ended for another one. */
 interface Victim {
@@ -138,7 +138,9 @@ function stockOf({ ledger, held, observed }: PreemptionInput): Stock {
   const staying = held.filter((one) => !leaving.has(one));
   const sure = new Map([...limitsOf(ledger, observed), ...sureTotals(ledger, observed)]);
   for (const one of staying) addKnown(sure, loadOf(one, takenBy(one, observed)), -1n);
-  const { free } = freeAmounts(ledger, observed, pendingOf(staying, observed));
+  // What a service lacks goes before Runs: nobody is ended for another one while it takes what they leave.
+  const pending = [...pendingOf(staying, observed), ...servicesPending(ledger, held, observed)];
+  const { free } = freeAmounts(ledger, observed, pending);
   const seen = new Map([...sure, ...free]);
   for (const one of leaving) {
     if (observed.started.has(one.uid)) addKnown(seen, givenBack(takenBy(one, observed)));

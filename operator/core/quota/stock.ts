@@ -10,6 +10,7 @@ import type { Demand } from './grants.ts';
 import { awaitedOf, beside, startable } from './handover.ts';
 import type { LedgerObserved } from './ledger.ts';
 import { seenQuota } from './resource-quota.ts';
+import { serviceDemands } from './service-demand.ts';
 
 /** What somebody wants to take of the totals, and of the quota in its namespace. */
 export interface Pending extends Demand {
@@ -35,6 +36,24 @@ export function pendingOf(
       const near = awaited.filter((other) => other.namespace === namespace);
       return { namespace, amounts: beside(wanted, given(awaited)), within: beside(wanted, given(near)) };
     });
+}
+
+/** The same, and what services will take as soon as there is room for their pods. */
+export function pendingIn(
+  ledger: Ledger,
+  reservations: readonly Reservation[],
+  observed: LedgerObserved,
+): readonly Pending[] {
+  return [...pendingOf(reservations, observed), ...servicesPending(ledger, reservations, observed)];
+}
+
+/** What services lack beside what `held` reserve. */
+export function servicesPending(
+  ledger: Ledger,
+  held: readonly Reservation[],
+  observed: LedgerObserved,
+): readonly Pending[] {
+  return serviceDemands(ledger, observed, held).map((one) => ({ ...one, within: one.amounts }));
 }
 
 /** By pass: every reservation looks for its Run, more than once. */

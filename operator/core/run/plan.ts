@@ -15,6 +15,7 @@ import { misfit } from './parameters.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
+import { isNoJob } from './service-instead.ts';
 import { settleUnmade } from './settlement.ts';
 import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
 import { type Cause, queuedStatus } from './status.ts';
@@ -69,6 +70,7 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (place.kind === 'next') return waitForReservation(run, now);
   // Before anything that passes: to create such a Run again later would be in vain.
   if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place.message), now);
+  if (place.reason === RUN_REASONS.AgentIsService) return fail(run, isNoJob(place.message), now);
   if (place.full !== undefined && run.status?.phase === undefined) {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place, contact }), now);

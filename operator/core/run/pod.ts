@@ -5,7 +5,7 @@ import { type KubeObject, type ObjectMeta, refOf } from '../object.ts';
 import type { Removal } from '../plan.ts';
 import type { Quantities } from '../quota/amounts.ts';
 import { type ContainerResources, containerResources } from '../quota/demand.ts';
-import { RUN_SERVICE_ACCOUNT } from '../tenant/pull-secrets.ts';
+import { isolationOf, RESTRICTED_CONTAINER, RESTRICTED_POD } from '../tenant/restricted-pod.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { CopiedInput } from './input.ts';
 import { type Given, givenConfigMap, givenVariables, givenVolumes, parametersIn } from './input-files.ts';
@@ -71,8 +71,7 @@ function desiredPod(input: WorkloadInput, given: Given): KubeObject {
 
 function podSpec(input: WorkloadInput, given: Given) {
   const { run, agent, tenant, gpu } = input;
-  const { tier, runtimeClassName } = tenant.spec.isolation;
-  const dedicated = tier === 'Hard' ? { [LABELS.dedicated]: tenant.metadata.name } : {};
+  const { runtimeClassName, nodeSelector, tolerations } = isolationOf(tenant);
   const name = childName(identityOf(run), input.attempt);
   const graceSeconds = agent.spec.limits.terminationGracePeriodSeconds;
   return {
@@ -80,17 +79,11 @@ function podSpec(input: WorkloadInput, given: Given) {
     // Held by its node when we are down, from when that has taken it; by us from its creation.
     activeDeadlineSeconds: timeoutSeconds(run, agent),
     ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: graceSeconds }),
-    serviceAccountName: RUN_SERVICE_ACCOUNT,
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
+    ...RESTRICTED_POD,
     ...(runtimeClassName !== undefined && { runtimeClassName }),
-    nodeSelector: { ...gpu?.class.spec.nodeSelector, ...dedicated },
+    nodeSelector: { ...gpu?.class.spec.nodeSelector, ...nodeSelector },
     ...affinityTo(input),
-    tolerations: [
-      ...(gpu?.class.spec.tolerations ?? []),
-      ...Object.entries(dedicated).map(([key, value]) => ({ key, operator: 'Equal', value })),
-    ],
-    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    tolerations: [...(gpu?.class.spec.tolerations ?? []), ...tolerations],
     ...(usesClaim(input) && { resourceClaims: [{ name: CLAIM_NAME, resourceClaimTemplateName: name }] }),
     containers: [container(input, given)],
     volumes: [{ name: 'tmp', emptyDir: {} }, ...givenVolumes(given).volumes],
@@ -110,16 +103,11 @@ function container(input: WorkloadInput, given: Given) {
   return {
     name: CONTAINER_NAME,
     image,
-    imagePullPolicy: 'Always',
+    ...RESTRICTED_CONTAINER,
     ...(command !== undefined && { command }),
     ...(args !== undefined && { args }),
     env: environment(input, given),
     resources: { ...resources(input), ...(usesClaim(input) && { claims: [{ name: CLAIM_NAME }] }) },
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    },
     volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...givenVolumes(given).mounts],
   };
 }
