@@ -134,3 +134,28 @@ test('who leaves while it waits gives its place up; those that were told end all
   };
   t.deepEqual(planLedger(ledger, observed, NOW).status.reservations, [marked.reservation]);
 });
+
+for (const [name, { spec, taken = [], want }] of Object.entries({
+  'as long as its quota can come': { spec: {}, want: ['high'] },
+  'until the quota is lowered below what it wants': { spec: { hard: { 'requests.cpu': '3' } }, want: [] },
+  'until its namespace is no part of the tenant any more': { spec: { namespaces: ['acme-prod'] }, want: [] },
+  "until somebody else's quota stands where its own is to be": { spec: {}, taken: [NAMESPACE], want: [] },
+})) {
+  test(`who takes over keeps its place ${name}`, (t) => {
+    const core = { container: { image: 'x', resources: { requests: { cpu: '4' } } } };
+    const waiting: Reservation = { ...reservation(2, []), uid: 'high', name: 'high' };
+    const ledger = preemptingLedger({ hard: { 'requests.cpu': '4' }, ...spec }, [waiting]);
+    const observed = {
+      ...NOTHING_OF_LEDGER,
+      agents: new Map(namedAgent('agent', core)),
+      runs: [namedRun('high', { priority: 10 })],
+      quotas: new Map([[NAMESPACE, countedQuota(NAMESPACE, cpu('0'), cpu('0'))]]),
+      taken: new Set(taken),
+    };
+    const { reservations = [] } = planLedger(ledger, observed, NOW).status;
+    t.deepEqual(
+      reservations.map((one) => one.name),
+      want,
+    );
+  });
+}

@@ -40,7 +40,7 @@ import { inSessionOrder } from './sessions.ts';
 import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
-import { agentLimits, freeAmounts, pendingIn, startHandovers } from './stock.ts';
+import { agentLimits, freeAmounts, pendingIn, possibleHandovers, sharing, startHandovers } from './stock.ts';
 
 /** How a namespace that no longer shares the totals was found by a direct read. */
 export type Leftover =
@@ -109,7 +109,8 @@ export interface Queue extends Admission {
  * nothing, and would let one Run too many start.
  */
 export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
-  const kept = settleHandovers(heldIn(ledger, observed), ledger.spec.suspended);
+  const settled = settleHandovers(heldIn(ledger, observed), ledger.spec.suspended);
+  const kept = possibleHandovers(ledger, settled, observed);
   const ended = endedAttempts(ledger, { held: kept, observed }, now);
   const usage = bookAttempts(ledger.status?.usage, ended, now);
   const budgets = new BudgetBook({ ledger, usage, held: kept, runs: observed.runs, context: observed, now });
@@ -276,11 +277,6 @@ function ownDemands(ledger: Ledger, { quotas, ownObjects }: LedgerObserved): rea
       .filter(([, missing]) => missing > 0n)
       .map(([key, missing]) => ({ namespace, amounts: new Map([[key, missing]]) }));
   });
-}
-
-/** Namespaces that share the totals. */
-function sharing(ledger: Ledger, { taken }: LedgerObserved): ReadonlySet<string> {
-  return new Set((ledger.spec.namespaces ?? []).filter((name) => !taken.has(name)));
 }
 
 /** Every namespace that shares the totals, or still has a part of them. */

@@ -77,6 +77,30 @@ export function takenBy({ uid, namespace, agent: name }: Reservation, observed: 
 }
 
 /**
+ * Reservations without those whose place can never be taken: the quota was lowered below what they want, or their namespace has no
+ * share of it any more. Nothing of them was started, so their Runs go back to the queue, and are told there what is wrong.
+ */
+export function possibleHandovers(
+  ledger: Ledger,
+  held: readonly Reservation[],
+  observed: LedgerObserved,
+): readonly Reservation[] {
+  if (held.every(({ awaits }) => awaits === undefined)) return held;
+  const totals = parseAmounts(ledger.spec.hard);
+  const shares = sharing(ledger, observed);
+  return held.filter(
+    (one) =>
+      one.awaits === undefined ||
+      (shares.has(one.namespace) && lacking(takenBy(one, observed), totals).length === 0),
+  );
+}
+
+/** Namespaces that share the totals. */
+export function sharing({ spec }: Ledger, { taken }: LedgerObserved): ReadonlySet<string> {
+  return new Set((spec.namespaces ?? []).filter((name) => !taken.has(name)));
+}
+
+/**
  * Reservations, of which those that wait for nobody any more may start once there is quota in their namespace: that may have to be moved
  * there, and what has just ended is counted a moment longer.
  */
