@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a platform does before it removes the chart: afterwards nobody would take our finalizer off the pods of Runs.
 import { setTimeout as delay } from 'node:timers/promises';
-import { FINALIZERS, LABELS } from '#crds/v1alpha1/names';
+import { FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { Config } from './config.ts';
 import type { KubeObject, Resource } from './core/object.ts';
 import { hasStatus } from './runtime/api-error.ts';
@@ -11,6 +11,8 @@ import { LeaderElector } from './runtime/leader-election.ts';
 import { credentialsOf, identityOf, leaderElectionOf, readConfigOrExit } from './setup.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 
+/** Those that we made: what else bears the label of a Run, outside of tenants, is nothing of ours, and may not be touched. */
+const OUR_PODS = `${LABELS.runUid},${LABELS.managedBy}=${MANAGED_BY}`;
 const PODS: Resource = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 const DEPLOYMENTS: Resource = {
   apiVersion: 'apps/v1',
@@ -56,10 +58,14 @@ async function takeLead(client: Client, config: Config, log: Log): Promise<Leade
 /** Returns how many pods were held by it. */
 async function letGoOfPods(client: Client): Promise<number> {
   const held: KubeObject[] = [];
-  for await (const { items } of client.list(PODS, { labelSelector: LABELS.runUid })) {
+  for await (const { items } of client.list(PODS, { labelSelector: OUR_PODS })) {
     held.push(...items.filter(({ metadata }) => metadata.finalizers?.includes(FINALIZERS.pod)));
   }
-  for (const pod of held) await letGoOf(client, pod);
+  const failed: unknown[] = [];
+  for (const pod of held) await letGoOf(client, pod).catch((error: unknown) => failed.push(error));
+  // One that cannot be let go keeps none of the others.
+  if (failed.length > 0)
+    throw new AggregateError(failed, `${failed.length} of ${held.length} pods are still held`);
   return held.length;
 }
 

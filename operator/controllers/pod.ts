@@ -54,12 +54,14 @@ function goingPodsOf({ metadata }: KubeObject, read: Reader): readonly Key[] {
 
 /** Those of Runs that are gone, and hold no reservation any more. */
 function releasedPodsOf(object: KubeObject, read: Reader): readonly Key[] {
-  const ledger = object as Ledger;
-  return namespacesOf(ledger)
+  // Of an older version the namespaces, and of the present one the reservations: one write may take away the last of both.
+  const present = read.get(QUOTA_LEDGERS, keyOf(object)) as Ledger | undefined;
+  const isReserved = (uid: string) => present !== undefined && reservationIn(present, uid) !== undefined;
+  return namespacesOf(object as Ledger)
     .flatMap((value) => read.list(PODS, { index: INDEX.goingIn, value }))
     .filter(({ metadata: { namespace = '', labels = {} } }) => {
       const isThere = read.get(RUNS, { namespace, name: labels[LABELS.run] ?? '' }) !== undefined;
-      return !isThere && reservationIn(ledger, labels[LABELS.runUid] ?? '') === undefined;
+      return !isThere && !isReserved(labels[LABELS.runUid] ?? '');
     })
     .map((pod) => keyOf(pod));
 }

@@ -23,7 +23,7 @@ const test = anyTest.serial as TestFn<WorkloadRig>;
 const FOREVER = { 'kwok.nexusos.dev/duration': '600s' };
 const FINALIZERS = ['example.com/audit'];
 const namespace = 'hindered-main';
-const strict = { namespace: 'strict-main' };
+const choosy = { namespace: 'choosy-main' };
 
 test.before(async (t) => {
   const rig = await attachWorkloadRig();
@@ -42,15 +42,15 @@ test.after.always((t) => t.context.close());
  * minute until the first is given up.
  */
 async function makeStrictTenant(rig: WorkloadRig): Promise<void> {
-  await makeTenant(rig, 'strict', {
+  await makeTenant(rig, 'choosy', {
     namespaces: [{ suffix: 'main' }],
     quotas: { runs: { maxConcurrent: 1 } },
   });
-  await makeAgent(rig, { ...strict, name: 'agent' });
+  await makeAgent(rig, { ...choosy, name: 'agent' });
   await forbidPodsOf(rig, 'unwelcome');
-  await createRun(rig, { ...strict, name: 'unwelcome' }, { spec: { priority: 1 } });
-  await becomes(rig, { ...strict, name: 'unwelcome' }, { phase: 'Admitted' });
-  await createRun(rig, { ...strict, name: 'welcome' });
+  await createRun(rig, { ...choosy, name: 'unwelcome' }, { spec: { priority: 1 } });
+  await becomes(rig, { ...choosy, name: 'unwelcome' }, { phase: 'Admitted' });
+  await createRun(rig, { ...choosy, name: 'welcome' });
 }
 
 function setFinalizers(rig: WorkloadRig, name: string, finalizers: readonly string[]): Promise<KubeObject> {
@@ -142,12 +142,12 @@ test('a Run whose workload a quota of somebody else holds up says so, and goes o
 test('a Run whose pod a policy forbids is given up after a minute, in the words of the policy, and gives its place to the next', async (t) => {
   const rig = t.context;
   const refused = { phase: 'Failed', reason: 'WorkloadRefused' } as const;
-  const { status } = await becomes(rig, { ...strict, name: 'unwelcome' }, refused);
+  const { status } = await becomes(rig, { ...choosy, name: 'unwelcome' }, refused);
   t.like(status?.error, { code: 'policy_blocked', retryable: false });
   t.regex(status?.error?.message ?? '', /given up after 60 seconds: .*no pods of this name here/);
   const seconds = (Date.parse(status?.finishedAt ?? '') - Date.parse(status?.admittedAt ?? '')) / 1000;
   t.true(seconds >= 60, `${seconds} s`);
-  await becomes(rig, { ...strict, name: 'welcome' }, { phase: 'Succeeded' });
+  await becomes(rig, { ...choosy, name: 'welcome' }, { phase: 'Succeeded' });
 });
 
 /** Has the API server answer 403 to pods of the Run of that name, as most policies do; resolves when it does. */

@@ -9,7 +9,7 @@ import { handoverPlace } from '../core/quota/handover.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
 import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
-import { planRefused, planRun } from '../core/run/plan.ts';
+import { leftoversOf, planRefused, planRun } from '../core/run/plan.ts';
 import {
   attemptsOf,
   childName,
@@ -36,6 +36,7 @@ import {
   keyRecordIn,
   ledgerOf,
   PODS,
+  podsOf,
   reservationIn,
   runsWithKeyOf,
   watchFailedMounts,
@@ -61,6 +62,7 @@ export function runController(book: DeviceBook): Controller<Run, RunObserved, Ru
     plan: planRun,
     refused: planRefused,
     heldUp: planHeldUp,
+    waitsForQuota: true,
   };
 }
 
@@ -105,6 +107,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     ...standing,
     ...(await findIngredients(run, { read, pod, reservation, book })),
     pod,
+    leftovers: leftoversOf(run, podsOf(read, run.metadata.uid ?? '')),
     missing: missingDevices(run, pod, { read, ledger, book }),
     unmounted: pod && unmountedOf(failuresOf(pod, read)),
   };

@@ -154,6 +154,8 @@ export interface Controller<K extends KubeObject, Observed, Status> {
    * up, and when to come back. Without it, or when it returns undefined, that is after a backoff. Pure.
    */
   heldUp?(object: K, obstacle: ReconcileError, now: Date): Plan<Status> | undefined;
+  /** That quota is used up is everyday work, which `heldUp` has the object tell itself: no error, and no Event. */
+  readonly waitsForQuota?: true;
   /** Decides for an object that is being deleted, until a plan of result `finalized`. Pure. */
   finalize?(object: K, observed: Observed, now: Date): Plan<Status>;
 }

@@ -254,6 +254,11 @@ export class Reconciler {
     }
     if (object !== undefined && isGone(error, object, controller.resource))
       return { outcome: { kind: 'done' }, result: 'success' };
+    // Everyday work where the object itself tells of it: nothing is wrong, and figures in its words would make each time a new Event.
+    if (controller.waitsForQuota === true && error instanceof ApiError && error.code === 'quota_exceeded') {
+      log.debug({ ...fields, err: error }, 'waits for quota');
+      return { outcome: { kind: 'retry', afterMs: 0 }, result: 'error' };
+    }
     const isTerminal = error instanceof ReconcileError && error.terminal;
     metrics.reconcileErrorsTotal.inc({ controller: controller.name });
     log.error({ ...fields, err: error, isTerminal }, 'reconcile failed');

@@ -242,7 +242,7 @@ function podsGuardrail(): Bounds {
     name: 'operator-pods',
     binds: 'cluster',
     match: [{ apiGroups: [''], resources: ['pods'], operations: ['UPDATE'], scope: 'Namespaced' }],
-    rules: ['spec', 'metadata.labels', 'metadata.annotations'].map((field) => ({
+    rules: ['spec', 'metadata.labels', 'metadata.annotations', 'metadata.ownerReferences'].map((field) => ({
       field,
       holds: isUnchanged(field),
       found: "'a change of pod ' + oldObject.metadata.name",

@@ -32,6 +32,11 @@ function disrupted(pod: KubeObject, status: object = {}): KubeObject {
   return { ...pod, status: { ...(pod['status'] as object), conditions, ...status } };
 }
 
+/** A pod whose container ended well so many seconds ago. */
+function endedWell(seconds: number): KubeObject {
+  return makePod({ terminated: { exitCode: 0, finishedAt: ago(seconds) } }, { phase: 'Succeeded' });
+}
+
 /** `pod`, made ten seconds ago, with so many seconds for all it does. */
 function within(pod: KubeObject, activeDeadlineSeconds: number): KubeObject {
   return { ...pod, spec: { ...(pod['spec'] as object), activeDeadlineSeconds } };
@@ -39,6 +44,12 @@ function within(pod: KubeObject, activeDeadlineSeconds: number): KubeObject {
 
 function forced(pod: KubeObject): KubeObject {
   const deletion = { deletionTimestamp: ago(3), deletionGracePeriodSeconds: 0 };
+  return { ...pod, metadata: { ...pod.metadata, ...deletion } };
+}
+
+/** `pod`, deleted this very second. */
+function deletedNow(pod: KubeObject): KubeObject {
+  const deletion = { deletionTimestamp: ago(-30), deletionGracePeriodSeconds: 30 };
   return { ...pod, metadata: { ...pod.metadata, ...deletion } };
 }
 
@@ -182,6 +193,53 @@ const cases: Record<string, Case> = {
     status: RUNNING,
     seen: { pod: disrupted(going(succeeded)) },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'so is one that ended before it had to go': {
+    status: RUNNING,
+    seen: { pod: disrupted(going(endedWell(2))) },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'and one that ended in the very second: instants tell no more': {
+    status: RUNNING,
+    seen: { pod: disrupted(going(endedWell(1))) },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'one that ended well only when it had to go, with nobody to tell of it, has not done its work': {
+    status: RUNNING,
+    seen: { pod: disrupted(going(endedWell(0))) },
+    want: { phase: 'Queued', reason: 'NodeLost' },
+    wantWords: 'EvictionByEvictionAPI',
+  },
+  'that it had to go may have been announced in the second before it was deleted': {
+    status: RUNNING,
+    seen: { pod: disrupted(deletedNow(endedWell(0))) },
+    want: { phase: 'Queued', reason: 'NodeLost' },
+  },
+  'what was announced and did not come to pass is no loss': {
+    status: RUNNING,
+    seen: { pod: disrupted(endedWell(0)) },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'one that ended well only when somebody deleted it has not done its work either': {
+    status: RUNNING,
+    seen: { pod: going(endedWell(0)) },
+    want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+    wantSaid: ['pod was deleted'],
+  },
+  'also where its node has deleted it once more since': {
+    status: RUNNING,
+    seen: { pod: forced(endedWell(2)) },
+    want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
+  },
+  'one that ended well before somebody deleted it has': {
+    status: RUNNING,
+    seen: { pod: forced(endedWell(4)) },
+    want: { phase: 'Succeeded', reason: 'Succeeded' },
+  },
+  'one that was told to end by us goes back to the queue as ever': {
+    status: told('Paused'),
+    seen: { pod: going(endedWell(0)) },
+    want: { phase: 'Queued', reason: 'Paused' },
   },
   'a pod that its node has put out is back in the queue at once': {
     status: RUNNING,

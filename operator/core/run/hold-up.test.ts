@@ -98,7 +98,7 @@ interface Refusal {
   readonly retried?: true;
   readonly want: { readonly phase: string; readonly reason: string; readonly code?: string };
   /** Since how many seconds it is refused, by its status. */
-  readonly wantSince?: number;
+  readonly wantSince?: number | 'never';
   readonly wantWords: string;
 }
 
@@ -128,7 +128,7 @@ const refusals: Record<string, Refusal> = {
     obstacle: new ReconcileError('quota_exceeded', WORDS),
     status: refusedFor(600),
     want: { phase: 'Admitted', reason: 'WorkloadRefused' },
-    wantSince: 600,
+    wantSince: 'never',
     wantWords: 'exceeded quota',
   },
   'it is given up after a minute': {
@@ -174,8 +174,21 @@ const refusals: Record<string, Refusal> = {
     obstacle: away('etcdserver: no leader'),
     status: refusedFor(3000),
     want: { phase: 'Admitted', reason: 'WorkloadRefused' },
-    wantSince: 3000,
+    wantSince: 'never',
     wantWords: 'no leader',
+  },
+  'what is forbidden after a webhook was away has a minute of its own': {
+    obstacle: refused(FORBIDDEN),
+    status: refusedFor(90, AWAY),
+    want: { phase: 'Admitted', reason: 'WorkloadRefused' },
+    wantSince: 0,
+    wantWords: 'gvisor',
+  },
+  'words that could be of either kind are given up all the same': {
+    obstacle: refused('denied: its timeout is too long', 'policy_blocked'),
+    status: refusedFor(60, 'denied: its timeout is too long'),
+    want: { phase: 'Failed', reason: 'WorkloadRefused', code: 'policy_blocked' },
+    wantWords: 'given up',
   },
 };
 
@@ -200,7 +213,7 @@ function comesTo(
   const ready = findCondition(status?.conditions ?? [], 'Ready');
   const { phase, error, child, usage } = status!;
   t.like({ phase, reason: ready?.reason, code: error?.code }, { code: undefined, ...want });
-  if (wantSince !== undefined) t.is(child?.refusedAt, ago(wantSince));
+  if (wantSince !== undefined) t.is(child?.refusedAt, wantSince === 'never' ? undefined : ago(wantSince));
   t.true(ready?.message.includes(wantWords), ready?.message);
   t.is(usage?.open === undefined, phase !== 'Admitted', 'settled with its end');
 }

@@ -29,7 +29,7 @@ const PASSING = /failed calling webhook|internal error|timed out|timeout|connect
 export function planHeldUp(run: Run, obstacle: ReconcileError, now: Date): RunPlan | undefined {
   if (!isBeingMade(run)) return undefined;
   const refusal = lastingRefusal(obstacle);
-  const since = run.status?.child?.refusedAt ?? toInstant(now);
+  const since = (isOfKind(run, obstacle) && run.status?.child?.refusedAt) || toInstant(now);
   const leftMs = refusal === undefined ? Infinity : Date.parse(since) + refusal.forMs - now.getTime();
   if (refusal !== undefined && leftMs <= 0) return failAttempt(settleUnmade(run, now), refusal, now);
   if (now.getTime() - admittedMs(run) < TOLD_AFTER_MS) return undefined;
@@ -51,10 +51,23 @@ function told(
 ): RunStatus | undefined {
   const ready = holdUpOf(run);
   const isSaid = ready !== undefined && withoutFigures(ready.message) === withoutFigures(message);
-  const isNoted = refusedAt === undefined || run.status?.child?.refusedAt !== undefined;
-  if (isSaid && isNoted) return run.status;
+  if (isSaid && run.status?.child?.refusedAt === refusedAt) return run.status;
   const cause = { phase: 'Admitted', reason: RUN_REASONS.WorkloadRefused, message } as const;
-  return activeStatus(run, { ...cause, ...defined({ refusedAt }) }, now);
+  return activeStatus(withoutRefusal(run), { ...cause, ...defined({ refusedAt }) }, now);
+}
+
+/** What lets its time begin anew: it was refused for another reason since, or not at all. */
+function withoutRefusal(run: Run): Run {
+  const { child } = run.status ?? {};
+  if (child === undefined) return run;
+  const { refusedAt: _, ...others } = child;
+  return { ...run, status: { ...run.status, child: others } };
+}
+
+/** Whether `obstacle` is of the kind that was told last, which has a time of its own: what may pass, or what is forbidden. */
+function isOfKind(run: Run, { message }: ReconcileError): boolean {
+  const told = holdUpOf(run);
+  return told !== undefined && PASSING.test(told.message) === PASSING.test(message);
 }
 
 /** How a Run fails whose workload is refused by more than quota for so long. */

@@ -50,6 +50,8 @@ export interface RunObserved {
   readonly made: KubeObject | undefined;
   /** By the name of the present attempt; undefined only when a direct read found none. */
   readonly pod: KubeObject | undefined;
+  /** Pods of earlier attempts that have not ended, made late by a former leader: hardly ever one. */
+  readonly leftovers?: readonly KubeObject[];
   /** The node where its devices are free, when its workload is about to be made. */
   readonly node?: string | undefined;
   /** Devices that its pod looks for; undefined also where nobody waits in the queue for those of its class. */

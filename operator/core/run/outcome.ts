@@ -99,6 +99,29 @@ function hasNode({ spec }: KubeObject): boolean {
   return nodeName !== '';
 }
 
+/** Whether a pod has done its work: its container ended well, and not since it was told to. */
+function hasSucceeded(pod: KubeObject): boolean {
+  return hasPhase(pod, 'Succeeded') && !hasEndedAsTold(pod);
+}
+
+/**
+ * Whether the container of a pod ended after it was told to, as far as that is known. Instants are whole seconds, so what ended in the
+ * second of the request ended by itself: an agent that is told to end may do that well, with nothing done.
+ */
+function hasEndedAsTold(pod: KubeObject): boolean {
+  const finishedAt = known(stateOf(pod).terminated?.finishedAt);
+  return finishedAt !== undefined && Date.parse(finishedAt) > toldToEndMs(pod);
+}
+
+/** When a pod was told to end. A later deletion, as by its kubelet, takes as much from its instant as from its grace, so it tells this too. */
+function toldToEndMs(pod: KubeObject): number {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
+  if (deletionTimestamp === undefined) return Infinity;
+  const deletedMs = Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
+  const announced = known(disruptionOf(pod)?.lastTransitionTime);
+  return announced === undefined ? deletedMs : Math.min(deletedMs, Date.parse(announced));
+}
+
 /** How much longer an attempt may take, in milliseconds, by the clock that begins with the creation of its pod. */
 export function deadlineMs({ metadata, spec }: KubeObject, now: Date): number {
   const { activeDeadlineSeconds = Infinity } = (spec ?? {}) as { readonly activeDeadlineSeconds?: number };
@@ -113,7 +136,7 @@ export function assessPod(
   const started = startOf(pod);
   if (isPodFinished(pod)) {
     const said = readSaid(stateOf(pod).terminated?.message);
-    if (hasPhase(pod, 'Succeeded')) return { kind: 'succeeded', ...started, said };
+    if (hasSucceeded(pod)) return { kind: 'succeeded', ...started, said };
     return { kind: 'failed', ...withSaid(failureOf(pod), said), ...started, said };
   }
   const isGoing = pod.metadata.deletionTimestamp !== undefined;
@@ -154,6 +177,8 @@ export const POD_DELETED: Failure = {
 const TOLD_TO_END: ReadonlySet<number> = new Set([143, 137]);
 
 function failureOf(pod: KubeObject): Failure {
+  // It ended well, but not by itself.
+  if (hasPhase(pod, 'Succeeded')) return POD_DELETED;
   const { reason, message } = podStatus(pod);
   if (reason === OVER_DEADLINE) return TIMED_OUT;
   if (wasDeleted(pod)) return POD_DELETED;
@@ -256,12 +281,12 @@ export function disruptionOf(pod: KubeObject): PodCondition | undefined {
 
 /**
  * Why a pod is lost, in words; undefined where it is not. It is announced a moment before the pod is deleted, and may be taken back until
- * then. One whose container has ended well by itself meanwhile has done its work.
+ * then. One whose container had ended well by itself before has done its work.
  */
 export function lossOf(pod: KubeObject): string | undefined {
   const disruption = disruptionOf(pod);
   const isEnding = pod.metadata.deletionTimestamp !== undefined || hasPhase(pod, 'Failed');
-  if (disruption === undefined || !isEnding || hasPhase(pod, 'Succeeded')) return undefined;
+  if (disruption === undefined || !isEnding || hasSucceeded(pod)) return undefined;
   const { reason = disruption.reason } = podStatus(pod);
   return [reason, disruption.message].filter(Boolean).join(': ');
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ago, makeAgent, makeClass, makeTenant } from './testing/make.ts';
+import test from 'ava';
+import type { KubeObject } from '../object.ts';
+import { leftoversOf } from './plan.ts';
+import { ago, going, makeAgent, makeClass, makePod, makeRun, makeTenant } from './testing/make.ts';
 import {
   ACTIVE,
   type Case,
@@ -11,6 +14,9 @@ import {
   WAITING,
   succeeded,
 } from './testing/plan-cases.ts';
+
+/** A pod of the first attempt, made when that was over. */
+const LATE = makePod({ running: { startedAt: ago(1) } }, {}, { uid: 'late-uid' });
 
 const cases: Record<string, Case> = {
   'a new Run that fits is not written before it is admitted': {
@@ -201,6 +207,62 @@ const cases: Record<string, Case> = {
     seen: { pod: running },
     wantRemoved: ['Pod'],
   },
+  'one that is being deleted already is not deleted once more': {
+    status: { phase: 'Cancelled', finishedAt: ago(1) },
+    seen: { pod: going(running) },
+  },
+  'a pod that was made too late for an earlier attempt is removed from beside the present one': {
+    status: { ...RUNNING, attempt: 2 },
+    seen: { pod: running, leftovers: [LATE] },
+    wantRemoved: ['Pod'],
+  },
+  'and while the present one is being made': {
+    status: { ...ACTIVE, attempt: 2 },
+    seen: { leftovers: [LATE] },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Pod'],
+    wantRemoved: ['Pod'],
+  },
+  'and when that is ended as well': {
+    spec: { cancel: true },
+    status: { ...RUNNING, attempt: 2 },
+    seen: { pod: running, leftovers: [LATE] },
+    want: { phase: 'Running', reason: 'Cancelling' },
+    wantRemoved: ['Pod', 'Pod'],
+  },
+  'no next attempt is admitted before it is gone': {
+    status: { phase: 'Queued', attempt: 2 },
+    seen: { reservation: { ...RESERVED, attempt: 3 }, leftovers: [LATE] },
+    wantRemoved: ['Pod'],
+  },
+  'nor while it ends, and nobody asks for that once more': {
+    status: { phase: 'Queued', attempt: 2 },
+    seen: { reservation: { ...RESERVED, attempt: 3 }, leftovers: [going(LATE)] },
+  },
+  'a Run that is cancelled meanwhile does not wait for it': {
+    spec: { cancel: true },
+    status: { phase: 'Queued', attempt: 2 },
+    seen: { leftovers: [LATE] },
+    want: { phase: 'Cancelled', reason: 'Cancelled' },
+    wantRemoved: ['Pod'],
+  },
+  'nor does it outlive its Run': {
+    spec: { ttlSecondsAfterFinished: 5 },
+    status: { phase: 'Succeeded', attempt: 2, finishedAt: ago(9) },
+    seen: { leftovers: [LATE] },
+    wantRemoved: ['Pod', 'Run'],
+  },
 };
 
 testPlans(cases);
+
+test('left over of earlier attempts is what has not ended, and is of that very Run', (t) => {
+  const run = makeRun({}, { ...RUNNING, attempt: 3 });
+  const named = (pod: KubeObject, name: string) => ({ ...pod, metadata: { ...pod.metadata, name } });
+  const late = [LATE, named(LATE, 'r-x-2'), going(LATE)];
+  const [ended, foreign] = [named(succeeded, 'r-x-2'), makePod({}, {}, { ownerReferences: [] })];
+  // The last one is of a later attempt than a Run that is seen late tells of.
+  const others = [ended, foreign, named(running, 'r-x-3'), named(running, 'r-x-10')];
+  t.deepEqual(leftoversOf(run, [...late, ...others]), late);
+  t.deepEqual(leftoversOf(makeRun(), late), []);
+});

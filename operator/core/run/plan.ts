@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { ErrorCode, ReconcileError } from '../errors.ts';
-import { type Removal, removalOf, statusOnly } from '../plan.ts';
+import type { KubeObject } from '../object.ts';
+import { removalOf, statusOnly } from '../plan.ts';
 import { podRemoval } from './pod.ts';
 import { contactOf } from '../tenant/contact.ts';
 import { planActive } from './active.ts';
@@ -14,7 +15,7 @@ import { type Failure, isPodFinished } from './outcome.ts';
 import { misfit } from './parameters.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
-import { attemptsOf, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
+import { attemptsOf, isActive, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
 import { isNoJob } from './service-instead.ts';
 import { settleUnmade } from './settlement.ts';
 import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
@@ -32,6 +33,12 @@ const COUNTED_MS = 500;
 
 /** Decides what becomes of a Run. Queued → Admitted → Running → Succeeded, Failed or Cancelled. */
 export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
+  const plan = planPhase(run, observed, now);
+  const remove = lateOnes(run, observed).filter(isKept).map(podRemoval);
+  return remove.length === 0 ? plan : { ...plan, remove: [...remove, ...plan.remove] };
+}
+
+function planPhase(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (isFinished(run)) return planFinished(run, observed, now);
   if (run.spec.dryRun && cancellation(run) === undefined) {
     return tellDryRun(run, { plan: planQueued(inEarnest(run), observed, now), observed }, now);
@@ -42,8 +49,7 @@ export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
 function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   const unwanted = cancellation(run);
   if (unwanted !== undefined) return finish(run, unwanted, now);
-  const remove = leftoverOf(run, observed);
-  if (remove.length > 0) return { ...statusOnly(run.status), remove };
+  if (lateOnes(run, observed).length > 0) return statusOnly(run.status);
   const duplicate = planDuplicate(run, observed, now);
   if (duplicate !== undefined) return duplicate;
   const reserved = planReserved(run, observed, now);
@@ -132,21 +138,40 @@ export function planRefused(run: Run, { code, message }: ReconcileError, now: Da
 
 const HOPELESS: ReadonlySet<ErrorCode> = new Set(['conflict', 'invalid_request']);
 
-/** A pod that a former leader made too late: it must neither outlive the end of its Run, nor run beside the next attempt. */
-function leftoverOf(run: Run, { pod }: RunObserved): readonly Removal[] {
-  const isLeftover = pod !== undefined && isOwnedBy(pod, run) && !isPodFinished(pod);
-  return isLeftover ? [podRemoval(pod)] : [];
+/**
+ * Those of `pods` that are of earlier attempts of `run`, and have not ended. Not of any other: a Run that is seen late may be at a later
+ * attempt than it says.
+ */
+export function leftoversOf(run: Run, pods: readonly KubeObject[]): readonly KubeObject[] {
+  return pods.filter((pod) => isEarlier(pod, run) && isLate(pod, run));
+}
+
+function isEarlier({ metadata: { name } }: KubeObject, run: Run): boolean {
+  return Number(/-([0-9]+)$/.exec(name)?.[1]) < attemptsOf(run);
+}
+
+/** Pods that a former leader made too late: they must neither outlive the end of their Run, nor run beside the next attempt. */
+function lateOnes(run: Run, { pod, leftovers = [] }: RunObserved): readonly KubeObject[] {
+  const isOver = pod !== undefined && !isActive(run) && isLate(pod, run);
+  return isOver ? [pod, ...leftovers] : leftovers;
+}
+
+function isLate(pod: KubeObject, run: Run): boolean {
+  return isOwnedBy(pod, run) && !isPodFinished(pod);
+}
+
+/** Whether nobody has asked for the deletion of a pod yet. */
+function isKept({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp === undefined;
 }
 
 function planFinished(run: Run, observed: RunObserved, now: Date): RunPlan {
-  const remove = leftoverOf(run, observed);
   const { ttlSecondsAfterFinished } = run.spec;
-  if (ttlSecondsAfterFinished === undefined) return { ...statusOnly(run.status), remove };
+  if (ttlSecondsAfterFinished === undefined) return statusOnly(run.status);
   const leftMs = Date.parse(run.status?.finishedAt ?? '') + ttlSecondsAfterFinished * 1000 - now.getTime();
-  if (leftMs > 0)
-    return { ...statusOnly(run.status, requeue(leftMs, 'to delete it after its time')), remove };
+  if (leftMs > 0) return statusOnly(run.status, requeue(leftMs, 'to delete it after its time'));
   // Its last attempt is counted by the write that gives its reservation back, from what it says.
   if (observed.reservation !== undefined)
-    return { ...statusOnly(run.status, requeue(COUNTED_MS, 'for its use to be counted')), remove };
-  return { ...statusOnly(run.status), remove: [...remove, { ...removalOf(run), propagation: 'Background' }] };
+    return statusOnly(run.status, requeue(COUNTED_MS, 'for its use to be counted'));
+  return { ...statusOnly(run.status), remove: [{ ...removalOf(run), propagation: 'Background' }] };
 }

@@ -86,6 +86,8 @@ test('a container has the time to end that its Agent says', (t) => {
   t.is(podOf({}).terminationGracePeriodSeconds, undefined);
   const limits = { timeoutSeconds: 60, terminationGracePeriodSeconds: 5 };
   t.is(podOf({ agent: makeAgent({ limits }) }).terminationGracePeriodSeconds, 5);
+  const none = makeAgent({ limits: { ...limits, terminationGracePeriodSeconds: 0 } });
+  t.is(podOf({ agent: none }).terminationGracePeriodSeconds, 1, 'with none at all it would pass for lost');
 });
 
 test('the shorter timeout counts', (t) => {

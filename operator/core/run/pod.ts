@@ -17,6 +17,8 @@ export const CONTAINER_NAME = 'agent';
 /** Annotations of a Run that simulated nodes read; they go through to its pod, and real nodes know nothing of them. */
 const SIMULATION_PREFIX = 'kwok.nexusos.dev/';
 const CLAIM_NAME = 'gpu';
+/** A deletion that gives no time at all says that nobody will tell of the end of the pod, as of one on a node that is lost. */
+const LEAST_GRACE = 1;
 
 /** What an attempt of a Run is made from. */
 export interface WorkloadInput {
@@ -78,7 +80,7 @@ function podSpec(input: WorkloadInput, given: Given) {
     restartPolicy: 'Never',
     // Held by its node when we are down, from when that has taken it; by us from its creation.
     activeDeadlineSeconds: timeoutSeconds(run, agent),
-    ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: graceSeconds }),
+    ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: Math.max(LEAST_GRACE, graceSeconds) }),
     ...RESTRICTED_POD,
     ...(runtimeClassName !== undefined && { runtimeClassName }),
     nodeSelector: { ...gpu?.class.spec.nodeSelector, ...nodeSelector },

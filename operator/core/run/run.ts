@@ -37,7 +37,8 @@ export function isOwnedBy({ metadata }: KubeObject, run: Run): boolean {
 /** Whether `pod`, which has the name of the present attempt of `run`, was made for that, and is no namesake of what was. */
 export function isWorkloadOf(pod: KubeObject, run: Run): boolean {
   const childUid = run.status?.child?.uid;
-  return isOwnedBy(pod, run) && (childUid === undefined || childUid === pod.metadata.uid);
+  // Whose uid is known needs no owner: an orphan deletion of the Run takes that off a pod which still runs.
+  return childUid === undefined ? isOwnedBy(pod, run) : childUid === pod.metadata.uid;
 }
 
 /** Attempts of the Run that were started. */
