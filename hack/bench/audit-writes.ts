@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { open, stat } from 'node:fs/promises';
+import type { Figure } from './report.ts';
 
 /** A write as the API server's audit log has it. */
 export interface AuditedWrite {
@@ -68,4 +69,17 @@ function parseWrite(line: string): AuditedWrite | undefined {
 
 function whatOf({ objectRef: { resource = '', subresource } = {} }: AuditEvent): string {
   return subresource === undefined ? resource : `${resource}/${subresource}`;
+}
+
+/** Writes of each kind and writer, the most frequent first; what happens to few Runs only is left out. */
+export function sharesOf(writes: readonly AuditedWrite[], count: number): readonly Figure[] {
+  const byName = new Map<string, number>();
+  for (const write of writes) {
+    const name = `${write.verb} ${write.what} by ${write.user.split(':').at(-1) ?? ''}${write.code >= 400 ? `, answered ${write.code}` : ''}`;
+    byName.set(name, (byName.get(name) ?? 0) + 1);
+  }
+  return [...byName]
+    .filter(([, found]) => found >= count / 100)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, found]) => ({ name, value: found / count, unit: '' }));
 }

@@ -57,7 +57,7 @@ async function leaderOf(client: Client): Promise<string> {
 
 async function readyTenant(client: Client, name: string): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const watch = watchObjects(client, TENANTS, (tenant) => {
+  const watch = watchObjects(client, { resource: TENANTS }, (tenant) => {
     if (tenant.metadata.name === name && isReady(tenant)) resolve();
   });
   await watch.started;

@@ -18,7 +18,7 @@ export async function measureLatency(
   const operator = await startOperator(cluster);
   const waits = new Map<number, () => void>();
   let settled = 0;
-  const watch = watchObjects(client, TENANTS, (tenant) => {
+  const watch = watchObjects(client, { resource: TENANTS }, (tenant) => {
     if (!isReady(tenant)) return;
     settled = tenant.metadata.generation ?? 0;
     waits.get(settled)?.();

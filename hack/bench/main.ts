@@ -2,30 +2,43 @@
 import { parseArgs } from 'node:util';
 import { type BenchEnvironment, withEnvironment } from './environment.ts';
 import { measureFailover } from './failover.ts';
+import { measureGrowth } from './growth.ts';
 import { measureLatency } from './latency.ts';
+import { measureNeighbour } from './neighbour.ts';
 import { measureRuns } from './runs.ts';
 import { type Figure, keepsBar, toMarkdown } from './report.ts';
+import { measureScale } from './scale.ts';
 import { measureTenants } from './tenants.ts';
 
 const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--json]
 
-Measurements: tenants, latency, failover, runs. Default: all. Each has a control plane of its own.`;
+Measurements: tenants, latency, failover, runs, neighbour, scale, growth; or all. Each has a control plane of its own.
+Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
+--tenants and --runs are for all measurements that are named: smaller ones while you work on something.`;
 
+/** What the command line says; a measurement has its own sizes where nothing is said. */
 interface Sizes {
-  readonly tenants: number;
-  readonly runs: number;
+  readonly tenants: number | undefined;
+  readonly runs: number | undefined;
+  readonly tell: (text: string) => void;
 }
 
 type Measurement = (environment: BenchEnvironment) => Promise<readonly Figure[]>;
 
-function measurements({ tenants, runs }: Sizes): Readonly<Record<string, Measurement>> {
+function measurements({ tenants, runs, tell }: Sizes): Readonly<Record<string, Measurement>> {
   return {
-    tenants: (environment) => measureTenants(environment, tenants),
+    tenants: (environment) => measureTenants(environment, tenants ?? 1000),
     latency: (environment) => measureLatency(environment, 200),
     failover: (environment) => measureFailover(environment, 5),
-    runs: (environment) => measureRuns(environment, runs),
+    runs: (environment) => measureRuns(environment, runs ?? 1000),
+    neighbour: (environment) => measureNeighbour(environment, runs ?? 5000),
+    scale: (environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 }),
+    growth: (environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell }),
   };
 }
+
+/** Those that are left out unless they are named: they take longer than all the others. */
+const LONG: ReadonlySet<string> = new Set(['scale', 'growth']);
 
 interface Wanted {
   readonly chosen: readonly (readonly [string, Measurement])[];
@@ -37,16 +50,17 @@ function readArguments(): Wanted {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      tenants: { type: 'string', default: '1000' },
-      runs: { type: 'string', default: '1000' },
+      tenants: { type: 'string' },
+      runs: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
   const known = measurements({
     tenants: countOf('tenants', values.tenants),
     runs: countOf('runs', values.runs),
+    tell: values.json ? () => undefined : (text) => console.log(`\n${text}`),
   });
-  const names = positionals.length > 0 ? positionals : Object.keys(known);
+  const names = namesOf(positionals, Object.keys(known));
   const chosen = names.map((name) => {
     const measure = known[name];
     if (measure === undefined) throw new Error(`there is no measurement ${name}\n\n${USAGE}`);
@@ -55,7 +69,13 @@ function readArguments(): Wanted {
   return { chosen, asJson: values.json };
 }
 
-function countOf(option: string, value: string): number {
+function namesOf(asked: readonly string[], known: readonly string[]): readonly string[] {
+  if (asked.length === 1 && asked[0] === 'all') return known;
+  return asked.length > 0 ? asked : known.filter((name) => !LONG.has(name));
+}
+
+function countOf(option: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
   const count = Number(value);
   if (!Number.isInteger(count) || count < 1) throw new Error(`--${option} is ${value}\n\n${USAGE}`);
   return count;

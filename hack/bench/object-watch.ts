@@ -12,10 +12,16 @@ export interface ObjectWatch {
   readonly stop: () => void;
 }
 
-/** Watches `resource` until stopped; an object may be handed over more than once. The caller's clock is the one that measures, so nothing is queued here. */
+/** What is watched: a kind, everywhere or in one namespace. */
+export interface Watched {
+  readonly resource: Resource;
+  readonly namespace?: string;
+}
+
+/** Watches until stopped; an object may be handed over more than once. The caller's clock is the one that measures, so nothing is queued here. */
 export function watchObjects(
   client: Client,
-  resource: Resource,
+  { resource, namespace }: Watched,
   onObject: (object: KubeObject) => void,
 ): ObjectWatch {
   const control = new AbortController();
@@ -24,6 +30,7 @@ export function watchObjects(
   broken.catch(() => undefined);
   const read = async (): Promise<void> => {
     const stream = await client.watch(resource, {
+      ...(namespace !== undefined && { namespace }),
       sendInitialEvents: true,
       timeoutSeconds: 1800,
       idleMs: 1_800_000,

@@ -7,6 +7,8 @@ import type { Figure } from './report.ts';
 
 /** Counts the processor time of programs, which says much on a busy machine too. */
 export interface ProcessorTimer {
+  /** What each program has taken since the start for one of `count` things, in milliseconds. */
+  perThing(count: number): Promise<ReadonlyMap<string, number>>;
   /** What each program has taken since the start for one of `count` things of a kind, such as `tenant`. */
   figures(thing: string, count: number): Promise<readonly Figure[]>;
 }
@@ -14,12 +16,20 @@ export interface ProcessorTimer {
 /** Starts to count for processes by the name that figures give them. */
 export async function startTimer(pids: Readonly<Record<string, number>>): Promise<ProcessorTimer> {
   const before = await secondsOf(pids);
+  const perThing = async (count: number): Promise<ReadonlyMap<string, number>> => {
+    const after = await secondsOf(pids);
+    const spent = [...after].map(
+      ([name, seconds]) => [name, seconds - (before.get(name) ?? Number.NaN)] as const,
+    );
+    return new Map(spent.map(([name, seconds]) => [name, (seconds / count) * 1000]));
+  };
   return {
+    perThing,
     async figures(thing, count) {
-      const after = await secondsOf(pids);
-      return Object.keys(pids).map((name) => ({
+      const spent = await perThing(count);
+      return [...spent].map(([name, value]) => ({
         name: `processor time of the ${name} per ${thing}`,
-        value: (((after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN)) / count) * 1000,
+        value,
         unit: 'ms',
       }));
     },

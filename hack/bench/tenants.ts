@@ -7,10 +7,10 @@ import { rawWriteSeconds } from './floor.ts';
 import { residentMegabytes } from './process-memory.ts';
 import { componentPid, startTimer } from './processor-timer.ts';
 import type { Figure } from './report.ts';
+import { SILENCE_SECONDS, writesInSilence } from './steady-state.ts';
 import { secondsUntilDone } from './until-done.ts';
 
 const CREATORS = 8;
-const SILENCE_MS = 60_000;
 /** After the last Ready, what may still be written: usage, which is written every few seconds at most. */
 const SETTLE_MS = 15_000;
 
@@ -48,13 +48,12 @@ export async function measureTenants(
     ...spent,
     { name: 'writes of the operator per tenant', value: writes.length / count, unit: '' },
     { name: 'refused writes among them', value: writes.filter((one) => one.code >= 400).length, unit: '' },
-    { name: `writes in ${SILENCE_MS / 1000} s of steady state`, value: silent, unit: '', bar: { atMost: 0 } },
+    {
+      name: `writes in ${SILENCE_SECONDS} s of steady state`,
+      value: silent.length,
+      unit: '',
+      bar: { atMost: 0 },
+    },
     { name: 'memory of the operator (RSS)', value: memory, unit: 'MB', bar: { atMost: 400 } },
   ];
-}
-
-async function writesInSilence({ auditLog, operatorUser }: BenchEnvironment): Promise<number> {
-  const from = await auditPosition(auditLog);
-  await delay(SILENCE_MS);
-  return (await auditedWrites(auditLog, from, operatorUser)).length;
 }

@@ -27,7 +27,7 @@ export async function secondsUntilDone(client: Client, load: Load): Promise<numb
   const names = new Set(objects.map(({ metadata }) => metadata.name));
   const done = new Set<string>();
   const { promise: allDone, resolve } = Promise.withResolvers<void>();
-  const watch = watchObjects(client, resource, (object) => {
+  const watch = watchObjects(client, { resource }, (object) => {
     const { name } = object.metadata;
     if (names.has(name) && isDone(object)) done.add(name);
     if (done.size === names.size) resolve();

@@ -34,8 +34,12 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
 
 const MAIN = join(import.meta.dirname, '../../operator/main.ts');
 const LEAVE = join(import.meta.dirname, '../../operator/leave.ts');
-/** As in the image: a large young generation only makes garbage wait, and most of the memory is that. */
-const NODE_OPTIONS = ['--max-semi-space-size=16'];
+/**
+ * The young generation as in the image: a large one only makes garbage wait, and most of the memory is that. The old one as Node
+ * sets it by itself in a pod of the chart: half of its memory limit. How long garbage may wait follows from that, and would
+ * otherwise follow from the memory of this machine.
+ */
+const NODE_OPTIONS = ['--max-semi-space-size=16', '--max-old-space-size=512'];
 const READY_MS = 120_000;
 const SETTINGS_PATH = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/configmaps/nexusos-operator`;
 

@@ -34,7 +34,7 @@ import {
   TENANTS,
 } from './shared/resources.ts';
 import { watchRevisions } from './shared/revisions.ts';
-import { seeLedger } from './shared/tenant-queue.ts';
+import { type SeenLedger, seeLedger } from './shared/tenant-queue.ts';
 import {
   ledgerOfObject,
   livePodsOf,
@@ -55,7 +55,7 @@ export function ledgerController(
   book: DeviceBook,
   witnesses: readonly LedgerWitness[] = [],
 ): Controller<Ledger, LedgerView, QuotaLedgerStatus | undefined> {
-  const lastPassMs = new Map<string, number>();
+  const lastPasses = new Map<string, LastPass>();
   const departed = new DepartedRuns();
   const all = [departed, ...witnesses];
   return {
@@ -70,15 +70,16 @@ export function ledgerController(
     async observe(ledger, read) {
       const nowMs = performance.now();
       const { name } = ledger.metadata;
-      const sinceMs = nowMs - (lastPassMs.get(name) ?? -Infinity);
-      const afterMs = passIntervalMs(ledger) - sinceMs;
+      const last = lastPasses.get(name) ?? NO_PASS;
+      const afterMs = passIntervalMs(ledger, last.runs) - (nowMs - last.atMs);
       if (afterMs > 0) return { kind: 'tooSoon', afterMs };
-      dropOlder(lastPassMs, nowMs - LONGEST_INTERVAL_MS);
-      // Anew at the end, where the latest stand.
-      lastPassMs.delete(name);
-      lastPassMs.set(name, nowMs);
+      dropOlder(lastPasses, nowMs - LONGEST_INTERVAL_MS);
       for (const witness of all) witness.see(ledger);
-      return { kind: 'seen', observed: await observe(ledger, read, departed), read };
+      const seen = seeLedger(ledger, read);
+      // Anew at the end, where the latest stand.
+      lastPasses.delete(name);
+      lastPasses.set(name, { atMs: nowMs, runs: seen.runs.length });
+      return { kind: 'seen', observed: await observe(ledger, seen, { read, departed }), read };
     },
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
     plan(ledger, view, now) {
@@ -91,9 +92,17 @@ export function ledgerController(
 
 const ANY_STANDING = [LEDGER_REASONS.Balanced, LEDGER_REASONS.Rebalancing, LEDGER_REASONS.OverCommitted];
 
+/** When a ledger was decided on last, and how many Runs were looked at. */
+interface LastPass {
+  readonly atMs: number;
+  readonly runs: number;
+}
+
+const NO_PASS: LastPass = { atMs: -Infinity, runs: 0 };
+
 /** Forgets passes before `thresholdMs`: they hold nobody back any more. Entries stand in the order of their times. */
-function dropOlder(passes: Map<string, number>, thresholdMs: number): void {
-  for (const [name, atMs] of passes) {
+function dropOlder(passes: Map<string, LastPass>, thresholdMs: number): void {
+  for (const [name, { atMs }] of passes) {
     if (atMs > thresholdMs) return;
     passes.delete(name);
   }
@@ -158,8 +167,11 @@ const RBAC: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['pods'], verbs: ['delete'] },
 ];
 
-async function observe(ledger: Ledger, read: Reader, departed: DepartedRuns): Promise<LedgerObserved> {
-  const seen = seeLedger(ledger, read);
+async function observe(
+  ledger: Ledger,
+  seen: SeenLedger,
+  { read, departed }: { readonly read: Reader; readonly departed: DepartedRuns },
+): Promise<LedgerObserved> {
   const known = new Set(seen.runs.map((run) => run.metadata.uid));
   const missing = (ledger.status?.reservations ?? []).filter(({ uid }) => !known.has(uid));
   const vanished = await Promise.all(

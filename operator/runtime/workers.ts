@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { parseKey } from './controller.ts';
+import { loopShare } from './loop-share.ts';
 import type { Outcome, Reconciler } from './reconcile.ts';
 import type { WorkQueue } from './workqueue.ts';
 
@@ -60,6 +61,7 @@ export class Workers {
       this.#settle(key, await reconciler.reconcile(parseKey(key)));
       queue.done(key);
       this.#gauge();
+      await loopShare.rest();
     }
   }
 

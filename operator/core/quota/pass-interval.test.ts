@@ -18,18 +18,28 @@ function ledgerOf(reservations: number, keys: number): Ledger {
   };
 }
 
-const CASES: Readonly<Record<string, { readonly ledger: Ledger; readonly want: number }>> = {
+const CASES: Readonly<
+  Record<string, { readonly ledger: Ledger; readonly runs?: number; readonly want: number }>
+> = {
   'an empty ledger is decided on twenty times a second': { ledger: ledgerOf(0, 0), want: 50 },
   'so is that of a tenant with a hundred Runs': { ledger: ledgerOf(100, 0), want: 50 },
   'one with two thousand keys twice a second': { ledger: ledgerOf(0, 2000), want: 540 },
+  'that of a tenant with a thousand Runs in its queue as often as an empty one': {
+    ledger: ledgerOf(10, 0),
+    runs: 1000,
+    want: 50,
+  },
+  'with five thousand four times a second': { ledger: ledgerOf(10, 0), runs: 5000, want: 250 },
+  'what takes longer counts': { ledger: ledgerOf(0, 2000), runs: 5000, want: 540 },
   'none waits for longer than the largest that there can be': {
     ledger: ledgerOf(9000, 0),
     want: LONGEST_INTERVAL_MS,
   },
+  'however many wait': { ledger: ledgerOf(0, 0), runs: 1_000_000, want: LONGEST_INTERVAL_MS },
 };
 
-for (const [title, { ledger, want }] of Object.entries(CASES)) {
-  test(title, (t) => t.is(passIntervalMs(ledger), want));
+for (const [title, { ledger, runs, want }] of Object.entries(CASES)) {
+  test(title, (t) => t.is(passIntervalMs(ledger, runs), want));
 }
 
 test('five minutes of writes of the fullest ledger are well below what etcd takes', (t) => {
