@@ -19,7 +19,7 @@ function numberOrPercent(description: string) {
   return z.union([z.int(), z.string().max(4)]).meta({
     description,
     'x-kubernetes-int-or-string': true,
-    pattern: '^(100|[0-9]{1,2})%$',
+    pattern: '^(100|[1-9]?[0-9])%$',
     minimum: 0,
     maximum: MAX_REPLICAS,
   });
@@ -50,7 +50,16 @@ const podMetric = z
   })
   .describe(
     'By what the pods tell of themselves, such as requests or the length of a queue. Needs a metrics adapter.',
-  );
+  )
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: "quantity(string(self.averageValue)).isGreaterThan(quantity('0'))",
+        message:
+          'podMetric.averageValue: found 0; allowed is anything more, as no number of pods has none of it',
+      },
+    ],
+  });
 
 const autoscaling = z
   .object({
@@ -162,6 +171,10 @@ export const shapeRules = [
     message: `limits.timeoutSeconds: found with shape service; allowed with shape job alone: ${OF_RUNS}`,
   },
   {
+    rule: "self.shape != 'service' || self.preemptible",
+    message: `preemptible: found false with shape service; allowed with shape job alone: ${OF_RUNS}`,
+  },
+  {
     rule: "self.shape != 'service' || self.tier == 'standard'",
     message:
       'tier: found another than standard with shape service; the tier is the price of Runs, and a service has none',
@@ -189,11 +202,13 @@ export const AGENT_SERVICE_REASONS = {
   Available: 'Available',
   /** What it is made of is being made, changed or rolled out. */
   Progressing: 'Progressing',
+  /** What an Agent of the same name left, or what is being deleted, must go first. */
+  Replacing: 'Replacing',
   /** Pods of it do not come to take requests: the message says why. */
   Unavailable: 'Unavailable',
-  /** A ResourceQuota has no room for its pods: the message says which, for how much. */
+  /** The tenant's quota has no room for its pods: the message says for how much. */
   QuotaExceeded: 'QuotaExceeded',
-  /** The API server, or a policy, refuses its pods. */
+  /** The API server, a policy, or a ResourceQuota of somebody else refuses its pods. */
   PodsRefused: 'PodsRefused',
   /** It is to have no pods: service.replicas.min is 0. */
   ScaledToZero: 'ScaledToZero',

@@ -348,6 +348,23 @@ const REFUSED: Readonly<Record<string, { readonly spec: object; readonly says: R
     spec: { service: { rollout: { maxSurge: '101%' } } },
     says: /spec\.service\.rollout\.maxSurge/,
   },
+  'percentages of nothing, written at length': {
+    spec: { service: { rollout: { maxUnavailable: '00%', maxSurge: '00%' } } },
+    says: /spec\.service\.rollout\.maxUnavailable/,
+  },
+  'that its Runs are not ended': {
+    spec: { preemptible: false },
+    says: /preemptible: found false with shape service; allowed with shape job alone/,
+  },
+  'autoscaling by none of a metric': {
+    spec: {
+      service: {
+        replicas: { max: 2 },
+        autoscaling: { podMetric: { name: 'queue_length', averageValue: '0m' } },
+      },
+    },
+    says: /podMetric\.averageValue: found 0; allowed is anything more/,
+  },
   'autoscaling without an end': {
     spec: { service: { autoscaling: { cpuUtilizationPercent: 5 } } },
     says: /autoscaling and replicas\.max are given together/,
@@ -375,6 +392,9 @@ test('what a service cannot have is refused with the field, what was found and w
   }
   const digit = await tries({}, '7up');
   t.regex(digit.text, /the name of an Agent of shape service starts with a letter/);
+  const podMetric = { name: 'queue_length', averageValue: '100m' };
+  const scaled = await tries({ service: { replicas: { max: 2 }, autoscaling: { podMetric } } });
+  t.true(scaled.ok, scaled.text);
   const good = await tries({ limits: { terminationGracePeriodSeconds: 5 } });
   t.true(good.ok, good.text);
 });

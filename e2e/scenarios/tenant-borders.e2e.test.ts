@@ -127,20 +127,31 @@ test('a template prepared before adoption gets no GPUs and no priority by claimi
   t.is(await user.does(['get', 'pods', '-n', 'trojan-old', '-o', 'name']), '');
 });
 
-test('a namespace in which a pod claims to be of a Run is adopted when the pod is gone', async (t) => {
+test('a namespace in which pods claim to be of a Run or a service is adopted when they are gone', async (t) => {
   const { user } = t.context;
   const consent = { 'nexusos.dev/adopt-into': 'wooden' };
   const namespace = { name: 'wooden-old', annotations: consent };
   await user.applies({ apiVersion: 'v1', kind: 'Namespace', metadata: namespace });
   const metadata = { name: 'horse', namespace: 'wooden-old', labels: { 'nexusos.dev/run-uid': 'x' } };
   await user.applies({ ...pod(), metadata });
+  const impostor = { ...metadata, name: 'mule', labels: { 'nexusos.dev/service': 'chat' } };
+  await user.applies({ ...pod(), metadata: impostor });
   await user.applies(tenantManifest('wooden', { adoptNamespaces: [{ name: 'wooden-old' }] }));
   const refused = await eventually('it is refused', async () => {
     const found = await user.condition('Ready', 'tenant/wooden');
     return found?.reason === 'AdoptionRefused' && found;
   });
-  t.regex(refused.message, /wooden-old cannot be adopted: its pods horse claim to be of a Run/);
+  t.regex(
+    refused.message,
+    /wooden-old cannot be adopted: its pods horse, mule claim to be of a Run or a service/,
+  );
   await user.does(['delete', 'pod/horse', '-n', 'wooden-old']);
+  const left = await eventually('only one is named', async () => {
+    const found = await user.condition('Ready', 'tenant/wooden');
+    return found?.message.includes('horse') === false && found;
+  });
+  t.regex(left.message, /its pods mule claim to be/);
+  await user.does(['delete', 'pod/mule', '-n', 'wooden-old']);
   await user.does(['wait', 'tenant/wooden', '--for=condition=Ready', `--timeout=${PATIENCE}`]);
 });
 

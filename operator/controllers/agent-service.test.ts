@@ -305,6 +305,32 @@ async function forbidServicePorts(rig: WorkloadRig): Promise<readonly KubeObject
   return objects;
 }
 
+test('in a suspended tenant also those have no pods whose Agent was deleted and is kept, or has changed meanwhile', async (t) => {
+  const rig = t.context;
+  const kept = { namespace: 'halted-main', name: 'kept' };
+  const changed = { namespace: 'halted-main', name: 'changed' };
+  await makeTenant(rig, 'halted', { namespaces: [{ suffix: 'main' }] });
+  for (const key of [kept, changed]) {
+    await makeAgent(rig, key, service('registry.example.com/chat:1', 1));
+    await eventually(`${key.name} stands`, () => isAvailable(rig, key));
+  }
+  const finalizers = ['example.com/keeps'];
+  await rig.client.patch(AGENTS, kept, { body: { metadata: { finalizers } } });
+  await rig.client.delete(AGENTS, kept);
+  await rig.client.patch(TENANTS, { name: 'halted' }, { body: { spec: { suspended: true } } });
+  await eventually('there are no pods', async () => {
+    const pods = await listAll(rig, PODS, { namespace: 'halted-main' });
+    return pods.every(({ metadata }) => metadata.deletionTimestamp !== undefined);
+  });
+  t.is(await rig.client.get(DEPLOYMENTS, kept), undefined);
+  t.like((await rig.client.get(DEPLOYMENTS, changed))?.['spec'], { replicas: 0 });
+  await rig.client.patch(AGENTS, kept, { body: { metadata: { finalizers: null } } });
+  const rollout = { maxUnavailable: 1, maxSurge: 0 };
+  await rig.client.patch(AGENTS, changed, { body: { spec: { service: { rollout } } } });
+  await rig.client.patch(TENANTS, { name: 'halted' }, { body: { spec: { suspended: false } } });
+  await eventually('what may go on stands again', () => isAvailable(rig, changed));
+});
+
 test('in a namespace that leaves its tenant, nothing stands any more', async (t) => {
   const rig = t.context;
   const adopted = 'lent';

@@ -248,17 +248,13 @@ export class Reconciler {
     const tenant = fairnessGroup(controller, object, cache);
     const { kind } = controller.resource;
     const fields = { controller: controller.name, kind, ...key, tenant, reconcileId: crypto.randomUUID() };
-    if (isStale(error)) {
-      log.debug(fields, 'acted on an old version; coming again');
-      return { outcome: { kind: 'retry', afterMs: 0 }, result: 'conflict' };
+    const result = this.#everyday(error);
+    if (result !== undefined) {
+      log.debug({ ...fields, err: error }, 'everyday work; coming again');
+      return { outcome: { kind: 'retry', afterMs: 0 }, result };
     }
     if (object !== undefined && isGone(error, object, controller.resource))
       return { outcome: { kind: 'done' }, result: 'success' };
-    // Everyday work where the object itself tells of it: nothing is wrong, and figures in its words would make each time a new Event.
-    if (controller.waitsForQuota === true && error instanceof ApiError && error.code === 'quota_exceeded') {
-      log.debug({ ...fields, err: error }, 'waits for quota');
-      return { outcome: { kind: 'retry', afterMs: 0 }, result: 'error' };
-    }
     const isTerminal = error instanceof ReconcileError && error.terminal;
     metrics.reconcileErrorsTotal.inc({ controller: controller.name });
     log.error({ ...fields, err: error, isTerminal }, 'reconcile failed');
@@ -266,6 +262,17 @@ export class Reconciler {
     if (isTerminal) return { outcome: { kind: 'done' }, result: 'terminal_error' };
     const afterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
     return { outcome: { kind: 'retry', afterMs }, result: 'error' };
+  }
+
+  /**
+   * How a pass ended with which nothing is wrong: it was decided on an old version, or there is no quota, where the object itself tells
+   * of that. Figures in its words would make each time a new Event.
+   */
+  #everyday(error: unknown): ReconcileResult | undefined {
+    if (isStale(error)) return 'conflict';
+    const { waitsForQuota } = this.#options.controller;
+    const lacksQuota = error instanceof ApiError && error.code === 'quota_exceeded';
+    return waitsForQuota === true && lacksQuota ? 'error' : undefined;
   }
 
   #tell(object: KubeObject, events: readonly PlanEvent[]): void {

@@ -138,8 +138,12 @@ async function observePretenders(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, readonly string[]>();
   for (const namespace of namesToAdopt(tenant, claimNamespaces(tenant, namespaces, settings))) {
-    const pods = await read.listLive(PODS, { namespace, labelSelector: LABELS.runUid });
-    if (pods.length > 0) found.set(namespace, pods.map(({ metadata }) => metadata.name).slice(0, MAX_NAMED));
+    const selectors = [LABELS.runUid, LABELS.service];
+    const pods = await Promise.all(
+      selectors.map((labelSelector) => read.listLive(PODS, { namespace, labelSelector })),
+    );
+    const names = [...new Set(pods.flat().map(({ metadata }) => metadata.name))];
+    if (names.length > 0) found.set(namespace, names.slice(0, MAX_NAMED));
   }
   return found;
 }

@@ -59,18 +59,21 @@ function seen(desiredReplicas: number, replicas: number, updatedReplicas = repli
   return { service: { address: 'http://x', ...numbers } satisfies ServiceStatus };
 }
 
-const stalled: AgentStatus = {
-  conditions: [
-    {
-      type: 'Stalled',
-      status: 'True',
-      reason: 'NameTaken',
-      message: 'x',
-      observedGeneration: 1,
-      lastTransitionTime: NOW.toISOString(),
-    },
-  ],
-};
+const stalled = saying({ type: 'Stalled', status: 'True' }, 'NameTaken');
+const FULL = 'exceeded quota: nexusos, requested: count/services=1, used: count/services=0';
+
+function saying(
+  what: { readonly type: string; readonly status: 'True' | 'False' },
+  reason: string,
+  message = 'x',
+): AgentStatus {
+  const rest = { observedGeneration: 1, lastTransitionTime: NOW.toISOString() };
+  return { conditions: [{ ...what, reason, message, ...rest }] };
+}
+
+function unready(reason: string, message?: string): AgentStatus {
+  return saying({ type: 'Ready', status: 'False' }, reason, message);
+}
 
 interface Case {
   readonly agent: Agent;
@@ -80,6 +83,8 @@ interface Case {
   /** Whether two of these are of a Run that has started. */
   readonly run?: true;
   readonly suspended?: true;
+  /** Whether somebody else's ResourceQuota bears the name of ours. */
+  readonly taken?: true;
   /** Pods that are asked for. */
   readonly want: number;
   readonly wantObjects?: true;
@@ -127,13 +132,40 @@ const cases: Record<string, Case> = {
     want: 0,
   },
   'one that cannot go on asks for nothing': { agent: service({}, stalled), want: 0 },
+  'one whose pods quota refuses goes on to ask': {
+    agent: service({}, { ...seen(3, 0), ...unready('QuotaExceeded') }),
+    want: 3,
+  },
+  'one whose pods something else refuses asks for nothing': {
+    agent: service({}, { ...seen(3, 0), ...unready('PodsRefused') }),
+    want: 0,
+  },
+  'one of which something else refuses a write asks for nothing': {
+    agent: service({ replicas: { min: 3 } }, unready('WriteRefused')),
+    want: 0,
+  },
+  'one of which quota refuses a write goes on to ask': {
+    agent: service({ replicas: { min: 3 } }, unready('WriteRefused', `it is tried again: ${FULL}`)),
+    want: 3,
+    wantObjects: true,
+  },
+  'one that waits for something to go asks for nothing': {
+    agent: service({ replicas: { min: 3 } }, unready('Replacing')),
+    want: 0,
+  },
+  'one where quota cannot be granted asks for nothing': {
+    agent: service({ replicas: { min: 3 } }),
+    taken: true,
+    want: 0,
+  },
   'one of a suspended tenant asks for nothing': { agent: service({}, seen(3, 0)), suspended: true, want: 0 },
   'an Agent that makes Runs asks for nothing': { agent: makeAgent(TWO_CORES), want: 0 },
 };
 
-for (const [title, { agent, cpu = '100', used = '0', run, suspended, want, wantObjects }] of Object.entries(
-  cases,
-)) {
+for (const [
+  title,
+  { agent, cpu = '100', used = '0', run, suspended, taken, want, wantObjects },
+] of Object.entries(cases)) {
   test(`a service and quota: ${title}`, (t) => {
     const running = makeRun({ agentRef: { name: 'worker' } }, { phase: 'Running', attempt: 1 });
     const context = {
@@ -142,7 +174,8 @@ for (const [title, { agent, cpu = '100', used = '0', run, suspended, want, wantO
         ['acme-dev/agent', agent],
         ['acme-dev/worker', WORKER],
       ]),
-      quotas: new Map([[NAMESPACE, quota(used, cpu)]]),
+      quotas: new Map(taken === true ? [] : [[NAMESPACE, quota(used, cpu)]]),
+      taken: new Set(taken === true ? [NAMESPACE] : []),
       runs: run === true ? [running] : [],
       started: new Set(run === true ? ['run-uid'] : []),
     };

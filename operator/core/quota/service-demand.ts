@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { AGENT_SERVICE_REASONS } from '#crds/v1alpha1/agent-service';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { Agent } from '../agent/agent.ts';
 import { serviceOf } from '../agent/template.ts';
-import { isTrue, STALLED } from '../conditions.ts';
+import { findCondition, isTrue, READY, STALLED } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
@@ -10,12 +11,15 @@ import { addTo, type Amounts, amountOf, parseAmounts, smaller } from './amounts.
 import { demandOf, type RunContext, sourceOf } from './candidates.ts';
 import { containerResources } from './demand.ts';
 import type { Demand } from './grants.ts';
+import { RESOURCE_QUOTA_NAME } from './refusals.ts';
 import { seenQuota } from './resource-quota.ts';
 import { objectsDemand, podDemand } from './service-amounts.ts';
 
 /** What of a ledger its services are judged by. */
 export interface ServiceContext extends RunContext {
   readonly quotas: ReadonlyMap<string, KubeObject>;
+  /** Namespaces in which a ResourceQuota of somebody else bears the name of ours: nothing can be granted there. */
+  readonly taken: ReadonlySet<string>;
   readonly runs: readonly Run[];
   /** UIDs of Runs with a pod that counts against quota. */
   readonly started: ReadonlySet<string>;
@@ -38,7 +42,7 @@ export function serviceDemands(
   const lacking = [...context.agents.values()].filter((agent) => missingPods(agent) > 0);
   if (lacking.length === 0) return [];
   const room = roomFor(ledger, context, held);
-  const shares = new Set(ledger.spec.namespaces);
+  const shares = new Set(ledger.spec.namespaces?.filter((name) => !context.taken.has(name)));
   return lacking
     .filter(({ metadata }) => shares.has(metadata.namespace ?? ''))
     .toSorted(byAge)
@@ -48,13 +52,28 @@ export function serviceDemands(
 /** Pods that a service has not: all of them before it is made, and while a revision is rolled out those beside the old ones. */
 function missingPods({ metadata, spec, status }: Agent): number {
   if (spec.shape !== 'service' || metadata.deletionTimestamp !== undefined) return 0;
-  if (isTrue(status?.conditions ?? [], STALLED)) return 0;
+  if (isHopeless(status)) return 0;
   const { replicas, rollout } = serviceOf(spec);
   const seen = status?.service;
   if (seen === undefined) return replicas.min;
   const isRolling = seen.updatedReplicas < seen.replicas;
   const surge = isRolling ? partOf(rollout.maxSurge, seen.desiredReplicas) : 0;
   return Math.max(0, seen.desiredReplicas + surge - seen.replicas);
+}
+
+/** What quota that is moved to it does not help; `exceeded quota: nexusos, requested: count/services=1, ...` is no such thing. */
+const REFUSED: ReadonlySet<string> = new Set([
+  AGENT_SERVICE_REASONS.PodsRefused,
+  AGENT_SERVICE_REASONS.WriteRefused,
+]);
+
+/** Whether something else than quota keeps a service from having its pods, for ever maybe: Runs would never start. */
+function isHopeless(status: Agent['status']): boolean {
+  const conditions = status?.conditions ?? [];
+  const ready = findCondition(conditions, READY);
+  if (isTrue(conditions, STALLED) || ready?.reason === AGENT_SERVICE_REASONS.Replacing) return true;
+  const isForQuota = ready?.message.includes(`exceeded quota: ${RESOURCE_QUOTA_NAME}, `) === true;
+  return ready !== undefined && REFUSED.has(ready.reason) && !isForQuota;
 }
 
 /** A number of pods, or a part of them, rounded up as Kubernetes does. */

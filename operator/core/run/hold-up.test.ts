@@ -205,6 +205,10 @@ for (const [sentence, { obstacle, status, retried, ...want }] of Object.entries(
   });
 }
 
+function sinceOf(seconds: number | 'never'): string | undefined {
+  return seconds === 'never' ? undefined : ago(seconds);
+}
+
 function comesTo(
   t: ExecutionContext,
   status: RunStatus | undefined,
@@ -213,7 +217,7 @@ function comesTo(
   const ready = findCondition(status?.conditions ?? [], 'Ready');
   const { phase, error, child, usage } = status!;
   t.like({ phase, reason: ready?.reason, code: error?.code }, { code: undefined, ...want });
-  if (wantSince !== undefined) t.is(child?.refusedAt, wantSince === 'never' ? undefined : ago(wantSince));
+  if (wantSince !== undefined) t.is(child?.refusedAt, sinceOf(wantSince));
   t.true(ready?.message.includes(wantWords), ready?.message);
   t.is(usage?.open === undefined, phase !== 'Admitted', 'settled with its end');
 }

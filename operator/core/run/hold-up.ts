@@ -29,7 +29,7 @@ const PASSING = /failed calling webhook|internal error|timed out|timeout|connect
 export function planHeldUp(run: Run, obstacle: ReconcileError, now: Date): RunPlan | undefined {
   if (!isBeingMade(run)) return undefined;
   const refusal = lastingRefusal(obstacle);
-  const since = (isOfKind(run, obstacle) && run.status?.child?.refusedAt) || toInstant(now);
+  const since = refusedSince(run, obstacle) ?? toInstant(now);
   const leftMs = refusal === undefined ? Infinity : Date.parse(since) + refusal.forMs - now.getTime();
   if (refusal !== undefined && leftMs <= 0) return failAttempt(settleUnmade(run, now), refusal, now);
   if (now.getTime() - admittedMs(run) < TOLD_AFTER_MS) return undefined;
@@ -64,10 +64,11 @@ function withoutRefusal(run: Run): Run {
   return { ...run, status: { ...run.status, child: others } };
 }
 
-/** Whether `obstacle` is of the kind that was told last, which has a time of its own: what may pass, or what is forbidden. */
-function isOfKind(run: Run, { message }: ReconcileError): boolean {
+/** Since when it was refused by the like of `obstacle`: what may pass, and what is forbidden, have a time of their own each. */
+function refusedSince(run: Run, { message }: ReconcileError): string | undefined {
   const told = holdUpOf(run);
-  return told !== undefined && PASSING.test(told.message) === PASSING.test(message);
+  const isAlike = told !== undefined && PASSING.test(told.message) === PASSING.test(message);
+  return isAlike ? run.status?.child?.refusedAt : undefined;
 }
 
 /** How a Run fails whose workload is refused by more than quota for so long. */

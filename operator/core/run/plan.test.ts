@@ -256,9 +256,12 @@ const cases: Record<string, Case> = {
 
 testPlans(cases);
 
+function named(pod: KubeObject, name: string): KubeObject {
+  return { ...pod, metadata: { ...pod.metadata, name } };
+}
+
 test('left over of earlier attempts is what has not ended, and is of that very Run', (t) => {
   const run = makeRun({}, { ...RUNNING, attempt: 3 });
-  const named = (pod: KubeObject, name: string) => ({ ...pod, metadata: { ...pod.metadata, name } });
   const late = [LATE, named(LATE, 'r-x-2'), going(LATE)];
   const [ended, foreign] = [named(succeeded, 'r-x-2'), makePod({}, {}, { ownerReferences: [] })];
   // The last one is of a later attempt than a Run that is seen late tells of.

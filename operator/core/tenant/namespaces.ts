@@ -64,7 +64,7 @@ export function namespaceNames(tenant: Tenant): readonly string[] {
 
 /**
  * `claimNamespaces`, without released namespaces in which nothing of ours is left, and without adoption of those in which
- * pods are that pass for those of Runs, or parameters of guardrails that somebody else chose for good.
+ * pods are that pass for those of Runs or services, or parameters of guardrails that somebody else chose for good.
  */
 export function openClaims(
   tenant: Tenant,
@@ -88,7 +88,7 @@ export function namesToAdopt(tenant: Tenant, claims: readonly Claim[]): readonly
 
 function withoutPretenders(claim: Claim, pods: readonly string[]): Claim {
   if (claim.kind !== 'hold' || pods.length === 0) return claim;
-  const what = `its pods ${pods.join(', ')} claim to be of a Run, by their label ${LABELS.runUid}; delete them first`;
+  const what = `its pods ${pods.join(', ')} claim to be of a Run or a service, by their label ${LABELS.runUid} or ${LABELS.service}; delete them first`;
   return refusedAdoption(claim.name, what);
 }
 

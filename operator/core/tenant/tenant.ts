@@ -40,7 +40,7 @@ export interface OneSidedPeers {
 export interface TenantObserved {
   /** By name: namespaces that the tenant wants, has recorded or that carry its label. */
   readonly namespaces: ReadonlyMap<string, KubeObject>;
-  /** Pods in namespaces that are about to be adopted that would pass for pods of a Run: names by namespace. */
+  /** Pods in namespaces that are about to be adopted that would pass for pods of a Run or a service: names by namespace. */
   readonly pretenders: ReadonlyMap<string, readonly string[]>;
   /** ConfigMaps in adopted namespaces that bear the name of the guardrails' parameters and cannot be changed. */
   readonly fixedParameters: readonly KubeObject[];

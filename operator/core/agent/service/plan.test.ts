@@ -3,45 +3,25 @@ import test from 'ava';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { KubeObject, OwnerReference } from '../../object.ts';
-import type { Plan } from '../../plan.ts';
 import { NOW } from '../../run/testing/make.ts';
 import type { Agent } from '../agent.ts';
 import {
   after,
   allReady,
   conditionIn,
+  CPU,
+  deleted,
+  isSilent,
+  kinds,
   makeService,
+  named,
   pass,
+  removed,
+  SCALED,
   type Seen,
-  type ServiceChoice,
+  specOf,
   standing,
 } from './testing/service-world.ts';
-
-const CPU = { container: { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '1' } } } };
-const SCALED = {
-  replicas: { min: 2, max: 9 },
-  autoscaling: { cpuUtilizationPercent: 70 },
-} satisfies ServiceChoice;
-
-function kinds(objects: readonly KubeObject[]): readonly string[] {
-  return objects.map(({ kind }) => kind);
-}
-
-function removed({ remove }: Plan<unknown>): readonly string[] {
-  return remove.map(({ ref }) => ref.kind);
-}
-
-function isSilent(plan: Plan<unknown>): boolean {
-  return [plan.apply, plan.create, plan.remove, plan.events].every((list) => list.length === 0);
-}
-
-function specOf(object: KubeObject | undefined): Record<string, unknown> {
-  return object?.['spec'] as Record<string, unknown>;
-}
-
-function named(objects: readonly KubeObject[], kind: string): KubeObject {
-  return objects.find((one) => one.kind === kind)!;
-}
 
 /** `object` as somebody else's. */
 function ownedBy(
@@ -231,38 +211,6 @@ test('a service that is scaled from now on keeps its pods, and one that is not a
   t.is(specOf(named(ended.apply, 'Deployment'))['replicas'], 5);
 });
 
-test('a suspended tenant has no pods, and gets them back', (t) => {
-  for (const [agent, back] of [
-    [makeService({ replicas: { min: 3 } }), 3],
-    [makeService(SCALED, CPU), 2],
-  ] as const) {
-    const objects = standing(agent, { desired: 4 });
-    const stopped = pass(agent, { objects, tenant: { suspended: true } });
-    t.deepEqual(kinds(stopped.apply), ['Deployment']);
-    t.is(specOf(stopped.apply[0])['replicas'], 0);
-    t.is(conditionIn(stopped)?.reason, 'TenantSuspended');
-    const none = standing(agent, { desired: 0 });
-    const resumed = pass(agent, { objects: none });
-    t.is(specOf(named(resumed.apply, 'Deployment'))['replicas'], back);
-  }
-  t.deepEqual(pass(makeService(), { tenant: { suspended: true } }).create, [], 'none is made meanwhile');
-});
-
-test('an Agent that cannot be written keeps no pods of a suspended tenant, and those that it had of any other', (t) => {
-  const agent = makeService();
-  const objects = standing(agent);
-  const entitlements = { registries: ['other.example.com'] };
-  const kept = pass(agent, { objects, tenant: { entitlements } });
-  t.true(isSilent(kept));
-  t.is(conditionIn(kept)?.reason, 'RegistryNotAllowed');
-  t.is(conditionIn(kept, 'Available')?.status, 'True');
-  const stopped = pass(agent, { objects, tenant: { entitlements, suspended: true } });
-  t.deepEqual(removed(stopped), ['Deployment']);
-  const changed = { ...agent, metadata: { ...agent.metadata, generation: 2 } };
-  const first = pass(changed, { objects, tenant: { suspended: true }, revisions: 'none' });
-  t.deepEqual(removed(first), ['Deployment'], 'before a revision is made, which may be refused');
-});
-
 const others: Record<
   string,
   {
@@ -285,11 +233,11 @@ const others: Record<
   },
   'what is that of a namesake, which goes': {
     object: (made) => ownedBy(made, { uid: 'former' }),
-    reason: 'Progressing',
+    reason: 'Replacing',
   },
   'what a namesake left': {
     object: (made) => ownedBy(made, undefined),
-    reason: 'Progressing',
+    reason: 'Replacing',
     removes: ['Service'],
   },
   'what is ours and is being deleted': {
@@ -297,7 +245,7 @@ const others: Record<
       ...made,
       metadata: { ...made.metadata, deletionTimestamp: '2026-11-21T12:00:00Z' },
     }),
-    reason: 'Progressing',
+    reason: 'Replacing',
   },
 };
 
@@ -317,7 +265,13 @@ for (const [title, { object, reason, removes = [] }] of Object.entries(others)) 
 
 const gone: Record<
   string,
-  { readonly agent?: (agent: Agent) => Agent; readonly seen?: Seen; readonly removes: readonly string[] }
+  {
+    readonly agent?: (agent: Agent) => Agent;
+    readonly seen?: Seen;
+    readonly removes: readonly string[];
+    /** Whether it is looked at again though nothing changes. */
+    readonly isLookedAt?: true;
+  }
 > = {
   'an Agent that makes Runs from now on': {
     agent: ({ metadata, status }) => ({ ...makeJob(), metadata, ...(status && { status }) }),
@@ -327,13 +281,28 @@ const gone: Record<
     seen: { tenant: null, isReleased: true },
     removes: ['Service', 'Deployment', 'PodDisruptionBudget'],
   },
-  'a namespace of which no tenant is known': { seen: { tenant: null }, removes: [] },
-  'an Agent that is being deleted': {
-    agent: (agent) => ({
-      ...agent,
-      metadata: { ...agent.metadata, deletionTimestamp: '2026-11-21T12:00:00Z', finalizers: ['x'] },
-    }),
+  'a namespace of which no tenant is known': { seen: { tenant: null }, removes: [], isLookedAt: true },
+  'an Agent that is being deleted': { agent: deleted, removes: [] },
+  'an Agent that is being deleted, of which no tenant is known': {
+    agent: deleted,
+    seen: { tenant: null },
     removes: [],
+    isLookedAt: true,
+  },
+  'an Agent that is being deleted in a namespace that left its tenant': {
+    agent: deleted,
+    seen: { tenant: null, isReleased: true },
+    removes: ['Service', 'Deployment', 'PodDisruptionBudget'],
+  },
+  'an Agent that is being deleted in a suspended tenant': {
+    agent: deleted,
+    seen: { tenant: { suspended: true } },
+    removes: ['Deployment'],
+  },
+  'an Agent that made Runs and is being deleted in a suspended tenant': {
+    agent: ({ metadata, status }) => deleted({ ...makeJob(), metadata, ...(status && { status }) }),
+    seen: { tenant: { suspended: true } },
+    removes: ['Deployment'],
   },
 };
 
@@ -343,12 +312,13 @@ function makeJob(): Agent {
   return { ...rest, spec: { ...others, shape: 'job' } satisfies AgentSpec };
 }
 
-for (const [title, { agent = (one: Agent) => one, seen = {}, removes }] of Object.entries(gone)) {
-  test(`of ${title}, ${removes.length === 0 ? 'nothing' : 'all'} that stands is removed`, (t) => {
+for (const [title, { agent = (one: Agent) => one, seen = {}, removes, isLookedAt }] of Object.entries(gone)) {
+  test(`of ${title}, ${removes.join(', ') || 'nothing'} that stands is removed`, (t) => {
     const made = makeService();
     const plan = pass(agent(made), { objects: standing(made), ...seen });
     t.deepEqual(removed(plan), removes);
     t.deepEqual([plan.apply, plan.create.filter(({ kind }) => kind !== 'AgentRevision')], [[], []]);
+    if (removes.length === 0) t.is(plan.result.kind === 'requeueAfter', isLookedAt === true);
   });
 }
 

@@ -48,19 +48,19 @@ const NOTHING = { apply: [], create: [], remove: [], afterMs: Infinity } as cons
 
 /**
  * Decides on the Deployment, the Service and what else stands for an Agent of shape service; of one that is of another shape, or
- * whose namespace was released, what is left of it goes. What bears the name of the Agent and is not of it is never touched.
+ * whose namespace was released, what is left of it goes; in a suspended tenant, nothing runs. What bears the name of the Agent and
+ * is not of it is never touched.
  */
 export function planService(question: ServiceQuestion, now: Date): ServiceDecision {
   const { agent, observed, tenant } = question;
-  // What it owns goes with it.
-  if (agent.metadata.deletionTimestamp !== undefined) return { ...NOTHING, ...told(question, now) };
-  if (agent.spec.shape !== 'service' || observed.isReleased) {
-    return { ...NOTHING, remove: ownOf(agent, observed).map(gone) };
-  }
+  // What it owns goes with it, or stays without it, as who deletes it says; but somebody's finalizer may keep it for ever.
+  const isLeaving = agent.metadata.deletionTimestamp !== undefined;
+  const isOther = agent.spec.shape !== 'service' && !isLeaving;
+  if (isOther || observed.isReleased) return { ...NOTHING, remove: ownOf(agent, observed).map(gone) };
   if (tenant === undefined) return { ...NOTHING, ...told(question, now), afterMs: untilReleased(question) };
-  if (!isUnfit(question)) return stand({ ...question, tenant }, now);
-  const remove = tenant.spec.suspended ? running(question) : [];
-  return { ...NOTHING, ...told(question, now), remove };
+  const known = { ...question, tenant };
+  if (tenant.spec.suspended) return suspend(known, { isWritable: !isLeaving && !isUnfit(question) }, now);
+  return isLeaving || isUnfit(question) ? { ...NOTHING, ...told(question, now) } : stand(known, now);
 }
 
 /** A namespace may leave its tenant before it says so itself. */
@@ -78,14 +78,40 @@ function isUnfit({ isUnfit, active }: ServiceQuestion): boolean {
   return active === undefined || isUnfit;
 }
 
-function running({ agent, observed }: ServiceQuestion): readonly Removal[] {
-  return ownOf(agent, observed)
-    .filter(({ kind }) => kind === 'Deployment')
-    .map(gone);
+/** Nothing but the Deployment matters, and nothing else that could be refused is written: pods would run on behind that. */
+function suspend(
+  question: Question,
+  { isWritable }: { readonly isWritable: boolean },
+  now: Date,
+): ServiceDecision {
+  const { agent, observed } = question;
+  const place = placeOf(agent, observed.objects.get('Deployment'));
+  const apply = isWritable ? withoutPods(question, place) : [];
+  const runsOn = place.kind === 'ours' && viewOf(place.object).desired > 0 && apply.length === 0;
+  const remove = runsOn ? [gone(place.object)] : leftover(place);
+  const standing = apply.length + remove.length > 0 ? toldRefusal(agent) : undefined;
+  return { ...NOTHING, ...told(question, now), ...defined({ standing }), apply, remove };
+}
+
+/**
+ * The Deployment with no pods, where nothing but their number changes and no write was refused before. Anything else might be
+ * refused; a removal hardly ever is.
+ */
+function withoutPods(question: Question, place: Place): readonly KubeObject[] {
+  if (place.kind !== 'ours' || toldRefusal(question.agent) !== undefined) return [];
+  const { object } = place;
+  const { desired } = viewOf(object);
+  if (desired === 0) return [];
+  const again = object.metadata.annotations?.[ANNOTATIONS.askedAgainAt];
+  const wanted = desiredOf(question, again).find(({ kind }) => kind === 'Deployment');
+  if (wanted === undefined) return [];
+  const same = { ...wanted, spec: { ...(wanted['spec'] as object), replicas: desired } };
+  if (firstDifference(object, same) !== undefined) return [];
+  return changeOf({ wanted, place });
 }
 
 function stand(question: Question, now: Date): ServiceDecision {
-  const { agent, observed, refusal } = question;
+  const { agent, observed } = question;
   const deployment = observed.objects.get('Deployment');
   const again = askedAgainAt({ ...retryOf(question), deployment }, now);
   const wanted = desiredOf(question, again);
@@ -95,16 +121,13 @@ function stand(question: Question, now: Date): ServiceDecision {
   }));
   const apply = places.flatMap(changeOf);
   const blocked = places.map(({ place }) => place).filter(({ kind }) => kind !== 'free' && kind !== 'ours');
-  const isSuspended = refusal !== undefined;
-  const isClosed = blocked.length > 0 || isSuspended;
-  const create = isClosed
-    ? []
-    : places.flatMap(({ wanted: one, place }) => (place.kind === 'free' ? [stamped(one)] : []));
+  const create =
+    blocked.length > 0
+      ? []
+      : places.flatMap(({ wanted: one, place }) => (place.kind === 'free' ? [stamped(one)] : []));
   const remove = [...unwanted(agent, { observed, wanted }), ...blocked.flatMap(leftover)];
-  const standing = isSuspended
-    ? undefined
-    : (obstacle(blocked) ?? pending(question, create.length + places.filter(isNews).length));
-  const afterMs = isSuspended ? Infinity : waitMs(blocked, deployment);
+  const standing = obstacle(blocked) ?? pending(question, create.length + places.filter(isNews).length);
+  const afterMs = waitMs(blocked, deployment);
   return { apply, create, remove, afterMs, ...told(question, now), ...defined({ standing }) };
 }
 
@@ -119,7 +142,7 @@ function retryOf({ agent, observed, tenant }: Question): Omit<QuotaRetryInput, '
 
 /** What shall be there. Of a Deployment that something else scales, the number of pods is the one that it has. */
 function desiredOf(
-  { agent, observed, tenant, refusal, active }: Question,
+  { agent, observed, tenant, active }: Question,
   askedAgain: string | undefined,
 ): readonly KubeObject[] {
   const live = observed.objects.get('Deployment');
@@ -131,7 +154,7 @@ function desiredOf(
     agent,
     tenant,
     revision: active?.name ?? '',
-    replicas: refusal === undefined ? scaled : 0,
+    replicas: tenant.spec.suspended ? 0 : scaled,
     askedAgainAt: askedAgain,
   };
   return desiredService(wanted);
@@ -205,7 +228,7 @@ function obstacle(blocked: readonly Place[]): Standing | undefined {
   const old = named(blocked, 'left') || named(blocked, 'leaving');
   if (old === '') return undefined;
   const message = `${old} of an Agent of the same name, which was deleted, must go first`;
-  return { kind: 'reconciling', reason: AGENT_SERVICE_REASONS.Progressing, message };
+  return { kind: 'reconciling', reason: AGENT_SERVICE_REASONS.Replacing, message };
 }
 
 function named(places: readonly Place[], wanted: Place['kind']): string {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AgentStatus } from '#crds/v1alpha1/agent';
+import { AGENT_REASONS, type AgentStatus } from '#crds/v1alpha1/agent';
 import { AGENT_SERVICE_REASONS } from '#crds/v1alpha1/agent-service';
 import { removeCondition, setCondition, setStanding, type Standing, truncate } from '../../conditions.ts';
 import type { ReconcileError } from '../../errors.ts';
@@ -9,8 +9,16 @@ import type { Agent } from '../agent.ts';
 import type { ServiceDecision } from './plan.ts';
 import { AVAILABLE, inOldWords } from './standing.ts';
 
-const { Available, Progressing, Unavailable, QuotaExceeded, PodsRefused, ScaledToZero, NameTaken } =
-  AGENT_SERVICE_REASONS;
+const {
+  Available,
+  Progressing,
+  Unavailable,
+  QuotaExceeded,
+  PodsRefused,
+  ScaledToZero,
+  NameTaken,
+  Replacing,
+} = AGENT_SERVICE_REASONS;
 const MAX_WORDS = 4096;
 /** Reasons of Ready that say less than that a write is refused. */
 const REPLACED: readonly string[] = [
@@ -20,6 +28,9 @@ const REPLACED: readonly string[] = [
   QuotaExceeded,
   PodsRefused,
   ScaledToZero,
+  Replacing,
+  // That its pods run on is worse.
+  AGENT_REASONS.TenantSuspended,
 ];
 
 /** Whether what is made for an Agent is a service. */

@@ -70,7 +70,7 @@ const cases: Record<string, Case> = {
   },
   'no room in a quota of somebody else': {
     status: refused('exceeded quota: theirs, requested: pods=1, used: pods=0, limited: pods=0'),
-    want: 'QuotaExceeded',
+    want: 'PodsRefused',
     says: /ResourceQuota theirs of its namespace/,
   },
   'a policy is against its pods': {

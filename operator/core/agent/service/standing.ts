@@ -2,6 +2,7 @@
 import { AGENT_SERVICE_REASONS } from '#crds/v1alpha1/agent-service';
 import { type ConditionInput, findCondition, READY, type Standing, truncate } from '../../conditions.ts';
 import type { KubeObject } from '../../object.ts';
+import { RESOURCE_QUOTA_NAME } from '../../quota/refusals.ts';
 import { withoutFigures } from '../../refused-write.ts';
 import { contactOf } from '../../tenant/contact.ts';
 import type { Tenant } from '../../tenant/tenant.ts';
@@ -96,20 +97,21 @@ export function refusalIn({ conditions }: DeploymentView): string | undefined {
 // As the admission plugin says it: `exceeded quota: nexusos, requested: pods=1, used: pods=3, limited: pods=3`.
 const QUOTA =
   /exceeded quota: ([^,\s]{1,253}), requested: (\S{1,1000}), used: (\S{1,1000}), limited: (\S{1,1000})/;
-const OURS = 'nexusos';
 
 function refusedPods(words: string, tenant: Tenant | undefined): Trouble {
   const found = QUOTA.exec(words);
   if (found === null)
     return { reason: PodsRefused, message: truncate(`its pods are refused: ${words}`, MAX_WORDS) };
   const [, quota = '', requested = '', used = '', limited = ''] = found;
-  const where =
-    quota === OURS
-      ? `the part of the tenant's quota (spec.quotas of the Tenant) that its namespace has`
-      : `ResourceQuota ${quota} of its namespace, which somebody else made`;
+  const isOurs = quota === RESOURCE_QUOTA_NAME;
+  const where = isOurs
+    ? `the part of the tenant's quota (spec.quotas of the Tenant) that its namespace has`
+    : `ResourceQuota ${quota} of its namespace, which somebody else made`;
   const amounts = `a pod takes ${requested}, used are ${used}, allowed are ${limited}`;
   const help = `Its pods are made when others end, or there is more quota: ask ${contactOf(tenant)}.`;
-  return { reason: QuotaExceeded, message: `${where} has no room for its pods: ${amounts}. ${help}` };
+  // No quota that is moved to its namespace helps against that of somebody else.
+  const reason = isOurs ? QuotaExceeded : PodsRefused;
+  return { reason, message: `${where} has no room for its pods: ${amounts}. ${help}` };
 }
 
 /** Figures in what others say change all the time, and are no news; those of revisions are. */

@@ -4,6 +4,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { hashOf, stampHash } from '../../../compare.ts';
 import type { KubeObject } from '../../../object.ts';
+import type { Plan } from '../../../plan.ts';
 import { makeAgent, makeTenant, NOW } from '../../../run/testing/make.ts';
 import type { Agent } from '../../agent.ts';
 import { type AgentObserved, planAgent } from '../../plan.ts';
@@ -13,6 +14,16 @@ import type { ServiceObserved } from '../observed.ts';
 
 /** Fields of `spec.service` that a case chooses. */
 export type ServiceChoice = Partial<NonNullable<AgentSpec['service']>>;
+
+/** What pods request, so that they can be scaled by it. */
+export const CPU = {
+  container: { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '1' } } },
+};
+/** A service that is scaled. */
+export const SCALED = {
+  replicas: { min: 2, max: 9 },
+  autoscaling: { cpuUtilizationPercent: 70 },
+} satisfies ServiceChoice;
 
 /** An Agent of shape service, with its active revision. */
 export function makeService(service: ServiceChoice = {}, spec: Partial<AgentSpec> = {}): Agent {
@@ -129,4 +140,37 @@ export function makePod(agent: Agent, container: object, status: object = {}): K
       ...status,
     },
   };
+}
+
+/** Kinds of objects, in their order. */
+export function kinds(objects: readonly KubeObject[]): readonly string[] {
+  return objects.map(({ kind }) => kind);
+}
+
+/** Kinds that a plan removes. */
+export function removed({ remove }: Plan<unknown>): readonly string[] {
+  return remove.map(({ ref }) => ref.kind);
+}
+
+/** Whether a plan changes nothing, but for what is said. */
+export function isSilent(plan: Plan<unknown>): boolean {
+  return [plan.apply, plan.create, plan.remove, plan.events].every((list) => list.length === 0);
+}
+
+/** The spec of an object. */
+export function specOf(object: KubeObject | undefined): Record<string, unknown> {
+  return object?.['spec'] as Record<string, unknown>;
+}
+
+/** The first of a kind. */
+export function named(objects: readonly KubeObject[], kind: string): KubeObject {
+  const found = objects.find((one) => one.kind === kind);
+  if (found === undefined) throw new Error(`no ${kind} among ${kinds(objects).join(', ')}`);
+  return found;
+}
+
+/** `agent`, deleted and kept by a finalizer. */
+export function deleted(agent: Agent): Agent {
+  const metadata = { ...agent.metadata, deletionTimestamp: '2026-11-21T12:00:00Z', finalizers: ['x'] };
+  return { ...agent, metadata };
 }
