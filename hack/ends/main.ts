@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { sweepRecords } from '../cluster/records.ts';
 import { eventually } from '../tools/eventually.ts';
+import { sweepTemporaryFolders } from '../tools/sweep-temporary.ts';
 import { type RunningCommand, startCommand } from './command.ts';
 import { makeSandbox, type Sandbox } from './sandbox.ts';
 
@@ -97,13 +98,14 @@ async function attempt(trial: Trial, sandbox: Sandbox): Promise<Outcome> {
 }
 
 /**
- * Sweeps as the next start of any cluster does first, and lists what stays. What is killed has no arguments any more a moment before
+ * Sweeps as the next start of any cluster, and the next test, do first, and lists what stays. What is killed has no arguments any more a moment before
  * it has ended, and a sweep leaves alone what has an owner that has not: so there is more than one.
  */
 async function sweep(sandbox: Sandbox): Promise<readonly string[]> {
   process.env['NEXUSOS_CLUSTER_RECORDS'] = sandbox.records;
   const isSwept = async (): Promise<boolean> => {
     await sweepRecords();
+    await sweepTemporaryFolders(sandbox.env['TMPDIR']);
     return sandbox.leftovers().length === 0;
   };
   await eventually('nothing is left', isSwept, SWEPT_MS).catch(() => undefined);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { parseAllDocuments } from 'yaml';
 import { KINDS } from '#crds/v1alpha1/index';
 import type { KubeObject } from '#operator/core/object';
 import { ensureTools } from '../tools/build.ts';
+import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 import { type ChartValues, helmEnvironment } from './chart.ts';
 import { type RunResult, runProgram } from '../tools/run-program.ts';
 
 const CHART = join(import.meta.dirname, '../../charts/nexusos');
 
 let folder = '';
+let remove: () => Promise<void> = async () => {};
 test.before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'nexusos-helm-'));
+  folder = await temporaryFolder({ teardown: (undo) => void (remove = undo) }, 'helm');
 });
-test.after.always(() => rm(folder, { recursive: true, force: true }));
+test.after.always(() => remove());
 
 async function helm(args: readonly string[], values: ChartValues = {}): Promise<RunResult> {
   const { helm: program } = await ensureTools(['helm']);

@@ -235,7 +235,7 @@ test('a Run that is deleted while it runs gives its quota back, and its pod is g
 test('a pod that somebody deletes keeps its place until it has ended, and then ends its Run', async (t) => {
   const rig = t.context;
   const key = { namespace, name: 'robbed' };
-  await createRun(rig, key, { annotations: LINGERS });
+  await createRun(rig, key, { annotations: { ...LINGERS, 'kwok.nexusos.dev/end-duration': '15s' } });
   const { status } = await becomes(rig, key, { phase: 'Running' });
   const pod = { namespace, name: status?.child?.name ?? '' };
   await rig.client.delete(PODS, pod);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { attachCluster } from '#hack/cluster/attach';
+import { temporaryFolder } from '#hack/tools/testing/temporary-folder';
 import type { KubeObject } from '../core/object.ts';
 import { createMetrics, type RequestVerb } from '../telemetry/metrics.ts';
 import { ApiError } from './api-error.ts';
@@ -241,8 +241,7 @@ test('objects that grow along a list are read in smaller pages, from where they 
 
 test('a token that was replaced is read again when the API server does not know the old one', async (t) => {
   const cluster = await attachCluster();
-  const folder = await mkdtemp(join(tmpdir(), 'nexusos-token-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t, 'token');
   const [tokenFile, caFile] = [join(folder, 'token'), join(folder, 'ca.crt')];
   await writeFile(tokenFile, 'an.old.token');
   await writeFile(caFile, Buffer.from(cluster.caData, 'base64'));

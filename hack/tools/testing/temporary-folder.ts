@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { identityOf } from '../process-identity.ts';
+import { sweepTemporaryFolders } from '../sweep-temporary.ts';
 
 /** What a test offers for what is to be done at its end. */
 export interface Teardown {
   teardown(undo: () => Promise<void>): void;
 }
-
-const NAME = /^nexusos-[a-z]+-(\d+)-\w{6}$/;
 
 /**
  * Makes an empty folder among the temporary files, which goes with the test. `kind` is a word for its name, in lower case.
@@ -20,13 +18,4 @@ export async function temporaryFolder(t: Teardown, kind: string): Promise<string
   const folder = await mkdtemp(join(tmpdir(), `nexusos-${kind}-${process.pid}-`));
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
-}
-
-async function sweepTemporaryFolders(): Promise<void> {
-  const names = await readdir(tmpdir());
-  const ofDead = names.filter((name) => {
-    const pid = Number(NAME.exec(name)?.[1]);
-    return !Number.isNaN(pid) && identityOf(pid) === undefined;
-  });
-  await Promise.all(ofDead.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })));
 }
