@@ -22,6 +22,8 @@ import {
 
 const test = anyTest.serial as TestFn<WorkloadRig>;
 const annotations = { 'kwok.nexusos.dev/duration': '600s' };
+/** Of a pod that is told to end: how long its container takes, on a simulated node. */
+const END_DURATION = 'kwok.nexusos.dev/end-duration';
 const here = 'preempting-main';
 const there = 'preempting-other';
 
@@ -63,19 +65,14 @@ async function reservationOf(rig: WorkloadRig, name: string): Promise<Partial<Re
   return reservations.find((one) => one.name === name) ?? {};
 }
 
-/** Has the pod of a Run take its time to end, until what this resolves to is called. */
-async function hold(rig: WorkloadRig, name: string): Promise<() => Promise<unknown>> {
-  const labelSelector = `${LABELS.run}=${name}`;
-  const [pod] = await listAll(rig, PODS, { namespace: here, labelSelector });
-  const key = { namespace: here, name: pod?.metadata.name ?? '' };
-  const finalizers = pod?.metadata.finalizers ?? [];
-  const patch = (wanted: readonly string[]) =>
-    rig.client.patch(PODS, key, { body: { metadata: { finalizers: wanted } } });
-  await patch([...finalizers, 'example.com/slow']);
-  return async () => {
-    const now = (await rig.client.get(PODS, key))?.metadata.finalizers;
-    return patch((now ?? []).filter((one) => one !== 'example.com/slow'));
-  };
+/** Ends the pod of a Run by force. Another pod of it would not take its time any more. */
+async function endByForce(rig: WorkloadRig, name: string): Promise<void> {
+  const key = { namespace: here, name };
+  await rig.client.patch(RUNS, key, { body: { metadata: { annotations: { [END_DURATION]: null } } } });
+  const { child } = await statusOf(rig, name);
+  const how = ['--grace-period=0', '--force', '--wait=false'];
+  const done = await rig.cluster.kubectl(['delete', 'pod', child?.name ?? '', '-n', here, ...how]);
+  if (done.code !== 0) throw new Error(done.stderr);
 }
 
 /** Runs of a namespace that have a pod which has not ended. */
@@ -113,11 +110,10 @@ test('a Run of higher priority takes over from the lowest, which waits and runs 
 
 test('while one that makes room takes its time, nobody else has its place, and the other one says for whom it waits', async (t) => {
   const rig = t.context;
-  for (const [name, priority] of Object.entries({ slow: 0, other: 5 })) {
-    await createRun(rig, { namespace: here, name }, { annotations, spec: { priority } });
-    await becomes(rig, { namespace: here, name }, { phase: 'Running' });
-  }
-  const release = await hold(rig, 'slow');
+  const lingers = { ...annotations, [END_DURATION]: '10m' };
+  await createRun(rig, { namespace: here, name: 'slow' }, { annotations: lingers, spec: { priority: 0 } });
+  await createRun(rig, { namespace: here, name: 'other' }, { annotations, spec: { priority: 5 } });
+  for (const name of ['slow', 'other']) await becomes(rig, { namespace: here, name }, { phase: 'Running' });
   const high = { namespace: here, name: 'high' };
   await createRun(rig, high, { annotations, spec: { priority: 10 } });
   await becomes(rig, { namespace: here, name: 'slow' }, { phase: 'Running', reason: 'Preempted' });
@@ -131,7 +127,7 @@ test('while one that makes room takes its time, nobody else has its place, and t
   await becomes(rig, { namespace: here, name: 'newcomer' }, { phase: 'Queued' });
   t.is((await statusOf(rig, 'other')).phase, 'Running');
 
-  await release();
+  await endByForce(rig, 'slow');
   await becomes(rig, high, { phase: 'Running' });
   await becomes(rig, { namespace: here, name: 'slow' }, { phase: 'Queued' });
   t.is((await statusOf(rig, 'newcomer')).attempt, undefined);
