@@ -171,7 +171,9 @@ const status = z
   })
   .describe(
     'Who holds what. Written under optimistic concurrency, so that two writers cannot both hand out the last of it.',
-  );
+  )
+  // Written as a whole as well: by fields, it would cost an entry in managedFields for each condition and window.
+  .meta({ 'x-kubernetes-map-type': 'atomic' });
 
 /** Reasons of QuotaLedger conditions, each with its meaning. */
 export const LEDGER_REASONS = {

@@ -196,7 +196,9 @@ const status = z
     error: error.optional(),
     conditions: conditions('Ready, QuotaReserved, Admitted, Finished; Stalled only while true.').optional(),
   })
-  .describe('What is.');
+  .describe('What is.')
+  // Written as a whole, by the operator alone. By fields, the managedFields of a Run would be larger than its status.
+  .meta({ 'x-kubernetes-map-type': 'atomic' });
 
 /** Reasons of Run conditions, queue and Events, each with its meaning. */
 export const RUN_REASONS = {

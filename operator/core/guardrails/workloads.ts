@@ -101,7 +101,8 @@ export function priorityGuardrails(settings: GuardrailSettings): readonly Guardr
     name: `${name}-priority`,
     match,
     binds: 'priorityClasses',
-    conditions: { changed: isChanged },
+    // Nearly no pod names a class, and all that is asked costs time for each class that there is.
+    conditions: { changed: isChanged, named: namesClass(place) },
     variables: {
       isRun: isRun(place, settings),
       chosen: `(has(${place.spec}.priorityClassName) ? ${place.spec}.priorityClassName : '')`,
@@ -118,6 +119,11 @@ export function priorityGuardrails(settings: GuardrailSettings): readonly Guardr
       },
     ],
   }));
+}
+
+/** What names no class has none: the API server itself gives it the default one, which every pod may have. */
+function namesClass({ spec }: PodPlace): Cel {
+  return `has(${spec}.priorityClassName) && ${spec}.priorityClassName != ''`;
 }
 
 /**
