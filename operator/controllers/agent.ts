@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AGENT, type AgentStatus } from '#crds/v1alpha1/agent';
 import { AGENT_SCHEDULE_REASONS } from '#crds/v1alpha1/agent-schedule';
+import { LABELS } from '#crds/v1alpha1/names';
 import { type Agent, agentKey, type GPUClass } from '../core/agent/agent.ts';
 import { type AgentObserved, planAgent, planRefused, type RunCounts } from '../core/agent/plan.ts';
 import type { ScheduleObserved } from '../core/agent/schedule.ts';
@@ -15,6 +16,7 @@ import {
   type Key,
   keyOf,
   parseWith,
+  type Patience,
   type PolicyRule,
   type Reader,
   type Watch,
@@ -57,11 +59,17 @@ const TOLD_BY_PLANS: ReadonlySet<string> = new Set([
   AGENT_SCHEDULE_REASONS.PreviousRunActive,
 ]);
 
+/** Counts are written every few seconds at most; the next start of a schedule may wait for the end of the last. */
+const COUNTS_MS = 1000;
+
+const ofRun: Patience = ({ old, object }) =>
+  (object ?? old)?.metadata.labels?.[LABELS.scheduledBy] === undefined ? COUNTS_MS : 0;
+
 const WATCHES: readonly Watch[] = [
   { resource: TENANTS, keys: agentsOfTenant },
   { resource: QUOTA_LEDGERS, keys: agentsWithoutTenant },
   { resource: GPU_CLASSES, keys: agentsOfClass },
-  { resource: RUNS, keys: agentOfRun },
+  { resource: RUNS, keys: agentOfRun, patienceMs: ofRun },
   watchRevisions(agentOfRevision),
   ...SERVICE_WATCHES,
 ];

@@ -9,10 +9,9 @@ import {
 } from '#crds/v1alpha1/quota-ledger';
 import type { DeviceDesk } from '../core/capacity/device-queue.ts';
 import type { KubeObject } from '../core/object.ts';
-import { type Plan, statusOnly } from '../core/plan.ts';
+import type { Plan } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
 import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '../core/quota/ledger.ts';
-import { LONGEST_INTERVAL_MS, passIntervalMs } from '../core/quota/pass-interval.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { releaseTogether } from '../core/quota/release-together.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
@@ -23,6 +22,8 @@ import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/cont
 import { keyOf, parseWith } from '../runtime/controller.ts';
 import { DepartedRuns } from './shared/departed-runs.ts';
 import type { DeviceBook } from './shared/device-book.ts';
+import { LedgerPasses } from './shared/ledger-passes.ts';
+import { type LedgerWakes, ofFigures, ofOwnWrites, wakesOf } from './shared/ledger-wakes.ts';
 import { type LedgerWitness, watchGone } from './shared/ledger-witness.ts';
 import {
   AGENTS,
@@ -45,68 +46,47 @@ import {
   watchPods,
 } from './shared/workloads.ts';
 
-/** What was seen of a ledger, unless it is too soon to look. */
-export type LedgerView =
-  | { readonly kind: 'tooSoon'; readonly afterMs: number }
-  | { readonly kind: 'seen'; readonly observed: LedgerObserved; readonly read: Reader };
+/** What was seen of a ledger. */
+export interface LedgerView {
+  readonly observed: LedgerObserved;
+  readonly read: Reader;
+}
 
 /** The controller of QuotaLedgers: quota of namespaces, and which Runs are admitted. */
 export function ledgerController(
   book: DeviceBook,
   witnesses: readonly LedgerWitness[] = [],
 ): Controller<Ledger, LedgerView, QuotaLedgerStatus | undefined> {
-  const lastPasses = new Map<string, LastPass>();
+  const passes = new LedgerPasses();
   const departed = new DepartedRuns();
-  const all = [departed, ...witnesses];
+  const all = [departed, passes, ...witnesses];
   return {
     name: 'ledger',
     resource: QUOTA_LEDGERS,
-    watches: [...watchesOf(book), departed.watch(), watchGone(all)],
+    watches: [...watchesOf(book, wakesOf(passes)), departed.watch(), watchGone(all)],
+    patienceMs: ofOwnWrites,
+    restMs: ({ name }) => passes.restMs(name),
     rbac: RBAC,
     parse: parseWith(z.object({ spec: QUOTA_LEDGER.spec })),
     group: (ledger) => ledger.metadata.name,
     // Moving quota is everyday work.
     tells: ({ type, reason }) => type === 'Warning' || reason === LEDGER_REASONS.OverCommitted,
     async observe(ledger, read) {
-      const nowMs = performance.now();
-      const { name } = ledger.metadata;
-      const last = lastPasses.get(name) ?? NO_PASS;
-      const afterMs = passIntervalMs(ledger, last.runs) - (nowMs - last.atMs);
-      if (afterMs > 0) return { kind: 'tooSoon', afterMs };
-      dropOlder(lastPasses, nowMs - LONGEST_INTERVAL_MS);
       for (const witness of all) witness.see(ledger);
       const seen = seeLedger(ledger, read);
-      // Anew at the end, where the latest stand.
-      lastPasses.delete(name);
-      lastPasses.set(name, { atMs: nowMs, runs: seen.runs.length });
-      return { kind: 'seen', observed: await observe(ledger, seen, { read, departed }), read };
+      passes.begin(ledger, seen.runs);
+      return { observed: await observe(ledger, seen, { read, departed }), read };
     },
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
     plan(ledger, view, now) {
-      if (view.kind === 'seen') return planWithDevices(ledger, { ...view, book }, now);
-      const { afterMs } = view;
-      return statusOnly(ledger.status, { kind: 'requeueAfter', afterMs, why: 'to decide on more at once' });
+      const plan = planWithDevices(ledger, { ...view, book }, now);
+      passes.decided(ledger, view.observed.runs, plan.status.reservations ?? []);
+      return plan;
     },
   };
 }
 
 const ANY_STANDING = [LEDGER_REASONS.Balanced, LEDGER_REASONS.Rebalancing, LEDGER_REASONS.OverCommitted];
-
-/** When a ledger was decided on last, and how many Runs were looked at. */
-interface LastPass {
-  readonly atMs: number;
-  readonly runs: number;
-}
-
-const NO_PASS: LastPass = { atMs: -Infinity, runs: 0 };
-
-/** Forgets passes before `thresholdMs`: they hold nobody back any more. Entries stand in the order of their times. */
-function dropOlder(passes: Map<string, LastPass>, thresholdMs: number): void {
-  for (const [name, { atMs }] of passes) {
-    if (atMs > thresholdMs) return;
-    passes.delete(name);
-  }
-}
 
 /** A tenant whose Runs wait for devices looks again so often, should nobody have told it of what it waits for. */
 const DEVICES_AGAIN = { kind: 'requeueAfter', afterMs: 15_000, why: 'for devices to be free' } as const;
@@ -140,23 +120,23 @@ function planWithDevices(
   return waits && !isSooner ? { ...plan, result: DEVICES_AGAIN } : plan;
 }
 
-function watchesOf(book: DeviceBook): readonly Watch[] {
+function watchesOf(book: DeviceBook, wakes: LedgerWakes): readonly Watch[] {
   const ready = (_: KubeObject, read: Reader) => book.ready(read);
   const afterWaiter: Watch['keys'] = ({ metadata }, read) =>
     book.isWaiter(metadata.uid) ? book.ready(read) : [];
   return [
-    { resource: RUNS, keys: ledgerOfObject },
+    { resource: RUNS, keys: ledgerOfObject, patienceMs: wakes.ofRuns },
     { resource: RUNS, keys: afterWaiter },
     // A reservation that is given back is what others may have waited for.
     { resource: QUOTA_LEDGERS, keys: ready },
-    { resource: AGENTS, keys: ledgerOfObject },
+    { resource: AGENTS, keys: ledgerOfObject, patienceMs: ofFigures },
     watchRevisions(ledgerOfObject),
-    { resource: TENANTS, keys: (tenant) => [{ name: tenant.metadata.name }] },
+    { resource: TENANTS, keys: (tenant) => [{ name: tenant.metadata.name }], patienceMs: ofFigures },
     { resource: GPU_CLASSES, keys: ledgersOfClass },
     { resource: NAMESPACES, keys: ledgerOfNamespace },
     // Without selector: one of somebody else that bears our name must be seen.
-    { resource: RESOURCE_QUOTAS, keys: ledgerOfQuota },
-    watchPods(ledgerOfObject),
+    { resource: RESOURCE_QUOTAS, keys: ledgerOfQuota, patienceMs: wakes.ofQuotas },
+    { ...watchPods(ledgerOfObject), patienceMs: wakes.ofPods },
     watchFailedCreates(ledgerOfObject),
     ...book.watches((read) => book.ready(read)),
   ];

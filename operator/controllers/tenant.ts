@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ANNOTATIONS, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { TENANT, TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
+import { isDeepEqual } from '../core/compare.ts';
 import type { KubeObject } from '../core/object.ts';
 import type { PlanEvent } from '../core/plan.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
@@ -13,8 +14,16 @@ import { planTenant } from '../core/tenant/plan.ts';
 import { parseCidr } from '../core/tenant/cidr.ts';
 import { rangesWithin } from '../core/tenant/cluster-ranges.ts';
 import { sourceNamespace } from '../core/tenant/pull-secrets.ts';
-import type { PlatformSettings, Tenant, TenantObserved } from '../core/tenant/tenant.ts';
-import type { Controller, IndexDeclaration, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
+import type { Ledger, PlatformSettings, Tenant, TenantObserved } from '../core/tenant/tenant.ts';
+import type {
+  Controller,
+  IndexDeclaration,
+  Key,
+  Patience,
+  PolicyRule,
+  Reader,
+  Watch,
+} from '../runtime/controller.ts';
 import { parseWith } from '../runtime/controller.ts';
 import { ClusterAddresses, type Concerned } from './shared/cluster-addresses.ts';
 import { CopyChecks } from './shared/copy-checks.ts';
@@ -139,10 +148,10 @@ function watches(settings: PlatformSettings): readonly Watch[] {
       metadataOnly: true,
       keys: (one, read) => keysOf(read, BY.runtimeClass, one.metadata.name),
     },
-    { resource: QUOTA_LEDGERS, keys: (ledger) => keys([ledger.metadata.name]) },
+    { resource: QUOTA_LEDGERS, keys: (ledger) => keys([ledger.metadata.name]), patienceMs: ofLedger },
     { resource: GPU_CLASSES, keys: (one, read) => keysOf(read, BY.gpuClass, one.metadata.name) },
     { resource: TENANTS, keys: peersToWake },
-    { resource: RUNS, keys: tenantOfRun },
+    { resource: RUNS, keys: tenantOfRun, patienceMs: () => FIGURES_MS },
     {
       resource: SECRETS,
       namespace: sourceNamespace(settings),
@@ -222,6 +231,25 @@ function egressOf(tenant: KubeObject) {
 
 function hasCopies({ spec, metadata }: Tenant): boolean {
   return (spec.imagePullSecrets ?? []).length > 0 && metadata.deletionTimestamp === undefined;
+}
+
+/** Figures are written every few seconds at most, and Runs change them all the time. */
+const FIGURES_MS = 1000;
+
+/** Who holds what changes with every Run; how the ledger stands, and what is granted where, is waited for. */
+const ofLedger: Patience = ({ old, object }) => {
+  if (old === undefined || object === undefined) return 0;
+  return isDeepEqual(dealtIn(old as Ledger), dealtIn(object as Ledger)) ? FIGURES_MS : 0;
+};
+
+function dealtIn({ metadata, status }: Ledger): unknown {
+  return [
+    metadata.uid,
+    metadata.generation,
+    metadata.deletionTimestamp ?? '',
+    status?.grants,
+    status?.conditions,
+  ];
 }
 
 /** Only what changes the number of waiting Runs, or is waited for at the end of a tenant. */

@@ -71,6 +71,18 @@ export interface IndexDeclaration {
   readonly of: (object: KubeObject) => readonly string[];
 }
 
+/** A change that was seen. Both set: changed; only `object`: new; only `old`: gone. */
+export interface SeenChange {
+  readonly old: KubeObject | undefined;
+  readonly object: KubeObject | undefined;
+}
+
+/**
+ * How long a change may wait before it is looked at, in milliseconds, since it alone decides nothing: what is woken sooner by something
+ * else sees it as well, and who is woken ten times within that time is looked at once. Zero: at once. Infinite: never for this. Called for each change, so it has to be cheap.
+ */
+export type Patience = (change: SeenChange, read: Reader) => number;
+
 /**
  * Another kind whose changes wake a controller. Watches of the same kind, selectors and namespace are shared
  * between controllers, so more of them cost nothing.
@@ -85,6 +97,8 @@ export interface Watch {
   readonly metadataOnly?: boolean;
   /** Objects to reconcile; called with the old and with the new object of a change. */
   readonly keys: (object: KubeObject, read: Reader) => readonly Key[];
+  /** How long those whom a change wakes may wait for more of the like; none when left out. */
+  readonly patienceMs?: Patience;
   /**
    * Drops fields that nobody reads before an object is stored; undefined: the whole object, which counts as not there. In
    * force only when all who share the watch name the same function. What is applied to a trimmed kind is compared by a GET.
@@ -106,6 +120,13 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   readonly selects?: Pick<Watch, 'labelSelector' | 'trim'>;
   readonly watches: readonly Watch[];
   readonly rbac: readonly PolicyRule[];
+  /** How long a change of the reconciled object itself may wait; none when left out. */
+  readonly patienceMs?: Patience;
+  /**
+   * How long it is still too soon to look at an object again, in milliseconds; by default it never is. For a kind of which each pass
+   * decides on much, so that what happens meanwhile is decided together.
+   */
+  restMs?(key: Key): number;
   /** With `finalize`: the finalizer that is put on before the first effect and off after the last. */
   readonly finalizer?: string;
   /**

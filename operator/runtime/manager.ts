@@ -153,15 +153,14 @@ class ControllerManager implements Manager {
       groupOf: (key) => this.#groupOf(controller, key),
       isUrgent: (key) =>
         isUrgent(controller, this.#cache.get(controller.resource, parseKey(key)), this.#cache),
+      restMs: (key) => controller.restMs?.(parseKey(key)) ?? 0,
     });
-    const add = (key: string) => queue.add(key);
     this.#watch({ resource: controller.resource, ...controller.selects }, (change) => {
       const object = change.object ?? change.old;
-      if (object !== undefined && isLookedAt(controller, object)) add(keyString(keyOf(object)));
+      if (object === undefined || !isLookedAt(controller, object)) return;
+      queue.addWithin(keyString(keyOf(object)), controller.patienceMs?.(change, this.#cache) ?? 0);
     });
-    for (const watch of controller.watches) {
-      this.#watch(watch, (change) => this.#wake(watch, change, add));
-    }
+    for (const watch of controller.watches) this.#watch(watch, (change) => this.#wake(watch, change, queue));
     return new Workers({ queue, concurrency, controller: controller.name, reconciler, metrics, log });
   }
 
@@ -172,10 +171,11 @@ class ControllerManager implements Manager {
   }
 
   /** Wakes whom the old and the new object name: one that lost its owner wakes the old owner as well. */
-  #wake(watch: Watch, { old, object }: Change, add: (key: string) => void): void {
-    for (const one of [old, object]) {
+  #wake(watch: Watch, change: Change, queue: WorkQueue): void {
+    const withinMs = watch.patienceMs?.(change, this.#cache) ?? 0;
+    for (const one of [change.old, change.object]) {
       if (one === undefined) continue;
-      for (const key of watch.keys(one, this.#cache)) add(keyString(key));
+      for (const key of watch.keys(one, this.#cache)) queue.addWithin(keyString(key), withinMs);
     }
   }
 

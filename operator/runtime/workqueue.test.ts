@@ -216,3 +216,50 @@ test('many workers see every key, each at least once and never two at a time', a
   await Promise.all(workers);
   t.is(seen.size, distinct);
 });
+
+test('a key rests after it was worked on, however often it is added meanwhile', async (t) => {
+  const rests = { ms: 0 };
+  const queue = new WorkQueue({
+    name: 'q',
+    groupOf,
+    backoff: { baseMs: 1, maxMs: 10, jitter: 0 },
+    metrics: createMetrics(),
+    restMs: () => rests.ms,
+  });
+  t.teardown(() => queue.shutDown());
+  queue.resume();
+  queue.add('a');
+  t.is(await queue.take(), 'a');
+  rests.ms = 60;
+  for (let i = 0; i < 10; i += 1) queue.add('a');
+  queue.done('a');
+  t.is(queue.depth, 0, 'it rests');
+  const next = queue.take();
+  rests.ms = 0;
+  t.is(await next, 'a', 'and then is worked on');
+  queue.done('a');
+  t.is(queue.depth, 0, 'once');
+});
+
+test('what may wait is worked on with what may not, and alone when its time has come', async (t) => {
+  const queue = makeQueue(t);
+  queue.addWithin('later', 40);
+  queue.addWithin('with', 60_000);
+  queue.addWithin('never', Infinity);
+  queue.addWithin('with', 0);
+  t.is(await queue.take(), 'with');
+  t.is(queue.depth, 0);
+  t.is(await queue.take(), 'later');
+  queue.done('with');
+  queue.done('later');
+  queue.addWithin('with', 0);
+  queue.addWithin('with', 20);
+  t.is(await queue.take(), 'with');
+  queue.done('with');
+  queue.addWithin('later', 80);
+  t.is(
+    await queue.take(),
+    'later',
+    'and neither what is worked on already, nor what is no reason to, comes again',
+  );
+});

@@ -12,6 +12,8 @@ export interface WorkQueueOptions {
   readonly groupOf: (key: string) => string;
   /** Whether a key goes before the others of its group at this moment; by default none does. */
   readonly isUrgent?: (key: string) => boolean;
+  /** How long it is still too soon to work on a key again, in milliseconds; by default it never is. */
+  readonly restMs?: (key: string) => number;
   readonly backoff: BackoffPolicy;
   readonly metrics: Metrics;
 }
@@ -48,16 +50,24 @@ export class WorkQueue {
     return this.#workingSince.size;
   }
 
-  /** Has `key` worked on, once. One that waits already, and is urgent now, goes ahead. */
+  /** Has `key` worked on, once, and not before it has rested. One that waits already, and is urgent now, goes ahead. */
   add(key: string): void {
     if (this.#isShutDown) return;
     if (this.#dirtySince.has(key)) {
       if (this.#ready.isCalm(key) && this.#isUrgent(key)) this.#ready.hasten(key);
       return;
     }
+    const restMs = this.#options.restMs?.(key) ?? 0;
+    if (restMs > 0) return this.addAfter(key, restMs);
     this.#dirtySince.set(key, performance.now());
     this.#options.metrics.queueAddsTotal.inc({ name: this.#options.name });
     if (!this.#workingSince.has(key)) this.#enqueue(key);
+  }
+
+  /** Has `key` worked on within `withinMs`, together with what else asks for it until then. Infinite: this alone is no reason to. */
+  addWithin(key: string, withinMs: number): void {
+    if (withinMs <= 0) this.add(key);
+    else if (withinMs < Infinity && !this.#dirtySince.has(key)) this.addAfter(key, withinMs);
   }
 
   /** Has `key` worked on in `delayMs`, or earlier when something else asks for it. */

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { API_VERSION } from '#crds/v1alpha1/names';
+import { QUOTA_LEDGER, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import { makeRun } from '../../core/run/testing/make.ts';
+import type { Ledger } from '../../core/tenant/tenant.ts';
+import { LedgerPasses } from './ledger-passes.ts';
+
+const LEDGER: Ledger = {
+  apiVersion: API_VERSION,
+  kind: 'QuotaLedger',
+  metadata: { name: 'acme', uid: 'ledger-uid', generation: 1 },
+  spec: QUOTA_LEDGER.spec.parse({ tenantUID: 'tenant-uid' }),
+};
+const { name } = LEDGER.metadata;
+const WAITING = makeRun();
+const RESERVED: Reservation = {
+  uid: 'run-uid',
+  namespace: 'acme-dev',
+  name: 'r',
+  agent: 'agent',
+  attempt: 1,
+};
+
+function begun() {
+  const clock = { ms: 1000 };
+  const passes = new LedgerPasses(() => clock.ms);
+  passes.begin(LEDGER, [WAITING]);
+  return { clock, passes };
+}
+
+test('a ledger rests from the beginning of a pass, by what it has to look at', (t) => {
+  const { clock, passes } = begun();
+  t.is(passes.restMs(name), 50);
+  clock.ms += 30;
+  t.is(passes.restMs(name), 20);
+  clock.ms += 30;
+  t.true(passes.restMs(name) <= 0);
+  passes.begin(
+    LEDGER,
+    Array.from({ length: 4000 }, () => WAITING),
+  );
+  t.is(passes.restMs(name), 200);
+  t.is(passes.restMs('another'), 0, 'one that nobody has decided on is looked at at once');
+});
+
+test('somebody waits until a pass has decided that nobody does', (t) => {
+  const { passes } = begun();
+  t.true(passes.hasWaiting('another'));
+  t.true(passes.hasWaiting(name), 'while it is decided');
+  passes.decided(LEDGER, [WAITING], [RESERVED]);
+  t.false(passes.hasWaiting(name));
+  passes.decided(LEDGER, [WAITING, makeRun()], []);
+  t.true(passes.hasWaiting(name));
+  passes.decided(LEDGER, [makeRun({ cancel: true }), makeRun({ dryRun: true })], []);
+  t.false(passes.hasWaiting(name), 'who wants nothing waits for nothing');
+});
+
+test('of a ledger that is gone nothing is known', (t) => {
+  const { passes } = begun();
+  passes.decided(LEDGER, [], []);
+  passes.forget(LEDGER);
+  t.true(passes.hasWaiting(name));
+  t.is(passes.restMs(name), 0);
+});
