@@ -44,9 +44,11 @@ const runMetadata = z
   .describe('Labels and annotations of each Run, beside those that NexusOS sets.');
 
 const runSpec = RUN.spec
-  // One key for all of them would start the first alone, and a dry run starts nothing.
+  // One key for all of them would start the first alone, a dry run starts nothing, and nobody decides or answers beforehand.
   .omit({
     agentRef: true,
+    approval: true,
+    answers: true,
     cancel: true,
     dryRun: true,
     idempotencyKey: true,

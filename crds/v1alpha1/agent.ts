@@ -17,6 +17,8 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { approvalPolicy } from './run-approval.ts';
+import { questionPolicy } from './run-questions.ts';
 import { TIERS } from './run-usage.ts';
 
 /** A reference as container engines read it: `[host[:port]/]path[:tag][@digest]`. What they cannot read never starts. */
@@ -109,6 +111,8 @@ const spec = z
     estimate: estimate.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
     schedule: schedule.optional(),
+    approval: approvalPolicy.optional(),
+    questions: questionPolicy.optional(),
     preemptible: z
       .boolean()
       .default(true)

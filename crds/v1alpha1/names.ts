@@ -44,6 +44,8 @@ export const ANNOTATIONS = {
   scaledHash: 'nexusos.dev/scaled-hash',
   /** On the Deployment of a service: when pods that had found no room in quota were last asked for again. */
   askedAgainAt: 'nexusos.dev/asked-again-at',
+  /** On a Run: user name of who created it. The API server accepts no other, nor any change. */
+  createdBy: 'nexusos.dev/created-by',
   /** On a namespace, set by its present owner: the tenant that may adopt it. */
   adoptInto: 'nexusos.dev/adopt-into',
   /** On a Tenant: its own name, without which it cannot be deleted. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import { int, sha256, text, uri } from './meta.ts';
+import { inputRequired } from './run-questions.ts';
 
 /** The most that a container can say about its result, in bytes: what a kubelet reads of a termination message. */
 export const MAX_RESULT_BYTES = 4096;
@@ -48,6 +49,7 @@ export const terminationMessage = z.object({
   artifacts: result.shape.artifacts,
   usage: reportedUsage.optional(),
   error: z.object({ message: z.string().max(2048), retryable: z.boolean().optional() }).optional(),
+  inputRequired: inputRequired.optional(),
 });
 
 /** A termination message that has that form. */

@@ -16,9 +16,11 @@ import {
   token,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { approval, approvalRule, approvalStatus } from './run-approval.ts';
 import { dryRun, dryRunStatus } from './run-dry-run.ts';
 import { idempotencyKey, idempotencyKeySeconds, keyHolder } from './run-idempotency.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
+import { answers, answersRule, questionStatus } from './run-questions.ts';
 import { result } from './run-result.ts';
 import { retries, retriesStatus } from './run-retries.ts';
 import { runUsage } from './run-usage.ts';
@@ -72,6 +74,8 @@ const spec = z
         'true ends its workload and keeps it out of the queue; false takes it up again, from its beginning. It spends no retry.',
       ),
     cancel: z.boolean().default(false).describe('true ends the Run. It cannot be taken back.'),
+    approval: approval.optional(),
+    answers: answers.optional(),
   })
   .describe('What to do.')
   .meta({
@@ -111,6 +115,8 @@ const spec = z
         message: 'a cancelled Run cannot be taken up again',
         fieldPath: '.cancel',
       },
+      approvalRule,
+      answersRule,
     ],
   });
 
@@ -161,6 +167,8 @@ const status = z
     preemptions: int('Attempts that were ended for Runs of higher priority.', 1, 1_000_000_000).optional(),
     retries: retriesStatus.optional(),
     keyHolder: keyHolder.optional(),
+    approval: approvalStatus.optional(),
+    question: questionStatus.optional(),
     dryRun: dryRunStatus.optional(),
     input: inputStatus.optional(),
     result: result.optional(),
@@ -194,7 +202,9 @@ const status = z
     startedAt: instant('When its container started.').optional(),
     finishedAt: instant('When it ended.').optional(),
     error: error.optional(),
-    conditions: conditions('Ready, QuotaReserved, Admitted, Finished; Stalled only while true.').optional(),
+    conditions: conditions(
+      'Ready, QuotaReserved, Admitted, Finished; Approved and InputRequired where that is asked; Stalled only while true.',
+    ).optional(),
   })
   .describe('What is.')
   // Written as a whole, by the operator alone. By fields, the managedFields of a Run would be larger than its status.
@@ -252,6 +262,22 @@ export const RUN_REASONS = {
   Admitted: 'Admitted',
   /** It was a dry run, and status.dryRun says what it would do. */
   DryRun: 'DryRun',
+  /** Waits: somebody has to approve it. */
+  ApprovalRequired: 'ApprovalRequired',
+  /** Somebody has approved it. */
+  Approved: 'Approved',
+  /** Somebody has rejected it. */
+  ApprovalRejected: 'ApprovalRejected',
+  /** Nobody has decided on it in time. */
+  ApprovalTimedOut: 'ApprovalTimedOut',
+  /** Waits: its container has asked something, and somebody has to answer. */
+  InputRequired: 'InputRequired',
+  /** Somebody has answered its question. */
+  Answered: 'Answered',
+  /** Nobody has answered its question in time. */
+  InputTimedOut: 'InputTimedOut',
+  /** Its container has asked more questions than its Agent allows. */
+  TooManyQuestions: 'TooManyQuestions',
   /** The workload exists and waits for a node or an image. */
   Starting: 'Starting',
   /** The container runs. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { authorMutation } from '#operator/core/guardrails/authors';
 import { guardrails } from '#operator/core/guardrails/guardrails';
 import type { Writable } from '#operator/core/guardrails/policy';
 import { PULL_SECRET_WRITER, tenantClusterRoles } from '#operator/core/tenant/roles';
@@ -22,6 +23,23 @@ export function operatorWrites(): readonly Writable[] {
   ]);
 }
 
+const LABELS = { 'app.kubernetes.io/part-of': 'nexusos' };
+
+/** What fills in who did something, where the API server knows how to: what refuses false names are guardrails. */
+export function mutationFile(): GeneratedFile {
+  const objects = authorMutation().map((object) => ({
+    ...object,
+    metadata: { ...object.metadata, labels: LABELS },
+  }));
+  return {
+    path: 'charts/nexusos/templates/generated/mutations.yaml',
+    text: toTemplate(objects, {
+      source: 'operator/core/guardrails/authors.ts',
+      condition: '.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"',
+    }),
+  };
+}
+
 /** The guardrails as a template of the chart, for the namespace, ServiceAccount and groups of each release. */
 export function guardrailFile(): GeneratedFile {
   const objects = guardrails({
@@ -34,7 +52,7 @@ export function guardrailFile(): GeneratedFile {
     ...object,
     metadata: {
       ...object.metadata,
-      labels: { ...object.metadata.labels, 'app.kubernetes.io/part-of': 'nexusos' },
+      labels: { ...object.metadata.labels, ...LABELS },
     },
   }));
   return {

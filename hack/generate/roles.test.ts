@@ -53,6 +53,12 @@ test('pods are made, deleted and let go; what becomes of them nodes say', (t) =>
   t.false(cluster.some(({ apiGroups }) => apiGroups.includes('batch')));
 });
 
+test('the operator approves no Run', (t) => {
+  const { cluster, platform, pullSecrets } = currentOperatorRules();
+  t.false([...cluster, ...platform, ...pullSecrets].some(({ verbs }) => verbs.includes('approve')));
+  t.false(allows(cluster, { group: 'nexusos.dev', resource: 'runs', verb: 'update' }));
+});
+
 test('only the one Lease can be read and renewed, and no finalizers of owners', (t) => {
   const { cluster, platform } = currentOperatorRules();
   t.deepEqual(platform, [

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
-import type { GPUClass } from '../core/agent/agent.ts';
+import type { Agent, GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject } from '../core/object.ts';
 import { handoverPlace } from '../core/quota/handover.ts';
+import { askingOf } from '../core/run/approval.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
 import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
@@ -105,12 +106,17 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     keyHolder: await findKeyHolder(run, keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     ...standing,
+    asking: askingOf(run, agentIn(run, read)),
     ...(await findIngredients(run, { read, pod, reservation, book })),
     pod,
     leftovers: leftoversOf(run, podsOf(read, run.metadata.uid ?? '')),
     missing: missingDevices(run, pod, { read, ledger, book }),
     unmounted: pod && unmountedOf(failuresOf(pod, read)),
   };
+}
+
+function agentIn(run: Run, read: Reader): Agent | undefined {
+  return read.get(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name }) as Agent | undefined;
 }
 
 /** The Run that an idempotency key is of, where that is another one and this one waits. */

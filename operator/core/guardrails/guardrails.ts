@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../object.ts';
+import { decisionGuardrail } from './decisions.ts';
 import { leavingGuardrail } from './leaving.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
 import { gpuClassGuardrail } from './node-rules.ts';
@@ -38,6 +39,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     namespaceDeletionGuardrail(settings),
     tenantDeletionGuardrail(),
     recordGuardrail(settings),
+    decisionGuardrail(),
     gpuClassGuardrail(settings),
     ...operatorGuardrails(settings),
   ];

@@ -19,17 +19,35 @@ const CASES: Record<string, { readonly agent?: Agent; readonly want: string | un
     agent: { ...ready, status: { conditions: ready.status?.conditions ?? [] } },
     want: 'AgentNotReady',
   },
+  'one whose Runs people have to approve does': {
+    agent: makeAgent({ approval: { approvers: 'Others', onTimeout: 'Reject' } }),
+    want: 'ApprovalRequired',
+  },
+  'but nobody is asked while it is not Ready': {
+    agent: makeAgent({ approval: { approvers: 'Others', onTimeout: 'Reject' } }, 'False'),
+    want: 'AgentNotReady',
+  },
   'one that was deleted does, though it was Ready until then': {
     agent: { ...ready, metadata: { ...ready.metadata, deletionTimestamp: ago(1) } },
     want: 'AgentNotReady',
   },
 };
 
+const QUESTION = { number: 1, prompt: 'Pay?', attempt: 1, askedAt: ago(60) };
+
 const PAUSES: Readonly<Record<string, { readonly run: Run; readonly want: string | undefined }>> = {
   'a suspended Run does': { run: makeRun({ suspend: true }), want: 'Suspended' },
   'one whose last attempt failed just now does': {
     run: makeRun({}, { phase: 'Queued', retries: { spent: 1, limit: 2, notBefore: ago(-5) } }),
     want: 'RetryBackoff',
+  },
+  'one that waits for an answer does': {
+    run: makeRun({}, { phase: 'Queued', question: QUESTION }),
+    want: 'InputRequired',
+  },
+  'one whose question is answered does not': {
+    run: makeRun({}, { phase: 'Queued', question: { ...QUESTION, answeredAt: ago(1) } }),
+    want: undefined,
   },
   'one that was tried again before does not': {
     run: makeRun({}, { phase: 'Queued', retries: { spent: 1, limit: 2 } }),
@@ -58,6 +76,10 @@ const GIVEN: Readonly<
   Record<string, { readonly run?: Run; readonly agent?: Agent; readonly want: boolean }>
 > = {
   'a Run that is given nothing takes no ConfigMap': { want: false },
+  'one whose question was answered takes one': {
+    run: makeRun({}, { phase: 'Queued', question: { ...QUESTION, answeredAt: ago(1) } }),
+    want: true,
+  },
   'one with input takes one': { run: makeRun({ input: { inline: '{}' } }), want: true },
   'one with input of a ConfigMap takes another': {
     run: makeRun({ input: { configMapKeyRef: { name: 'data', key: 'doc' } } }),

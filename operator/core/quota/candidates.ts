@@ -6,7 +6,9 @@ import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
 import { isAtRevision, pinnedKey, pinOf, type PinnedAgent } from '../agent/pinned.ts';
 import { revisionSuffix } from '../agent/template.ts';
 import { findCondition, READY } from '../conditions.ts';
+import { APPROVAL_REQUIRED, needsApproval } from '../run/approval.ts';
 import { checkParameters } from '../run/parameters.ts';
+import { openQuestion, UNANSWERED } from '../run/question.ts';
 import { missingRevision } from '../run/revision.ts';
 import { serviceInstead } from '../run/service-instead.ts';
 import { defined } from '../object.ts';
@@ -61,7 +63,8 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
       gpu: agent?.spec.gpu,
       session: sessionDigest(run),
       revision: unboundRevision(run, agent),
-      blocked: pauseOf(run) ?? serviceInstead(agent) ?? obstacle ?? misfitOf(run, agent),
+      blocked:
+        pauseOf(run) ?? serviceInstead(agent) ?? obstacle ?? misfitOf(run, agent) ?? unasked(run, agent),
     }),
   };
 }
@@ -104,7 +107,7 @@ function obstacleAt(pin: string, { agent, refusal }: PinnedAgent): Waiting | und
 export function demandOf(run: Run | undefined, agent: Agent | undefined, context: RunContext): Amounts {
   if (agent === undefined) return NO_AMOUNTS;
   const { alone, withFiles } = demandsOf(agent, context);
-  return run !== undefined && isGivenFiles(run, agent) ? withFiles : alone;
+  return run !== undefined && (isGivenFiles(run, agent) || isAnswered(run)) ? withFiles : alone;
 }
 
 /** What a Run of an Agent takes, with and without a ConfigMap. */
@@ -141,11 +144,23 @@ function isGivenFiles({ spec: { input, parameters = {} } }: Run, agent: Agent): 
   return hasInput || hasDefault || Object.keys(parameters).length > 0;
 }
 
-/** What keeps a Run from being admitted, however much is free: its user, or that its last attempt failed just now. */
-function pauseOf({ spec, status }: Run): Waiting | undefined {
+/** Whether answers to its questions are handed on. */
+function isAnswered({ status }: Run): boolean {
+  return status?.question?.answeredAt !== undefined;
+}
+
+/** What keeps a Run from being admitted, however much is free: its user, a question, or that its last attempt failed just now. */
+function pauseOf(run: Run): Waiting | undefined {
+  const { spec, status } = run;
   if (spec.suspend) return SUSPENDED;
+  if (openQuestion(run) !== undefined) return UNANSWERED;
   if (status?.retries?.notBefore === undefined) return undefined;
   return { reason: RUN_REASONS.RetryBackoff, message: status.queue?.message ?? '' };
+}
+
+/** That people are to look at it first: the last of what does not depend on others, so that nobody looks at what could not start. */
+function unasked(run: Run, agent: Agent | undefined): Waiting | undefined {
+  return needsApproval(run, agent) ? APPROVAL_REQUIRED : undefined;
 }
 
 function obstacleOf(name: string, agent: Agent | undefined): Waiting | undefined {

@@ -8,6 +8,8 @@ import type { Queue } from './ledger.ts';
 /** Reasons of those that want no quota for now: they are passed, and nobody stands behind them. */
 const ASIDE: ReadonlySet<string> = new Set([
   RUN_REASONS.Suspended,
+  RUN_REASONS.ApprovalRequired,
+  RUN_REASONS.InputRequired,
   RUN_REASONS.RetryBackoff,
   RUN_REASONS.Duplicate,
 ]);

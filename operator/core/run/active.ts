@@ -28,6 +28,7 @@ import type { Said } from './result.ts';
 import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
 import { countPreemption } from './preemption.ts';
+import { planQuestion } from './question.ts';
 import { failAttempt } from './retry.ts';
 import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
 import { settle, settleUnmade } from './settlement.ts';
@@ -118,10 +119,10 @@ function reservationOf(run: Run): Reservation {
 type Followed = RunObserved & { readonly pod: KubeObject };
 
 function followPod(run: Run, observed: Followed, now: Date): RunPlan {
-  const { pod, unmounted, missing } = observed;
+  const { pod, unmounted, missing, asking } = observed;
   const outcome = assessPod(pod, { unmounted, now });
   if (outcome.kind === 'succeeded' || outcome.kind === 'failed') {
-    return planOutcome(settle(run, { pod, until: now }, now), { outcome, pod }, now);
+    return planOutcome(settle(run, { pod, until: now }, now), { outcome, pod, asking }, now);
   }
   const leftMs = deadlineMs(pod, now);
   if (leftMs <= 0) return endFor(run, { failure: TIMED_OUT, pod }, now);
@@ -135,7 +136,7 @@ function followPod(run: Run, observed: Followed, now: Date): RunPlan {
 /** What becomes of a Run whose attempt has come to its end, and is settled. */
 function planOutcome(
   run: Run,
-  { outcome, pod }: { readonly outcome: AttemptOutcome; readonly pod: KubeObject },
+  { outcome, pod, asking }: Pick<Followed, 'pod' | 'asking'> & { readonly outcome: AttemptOutcome },
   now: Date,
 ): RunPlan {
   const note = cutNote(reportOf(pod), run.status?.usage?.attempts?.at(-1)?.pods ?? []);
@@ -143,6 +144,8 @@ function planOutcome(
     const { error } = outcome;
     return failAttempt(run, { ...outcome, error: { ...error, message: error.message + note } }, now);
   }
+  const { asks } = outcome.said ?? {};
+  if (asks !== undefined) return planQuestion(run, { asks, policy: asking?.questions, ...startOf(pod) }, now);
   const message = SUCCEEDED.message + note;
   return finish(run, { ...SUCCEEDED, message, ...startOf(pod), said: asOutput(outcome.said) }, now);
 }

@@ -15,6 +15,8 @@ const NOT_THE_BODY: ReadonlySet<string> = new Set([
   'dryRun',
   'suspend',
   'cancel',
+  'approval',
+  'answers',
   'ttlSecondsAfterFinished',
 ]);
 

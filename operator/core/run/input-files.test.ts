@@ -3,7 +3,7 @@ import test from 'ava';
 import type { RunSpec } from '#crds/v1alpha1/run';
 import { type Given, givenConfigMap, givenVariables, givenVolumes } from './input-files.ts';
 import { resolveInput } from './input.ts';
-import { makeRun } from './testing/make.ts';
+import { ago, makeRun } from './testing/make.ts';
 
 const METADATA = { name: 'r-x-1', namespace: 'acme-dev' };
 
@@ -41,6 +41,38 @@ test('input and parameters are files of one read-only folder, and parameters are
   t.deepEqual(variables.get('NEXUSOS_PARAMETER_topic')?.valueFrom, {
     configMapKeyRef: { name: 'r-x-1', key: 'parameter.topic' },
   });
+});
+
+test('what was answered, and what the container wanted kept, are files of that folder, too', (t) => {
+  const asked = { prompt: 'Pay?', attempt: 1, askedAt: ago(60) };
+  const question = { ...asked, number: 2, answeredAt: ago(1), state: '{"step":3}', stateUri: 's3://b/$(X)' };
+  const answers = { 1: { text: 'acme', by: 'ann' }, 2: { text: '$(HOME)' } };
+  const run = makeRun({ answers }, { phase: 'Queued', question });
+  const given: Given = { run, name: 'r-x-2', copied: undefined, parameters: new Map() };
+  t.like(givenConfigMap(given, METADATA), {
+    data: {
+      answer: '$(HOME)',
+      'answers.json': '{"1":{"text":"acme","by":"ann"},"2":{"text":"$(HOME)"}}',
+      state: '{"step":3}',
+    },
+  });
+  const items = ['answer', 'answers.json', 'state'].map((key) => ({ key, path: key }));
+  t.deepEqual(givenVolumes(given).volumes, [
+    { name: 'input', projected: { sources: [{ configMap: { name: 'r-x-2', items } }] } },
+  ]);
+  const variables = new Map(givenVariables(given).map(({ name, value }) => [name, value]));
+  t.is(variables.get('NEXUSOS_ANSWER_FILE'), '/var/run/nexusos/input/answer');
+  t.is(variables.get('NEXUSOS_ANSWERS_FILE'), '/var/run/nexusos/input/answers.json');
+  t.is(variables.get('NEXUSOS_STATE_FILE'), '/var/run/nexusos/input/state');
+  t.is(variables.get('NEXUSOS_STATE_URI'), 's3://b/$$(X)');
+});
+
+test('before its question is answered, an attempt is given nothing of it', (t) => {
+  const question = { number: 1, prompt: 'Pay?', attempt: 1, askedAt: ago(60), state: 's' };
+  const run = makeRun({ answers: { 1: { text: 'yes' } } }, { phase: 'Queued', question });
+  const given: Given = { run, name: 'r-x-2', copied: undefined, parameters: new Map() };
+  t.is(givenConfigMap(given, METADATA), undefined);
+  t.is(givenVariables(given).length, 1);
 });
 
 test('a Secret is mounted where the input is looked for, and copied nowhere', (t) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, ObjectMeta } from '../object.ts';
+import { answeredOf } from './answer-files.ts';
 import { type CopiedInput, INPUT_KEY } from './input.ts';
 import type { Run } from './run.ts';
 
@@ -27,10 +28,11 @@ interface EnvVar {
   readonly valueFrom?: object;
 }
 
-/** The ConfigMap that holds copied input and parameters; undefined where there are none. */
+/** The ConfigMap that holds copied input, parameters and answers; undefined where there are none. */
 export function givenConfigMap(given: Given, metadata: ObjectMeta): KubeObject | undefined {
-  const { copied, parameters } = given;
-  if (copied === undefined && parameters.size === 0) return undefined;
+  const { run, copied, parameters } = given;
+  const { files } = answeredOf(run);
+  if (configMapItems(given).length === 0) return undefined;
   const { content } = copied ?? {};
   const values = Object.fromEntries([...parameters].map(([name, value]) => [PARAMETER + name, value]));
   const data = {
@@ -39,6 +41,7 @@ export function givenConfigMap(given: Given, metadata: ObjectMeta): KubeObject |
       [PARAMETERS_KEY]: JSON.stringify(Object.fromEntries(parameters)),
       ...values,
     }),
+    ...files,
   };
   const binary = content !== undefined && 'base64' in content ? { [INPUT_KEY]: content.base64 } : undefined;
   return {
@@ -82,6 +85,7 @@ export function givenVariables(given: Given): readonly EnvVar[] {
     NEXUSOS_RESULT_FILE: RESULT_FILE,
     ...pathsOf(given),
     ...inputFacts(given, { uri, digest }),
+    ...answeredOf(run).values,
     ...(run.spec.session !== undefined && { NEXUSOS_SESSION: run.spec.session }),
   };
   return [
@@ -94,10 +98,12 @@ export function givenVariables(given: Given): readonly EnvVar[] {
 }
 
 function pathsOf({ run, copied, parameters }: Given): Readonly<Record<string, string>> {
+  const answered = Object.entries(answeredOf(run).paths);
   const hasFile = copied !== undefined || run.spec.input?.secretKeyRef !== undefined;
   return {
     ...(hasFile && { NEXUSOS_INPUT_FILE: `${INPUT_FOLDER}/${INPUT_KEY}` }),
     ...(parameters.size > 0 && { NEXUSOS_PARAMETERS_FILE: `${INPUT_FOLDER}/${PARAMETERS_KEY}` }),
+    ...Object.fromEntries(answered.map(([name, file]) => [name, `${INPUT_FOLDER}/${file}`])),
   };
 }
 
@@ -119,13 +125,19 @@ function literal(value: string): string {
   return value.replaceAll('$(', '$$$$(');
 }
 
-function configMapSource({ name, copied, parameters }: Given): readonly object[] {
-  const items = [
+function configMapSource(given: Given): readonly object[] {
+  const items = configMapItems(given);
+  return items.length === 0 ? [] : [{ configMap: { name: given.name, items } }];
+}
+
+/** Keys of the ConfigMap of an attempt, and the files that they become. */
+function configMapItems({ run, copied, parameters }: Given): readonly object[] {
+  return [
     ...(copied === undefined ? [] : [{ key: INPUT_KEY, path: INPUT_KEY }]),
     ...(parameters.size === 0 ? [] : [{ key: PARAMETERS_KEY, path: PARAMETERS_KEY }]),
     ...[...parameters.keys()].map((key) => ({ key: PARAMETER + key, path: `parameters/${key}` })),
+    ...Object.keys(answeredOf(run).files).map((key) => ({ key, path: key })),
   ];
-  return items.length === 0 ? [] : [{ configMap: { name, items } }];
 }
 
 function secretSource({ spec }: Run): readonly object[] {

@@ -6,6 +6,7 @@ import type { Agent, GPUClass } from '../agent/agent.ts';
 import type { KubeObject } from '../object.ts';
 import type { Plan } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import type { Asking } from './approval.ts';
 import type { MissingDevices } from './no-devices.ts';
 import type { Run } from './run.ts';
 import type { WaitingPlace } from './status.ts';
@@ -42,6 +43,8 @@ export interface RunObserved {
   readonly agent: Agent | undefined;
   /** The revision that the Run is made from; undefined only when a direct read found none, or the Agent has none yet. */
   readonly revision?: RunStatus['revision'] | undefined;
+  /** What its Agent says of asking people, as watches have it. */
+  readonly asking?: Asking | undefined;
   /** The class that the reservation names; undefined only when a direct read found none. */
   readonly gpuClass: GPUClass | undefined;
   /** The ConfigMap that its input names; undefined also when a direct read found none. */

@@ -4,9 +4,11 @@ import type { ErrorCode, ReconcileError } from '../errors.ts';
 import type { KubeObject } from '../object.ts';
 import { removalOf, statusOnly } from '../plan.ts';
 import { podRemoval } from './pod.ts';
+import { answerLeftMs, planAnswer, planUnanswered } from './question.ts';
 import { contactOf } from '../tenant/contact.ts';
 import { planActive } from './active.ts';
 import { admit } from './admission.ts';
+import { approvalLeftMs, planAsk, planDecision } from './approval.ts';
 import { planDuplicate } from './duplicate.ts';
 import { inEarnest, tellDryRun } from './dry-run.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
@@ -52,11 +54,12 @@ function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (lateOnes(run, observed).length > 0) return statusOnly(run.status);
   const duplicate = planDuplicate(run, observed, now);
   if (duplicate !== undefined) return duplicate;
-  const reserved = planReserved(run, observed, now);
-  if (reserved !== undefined) return reserved;
+  const settled = planDecision(run, now) ?? planAnswer(run, now) ?? planReserved(run, observed, now);
+  if (settled !== undefined) return settled;
   const leftMs = startingDeadlineMs(run, now);
   if (leftMs <= 0) return fail(run, notStarted(run, observed.place), now);
-  return sooner(planWaiting(run, observed, now), leftMs);
+  const peopleMs = Math.min(approvalLeftMs(run, now), answerLeftMs(run, now));
+  return sooner(planWaiting(run, observed, now), Math.min(leftMs, peopleMs));
 }
 
 /** What becomes of a Run with a reservation; undefined while it still waits for those from whom it takes over. */
@@ -81,7 +84,12 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place, contact }), now);
   }
-  return planPaused(run, now) ?? wait(run, place, now);
+  return planPaused(run, now) ?? planPeople(run, observed, now) ?? wait(run, place, now);
+}
+
+/** What a Run asks of people; undefined where it waits for none. */
+function planPeople(run: Run, observed: RunObserved, now: Date): RunPlan | undefined {
+  return planAsk(run, observed, now) ?? planUnanswered(run, observed, now);
 }
 
 /** What keeps a Run from wanting quota at all is told at once, and not when its place is due to be written again. */

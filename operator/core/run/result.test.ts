@@ -39,6 +39,31 @@ const cases: Record<string, { readonly message: string | undefined; readonly wan
     message: '{"error":{"message":"the model is away","retryable":true}}',
     want: { error: { message: 'the model is away', retryable: true } },
   },
+  'a question': {
+    message: '{"inputRequired":{"prompt":"Which account?"}}',
+    want: { asks: { prompt: 'Which account?' } },
+  },
+  'a question with what is to be kept, digit by digit, and what it has used': {
+    message:
+      '{"inputRequired":{"prompt":"Pay?","schema":{"type":"boolean"},"state":{"id":12345678901234567890},"stateUri":"s3://b/s"},"usage":{"toolCalls":1}}',
+    want: {
+      asks: {
+        prompt: 'Pay?',
+        schema: '{"type":"boolean"}',
+        state: '{"id":12345678901234567890}',
+        stateUri: 's3://b/s',
+      },
+      usage: { toolCalls: 1 },
+    },
+  },
+  'a question with a state that is a text': {
+    message: '{"inputRequired":{"prompt":"Pay?","state":"step 3"}}',
+    want: { asks: { prompt: 'Pay?', state: 'step 3' } },
+  },
+  'a question that asks nothing': {
+    message: '{"inputRequired":{"prompt":""}}',
+    want: { text: '{"inputRequired":{"prompt":""}}' },
+  },
   'an address that is none': { message: '{"outputUri":"here"}', want: { text: '{"outputUri":"here"}' } },
   'an artifact twice': { message: TWICE, want: { text: TWICE } },
   'usage that is less than nothing': {

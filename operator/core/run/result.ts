@@ -2,6 +2,7 @@
 import { truncate } from '../conditions.ts';
 import { addCounts } from '../metering/counts.ts';
 import { defined } from '../object.ts';
+import type { QuestionStatus } from '#crds/v1alpha1/run-questions';
 import {
   MAX_COUNT,
   MAX_RESULT_BYTES,
@@ -16,9 +17,14 @@ export interface Said {
   readonly result?: RunResult;
   readonly usage?: ReportedUsage;
   readonly error?: { readonly message: string; readonly retryable?: boolean | undefined };
+  /** What it wants to be told before it goes on. */
+  readonly asks?: Asks;
   /** All of it, where it is not of our form: the output of what succeeded, the reason of what failed. */
   readonly text?: string;
 }
+
+/** What a container asks, and what it wants to be given again with the answer. */
+export type Asks = Pick<QuestionStatus, 'prompt' | 'schema' | 'state' | 'stateUri'>;
 
 const KEYS = Object.keys(terminationMessage.shape);
 
@@ -31,9 +37,23 @@ export function readSaid(message: string | undefined): Said {
   const text = cut(message);
   const parsed = terminationMessage.safeParse(jsonOf(text));
   if (!parsed.success || !isOfForm(parsed.data)) return { text };
-  const { output, usage, error, ...refs } = parsed.data;
-  const kept = { ...(output !== undefined && { output: outputIn(text, output) }), ...defined(refs) };
-  return defined({ result: Object.keys(kept).length > 0 ? kept : undefined, usage, error });
+  const { output, usage, error, inputRequired, ...refs } = parsed.data;
+  const kept = {
+    ...(output !== undefined && { output: asText(text, output, (all) => all.output) }),
+    ...defined(refs),
+  };
+  const asks = inputRequired && asksIn(text, inputRequired);
+  return defined({ result: Object.keys(kept).length > 0 ? kept : undefined, usage, error, asks });
+}
+
+function asksIn(text: string, asked: NonNullable<TerminationMessage['inputRequired']>): Asks {
+  const { prompt, schema, state, stateUri } = asked;
+  const said = {
+    schema: schema === undefined ? undefined : asText(text, schema, (all) => all.inputRequired?.schema),
+    state: state === undefined ? undefined : asText(text, state, (all) => all.inputRequired?.state),
+    stateUri,
+  };
+  return { prompt, ...defined(said) };
 }
 
 /** Words of a container in a message for people: lines stay, and what could take over a terminal goes. */
@@ -63,13 +83,13 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** The output in a message, as text. Its numbers stay as they stand there: a long one would be another one, or longer, in other words. */
-function outputIn(text: string, output: unknown): string {
-  if (typeof output === 'string') return output;
-  const asItStands = VERBATIM.parse(text, (_, value, { source }) =>
-    typeof value === 'number' && source !== undefined ? VERBATIM.rawJSON(source) : value,
-  ) as { readonly output: unknown };
-  return JSON.stringify(asItStands.output);
+/** A value in a message, as text. Its numbers stay as they stand there: a long one would be another one, or longer, in other words. */
+function asText(text: string, value: unknown, pick: (all: TerminationMessage) => unknown): string {
+  if (typeof value === 'string') return value;
+  const asItStands = VERBATIM.parse(text, (_, one, { source }) =>
+    typeof one === 'number' && source !== undefined ? VERBATIM.rawJSON(source) : one,
+  ) as TerminationMessage;
+  return JSON.stringify(pick(asItStands));
 }
 
 /** What JSON can do in this runtime, and its types do not tell yet. */

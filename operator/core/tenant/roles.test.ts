@@ -36,6 +36,12 @@ test('a viewer writes nothing and reads no Secret', (t) => {
   t.false([...VIEWER].some((grant) => grant.startsWith('/secrets ')));
 });
 
+test('to write Runs is not to approve them', (t) => {
+  t.true(ADMIN.has('nexusos.dev/runs approve'));
+  t.true(OPERATOR.has('nexusos.dev/runs update'));
+  t.false(OPERATOR.has('nexusos.dev/runs approve'));
+});
+
 test('a resource stands in one rule of a role, so that a review sees all of it at once', (t) => {
   for (const role of tenantClusterRoles()) {
     const resources = (role['rules'] as readonly Rule[]).flatMap((rule) =>

@@ -103,6 +103,8 @@ const ADMINISTER: readonly Rule[] = [
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ALL },
   { apiGroups: ['rbac.authorization.k8s.io'], resources: ['rolebindings', 'roles'], verbs: ALL },
   { apiGroups: [GROUP], resources: ['agents', 'runs'], verbs: ALL },
+  // Not for those who only create Runs: what their Agents ask for is that somebody else looks at them.
+  { apiGroups: [GROUP], resources: ['runs'], verbs: ['approve'] },
 ];
 
 /**

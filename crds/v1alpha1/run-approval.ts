@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import type { CelRule } from '../openapi/kind.ts';
+import { instant, int, text } from './meta.ts';
+
+/** Longest user name that a decision can be of. */
+export const MAX_USER_LENGTH = 512;
+const MAX_REASON = 1024;
+const DECISIONS = ['Approved', 'Rejected'] as const;
+
+const approvers = z
+  .enum(['Others', 'Anyone'])
+  .describe(
+    'Who may approve, of those who have the verb approve on runs in the namespace. Others: whoever did not create the Run.',
+  );
+const onTimeout = z.enum(['Reject', 'Approve']).describe('What becomes of a Run that nobody decided on.');
+
+/** What `spec.approval` of an Agent is. */
+export const approvalPolicy = z
+  .object({
+    approvers: approvers.default('Others'),
+    timeoutSeconds: int(
+      'At most how long a Run waits for a decision, from when it asked. Empty: until somebody decides.',
+      1,
+      31_536_000,
+    ).optional(),
+    onTimeout: onTimeout.default('Reject'),
+  })
+  .describe('Each Run waits until somebody approves it. Empty: Runs start without.');
+
+/** What `spec.approval` of a Run is. */
+export const approval = z
+  .object({
+    decision: z.enum(DECISIONS).describe('Whether it may start.'),
+    by: text(
+      'User name of who decided: the API server accepts no other, and fills it in from Kubernetes 1.36 on.',
+      MAX_USER_LENGTH,
+    ).optional(),
+    reason: text('Why, for people.', MAX_REASON).optional(),
+  })
+  .describe(
+    'The decision on a Run that waits for approval (status.approval). Written once, by who has the verb approve on runs.',
+  );
+
+/** That a decision stands. */
+export const approvalRule = {
+  rule: '!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)',
+  message: 'a decision cannot be changed; to take an approval back, cancel the Run',
+  fieldPath: '.approval',
+} as const satisfies CelRule;
+
+/** What `status.approval` of a Run is. */
+export const approvalStatus = z
+  .object({
+    requestedAt: instant('Since when it waits for a decision.'),
+    approvers,
+    onTimeout,
+    deadline: instant('Until when it waits for one. Empty: for ever.').optional(),
+    createdBy: text('User name of who created the Run, if that is known.', MAX_USER_LENGTH).optional(),
+    outcome: z
+      .enum(['Approved', 'Rejected', 'TimedOut'])
+      .describe('What was decided. Empty: nothing yet.')
+      .optional(),
+    by: text('User name of who decided. Empty: nobody did in time.', MAX_USER_LENGTH).optional(),
+    reason: text('Why, in the words of who decided.', MAX_REASON).optional(),
+    decidedAt: instant('When the decision was seen.').optional(),
+  })
+  .describe(
+    'Of a Run that needs approval: what it asks for, as its Agent said when it asked, and what was decided.',
+  );
+
+/** What an Agent demands before its Runs start. */
+export type ApprovalPolicy = z.output<typeof approvalPolicy>;
+/** How it stands with the approval of a Run. */
+export type ApprovalStatus = z.output<typeof approvalStatus>;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ANNOTATIONS } from '#crds/v1alpha1/names';
+import type { KubeObject } from '../object.ts';
+import { OF_RUNS, USER } from './decisions.ts';
+import { annotationOf } from './marks.ts';
+import { type Cel, quote } from './policy.ts';
+
+const NAME = 'nexusos-run-authors';
+const API_VERSION = 'admissionregistration.k8s.io/v1';
+const IS_NEW: Cel = "request.operation == 'CREATE'";
+
+/**
+ * Fills in who created a Run, who decided on it, and who answered, so that nobody has to write his own name. Only what is left out: whoever writes another
+ * name is refused by the guardrail, which holds on clusters without mutating policies, too.
+ */
+export function authorMutation(): readonly KubeObject[] {
+  return [
+    {
+      apiVersion: API_VERSION,
+      kind: 'MutatingAdmissionPolicy',
+      metadata: { name: NAME },
+      spec: {
+        failurePolicy: 'Fail',
+        reinvocationPolicy: 'Never',
+        matchConstraints: { resourceRules: [{ ...OF_RUNS, apiVersions: ['*'] }] },
+        variables: [{ name: 'creator', expression: CREATOR }],
+        mutations: [creatorPatch(), approverPatch(), answererPatch()].map((expression) => ({
+          patchType: 'JSONPatch',
+          jsonPatch: { expression },
+        })),
+      },
+    },
+    {
+      apiVersion: API_VERSION,
+      kind: 'MutatingAdmissionPolicyBinding',
+      metadata: { name: NAME },
+      spec: { policyName: NAME },
+    },
+  ];
+}
+
+/** Who is to be noted as creator: also when a client replaces the Run by a manifest that does not know. Empty where nothing is to be done. */
+const CREATOR: Cel = `${annotationOf('object', ANNOTATIONS.createdBy)} != '' ? '' : (${IS_NEW} ? ${USER} : ${annotationOf('oldObject', ANNOTATIONS.createdBy)})`;
+
+function creatorPatch(): Cel {
+  const name = quote(ANNOTATIONS.createdBy);
+  const one = `JSONPatch{op: 'add', path: '/metadata/annotations/' + jsonpatch.escapeKey(${name}), value: variables.creator}`;
+  const all = `JSONPatch{op: 'add', path: '/metadata/annotations', value: {${name}: variables.creator}}`;
+  return `variables.creator == '' ? [] : [has(object.metadata.annotations) ? ${one} : ${all}]`;
+}
+
+function approverPatch(): Cel {
+  const decides = `!(${IS_NEW}) && has(object.spec.approval) && !has(oldObject.spec.approval) && !has(object.spec.approval.by)`;
+  return `${decides} ? [JSONPatch{op: 'add', path: '/spec/approval/by', value: ${USER}}] : []`;
+}
+
+function answererPatch(): Cel {
+  const unsigned = `object.spec.answers.filter(k, !(has(oldObject.spec.answers) && k in oldObject.spec.answers) && !has(object.spec.answers[k].by))`;
+  const one = `JSONPatch{op: 'add', path: '/spec/answers/' + jsonpatch.escapeKey(k) + '/by', value: ${USER}}`;
+  return `!(${IS_NEW}) && has(object.spec.answers) ? ${unsigned}.map(k, ${one}) : []`;
+}
