@@ -3,6 +3,7 @@ const LONG = [
   'crash-at-every-write',
   'crash-while-people-think',
   'controllers/tenant-trouble',
+  'controllers/several-operators',
   'controllers/run-held',
   'controllers/run.e2e',
   'controllers/ledger.e2e',

@@ -30,6 +30,7 @@ const VALUES = {
   serviceAccount: 'serviceAccount.name',
   logLevel: 'operator.logLevel',
   concurrency: 'operator.concurrency',
+  shards: 'operator.shards',
   leaseDurationMs: 'operator.leaseDurationMs',
   namedTenants: 'metrics.namedTenants',
   reservedRanges: 'platform.reservedRanges',

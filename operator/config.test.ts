@@ -72,6 +72,15 @@ const REFUSED: Readonly<Record<string, { args: readonly string[]; want: RegExp }
   'a plan twice': { args: ['--plan-weights=a=1,a=2'], want: /--plan-weights: found "a=1,a=2"/ },
   'a plan without weight': { args: ['--plan-weights=a'], want: /allowed is plan=weight separated by commas/ },
   'a weight of none': { args: ['--plan-weights=a=0'], want: /--plan-weights: found/ },
+  'a single shard, which nobody could share': {
+    args: ['--shards=1'],
+    want: /--shards: found "1"; allowed is 0, or an integer from 2 to 32/,
+  },
+  'more shards than the Role has Leases for': { args: ['--shards=33'], want: /--shards: found "33"/ },
+  'shards without Leases': {
+    args: ['--shards=12', '--leader-election=false'],
+    want: /--shards: found 12 without --leader-election; it is needed/,
+  },
   'a level that is none': { args: ['--log-level=loud'], want: /allowed is one of trace, debug/ },
 };
 

@@ -16,6 +16,9 @@ export interface Setting<T> {
 /** Name of the Lease in the platform namespace by which replicas elect the one that writes. */
 export const LEASE_NAME = 'nexusos-operator';
 
+/** The most shards that there may be: each is a Lease that the operator's Role names. */
+export const MAX_SHARDS = 32;
+
 /** Settings that name what is wrong, one line each: which, found, allowed. */
 export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
@@ -88,6 +91,12 @@ export const SETTINGS = {
     default: '10000',
     allowed: 'an integer from 2000 to 120000',
     parse: integer(2000, 120_000),
+  } satisfies Setting<number>,
+  shards: {
+    what: 'Shards that tenants are dealt out in to operators that all work at the same time; some four for each. 0: one operator works, the others stand by. The same for all operators.',
+    default: '0',
+    allowed: `0, or an integer from 2 to ${MAX_SHARDS}; with more than 0, leaderElection`,
+    parse: (text) => (text === '1' ? undefined : integer(0, MAX_SHARDS)(text)),
   } satisfies Setting<number>,
   concurrency: {
     what: 'Objects of one kind that are reconciled at the same time.',
@@ -209,6 +218,11 @@ function contradictions(config: Config): readonly string[] {
   }
   if (config.kubeconfig !== undefined && config.apiServer !== undefined) {
     found.push(`${flagOf('kubeconfig')} and ${flagOf('apiServer')}: found both; allowed is one of them`);
+  }
+  if (config.shards > 0 && !config.leaderElection) {
+    found.push(
+      `${flagOf('shards')}: found ${config.shards} without ${flagOf('leaderElection')}; it is needed`,
+    );
   }
   return found;
 }

@@ -8,6 +8,7 @@ import { hasStatus } from './runtime/api-error.ts';
 import { type Client, createClient } from './runtime/client.ts';
 import { keyOf } from './runtime/controller.ts';
 import { LeaderElector } from './runtime/leader-election.ts';
+import { boardOf, leadAmongShards } from './runtime/shards/lead.ts';
 import { credentialsOf, identityOf, leaderElectionOf, readConfigOrExit } from './setup.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 
@@ -45,7 +46,15 @@ async function takeLead(client: Client, config: Config, log: Log): Promise<Leade
   const election = leaderElectionOf(config);
   if (election === undefined) return undefined;
   const identity = `${identityOf(config)}_leave`;
-  const elector = new LeaderElector({ ...election, client, identity, log, onChange: () => undefined });
+  const elector = new LeaderElector({
+    ...election,
+    // Also those that work by shards, and do not lead, make pods: they see that it is over, and leave.
+    ...leadAmongShards({ board: boardOf({ ...election, client, identity }), count: 0 }),
+    client,
+    identity,
+    log,
+    onChange: () => undefined,
+  });
   elector.start();
   const deadlineMs = performance.now() + PATIENCE_MS;
   while (!elector.isLeader()) {

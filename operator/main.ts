@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { controllersFor } from './controllers/index.ts';
+import { controllersFor, SHARDING } from './controllers/index.ts';
 import { createClient } from './runtime/client.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
 import { createManager, type Manager } from './runtime/manager.ts';
@@ -53,6 +53,7 @@ async function main(): Promise<void> {
     ),
     identity: identityOf(config),
     leaderElection: leaderElectionOf(config),
+    sharding: config.shards > 0 ? { count: config.shards, ...SHARDING } : undefined,
     concurrency: config.concurrency,
     metrics,
     log,

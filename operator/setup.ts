@@ -37,6 +37,7 @@ export function leaderElectionOf(config: Config): LeaderElectionOptions | undefi
     leaseDurationMs: config.leaseDurationMs,
     renewDeadlineMs: config.leaseDurationMs * 0.7,
     retryPeriodMs: config.leaseDurationMs * 0.15,
+    amongShards: true,
   };
 }
 

@@ -62,6 +62,10 @@ export const ANNOTATIONS = {
   grantRevision: 'nexusos.dev/grant-revision',
   /** On a copy of a pull secret: UID and resourceVersion of its source. No digest: that would let a reader guess. */
   source: 'nexusos.dev/source',
+  /** On the Leases of operators: number of shards that tenants are dealt out in by who holds it. */
+  shards: 'nexusos.dev/shards',
+  /** On the Lease of a shard: the operator that asks its holder for it, and when it asked. */
+  claimedBy: 'nexusos.dev/claimed-by',
 } as const;
 
 /** Value of the managed-by label on everything that NexusOS makes. */

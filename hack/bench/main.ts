@@ -8,11 +8,12 @@ import { measureNeighbour } from './neighbour.ts';
 import { measureRuns } from './runs.ts';
 import { type Figure, keepsBar, toMarkdown } from './report.ts';
 import { measureScale } from './scale.ts';
+import { measureShards } from './shards.ts';
 import { measureTenants } from './tenants.ts';
 
 const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--json]
 
-Measurements: tenants, latency, failover, runs, neighbour, scale, growth; or all. Each has a control plane of its own.
+Measurements: tenants, latency, failover, shards, runs, neighbour, scale, growth; or all. Each has a control plane of its own.
 Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
 --tenants and --runs are for all measurements that are named: smaller ones while you work on something.`;
 
@@ -30,6 +31,7 @@ function measurements({ tenants, runs, tell }: Sizes): Readonly<Record<string, M
     tenants: (environment) => measureTenants(environment, tenants ?? 1000),
     latency: (environment) => measureLatency(environment, 200),
     failover: (environment) => measureFailover(environment, 5),
+    shards: (environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 }),
     runs: (environment) => measureRuns(environment, runs ?? 1000),
     neighbour: (environment) => measureNeighbour(environment, runs ?? 5000),
     scale: (environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 }),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LEASE_NAME } from '#operator/config';
+import { LEASE_NAME, MAX_SHARDS } from '#operator/config';
 import type { Writable } from '#operator/core/guardrails/policy';
 import type { AnyController, PolicyRule } from '#operator/runtime/controller';
+import { shardLeaseName } from '#operator/runtime/shards/shard-lease';
 import type { GeneratedFile } from './file.ts';
 import { mergeRules } from './rules.ts';
 import { toTemplate } from './template.ts';
@@ -24,14 +25,17 @@ const RUNTIME_CLUSTER: readonly PolicyRule[] = [
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
 ];
 
-/** Leader election. `create` cannot be limited to a name. */
+/** Leader election, and that of each shard. `create` and `list` cannot be limited to names. */
 const RUNTIME_PLATFORM: readonly PolicyRule[] = [
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'list'] },
   {
     apiGroups: ['coordination.k8s.io'],
     resources: ['leases'],
     verbs: ['get', 'update'],
-    resourceNames: [LEASE_NAME],
+    resourceNames: [
+      LEASE_NAME,
+      ...Array.from({ length: MAX_SHARDS }, (_, index) => shardLeaseName(LEASE_NAME, index)),
+    ],
   },
 ];
 

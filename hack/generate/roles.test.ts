@@ -59,16 +59,19 @@ test('the operator approves no Run', (t) => {
   t.false(allows(cluster, { group: 'nexusos.dev', resource: 'runs', verb: 'update' }));
 });
 
-test('only the one Lease can be read and renewed, and no finalizers of owners', (t) => {
+test('only Leases of the lead and of shards can be renewed, and no finalizers of owners', (t) => {
   const { cluster, platform } = currentOperatorRules();
   t.deepEqual(platform, [
     {
       apiGroups: ['coordination.k8s.io'],
       resources: ['leases'],
-      resourceNames: [LEASE_NAME],
+      resourceNames: [
+        LEASE_NAME,
+        ...Array.from({ length: 32 }, (_, i) => `${LEASE_NAME}-shard-${i}`),
+      ].toSorted(),
       verbs: ['get', 'update'],
     },
-    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'list'] },
   ]);
   const resources = cluster.flatMap((rule) => rule.resources);
   t.deepEqual(

@@ -200,6 +200,17 @@ test('what is done before the removal runs as the operator does, and may end it 
   t.false(rest.some((one) => one.metadata.name.includes('leave')));
 });
 
+test('of replicas that all work, one at a time may be evicted; else all but one', async (t) => {
+  const budgetOf = async (operator: object) =>
+    pick(await render({ operator }), 'PodDisruptionBudget')[0] as unknown as {
+      readonly spec: { readonly minAvailable?: number; readonly maxUnavailable?: number };
+    };
+  const { spec: alone } = await budgetOf({ replicas: 3 });
+  t.deepEqual([alone.minAvailable, alone.maxUnavailable], [1, undefined]);
+  const { spec: together } = await budgetOf({ replicas: 3, shards: 12 });
+  t.deepEqual([together.minAvailable, together.maxUnavailable], [undefined, 1]);
+});
+
 test('a single replica has no disruption budget', async (t) => {
   t.is(pick(await render({ operator: { replicas: 1 } }), 'PodDisruptionBudget').length, 0);
 });
@@ -208,6 +219,7 @@ const REFUSED: Readonly<Record<string, { values: ChartValues; want: RegExp }>> =
   'a value that is none': { values: { operator: { replica: 3 } }, want: /replica.* not allowed/i },
   'a part that is none': { values: { webhooks: {} }, want: /webhooks.* not allowed/i },
   'a number out of range': { values: { operator: { replicas: 10 } }, want: /replicas/ },
+  'a single shard': { values: { operator: { shards: 1 } }, want: /shards/ },
   'a digest that is half one': { values: { operator: { image: { digest: 'sha256:12' } } }, want: /digest/ },
   'a group that would end a string': {
     values: { platform: { adminGroups: ["a' || 'b"] } },

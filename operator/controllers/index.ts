@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Resource } from '../core/object.ts';
 import type { PlatformSettings } from '../core/tenant/tenant.ts';
-import type { AnyController, IndexDeclaration } from '../runtime/controller.ts';
+import type { AnyController, IndexDeclaration, Key } from '../runtime/controller.ts';
 import { agentController } from './agent.ts';
 import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
@@ -8,10 +9,15 @@ import { podController } from './pod.ts';
 import { runController } from './run.ts';
 import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
+import { PARTITION } from './shared/partition.ts';
+import { QUOTA_LEDGERS, TENANTS } from './shared/resources.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
 import { REVISION_INDEX } from './shared/revisions.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
+
+/** How the work of all controllers is dealt out among operators. */
+export const SHARDING = { partition: PARTITION, counted: TENANTS } as const;
 
 /** What the manager runs. */
 export interface ControllerSet {
@@ -19,6 +25,10 @@ export interface ControllerSet {
   readonly indexes: readonly IndexDeclaration[];
   /** To be told when this process begins to write, and when it ceases to. */
   readonly onLead: (isLeading: boolean) => void;
+  /** What who leads anew must know as it is: devices are given away by all ledgers. */
+  readonly catchUp: readonly Resource[];
+  /** With shards: to be told of which objects it begins to. */
+  readonly onGain: (isGained: (resource: Resource, key: Key) => boolean) => void;
 }
 
 /** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
@@ -38,6 +48,8 @@ export function controllersFor(
       gpuClassController(book),
     ],
     indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, REVISION_INDEX, SERVICE_INDEX, DEVICE_INDEX],
+    catchUp: [QUOTA_LEDGERS],
     onLead: () => meter.startAnew(),
+    onGain: (isGained) => meter.startAnew((name) => isGained(QUOTA_LEDGERS, { name })),
   };
 }

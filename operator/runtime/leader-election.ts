@@ -26,7 +26,12 @@ export interface LeaderElectionOptions {
   readonly renewDeadlineMs?: number;
   /** Between tries. Default 1.5 s. */
   readonly retryPeriodMs?: number;
+  /** Whether there may be processes that work by shards: who leads waits until none is left that does not work as it does. */
+  readonly amongShards?: boolean;
 }
+
+/** Of the lease, where nothing else is said. */
+export const DEFAULT_LEASE_MS = 10_000;
 
 /** A candidate, and whom to tell. */
 export interface ElectorOptions extends LeaderElectionOptions {
@@ -34,7 +39,18 @@ export interface ElectorOptions extends LeaderElectionOptions {
   readonly identity: string;
   readonly log: Log;
   readonly onChange: (isLeading: boolean) => void;
+  /** The lease as it was just seen, so that it need not be looked for. */
+  readonly seen?: LeaseSighting | undefined;
+  /** Annotations of the lease while this process holds it, from those that it had; by default they stay. */
+  readonly annotate?: (before: Annotations, isOurs: boolean) => Annotations;
+  /**
+   * Asked each time that the lease was taken, or had run out for us, until it says yes: only then this process leads. For leases of
+   * which others decide by what they see of this one.
+   */
+  readonly confirm?: () => Promise<boolean>;
 }
+
+type Annotations = Readonly<Record<string, string>>;
 
 /**
  * A write that was not sent, because another may lead by now. Not a failure: the new leader does the work.
@@ -62,27 +78,30 @@ export class LeaderElector {
   #seen: LeaseSighting | undefined;
   #heldUntilMs = Number.NEGATIVE_INFINITY;
   #wasLeading = false;
+  /** Nobody else could have taken this process for one that does not hold the lease since this became true. */
+  #isConfirmed = false;
   #running: Promise<void> | undefined;
 
   /** @throws Error when the times cannot work. */
   constructor(options: ElectorOptions) {
     this.#options = options;
-    const { leaseDurationMs = 10_000, renewDeadlineMs = 7000, retryPeriodMs = 1500 } = options;
+    const { leaseDurationMs = DEFAULT_LEASE_MS, renewDeadlineMs = 7000, retryPeriodMs = 1500 } = options;
     if (!(retryPeriodMs < renewDeadlineMs && renewDeadlineMs < leaseDurationMs)) {
       throw new Error('leader election needs retryPeriodMs < renewDeadlineMs < leaseDurationMs');
     }
     this.#times = { leaseDurationMs, renewDeadlineMs, retryPeriodMs };
+    this.#seen = options.seen;
   }
 
   /** Whether this process may write at this very moment. */
   isLeader(): boolean {
-    return performance.now() < this.#heldUntilMs;
+    return this.#isConfirmed && this.#isHeld();
   }
 
   /** The fence of every write: for how long, in milliseconds, this process may write. @throws NotLeadingError */
   readonly fence = (): number => {
     const leftMs = this.#heldUntilMs - performance.now();
-    if (leftMs > 0) return leftMs;
+    if (this.#isConfirmed && leftMs > 0) return leftMs;
     // Told at once, so that workers pause and do not meet the fence again and again.
     this.#tell();
     throw new NotLeadingError();
@@ -92,12 +111,15 @@ export class LeaderElector {
     this.#running ??= this.#run();
   }
 
-  /** Leaves the election, and gives the lease back if it is ours. */
-  async stop(): Promise<void> {
+  /**
+   * Leaves the election, and gives the lease back if it is ours; without `release` others wait until it has run out, as
+   * something that was begun under it may still be under way.
+   */
+  async stop({ release = true }: { readonly release?: boolean } = {}): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    const mayRelease = this.isLeader();
-    this.#heldUntilMs = Number.NEGATIVE_INFINITY;
+    const mayRelease = release && this.#isHeld();
+    this.#lose();
     this.#tell();
     if (mayRelease) await this.#release();
   }
@@ -106,11 +128,31 @@ export class LeaderElector {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const isNews = await this.#try().catch((error: unknown) => this.#failed(error));
+      await this.#confirm();
       this.#tell();
       if (isNews) continue;
       const waitMs = this.#waitMs();
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       this.#tell();
+    }
+  }
+
+  #isHeld(): boolean {
+    return performance.now() < this.#heldUntilMs;
+  }
+
+  #lose(): void {
+    this.#heldUntilMs = Number.NEGATIVE_INFINITY;
+    this.#isConfirmed = false;
+  }
+
+  async #confirm(): Promise<void> {
+    const { confirm, log } = this.#options;
+    if (this.#isConfirmed || !this.#isHeld()) return;
+    try {
+      this.#isConfirmed = confirm === undefined || (await confirm());
+    } catch (error) {
+      log.warn({ err: error }, 'leader election: could not see whether others hold what they have to leave');
     }
   }
 
@@ -149,21 +191,36 @@ export class LeaderElector {
     const { identity, namespace, name } = this.#options;
     const holder = { identity, leaseDurationMs: this.#times.leaseDurationMs };
     const spec = heldSpec(this.#seen?.spec ?? {}, holder, new Date());
+    const annotations = this.#annotations();
+    const metadata = { namespace, name, ...(annotations && { annotations }) };
     const lease =
       this.#seen === undefined
         ? await this.#send({
             verb: 'create',
             path: collectionPath(LEASES, namespace),
-            body: { apiVersion: LEASES.apiVersion, kind: LEASES.kind, metadata: { namespace, name }, spec },
+            body: { apiVersion: LEASES.apiVersion, kind: LEASES.kind, metadata, spec },
           })
-        : await this.#put(this.#seen, spec);
+        : await this.#put(this.#seen, spec, annotations);
     this.#seen = sight(undefined, lease, sentAtMs);
+    // It had run out meanwhile, so others may have gone by that.
+    if (!this.#isHeld()) this.#isConfirmed = false;
     this.#heldUntilMs = sentAtMs + this.#times.renewDeadlineMs;
   }
 
   /** The resourceVersion makes two who try at once fail but one. */
-  #put(seen: LeaseSighting, spec: LeaseSpec): Promise<KubeObject> {
-    return this.#send({ verb: 'update', path: this.#path(), body: { ...seen.lease, spec } });
+  #put(
+    { lease }: LeaseSighting,
+    spec: LeaseSpec,
+    annotations = lease.metadata.annotations,
+  ): Promise<KubeObject> {
+    const metadata = { ...lease.metadata, ...(annotations && { annotations }) };
+    return this.#send({ verb: 'update', path: this.#path(), body: { ...lease, metadata, spec } });
+  }
+
+  #annotations(): Annotations | undefined {
+    const { annotate, identity } = this.#options;
+    const { lease, spec } = this.#seen ?? {};
+    return annotate?.(lease?.metadata.annotations ?? {}, spec?.holderIdentity === identity);
   }
 
   async #release(): Promise<void> {
@@ -188,9 +245,10 @@ export class LeaderElector {
     } catch {
       return false;
     }
-    if (this.#seen?.spec.holderIdentity !== this.#options.identity)
-      this.#heldUntilMs = Number.NEGATIVE_INFINITY;
-    return false;
+    const isOurs = this.#seen?.spec.holderIdentity === this.#options.identity;
+    if (!isOurs) this.#lose();
+    // What somebody else noted on our lease must not cost us the time of a renewal.
+    return isOurs;
   }
 
   #tell(): void {

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeObject } from '../core/object.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Client } from './client.ts';
 import { Cache, type WatchTarget } from './cache.ts';
+import { catchUp } from './catch-up.ts';
 import {
   type AnyController,
   fairnessGroup,
   type IndexDeclaration,
   isUrgent,
+  type Key,
   keyOf,
   keyString,
   parseKey,
   type Watch,
 } from './controller.ts';
 import { EventRecorder } from './events.ts';
-import { LeaderElector, type LeaderElectionOptions } from './leader-election.ts';
+import { DEFAULT_LEASE_MS, LeaderElector, type LeaderElectionOptions } from './leader-election.ts';
 import { Reconciler } from './reconcile.ts';
 import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector.ts';
+import type { Fence } from './request-limit.ts';
+import { boardOf, leadAmongShards } from './shards/lead.ts';
+import { ShardMember } from './shards/shard-member.ts';
+import { ShardedWork, type ShardingOptions } from './shards/sharded-work.ts';
 import type { Change } from './store.ts';
 import { Workers } from './workers.ts';
 import { WorkQueue } from './workqueue.ts';
@@ -33,6 +39,15 @@ export interface ManagerOptions {
   readonly leaderElection?: LeaderElectionOptions | undefined;
   /** Told when this process begins to write, before anything is reconciled, and when it ceases to. */
   readonly onLead?: (isLeading: boolean) => void;
+  /**
+   * Several processes write at the same time, each what is in its shards; who leads writes what is in none. Undefined: who leads
+   * writes all. Needs `leaderElection`.
+   */
+  readonly sharding?: ShardingOptions | undefined;
+  /** Kinds that a new leader must know no worse than the one before it did. */
+  readonly catchUp?: readonly Resource[];
+  /** With shards, in place of `onLead`: told which objects this process works on anew, before any of them is reconciled. */
+  readonly onGain?: (isGained: (resource: Resource, key: Key) => boolean) => void;
   /** Watch and reconcile namespaced kinds in this namespace only; undefined means all. */
   readonly namespace?: string | undefined;
   /** Reconciles at the same time, of each controller. Default 16. */
@@ -58,6 +73,9 @@ export interface Manager {
   isLeader(): boolean;
 }
 
+/** Has a key worked on within so long, if it is worked on here. */
+type AddWithin = (key: string, withinMs: number) => void;
+
 /** Of a key that fails: 50 ms, doubled up to five minutes. */
 const QUEUE_BACKOFF = { baseMs: 50, maxMs: 300_000, jitter: 0.2 };
 const DEFAULT_CONCURRENCY = 16;
@@ -75,6 +93,8 @@ class ControllerManager implements Manager {
   readonly #elector: LeaderElector | undefined;
   readonly #cache: Cache;
   readonly #recorder: EventRecorder;
+  /** Undefined where one process does all. */
+  readonly #shards: { readonly work: ShardedWork; readonly member: ShardMember } | undefined;
   readonly #workers: readonly Workers[];
   readonly #watching = new AbortController();
   #watches: Promise<void> | undefined;
@@ -82,27 +102,21 @@ class ControllerManager implements Manager {
   #isStopped = false;
 
   constructor(options: ManagerOptions) {
-    const { client, metrics, log, identity, leaderElection } = options;
+    const { client, metrics, log, identity } = options;
     this.#options = options;
-    this.#elector =
-      leaderElection === undefined
-        ? undefined
-        : new LeaderElector({
-            ...leaderElection,
-            client,
-            identity,
-            log,
-            onChange: (isLeading) => this.#lead(isLeading),
-          });
-    const fenced = this.#elector === undefined ? client : client.withFence(this.#elector.fence);
     const timing = { ...REFLECTOR_TIMING, ...options.timing };
     this.#cache = new Cache({ client, timing, metrics, log, indexes: options.indexes ?? [] });
+    this.#elector = this.#candidate();
+    this.#shards = this.#shardsOf();
+    const fence = this.#shards?.work.anyFence ?? this.#elector?.fence;
+    const fenced = fence === undefined ? client : client.withFence(fence);
     this.#recorder = new EventRecorder({ client: fenced, identity, metrics, log });
-    const shared = { client: fenced, cache: this.#cache, recorder: this.#recorder, metrics, log };
     this.#workers = options.controllers.map((controller) => {
-      const reconciler = new Reconciler({ ...shared, controller });
+      const reconciler =
+        this.#shards?.work.reconciler(controller) ?? this.#reconcilerOf(controller, this.#elector?.fence);
       return this.#hire(controller, reconciler);
     });
+    this.#shards?.work.watch();
   }
 
   async start(): Promise<void> {
@@ -113,8 +127,10 @@ class ControllerManager implements Manager {
     if (this.#watching.signal.aborted) return;
     this.#isSynced = true;
     for (const workers of this.#workers) workers.start();
+    if (this.#shards !== undefined) for (const workers of this.#workers) workers.resume();
     if (this.#elector === undefined) this.#lead(true);
     else this.#elector.start();
+    this.#shards?.member.start();
   }
 
   async stop(): Promise<void> {
@@ -122,7 +138,7 @@ class ControllerManager implements Manager {
     this.#isStopped = true;
     await Promise.all(this.#workers.map((workers) => workers.stop(DRAIN_MS)));
     await this.#recorder.flush(EVENTS_FLUSH_MS);
-    await this.#elector?.stop();
+    await Promise.all([this.#shards?.member.stop(), this.#elector?.stop()]);
     this.#watching.abort();
     await this.#watches;
   }
@@ -135,8 +151,73 @@ class ControllerManager implements Manager {
     return !this.#isStopped && (this.#elector?.isLeader() ?? this.#isSynced);
   }
 
+  #candidate(): LeaderElector | undefined {
+    const { client, identity, log, leaderElection, sharding } = this.#options;
+    if (leaderElection === undefined) {
+      if (sharding !== undefined) throw new Error('shards need leader election');
+      return undefined;
+    }
+    const board = boardOf({ ...leaderElection, client, identity });
+    return new LeaderElector({
+      ...leaderElection,
+      ...(leaderElection.amongShards === true &&
+        leadAmongShards({ board, count: sharding?.count ?? 0, prepare: () => this.#catchUp() })),
+      client,
+      identity,
+      log,
+      onChange: (isLeading) => this.#lead(isLeading),
+    });
+  }
+
+  async #catchUp(): Promise<void> {
+    const { client, catchUp: resources = [] } = this.#options;
+    for (const resource of resources) await catchUp(resource, { client, cache: this.#cache });
+  }
+
+  #shardsOf() {
+    const { client, identity, log, metrics, leaderElection, sharding } = this.#options;
+    if (leaderElection === undefined || sharding === undefined) return undefined;
+    const work = new ShardedWork({
+      ...sharding,
+      cache: this.#cache,
+      watch: (target, handler) => this.#watch(target, handler),
+      metrics,
+      reconcilerOf: (controller, fence) => this.#reconcilerOf(controller, fence),
+      onGain: (isGained) => this.#options.onGain?.(isGained),
+    });
+    const where = { leaseDurationMs: DEFAULT_LEASE_MS, ...leaderElection, client, identity };
+    const member = new ShardMember({
+      ...where,
+      board: boardOf(where),
+      count: sharding.count,
+      log,
+      onGain: (shards) => work.gain(shards),
+      onLose: (shard) => work.lose(shard),
+      drain: (shard) => work.drain(shard),
+    });
+    return { work, member };
+  }
+
+  #reconcilerOf(controller: AnyController, fence: Fence | undefined): Reconciler {
+    const { client, metrics, log } = this.#options;
+    const fenced = fence === undefined ? client : client.withFence(fence);
+    return new Reconciler({
+      client: fenced,
+      cache: this.#cache,
+      recorder: this.#recorder,
+      metrics,
+      log,
+      controller,
+    });
+  }
+
   #lead(isLeading: boolean): void {
     this.#options.metrics.leader.set({}, isLeading ? 1 : 0);
+    if (this.#shards !== undefined && this.#elector !== undefined) {
+      if (isLeading) this.#shards.work.gain(new Map([['lead', this.#elector.fence]]));
+      else this.#shards.work.lose('lead');
+      return;
+    }
     this.#options.onLead?.(isLeading);
     for (const workers of this.#workers) {
       if (isLeading) workers.resume();
@@ -144,7 +225,7 @@ class ControllerManager implements Manager {
     }
   }
 
-  #hire(controller: AnyController, reconciler: Reconciler): Workers {
+  #hire(controller: AnyController, reconciler: Pick<Reconciler, 'reconcile'>): Workers {
     const { metrics, log, concurrency = DEFAULT_CONCURRENCY } = this.#options;
     const queue = new WorkQueue({
       name: controller.name,
@@ -155,12 +236,17 @@ class ControllerManager implements Manager {
         isUrgent(controller, this.#cache.get(controller.resource, parseKey(key)), this.#cache),
       restMs: (key) => controller.restMs?.(parseKey(key)) ?? 0,
     });
+    const work = this.#shards?.work;
+    work?.join(controller, (key) => queue.add(key));
+    const add: AddWithin = (key, withinMs) => {
+      if (work?.isOurs(controller, key) !== false) queue.addWithin(key, withinMs);
+    };
     this.#watch({ resource: controller.resource, ...controller.selects }, (change) => {
       const object = change.object ?? change.old;
       if (object === undefined || !isLookedAt(controller, object)) return;
-      queue.addWithin(keyString(keyOf(object)), controller.patienceMs?.(change, this.#cache) ?? 0);
+      add(keyString(keyOf(object)), controller.patienceMs?.(change, this.#cache) ?? 0);
     });
-    for (const watch of controller.watches) this.#watch(watch, (change) => this.#wake(watch, change, queue));
+    for (const watch of controller.watches) this.#watch(watch, (change) => this.#wake(watch, change, add));
     return new Workers({ queue, concurrency, controller: controller.name, reconciler, metrics, log });
   }
 
@@ -171,11 +257,11 @@ class ControllerManager implements Manager {
   }
 
   /** Wakes whom the old and the new object name: one that lost its owner wakes the old owner as well. */
-  #wake(watch: Watch, change: Change, queue: WorkQueue): void {
+  #wake(watch: Watch, change: Change, add: AddWithin): void {
     const withinMs = watch.patienceMs?.(change, this.#cache) ?? 0;
     for (const one of [change.old, change.object]) {
       if (one === undefined) continue;
-      for (const key of watch.keys(one, this.#cache)) queue.addWithin(keyString(key), withinMs);
+      for (const key of watch.keys(one, this.#cache)) add(keyString(key), withinMs);
     }
   }
 

@@ -11,6 +11,7 @@ const VERBS = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] as
 const CODES = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
 const WATCH_ENDS = ['closed', 'cut', 'idle', 'expired', 'refused', 'malformed'] as const;
 const TIERS = ['standard', 'heavy', 'ultra'] as const;
+const SHARD_CHANGES = ['gained', 'lost'] as const;
 const EVENT_OUTCOMES = ['written', 'aggregated', 'dropped', 'failed'] as const;
 
 /** How one reconcile ended, for counting. */
@@ -91,8 +92,23 @@ function loopMetrics(factory: MetricFactory) {
     }),
     leader: factory.gauge({
       name: 'nexusos_leader',
-      help: '1 while this process may write.',
+      help: '1 while this process may write. With shards: while it does what spans tenants.',
       labels: {},
+    }),
+    shards: factory.gauge({
+      name: 'nexusos_shards',
+      help: 'Shards of tenants that this process works on. 0 without shards.',
+      labels: {},
+    }),
+    shardTenants: factory.gauge({
+      name: 'nexusos_shard_tenants',
+      help: 'Tenants in the shards that this process works on. 0 without shards.',
+      labels: {},
+    }),
+    shardChangesTotal: factory.counter({
+      name: 'nexusos_shard_changes_total',
+      help: 'Shards that this process began to work on, and ceased to.',
+      labels: { change: SHARD_CHANGES },
     }),
   };
 }

@@ -60,6 +60,15 @@ test('what others have counted while they led is not told again', (t) => {
   t.deepEqual(told, ['acme standard 1', 'acme standard 0.5']);
 });
 
+test('of those that this process has worked on all the while, all is told', (t) => {
+  const { meter, told } = meterOf(10);
+  for (const name of ['kept', 'gained']) meter.see(ledger(name, '5'));
+  meter.startAnew((name) => name === 'gained');
+  for (const name of ['kept', 'gained']) meter.see(ledger(name, '7'));
+  meter.see(ledger('gained', '8'));
+  t.deepEqual(told, ['kept standard 2', 'gained standard 1']);
+});
+
 test('of a ledger that is gone nothing is kept', (t) => {
   const { meter, told } = meterOf(10);
   meter.see(ledger('acme', '5'));

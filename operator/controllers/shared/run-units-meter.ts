@@ -29,8 +29,8 @@ const OTHER = '_other';
  */
 export class RunUnitsMeter implements LedgerWitness {
   readonly #options: RunUnitsMeterOptions;
-  /** By uid of the ledger: what was told, or there before. */
-  readonly #told = new Map<string, ReadonlyMap<Tier, bigint>>();
+  /** By uid of the ledger: its name, and what was told, or there before. */
+  readonly #told = new Map<string, { readonly name: string; readonly tiers: ReadonlyMap<Tier, bigint> }>();
   /** Names stay when their tenants go: their figures are still told, and so many there may be. */
   readonly #named = new Set<string>();
 
@@ -43,10 +43,10 @@ export class RunUnitsMeter implements LedgerWitness {
     const { uid = '', name } = metadata;
     const before = this.#told.get(uid);
     const tiers = new Map((status?.usage?.tiers ?? []).map((one) => [one.tier, parseMicro(one.runUnits)]));
-    this.#told.set(uid, tiers);
+    this.#told.set(uid, { name, tiers });
     if (before === undefined) return;
     for (const [tier, micro] of tiers) {
-      const more = micro - (before.get(tier) ?? 0n);
+      const more = micro - (before.tiers.get(tier) ?? 0n);
       if (more > 0n) this.#options.count({ tenant: this.#labelOf(name), tier }, Number(more) / Number(MICRO));
     }
   }
@@ -56,9 +56,9 @@ export class RunUnitsMeter implements LedgerWitness {
     this.#told.delete(uid);
   }
 
-  /** Takes all ledgers for new ones: what was counted while another replica led, that one has told. */
-  startAnew(): void {
-    this.#told.clear();
+  /** Takes ledgers for new ones, by default all: what was counted while another replica worked on them, that one has told. */
+  startAnew(isNew: (ledger: string) => boolean = () => true): void {
+    for (const [uid, { name }] of this.#told) if (isNew(name)) this.#told.delete(uid);
   }
 
   #labelOf(tenant: string): string {

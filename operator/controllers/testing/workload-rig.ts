@@ -49,7 +49,7 @@ export interface RunChoice {
 /** The system that scenarios share. Names of tenants, and what belongs to no tenant, must be the test's alone there. */
 export async function attachWorkloadRig(): Promise<WorkloadRig> {
   const cluster = await attachSystem();
-  const client = await prepare(cluster);
+  const client = await prepareClient(cluster);
   return { cluster, client, close: () => client.close() };
 }
 
@@ -57,7 +57,7 @@ export async function attachWorkloadRig(): Promise<WorkloadRig> {
 export async function startWorkloadRig(): Promise<OwnWorkloadRig> {
   const cluster = await startCluster({ audit: true });
   await installChart(cluster);
-  const client = await prepare(cluster);
+  const client = await prepareClient(cluster);
   // Not a field of the rig: ava gives each test a copy of it.
   let operator: OperatorProcess = await startOperator(cluster);
   return {
@@ -78,7 +78,7 @@ export async function startWorkloadRig(): Promise<OwnWorkloadRig> {
 }
 
 /** Makes the GPU classes, and a client of the administrator. */
-async function prepare(cluster: AttachedCluster): Promise<Client> {
+export async function prepareClient(cluster: AttachedCluster): Promise<Client> {
   const classes = await cluster.kubectl(['apply', '--server-side', '-f', CLASSES]);
   if (classes.code !== 0) throw new Error(classes.stderr);
   const credentials = await certificateCredentials(cluster.kubeconfigPath);
