@@ -8,6 +8,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
 COPY crds crds
 COPY operator operator
+COPY remote remote
 COPY hack/build hack/build
 COPY tsconfig.json ./
 RUN node hack/build/main.ts

@@ -35,6 +35,7 @@ const VALUES = {
   namedTenants: 'metrics.namedTenants',
   reservedRanges: 'platform.reservedRanges',
   planWeights: 'platform.planWeights',
+  remoteImage: 'remoteAgents.image',
 } as const satisfies Partial<Record<SettingName, string>>;
 
 function schemaOf(name: keyof typeof VALUES): Schema {
@@ -91,6 +92,16 @@ for (const name of ['pullSecretNamespace', 'serviceAccount'] as const) {
     fc.assert(fc.property(fc.string({ unit: characters, maxLength: 70 }), isSame));
   });
 }
+
+test('remoteImage: both allow the same references', (t) => {
+  const schema = schemaOf('remoteImage');
+  const characters = fc.constantFrom('a', 'Z', '0', '.', '_', ':', '@', '/', '-', "'", '"', ' ', '{', '\n');
+  const isSame = (text: string): void => {
+    t.is(fits(schema, text), isAllowed('remoteImage', text), JSON.stringify(text));
+  };
+  for (const length of [511, 512, 513]) isSame('a'.repeat(length));
+  fc.assert(fc.property(fc.string({ unit: characters, maxLength: 20 }), isSame));
+});
 
 test('planWeights: both allow the same plans and weights', (t) => {
   const { propertyNames, additionalProperties } = schemaOf('planWeights');

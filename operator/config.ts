@@ -28,6 +28,8 @@ export class ConfigError extends Error {
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+/** Characters of references to images, none of which could end a text that it is put into. */
+const IMAGE = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,511}$/;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** Every setting of the operator, by its name in code. Flag and variable follow from the name. */
@@ -128,6 +130,12 @@ export const SETTINGS = {
     allowed: 'CIDR ranges separated by commas, such as 10.0.0.0/8,fd00::/8',
     parse: parseRanges,
   } satisfies Setting<readonly string[]>,
+  remoteImage: {
+    what: 'Image of the program that speaks to endpoints of agents of shape remote. Empty: there are no such agents.',
+    default: undefined,
+    allowed: 'a reference to an image, such as registry.example.com/nexusos:1.0.0',
+    parse: (text) => (IMAGE.test(text) ? text : undefined),
+  } satisfies Setting<string>,
   planWeights: {
     what: 'How much of GPUs that are short tenants get in relation to others, by the plan of the Tenant. A plan that is not named weighs 1.',
     default: '',

@@ -47,6 +47,7 @@ async function main(): Promise<void> {
         operatorServiceAccount: config.serviceAccount,
         reservedRanges: config.reservedRanges,
         planWeights: config.planWeights,
+        remoteImage: config.remoteImage,
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
       { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },

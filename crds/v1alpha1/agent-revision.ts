@@ -13,7 +13,7 @@ const limits = AGENT.spec.shape.limits
   .describe('The limits that are part of a pod.');
 
 const template = AGENT.spec
-  .pick({ shape: true, tier: true, container: true, parameters: true, gpu: true })
+  .pick({ shape: true, tier: true, container: true, parameters: true, gpu: true, remote: true })
   .extend({ limits: limits.optional(), service: serviceTemplate.optional() })
   .describe('Fields of the spec of the Agent that say what its pods are, by the same names.');
 

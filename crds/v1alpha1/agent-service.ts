@@ -156,7 +156,7 @@ const OF_RUNS = 'it is about Runs, and a service has none';
 export const shapeRules = [
   {
     rule: "self.shape == 'service' || !has(self.service)",
-    message: 'service: found with shape job; allowed with shape: service alone',
+    message: 'service: found with another shape; allowed with shape: service alone',
   },
   onlyJobs(
     'gpu',

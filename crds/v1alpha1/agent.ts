@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { agentParameters } from './agent-parameters.ts';
 import { schedule, scheduleStatus } from './agent-schedule.ts';
+import { remote, remoteRules } from './agent-remote.ts';
 import { service, serviceStatus, shapeRules } from './agent-service.ts';
 import { estimate } from './budgets.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
@@ -72,7 +73,7 @@ const container = z
       })
       .optional(),
   })
-  .describe('What runs.');
+  .describe('What runs. Not with shape remote.');
 
 const gpu = z
   .object({
@@ -99,13 +100,13 @@ const spec = z
   .object({
     description: text('What the agent does, for people.', 1024).optional(),
     shape: z
-      .enum(['job', 'service'])
+      .enum(['job', 'service', 'remote'])
       .default('job')
       .describe(
-        'job: each Run has pods of its own, one for each attempt. service: pods that stand behind one address, and take requests instead of Runs.',
+        'job: each Run has pods of its own, one for each attempt. service: pods that stand behind one address, and take requests instead of Runs. remote: an endpoint elsewhere that speaks A2A; each attempt of a Run is one task there, and a small pod here that follows it.',
       ),
     tier: z.enum(TIERS).default('standard').describe('Price tier: standard 1.0, heavy 1.5, ultra 3.0.'),
-    container,
+    container: container.optional(),
     parameters: agentParameters.optional(),
     gpu: gpu.optional(),
     estimate: estimate.optional(),
@@ -120,6 +121,7 @@ const spec = z
         'false: its Runs are not ended for Runs of higher priority, where the tenant allows that (quotas.runs.preemption).',
       ),
     service: service.optional(),
+    remote: remote.optional(),
     revisionHistoryLimit: int(
       'AgentRevisions that are kept beside the active one. Those that a Run which has not ended uses are kept in any case.',
       0,
@@ -127,7 +129,7 @@ const spec = z
     ).default(10),
   })
   .describe('What the agent is.')
-  .meta({ 'x-kubernetes-validations': shapeRules });
+  .meta({ 'x-kubernetes-validations': [...shapeRules, ...remoteRules] });
 
 const activeRevision = z
   .object({
@@ -183,6 +185,8 @@ export const AGENT_REASONS = {
   RegistryNotAllowed: 'RegistryNotAllowed',
   /** One Run asks for more than the tenant's whole quota. */
   NeverFits: 'NeverFits',
+  /** The platform has turned agents of shape remote off. */
+  RemoteDisabled: 'RemoteDisabled',
   /** Its AgentRevision is being made. */
   RevisionPending: 'RevisionPending',
   /** Another AgentRevision is the active one: Runs that start from now on are made from it. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
+import { ERROR_CODES } from './error-codes.ts';
 import { int, sha256, text, uri } from './meta.ts';
 import { inputRequired } from './run-questions.ts';
 
@@ -48,7 +49,14 @@ export const terminationMessage = z.object({
   outputUri: result.shape.outputUri,
   artifacts: result.shape.artifacts,
   usage: reportedUsage.optional(),
-  error: z.object({ message: z.string().max(2048), retryable: z.boolean().optional() }).optional(),
+  error: z
+    .object({
+      message: z.string().max(2048),
+      retryable: z.boolean().optional(),
+      // Containers have codes of their own, which are no reason to take the rest for a text.
+      code: z.enum(ERROR_CODES).optional().catch(undefined),
+    })
+    .optional(),
   inputRequired: inputRequired.optional(),
 });
 

@@ -326,7 +326,7 @@ test('a Run of a service fails and says where to ask; an Agent of another shape 
 const REFUSED: Readonly<Record<string, { readonly spec: object; readonly says: RegExp }>> = {
   'service without the shape': {
     spec: { shape: 'job', service: {} },
-    says: /service: found with shape job; allowed with shape: service alone/,
+    says: /service: found with another shape; allowed with shape: service alone/,
   },
   gpu: {
     spec: { gpu: { class: 'h100' } },

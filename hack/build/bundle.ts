@@ -4,7 +4,11 @@ import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 
 /** Roles of the image, each with the file that it starts from. */
-const ROLES = { operator: 'operator/main.ts', leave: 'operator/leave.ts' } as const;
+const ROLES = {
+  operator: 'operator/main.ts',
+  leave: 'operator/leave.ts',
+  remote: 'remote/main.ts',
+} as const;
 
 const ROOT = join(import.meta.dirname, '../..');
 

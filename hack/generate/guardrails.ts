@@ -12,6 +12,7 @@ import { toTemplate } from './template.ts';
 const SERVICE_ACCOUNT = 'OPERATOR_SERVICE_ACCOUNT';
 const NAMESPACE = 'PLATFORM_NAMESPACE';
 const ADMIN_GROUPS = 'PLATFORM_ADMIN_GROUPS';
+const REMOTE_IMAGE = 'REMOTE_IMAGE';
 const NODE_KEYS = 'RESERVED_NODE_KEYS';
 
 /** What the operator may write in some namespace: by its ClusterRole, and by the role that it binds to itself. */
@@ -47,6 +48,7 @@ export function guardrailFile(): GeneratedFile {
     platformNamespace: NAMESPACE,
     platformAdminGroups: [ADMIN_GROUPS],
     reservedNodeKeys: [NODE_KEYS],
+    remoteImage: REMOTE_IMAGE,
     operatorWrites: operatorWrites(),
   }).map((object) => ({
     ...object,
@@ -62,6 +64,7 @@ export function guardrailFile(): GeneratedFile {
       placeholders: {
         [NAMESPACE]: '{{ .Release.Namespace }}',
         [SERVICE_ACCOUNT]: '{{ .Values.serviceAccount.name }}',
+        [REMOTE_IMAGE]: '{{ include "nexusos.remoteImage" . }}',
         // With its quotes: one string becomes a list of them.
         [`'${ADMIN_GROUPS}'`]: '{{ include "nexusos.strings" .Values.platform.adminGroups }}',
         [`'${NODE_KEYS}'`]: '{{ include "nexusos.strings" .Values.platform.reservedNodeKeys }}',

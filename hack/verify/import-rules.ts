@@ -53,6 +53,10 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'zod',
     ],
   },
+  // It runs in namespaces of tenants, and has no part in what the operator may.
+  { from: 'remote/core/', may: ['remote/core/', 'crds/', 'zod'] },
+  { from: 'remote/testing/', may: ['remote/', 'crds/', 'hack/tools/', 'node:', '@a2a-js/sdk'] },
+  { from: 'remote/', may: ['remote/', 'crds/', 'node:', 'undici'] },
   { from: 'operator/config.ts', may: ['crds/v1alpha1/names.ts', 'node:'] },
   { from: 'operator/', may: ['operator/', 'crds/', 'node:'] },
   {

@@ -10,7 +10,7 @@ import { holdUpService } from '../core/agent/service/report.ts';
 import type { AgentRevision } from '../core/agent/template.ts';
 import type { KubeObject } from '../core/object.ts';
 import { phaseOf, type Run } from '../core/run/run.ts';
-import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
+import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
 import {
   type Controller,
   type Key,
@@ -27,7 +27,9 @@ import { observeRevisions, watchRevisions } from './shared/revisions.ts';
 import { INDEX, ledgerOf, namespacesOf } from './shared/workloads.ts';
 
 /** The controller of Agents: whether Runs of each can be admitted, how many there are, those that schedules start, and services. */
-export function agentController(): Controller<Agent, AgentObserved, AgentStatus> {
+export function agentController({
+  remoteImage,
+}: Pick<PlatformSettings, 'remoteImage'> = {}): Controller<Agent, AgentObserved, AgentStatus> {
   return {
     name: 'agent',
     resource: AGENTS,
@@ -38,7 +40,7 @@ export function agentController(): Controller<Agent, AgentObserved, AgentStatus>
     parse: parseWith(z.object({ spec: AGENT.spec })),
     group: (agent, read) => ledgerOf(read, agent.metadata.namespace ?? '')?.metadata.name,
     tells: ({ reason }) => !TOLD_BY_PLANS.has(reason),
-    observe,
+    observe: async (agent, read) => ({ ...(await observe(agent, read)), remoteImage }),
     plan: planAgent,
     refused: planRefused,
     heldUp: holdUpService,

@@ -42,8 +42,8 @@ export function controllersFor(
     controllers: [
       tenantController(settings),
       ledgerController(book, [meter]),
-      agentController(),
-      runController(book),
+      agentController(settings),
+      runController(book, settings),
       podController(),
       gpuClassController(book),
     ],

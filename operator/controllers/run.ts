@@ -23,7 +23,7 @@ import {
   type Run,
 } from '../core/run/run.ts';
 import { unmountedOf } from '../core/run/unmounted.ts';
-import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
+import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
 import type { DeviceBook } from './shared/device-book.ts';
@@ -45,7 +45,10 @@ import {
 } from './shared/workloads.ts';
 
 /** The controller of Runs: each waits, becomes a pod and ends. */
-export function runController(book: DeviceBook): Controller<Run, RunObserved, RunStatus | undefined> {
+export function runController(
+  book: DeviceBook,
+  { remoteImage }: Pick<PlatformSettings, 'remoteImage'> = {},
+): Controller<Run, RunObserved, RunStatus | undefined> {
   const queues = new TenantQueues(book);
   return {
     name: 'run',
@@ -59,7 +62,7 @@ export function runController(book: DeviceBook): Controller<Run, RunObserved, Ru
     // Thousands may wait; those that hold a place are what they wait for.
     isUrgent: (run, read) => isActive(run) || holdsPlace(run, read),
     tells: ({ type, reason }) => type === 'Warning' || reason === TOLD_REASON,
-    observe: (run, read) => observe(run, read, { queues, book }),
+    observe: async (run, read) => ({ ...(await observe(run, read, { queues, book })), remoteImage }),
     plan: planRun,
     refused: planRefused,
     heldUp: planHeldUp,

@@ -44,6 +44,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}) {
     /** For metrics that a part of the operator declares for itself. */
     factory,
     ...loopMetrics(factory),
+    ...leadMetrics(factory),
     ...queueMetrics(factory),
     ...watchMetrics(factory),
     ...requestMetrics(factory),
@@ -90,6 +91,12 @@ function loopMetrics(factory: MetricFactory) {
       help: 'Run units of attempts that were counted while this process led. Tenants beyond a cap (setting namedTenants) are told as _other.',
       labels: { tenant: ANY, tier: TIERS },
     }),
+  };
+}
+
+/** What this process works on, of all of them. */
+function leadMetrics(factory: MetricFactory) {
+  return {
     leader: factory.gauge({
       name: 'nexusos_leader',
       help: '1 while this process may write. With shards: while it does what spans tenants.',

@@ -27,6 +27,13 @@ app.kubernetes.io/component: operator
 {{- end }}
 {{- end }}
 
+{{/* The image that speaks to endpoints of remote agents; nothing where there are none. */}}
+{{- define "nexusos.remoteImage" -}}
+{{- if .Values.remoteAgents.enabled -}}
+{{ .Values.remoteAgents.image | default (include "nexusos.image" .) }}
+{{- end }}
+{{- end }}
+
 {{/* A list as the strings of a CEL list. The schema lets no quote through. */}}
 {{- define "nexusos.strings" -}}
 '{{ join "', '" . }}'

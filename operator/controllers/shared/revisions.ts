@@ -34,6 +34,7 @@ export function watchRevisions(keys: Watch['keys']): Watch {
 
 function withoutProgram(object: KubeObject): KubeObject {
   const { spec } = object as AgentRevision;
+  if (spec.template.container === undefined) return object;
   const { env: _, command: __, args: ___, ...container } = spec.template.container;
   return { ...object, spec: { ...spec, template: { ...spec.template, container } } };
 }

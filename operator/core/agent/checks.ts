@@ -8,6 +8,7 @@ import { serviceDemand } from '../quota/service-amounts.ts';
 import { contactOf } from '../tenant/contact.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Agent, GPUClass } from './agent.ts';
+import { containerOf, resourcesField, statedResources } from './container.ts';
 import { isFromRegistry, repositoryOf } from './image.ts';
 
 /** Why an Agent cannot be used. The message names field, found, allowed and whom to ask. */
@@ -22,6 +23,14 @@ export interface AgentSurroundings {
   readonly tenant: Tenant | undefined;
   /** The class that the Agent names. */
   readonly gpuClass: GPUClass | undefined;
+}
+
+/** Whether there are agents of shape remote at all: without the image that speaks to their endpoints there are none. */
+export function checkRemote({ spec }: Agent, image: string | undefined): Refusal | undefined {
+  if (spec.remote === undefined || image !== undefined) return undefined;
+  const message =
+    'spec.shape: found remote, which the platform has turned off (remoteAgents.enabled of the chart); allowed are job and service. Ask the platform team.';
+  return { reason: AGENT_REASONS.RemoteDisabled, message };
 }
 
 /** Keys of ResourceQuota that refuse a pod which does not state the amount. */
@@ -60,7 +69,9 @@ function checkSuspension({ spec: { shape } }: Agent, { metadata, spec }: Tenant)
 }
 
 function checkRegistry(agent: Agent, tenant: Tenant): Refusal | undefined {
-  const { image } = agent.spec.container;
+  // The program that speaks to an endpoint is the platform's.
+  if (agent.spec.remote !== undefined) return undefined;
+  const { image } = containerOf(agent.spec);
   const { registries = [] } = tenant.spec.entitlements ?? {};
   if (isFromRegistry(image, registries)) return undefined;
   const message = `spec.container.image: ${repositoryOf(image)} is not allowed; allowed are ${registries.join(', ')}`;
@@ -93,15 +104,15 @@ function checkClass(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined
 
 /** What the API server would refuse of the container, once the defaults of the tenant are filled in. */
 function checkContainer(agent: Agent, { spec }: Tenant): Refusal | undefined {
-  const stated = agent.spec.container.resources;
-  const { requests, limits } = containerResources(stated, spec.containerDefaults);
+  const { requests, limits } = containerResources(statedResources(agent.spec), spec.containerDefaults);
+  const where = resourcesField(agent.spec);
   const most = spec.containerDefaults?.max;
   return (
-    tooMuch('requests', requests, {
+    tooMuch(`${where}.requests`, requests, {
       of: limits,
       where: "the limit, which may come from the tenant's containerDefaults",
     }) ??
-    tooMuch('limits', limits, {
+    tooMuch(`${where}.limits`, limits, {
       of: most,
       where: "the most for one container in the tenant's containerDefaults",
     })
@@ -109,13 +120,13 @@ function checkContainer(agent: Agent, { spec }: Tenant): Refusal | undefined {
 }
 
 function tooMuch(
-  field: 'requests' | 'limits',
+  field: string,
   amounts: Quantities,
   top: { readonly of: Quantities | undefined; readonly where: string },
 ): Refusal | undefined {
   const [found] = lacking(parseAmounts(amounts), parseAmounts(top.of));
   if (found === undefined) return undefined;
-  const message = `spec.container.resources.${field}.${found}: found ${amounts[found]}; allowed is at most ${top.of?.[found]}, ${top.where}`;
+  const message = `${field}.${found}: found ${amounts[found]}; allowed is at most ${top.of?.[found]}, ${top.where}`;
   return { reason: AGENT_REASONS.NeverFits, message };
 }
 
@@ -126,13 +137,13 @@ function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined)
   for (const [key, total] of parseAmounts(stated)) {
     const wanted = demand.get(key);
     if (wanted === undefined && MUST_BE_STATED.test(key)) {
-      const message = `spec.container.resources: nothing is stated that counts as ${key}; the tenant has a quota of it, and a default would do too`;
+      const message = `${resourcesField(agent.spec)}: nothing is stated that counts as ${key}; the tenant has a quota of it, and a default would do too`;
       return { reason: AGENT_REASONS.NeverFits, message };
     }
     if (wanted !== undefined && wanted > total) {
       const allowed = stated[key] ?? '';
       const found = formatQuantity(wanted, quantityFormat(allowed));
-      const message = `spec.container.resources: ${one} takes ${found} of ${key}; at most ${allowed} are allowed for the whole tenant`;
+      const message = `${resourcesField(agent.spec)}: ${one} takes ${found} of ${key}; at most ${allowed} are allowed for the whole tenant`;
       return { reason: AGENT_REASONS.NeverFits, message };
     }
   }
@@ -141,8 +152,8 @@ function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined)
 
 /** What the least that an Agent is good for takes from quota, and what that is. */
 function demandOf({ spec }: Agent, tenant: Tenant, gpuClass: GPUClass | undefined) {
-  const { container, gpu, shape } = spec;
-  const resources = containerResources(container.resources, tenant.spec.containerDefaults);
+  const { gpu, shape } = spec;
+  const resources = containerResources(statedResources(spec), tenant.spec.containerDefaults);
   if (shape === 'service') return { one: 'one pod', demand: serviceDemand(resources, spec) };
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
@@ -150,9 +161,9 @@ function demandOf({ spec }: Agent, tenant: Tenant, gpuClass: GPUClass | undefine
 }
 
 /** Of what its pods do not request, an autoscaler could not tell how much of it they use. */
-function checkAutoscaling({ spec: { service, container } }: Agent, tenant: Tenant): Refusal | undefined {
-  if (service?.autoscaling?.cpuUtilizationPercent === undefined) return undefined;
-  const { requests } = containerResources(container.resources, tenant.spec.containerDefaults);
+function checkAutoscaling({ spec }: Agent, tenant: Tenant): Refusal | undefined {
+  if (spec.service?.autoscaling?.cpuUtilizationPercent === undefined) return undefined;
+  const { requests } = containerResources(statedResources(spec), tenant.spec.containerDefaults);
   if (requests['cpu'] !== undefined) return undefined;
   const message =
     'spec.service.autoscaling.cpuUtilizationPercent: it is a part of what a pod requests, and found is no request of cpu; state spec.container.resources.requests.cpu';

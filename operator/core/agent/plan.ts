@@ -18,7 +18,7 @@ import { keptForMs } from '../figures.ts';
 import { type Condition, defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
 import type { Agent } from './agent.ts';
-import { type AgentSurroundings, checkAgent, type Refusal } from './checks.ts';
+import { type AgentSurroundings, checkAgent, checkRemote, type Refusal } from './checks.ts';
 import type { OrphanDecision } from './orphan.ts';
 import { planRevision, type RevisionDecision, type RevisionsObserved } from './revision.ts';
 import {
@@ -43,6 +43,8 @@ export interface RunCounts {
 /** What was seen of an Agent and of what it depends on. */
 export interface AgentObserved extends AgentSurroundings, ScheduleObserved, RevisionsObserved {
   readonly runs: RunCounts;
+  /** Image of the program that speaks to endpoints of remote agents; undefined where there are none. */
+  readonly remoteImage?: string | undefined;
   /** What stands for it; nothing when left out. */
   readonly service?: ServiceObserved;
 }
@@ -59,7 +61,7 @@ const REVISION_AGAIN_MS = 30_000;
  */
 export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Plan<AgentStatus> {
   const revision = planRevision(agent, observed, now);
-  const refusal = checkAgent(agent, observed);
+  const refusal = checkAgent(agent, observed) ?? checkRemote(agent, observed.remoteImage);
   const service = decideService(agent, { observed, revision, refusal }, now);
   return (
     planFirst(agent, { revision, service }, now) ??

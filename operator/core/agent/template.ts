@@ -16,11 +16,11 @@ const SUFFIX_LENGTH = 12;
 
 /** What a revision keeps of an Agent: all that its pods are made from, and what they cost. */
 export function templateOf(spec: AgentSpec): AgentTemplate {
-  const { shape, tier, container, parameters, gpu, limits } = spec;
+  const { shape, tier, container, parameters, gpu, remote, limits } = spec;
   const { terminationGracePeriodSeconds } = limits;
   const kept = terminationGracePeriodSeconds === undefined ? undefined : { terminationGracePeriodSeconds };
   const service = shape === 'service' ? answersOf(serviceOf(spec)) : undefined;
-  return { shape, tier, container, ...defined({ parameters, gpu, limits: kept, service }) };
+  return { shape, tier, ...defined({ container, parameters, gpu, limits: kept, service, remote }) };
 }
 
 /** How an Agent of shape service stands, said or not. */
@@ -39,8 +39,16 @@ function answersOf({
 
 /** The Agent as it would be with `template`. What is no part of that, such as how long its Runs may take, stays. */
 export function withTemplate(agent: Agent, template: AgentTemplate): Agent {
-  const { parameters: _, gpu: __, limits, service: ___, ...others } = agent.spec;
-  const { terminationGracePeriodSeconds: ____, ...bounds } = limits;
+  const {
+    parameters: _,
+    gpu: __,
+    limits,
+    service: ___,
+    container: ____,
+    remote: _____,
+    ...others
+  } = agent.spec;
+  const { terminationGracePeriodSeconds: ______, ...bounds } = limits;
   const { replicas, autoscaling, rollout } = serviceOf(agent.spec);
   const { service: answers, ...rest } = template;
   const service = answers && { ...answers, replicas, rollout, ...defined({ autoscaling }) };

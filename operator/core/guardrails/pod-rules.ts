@@ -47,7 +47,7 @@ export function podVariables(place: PodPlace, settings: GuardrailSettings): Read
       'variables.volumes.filter(v, has(v.image) && has(v.image.reference)).map(v, v.image.reference)',
     ].join(' + '),
     foreignImages:
-      'size(variables.registries) == 0 ? [] : variables.images.filter(i, !variables.registries.exists(r, ' +
+      `size(variables.registries) == 0 ? [] : variables.images.filter(i, !(variables.isRun && i == ${quote(settings.remoteImage)}) && !variables.registries.exists(r, ` +
       `${FULL_IMAGE}.startsWith(r + '/') || (r.contains('/') && (${FULL_IMAGE} == r || ${FULL_IMAGE}.startsWith(r + ':') || ${FULL_IMAGE}.startsWith(r + '@')))))`,
     reservedKeys: reservedKeys(settings),
     nodeKeys: [

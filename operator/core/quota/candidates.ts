@@ -3,6 +3,7 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
+import { statedResources } from '../agent/container.ts';
 import { isAtRevision, pinnedKey, pinOf, type PinnedAgent } from '../agent/pinned.ts';
 import { revisionSuffix } from '../agent/template.ts';
 import { findCondition, READY } from '../conditions.ts';
@@ -130,11 +131,12 @@ function demandsOf(agent: Agent, context: RunContext): Demands {
   return demands;
 }
 
-function demandOfAgent({ spec: { container, gpu } }: Agent, context: RunContext): Amounts {
+function demandOfAgent({ spec }: Agent, context: RunContext): Amounts {
+  const { gpu } = spec;
   const gpuClass = gpu === undefined ? undefined : context.gpuClasses.get(gpu.class);
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
-  return runDemand(containerResources(container.resources, context.containerDefaults), devices);
+  return runDemand(containerResources(statedResources(spec), context.containerDefaults), devices);
 }
 
 /** Whether a ConfigMap is made for `run`: for input that we hand on, and for parameters. Asked of every waiting Run at each pass. */

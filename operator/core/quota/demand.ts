@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AgentSpec } from '#crds/v1alpha1/agent';
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
+import type { Container } from '../agent/container.ts';
 import type { Amounts, Quantities } from './amounts.ts';
 import { MILLI, parseQuantity } from './quantity.ts';
 
@@ -18,7 +18,7 @@ export interface Devices {
 }
 
 type ContainerDefaults = TenantSpec['containerDefaults'];
-type AgentResources = AgentSpec['container']['resources'];
+type AgentResources = Container['resources'];
 
 /** Quota keys that count every pod as one. */
 const POD_COUNTS = ['pods', 'count/pods'];

@@ -3,6 +3,7 @@ import type { BudgetUnit, Estimate as Declared } from '#crds/v1alpha1/budgets';
 import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
 import type { Agent } from '../agent/agent.ts';
+import { statedResources } from '../agent/container.ts';
 import { FLOOR, meter } from '../metering/amounts.ts';
 import { MICRO, parseMicro } from '../metering/micro.ts';
 import { rateOf } from '../metering/rate.ts';
@@ -90,7 +91,7 @@ function rateAtAdmission(run: Run, agent: Agent, { gpuClasses, containerDefaults
   const gpuClass = gpu && gpuClasses.get(gpu.class);
   return rateOf({
     agent: agent.spec,
-    resources: containerResources(agent.spec.container.resources, containerDefaults),
+    resources: containerResources(statedResources(agent.spec), containerDefaults),
     timeoutSeconds: timeoutSeconds(run, agent),
     ...defined({ gpu: gpu && gpuClass && { class: gpuClass, count: gpu.count } }),
   });

@@ -2,6 +2,7 @@
 import { AGENT_SERVICE_REASONS } from '#crds/v1alpha1/agent-service';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { Agent } from '../agent/agent.ts';
+import { statedResources } from '../agent/container.ts';
 import { serviceOf } from '../agent/template.ts';
 import { findCondition, isTrue, READY, STALLED } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
@@ -100,7 +101,7 @@ function roomFor(ledger: Ledger, context: ServiceContext, held: readonly Reserva
 function demandsOf(agent: Agent, context: ServiceContext, room: Map<string, bigint>): readonly Demand[] {
   const { metadata, spec, status } = agent;
   const { namespace = '' } = metadata;
-  const pod = podDemand(containerResources(spec.container.resources, context.containerDefaults));
+  const pod = podDemand(containerResources(statedResources(spec), context.containerDefaults));
   const count = Math.min(missingPods(agent), fitting(pod, room));
   addTo(room, new Map([...pod].filter(([key]) => room.has(key))), -BigInt(count));
   const objects = status?.service === undefined ? [{ namespace, amounts: objectsDemand(spec) }] : [];

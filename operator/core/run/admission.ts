@@ -3,6 +3,8 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Rate } from '#crds/v1alpha1/run-usage';
 import type { Agent } from '../agent/agent.ts';
+import { checkRemote } from '../agent/checks.ts';
+import { statedResources } from '../agent/container.ts';
 import { revisionSuffix } from '../agent/template.ts';
 import { rateOf } from '../metering/rate.ts';
 import { defined, type KubeObject } from '../object.ts';
@@ -62,6 +64,7 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
     attempt: reservation.attempt,
     copied: input.copied,
     made,
+    remoteImage: observed.remoteImage,
   };
   return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu }) }) };
 }
@@ -98,7 +101,7 @@ function rateOfAttempt(run: Run, { reservation, agent, tenant, gpuClass }: Admit
   const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0 };
   return rateOf({
     agent: agent.spec,
-    resources: containerResources(agent.spec.container.resources, tenant.spec.containerDefaults),
+    resources: containerResources(statedResources(agent.spec), tenant.spec.containerDefaults),
     timeoutSeconds: timeoutSeconds(run, agent),
     ...defined({ gpu }),
   });
@@ -131,7 +134,7 @@ function isReservedForAnother(
 /** What was deleted or replaced since its quota was reserved: it waits for that like a Run that comes after. */
 function missingForStart(
   run: Run,
-  { reservation, agent, revision, tenant, gpuClass }: Reserved,
+  { reservation, agent, revision, tenant, gpuClass, remoteImage }: Reserved,
 ): Cause | undefined {
   if (tenant === undefined) return NO_TENANT;
   if (agent === undefined) {
@@ -140,6 +143,8 @@ function missingForStart(
   }
   if (revision === undefined) return missingRevision(run);
   if (isReservedForAnother(reservation, revision)) return CHANGED_AGENT;
+  const off = checkRemote(agent, remoteImage);
+  if (off !== undefined) return { reason: RUN_REASONS.AgentNotReady, message: off.message };
   if (reservation.gpuClass === undefined || gpuClass !== undefined) return undefined;
   const message = `GPU class ${reservation.gpuClass} was deleted before the Run could start`;
   return { reason: RUN_REASONS.AgentNotReady, message };

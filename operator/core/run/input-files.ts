@@ -2,6 +2,7 @@
 import type { KubeObject, ObjectMeta } from '../object.ts';
 import { answeredOf } from './answer-files.ts';
 import { type CopiedInput, INPUT_KEY } from './input.ts';
+import { literal } from './literal.ts';
 import type { Run } from './run.ts';
 
 /** Folder of the container that holds what a Run is given. */
@@ -118,11 +119,6 @@ function inputFacts(
     ...(uri !== undefined && { NEXUSOS_INPUT_URI: uri }),
     ...(digest !== undefined && { NEXUSOS_INPUT_DIGEST: digest }),
   };
-}
-
-/** A value that Kubernetes leaves as it is. */
-function literal(value: string): string {
-  return value.replaceAll('$(', '$$$$(');
 }
 
 function configMapSource(given: Given): readonly object[] {

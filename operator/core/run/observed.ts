@@ -47,6 +47,8 @@ export interface RunObserved {
   readonly asking?: Asking | undefined;
   /** The class that the reservation names; undefined only when a direct read found none. */
   readonly gpuClass: GPUClass | undefined;
+  /** Image of the program that speaks to endpoints of remote agents; undefined where there are none. */
+  readonly remoteImage?: string | undefined;
   /** The ConfigMap that its input names; undefined also when a direct read found none. */
   readonly inputSource: KubeObject | undefined;
   /** The ConfigMap that was made for the present attempt already; undefined only when a direct read found none. */

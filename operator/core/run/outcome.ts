@@ -211,7 +211,8 @@ function withSaid({ reason, error }: Failure, { error: own, text }: Said): Failu
   const words = own?.message ?? text;
   if (words === undefined || reason !== RUN_REASONS.ContainerFailed) return { reason, error };
   const message = `${error.message}: ${printable(words)}`;
-  return { reason, error: { ...error, message, retryable: own?.retryable ?? error.retryable } };
+  const { code = error.code, retryable = error.retryable } = own ?? {};
+  return { reason, error: { ...error, message, code, retryable } };
 }
 
 function exitOf({ exitCode, reason }: Terminated): Failure {

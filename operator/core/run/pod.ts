@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { API_VERSION, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { type Agent, type GPUClass } from '../agent/agent.ts';
+import { type Container, containerOf, statedResources } from '../agent/container.ts';
 import { type KubeObject, type ObjectMeta, refOf } from '../object.ts';
 import type { Removal } from '../plan.ts';
 import type { Quantities } from '../quota/amounts.ts';
@@ -10,6 +11,7 @@ import type { Tenant } from '../tenant/tenant.ts';
 import type { CopiedInput } from './input.ts';
 import { type Given, givenConfigMap, givenVariables, givenVolumes, parametersIn } from './input-files.ts';
 import { effectiveParameters } from './parameters.ts';
+import { remoteContainer, remoteVariables, remoteVolumes } from './remote-container.ts';
 import { childName, identityOf, type Run } from './run.ts';
 
 /** Name of the container that does the work. */
@@ -30,6 +32,8 @@ export interface WorkloadInput {
   readonly copied?: CopiedInput | undefined;
   /** The ConfigMap of the attempt, if that was made already: its parameters are those of the container, whatever the Agent says now. */
   readonly made?: KubeObject | undefined;
+  /** Image of the program that speaks to endpoints, for an Agent of shape remote. */
+  readonly remoteImage?: string | undefined;
   /** Devices that the reservation holds, and the node where they were free. */
   readonly gpu?: { readonly class: GPUClass; readonly count: number; readonly node?: string | undefined };
 }
@@ -88,7 +92,11 @@ function podSpec(input: WorkloadInput, given: Given) {
     tolerations: [...(gpu?.class.spec.tolerations ?? []), ...tolerations],
     ...(usesClaim(input) && { resourceClaims: [{ name: CLAIM_NAME, resourceClaimTemplateName: name }] }),
     containers: [container(input, given)],
-    volumes: [{ name: 'tmp', emptyDir: {} }, ...givenVolumes(given).volumes],
+    volumes: [
+      { name: 'tmp', emptyDir: {} },
+      ...givenVolumes(given).volumes,
+      ...remoteVolumes(agent.spec.remote).volumes,
+    ],
   };
 }
 
@@ -101,7 +109,7 @@ function affinityTo({ gpu }: WorkloadInput) {
 }
 
 function container(input: WorkloadInput, given: Given) {
-  const { image, command, args } = input.agent.spec.container;
+  const { image, command, args } = programOf(input);
   return {
     name: CONTAINER_NAME,
     image,
@@ -110,8 +118,17 @@ function container(input: WorkloadInput, given: Given) {
     ...(args !== undefined && { args }),
     env: environment(input, given),
     resources: { ...resources(input), ...(usesClaim(input) && { claims: [{ name: CLAIM_NAME }] }) },
-    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...givenVolumes(given).mounts],
+    volumeMounts: [
+      { name: 'tmp', mountPath: '/tmp' },
+      ...givenVolumes(given).mounts,
+      ...remoteVolumes(input.agent.spec.remote).mounts,
+    ],
   };
+}
+
+/** Of an Agent of shape remote, nothing but what `remote` says has a part in what runs. */
+function programOf({ agent: { spec }, remoteImage = '' }: WorkloadInput): Container {
+  return spec.remote === undefined ? containerOf(spec) : remoteContainer(remoteImage);
 }
 
 /** The Agent's variables, and ours, which it cannot replace. */
@@ -121,10 +138,17 @@ function environment(input: WorkloadInput, given: Given) {
     { name: 'NEXUSOS_AGENT', value: input.agent.metadata.name },
     { name: 'NEXUSOS_ATTEMPT', value: String(input.attempt) },
     ...givenVariables(given),
+    ...remoteVariablesOf(input),
   ];
   const names = new Set(ours.map(({ name }) => name));
-  const theirs = (input.agent.spec.container.env ?? []).filter(({ name }) => !names.has(name));
+  const theirs = (programOf(input).env ?? []).filter(({ name }) => !names.has(name));
   return [...theirs, ...ours];
+}
+
+function remoteVariablesOf({ run, agent, attempt }: WorkloadInput) {
+  const { remote } = agent.spec;
+  if (remote === undefined) return [];
+  return remoteVariables(remote, { run, agent, attempt, timeoutSeconds: timeoutSeconds(run, agent) });
 }
 
 function givenOf({ run, agent, attempt, copied, made }: WorkloadInput): Given {
@@ -133,7 +157,7 @@ function givenOf({ run, agent, attempt, copied, made }: WorkloadInput): Given {
 }
 
 function resources({ agent, tenant, gpu }: WorkloadInput): ContainerResources {
-  const compute = containerResources(agent.spec.container.resources, tenant.spec.containerDefaults);
+  const compute = containerResources(statedResources(agent.spec), tenant.spec.containerDefaults);
   const name = gpu?.class.spec.resourceName;
   const devices: Quantities = name === undefined ? {} : { [name]: String(gpu?.count ?? 0) };
   return { requests: { ...compute.requests, ...devices }, limits: { ...compute.limits, ...devices } };

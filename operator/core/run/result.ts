@@ -2,6 +2,7 @@
 import { truncate } from '../conditions.ts';
 import { addCounts } from '../metering/counts.ts';
 import { defined } from '../object.ts';
+import type { ErrorCode } from '#crds/v1alpha1/error-codes';
 import type { QuestionStatus } from '#crds/v1alpha1/run-questions';
 import {
   MAX_COUNT,
@@ -16,7 +17,11 @@ import {
 export interface Said {
   readonly result?: RunResult;
   readonly usage?: ReportedUsage;
-  readonly error?: { readonly message: string; readonly retryable?: boolean | undefined };
+  readonly error?: {
+    readonly message: string;
+    readonly retryable?: boolean | undefined;
+    readonly code?: ErrorCode | undefined;
+  };
   /** What it wants to be told before it goes on. */
   readonly asks?: Asks;
   /** All of it, where it is not of our form: the output of what succeeded, the reason of what failed. */

@@ -24,6 +24,8 @@ export interface PlatformSettings {
   readonly reservedRanges: readonly string[];
   /** How much of what is short tenants get in relation to others, by the name of their plan; one where it is left out. */
   readonly planWeights?: ReadonlyMap<string, number>;
+  /** Image of the program that speaks to endpoints of remote agents; none where it is left out, and so no such agents. */
+  readonly remoteImage?: string | undefined;
 }
 
 /** Peers of a tenant that cannot talk with it, by whose manifest lacks what. */

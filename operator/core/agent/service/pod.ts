@@ -5,6 +5,7 @@ import { defined } from '../../object.ts';
 import { isolationOf, RESTRICTED_CONTAINER, RESTRICTED_POD } from '../../tenant/restricted-pod.ts';
 import type { Tenant } from '../../tenant/tenant.ts';
 import type { Agent } from '../agent.ts';
+import { containerOf } from '../container.ts';
 import { serviceOf } from '../template.ts';
 
 /** Name of the container that does the work, as in pods of Runs. */
@@ -65,7 +66,7 @@ function podSpec(input: ServicePodInput): object {
 
 /** Resources are as the Agent states them: with those that its tenant fills in, a change of these would roll out every service. */
 function container({ agent, revision }: ServicePodInput): object {
-  const { image, command, args, resources } = agent.spec.container;
+  const { image, command, args, resources } = containerOf(agent.spec);
   const service = serviceOf(agent.spec);
   return {
     name: CONTAINER_NAME,
@@ -105,7 +106,7 @@ function environment(
     { name: 'PORT', value: String(service.port) },
   ];
   const names = new Set(ours.map(({ name }) => name));
-  const theirs = (spec.container.env ?? []).filter(({ name }) => !names.has(name));
+  const theirs = (containerOf(spec).env ?? []).filter(({ name }) => !names.has(name));
   // The API server drops a value that is empty: written, it would be found missing for ever.
   return [...theirs.map(({ name, value }) => ({ name, ...(value && { value }) })), ...ours];
 }

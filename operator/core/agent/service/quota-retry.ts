@@ -9,6 +9,7 @@ import { RESOURCE_QUOTA_NAME } from '../../quota/refusals.ts';
 import { seenQuota } from '../../quota/resource-quota.ts';
 import { podDemand } from '../../quota/service-amounts.ts';
 import type { Agent } from '../agent.ts';
+import { statedResources } from '../container.ts';
 import { viewOf } from './observed.ts';
 import { refusalIn } from './standing.ts';
 
@@ -53,6 +54,6 @@ function hasRoom({ agent, quota, containerDefaults }: QuotaRetryInput): boolean 
   if (quota === undefined) return false;
   const { hard, used } = seenQuota(quota);
   const free = new Map([...hard].map(([key, most]) => [key, most - (used.get(key) ?? 0n)]));
-  const pod = podDemand(containerResources(agent.spec.container.resources, containerDefaults));
+  const pod = podDemand(containerResources(statedResources(agent.spec), containerDefaults));
   return lacking(pod, free).length === 0;
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program as a process, against agents of the A2A project's own SDK.
+import test from 'ava';
+import { eventually } from '#hack/tools/eventually';
+import { startAgent } from './testing/agent-server.ts';
+import { runAttempt, startProgram } from './testing/program.ts';
+
+const text = (words: string) => ({ artifactId: 'a', parts: [{ text: words }] });
+const WORKING = { status: { state: 'TASK_STATE_WORKING' } };
+const DONE = { status: { state: 'TASK_STATE_COMPLETED' }, artifacts: [text('all is well')] };
+
+for (const version of ['1.0', '0.3'] as const) {
+  test(`${version}: an agent that works for a while, found by its card`, async (t) => {
+    const usage = { 'nexusos.dev/usage': { inputTokens: 120, toolCalls: 2 } };
+    const done = { ...DONE, metadata: usage };
+    const steps = [{ task: WORKING }, { afterMs: 400, task: done }];
+    const agent = await startAgent(t, { steps }, [version]);
+    const ended = await runAttempt(t, {
+      settings: { cardUrl: `${agent.url}/.well-known/agent-card.json`, contextId: 'session-1' },
+      input: '{"document":"q3"}',
+      parameters: { topic: 'revenue' },
+    });
+    t.is(ended.code, 0, ended.text + ended.log);
+    t.deepEqual(ended.said, { output: 'all is well', usage: { inputTokens: 120, toolCalls: 2 } });
+    t.is(agent.messages.length, 1);
+    const [message] = agent.messages;
+    t.is(message?.['messageId'], 'run-uid-1');
+    t.is(message?.['contextId'], 'session-1');
+    t.deepEqual(message?.['metadata'], {
+      'nexusos.dev/run': 'report',
+      'nexusos.dev/attempt': 1,
+      'nexusos.dev/parameters': { topic: 'revenue' },
+    });
+    t.regex(JSON.stringify(message?.['parts']), /"document":"q3"/);
+    t.false(ended.log.includes('q3'), 'what is said to the agent is in no log');
+  });
+
+  test(`${version}: an agent without a card, that knows one generation alone`, async (t) => {
+    const agent = await startAgent(t, { steps: [{ task: DONE }] }, [version]);
+    const ended = await runAttempt(t, { settings: { url: `${agent.url}/a2a` }, input: 'plain words' });
+    t.is(ended.code, 0, ended.text + ended.log);
+    t.is(ended.said.output, 'all is well');
+    t.is(agent.messages.length, 1, 'the message was taken once');
+    t.regex(JSON.stringify(agent.messages[0]?.['parts']), /plain words/);
+  });
+
+  test(`${version}: SIGTERM has the task cancelled`, async (t) => {
+    const agent = await startAgent(t, { steps: [{ task: WORKING }, { afterMs: 60_000, task: DONE }] }, [
+      version,
+    ]);
+    const program = await startProgram(t, { settings: { url: `${agent.url}/a2a` }, input: 'go' });
+    await eventually('the agent works', () => Promise.resolve(agent.messages.length > 0));
+    program.child.kill('SIGTERM');
+    const ended = await program.ended();
+    t.is(ended.code, 143, ended.text + ended.log);
+    t.is(agent.cancelled.length, 1);
+    t.regex(ended.said.error?.message ?? '', /had task .* cancelled/);
+  });
+}
+
+for (const [state, code, says] of [
+  ['FAILED', 10, /^the agent failed: no such document$/],
+  ['REJECTED', 11, /^the agent declined the task: no such document$/],
+  ['CANCELED', 12, /^the task was cancelled at the endpoint/],
+  ['INPUT_REQUIRED', 13, /asks for more input, which Runs cannot give yet.*: no such document$/],
+  ['AUTH_REQUIRED', 14, /asks for somebody to log in.*: no such document$/],
+] as const) {
+  test(`a task that is ${state}`, async (t) => {
+    const message = { messageId: 'm', role: 'ROLE_AGENT', parts: [{ text: 'no such document' }] };
+    const task = { status: { state: `TASK_STATE_${state}`, message } };
+    const agent = await startAgent(t, { steps: [{ task }] });
+    const ended = await runAttempt(t, { settings: { url: `${agent.url}/a2a` }, input: 'go' });
+    t.is(ended.code, code, ended.text + ended.log);
+    t.regex(ended.said.error?.message ?? '', says);
+    const waits = state === 'INPUT_REQUIRED' || state === 'AUTH_REQUIRED';
+    t.is(agent.cancelled.length, waits ? 1 : 0, 'nobody is left waiting at the endpoint');
+  });
+}
+
+test('a program that is killed leaves its task, and the next attempt makes another', async (t) => {
+  const agent = await startAgent(t, { steps: [{ task: WORKING }, { afterMs: 60_000, task: DONE }] });
+  const settings = { url: `${agent.url}/a2a` };
+  const first = await startProgram(t, { settings, input: 'go' });
+  await eventually('the agent works', () => Promise.resolve(agent.messages.length === 1));
+  first.child.kill('SIGKILL');
+  t.is((await first.ended()).text, '{}', 'it says nothing');
+  const second = await startProgram(t, { settings: { ...settings, messageId: 'run-uid-2' }, input: 'go' });
+  await eventually('it is asked again', () => Promise.resolve(agent.messages.length === 2));
+  t.deepEqual(
+    agent.messages.map(({ messageId }) => messageId),
+    ['run-uid-1', 'run-uid-2'],
+  );
+  second.child.kill('SIGKILL');
+  await second.ended();
+});
+
+test('files by reference are artifacts, and what is too long is cut', async (t) => {
+  const parts = [
+    { text: 'x'.repeat(10_000) },
+    { url: 'https://files.example.com/report.pdf', filename: 'report.pdf' },
+    { raw: Buffer.from('abc').toString('base64'), filename: 'inline.bin' },
+  ];
+  const task = { status: { state: 'TASK_STATE_COMPLETED' }, artifacts: [{ artifactId: 'a', parts }] };
+  const agent = await startAgent(t, { steps: [{ task }] });
+  const ended = await runAttempt(t, { settings: { url: `${agent.url}/a2a` }, input: 'go' });
+  t.is(ended.code, 0, ended.text + ended.log);
+  t.true(Buffer.byteLength(ended.text) <= 4096);
+  t.deepEqual(ended.said.artifacts, [{ name: 'report.pdf', uri: 'https://files.example.com/report.pdf' }]);
+  t.regex(String(ended.said.output), /^x{3000,}\n\[cut here: it has 10\d\d\d bytes\]$/);
+});

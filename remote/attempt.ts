@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RemoteAttempt } from '#crds/v1alpha1/remote-attempt';
+import { endpointOf, endpointWithoutCard, type Endpoint } from './core/card.ts';
+import { type Failure, failure } from './core/failure.ts';
+import { type Generation, isOtherGeneration } from './core/generation.ts';
+import type { Outgoing } from './core/message.ts';
+import { outputOfMessage } from './core/output.ts';
+import { withoutQuery } from './core/refusal.ts';
+import type { Ending } from './core/said.ts';
+import type { Sent, Task } from './core/task.ts';
+import { usageOf } from './core/usage.ts';
+import { isLeftWaiting, verdictOn } from './core/verdict.ts';
+import { type Called, type Peer, waited } from './http/peer.ts';
+import type { Log } from './log.ts';
+
+/** What an attempt goes by. */
+export interface AttemptWorld {
+  readonly attempt: RemoteAttempt;
+  readonly message: Outgoing;
+  readonly peer: Peer;
+  /** Aborted when the attempt is told to end. */
+  readonly stop: AbortSignal;
+  /** Aborted when it must have ended. */
+  readonly deadline: AbortSignal;
+  readonly log: Log;
+}
+
+/** A task at the endpoint that has it. */
+interface Place {
+  readonly url: string;
+  readonly generation: Generation;
+}
+
+type Taken = Place & { readonly sent: Sent };
+
+/** The first time that a task is asked for: short ones need not wait for the next. */
+const FIRST_POLL_MS = 250;
+
+/** Hands the message on, follows the task, and says how it ended. */
+export async function follow(world: AttemptWorld): Promise<Ending> {
+  const endpoint = await findEndpoint(world);
+  if ('exitCode' in endpoint) return failed(world, endpoint);
+  const taken = await send(world, endpoint);
+  if ('exitCode' in taken) return failed(world, taken);
+  const { sent } = taken;
+  if (sent.kind === 'message') {
+    return { kind: 'completed', ...outputOfMessage(sent.message), usage: usageOf(sent.message) };
+  }
+  world.log('the agent took the task', { task: sent.task.id, generation: taken.generation.version });
+  return followTask(world, taken, sent.task);
+}
+
+/** Whatever went wrong before there was a task: if it was told to end, that is why. */
+function failed({ stop }: AttemptWorld, why: Failure): Ending {
+  if (!stop.aborted || why.kind === 'AnswerLost') return { kind: 'failed', failure: why };
+  return {
+    kind: 'failed',
+    failure: failure('ToldToEnd', 'it was told to end before the agent had the task'),
+  };
+}
+
+async function findEndpoint({ attempt, peer, stop }: AttemptWorld): Promise<Endpoint | Failure> {
+  const { cardUrl } = attempt;
+  if (cardUrl === undefined) return endpointWithoutCard(attempt);
+  const found = await peer.read(cardUrl, stop);
+  if ('exitCode' in found) return found;
+  if (found.kind === 'unread') return failure('NotUnderstood', `${withoutQuery(cardUrl)}: ${found.why}`);
+  return endpointOf(attempt, found.value);
+}
+
+/** In the first generation that the endpoint knows: who does not know one has not taken the message. */
+async function send(world: AttemptWorld, { url, generations }: Endpoint): Promise<Taken | Failure> {
+  const [generation, ...others] = generations;
+  const called = await world.peer.call({
+    url,
+    generation,
+    call: generation.send(world.message),
+    purpose: 'message',
+    // Once it is sent its answer is waited for, as only that tells which task there is to cancel.
+    signal: world.deadline,
+    patience: world.stop,
+  });
+  const [next, ...rest] = others;
+  if (called.kind === 'error' && next !== undefined && isOtherGeneration(called.code)) {
+    return send(world, { url, generations: [next, ...rest] });
+  }
+  if (called.kind !== 'result') return callFailure(called, { url, generation }, 'it refused the message');
+  const sent = generation.readSent(called.value);
+  if (sent !== undefined) return { url, generation, sent };
+  return failure(
+    'NotUnderstood',
+    `${withoutQuery(url)}: its answer to the message is no task, and no message`,
+  );
+}
+
+async function followTask(world: AttemptWorld, place: Place, first: Task): Promise<Ending> {
+  const { attempt, stop } = world;
+  let waitMs = FIRST_POLL_MS;
+  for (let task = first; ; ) {
+    const ending = verdictOn(task);
+    if (ending !== undefined) {
+      if (isLeftWaiting(task)) await cancel(world, place, task);
+      return ending;
+    }
+    if (!(await waited(waitMs, stop))) return endAsTold(world, place, task);
+    waitMs = Math.min(waitMs * 2, attempt.pollSeconds * 1000);
+    const found = await look(world, place, task);
+    if (stop.aborted) return endAsTold(world, place, task);
+    if ('exitCode' in found) return { kind: 'failed', failure: found };
+    if (found.state !== task.state) world.log('the task goes on', { task: task.id, state: found.state });
+    task = found;
+  }
+}
+
+const TASK_NOT_FOUND = -32001;
+
+async function look({ peer, stop }: AttemptWorld, place: Place, before: Task): Promise<Task | Failure> {
+  const { url, generation } = place;
+  const call = generation.get(before.id);
+  const called = await peer.call({ url, generation, call, purpose: 'read', signal: stop, patience: stop });
+  if (called.kind === 'error' && called.code === TASK_NOT_FOUND) {
+    return failure('TaskLost', `${withoutQuery(url)} has no task ${before.id} any more`);
+  }
+  if (called.kind !== 'result') return callFailure(called, place, `it does not tell of task ${before.id}`);
+  const task = generation.readTask(called.value);
+  if (task === undefined) return failure('NotUnderstood', `${withoutQuery(url)}: what it tells is no task`);
+  if (task.id === before.id && (before.contextId === undefined || task.contextId === before.contextId))
+    return task;
+  return failure(
+    'NotUnderstood',
+    `${withoutQuery(url)}: asked for task ${before.id}, it tells of another one`,
+  );
+}
+
+async function endAsTold(world: AttemptWorld, place: Place, task: Task): Promise<Ending> {
+  const why = await cancel(world, place, task);
+  const message =
+    why === undefined
+      ? `it was told to end, and had task ${task.id} cancelled`
+      : `it was told to end, and could not have task ${task.id} cancelled: ${why}`;
+  return { kind: 'failed', failure: failure('ToldToEnd', message) };
+}
+
+/** Has the endpoint end a task. Returns why that could not be had. */
+async function cancel(
+  { peer, deadline, log }: AttemptWorld,
+  { url, generation }: Place,
+  task: Task,
+): Promise<string | undefined> {
+  const call = generation.cancel(task.id);
+  const called = await peer.call({
+    url,
+    generation,
+    call,
+    purpose: 'read',
+    signal: deadline,
+    patience: deadline,
+  });
+  log('cancels the task', { task: task.id, answer: called.kind });
+  if (called.kind === 'result') return undefined;
+  return callFailure(called, { url, generation }, 'it will not').message;
+}
+
+/** Longest part of what an endpoint says of an error. */
+const MAX_WORDS = 500;
+
+function callFailure(
+  called: Exclude<Called, { readonly kind: 'result' }>,
+  { url }: Place,
+  what: string,
+): Failure {
+  const where = withoutQuery(url);
+  switch (called.kind) {
+    case 'failed':
+      return called.failure;
+    case 'unread':
+      return failure('NotUnderstood', `${where}: ${called.why}`);
+    default: {
+      const words = called.message.slice(0, MAX_WORDS);
+      return failure('Refused', `${where}: ${what}, with error ${called.code}: ${words}`);
+    }
+  }
+}

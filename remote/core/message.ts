@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import { parseJson } from './json.ts';
+
+/** What a Run is given, as its pod has it. */
+export interface Given {
+  readonly run: string;
+  readonly attempt: number;
+  readonly input?: { readonly text: string } | { readonly base64: string } | { readonly uri: string };
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+/** Content of the message to the agent. */
+export type Content =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'data'; readonly data: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'link'; readonly uri: string }
+  | { readonly kind: 'bytes'; readonly base64: string };
+
+/** The message to the agent. */
+export interface Outgoing {
+  readonly messageId: string;
+  readonly contextId?: string | undefined;
+  readonly content: Content;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** What is said to the agent: the input as it is, as data if it is a JSON object, and what it is about as metadata. */
+export function outgoing(
+  given: Given,
+  ids: { readonly messageId: string; readonly contextId?: string | undefined },
+): Outgoing {
+  const { run, attempt, parameters } = given;
+  const metadata = {
+    'nexusos.dev/run': run,
+    'nexusos.dev/attempt': attempt,
+    ...(parameters !== undefined && { 'nexusos.dev/parameters': parameters }),
+  };
+  return { messageId: ids.messageId, contextId: ids.contextId, content: contentOf(given), metadata };
+}
+
+/** A message must have content: without input, the parameters are it. */
+function contentOf({ input, parameters }: Given): Content {
+  if (input === undefined) {
+    return parameters === undefined ? { kind: 'text', text: '' } : { kind: 'data', data: parameters };
+  }
+  if ('uri' in input) return { kind: 'link', uri: input.uri };
+  if ('base64' in input) return { kind: 'bytes', base64: input.base64 };
+  const parsed = parseJson(input.text);
+  return parsed.kind === 'json' && isRecord(parsed.value)
+    ? { kind: 'data', data: parsed.value }
+    : { kind: 'text', text: input.text };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

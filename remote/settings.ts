@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises';
+import { REMOTE_VARIABLE, type RemoteAttempt, remoteAttempt } from '#crds/v1alpha1/remote-attempt';
+import { type Given, type Outgoing, outgoing } from './core/message.ts';
+import { FailedError } from './http/peer.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What the operator has the attempt do. @throws FailedError */
+export function readAttempt(env: Env): RemoteAttempt {
+  const text = env[REMOTE_VARIABLE] ?? '';
+  const parsed = remoteAttempt.safeParse(jsonOf(text));
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  throw new FailedError('InvalidSettings', `${REMOTE_VARIABLE}: ${where}`);
+}
+
+/** The message to the agent, from what the Run is given. @throws FailedError */
+export async function readMessage(env: Env, attempt: RemoteAttempt): Promise<Outgoing> {
+  const { messageId, contextId } = attempt;
+  const parameters = await parametersOf(env);
+  const input = await inputOf(env);
+  const given: Given = {
+    run: env['NEXUSOS_RUN'] ?? '',
+    attempt: Number(env['NEXUSOS_ATTEMPT'] ?? 1),
+    ...(input !== undefined && { input }),
+    ...(parameters !== undefined && { parameters }),
+  };
+  return outgoing(given, { messageId, contextId });
+}
+
+/** A file that the pod was to have. @throws FailedError */
+export async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = (error as { readonly code?: string }).code ?? '';
+    throw new FailedError('InvalidSettings', `${what}: its file cannot be read (${code})`);
+  }
+}
+
+async function inputOf(env: Env): Promise<Given['input']> {
+  const { NEXUSOS_INPUT_FILE: path, NEXUSOS_INPUT_URI: uri } = env;
+  if (path === undefined) return uri === undefined ? undefined : { uri };
+  const bytes = await readFile(path).catch(() => {
+    throw new FailedError('InvalidSettings', 'spec.input: its file cannot be read');
+  });
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return { base64: bytes.toString('base64') };
+  }
+}
+
+async function parametersOf(env: Env): Promise<Given['parameters']> {
+  const path = env['NEXUSOS_PARAMETERS_FILE'];
+  return path === undefined
+    ? undefined
+    : (jsonOf(await readText(path, 'spec.parameters')) as Given['parameters']);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
