@@ -1,6 +1,7 @@
 /** Files that take long, the longest first, also those that wait for a time to pass: begun last, each would be waited for alone. */
 const LONG = [
   'crash-at-every-write',
+  'scenarios/never-over',
   'crash-while-people-think',
   'controllers/tenant-trouble',
   'controllers/several-operators',

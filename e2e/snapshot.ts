@@ -3,9 +3,16 @@ import type { AttachedCluster } from '#hack/cluster/attached-cluster';
 
 type Json = Readonly<Record<string, unknown>>;
 
+interface Metadata extends Json {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly generateName?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 interface Listed extends Json {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: Metadata;
 }
 
 const NAMESPACED = [
@@ -18,6 +25,9 @@ const NAMESPACED = [
   '/apis/rbac.authorization.k8s.io/v1/%/roles',
   '/apis/rbac.authorization.k8s.io/v1/%/rolebindings',
   '/api/v1/%/pods',
+  '/api/v1/%/services',
+  '/apis/apps/v1/%/deployments',
+  '/apis/policy/v1/%/poddisruptionbudgets',
   '/apis/nexusos.dev/v1alpha1/%/agents',
   '/apis/nexusos.dev/v1alpha1/%/runs',
 ];
@@ -66,6 +76,11 @@ const PERSONAL = new Set([
   'resourceVersion',
   'creationTimestamp',
   'lastTransitionTime',
+  'countedAt',
+  'since',
+  'rolledOutAt',
+  'clusterIP',
+  'clusterIPs',
   'usageAt',
   'managedFields',
   'generation',
@@ -73,13 +88,34 @@ const PERSONAL = new Set([
   'apiVersion',
 ]);
 
-function normalize(object: Listed, name: string): string {
-  const { kind, metadata } = object;
+/** Kinds of which the controllers of Kubernetes say how they stand, in their own time. */
+const TOLD_BY_OTHERS = new Set(['Deployment', 'PodDisruptionBudget', 'Service']);
+/** Of a pod whose name was drawn: what follows from the draw, or from a digest in which the tenant's name is. */
+const DRAWN = new Set(['name', 'generateName', 'pod-template-hash']);
+
+function normalize(listed: Listed, name: string): string {
+  const { kind } = listed;
+  const object = TOLD_BY_OTHERS.has(kind) ? { ...listed, status: undefined } : listed;
+  const metadata = isDrawn(listed) ? drawnMetadata(listed.metadata) : listed.metadata;
   const id = `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
-  const text = JSON.stringify(object, (key, value: unknown) =>
+  const text = JSON.stringify({ ...object, metadata }, (key, value: unknown) =>
     PERSONAL.has(key) ? undefined : sorted(value),
   );
   return `${id} ${text}`.replaceAll(name, '<tenant>');
+}
+
+/** Whether it is a pod that was made under the name that the API server drew for it. */
+function isDrawn({ kind, metadata }: Listed): boolean {
+  return kind === 'Pod' && metadata.generateName !== undefined;
+}
+
+/** Its name is its revision, as no two of the pods of a story are of the same; who owns it is a ReplicaSet with a drawn name, too. */
+function drawnMetadata(metadata: Metadata): Metadata {
+  const revision = metadata.labels?.['nexusos.dev/revision'] ?? '';
+  const kept = JSON.parse(
+    JSON.stringify(metadata, (key, value: unknown) => (DRAWN.has(key) ? undefined : value)),
+  );
+  return { ...kept, name: `<drawn>-${revision}` };
 }
 
 function sorted(value: unknown): unknown {

@@ -35,6 +35,16 @@ interface Story {
 /** In the order of a tenant's life: each begins where the one before it ends. */
 const STORIES: Readonly<Record<string, Story>> = {
   'creating a tenant': { act: create, isOver: isReady },
+  'making a service': { act: serve, isOver: (bench, tenant) => hasPods(bench, tenant, { old: 0 }) },
+  'changing a service': {
+    act: (bench, tenant) => changeService(bench, tenant),
+    isOver: async (bench, tenant) =>
+      (await hasPods(bench, tenant, { old: 1 })) && (await isOfLastRevision(bench, tenant)),
+  },
+  'removing a service': {
+    act: removeService,
+    isOver: async (bench, tenant) => (await service(bench, tenant)) === undefined && isUsed(bench, tenant, 0),
+  },
   'changing a tenant': { act: change, isOver: isReady },
   'deleting a tenant': {
     act: remove,
@@ -189,6 +199,83 @@ async function create({ cluster }: Bench, tenant: string): Promise<void> {
       containerDefaults: { defaultRequest: { cpu: '100m' } },
     },
   });
+}
+
+const AGENTS = (tenant: string) => `/apis/nexusos.dev/v1alpha1/namespaces/${tenant}-one/agents`;
+
+/** Pods of it find no node here, and wait: that is how it stands. */
+async function serve({ cluster }: Bench, tenant: string): Promise<void> {
+  const resources = { requests: { cpu: '100m', memory: '64Mi' } };
+  await cluster.admin.create(AGENTS(tenant), {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'Agent',
+    metadata: { name: 'chat', namespace: `${tenant}-one` },
+    spec: { shape: 'service', container: { image: 'registry.example/chat:1', resources } },
+  });
+}
+
+/** Another image and another port: what was created is taken over, and rolled to another revision. */
+async function changeService({ cluster }: Bench, tenant: string): Promise<void> {
+  const spec = { container: { image: 'registry.example/chat:2' }, service: { port: 9000 } };
+  const patch = JSON.stringify({ spec });
+  const args = ['patch', 'agent', 'chat', '-n', `${tenant}-one`, '--type=merge', '-p', patch];
+  const done = await cluster.kubectl(args);
+  if (done.code !== 0) throw new Error(done.stderr);
+}
+
+async function removeService({ cluster }: Bench, tenant: string): Promise<void> {
+  const done = await cluster.kubectl(['delete', 'agent', 'chat', '-n', `${tenant}-one`, '--wait=false']);
+  if (done.code !== 0) throw new Error(done.stderr);
+}
+
+interface Served {
+  readonly status?: {
+    readonly activeRevision?: { readonly number: number };
+    readonly service?: {
+      readonly replicas: number;
+      readonly updatedReplicas: number;
+      readonly address: string;
+    };
+    readonly conditions?: readonly { readonly type: string; readonly reason: string }[];
+  };
+}
+
+async function agent({ cluster }: Bench, tenant: string): Promise<Served['status']> {
+  return ((await cluster.admin.get(`${AGENTS(tenant)}/chat`)) as Served | undefined)?.status;
+}
+
+/** The Deployment, or anything else of the name. */
+async function service({ cluster }: Bench, tenant: string): Promise<object | undefined> {
+  const within = `namespaces/${tenant}-one`;
+  const paths = [
+    `/apis/apps/v1/${within}/deployments/chat`,
+    `/api/v1/${within}/services/chat`,
+    `/apis/policy/v1/${within}/poddisruptionbudgets/chat`,
+  ];
+  const found = await Promise.all(paths.map((path) => cluster.admin.get(path)));
+  return found.find((one) => one !== undefined);
+}
+
+/** Whether it waits for one new pod, beside so many of the revision before, which stay until that is ready. */
+async function hasPods(bench: Bench, tenant: string, { old }: { readonly old: number }): Promise<boolean> {
+  const { service: seen, conditions = [] } = (await agent(bench, tenant)) ?? {};
+  const waits = conditions.some(({ type, reason }) => type === 'Ready' && reason === 'Unavailable');
+  const isWhole = seen?.replicas === old + 1 && seen.updatedReplicas === 1;
+  return waits && isWhole && isUsed(bench, tenant, old + 1);
+}
+
+async function isOfLastRevision(bench: Bench, tenant: string): Promise<boolean> {
+  const status = await agent(bench, tenant);
+  return status?.activeRevision?.number === 2 && status.service?.address.endsWith(':9000') === true;
+}
+
+/** Whether the Tenant has told that so many pods are there. */
+async function isUsed({ cluster }: Bench, tenant: string, pods: number): Promise<boolean> {
+  type Used = {
+    readonly status?: { readonly usage?: readonly { readonly name: string; readonly used: string }[] };
+  };
+  const { status } = ((await cluster.admin.get(`${TENANTS}/${tenant}`)) ?? {}) as Used;
+  return status?.usage?.some(({ name, used }) => name === 'pods' && used === String(pods)) === true;
 }
 
 /** Another namespace, an owner less, another quota, other defaults: objects are made, changed and removed. */

@@ -204,27 +204,55 @@ test('the operator removes only what it made where no tenant is', async (t) => {
   t.true(removed.ok, removed.text);
 });
 
-test('of a pod that is there the operator takes finalizers off, and changes nothing', async (t) => {
+function letGo(finalizer: string): object {
+  return { metadata: { '$deleteFromPrimitiveList/finalizers': [finalizer] } };
+}
+
+test('of a pod that is there the operator takes its own finalizer off, and changes nothing', async (t) => {
   const { admin, thief } = t.context;
   const managed = { 'app.kubernetes.io/managed-by': 'nexusos' };
-  const held = { labels: managed, finalizers: ['nexusos.dev/run'] };
+  const held = { labels: managed, finalizers: ['nexusos.dev/run', 'example.com/kept'] };
   await admin.applies(
     pod({}, { name: 'theirs', namespace: 'bound-not', finalizers: ['nexusos.dev/run'] }),
     ...['bound-not', 'bound-main'].map((where) => pod({}, { ...held, name: 'ours', namespace: where })),
   );
   const change = (where: string, name: string, patch: object) =>
     thief.tries(['patch', 'pod', name, '-n', where, '--dry-run=server', `--patch=${JSON.stringify(patch)}`]);
-  const letGo = { metadata: { finalizers: null } };
   for (const where of ['bound-not', 'bound-main']) {
-    const said = await change(where, 'ours', letGo);
+    const said = await change(where, 'ours', letGo('nexusos.dev/run'));
     t.true(said.ok, said.text);
     const more = await change(where, 'ours', { spec: { activeDeadlineSeconds: 5 } });
     t.regex(more.text, /policy_blocked: spec: found a change of pod ours; allowed: finalizers/, where);
     const marked = await change(where, 'ours', { metadata: { labels: { mine: 'yes' } } });
     t.regex(marked.text, /policy_blocked: metadata\.labels: found a change of pod ours/, where);
+    for (const other of [
+      letGo('example.com/kept'),
+      { metadata: { finalizers: ['example.com/kept', 'a.b/c'] } },
+    ]) {
+      const { text } = await change(where, 'ours', other);
+      t.regex(
+        text,
+        /policy_blocked: metadata\.finalizers: found (example\.com\/kept|a\.b\/c); allowed: removal of/,
+      );
+    }
   }
-  const refused = await change('bound-not', 'theirs', letGo);
+  const refused = await change('bound-not', 'theirs', letGo('nexusos.dev/run'));
   t.regex(refused.text, /policy_blocked: metadata\.namespace: found bound-not, for pods/);
+});
+
+test('the operator deletes pods of its own making, and none of a tenant', async (t) => {
+  const { admin, thief } = t.context;
+  const labels = { 'app.kubernetes.io/managed-by': 'nexusos' };
+  await admin.applies(
+    pod({}, { name: 'plain', namespace: 'bound-main' }),
+    pod({}, { name: 'made', namespace: 'bound-main', labels }),
+  );
+  const remove = (name: string) =>
+    thief.tries(['delete', 'pod', name, '-n', 'bound-main', '--dry-run=server']);
+  t.true((await remove('made')).ok);
+  const { ok, text } = await remove('plain');
+  t.false(ok);
+  t.regex(text, /policy_blocked: metadata\.labels: found pod plain; allowed: deletion of pods that it made/);
 });
 
 function revision(where: string, labels: Fields = {}): Fields {

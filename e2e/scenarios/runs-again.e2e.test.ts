@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { attachSystem } from '#hack/system/attach';
+import { deletePodByForce } from '#hack/system/delete-by-force';
 import { eventually } from '#hack/tools/eventually';
 import { FOREVER, letsSucceed, phase, type Run, run, waits, type World, world } from '../run-world.ts';
 
@@ -73,8 +75,7 @@ test('a Run that is resumed while its workload still ends starts anew when that 
   await patches(place, 'slow', { suspend: false });
   const { status: ending } = (await seen(place, 'slow')) ?? {};
   t.like(ending, { phase: 'Running', attempt: 1 }, 'its workload still ends');
-  const force = ['--grace-period=0', '--force', '--wait=false'];
-  await user.does(['delete', 'pod', ending?.child?.name ?? '', '-n', namespace, ...force]);
+  await deletePodByForce(await attachSystem(), { namespace, name: ending?.child?.name ?? '' });
   const status = await eventually('it runs anew, or has ended', async () => {
     const { status: now } = (await seen(place, 'slow')) ?? {};
     return now?.attempt === 2 || now?.phase === 'Failed' ? now : undefined;

@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { ensureTools, toolModuleFolder, toolVersion } from '../tools/build.ts';
 import { identityOf } from '../tools/process-identity.ts';
 import type { BuildObserver } from '../tools/progress.ts';
-import { auditPolicy } from './audit-policy.ts';
+import { type AuditedBodies, auditPolicy } from './audit-policy.ts';
 import {
   type ClusterPorts,
   clusterFiles,
@@ -34,6 +34,8 @@ export interface ClusterOptions {
   readonly keepData?: boolean;
   /** Whether the API server writes an audit log. Default: no. */
   readonly audit?: boolean;
+  /** With audit: whose writes are logged with what was written. Default: none. */
+  readonly auditBodiesOf?: readonly AuditedBodies[];
   /** Whether nodes are simulated. Default: yes. */
   readonly kwok?: boolean;
   /** File of the node pools. Default: node-pools.yaml beside this file. */
@@ -155,7 +157,7 @@ export async function prepareCluster(
     extraArgs: options.extraArgs ?? {},
     stageFiles: await stageFiles(),
   };
-  await writeFile(clusterFiles.auditPolicy(dataDir), stringify(auditPolicy()));
+  await writeFile(clusterFiles.auditPolicy(dataDir), stringify(auditPolicy(options.auditBodiesOf)));
   await writeFile(clusterFiles.schedulerConfig(dataDir), stringify(schedulerConfig(plan)));
   const description: ClusterDescription = {
     ...place,

@@ -9,6 +9,7 @@ import { type Check, problems } from './check.ts';
 import { COMMANDS, commandCheck } from './commands.ts';
 import { linkProblems, missingReasons, yamlProblems } from './docs.ts';
 import { importProblems } from './import-rules.ts';
+import { operatorProblems } from './operator-rules.ts';
 import { readTexts, repositoryFiles } from './repository.ts';
 import { checkSizes } from './sizes.ts';
 import { readSourceFiles, type SourceFile } from './source-files.ts';
@@ -26,6 +27,7 @@ export function checksOf(root: string): readonly Check[] {
       name: 'imports',
       run: () => problems(parsed().flatMap((file) => importProblems(file.path, file.imports))),
     },
+    { name: 'network and time', run: () => problems(operatorProblems(parsed())) },
     { name: 'generated files', run: () => generatedCheck(root) },
     {
       name: 'licence lines',

@@ -148,7 +148,8 @@ function isPackage(target: string): boolean {
   return !target.endsWith('.ts') && !target.startsWith('node:');
 }
 
-function isWithin(path: string, prefix: string): boolean {
+/** Whether a path is what a row of the table names: a folder and all below it, or one file. */
+export function isWithin(path: string, prefix: string): boolean {
   return prefix.endsWith('/') || prefix.endsWith(':') ? path.startsWith(prefix) : path === prefix;
 }
 

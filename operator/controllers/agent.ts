@@ -11,6 +11,7 @@ import type { AgentRevision } from '../core/agent/template.ts';
 import type { KubeObject } from '../core/object.ts';
 import { phaseOf, type Run } from '../core/run/run.ts';
 import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
+import { clock } from '../runtime/clock.ts';
 import {
   type Controller,
   type Key,
@@ -106,7 +107,7 @@ async function observeSchedule(agent: Agent, read: Reader): Promise<ScheduleObse
 /** The Run of the last start, if the next one is due and no watch has told of it: it may have been deleted, or not. */
 async function lastUnseen(agent: Agent, known: readonly Run[], read: Reader): Promise<Run | undefined> {
   const { lastRun, nextScheduleTime } = agent.status?.schedule ?? {};
-  const isDue = Date.parse(nextScheduleTime ?? '') <= Date.now();
+  const isDue = Date.parse(nextScheduleTime ?? '') <= clock.now().getTime();
   if (!isDue || lastRun === undefined) return undefined;
   if (known.some(({ metadata }) => metadata.uid === lastRun.uid)) return undefined;
   const { namespace = '' } = agent.metadata;

@@ -171,7 +171,8 @@ async function observe(
  * goes in the same pass.
  */
 async function findVanished({ uid, namespace, name }: Reservation, read: Reader): Promise<Vanished> {
-  if (podsOf(read, uid).some((pod) => !isPodFinished(pod) && isGoing(pod))) return { kind: 'present' };
+  if (podsOf(read, { namespace, uid }).some((pod) => !isPodFinished(pod) && isGoing(pod)))
+    return { kind: 'present' };
   const run = await read.live(RUNS, { namespace, name });
   if (run?.metadata.uid === uid) return { kind: 'present' };
   const [pod] = await livePodsOf(read, { namespace, uid });

@@ -46,8 +46,8 @@ async function observe({ metadata }: KubeObject, read: Reader): Promise<PodObser
 }
 
 /** What has become of a Run, or that it is gone. */
-function goingPodsOf({ metadata }: KubeObject, read: Reader): readonly Key[] {
-  return podsOf(read, metadata.uid ?? '')
+function goingPodsOf({ metadata: { namespace = '', uid = '' } }: KubeObject, read: Reader): readonly Key[] {
+  return podsOf(read, { namespace, uid })
     .filter((pod) => pod.metadata.deletionTimestamp !== undefined)
     .map((pod) => keyOf(pod));
 }

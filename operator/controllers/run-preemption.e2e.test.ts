@@ -4,6 +4,7 @@ import anyTest, { type TestFn } from 'ava';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
+import { deletePodByForce } from '#hack/system/delete-by-force';
 import { eventually } from '#hack/tools/eventually';
 import { QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
 import { PODS } from './shared/workloads.ts';
@@ -70,9 +71,7 @@ async function endByForce(rig: WorkloadRig, name: string): Promise<void> {
   const key = { namespace: here, name };
   await rig.client.patch(RUNS, key, { body: { metadata: { annotations: { [END_DURATION]: null } } } });
   const { child } = await statusOf(rig, name);
-  const how = ['--grace-period=0', '--force', '--wait=false'];
-  const done = await rig.cluster.kubectl(['delete', 'pod', child?.name ?? '', '-n', here, ...how]);
-  if (done.code !== 0) throw new Error(done.stderr);
+  await deletePodByForce(rig.cluster, { namespace: here, name: child?.name ?? '' });
 }
 
 /** Runs of a namespace that have a pod which has not ended. */

@@ -4,6 +4,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import { isDeepEqual } from '../core/compare.ts';
 import type { KubeObject } from '../core/object.ts';
 import { childName, isFinished } from '../core/run/run.ts';
+import { deletePodByForce } from '#hack/system/delete-by-force';
 import { eventually } from '#hack/tools/eventually';
 import { LIMIT_RANGES, RUNS, TENANTS } from './shared/resources.ts';
 import { PODS } from './shared/workloads.ts';
@@ -255,8 +256,7 @@ test('a pod that is deleted by force ends its Run at once', async (t) => {
   const key = { namespace, name: 'forced' };
   await createRun(rig, key, { annotations: LINGERS });
   const { status } = await becomes(rig, key, { phase: 'Running' });
-  const how = ['--grace-period=0', '--force', '--wait=false'];
-  await rig.cluster.kubectl(['delete', 'pod', status?.child?.name ?? '', '-n', namespace, ...how]);
+  await deletePodByForce(rig.cluster, { namespace, name: status?.child?.name ?? '' });
   await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
   await areGone(rig, 'forced');
   t.pass();

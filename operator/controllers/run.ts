@@ -112,7 +112,10 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     asking: askingOf(run, agentIn(run, read)),
     ...(await findIngredients(run, { read, pod, reservation, book })),
     pod,
-    leftovers: leftoversOf(run, podsOf(read, run.metadata.uid ?? '')),
+    leftovers: leftoversOf(
+      run,
+      podsOf(read, { namespace: run.metadata.namespace ?? '', uid: run.metadata.uid ?? '' }),
+    ),
     missing: missingDevices(run, pod, { read, ledger, book }),
     unmounted: pod && unmountedOf(failuresOf(pod, read)),
   };

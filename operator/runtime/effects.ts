@@ -26,6 +26,12 @@ export interface EffectsOptions {
   readonly log: Log;
 }
 
+/**
+ * Kinds that cannot hold what was and what is wanted at one time: two ports of one name are invalid. Of these, what we own is taken
+ * over first; guardrails judge them only where their spec changes.
+ */
+const EXCLUSIVE_KINDS: ReadonlySet<string> = new Set(['Deployment', 'Service']);
+
 /** What is applied, and on which version alone, if on one. */
 interface Wanted {
   readonly resource: Resource;
@@ -143,29 +149,22 @@ export class Effects {
   }
 
   /**
-   * Turns what we own by having created it into what we own by apply. Applies first: what others have made of the object may be
+   * Turns what we own by having created it into what we own by apply. Applies first, but for `EXCLUSIVE_KINDS`: what others have made of the object may be
    * what guardrails refuse us to write. The hash says that this is not the end, so that it goes on here after a failure, and
    * what was done then is not done again. Returns the version that is next, if one was given.
    */
   async #takeOver(known: KubeObject, wanted: Wanted): Promise<string | undefined> {
-    const { desired, version } = wanted;
-    const begun = stampHash(desired, UNFINISHED);
+    const { resource, desired, version } = wanted;
     const isNamed = version === undefined || version === known.metadata.resourceVersion;
-    const isBegun = isNamed && firstDifference(known, begun) === undefined;
-    const live = isBegun ? known : await this.#applyBegun(known, { ...wanted, desired: begun });
-    return this.#ownByApply(live, wanted);
-  }
-
-  /** Applies what is wanted beside what we own by having created it: both at once can be invalid, two ports of one name for example. */
-  async #applyBegun(known: KubeObject, { resource, desired, version }: Wanted): Promise<KubeObject> {
-    try {
-      const begun = onVersionOf(desired, version);
-      return this.#written(await this.#options.client.apply(resource, begun, this.#fieldManager));
-    } catch (error) {
-      const isOther = version !== undefined && version !== known.metadata.resourceVersion;
-      if (!hasStatus(error, 422) || isOther) throw error;
-      return known;
+    // On another version nothing is done: the apply will say that it has moved on.
+    if (EXCLUSIVE_KINDS.has(desired.kind)) return isNamed ? this.#ownByApply(known, wanted) : version;
+    const begun = stampHash(desired, UNFINISHED);
+    let live = known;
+    if (!isNamed || firstDifference(known, begun) !== undefined) {
+      const applied = onVersionOf(begun, version);
+      live = this.#written(await this.#options.client.apply(resource, applied, this.#fieldManager));
     }
+    return this.#ownByApply(live, wanted);
   }
 
   async #ownByApply(found: KubeObject, { resource, desired, version }: Wanted): Promise<string | undefined> {

@@ -6,6 +6,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { hasStatus } from './api-error.ts';
 import type { Client } from './client.ts';
+import { clock } from './clock.ts';
 import { microTime } from './lease.ts';
 import { Ring } from './ring.ts';
 import { TokenBuckets } from './token-buckets.ts';
@@ -99,7 +100,7 @@ export class EventRecorder {
     if (nowMs - series.lastWrittenMs < intervalMs) return;
     series.lastWrittenMs = nowMs;
     const { count } = series;
-    const body = { series: { count, lastObservedTime: microTime(new Date()) } };
+    const body = { series: { count, lastObservedTime: microTime(clock.now()) } };
     this.#enqueue(() => this.#writeSeries(series, body, newEvent));
   }
 
@@ -124,7 +125,7 @@ export class EventRecorder {
       apiVersion: EVENTS.apiVersion,
       kind: EVENTS.kind,
       metadata: { namespace, name: `${name.slice(0, MAX_NAME_LENGTH)}.${suffix}` },
-      eventTime: microTime(new Date()),
+      eventTime: microTime(clock.now()),
       reportingController: reporter(controller),
       reportingInstance: this.#options.identity.slice(0, 128),
       action: 'Reconcile',

@@ -5,6 +5,7 @@ import type { Log } from '../telemetry/log.ts';
 import { ApiError, hasStatus } from './api-error.ts';
 import { jittered } from './backoff.ts';
 import type { Client } from './client.ts';
+import { clock } from './clock.ts';
 import {
   heldSpec,
   LEASES,
@@ -190,7 +191,7 @@ export class LeaderElector {
     const sentAtMs = performance.now();
     const { identity, namespace, name } = this.#options;
     const holder = { identity, leaseDurationMs: this.#times.leaseDurationMs };
-    const spec = heldSpec(this.#seen?.spec ?? {}, holder, new Date());
+    const spec = heldSpec(this.#seen?.spec ?? {}, holder, clock.now());
     const annotations = this.#annotations();
     const metadata = { namespace, name, ...(annotations && { annotations }) };
     const lease =
@@ -226,7 +227,7 @@ export class LeaderElector {
   async #release(): Promise<void> {
     if (this.#seen === undefined) return;
     try {
-      await this.#put(this.#seen, releasedSpec(this.#seen.spec, new Date()));
+      await this.#put(this.#seen, releasedSpec(this.#seen.spec, clock.now()));
       this.#options.log.info('gave the lease back');
     } catch (error) {
       this.#options.log.warn({ err: error }, 'could not give the lease back; others wait until it ends');

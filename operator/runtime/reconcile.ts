@@ -7,6 +7,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts';
 import { ApiError, hasStatus, sanitize } from './api-error.ts';
 import type { Cache } from './cache.ts';
+import { clock } from './clock.ts';
 import { conditionEvents, conditionsOf, statusOf } from './condition-events.ts';
 import {
   type AnyController,
@@ -106,7 +107,7 @@ export class Reconciler {
       current = await this.#effects.addFinalizer(controller.resource, object, controller.finalizer);
     }
     const observed = await controller.observe(parsed, cache);
-    const plan = controller.plan(parsed, observed, new Date());
+    const plan = controller.plan(parsed, observed, clock.now());
     const fence = this.#fenceOf(current);
     if (current !== object) fence.proven();
     try {
@@ -126,7 +127,7 @@ export class Reconciler {
     const latest = cache.get(controller.resource, keyOf(object)) ?? object;
     const parsed = controller.parse?.(latest) ?? latest;
     if (isParseFailure(parsed)) return undefined;
-    const plan = controller.refused?.(parsed, refusal, new Date());
+    const plan = controller.refused?.(parsed, refusal, clock.now());
     return plan && { object: latest, plan };
   }
 
@@ -139,7 +140,7 @@ export class Reconciler {
     try {
       const parsed = controller.parse?.(latest) ?? latest;
       if (isParseFailure(parsed)) return undefined;
-      const plan = controller.heldUp?.(parsed, obstacle, new Date());
+      const plan = controller.heldUp?.(parsed, obstacle, clock.now());
       if (plan === undefined) return undefined;
       await this.#carryOut(latest, plan);
       return outcomeOf(plan);
@@ -153,7 +154,7 @@ export class Reconciler {
     const { controller, cache } = this.#options;
     if (controller.finalize === undefined || controller.finalizer === undefined) return { kind: 'done' };
     const observed = await controller.observe(parsed, cache);
-    const plan = controller.finalize(parsed, observed, new Date());
+    const plan = controller.finalize(parsed, observed, clock.now());
     if (plan.result.kind !== 'finalized') {
       await this.#carryOut(object, plan);
       return outcomeOf(plan);
@@ -224,7 +225,7 @@ export class Reconciler {
   async #reject(object: KubeObject, why: string): Promise<Outcome> {
     const status = statusOf(object);
     const standing = { kind: 'stalled', reason: 'InvalidSpec', message: why } as const;
-    const at = { generation: object.metadata.generation ?? 0, now: new Date() };
+    const at = { generation: object.metadata.generation ?? 0, now: clock.now() };
     const conditions = setStanding(conditionsOf(status), standing, at);
     const known = typeof status === 'object' && status !== null ? status : {};
     await this.#carryOut(object, {

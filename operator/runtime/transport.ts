@@ -4,6 +4,7 @@ import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { CodeClass, Metrics, RequestVerb } from '../telemetry/metrics.ts';
 import { answerTooLarge, ApiError, isAnswerTooLarge, noAnswer, refusal } from './api-error.ts';
 import { backoffMs } from './backoff.ts';
+import { clock } from './clock.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
 import { Outage } from './outage.ts';
 import { type Fence, RequestLimit } from './request-limit.ts';
@@ -186,6 +187,7 @@ class UndiciTransport implements Transport {
         ...limits,
       });
       code = codeClass(answer.statusCode);
+      clock.observe(answer.headers.date);
       return answer;
     } finally {
       if (code === '2xx') this.outage.succeeded(performance.now());

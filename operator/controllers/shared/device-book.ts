@@ -17,6 +17,7 @@ import { wantsQuota } from '../../core/quota/candidates.ts';
 import { isTakingOver } from '../../core/quota/handover.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Ledger, PlatformSettings } from '../../core/tenant/tenant.ts';
+import { clock } from '../../runtime/clock.ts';
 import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
 import {
   DEVICE_CLASSES,
@@ -131,7 +132,7 @@ export class DeviceBook {
   /** Ledgers whose first waiting Run would find its devices now. */
   ready(read: Reader): readonly Key[] {
     if (this.#waiters.length === 0) return [];
-    const { placements } = this.#queue(read, this.#pendingOf(read, undefined), new Date());
+    const { placements } = this.#queue(read, this.#pendingOf(read, undefined), clock.now());
     const names = this.#waiters.filter(({ uid }) => placements.has(uid)).map(({ ledger }) => ledger);
     return [...new Set(names)].map((name) => ({ name }));
   }
@@ -143,7 +144,7 @@ export class DeviceBook {
 
   /** The node that was thought of when a Run was admitted; undefined when that is not known any more. */
   nodeFor(runUid: string, read: Reader): string | undefined {
-    return this.#queue(read, this.#pendingOf(read, undefined), new Date()).placements.get(runUid)?.node.name;
+    return this.#queue(read, this.#pendingOf(read, undefined), clock.now()).placements.get(runUid)?.node.name;
   }
 
   /**

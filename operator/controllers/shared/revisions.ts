@@ -14,6 +14,7 @@ import type { AgentRevision } from '../../core/agent/template.ts';
 import type { KubeObject } from '../../core/object.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Tenant } from '../../core/tenant/tenant.ts';
+import { clock } from '../../runtime/clock.ts';
 import { type IndexDeclaration, keyOf, type Reader, type Watch } from '../../runtime/controller.ts';
 import { find } from './find.ts';
 import { AGENT_REVISIONS, AGENTS, RUNS } from './resources.ts';
@@ -63,7 +64,7 @@ export async function observeRevisions(
   }) as readonly AgentRevision[];
   const orphan = await liveOrphan(agent, revisions, read);
   const active = agent.status?.activeRevision;
-  const { due } = surplusRevisions(agent, { revisions, active }, new Date());
+  const { due } = surplusRevisions(agent, { revisions, active }, clock.now());
   if (due.length === 0) return { revisions, orphan, unused: NONE };
   const used = new Set(live.map((run) => pinOf(run)));
   const asked = due.filter(({ metadata }) => !used.has(metadata.name)).slice(0, MAX_ASKED);

@@ -16,6 +16,7 @@ import { keyDigest } from '../../core/run/idempotency.ts';
 import type { Run } from '../../core/run/run.ts';
 import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
+import { clock } from '../../runtime/clock.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import type { DeviceBook } from './device-book.ts';
 import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
@@ -43,7 +44,7 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
     taken: new Set([...quotas].flatMap(([name, quota]) => (isForeign(quota, ledger) ? [name] : []))),
     closed: new Set(namespaces.filter((name) => !isOpen(read.get(NAMESPACES, { name })))),
     runs,
-    started: new Set(reserved.map(({ uid }) => uid).filter((uid) => hasLivePod(read, uid))),
+    started: new Set(reserved.filter((one) => hasLivePod(read, one)).map(({ uid }) => uid)),
     refusals: namespaces.flatMap((value) => read.list(CORE_EVENTS, { index: INDEX.refusedIn, value })),
     agents: agentsByKey,
     revisions: pinnedAgents(runs, { agents: agentsByKey, gpuClasses, tenant }, read),
@@ -89,7 +90,7 @@ export class TenantQueues {
     if (!isHeldIn(run, ledger, read)) return { place: { kind: 'none' }, reservation: undefined };
     const asked = inEarnest(run);
     const { uid = '' } = run.metadata;
-    const seen = this.#observe(ledger, read, new Date());
+    const seen = this.#observe(ledger, read, clock.now());
     const runs = [...seen.runs.filter((one) => one.metadata.uid !== uid), asked];
     const queue = queueOf(ledger, { ...seen, runs }, seen.now);
     const { demand, gpu } = candidateOf(asked, seen);
@@ -115,7 +116,7 @@ export class TenantQueues {
     const known = this.#rankings.get(ledger);
     const nowMs = performance.now();
     if (known !== undefined && nowMs - known.rankedAtMs < BELIEVED_MS) return known;
-    const seen = this.#observe(ledger, read, new Date());
+    const seen = this.#observe(ledger, read, clock.now());
     const places = placesOf(queueOf(ledger, seen, seen.now), seen.runs, ledger.spec.maxQueuedRuns);
     const ranking = { rankedAtMs: nowMs, places };
     this.#rankings.set(ledger, ranking);
@@ -172,6 +173,6 @@ function runsOf(ledger: Ledger, namespaces: readonly string[], read: Reader): re
   return [...found.values()];
 }
 
-function hasLivePod(read: Reader, runUid: string): boolean {
-  return podsOf(read, runUid).some((pod) => !isPodFinished(pod));
+function hasLivePod(read: Reader, reservation: Reservation): boolean {
+  return podsOf(read, reservation).some((pod) => !isPodFinished(pod));
 }

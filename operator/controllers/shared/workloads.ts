@@ -28,6 +28,7 @@ export const INDEX = {
   /** Ledgers by the namespaces that share, or still hold, their totals. */
   ledgerOf: 'ledger-of-namespace',
   agentsByClass: 'agents-by-gpu-class',
+  /** Pods by namespace and uid of their Run. */
   podsOf: 'pods-of-run',
   /** Pods of Runs that are being deleted, by namespace. */
   goingIn: 'going-pods-in-namespace',
@@ -60,7 +61,7 @@ export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
       return gpu === undefined ? [] : [gpu.class];
     },
   },
-  { resource: PODS, name: INDEX.podsOf, of: ({ metadata }) => present(metadata.labels?.[LABELS.runUid]) },
+  { resource: PODS, name: INDEX.podsOf, of: ({ metadata }) => present(runOfPod(metadata)) },
   {
     resource: PODS,
     name: INDEX.goingIn,
@@ -138,9 +139,20 @@ export function ledgerOfObject(object: KubeObject, read: Reader): readonly Key[]
   return ledger === undefined ? [] : [{ name: ledger.metadata.name }];
 }
 
-/** Pods of a Run that were seen last. */
-export function podsOf(read: Reader, runUid: string): readonly KubeObject[] {
-  return read.list(PODS, { index: INDEX.podsOf, value: runUid });
+/** What names a Run for its pods. */
+interface PodOwner {
+  readonly namespace: string;
+  readonly uid: string;
+}
+
+/** Pods of a Run that were seen last: in its namespace, since elsewhere anybody may say to be of it where no guardrail is. */
+export function podsOf(read: Reader, { namespace, uid }: PodOwner): readonly KubeObject[] {
+  return read.list(PODS, { index: INDEX.podsOf, value: `${namespace}/${uid}` });
+}
+
+function runOfPod({ namespace = '', labels }: KubeObject['metadata']): string | undefined {
+  const uid = labels?.[LABELS.runUid];
+  return uid === undefined ? undefined : `${namespace}/${uid}`;
 }
 
 /**
@@ -149,11 +161,8 @@ export function podsOf(read: Reader, runUid: string): readonly KubeObject[] {
  *
  * @throws ApiError when the API server cannot say.
  */
-export async function livePodsOf(
-  read: Reader,
-  run: { readonly namespace: string; readonly uid: string },
-): Promise<readonly KubeObject[]> {
-  const seen = podsOf(read, run.uid).filter((pod) => !isPodFinished(pod));
+export async function livePodsOf(read: Reader, run: PodOwner): Promise<readonly KubeObject[]> {
+  const seen = podsOf(read, run).filter((pod) => !isPodFinished(pod));
   if (seen.length > 0) return seen;
   const labelSelector = `${LABELS.runUid}=${run.uid}`;
   const found = await read.listLive(PODS, { namespace: run.namespace, labelSelector });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ANNOTATIONS, GROUP, LABELS } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, FINALIZERS, GROUP, LABELS } from '#crds/v1alpha1/names';
 import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER } from '../tenant/roles.ts';
-import { annotationOf, isManaged, isUnchanged, labelOf } from './marks.ts';
+import { annotationOf, isManaged, isUnchanged, labelOf, labelsOf } from './marks.ts';
 import { UNJUDGED } from './ownership.ts';
 import {
   type Cel,
@@ -236,17 +236,39 @@ function tenantsGuardrail(): Bounds {
   };
 }
 
-/** A pod is made once; afterwards the operator only lets go of it. */
+/** Finalizers of a pod, also of one that has none. */
+function finalizersOf(object: Cel): Cel {
+  return `(has(${object}.metadata.finalizers) ? ${object}.metadata.finalizers : [])`;
+}
+
+/** A pod is made once; afterwards the operator only lets go of it, by the finalizer of its own, and ends what it made. */
 function podsGuardrail(): Bounds {
+  const [is, was] = [finalizersOf('object'), finalizersOf('oldObject')];
+  const other = `(${was}.filter(f, !(f in ${is}) && f != ${quote(FINALIZERS.pod)}) + ${is}.filter(f, !(f in ${was})))`;
+  const isOfRun = `${quote(LABELS.runUid)} in ${labelsOf('oldObject')}`;
   return {
     name: 'operator-pods',
     binds: 'cluster',
-    match: [{ apiGroups: [''], resources: ['pods'], operations: ['UPDATE'], scope: 'Namespaced' }],
-    rules: ['spec', 'metadata.labels', 'metadata.annotations', 'metadata.ownerReferences'].map((field) => ({
-      field,
-      holds: isUnchanged(field),
-      found: "'a change of pod ' + oldObject.metadata.name",
-      allowed: quote('finalizers'),
-    })),
+    match: [{ apiGroups: [''], resources: ['pods'], operations: ['UPDATE', 'DELETE'], scope: 'Namespaced' }],
+    rules: [
+      ...['spec', 'metadata.labels', 'metadata.annotations', 'metadata.ownerReferences'].map((field) => ({
+        field,
+        holds: `request.operation == 'DELETE' || (${isUnchanged(field)})`,
+        found: "'a change of pod ' + oldObject.metadata.name",
+        allowed: quote('finalizers'),
+      })),
+      {
+        field: 'metadata.finalizers',
+        holds: `request.operation == 'DELETE' || size(${other}) == 0`,
+        found: `${other}.join(', ')`,
+        allowed: quote(`removal of ${FINALIZERS.pod}`),
+      },
+      {
+        field: 'metadata.labels',
+        holds: `request.operation != 'DELETE' || (${isManaged('oldObject')} || ${isOfRun})`,
+        found: "'pod ' + oldObject.metadata.name",
+        allowed: quote('deletion of pods that it made'),
+      },
+    ],
   };
 }

@@ -39,6 +39,7 @@ import { preemptionBook } from './preemption.ts';
 import { inSessionOrder } from './sessions.ts';
 import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
+import { countedQuota } from './counted.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
 import { agentLimits, freeAmounts, pendingIn, possibleHandovers, sharing, startHandovers } from './stock.ts';
 
@@ -292,7 +293,7 @@ function namespacesOf(ledger: Ledger, observed: LedgerObserved): readonly Namesp
       return {
         name,
         isLeaving: !shares.has(name),
-        seen: quota && seenIn(name, quota, observed),
+        seen: quota && seenIn(ledger, quota, observed),
         grant: grant && {
           namespace: name,
           hard: parseAmounts(grant.hard),
@@ -304,9 +305,9 @@ function namespacesOf(ledger: Ledger, observed: LedgerObserved): readonly Namesp
 }
 
 /** A ResourceQuota as it counts: a revision that no ledger ever wrote proves nothing. */
-function seenIn(namespace: string, quota: KubeObject, { forged }: LedgerObserved): SeenQuota {
-  const seen = seenQuota(quota);
-  return forged.has(namespace) ? { ...seen, revision: 0 } : seen;
+function seenIn(ledger: Ledger, quota: KubeObject, observed: LedgerObserved): SeenQuota {
+  const seen = countedQuota(ledger, quota, observed);
+  return observed.forged.has(quota.metadata.namespace ?? '') ? { ...seen, revision: 0 } : seen;
 }
 
 function writtenGrant({ namespace, hard, revision, ceiling }: Grant, ledger: Ledger) {
@@ -333,7 +334,7 @@ function quotaChanges(ledger: Ledger, observed: LedgerObserved, grants: readonly
     if (live === undefined) {
       if (leftover === undefined && isOpen(namespace, observed)) create.push(newQuota(ledger, grant));
     } else if (!isForeign(live, ledger)) {
-      const isWritable = !isEnding && !isOutdated(grant, seenIn(namespace, live, observed));
+      const isWritable = !isEnding && !isOutdated(grant, seenIn(ledger, live, observed));
       const wanted = isWritable ? replacedQuota(ledger, grant, live) : undefined;
       if (leftover === 'released') remove.push(removalOf(live));
       else if (wanted !== undefined) replace.push(wanted);

@@ -5,11 +5,11 @@ import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { addTo, type Amounts, amountOf, lacking, parseAmounts } from './amounts.ts';
 import { demandOf, sourceOf } from './candidates.ts';
+import { countedQuota } from './counted.ts';
 import { givenBack } from './demand.ts';
 import type { Demand } from './grants.ts';
 import { awaitedOf, beside, startable } from './handover.ts';
 import type { LedgerObserved } from './ledger.ts';
-import { seenQuota } from './resource-quota.ts';
 import { serviceDemands } from './service-demand.ts';
 
 /** What somebody wants to take of the totals, and of the quota in its namespace. */
@@ -143,7 +143,7 @@ export function freeAmounts(
   const free = new Map(totals);
   const freeIn = new Map<string, Map<string, bigint>>();
   for (const [namespace, quota] of observed.quotas) {
-    const { hard, used } = seenQuota(quota);
+    const { hard, used } = countedQuota(ledger, quota, observed);
     subtractKnown(free, used);
     // A key that is not enforced yet counts as none, lest a Run slip in before it is.
     const room = new Map([...totals.keys()].map((key) => [key, amountOf(hard, key)]));

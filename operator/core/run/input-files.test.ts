@@ -86,9 +86,40 @@ test('a Secret is mounted where the input is looked for, and copied nowhere', (t
   ]);
 });
 
-test('Kubernetes replaces nothing in what a user wrote', (t) => {
-  const given = givenOf({ uri: 'https://example.com/$(NEXUSOS_RUN)' }, { a: '$(HOME)' });
-  const variables = new Map(givenVariables(given).map(({ name, value }) => [name, value]));
-  t.is(variables.get('NEXUSOS_INPUT_URI'), 'https://example.com/$$(NEXUSOS_RUN)');
-  t.is(variables.get('NEXUSOS_PARAMETER_a'), undefined, 'by reference, which is never looked into');
+/** How a kubelet reads the value of a variable, where $(ANY) is replaced by !. */
+function expanded(value: string): string {
+  return value.replaceAll(/\$(?:\$|\([^)]*\)|)/g, (found) => ({ $: '$', $$: '$' })[found] ?? '!');
+}
+
+const WRITTEN = [
+  '$(HOME)',
+  '$$(HOME)',
+  '$$$(HOME)',
+  '$$',
+  'a$',
+  '$',
+  '$(',
+  '$()',
+  '$HOME',
+  '${HOME}',
+  '$$$$(A)$(B)',
+];
+
+for (const written of WRITTEN) {
+  test(`Kubernetes replaces nothing in what a user wrote: ${written}`, (t) => {
+    const session = written;
+    const given = {
+      ...givenOf(undefined, { a: written }),
+      run: makeRun({ session, input: { uri: written } }),
+    };
+    const variables = new Map(givenVariables(given).map(({ name, value }) => [name, value]));
+    t.is(expanded(variables.get('NEXUSOS_SESSION') ?? ''), written);
+    t.is(expanded(variables.get('NEXUSOS_INPUT_URI') ?? ''), `s3://${written}`);
+    t.is(variables.get('NEXUSOS_PARAMETER_a'), undefined, 'by reference, which is never looked into');
+  });
+}
+
+test('that reading is the one of Kubernetes', (t) => {
+  const read = ['$(HOME)', '$$(HOME)', '$$$(HOME)', '$$', '$', '$HOME'].map(expanded);
+  t.deepEqual(read, ['!', '$(HOME)', '$!', '$', '$', '$HOME']);
 });

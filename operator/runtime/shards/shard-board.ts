@@ -3,6 +3,7 @@ import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../../core/object.ts';
 import { hasStatus } from '../api-error.ts';
 import type { Client } from '../client.ts';
+import { clock } from '../clock.ts';
 import { LEASES, type LeaseSighting, microTime, nextStep, releasedSpec, sight } from '../lease.ts';
 import { collectionPath, objectPath } from '../resource.ts';
 import type { ShardView } from './deal.ts';
@@ -118,7 +119,7 @@ export class ShardBoard {
     const seen = this.#sightings.get(index);
     if (seen === undefined) return;
     const { lease } = seen;
-    const text = claimText({ by: this.#options.identity, at: microTime(new Date()) });
+    const text = claimText({ by: this.#options.identity, at: microTime(clock.now()) });
     const annotations = { ...lease.metadata.annotations, [ANNOTATIONS.claimedBy]: text };
     await this.#put(index, { ...lease, metadata: { ...lease.metadata, annotations } });
   }
@@ -134,7 +135,7 @@ export class ShardBoard {
     );
     for (const [index, seen] of others) {
       if (nextStep(seen, '', performance.now()) !== 'take') continue;
-      await this.#put(index, { ...seen.lease, spec: releasedSpec(seen.spec, new Date()) });
+      await this.#put(index, { ...seen.lease, spec: releasedSpec(seen.spec, clock.now()) });
     }
     return others.length === 0;
   }
