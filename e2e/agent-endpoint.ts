@@ -35,10 +35,10 @@ export async function startEndpoint(
     return { id: params.id, contextId: 'c', ...end };
   };
   const server = createServer((request, response) => {
-    void callIn(request).then((call) => {
-      const result = answer(call, request.headers.authorization);
+    void callIn(request).then(({ id, ...call }) => {
+      const result = answer({ id, ...call }, request.headers.authorization);
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ jsonrpc: '2.0', id: call.id, result }));
+      return response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
     });
   });
   server.listen(0, '127.0.0.1');

@@ -108,20 +108,31 @@ async function mountVolumes(admin: User, { metadata, spec }: PlayedPod, folder: 
   const mounts = spec.containers[0]?.volumeMounts ?? [];
   for (const { name, projected } of spec.volumes) {
     const mountPath = mounts.find((one) => one.name === name)?.mountPath ?? '';
-    for (const { configMap, secret } of projected?.sources ?? []) {
-      const source = configMap ?? secret;
-      if (source === undefined) throw new Error(`volume ${name}: what is projected is not known here`);
-      const kind = secret === undefined ? 'configmap' : 'secret';
-      const found = await admin.sees<Stored>('-n', metadata.namespace, `${kind}/${source.name}`);
-      for (const { key, path } of source.items) {
-        const value = found?.data?.[key];
-        if (value === undefined) throw new Error(`there is no ${kind} ${source.name} with ${key}`);
-        const target = join(folder, mountPath, path);
-        await mkdir(dirname(target), { recursive: true });
-        await writeFile(target, Buffer.from(value, secret === undefined ? 'utf8' : 'base64'));
-      }
+    for (const projection of projected?.sources ?? []) {
+      const files = await filesOf(admin, metadata.namespace, projection);
+      for (const [path, content] of files) await place(join(folder, mountPath, path), content);
     }
   }
+}
+
+async function filesOf(
+  admin: User,
+  namespace: string,
+  { configMap, secret }: { readonly configMap?: Source; readonly secret?: Source },
+): Promise<ReadonlyMap<string, Buffer>> {
+  const [kind, source] = secret === undefined ? ['configmap', configMap] : ['secret', secret];
+  const found = await admin.sees<Stored>('-n', namespace, `${kind}/${source?.name}`);
+  const files = (source?.items ?? []).map(({ key, path }) => {
+    const value = found?.data?.[key];
+    if (value === undefined) throw new Error(`there is no ${kind} ${source?.name} with ${key}`);
+    return [path, Buffer.from(value, secret === undefined ? 'utf8' : 'base64')] as const;
+  });
+  return new Map(files);
+}
+
+async function place(path: string, content: Buffer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
 }
 
 /** Paths in the variables are those of the container. */

@@ -40,7 +40,7 @@ const FIRST_POLL_MS = 250;
 export async function follow(world: AttemptWorld): Promise<Ending> {
   const endpoint = await findEndpoint(world);
   if ('exitCode' in endpoint) return failed(world, endpoint);
-  const taken = await send(world, endpoint);
+  const taken = await begin(world, endpoint);
   if ('exitCode' in taken) return failed(world, taken);
   const { sent } = taken;
   if (sent.kind === 'message') {
@@ -66,6 +66,41 @@ async function findEndpoint({ attempt, peer, stop }: AttemptWorld): Promise<Endp
   if ('exitCode' in found) return found;
   if (found.kind === 'unread') return failure('NotUnderstood', `${withoutQuery(cardUrl)}: ${found.why}`);
   return endpointOf(attempt, found.value);
+}
+
+/**
+ * Hands the message on. An answer to a question only while that is asked: an attempt that was lost may have handed it on before, and then its task is
+ * followed.
+ */
+async function begin(world: AttemptWorld, endpoint: Endpoint): Promise<Taken | Failure> {
+  const { taskId, contextId } = world.message;
+  if (taskId === undefined) return send(world, endpoint);
+  const known = await find(world, endpoint, { id: taskId, contextId });
+  if ('exitCode' in known) return known;
+  const { task, ...place } = known;
+  if (task.state !== 'input-required') return { ...place, sent: { kind: 'task', task } };
+  const taken = await send(world, { url: place.url, generations: [place.generation] });
+  if ('exitCode' in taken || taken.sent.kind === 'message') return taken;
+  const next = sameTask(taken.sent.task, task, place.url);
+  if ('exitCode' in next) return next;
+  // It may be told as it was before the answer: the next look at it tells whether it asks again.
+  const state = next.state === 'input-required' ? 'submitted' : next.state;
+  return { ...taken, sent: { kind: 'task', task: { ...next, state } } };
+}
+
+/** The task of an earlier attempt, in the first generation that the endpoint knows. */
+async function find(
+  world: AttemptWorld,
+  { url, generations }: Endpoint,
+  wanted: Ids,
+): Promise<(Place & { readonly task: Task }) | Failure> {
+  const [generation, next, ...rest] = generations;
+  const called = await ask(world, { url, generation }, wanted);
+  if (called.kind === 'error' && next !== undefined && isOtherGeneration(called.code)) {
+    return find(world, { url, generations: [next, ...rest] }, wanted);
+  }
+  const task = taskIn(called, { url, generation }, wanted);
+  return 'exitCode' in task ? task : { url, generation, task };
 }
 
 /** In the first generation that the endpoint knows: who does not know one has not taken the message. */
@@ -114,22 +149,34 @@ async function followTask(world: AttemptWorld, place: Place, first: Task): Promi
 
 const TASK_NOT_FOUND = -32001;
 
-async function look({ peer, stop }: AttemptWorld, place: Place, before: Task): Promise<Task | Failure> {
-  const { url, generation } = place;
-  const call = generation.get(before.id);
-  const called = await peer.call({ url, generation, call, purpose: 'read', signal: stop, patience: stop });
+/** What tells a task from others. */
+type Ids = Pick<Task, 'id' | 'contextId'>;
+
+async function look(world: AttemptWorld, place: Place, wanted: Ids): Promise<Task | Failure> {
+  return taskIn(await ask(world, place, wanted), place, wanted);
+}
+
+function ask({ peer, stop }: AttemptWorld, { url, generation }: Place, { id }: Ids): Promise<Called> {
+  const call = generation.get(id);
+  return peer.call({ url, generation, call, purpose: 'read', signal: stop, patience: stop });
+}
+
+function taskIn(called: Called, place: Place, wanted: Ids): Task | Failure {
+  const where = withoutQuery(place.url);
   if (called.kind === 'error' && called.code === TASK_NOT_FOUND) {
-    return failure('TaskLost', `${withoutQuery(url)} has no task ${before.id} any more`);
+    return failure('TaskLost', `${where} has no task ${wanted.id} any more`);
   }
-  if (called.kind !== 'result') return callFailure(called, place, `it does not tell of task ${before.id}`);
-  const task = generation.readTask(called.value);
-  if (task === undefined) return failure('NotUnderstood', `${withoutQuery(url)}: what it tells is no task`);
-  if (task.id === before.id && (before.contextId === undefined || task.contextId === before.contextId))
-    return task;
-  return failure(
-    'NotUnderstood',
-    `${withoutQuery(url)}: asked for task ${before.id}, it tells of another one`,
-  );
+  if (called.kind !== 'result') return callFailure(called, place, `it does not tell of task ${wanted.id}`);
+  const task = place.generation.readTask(called.value);
+  if (task === undefined) return failure('NotUnderstood', `${where}: what it tells is no task`);
+  return sameTask(task, wanted, place.url);
+}
+
+function sameTask(task: Task, wanted: Ids, url: string): Task | Failure {
+  const isSame = wanted.contextId === undefined || task.contextId === wanted.contextId;
+  if (task.id === wanted.id && isSame) return task;
+  const message = `${withoutQuery(url)}: asked for task ${wanted.id}, it tells of another one`;
+  return failure('NotUnderstood', message);
 }
 
 async function endAsTold(world: AttemptWorld, place: Place, task: Task): Promise<Ending> {

@@ -1,103 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program as a process, against endpoints that are in trouble, or mean harm.
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import test, { type ExecutionContext } from 'ava';
+import type { IncomingMessage } from 'node:http';
+import test from 'ava';
 import type { RemoteAttempt } from '#crds/v1alpha1/remote-attempt';
 import { createAuthority, issue } from '#hack/cluster/certificates';
 import { eventually } from '#hack/tools/eventually';
-import { type Ended, type ProgramInput, runAttempt, startProgram } from './testing/program.ts';
-import { bodyOf, reply, type Served, serve } from './testing/server.ts';
-
-interface Rpc {
-  readonly id: string;
-  readonly method: string;
-  readonly params: { readonly id?: string };
-}
-
-/** What came to an endpoint, by method; of requests that are no calls, by their path. */
-type Seen = string[];
-type Answering = (rpc: Rpc, response: ServerResponse, request: IncomingMessage) => void | Promise<void>;
-
-interface Endpoint extends Served {
-  readonly seen: Seen;
-}
-
-const TASK = { id: 'task-1', contextId: 'context-1' };
-const working = { ...TASK, status: { state: 'TASK_STATE_WORKING' } };
-const completed = {
-  ...TASK,
-  status: { state: 'TASK_STATE_COMPLETED' },
-  artifacts: [{ artifactId: 'a', parts: [{ text: 'done' }] }],
-};
-
-/** An endpoint of generation 1.0 that answers with whatever a test likes. */
-async function endpoint(
-  t: ExecutionContext,
-  answer: Answering,
-  tls?: Parameters<typeof serve>[2],
-): Promise<Endpoint> {
-  const seen: Seen = [];
-  const served = await serve(
-    t,
-    async (request, response) => {
-      if (request.method === 'GET') seen.push(request.url ?? '');
-      const rpc = (request.method === 'GET' ? {} : JSON.parse(await bodyOf(request))) as Rpc;
-      if (request.method !== 'GET') seen.push(rpc.method);
-      await answer(rpc, response, request);
-    },
-    tls,
-  );
-  return { ...served, seen };
-}
-
-function result(response: ServerResponse, { id }: Rpc, value: unknown): void {
-  reply(response, 200, { jsonrpc: '2.0', id, result: value });
-}
-
-/** An endpoint that takes the message, and tells of its task by `look`. */
-function taking(look: Answering): Answering {
-  return (rpc, response, request) =>
-    rpc.method === 'SendMessage' ? result(response, rpc, { task: working }) : look(rpc, response, request);
-}
-
-/** The first `times` calls by `first`, the others by `then`. */
-function after(times: number, first: Answering, then: Answering): Answering {
-  let count = 0;
-  return (...all) => {
-    count += 1;
-    return (count <= times ? first : then)(...all);
-  };
-}
-
-const refuse =
-  (status: number, headers: Readonly<Record<string, string>> = {}): Answering =>
-  (_, response) =>
-    reply(response, status, 'no', headers);
-const complete: Answering = (rpc, response) =>
-  result(response, rpc, rpc.method === 'SendMessage' ? { task: completed } : completed);
-const hangUp: Answering = (_, response) => void response.destroy();
-const fallSilent: Answering = () => undefined;
-
-async function attempt(
-  t: ExecutionContext,
-  url: string,
-  more: Partial<ProgramInput> & { readonly retries?: Partial<RemoteAttempt['retries']> } = {},
-): Promise<Ended> {
-  const retries: RemoteAttempt['retries'] = {
-    limit: 3,
-    backoffSeconds: 0.05,
-    maxBackoffSeconds: 1,
-    statuses: [429, 502, 503, 504],
-    lostAnswer: 'Fail',
-    ...more.retries,
-  };
-  const timeouts = { connectSeconds: 2, requestSeconds: 3 };
-  return runAttempt(t, { input: 'go', ...more, settings: { url, retries, timeouts, ...more.settings } });
-}
+import {
+  after,
+  attempt,
+  type Answering,
+  complete,
+  completed,
+  endpoint,
+  fallSilent,
+  hangUp,
+  refuse,
+  result,
+  TASK,
+  taking,
+  working,
+} from './testing/endpoint.ts';
+import { startProgram } from './testing/program.ts';
+import { reply } from './testing/server.ts';
 
 interface Case {
   readonly answer: Answering;
@@ -272,9 +199,7 @@ test('an endpoint that comes late: what was not sent is sent again', async (t) =
 
 test('no redirection is followed: credentials go nowhere else', async (t) => {
   const other = await endpoint(t, complete);
-  const first = await endpoint(t, (_, response) =>
-    reply(response, 307, '', { location: `${other.url}/elsewhere` }),
-  );
+  const first = await endpoint(t, refuse(307, { location: `${other.url}/elsewhere` }));
   const ended = await attempt(t, first.url, { credential: 'a-long-secret' });
   t.is(ended.code, 24, ended.text);
   t.regex(ended.said.error?.message ?? '', /redirections are not followed/);
@@ -354,35 +279,4 @@ test('TLS: nothing is sent to who cannot prove the name', async (t) => {
   t.deepEqual(seen, []);
   const right = await attempt(t, url, { ca: trusted.pair.certificate });
   t.is(right.code, 0, right.text);
-});
-
-test('told to end while its message is on the way: the task is cancelled once it is known', async (t) => {
-  let answer: (() => void) | undefined;
-  const { url, seen } = await endpoint(t, (rpc, response) => {
-    if (rpc.method !== 'SendMessage') return result(response, rpc, working);
-    answer = () => result(response, rpc, { task: working });
-    return undefined;
-  });
-  const program = await startProgram(t, { settings: { url }, input: 'go' });
-  await eventually('the message is there', () => Promise.resolve(seen.includes(SEND)));
-  program.child.kill('SIGTERM');
-  answer?.();
-  const ended = await program.ended();
-  t.is(ended.code, 143, ended.text);
-  t.deepEqual(seen, [SEND, 'CancelTask']);
-});
-
-test('told to end by an endpoint that will not cancel: the grace is kept', async (t) => {
-  const { url } = await endpoint(
-    t,
-    taking((rpc, response) => (rpc.method === 'CancelTask' ? undefined : result(response, rpc, working))),
-  );
-  const program = await startProgram(t, { settings: { url, graceSeconds: 2 }, input: 'go' });
-  await eventually('the task is taken', () => Promise.resolve(program.said().includes('took the task')));
-  const at = performance.now();
-  program.child.kill('SIGTERM');
-  const ended = await program.ended();
-  t.is(ended.code, 143, ended.text);
-  t.true(performance.now() - at < 5000);
-  t.regex(ended.said.error?.message ?? '', /could not have task task-1 cancelled/);
 });

@@ -69,9 +69,9 @@ async function main(): Promise<void> {
   const text = terminationText(ending, (words) => secrets.hide(words));
   const path = process.env['NEXUSOS_RESULT_FILE'];
   if (path !== undefined) await writeFile(path, text);
-  const how = ending.kind === 'completed' ? 'completed' : ending.failure.kind;
+  const how = ending.kind === 'failed' ? ending.failure.kind : ending.kind;
   logLines('ended', { how });
-  process.exitCode = ending.kind === 'completed' ? 0 : ending.failure.exitCode;
+  process.exitCode = ending.kind === 'failed' ? ending.failure.exitCode : 0;
 }
 
 await main();

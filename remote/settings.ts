@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises';
 import { REMOTE_VARIABLE, type RemoteAttempt, remoteAttempt } from '#crds/v1alpha1/remote-attempt';
+import { conversationIn } from './core/conversation.ts';
 import { type Given, type Outgoing, outgoing } from './core/message.ts';
 import { FailedError } from './http/peer.ts';
 
@@ -20,11 +21,13 @@ export async function readMessage(env: Env, attempt: RemoteAttempt): Promise<Out
   const { messageId, contextId } = attempt;
   const parameters = await parametersOf(env);
   const input = await inputOf(env);
+  const answer = await answerOf(env);
   const given: Given = {
     run: env['NEXUSOS_RUN'] ?? '',
     attempt: Number(env['NEXUSOS_ATTEMPT'] ?? 1),
     ...(input !== undefined && { input }),
     ...(parameters !== undefined && { parameters }),
+    ...(answer !== undefined && { answer }),
   };
   return outgoing(given, { messageId, contextId });
 }
@@ -50,6 +53,17 @@ async function inputOf(env: Env): Promise<Given['input']> {
   } catch {
     return { base64: bytes.toString('base64') };
   }
+}
+
+/** The answer to the question of an earlier attempt. */
+async function answerOf(env: Env): Promise<Given['answer']> {
+  const { NEXUSOS_ANSWER_FILE: path, NEXUSOS_STATE_FILE: state } = env;
+  if (path === undefined || state === undefined) return undefined;
+  const conversation = conversationIn(await readText(state, 'status.question.state'));
+  if (conversation === undefined) {
+    throw new FailedError('InvalidSettings', 'status.question.state: it names no task that could go on');
+  }
+  return { text: await readText(path, 'spec.answers'), conversation };
 }
 
 async function parametersOf(env: Env): Promise<Given['parameters']> {

@@ -3,7 +3,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { temporaryFolder } from '#hack/tools/testing/temporary-folder';
-import { startEndpoint } from '../agent-endpoint.ts';
+import { type Received, startEndpoint } from '../agent-endpoint.ts';
 import { bind, failMount, type PlayedPod, playPod, QUIET_NODE } from '../kubelet.ts';
 import { agent, phase, run, waits, type World, world } from '../run-world.ts';
 import { User } from '../user.ts';
@@ -86,15 +86,19 @@ test('a Run of a remote agent is handed on once its Secret is there, and tells w
   });
   const { log } = await playPod(user, pod, await temporaryFolder(t, 'node'));
   const { status } = await ends(place, 'reads', 'Succeeded');
-  t.is(status?.result?.output, 'three pages');
-  t.deepEqual(status?.result?.artifacts, [{ name: 'q3.pdf', uri: 's3://reports/q3.pdf' }]);
-  t.like(status?.usage?.reported, { inputTokens: 12, outputTokens: 34 });
+  t.like(status, {
+    result: { output: 'three pages', artifacts: [{ name: 'q3.pdf', uri: 's3://reports/q3.pdf' }] },
+    usage: { reported: { inputTokens: 12, outputTokens: 34 } },
+  });
   t.is(received.length, 1);
-  t.is(received[0]?.authorization, 'Bearer a-very-long-token');
-  t.deepEqual(received[0]?.message.parts, [{ data: { document: 'q3 $(HOME)' } }]);
-  t.is(received[0]?.message.messageId, `${await uidOf(place, 'reads')}-1`);
-  t.regex(received[0]?.message.contextId ?? '', /^[0-9a-f]{32}$/);
-  t.deepEqual(received[0]?.message.metadata['nexusos.dev/parameters'], { style: 'short $(HOME)' });
+  const [{ authorization, message: sent }] = received as readonly [Received];
+  t.is(authorization, 'Bearer a-very-long-token');
+  t.like(sent, {
+    messageId: `${await uidOf(place, 'reads')}-1`,
+    parts: [{ data: { document: 'q3 $(HOME)' } }],
+  });
+  t.regex(String(sent.contextId), /^[0-9a-f]{32}$/);
+  t.deepEqual(sent.metadata['nexusos.dev/parameters'], { style: 'short $(HOME)' });
   t.notRegex(log, /a-very-long-token|q3|three pages/);
 });
 

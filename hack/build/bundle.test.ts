@@ -10,13 +10,14 @@ test('each role is one file that runs outside of the repository', async (t) => {
   const bundles = await bundleRoles(folder);
   t.deepEqual(
     bundles.map((one) => one.path),
-    ['operator.mjs', 'leave.mjs'],
+    ['operator.mjs', 'leave.mjs', 'remote.mjs'],
   );
   for (const { path, bytes } of bundles) {
     t.true(bytes < 2 * 1024 * 1024, 'what is needed rarely is not in it');
     const args = [join(folder, path), '--log-level=loud'];
     const result = await runProgram(process.execPath, { args, cwd: folder, env: {} });
     t.is(result.code, 2, result.stderr);
-    t.regex(result.stderr, /--log-level: found "loud"; allowed is one of trace, debug/);
+    if (path === 'remote.mjs') t.regex(result.stdout, /"how":"InvalidSettings"/);
+    else t.regex(result.stderr, /--log-level: found "loud"; allowed is one of trace, debug/);
   }
 });

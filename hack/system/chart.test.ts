@@ -138,6 +138,31 @@ test('guardrails know the platform of the release', async (t) => {
   t.true(JSON.stringify(pick(other, 'ValidatingAdmissionPolicy')).includes("'fpga.example/card'"));
 });
 
+/** The image of pods of remote agents: as the operator is told, and as the guardrails let it pass. */
+async function remoteImage(values: ChartValues) {
+  const { data } = await settings(values);
+  const policies = JSON.stringify(pick(await render(values), 'ValidatingAdmissionPolicy'));
+  const [, allowed] = /variables\.isRun && i == '([^']*)'/.exec(policies) ?? [];
+  return { told: (data as Record<string, string>)['NEXUSOS_REMOTE_IMAGE'], allowed };
+}
+
+test('remote agents have the image of the operator, another one, or there are none', async (t) => {
+  const image = { repository: 'r.example.com/nexusos', tag: '9' };
+  const own = 'r.example.com/nexusos:9';
+  t.deepEqual(await remoteImage({ operator: { image } }), { told: own, allowed: own });
+  const other = 'mirror.example.com/nexusos@sha256:0';
+  t.deepEqual(await remoteImage({ remoteAgents: { image: other } }), { told: other, allowed: other });
+  t.deepEqual(await remoteImage({ remoteAgents: { enabled: false } }), { told: '', allowed: '' });
+});
+
+test('a text that would end a rule is no image', async (t) => {
+  const result = await helm(['template', 'nexusos', CHART], {
+    remoteAgents: { image: "a' || true || i == '" },
+  });
+  t.not(result.code, 0);
+  t.regex(result.stderr, /remoteAgents/);
+});
+
 test('every binding names the ServiceAccount that is made', async (t) => {
   const objects = await render({ serviceAccount: { name: 'other' } });
   t.deepEqual(

@@ -207,9 +207,10 @@ function feed(fleet: OperatorFleet) {
     await createRun(fleet, { namespace: `${tenant}-main`, name }, { agent, annotations });
   };
   const feeding = (async () => {
-    for (let round = 0; !isOver; round += 1) {
+    while (!isOver) {
       for (const tenant of CALM) await create(tenant, 'agent', '500ms');
-      for (const tenant of PLAYERS) await create(tenant, round % 3 === 0 ? 'cards-3' : 'cards-1', '1s');
+      // More than there are cards for; one each, which fit wherever one is free, so that the sum says it all.
+      for (const tenant of [...PLAYERS, ...PLAYERS, ...PLAYERS]) await create(tenant, 'cards-1', '1500ms');
       await delay(1000);
     }
   })();

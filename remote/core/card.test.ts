@@ -21,11 +21,10 @@ function attempt(more: Partial<RemoteAttempt> = {}): RemoteAttempt {
   };
 }
 
-const offer = (url: string, protocolVersion: string, protocolBinding = 'JSONRPC', tenant?: string) => ({
+const offer = (url: string, protocolVersion: string, protocolBinding = 'JSONRPC') => ({
   url,
   protocolVersion,
   protocolBinding,
-  ...(tenant !== undefined && { tenant }),
 });
 const both = { supportedInterfaces: [offer(`${HERE}/old`, '0.3'), offer(HERE, '1.0')] };
 
@@ -98,7 +97,7 @@ for (const [name, { card, given, want }] of Object.entries(cases)) {
 }
 
 test('what an endpoint of several tenants of its own is told goes along', (t) => {
-  const card = { supportedInterfaces: [offer(HERE, '1.0', 'JSONRPC', 'blue')] };
+  const card = { supportedInterfaces: [{ ...offer(HERE, '1.0'), tenant: 'blue' }] };
   const found = endpointOf(attempt(), card);
   if (!('url' in found)) return t.fail(found.message);
   return t.like(found.generations[0].get('t'), { params: { tenant: 'blue', id: 't' } });

@@ -26,7 +26,7 @@ const OLD: Generation = {
   // It knows of no such header; later endpoints take none for this generation.
   headers: {},
   ...OLD_READER,
-  send: ({ content, contextId, ...message }) => ({
+  send: ({ content, contextId, taskId, ...message }) => ({
     method: 'message/send',
     params: {
       message: {
@@ -34,6 +34,7 @@ const OLD: Generation = {
         role: 'user',
         ...message,
         ...(contextId !== undefined && { contextId }),
+        ...(taskId !== undefined && { taskId }),
         parts: [oldPart(content)],
       },
       configuration: { blocking: false, historyLength: 0 },
@@ -50,7 +51,7 @@ function newest(tenant: string | undefined): Generation {
     version: '1.0',
     headers: { 'a2a-version': '1.0' },
     ...NEW_READER,
-    send: ({ content, contextId, ...message }) => ({
+    send: ({ content, contextId, taskId, ...message }) => ({
       method: 'SendMessage',
       params: {
         ...route,
@@ -58,6 +59,7 @@ function newest(tenant: string | undefined): Generation {
           role: 'ROLE_USER',
           ...message,
           ...(contextId !== undefined && { contextId }),
+          ...(taskId !== undefined && { taskId }),
           parts: [newPart(content)],
         },
         configuration: { returnImmediately: true, historyLength: 0 },

@@ -77,8 +77,9 @@ for (const [text, want] of [
   });
 }
 
+const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+
 test('JSON is read to a depth of 64, and no deeper', (t) => {
-  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
   t.is(parseJson(nested(64)).kind, 'json');
   t.is(parseJson(nested(65)).kind, 'unread');
 });

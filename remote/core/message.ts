@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Conversation } from './conversation.ts';
 import { parseJson } from './json.ts';
 
 /** What a Run is given, as its pod has it. */
@@ -7,6 +8,8 @@ export interface Given {
   readonly attempt: number;
   readonly input?: { readonly text: string } | { readonly base64: string } | { readonly uri: string };
   readonly parameters?: Readonly<Record<string, unknown>>;
+  /** The answer to what the agent asked, and where it asked. */
+  readonly answer?: { readonly text: string; readonly conversation: Conversation };
 }
 
 /** Content of the message to the agent. */
@@ -20,6 +23,8 @@ export type Content =
 export interface Outgoing {
   readonly messageId: string;
   readonly contextId?: string | undefined;
+  /** The task that goes on with it. */
+  readonly taskId?: string | undefined;
   readonly content: Content;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
@@ -29,13 +34,15 @@ export function outgoing(
   given: Given,
   ids: { readonly messageId: string; readonly contextId?: string | undefined },
 ): Outgoing {
-  const { run, attempt, parameters } = given;
+  const { run, attempt, parameters, answer } = given;
   const metadata = {
     'nexusos.dev/run': run,
     'nexusos.dev/attempt': attempt,
     ...(parameters !== undefined && { 'nexusos.dev/parameters': parameters }),
   };
-  return { messageId: ids.messageId, contextId: ids.contextId, content: contentOf(given), metadata };
+  if (answer === undefined) return { ...ids, content: contentOf(given), metadata };
+  const { task: taskId, context: contextId } = answer.conversation;
+  return { messageId: ids.messageId, taskId, contextId, content: contentOfText(answer.text), metadata };
 }
 
 /** A message must have content: without input, the parameters are it. */
@@ -45,10 +52,14 @@ function contentOf({ input, parameters }: Given): Content {
   }
   if ('uri' in input) return { kind: 'link', uri: input.uri };
   if ('base64' in input) return { kind: 'bytes', base64: input.base64 };
-  const parsed = parseJson(input.text);
+  return contentOfText(input.text);
+}
+
+function contentOfText(text: string): Content {
+  const parsed = parseJson(text);
   return parsed.kind === 'json' && isRecord(parsed.value)
     ? { kind: 'data', data: parsed.value }
-    : { kind: 'text', text: input.text };
+    : { kind: 'text', text };
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

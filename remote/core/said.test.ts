@@ -86,7 +86,7 @@ test('whatever an agent says, it fits, and the operator reads it as it was meant
   });
   fc.assert(
     fc.property(ending, (one) => {
-      const written = terminationText(one as Ending, plain);
+      const written = terminationText(one, plain);
       t.true(Buffer.byteLength(written) <= MAX_RESULT_BYTES);
       t.true(terminationMessage.safeParse(JSON.parse(written)).success);
     }),
@@ -104,17 +104,19 @@ test('whatever is said of a failure, it fits', (t) => {
   );
 });
 
+const told = (output: unknown) =>
+  JSON.parse(terminationText({ kind: 'completed', output, artifacts: [] }, plain)) as { output: unknown };
+
 test('what fits is told whole, and what is cut says how long it was', (t) => {
-  const told = (output: unknown) =>
-    JSON.parse(terminationText({ kind: 'completed', output, artifacts: [] }, plain)) as { output: unknown };
   t.is(told('x'.repeat(4080)).output, 'x'.repeat(4080));
   t.deepEqual(told({ a: [1, 2] }).output, { a: [1, 2] });
   t.regex(String(told('ü'.repeat(5000)).output), /^ü{1900,}\n\[cut here: it has 10000 bytes\]$/);
   t.regex(String(told({ a: 'x'.repeat(5000) }).output), /^\{"a":"x+\n\[cut here: it has 5008 bytes\]$/);
 });
 
+const hide = (words: string) => words.replaceAll('top-secret', '***');
+
 test('secrets are hidden in words, in data, in names and in addresses', (t) => {
-  const hide = (words: string) => words.replaceAll('top-secret', '***');
   const artifacts = [{ name: 'top-secret', uri: 'https://x/?k=top-secret' }];
   const ending: Ending = { kind: 'completed', output: { a: ['top-secret'] }, artifacts };
   const want = { output: { a: ['***'] }, artifacts: [{ name: '***', uri: 'https://x/?k=***' }] };

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MAX_RESULT_BYTES, type ReportedUsage, type TerminationMessage } from '#crds/v1alpha1/run-result';
+import type { Conversation } from './conversation.ts';
 import type { Failure } from './failure.ts';
 import type { Output } from './output.ts';
 
 /** Longest message of an error that the operator takes. */
 const MAX_ERROR = 2048;
 
-/** How an attempt ended. */
+/** How an attempt ended. `asks`: the agent wants to be told something before it goes on. */
 export type Ending =
+  | {
+      readonly kind: 'asks';
+      readonly prompt: string;
+      readonly conversation: Conversation;
+      readonly usage?: ReportedUsage | undefined;
+    }
   | ({ readonly kind: 'completed'; readonly usage?: ReportedUsage | undefined } & Output)
   | { readonly kind: 'failed'; readonly failure: Failure; readonly usage?: ReportedUsage | undefined };
 
@@ -15,6 +22,7 @@ export type Ending =
 export function terminationText(ending: Ending, hide: (text: string) => string): string {
   const usage = ending.usage === undefined ? {} : { usage: ending.usage };
   if (ending.kind === 'failed') return failedText(ending.failure, usage, hide);
+  if (ending.kind === 'asks') return askedText(ending, hide);
   const artifacts = ending.artifacts.map((one) => ({ ...one, name: hide(one.name), uri: hide(one.uri) }));
   return fitted({ ...usage, ...(artifacts.length > 0 && { artifacts }) }, hidden(ending.output, hide));
 }
@@ -32,6 +40,21 @@ function failedText(
     : JSON.stringify({ error: { ...error, message: cutTo(error.message, 512) }, ...usage });
 }
 
+function askedText(
+  { prompt, conversation, usage }: Extract<Ending, { readonly kind: 'asks' }>,
+  hide: (text: string) => string,
+): string {
+  const written = (text: string): string =>
+    JSON.stringify({ inputRequired: { prompt: text, state: conversation }, ...(usage && { usage }) });
+  const whole = hide(prompt);
+  return written(
+    shortened(
+      whole,
+      longest(whole, (length) => written(shortened(whole, length))),
+    ),
+  );
+}
+
 type Rest = Pick<TerminationMessage, 'artifacts' | 'usage'>;
 
 /** As much as there is room for; addresses of files come before words. */
@@ -43,14 +66,18 @@ function fitted(rest: Rest, output: unknown): string {
   const note = missing === 0 ? '' : `\n[${missing} more files]`;
   const text = (typeof output === 'string' ? output : JSON.stringify(output)) + note;
   const written = (length: number) => JSON.stringify({ output: shortened(text, length), ...kept });
-  // The longest beginning that fits: a character may take up to six bytes.
+  return written(longest(text, written));
+}
+
+/** Length of the longest beginning of a text with which what is written fits: a character may take up to six bytes. */
+function longest(text: string, written: (length: number) => string): number {
   let [low, high] = [0, text.length];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (bytes(written(middle)) <= MAX_RESULT_BYTES) low = middle;
     else high = middle - 1;
   }
-  return written(low);
+  return low;
 }
 
 /** Files whose addresses take no more than half of the room. */

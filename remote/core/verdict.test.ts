@@ -13,8 +13,8 @@ const WANT: Readonly<Record<TaskState, { readonly exit: number | undefined; read
   failed: { exit: 10 },
   rejected: { exit: 11 },
   canceled: { exit: 12 },
-  'input-required': { exit: 13, waits: true },
-  'auth-required': { exit: 14, waits: true },
+  'input-required': { exit: 0 },
+  'auth-required': { exit: 13, waits: true },
 };
 
 for (const state of TASK_STATES) {

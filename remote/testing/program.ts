@@ -18,6 +18,8 @@ export interface ProgramInput {
   /** Content of the file of the credential. */
   readonly credential?: string;
   readonly ca?: string;
+  /** The answer to a question of an earlier attempt, and what that left. */
+  readonly answer?: { readonly text: string; readonly state: string };
 }
 
 /** How it ended. */
@@ -55,33 +57,52 @@ const QUICK: RemoteAttempt = {
   graceSeconds: 10,
 };
 
+/** Files of an attempt, and the variables that name them. */
+const FILES = {
+  input: 'NEXUSOS_INPUT_FILE',
+  parameters: 'NEXUSOS_PARAMETERS_FILE',
+  answer: 'NEXUSOS_ANSWER_FILE',
+  state: 'NEXUSOS_STATE_FILE',
+  credential: undefined,
+  ca: undefined,
+} as const;
+
 /** Starts the program as a pod would, with files in a folder of the test. */
 export async function startProgram(
   t: Parameters<typeof temporaryFolder>[0],
-  { settings, input, parameters, credential, ca }: ProgramInput,
+  { settings, parameters, answer, ...files }: ProgramInput,
 ): Promise<Program> {
   const folder = await temporaryFolder(t, 'remote');
   const path = (name: string): string => join(folder, name);
-  const files = { input, credential, ca, parameters: parameters && JSON.stringify(parameters) };
-  for (const [name, content] of Object.entries(files)) {
-    if (content !== undefined) await writeFile(path(name), content);
+  const env: Record<string, string> = {
+    NEXUSOS_RUN: 'report',
+    NEXUSOS_ATTEMPT: '1',
+    NEXUSOS_RESULT_FILE: path('result'),
+    [REMOTE_VARIABLE]: JSON.stringify(attemptWith(settings, files, path)),
+  };
+  const told = { answer: answer?.text, state: answer?.state, parameters: JSON.stringify(parameters) };
+  const contents: Partial<Record<string, string | Buffer>> = { ...files, ...told };
+  for (const [name, variable] of Object.entries(FILES)) {
+    const content = contents[name];
+    if (content === undefined) continue;
+    await writeFile(path(name), content);
+    if (variable !== undefined) env[variable] = path(name);
   }
-  const auth = settings.auth ?? { scheme: 'Bearer', file: '' };
-  const attempt = {
+  return { ...begin(env, path('result')), credentialFile: path('credential') };
+}
+
+function attemptWith(
+  settings: Partial<RemoteAttempt>,
+  { credential, ca }: Pick<ProgramInput, 'credential' | 'ca'>,
+  path: (name: string) => string,
+): RemoteAttempt {
+  const auth = settings.auth ?? { scheme: 'Bearer' };
+  return {
     ...QUICK,
     ...settings,
     ...(credential !== undefined && { auth: { ...auth, file: path('credential') } }),
     ...(ca !== undefined && { tls: { ...settings.tls, caFile: path('ca') } }),
   };
-  const env = {
-    [REMOTE_VARIABLE]: JSON.stringify(attempt),
-    NEXUSOS_RUN: 'report',
-    NEXUSOS_ATTEMPT: '1',
-    NEXUSOS_RESULT_FILE: path('result'),
-    ...(input !== undefined && { NEXUSOS_INPUT_FILE: path('input') }),
-    ...(parameters !== undefined && { NEXUSOS_PARAMETERS_FILE: path('parameters') }),
-  };
-  return { ...begin(env, path('result')), credentialFile: path('credential') };
 }
 
 function begin(env: Readonly<Record<string, string>>, resultFile: string): Omit<Program, 'credentialFile'> {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
+import { remote } from '#crds/v1alpha1/agent-remote';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { ago, makeAgent, makeClass, makeTenant, NOW } from '../run/testing/make.ts';
 import type { Agent, GPUClass } from './agent.ts';
-import { checkAgent } from './checks.ts';
+import { checkAgent, checkRemote } from './checks.ts';
 import { isFromRegistry, repositoryOf } from './image.ts';
 import { planAgent } from './plan.ts';
 import { settledRevisions } from './testing/revisions.ts';
@@ -23,6 +24,12 @@ interface Case {
 const quotas = { gpus: [{ class: 'h100', count: 4 }] };
 const shared = { isolation: { tier: 'Hard', runtimeClassName: 'gvisor' } } as const;
 const gpu = { class: 'h100', count: 1 };
+
+const REMOTE: Partial<AgentSpec> = {
+  shape: 'remote',
+  container: undefined,
+  remote: remote.parse({ url: 'https://agents.example.com/a2a' }),
+};
 
 const cases: Record<string, Case> = {
   'an Agent that fits': { want: undefined },
@@ -53,6 +60,23 @@ const cases: Record<string, Case> = {
       'registry.example.com/team',
       'help@acme',
     ],
+  },
+  'a remote agent, whatever registries are allowed: its image is not of the tenant': {
+    agent: REMOTE,
+    tenant: { entitlements: { registries: ['registry.example.com/team'] } },
+    want: undefined,
+  },
+  'a remote agent, of whose pods the tenant has not enough': {
+    agent: REMOTE,
+    tenant: { quotas: { compute: { 'requests.cpu': '10m' } } },
+    want: 'NeverFits',
+    wantSaid: ['spec.remote.resources', 'one Run takes 50m of requests.cpu', '10m'],
+  },
+  'a remote agent, larger than a container may be': {
+    agent: REMOTE,
+    tenant: { containerDefaults: { max: { memory: '128Mi' } } },
+    want: 'NeverFits',
+    wantSaid: ['spec.remote.resources.limits.memory', '256Mi', '128Mi'],
   },
   'more than the default limit': {
     agent: { container: { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '4' } } } },
@@ -188,6 +212,14 @@ const images: Record<string, { image: string; want: string }> = {
 for (const [name, { image, want }] of Object.entries(images)) {
   test(`repositoryOf: ${name}`, (t) => t.is(repositoryOf(image), want));
 }
+
+test('without the image that speaks to endpoints there are no remote agents', (t) => {
+  t.is(checkRemote(makeAgent(REMOTE), 'registry.example.com/nexusos:1'), undefined);
+  t.is(checkRemote(makeAgent(), undefined), undefined);
+  const refusal = checkRemote(makeAgent(REMOTE), undefined);
+  t.is(refusal?.reason, 'RemoteDisabled');
+  t.regex(refusal?.message ?? '', /spec\.shape: found remote.*allowed are job and service/);
+});
 
 test('a registry path opens what is under it and no namesake beside it', (t) => {
   t.true(isFromRegistry('r.example.com/team/x:1', ['r.example.com/team']));

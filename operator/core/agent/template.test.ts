@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { AGENT, type AgentSpec } from '#crds/v1alpha1/agent';
+import { remote } from '#crds/v1alpha1/agent-remote';
 import { AGENT_REVISION } from '#crds/v1alpha1/agent-revision';
 import { PLAIN_SERVICE } from '#crds/v1alpha1/agent-service';
 import { defined } from '../object.ts';
@@ -11,8 +12,16 @@ function digestOf(spec: Partial<AgentSpec>): string {
   return templateDigest(templateOf(makeAgent(spec).spec));
 }
 
-/** What changes nothing of a pod: how many there are, when, how long, for whom they end, what is expected of them, and what people read. */
-const NOT_OF_TEMPLATES = ['description', 'estimate', 'preemptible', 'revisionHistoryLimit', 'schedule'];
+/** What changes nothing of a pod: how many there are, when, how long, for whom they end, what people decide, what is expected of them, and what people read. */
+const NOT_OF_TEMPLATES = [
+  'approval',
+  'description',
+  'estimate',
+  'preemptible',
+  'questions',
+  'revisionHistoryLimit',
+  'schedule',
+];
 
 const FULL = {
   tier: 'heavy',
@@ -37,7 +46,9 @@ test('every field of an Agent is part of its revisions, or known to be none', (t
 });
 
 test('a template holds all that the schema of revisions has, and survives it', (t) => {
-  const kept = { ...templateOf(makeAgent(FULL).spec), ...defined({ service: SERVED.service }) };
+  const url = 'https://a.example.com/';
+  const others = { service: SERVED.service, remote: remote.parse({ url }) };
+  const kept = { ...templateOf(makeAgent(FULL).spec), ...defined(others) };
   t.deepEqual(Object.keys(kept).toSorted(), Object.keys(AGENT_REVISION.spec.shape.template.shape).toSorted());
   t.deepEqual(AGENT_REVISION.spec.shape.template.parse(kept), kept);
 });
@@ -80,6 +91,20 @@ test('of a service, only what its pods are made from is part of a revision', (t)
   const then = templateOf(makeAgent({ ...plain, service: { ...PLAIN_SERVICE, port: 9 } }).spec);
   t.deepEqual(withTemplate(now, then).spec.service, { port: 9, ...more });
   t.is(withTemplate(now, templateOf(makeAgent().spec)).spec.service, undefined);
+});
+
+test('of a remote agent, all that says how it is spoken to is part of a revision', (t) => {
+  const at = (url: string) => {
+    const spec = remote.parse({ url });
+    return makeAgent({ shape: 'remote', container: undefined, remote: spec });
+  };
+  const [then, now] = [at('https://a.example.com/'), at('https://b.example.com/')];
+  t.not(templateDigest(templateOf(then.spec)), templateDigest(templateOf(now.spec)));
+  t.is(withTemplate(now, templateOf(then.spec)).spec.remote?.url, 'https://a.example.com/');
+  const asJob = withTemplate(now, templateOf(makeAgent().spec)).spec;
+  t.like(asJob, { shape: 'job', remote: undefined });
+  t.truthy(asJob.container);
+  t.is(withTemplate(makeAgent(), templateOf(now.spec)).spec.container, undefined);
 });
 
 test('the digest of a template stays the same over releases', (t) => {

@@ -103,6 +103,22 @@ const cases: Record<string, Case> = {
     seen: { pod: forced(succeeded) },
     want: { phase: 'Succeeded', reason: 'Succeeded' },
   },
+  'a failed container that says a code of ours': {
+    status: RUNNING,
+    seen: {
+      pod: makePod(
+        {
+          terminated: {
+            exitCode: 21,
+            message: '{"error":{"message":"slow down","retryable":true,"code":"rate_limited"}}',
+          },
+        },
+        { phase: 'Failed' },
+      ),
+    },
+    want: { phase: 'Failed', reason: 'ContainerFailed', code: 'rate_limited' },
+    wantSaid: ['code 21: slow down'],
+  },
   'a failed container tells its exit code': {
     status: RUNNING,
     seen: { pod: makePod({ terminated: { exitCode: 3 } }, FAILED) },

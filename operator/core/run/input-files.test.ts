@@ -110,7 +110,7 @@ for (const written of WRITTEN) {
     const session = written;
     const given = {
       ...givenOf(undefined, { a: written }),
-      run: makeRun({ session, input: { uri: written } }),
+      run: makeRun({ session, input: { uri: `s3://${written}` } }),
     };
     const variables = new Map(givenVariables(given).map(({ name, value }) => [name, value]));
     t.is(expanded(variables.get('NEXUSOS_SESSION') ?? ''), written);

@@ -39,6 +39,14 @@ const cases: Record<string, { readonly message: string | undefined; readonly wan
     message: '{"error":{"message":"the model is away","retryable":true}}',
     want: { error: { message: 'the model is away', retryable: true } },
   },
+  'why it failed, with a code': {
+    message: '{"error":{"message":"the model is away","code":"dependency_unavailable"}}',
+    want: { error: { message: 'the model is away', code: 'dependency_unavailable' } },
+  },
+  "why it failed, with a code of its own, which is nobody else's": {
+    message: '{"error":{"message":"the model is away","code":"E42"}}',
+    want: { error: { message: 'the model is away', code: undefined } },
+  },
   'a question': {
     message: '{"inputRequired":{"prompt":"Which account?"}}',
     want: { asks: { prompt: 'Which account?' } },

@@ -9,7 +9,7 @@ export function serviceInstead(
   agent: Agent | undefined,
 ): { readonly reason: string; readonly message: string } | undefined {
   if (agent?.spec.shape !== 'service') return undefined;
-  const message = `spec.agentRef.name: Agent ${agent.metadata.name} is of shape service; allowed are Agents of shape job. This one takes requests at ${addressOf(agent)}`;
+  const message = `spec.agentRef.name: Agent ${agent.metadata.name} is of shape service; allowed are Agents of the shapes job and remote. This one takes requests at ${addressOf(agent)}`;
   return { reason: RUN_REASONS.AgentIsService, message };
 }
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { parseJson } from './json.ts';
+
+const id = z.string().min(1).max(256);
+const conversation = z.object({ task: id, context: id.optional() });
+
+/** Where a conversation stands that goes on with an answer: kept in the Run, and given to its next attempt. */
+export type Conversation = z.output<typeof conversation>;
+
+/** The conversation that an earlier attempt left; undefined for what it cannot have left. */
+export function conversationIn(text: string): Conversation | undefined {
+  const parsed = parseJson(text);
+  return parsed.kind === 'json' ? conversation.safeParse(parsed.value).data : undefined;
+}
