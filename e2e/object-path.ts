@@ -8,6 +8,8 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   deployment: 'apis/apps/v1 deployments',
   endpointslice: 'apis/discovery.k8s.io/v1 endpointslices',
   horizontalpodautoscaler: 'apis/autoscaling/v2 horizontalpodautoscalers',
+  localqueue: 'apis/kueue.x-k8s.io/v1beta2 localqueues',
+  workload: 'apis/kueue.x-k8s.io/v1beta2 workloads',
   job: 'apis/batch/v1 jobs',
   networkpolicy: 'apis/networking.k8s.io/v1 networkpolicies',
   persistentvolumeclaim: 'api/v1 persistentvolumeclaims',
@@ -22,6 +24,8 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   serviceaccount: 'api/v1 serviceaccounts',
 };
 const CLUSTER_WIDE: Readonly<Record<string, string>> = {
+  clusterqueue: 'apis/kueue.x-k8s.io/v1beta2 clusterqueues',
+  resourceflavor: 'apis/kueue.x-k8s.io/v1beta2 resourceflavors',
   clusterrole: 'apis/rbac.authorization.k8s.io/v1 clusterroles',
   clusterrolebinding: 'apis/rbac.authorization.k8s.io/v1 clusterrolebindings',
   crd: 'apis/apiextensions.k8s.io/v1 customresourcedefinitions',

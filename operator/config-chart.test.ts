@@ -35,6 +35,13 @@ const VALUES = {
   namedTenants: 'metrics.namedTenants',
   reservedRanges: 'platform.reservedRanges',
   planWeights: 'platform.planWeights',
+  kueue: 'kueue.mode',
+  kueueCheckMs: 'kueue.checkMs',
+  kueueCohort: 'kueue.cohort',
+  kueueGuaranteedPercent: 'kueue.guaranteedPercent',
+  kueueDefaultFlavor: 'kueue.defaultFlavor',
+  kueueFlavors: 'kueue.flavors',
+  kueuePriorityClasses: 'kueue.priorityClasses',
   remoteImage: 'remoteAgents.image',
 } as const satisfies Partial<Record<SettingName, string>>;
 
@@ -61,7 +68,13 @@ test('every setting that the chart gives is compared here; the namespace is that
   t.deepEqual(given.toSorted(), ['namespace', ...Object.keys(VALUES)].map(variableOf).toSorted());
 });
 
-for (const name of ['concurrency', 'leaseDurationMs', 'namedTenants'] as const) {
+for (const name of [
+  'concurrency',
+  'leaseDurationMs',
+  'namedTenants',
+  'kueueCheckMs',
+  'kueueGuaranteedPercent',
+] as const) {
   test(`${name}: both have the same limits`, (t) => {
     const { type, minimum, maximum } = schemaOf(name);
     t.is(type, 'integer');
@@ -130,6 +143,46 @@ test('reservedRanges: both allow the same ranges', (t) => {
     fc.property(range, ([ip, bits]) => {
       const text = `${ip}/${bits}`;
       t.is(fits(schema, text), isAllowed('reservedRanges', text), text);
+    }),
+  );
+});
+
+test('kueue: both know the same modes', (t) => {
+  t.is(SETTINGS.kueue.allowed, `one of ${schemaOf('kueue').enum?.join(', ')}`);
+});
+
+const NAME = fc.string({ unit: fc.constantFrom('a', 'z', '0', '-', '.', 'A', '_', '=', ','), maxLength: 66 });
+
+for (const name of ['kueueCohort', 'kueueDefaultFlavor'] as const) {
+  test(`${name}: both allow the same names`, (t) => {
+    const isSame = (text: string): void => {
+      // Without a cohort the default stands, and the chart wants one.
+      if (text !== '') t.is(fits(schemaOf(name), text), isAllowed(name, text), JSON.stringify(text));
+    };
+    for (const length of [1, 252, 253, 254]) isSame('a'.repeat(length));
+    fc.assert(fc.property(NAME, isSame));
+  });
+}
+
+test('kueueFlavors: both allow the same classes and flavors', (t) => {
+  const { propertyNames, additionalProperties } = schemaOf('kueueFlavors');
+  fc.assert(
+    fc.property(NAME, NAME, (gpuClass, flavor) => {
+      const isInChart = fits(propertyNames!, gpuClass) && fits(additionalProperties!, flavor);
+      t.is(isInChart, isAllowed('kueueFlavors', `${gpuClass}=${flavor}`), `${gpuClass}=${flavor}`);
+    }),
+  );
+});
+
+test('kueuePriorityClasses: both allow the same classes and priorities', (t) => {
+  const { propertyNames, additionalProperties } = schemaOf('kueuePriorityClasses');
+  fc.assert(
+    fc.property(NAME, fc.integer({ min: -1002, max: 1002 }), (name, least) => {
+      const isInChart =
+        fits(propertyNames!, name) &&
+        least >= additionalProperties!.minimum! &&
+        least <= additionalProperties!.maximum!;
+      t.is(isInChart, isAllowed('kueuePriorityClasses', `${name}=${least}`), `${name}=${least}`);
     }),
   );
 });

@@ -39,6 +39,17 @@ test('weights are read plan by plan', (t) => {
   t.is(readConfig({}, []).planWeights.size, 0);
 });
 
+test('what Kueue is to do is read pair by pair, and it is off by itself', (t) => {
+  const env = {
+    NEXUSOS_KUEUE_FLAVORS: 'h100=reserved.h100,a100=a',
+    NEXUSOS_KUEUE_PRIORITY_CLASSES: 'low=-1000,high=5',
+  };
+  const config = readConfig(env, []);
+  t.is(config.kueue, 'Off');
+  t.deepEqual(Object.fromEntries(config.kueueFlavors), { h100: 'reserved.h100', a100: 'a' });
+  t.deepEqual(Object.fromEntries(config.kueuePriorityClasses), { low: -1000, high: 5 });
+});
+
 test('ranges are read one by one', (t) => {
   const config = readConfig({ NEXUSOS_RESERVED_RANGES: '10.0.0.0/8, fd00::/8,' }, []);
   t.deepEqual(config.reservedRanges, ['10.0.0.0/8', 'fd00::/8']);
@@ -68,6 +79,16 @@ const REFUSED: Readonly<Record<string, { args: readonly string[]; want: RegExp }
   'a range with a mask too long': {
     args: ['--reserved-ranges=10.0.0.0/33'],
     want: /--reserved-ranges: found/,
+  },
+  'another mode of Kueue': { args: ['--kueue=On'], want: /--kueue: found "On"; allowed is one of Off, Auto/ },
+  'a flavor of two classes': { args: ['--kueue-flavors=a=x,b=x'], want: /--kueue-flavors: found "a=x,b=x"/ },
+  'a flavor of a class and of cores': {
+    args: ['--kueue-flavors=a=x', '--kueue-default-flavor=x'],
+    want: /--kueue-default-flavor and --kueue-flavors: found x in both; allowed is one/,
+  },
+  'a priority that no Run has': {
+    args: ['--kueue-priority-classes=a=1001'],
+    want: /--kueue-priority-classes: found "a=1001"/,
   },
   'a plan twice': { args: ['--plan-weights=a=1,a=2'], want: /--plan-weights: found "a=1,a=2"/ },
   'a plan without weight': { args: ['--plan-weights=a'], want: /allowed is plan=weight separated by commas/ },

@@ -28,9 +28,11 @@ export class ConfigError extends Error {
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const KUEUE_MODES = ['Off', 'Auto', 'Required'] as const;
 /** Characters of references to images, none of which could end a text that it is put into. */
 const IMAGE = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,511}$/;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** Every setting of the operator, by its name in code. Flag and variable follow from the name. */
 export const SETTINGS = {
@@ -143,6 +145,49 @@ export const SETTINGS = {
       'plan=weight separated by commas, each plan once, weights integers from 1 to 1000, such as gold=4,silver=2',
     parse: parseWeights,
   } satisfies Setting<ReadonlyMap<string, number>>,
+  kueue: {
+    what: 'Whether Kueue decides on capacity. Auto: where its kinds are served. Required: nothing starts where they are not.',
+    default: 'Off',
+    allowed: `one of ${KUEUE_MODES.join(', ')}`,
+    parse: (text) => KUEUE_MODES.find((mode) => mode === text),
+  } satisfies Setting<(typeof KUEUE_MODES)[number]>,
+  kueueCheckMs: {
+    what: 'How often it is asked whether the kinds of Kueue have come or gone, in milliseconds; the operator then starts anew.',
+    default: '30000',
+    allowed: 'an integer from 500 to 3600000',
+    parse: integer(500, 3_600_000),
+  } satisfies Setting<number>,
+  kueueCohort: {
+    what: 'Cohort of the ClusterQueues of tenants.',
+    default: 'nexusos',
+    allowed: 'a DNS subdomain',
+    parse: parseSubdomain,
+  } satisfies Setting<string>,
+  kueueGuaranteedPercent: {
+    what: 'How much of its quotas a tenant can always have from Kueue, in percent. The rest it borrows in the cohort.',
+    default: '100',
+    allowed: 'an integer from 0 to 100',
+    parse: integer(0, 100),
+  } satisfies Setting<number>,
+  kueueDefaultFlavor: {
+    what: 'ResourceFlavor of cores and memory that the platform has made. Empty: one is made.',
+    default: undefined,
+    allowed: 'a DNS subdomain',
+    parse: parseSubdomain,
+  } satisfies Setting<string>,
+  kueueFlavors: {
+    what: 'ResourceFlavors of GPU classes that the platform has made, by class. For a class that is not named one is made.',
+    default: '',
+    allowed: 'class=flavor separated by commas, each class and each flavor once, such as h100=reserved-h100',
+    parse: parseFlavors,
+  } satisfies Setting<ReadonlyMap<string, string>>,
+  kueuePriorityClasses: {
+    what: 'WorkloadPriorityClasses of Runs, each with the least priority of the Runs that get it.',
+    default: '',
+    allowed:
+      'class=priority separated by commas, each class once, priorities integers from -1000 to 1000, such as urgent=100,usual=-1000',
+    parse: parsePriorities,
+  } satisfies Setting<ReadonlyMap<string, number>>,
 } as const;
 
 /** Where the operator listens. */
@@ -221,6 +266,12 @@ function readFlags(args: readonly string[]): Flags {
 
 function contradictions(config: Config): readonly string[] {
   const found: string[] = [];
+  const { kueueDefaultFlavor: flavor, kueueFlavors } = config;
+  if (flavor !== undefined && [...(kueueFlavors?.values() ?? [])].includes(flavor)) {
+    found.push(
+      `${flagOf('kueueDefaultFlavor')} and ${flagOf('kueueFlavors')}: found ${flavor} in both; allowed is one`,
+    );
+  }
   if ((config.apiServer === undefined) !== (config.tokenFile === undefined)) {
     found.push(`${flagOf('apiServer')} and ${flagOf('tokenFile')}: found only one; both are needed, or none`);
   }
@@ -275,15 +326,43 @@ function parseRanges(text: string): readonly string[] | undefined {
 }
 
 function parseWeights(text: string): ReadonlyMap<string, number> | undefined {
-  const pairs = text === '' ? [] : text.split(',').map((one) => one.split('='));
-  const weights = new Map<string, number>();
-  for (const [plan = '', digits = '', ...rest] of pairs) {
-    const weight = integer(1, 1000)(digits);
-    if (rest.length > 0 || weight === undefined || weights.has(plan) || !DNS_LABEL.test(plan))
-      return undefined;
-    weights.set(plan, weight);
+  return parsePairs(text, { name: (name) => DNS_LABEL.test(name), value: integer(1, 1000) });
+}
+
+function parseSubdomain(text: string): string | undefined {
+  return text.length <= 253 && DNS_SUBDOMAIN.test(text) ? text : undefined;
+}
+
+/** How pairs are read. */
+interface PairRules<T> {
+  readonly name: (text: string) => boolean;
+  readonly value: (text: string) => T | undefined;
+}
+
+/** `name=value` separated by commas; undefined where a name or a value is not allowed, or a name is there twice. */
+function parsePairs<T>(text: string, rules: PairRules<T>): ReadonlyMap<string, T> | undefined {
+  const found = new Map<string, T>();
+  for (const pair of text === '' ? [] : text.split(',')) {
+    const [name = '', value = '', ...rest] = pair.split('=');
+    const parsed = rules.value(value);
+    if (rest.length > 0 || parsed === undefined || found.has(name) || !rules.name(name)) return undefined;
+    found.set(name, parsed);
   }
-  return weights;
+  return found;
+}
+
+function parseFlavors(text: string): ReadonlyMap<string, string> | undefined {
+  const found = parsePairs(text, { name: (name) => DNS_LABEL.test(name), value: parseSubdomain });
+  return found !== undefined && new Set(found.values()).size === found.size ? found : undefined;
+}
+
+function parsePriority(text: string): number | undefined {
+  const priority = /^-?\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  return priority >= -1000 && priority <= 1000 ? priority : undefined;
+}
+
+function parsePriorities(text: string): ReadonlyMap<string, number> | undefined {
+  return parsePairs(text, { name: (name) => parseSubdomain(name) !== undefined, value: parsePriority });
 }
 
 function isRange(text: string): boolean {

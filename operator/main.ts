@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { controllersFor, SHARDING } from './controllers/index.ts';
+import { findKueue, restartWithKueue } from './kueue.ts';
 import { createClient } from './runtime/client.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
 import { createManager, type Manager } from './runtime/manager.ts';
@@ -7,15 +8,15 @@ import { credentialsOf, identityOf, leaderElectionOf, readConfigOrExit } from '.
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
-/** Ends in order at the first signal, and at once at the second. */
+/** Ends in order at the first signal, and at once at the second; also in order when what is returned is called. */
 function stopOnSignal(parts: {
   manager: Manager;
   health: HealthServer;
   log: Log;
   close: () => Promise<void>;
-}): void {
+}): () => void {
   let isStopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
+  const stop = (signal: string): void => {
     if (isStopping) process.exit(1);
     isStopping = true;
     parts.log.info({ signal }, 'stopping');
@@ -27,6 +28,9 @@ function stopOnSignal(parts: {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  return () => {
+    if (!isStopping) stop('none');
+  };
 }
 
 async function main(): Promise<void> {
@@ -39,10 +43,13 @@ async function main(): Promise<void> {
 
   const metrics = createMetrics({ process: true });
   const client = createClient({ credentials: await credentialsOf(config), metrics });
+  const search = { client, config, log };
+  const kueue = await findKueue(search);
   const manager = createManager({
     client,
     ...controllersFor(
       {
+        kueue,
         platformNamespace: config.namespace,
         operatorServiceAccount: config.serviceAccount,
         reservedRanges: config.reservedRanges,
@@ -60,7 +67,8 @@ async function main(): Promise<void> {
     log,
   });
   const health = await startHealthServer({ ...config.listen, ready: () => manager.ready(), metrics });
-  stopOnSignal({ manager, health, log, close: () => client.close() });
+  const stop = stopOnSignal({ manager, health, log, close: () => client.close() });
+  restartWithKueue(search, kueue, () => stop());
   log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
   await manager.start();
   log.info({ afterMs: Math.round(process.uptime() * 1000) }, 'ready');

@@ -157,7 +157,7 @@ const status = z
     observedGeneration: observedGeneration().optional(),
     phase: z
       .enum(['Queued', 'Admitted', 'Running', 'Succeeded', 'Failed', 'Cancelled'])
-      .describe('Where the Run is. Succeeded, Failed and Cancelled are final.')
+      .describe('Where the Run is: Queued until all that decides has admitted it. The last three are final.')
       .optional(),
     queue: queue.optional(),
     attempt: attempts(
@@ -234,6 +234,14 @@ export const RUN_REASONS = {
   Preempting: 'Preempting',
   /** Ended to make room for a Run of higher priority, and back in the queue. */
   Preempted: 'Preempted',
+  /** Waits: its quota is reserved, and Kueue has not admitted its pod. */
+  WaitingForCapacity: 'WaitingForCapacity',
+  /** Kueue took its place back, and it is back in the queue. */
+  Evicted: 'Evicted',
+  /** Waits: its namespace has no LocalQueue of its tenant. */
+  QueueNotReady: 'QueueNotReady',
+  /** Waits: Kueue is to decide on capacity, and is not there. Or it was, and the Run goes back to the queue. */
+  KueueMissing: 'KueueMissing',
   /** Waits: not yet looked at by the queue. */
   Pending: 'Pending',
   /** Waits: the tenant is suspended. */

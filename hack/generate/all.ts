@@ -9,7 +9,7 @@ import { configurationPage } from './reference/configuration.ts';
 import { kindPages } from './reference/kinds.ts';
 import { metricsPage } from './reference/metrics.ts';
 import { roleFiles } from './roles.ts';
-import { guardrailFile, mutationFile } from './guardrails.ts';
+import { guardrailFile, kueueGuardrailFile, mutationFile } from './guardrails.ts';
 import { readReasons, reasonsPage } from './reference/reasons.ts';
 
 /** Every generated file of the repository at `root`, from its sources as they are now. */
@@ -18,6 +18,7 @@ export async function generatedFiles(root: string): Promise<readonly GeneratedFi
     ...crdFiles(),
     ...roleFiles(),
     guardrailFile(),
+    kueueGuardrailFile(),
     mutationFile(),
     ...kindPages(),
     reasonsPage(readReasons(root)),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LEASE_NAME, MAX_SHARDS } from '#operator/config';
+import { KUEUE_GROUP } from '#operator/core/kueue/kueue';
 import type { Writable } from '#operator/core/guardrails/policy';
 import type { AnyController, PolicyRule } from '#operator/runtime/controller';
 import { shardLeaseName } from '#operator/runtime/shards/shard-lease';
@@ -13,6 +14,8 @@ export type RoleSource = Pick<AnyController, 'rbac' | 'resource' | 'watches' | '
 /** The operator's permissions: in the whole cluster, in the platform namespace, and where pull secrets are shared from. */
 export interface OperatorRules {
   readonly cluster: readonly PolicyRule[];
+  /** In the whole cluster, only where Kueue decides on capacity. */
+  readonly kueue: readonly PolicyRule[];
   readonly platform: readonly PolicyRule[];
   readonly pullSecrets: readonly PolicyRule[];
 }
@@ -51,13 +54,15 @@ export function operatorRules(
   const watches = controllers.flatMap((one) => one.watches);
   const wide = watches.filter((one) => one.namespace === undefined);
   const narrow = watches.filter((one) => one.namespace !== undefined);
+  const cluster = mergeRules([
+    ...RUNTIME_CLUSTER,
+    ...controllers.flatMap((one) => [...one.rbac, ...ownKindRules(one)]),
+    ...wide.map((one) => readRule(one.resource)),
+    bindRule(bindable),
+  ]);
   return {
-    cluster: mergeRules([
-      ...RUNTIME_CLUSTER,
-      ...controllers.flatMap((one) => [...one.rbac, ...ownKindRules(one)]),
-      ...wide.map((one) => readRule(one.resource)),
-      bindRule(bindable),
-    ]),
+    cluster: cluster.filter((one) => !isOfKueue(one)),
+    kueue: cluster.filter(isOfKueue),
     platform: mergeRules(RUNTIME_PLATFORM),
     pullSecrets: mergeRules(narrow.map((one) => readRule(one.resource))),
   };
@@ -98,6 +103,38 @@ export function operatorRoleFile(rules: OperatorRules): GeneratedFile {
       },
     }),
   };
+}
+
+/** What it may do with the kinds of Kueue as a template of the chart, with its binding: on clusters without, there is none. */
+export function kueueRoleFile(rules: OperatorRules): GeneratedFile {
+  const apiGroup = 'rbac.authorization.k8s.io';
+  const apiVersion = `${apiGroup}/v1`;
+  const metadata = { name: 'nexusos:operator-kueue', labels: { 'app.kubernetes.io/part-of': 'nexusos' } };
+  const account = {
+    kind: 'ServiceAccount',
+    name: 'OPERATOR_SERVICE_ACCOUNT',
+    namespace: 'PLATFORM_NAMESPACE',
+  };
+  const roleRef = { apiGroup, kind: 'ClusterRole', name: metadata.name };
+  const objects = [
+    { apiVersion, kind: 'ClusterRole', metadata, rules: rules.kueue },
+    { apiVersion, kind: 'ClusterRoleBinding', metadata, roleRef, subjects: [account] },
+  ];
+  return {
+    path: 'charts/nexusos/templates/generated/operator-role-kueue.yaml',
+    text: toTemplate(objects, {
+      source: 'the rbac and watches of operator/controllers',
+      condition: 'ne (include "nexusos.kueueMode" .) "Off"',
+      placeholders: {
+        [account.namespace]: '{{ .Release.Namespace }}',
+        [account.name]: '{{ .Values.serviceAccount.name }}',
+      },
+    }),
+  };
+}
+
+function isOfKueue({ apiGroups }: PolicyRule): boolean {
+  return apiGroups.includes(KUEUE_GROUP);
 }
 
 function ownKindRules({ resource, finalizer, finalizesOnly }: RoleSource): readonly PolicyRule[] {

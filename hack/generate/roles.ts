@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { controllersFor } from '#operator/controllers/index';
+import type { Kueue } from '#operator/core/kueue/kueue';
 import { tenantClusterRoles } from '#operator/core/tenant/roles';
 import type { GeneratedFile } from './file.ts';
-import { operatorRoleFile, operatorRules, type OperatorRules } from './operator-role.ts';
+import { kueueRoleFile, operatorRoleFile, operatorRules, type OperatorRules } from './operator-role.ts';
 import { toTemplate } from './template.ts';
 
-/** Any settings do: no permission depends on them. */
+/** Everything that needs a permission is in use; which version of Kueue it is, permissions do not tell. */
+const KUEUE: Kueue = {
+  isServed: true,
+  version: 'v1beta2',
+  cohort: 'cohort',
+  guaranteedPercent: 100,
+  flavors: new Map(),
+  priorityClasses: new Map(),
+};
 const SETTINGS = {
+  kueue: KUEUE,
   platformNamespace: 'platform',
   pullSecretNamespace: 'pull-secrets',
   operatorServiceAccount: 'operator',
@@ -32,5 +42,6 @@ export function roleFiles(): readonly GeneratedFile[] {
       text: toTemplate(tenantRoles, { source: 'operator/core/tenant/roles.ts' }),
     },
     operatorRoleFile(currentOperatorRules()),
+    kueueRoleFile(currentOperatorRules()),
   ];
 }

@@ -24,8 +24,21 @@ async function helm(args: readonly string[], values: ChartValues = {}): Promise<
   return runProgram(program, { args: [...args, '--values', '-'], stdin, env: helmEnvironment(folder) });
 }
 
-async function render(values: ChartValues = {}): Promise<readonly KubeObject[]> {
-  const args = ['template', 'nexusos', CHART, '--namespace', 'platform', '--kube-version', '1.36.3'];
+async function render(
+  values: ChartValues = {},
+  apiVersions: readonly string[] = [],
+): Promise<readonly KubeObject[]> {
+  const served = apiVersions.map((one) => `--api-versions=${one}`);
+  const args = [
+    'template',
+    'nexusos',
+    CHART,
+    '--namespace',
+    'platform',
+    '--kube-version',
+    '1.36.3',
+    ...served,
+  ];
   const result = await helm(args, values);
   if (result.code !== 0) throw new Error(result.stderr);
   return parseAllDocuments(result.stdout)
@@ -258,5 +271,42 @@ for (const [title, { values, want }] of Object.entries(REFUSED)) {
   test(`refused: ${title}`, async (t) => {
     const error = await t.throwsAsync(() => render(values));
     t.regex(error.message, want);
+  });
+}
+
+const KUEUE_VERSIONS = ['kueue.x-k8s.io/v1beta2', 'kueue.x-k8s.io/v1beta1'];
+
+const MODES: Readonly<
+  Record<string, { readonly mode: string; readonly served: readonly string[]; readonly want: string }>
+> = {
+  'Auto without Kueue asks for nothing': { mode: 'Auto', served: [], want: 'Off' },
+  'Auto with Kueue uses it': { mode: 'Auto', served: KUEUE_VERSIONS, want: 'Auto' },
+  'Auto with an older Kueue uses it': { mode: 'Auto', served: KUEUE_VERSIONS.slice(1), want: 'Auto' },
+  'Off with Kueue leaves it alone': { mode: 'Off', served: KUEUE_VERSIONS, want: 'Off' },
+  'Required without Kueue is ready for it': { mode: 'Required', served: [], want: 'Required' },
+};
+
+for (const [name, { mode, served, want }] of Object.entries(MODES)) {
+  test(`kueue: ${name}`, async (t) => {
+    const objects = await render({ kueue: { mode } }, served);
+    const settings = objects.find(
+      (one) => one.metadata.name === 'nexusos-operator' && one.kind === 'ConfigMap',
+    );
+    const data = (settings?.['data'] ?? {}) as Record<string, string>;
+    t.is(data['NEXUSOS_KUEUE'], want);
+    const isUsed = want !== 'Off';
+    const names = objects.map((one) => `${one.kind}/${one.metadata.name}`);
+    for (const one of [
+      'ClusterRole/nexusos:operator-kueue',
+      'ClusterRoleBinding/nexusos:operator-kueue',
+      'ValidatingAdmissionPolicy/nexusos-queues',
+      'ValidatingAdmissionPolicy/nexusos-operator-queues',
+    ]) {
+      t.is(names.includes(one), isUsed, one);
+    }
+    const text = JSON.stringify(objects.filter((one) => one.kind === 'ClusterRole'));
+    t.is(text.includes('kueue.x-k8s.io'), isUsed, 'no role speaks of Kueue where it is not used');
+    const policies = JSON.stringify(pick(objects, 'ValidatingAdmissionPolicy'));
+    t.is(policies.includes('system:serviceaccount:kueue-system:kueue-controller-manager'), isUsed);
   });
 }

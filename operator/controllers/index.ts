@@ -13,6 +13,7 @@ import { PARTITION } from './shared/partition.ts';
 import { QUOTA_LEDGERS, TENANTS } from './shared/resources.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
 import { REVISION_INDEX } from './shared/revisions.ts';
+import { queueIndexes } from './shared/tenant-queues.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
 
@@ -36,7 +37,8 @@ export function controllersFor(
   settings: PlatformSettings,
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
 ): ControllerSet {
-  const book = new DeviceBook(settings.planWeights);
+  const { kueue } = settings;
+  const book = new DeviceBook(settings.planWeights, kueue);
   const meter = new RunUnitsMeter(metering);
   return {
     controllers: [
@@ -45,9 +47,17 @@ export function controllersFor(
       agentController(settings),
       runController(book, settings),
       podController(),
-      gpuClassController(book),
+      gpuClassController(book, kueue),
     ],
-    indexes: [...TENANT_INDEXES, ...WORKLOAD_INDEXES, REVISION_INDEX, SERVICE_INDEX, DEVICE_INDEX],
+    indexes: [
+      ...TENANT_INDEXES,
+      ...queueIndexes(kueue),
+      ...WORKLOAD_INDEXES,
+      REVISION_INDEX,
+      SERVICE_INDEX,
+      DEVICE_INDEX,
+      ...book.gate.indexes,
+    ],
     catchUp: [QUOTA_LEDGERS],
     onLead: () => meter.startAnew(),
     onGain: (isGained) => meter.startAnew((name) => isGained(QUOTA_LEDGERS, { name })),

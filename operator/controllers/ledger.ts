@@ -73,7 +73,7 @@ export function ledgerController(
     tells: ({ type, reason }) => type === 'Warning' || reason === LEDGER_REASONS.OverCommitted,
     async observe(ledger, read) {
       for (const witness of all) witness.see(ledger);
-      const seen = seeLedger(ledger, read);
+      const seen = seeLedger(ledger, read, book.gate);
       passes.begin(ledger, seen.runs);
       return { observed: await observe(ledger, seen, { read, departed }), read };
     },
@@ -138,6 +138,7 @@ function watchesOf(book: DeviceBook, wakes: LedgerWakes): readonly Watch[] {
     { resource: RESOURCE_QUOTAS, keys: ledgerOfQuota, patienceMs: wakes.ofQuotas },
     { ...watchPods(ledgerOfObject), patienceMs: wakes.ofPods },
     watchFailedCreates(ledgerOfObject),
+    ...book.gate.watchQueues(ledgerOfObject),
     ...book.watches((read) => book.ready(read)),
   ];
 }

@@ -53,7 +53,7 @@ export function runController(
   return {
     name: 'run',
     resource: RUNS,
-    watches: WATCHES,
+    watches: [...WATCHES, ...book.gate.watchWorkloads(runOfPodKey)],
     rbac: RBAC,
     // A pod, a place and devices may be held by what somebody else's finalizer keeps.
     plansWhileDeleting: true,
@@ -117,6 +117,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
       podsOf(read, { namespace: run.metadata.namespace ?? '', uid: run.metadata.uid ?? '' }),
     ),
     missing: missingDevices(run, pod, { read, ledger, book }),
+    capacity: book.gate.capacityOf(pod, read),
     unmounted: pod && unmountedOf(failuresOf(pod, read)),
   };
 }
@@ -263,12 +264,16 @@ function runOfPod({ metadata }: KubeObject): readonly Key[] {
   return name === undefined || namespace === undefined ? [] : [{ namespace, name }];
 }
 
+function runOfPodKey(key: Key, read: Reader): readonly Key[] {
+  const pod = read.get(PODS, key);
+  return pod === undefined ? [] : runOfPod(pod);
+}
+
 function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
   const involved = event['involvedObject'] as { readonly kind?: string; readonly name?: string } | undefined;
   const { namespace } = event.metadata;
   if (involved?.kind !== 'Pod' || involved.name === undefined || namespace === undefined) return [];
-  const found = read.get(PODS, { namespace, name: involved.name });
-  return found === undefined ? [] : runOfPod(found);
+  return runOfPodKey({ namespace, name: involved.name }, read);
 }
 
 /** Those who hold a reservation and have not started, or are to be ended: everybody else looks after himself. */

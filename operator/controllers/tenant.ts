@@ -38,6 +38,7 @@ import {
   SECRETS,
   TENANTS,
 } from './shared/resources.ts';
+import { queueRules, queueWatches, seeQueues } from './shared/tenant-queues.ts';
 import {
   ANY,
   BY,
@@ -113,15 +114,18 @@ export function tenantController(
   return {
     name: 'tenant',
     resource: TENANTS,
-    watches: [...watches(settings), ...addresses.watches(tenantsReaching)],
-    rbac: RBAC,
+    watches: [...watches(settings), ...addresses.watches(tenantsReaching), ...queueWatches(settings.kueue)],
+    rbac: [...RBAC, ...queueRules(settings.kueue)],
     finalizer: FINALIZERS.tenant,
     parse: parseTenant,
     // The end of a tenant is decided by its name, its status and its annotations.
     salvage: (tenant) => parseTenant({ ...tenant, spec: {} }),
     group: (tenant) => tenant.metadata.name,
     tells: isTold,
-    observe: (tenant, read) => observeTenant({ tenant, read, settings }, elsewhere(tenant, read)),
+    async observe(tenant, read) {
+      const seen = await observeTenant({ tenant, read, settings }, elsewhere(tenant, read));
+      return { ...seen, ...seeQueues({ tenant, read, settings }, seen) };
+    },
     plan: (tenant, observed, now) => planTenant({ tenant, observed, settings }, now),
     heldUp: (tenant, obstacle, now) => tellRefusal(tenant, { obstacle, replaces: STANDS_STILL }, now),
     finalize: (tenant, observed, now) => finalizeTenant({ tenant, observed, settings }, now),

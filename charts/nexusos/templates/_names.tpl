@@ -43,3 +43,18 @@ app.kubernetes.io/component: operator
 {{- define "nexusos.pullSecretNamespace" -}}
 {{ .Values.platform.pullSecretNamespace | default .Release.Namespace }}
 {{- end }}
+
+{{/* Whether Kueue is to decide on capacity: Auto is Off where its kinds are not served, so that nothing is asked for that is not there. */}}
+{{- define "nexusos.kueueMode" -}}
+{{- $isServed := or (.Capabilities.APIVersions.Has "kueue.x-k8s.io/v1beta2") (.Capabilities.APIVersions.Has "kueue.x-k8s.io/v1beta1") -}}
+{{- if and (eq .Values.kueue.mode "Auto") (not $isServed) }}Off{{ else }}{{ .Values.kueue.mode }}{{ end }}
+{{- end }}
+
+{{/* User name of Kueue's controller, which guardrails let work on pods of Runs; nobody's where it does not decide. */}}
+{{- define "nexusos.kueueUser" -}}
+{{- if ne (include "nexusos.kueueMode" .) "Off" -}}
+{{- with .Values.kueue.serviceAccount -}}
+system:serviceaccount:{{ .namespace }}:{{ .name }}
+{{- end }}
+{{- end }}
+{{- end }}

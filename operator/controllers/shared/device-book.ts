@@ -29,6 +29,7 @@ import {
   RUNS,
   TENANTS,
 } from './resources.ts';
+import { CapacityGate } from './capacity-gate.ts';
 import { trimNode } from './nodes.ts';
 import { PODS, watchPods } from './workloads.ts';
 
@@ -62,12 +63,15 @@ export class DeviceBook {
   readonly #hasChanged = new WeakMap<KubeObject, boolean>();
   readonly #tentative = new Map<string, Tentative>();
   readonly #planWeights: ReadonlyMap<string, number>;
+  /** Who decides on what is not given away here. */
+  readonly gate: CapacityGate;
   #waiters: readonly Entry[] = [];
   #supply: Supply | undefined;
 
   /** `planWeights`: by the plan of tenants; a plan that is absent weighs one. */
-  constructor(planWeights: PlatformSettings['planWeights'] = new Map()) {
+  constructor(planWeights: PlatformSettings['planWeights'] = new Map(), kueue?: PlatformSettings['kueue']) {
     this.#planWeights = planWeights;
+    this.gate = new CapacityGate(kueue);
   }
 
   /** Watches on all that devices are counted from; `keys` is called when something of it has changed. */
@@ -98,6 +102,7 @@ export class DeviceBook {
       deviceClasses: read.list(DEVICE_CLASSES),
       slices: read.list(RESOURCE_SLICES),
       claims: read.list(RESOURCE_CLAIMS),
+      isElsewhere: (gpuClass) => this.gate.decides(gpuClass),
     });
     return this.#supply;
   }

@@ -18,6 +18,7 @@ import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import { clock } from '../../runtime/clock.ts';
 import type { Reader } from '../../runtime/controller.ts';
+import type { CapacityGate } from './capacity-gate.ts';
 import type { DeviceBook } from './device-book.ts';
 import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
 import { pinnedAgents } from './revisions.ts';
@@ -27,7 +28,7 @@ import { CORE_EVENTS, INDEX, namespacesOf, podsOf, runsWithKeyOf } from './workl
 export type SeenLedger = Omit<LedgerObserved, 'vanished' | 'leftovers' | 'forged'>;
 
 /** Reads, from the stores alone, what a ledger is decided on. */
-export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
+export function seeLedger(ledger: Ledger, read: Reader, gate: CapacityGate): SeenLedger {
   const namespaces = namespacesOf(ledger);
   const reserved = ledger.status?.reservations ?? [];
   const tenant = read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined;
@@ -51,6 +52,7 @@ export function seeLedger(ledger: Ledger, read: Reader): SeenLedger {
     gpuClasses,
     containerDefaults: tenant?.spec.containerDefaults,
     ownObjects: tenant === undefined ? NO_AMOUNTS : ownObjects(tenant.spec),
+    obstacles: gate.obstacles(namespaces, read),
   };
 }
 
@@ -109,7 +111,7 @@ export class TenantQueues {
 
   #observe(ledger: Ledger, read: Reader, now: Date) {
     const openDesk = (held: readonly Reservation[]) => this.#book.desk(ledger, { read, held, now });
-    return { ...seeLedger(ledger, read), ...NOT_ASKED, openDesk, now };
+    return { ...seeLedger(ledger, read, this.#book.gate), ...NOT_ASKED, openDesk, now };
   }
 
   #rankingOf(ledger: Ledger, read: Reader): Ranking {

@@ -25,6 +25,7 @@ interface Container {
 interface PodSpec {
   readonly nodeName?: string;
   readonly activeDeadlineSeconds?: number;
+  readonly schedulingGates?: readonly { readonly name: string }[];
   readonly containers?: readonly Container[];
   readonly initContainers?: readonly Container[];
 }
@@ -56,10 +57,11 @@ export function requestedDevices({ spec }: KubeObject): DeviceCounts {
  * small, and all that is read of pods.
  */
 export function withDevices(pod: KubeObject): KubeObject {
-  const { nodeName = '', activeDeadlineSeconds } = (pod['spec'] ?? {}) as PodSpec;
+  const { nodeName = '', activeDeadlineSeconds, schedulingGates } = (pod['spec'] ?? {}) as PodSpec;
   const counts = nodeName === '' ? {} : requestedDevices(pod);
   const devices = Object.keys(counts).length === 0 ? {} : { devices: { node: nodeName, counts } };
-  return { ...pod, spec: defined({ nodeName: nodeName || undefined, activeDeadlineSeconds }), ...devices };
+  const spec = defined({ nodeName: nodeName || undefined, activeDeadlineSeconds, schedulingGates });
+  return { ...pod, spec, ...devices };
 }
 
 /** What a pod that went through `withDevices` holds; nothing once it has ended. */

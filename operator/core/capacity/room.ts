@@ -45,10 +45,11 @@ export class DeviceRoom {
     }
   }
 
-  /** The class, if Runs wait for its devices: not if it is unknown, cannot be counted, or gets its nodes on demand. */
+  /** The class, if Runs wait for its devices: not if it is unknown, cannot be counted, gets its nodes on demand, or is for others to give. */
   waitedFor(name: string): ClassSupply | undefined {
     const found = this.#supply.classes.get(name);
-    return found === undefined || found.uncounted !== undefined || found.isOnDemand ? undefined : found;
+    if (found === undefined || found.uncounted !== undefined) return undefined;
+    return found.isOnDemand || found.isElsewhere === true ? undefined : found;
   }
 
   /** What a Run could have now. */

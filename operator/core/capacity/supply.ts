@@ -14,6 +14,8 @@ export interface SupplySources {
   readonly deviceClasses: readonly KubeObject[];
   readonly slices: readonly KubeObject[];
   readonly claims: readonly KubeObject[];
+  /** Whether somebody else decides who has devices of a class; undefined: of none. */
+  readonly isElsewhere?: (gpuClass: GPUClass['spec']) => boolean;
 }
 
 /**
@@ -32,6 +34,8 @@ export interface ClassSupply {
   /** Why they cannot be counted, if so: then nobody waits for them. */
   readonly uncounted?: 'DeviceClassNotFound' | 'NotCounted';
   readonly isOnDemand: boolean;
+  /** Whether somebody else decides who has them: then nobody waits for them here. */
+  readonly isElsewhere?: boolean;
 }
 
 /** Devices in one stock. */
@@ -70,7 +74,10 @@ export function countSupply(sources: SupplySources): Supply {
   }
   for (const runUid of claimed.values()) if (runUid !== undefined) seated.add(runUid);
   const found = { nodes, byName, devices, deviceClasses: sources.deviceClasses };
-  const classes = sources.gpuClasses.map((one) => [one.metadata.name, supplyOf(one, found)] as const);
+  const classes = sources.gpuClasses.map((one) => {
+    const isElsewhere = sources.isElsewhere?.(one.spec) === true;
+    return [one.metadata.name, { ...supplyOf(one, found), ...(isElsewhere && { isElsewhere }) }] as const;
+  });
   return { classes: new Map(classes), stocks, seated };
 }
 

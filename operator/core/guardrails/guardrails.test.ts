@@ -11,6 +11,7 @@ const SETTINGS = {
   platformNamespace: 'platform',
   platformAdminGroups: ['system:masters', "o'brien"],
   reservedNodeKeys: ['nvidia.com'],
+  kueueUser: 'system:serviceaccount:kueue-system:kueue',
   remoteImage: 'registry.example.com/nexusos:1',
   operatorWrites: [{ group: '', resource: 'configmaps' }],
 };

@@ -4,6 +4,7 @@ import { decisionGuardrail } from './decisions.ts';
 import { leavingGuardrail } from './leaving.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
 import { gpuClassGuardrail } from './node-rules.ts';
+import { queueGuardrails } from './queues.ts';
 import { operatorGuardrails } from './operator.ts';
 import {
   managedObjectGuardrail,
@@ -44,4 +45,9 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     ...operatorGuardrails(settings),
   ];
   return all.flatMap(toObjects);
+}
+
+/** Those beside them where Kueue decides on capacity. */
+export function kueueGuardrails(settings: GuardrailSettings): readonly KubeObject[] {
+  return queueGuardrails(settings).flatMap(toObjects);
 }

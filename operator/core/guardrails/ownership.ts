@@ -11,6 +11,7 @@ import {
   quoteAll,
   type Rule,
 } from './policy.ts';
+import { isKueueAtWork } from './queues.ts';
 import { ROLE_BINDING_NAMES } from './role-bindings.ts';
 
 const ALLOWED_EDIT = quote('changes in the Tenant; NexusOS makes this and would undo any other change');
@@ -82,7 +83,7 @@ export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
       },
     ],
     except: UNJUDGED,
-    conditions: { untrusted: `!(${isTrusted(settings)})` },
+    conditions: { untrusted: `!(${isTrusted(settings)})`, other: `!(${isKueueAtWork(settings)})` },
     variables: {
       ...LABEL_VARIABLES,
       objectName:

@@ -17,7 +17,14 @@ export interface PodPlace {
  * adopted. So a pod is of a Run when the operator writes it, and a template never is: pods of Runs are made from none.
  */
 export function isRun({ metadata, isPod }: PodPlace, settings: GuardrailSettings): Cel {
-  return isPod ? `(${hasRunLabel(metadata)}) && ${isOperator(settings)}` : 'false';
+  if (!isPod) return 'false';
+  return `(${hasRunLabel(metadata)}) && (${isOperator(settings)} || (${isLetIn(settings)}))`;
+}
+
+/** Whether Kueue changes a pod that is of a Run: it takes its gate off, and adds to where the pod may go. */
+function isLetIn({ kueueUser }: GuardrailSettings): Cel {
+  const isChange = `request.operation == 'UPDATE' && request.userInfo.username == ${quote(kueueUser)}`;
+  return `${isChange} && ${hasRunLabel('oldObject.metadata')}`;
 }
 
 /** Whether what the metadata is of says that it is of a Run. */

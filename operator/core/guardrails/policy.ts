@@ -12,6 +12,8 @@ export interface GuardrailSettings {
   readonly platformAdminGroups: readonly string[];
   /** Keys of node labels and taints that only Runs get to: whole keys, or the part before the slash. */
   readonly reservedNodeKeys: readonly string[];
+  /** User name of Kueue's controller where that decides on capacity; empty where it does not, which is nobody's name. */
+  readonly kueueUser: string;
   /** Image that pods of Runs of remote agents have, wherever images of tenants may come from; empty where there are none. */
   readonly remoteImage: string;
   /** What the operator's roles let it write; subresources are told apart by RBAC alone. */

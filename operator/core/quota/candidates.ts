@@ -32,6 +32,8 @@ export interface RunContext {
   /** By name. */
   readonly gpuClasses: ReadonlyMap<string, GPUClass>;
   readonly containerDefaults: TenantSpec['containerDefaults'];
+  /** By namespace, what keeps all Runs there from being admitted. */
+  readonly obstacles?: ReadonlyMap<string, Waiting> | undefined;
 }
 
 /** How a reservation stands with its Run, which was seen with the uid of the reservation. */
@@ -65,7 +67,12 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
       session: sessionDigest(run),
       revision: unboundRevision(run, agent),
       blocked:
-        pauseOf(run) ?? serviceInstead(agent) ?? obstacle ?? misfitOf(run, agent) ?? unasked(run, agent),
+        pauseOf(run) ??
+        serviceInstead(agent) ??
+        obstacle ??
+        misfitOf(run, agent) ??
+        unasked(run, agent) ??
+        context.obstacles?.get(namespace),
     }),
   };
 }

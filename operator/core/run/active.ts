@@ -6,6 +6,7 @@ import { findCondition, READY } from '../conditions.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { admit } from './admission.ts';
+import { hasWaited, isGated, wordsDueMs, wordsOfKueue } from './capacity.ts';
 import { cancellation, finish, requeue } from './ending.ts';
 import { admittedMs, holdUpOf } from './hold-up.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
@@ -30,10 +31,10 @@ import { lookingMs } from './no-devices.ts';
 import { countPreemption } from './preemption.ts';
 import { planQuestion } from './question.ts';
 import { failAttempt } from './retry.ts';
-import { attemptsOf, isWorkloadOf, phaseOf, type Run } from './run.ts';
+import { attemptsOf, isWaitingForCapacity, isWorkloadOf, phaseOf, type Run } from './run.ts';
 import { settle, settleUnmade } from './settlement.ts';
-import { sooner } from './starting-deadline.ts';
-import { activeStatus, type Cause, queuedStatus } from './status.ts';
+import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
+import { activeStatus, capacityStatus, type Cause, queuedStatus } from './status.ts';
 
 /** What passes by itself within this time is not worth a write. */
 const NOTEWORTHY_MS = 2000;
@@ -124,13 +125,31 @@ function followPod(run: Run, observed: Followed, now: Date): RunPlan {
   if (outcome.kind === 'succeeded' || outcome.kind === 'failed') {
     return planOutcome(settle(run, { pod, until: now }, now), { outcome, pod, asking }, now);
   }
-  const leftMs = deadlineMs(pod, now);
+  if (isGated(pod)) return planGated(run, observed, now);
+  // What it may take counts from when it was admitted, which is written first.
+  const since = hasWaited(pod) ? run.status?.admittedAt : undefined;
+  const leftMs = isWaitingForCapacity(run) ? Infinity : deadlineMs(pod, { since, now });
   if (leftMs <= 0) return endFor(run, { failure: TIMED_OUT, pod }, now);
   const plan =
     outcome.kind === 'running'
       ? statusOnly(told(run, { ...RUNNING, ...startOf(pod), pod }, now))
       : starting(run, { ...outcome, pod }, now);
   return sooner(plan, Math.min(leftMs, lookingMs(missing, now)));
+}
+
+/** What becomes of a Run whose pod waits for Kueue: its own deadline for starting is the only one that runs. */
+function planGated(run: Run, { pod, place, capacity }: Followed, now: Date): RunPlan {
+  const leftMs = startingDeadlineMs(run, now);
+  if (leftMs <= 0) return endFor(run, { failure: notStarted(run, place), pod }, now);
+  const words = wordsOfKueue(pod, capacity?.workload);
+  const dueMs = wordsDueMs(run, { words, madeAt: pod.metadata.creationTimestamp }, now);
+  if (dueMs === undefined) return sooner(statusOnly(run.status), leftMs);
+  const tell = { words, childUid: pod.metadata.uid ?? '' };
+  const plan =
+    dueMs > 0
+      ? statusOnly(run.status, requeue(dueMs, 'to tell what Kueue says'))
+      : statusOnly(capacityStatus(run, tell, now));
+  return sooner(plan, leftMs);
 }
 
 /** What becomes of a Run whose attempt has come to its end, and is settled. */
@@ -160,9 +179,11 @@ type Starting = Cause & {
 
 function starting(run: Run, { since, lasting, ...seen }: Starting, now: Date): RunPlan {
   const cause = { phase: 'Admitted', ...seen } as const;
+  if (since !== undefined && isWaitingForCapacity(run))
+    return statusOnly(told(run, { ...cause, ...LET_IN }, now), requeue(NOTEWORTHY_MS, 'to see it start'));
   if (since === undefined) {
-    // That pods take a moment is nothing to tell of; that nothing is refused any more is.
-    const isOver = holdUpOf(run) !== undefined;
+    // That pods take a moment is nothing to tell of; that nothing is refused any more is, and that Kueue has admitted it.
+    const isOver = holdUpOf(run) !== undefined || isWaitingForCapacity(run);
     return statusOnly(isOver ? told(run, cause, now) : run.status);
   }
   const waited = since === '' ? NOTEWORTHY_MS : now.getTime() - Date.parse(since);
@@ -190,7 +211,7 @@ function endFor(
 }
 
 type Told = Cause & {
-  readonly phase?: 'Admitted' | 'Running';
+  readonly phase?: 'Queued' | 'Admitted' | 'Running';
   readonly startedAt?: string;
   readonly pod: KubeObject;
 };
@@ -199,11 +220,12 @@ type Told = Cause & {
 function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
   const { pod, ...active } = cause;
   const phase = cause.phase ?? activePhase(run);
-  if (phaseOf(run) === phase && isTold(run, cause)) return run.status;
+  if (activePhase(run) === phase && isTold(run, cause)) return run.status;
   return activeStatus(run, { ...active, phase, childUid: pod.metadata.uid ?? '' }, now);
 }
 
-function activePhase(run: Run): 'Admitted' | 'Running' {
+function activePhase(run: Run): 'Queued' | 'Admitted' | 'Running' {
+  if (isWaitingForCapacity(run)) return 'Queued';
   return phaseOf(run) === 'Running' ? 'Running' : 'Admitted';
 }
 
@@ -227,6 +249,11 @@ const SUCCEEDED = {
   phase: 'Succeeded',
   reason: RUN_REASONS.Succeeded,
   message: 'its container ended well',
+} as const;
+
+const LET_IN = {
+  reason: RUN_REASONS.Starting,
+  message: 'Kueue has admitted its pod, which is starting',
 } as const;
 
 const RUNNING = { phase: 'Running', reason: RUN_REASONS.Running, message: 'its container runs' } as const;

@@ -11,6 +11,7 @@ import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { containerResources } from '../quota/demand.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import { isDecidedByKueue, queueFor, type QueuePlace } from '../kueue/kueue.ts';
 import { fail, requeue } from './ending.ts';
 import { holdUpOf } from './hold-up.ts';
 import { resolveInput, type RunInput } from './input.ts';
@@ -55,7 +56,10 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
   if (input.kind === 'refused') return fail(settleUnmade(run, now), input.failure, now);
   const status = admittedStatus(run, factsOf(run, { ...observed, input }), now);
   if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
-  const { reservation, gpuClass, node } = observed;
+  const { reservation, gpuClass } = observed;
+  const queue = queueOf(run, observed);
+  // Kueue decides when it starts: what is free now says nothing of then.
+  const node = queue === undefined ? observed.node : undefined;
   const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0, node };
   const parties = {
     run,
@@ -66,7 +70,14 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
     made,
     remoteImage: observed.remoteImage,
   };
-  return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu }) }) };
+  return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu, queue }) }) };
+}
+
+/** Where its pod waits; undefined where nobody but us decides. */
+function queueOf({ spec }: Run, { capacity, gpuClass }: RunObserved): QueuePlace | undefined {
+  const kueue = capacity && { isServed: true as const, ...capacity.kueue };
+  if (kueue === undefined || !isDecidedByKueue(kueue, gpuClass?.spec)) return undefined;
+  return queueFor(spec.priority, kueue);
 }
 
 /** The Agent may have been changed since the queue looked at it; what was handed over stays as it is. */
@@ -87,6 +98,7 @@ function factsOf(run: Run, admitting: Admitting): AdmittedFacts {
     agent: { uid, generation },
     revision,
     rate: rateOfAttempt(run, admitting),
+    waits: queueOf(run, admitting) !== undefined,
     ...defined({
       serial: reservation.serial,
       gpu: className === undefined ? undefined : { class: className, count },

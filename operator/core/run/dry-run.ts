@@ -51,6 +51,7 @@ function ageMs({ metadata }: Run, now: Date): number {
 
 /** What a Run says that is admitted would be untrue of one that only asks. */
 const WOULD_START = 'its quota is free, and its workload would be made at once';
+const WOULD_WAIT = 'its quota is free; its pod would be made at once, and wait for Kueue to admit it';
 
 function verdictOf({ status, create }: RunPlan, { place, demand }: RunObserved): DryRunStatus | undefined {
   const ready = findCondition(status?.conditions ?? [], READY);
@@ -68,5 +69,6 @@ function verdictOf({ status, create }: RunPlan, { place, demand }: RunObserved):
 }
 
 function messageOf({ reason, message }: Condition): string {
+  if (reason === RUN_REASONS.WaitingForCapacity) return WOULD_WAIT;
   return reason === RUN_REASONS.Admitted ? WOULD_START : truncate(message, 4096);
 }

@@ -9,7 +9,7 @@ import { cancellation } from './ending.ts';
 import type { RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import { failAttempt } from './retry.ts';
-import { phaseOf, type Run } from './run.ts';
+import { isWaitingForCapacity, phaseOf, type Run } from './run.ts';
 import { settleUnmade } from './settlement.ts';
 import { activeStatus } from './status.ts';
 
@@ -52,7 +52,8 @@ function told(
   const ready = holdUpOf(run);
   const isSaid = ready !== undefined && withoutFigures(ready.message) === withoutFigures(message);
   if (isSaid && run.status?.child?.refusedAt === refusedAt) return run.status;
-  const cause = { phase: 'Admitted', reason: RUN_REASONS.WorkloadRefused, message } as const;
+  const phase = isWaitingForCapacity(run) ? 'Queued' : 'Admitted';
+  const cause = { phase, reason: RUN_REASONS.WorkloadRefused, message } as const;
   return activeStatus(withoutRefusal(run), { ...cause, ...defined({ refusedAt }) }, now);
 }
 
@@ -90,9 +91,10 @@ function isBeingMade(run: Run): boolean {
   return isMissing && cancellation(run) === undefined;
 }
 
-/** When the present attempt of an admitted Run was admitted, in milliseconds. */
-export function admittedMs({ status }: Run): number {
-  return Date.parse(status?.admittedAt ?? '');
+/** When the present attempt of a Run passed the first gate, in milliseconds. */
+export function admittedMs(run: Run): number {
+  const { queue, admittedAt } = run.status ?? {};
+  return Date.parse((isWaitingForCapacity(run) ? queue?.since : admittedAt) ?? '');
 }
 
 const HOLD_UPS: ReadonlySet<string> = new Set([RUN_REASONS.WorkloadRefused, RUN_REASONS.InputNotFound]);

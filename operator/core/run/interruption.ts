@@ -5,7 +5,8 @@ import type { Condition } from '../object.ts';
 import { cancellation } from './ending.ts';
 import { missedDevices } from './no-devices.ts';
 import type { RunObserved } from './observed.ts';
-import { type Failure, lossOf } from './outcome.ts';
+import { isGated, KUEUE_GONE } from './capacity.ts';
+import { type Failure, isEvictedByKueue, lossOf } from './outcome.ts';
 import { overspending } from './overspending.ts';
 import { preemption } from './preemption.ts';
 import { phaseOf, type Run } from './run.ts';
@@ -25,6 +26,8 @@ const INTERRUPTIONS: ReadonlySet<string> = new Set([
   RUN_REASONS.BudgetExhausted,
   RUN_REASONS.NodeLost,
   RUN_REASONS.Preempted,
+  RUN_REASONS.Evicted,
+  RUN_REASONS.KueueMissing,
 ]);
 
 /** Why the workload of an admitted Run is to be ended, if so. */
@@ -38,7 +41,8 @@ export function endingCause(run: Run, observed: RunObserved, now: Date): Cause |
   }
   if (run.spec.suspend) return SUSPENDED;
   if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') return PAUSED;
-  const wanted = () => overspending(run, { reservation, tenant }, now) ?? preemption(run, reservation);
+  const wanted = () =>
+    overspending(run, { reservation, tenant }, now) ?? preemption(run, reservation) ?? forsaken(observed);
   return underWay(run, observed) ?? wanted() ?? missedDevices(missing, now);
 }
 
@@ -75,8 +79,17 @@ function begun(run: Run): Cause | undefined {
 function lost({ pod }: RunObserved): Cause | undefined {
   const why = pod && lossOf(pod);
   if (why === undefined) return undefined;
+  if (pod !== undefined && isEvictedByKueue(pod)) {
+    const message = `Kueue has taken its place back, so it goes back to the queue and spends no retry: ${why}`;
+    return { reason: RUN_REASONS.Evicted, message };
+  }
   const message = `its pod was lost, so it goes back to the queue and spends no retry: ${why}`;
   return { reason: RUN_REASONS.NodeLost, message };
+}
+
+/** A pod whose gate nobody will open any more. */
+function forsaken({ pod, capacity }: RunObserved): Cause | undefined {
+  return pod !== undefined && isGated(pod) && capacity === undefined ? KUEUE_GONE : undefined;
 }
 
 function readyOf({ status }: Run): Condition | undefined {

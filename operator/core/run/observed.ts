@@ -7,6 +7,7 @@ import type { KubeObject } from '../object.ts';
 import type { Plan } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Asking } from './approval.ts';
+import type { Capacity } from './capacity.ts';
 import type { MissingDevices } from './no-devices.ts';
 import type { Run } from './run.ts';
 import type { WaitingPlace } from './status.ts';
@@ -63,6 +64,8 @@ export interface RunObserved {
   readonly missing?: MissingDevices | undefined;
   /** What its node could not mount for its pod lately. */
   readonly unmounted?: Unmounted | undefined;
+  /** What Kueue says of it; undefined where Kueue decides on nobody. */
+  readonly capacity?: Capacity | undefined;
 }
 
 /** Status may be undefined: nothing is written then. */

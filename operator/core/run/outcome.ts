@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import { KUEUE_EVICTED } from '../kueue/kueue.ts';
 import type { KubeObject } from '../object.ts';
 import { CONTAINER_NAME } from './pod.ts';
 import { printable, readSaid, type Said } from './result.ts';
@@ -71,8 +72,8 @@ interface PodStatus {
 const OUT_OF_MEMORY = 'OOMKilled';
 /** How every container begins. */
 const USUAL_WAITS: ReadonlySet<string> = new Set(['', 'ContainerCreating', 'PodInitializing']);
-/** When this is true of a pod, it was not its own doing that it ended. */
-const DISRUPTED = 'DisruptionTarget';
+/** When one of these is true of a pod, it was not its own doing that it ended. */
+const DISRUPTIONS: ReadonlySet<string> = new Set(['DisruptionTarget', KUEUE_EVICTED]);
 /** How a node says that a pod took too long. */
 const OVER_DEADLINE = 'DeadlineExceeded';
 /** What no node can read is given up after this long. */
@@ -122,10 +123,19 @@ function toldToEndMs(pod: KubeObject): number {
   return announced === undefined ? deletedMs : Math.min(deletedMs, Date.parse(announced));
 }
 
-/** How much longer an attempt may take, in milliseconds, by the clock that begins with the creation of its pod. */
-export function deadlineMs({ metadata, spec }: KubeObject, now: Date): number {
+/**
+ * How much longer an attempt may take, in milliseconds, by the clock that begins with the creation of its pod; or `since` its Run was admitted,
+ * which is later where the pod had to wait for that.
+ */
+export function deadlineMs(
+  { metadata, spec }: KubeObject,
+  { since = '', now }: { readonly since?: string | undefined; readonly now: Date },
+): number {
   const { activeDeadlineSeconds = Infinity } = (spec ?? {}) as { readonly activeDeadlineSeconds?: number };
-  return Date.parse(metadata.creationTimestamp ?? '') + activeDeadlineSeconds * 1000 - now.getTime();
+  const madeMs = Date.parse(metadata.creationTimestamp ?? '');
+  const sinceMs = Date.parse(since);
+  const beginMs = sinceMs > madeMs ? sinceMs : madeMs;
+  return beginMs + activeDeadlineSeconds * 1000 - now.getTime();
 }
 
 /** How a pod stands, and what its node could not mount for it, if so. */
@@ -277,7 +287,12 @@ function podStatus(pod: KubeObject): PodStatus {
 /** The condition of a pod that ends, or has ended, by no doing of its own; undefined for any other. */
 export function disruptionOf(pod: KubeObject): PodCondition | undefined {
   const { conditions = [] } = podStatus(pod);
-  return conditions.find((one) => one.type === DISRUPTED && one.status === 'True');
+  return conditions.find((one) => DISRUPTIONS.has(one.type) && one.status === 'True');
+}
+
+/** Whether it is Kueue that ends a pod. */
+export function isEvictedByKueue(pod: KubeObject): boolean {
+  return disruptionOf(pod)?.type === KUEUE_EVICTED;
 }
 
 /**

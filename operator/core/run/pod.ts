@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { API_VERSION, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { type Agent, type GPUClass } from '../agent/agent.ts';
+import { KUEUE_MARKS, type QueuePlace } from '../kueue/kueue.ts';
 import { type Container, containerOf, statedResources } from '../agent/container.ts';
 import { type KubeObject, type ObjectMeta, refOf } from '../object.ts';
 import type { Removal } from '../plan.ts';
@@ -36,6 +37,8 @@ export interface WorkloadInput {
   readonly remoteImage?: string | undefined;
   /** Devices that the reservation holds, and the node where they were free. */
   readonly gpu?: { readonly class: GPUClass; readonly count: number; readonly node?: string | undefined };
+  /** Where its pod waits for Kueue, if that is to admit it. */
+  readonly queue?: QueuePlace;
 }
 
 /** The objects of one attempt, in the order in which they are to be made; the pod is the last. */
@@ -68,10 +71,20 @@ function desiredPod(input: WorkloadInput, given: Given): KubeObject {
     kind: 'Pod',
     metadata: {
       ...childMetadata(input),
+      labels: { ...childLabels(input), ...queueLabels(input) },
       annotations: simulationAnnotations(run),
       finalizers: [FINALIZERS.pod],
     },
     spec: podSpec(input, given),
+  };
+}
+
+function queueLabels({ queue }: WorkloadInput): Readonly<Record<string, string>> {
+  if (queue === undefined) return {};
+  const { name, priorityClass } = queue;
+  return {
+    [KUEUE_MARKS.queue]: name,
+    ...(priorityClass !== undefined && { [KUEUE_MARKS.priority]: priorityClass }),
   };
 }
 
@@ -82,6 +95,8 @@ function podSpec(input: WorkloadInput, given: Given) {
   const graceSeconds = agent.spec.limits.terminationGracePeriodSeconds;
   return {
     restartPolicy: 'Never',
+    // Kueue's webhook would put it on as well: where that does not see the pod, nothing starts past Kueue.
+    ...(input.queue !== undefined && { schedulingGates: [{ name: KUEUE_MARKS.gate }] }),
     // Held by its node when we are down, from when that has taken it; by us from its creation.
     activeDeadlineSeconds: timeoutSeconds(run, agent),
     ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: Math.max(LEAST_GRACE, graceSeconds) }),

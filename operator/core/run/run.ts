@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
+import { RUN_REASONS, type RunSpec, type RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
 
 /** A Run after defaulting. */
@@ -12,9 +12,18 @@ export type Phase = NonNullable<RunStatus['phase']>;
 /** Longest name of a Run or of its pods: it becomes a label. */
 const MAX_NAME_LENGTH = 63;
 
-/** The phase of a Run; Queued before anybody looked at it. */
+/**
+ * The phase of a Run; Queued before anybody looked at it. One that waits for capacity says that it is Queued, as it is to its user; to us it is
+ * under way, since it holds its reservation, and its pod is there or about to be.
+ */
 export function phaseOf(run: Run): Phase {
-  return run.status?.phase ?? 'Queued';
+  return isWaitingForCapacity(run) ? 'Admitted' : (run.status?.phase ?? 'Queued');
+}
+
+/** Whether a Run has passed the first gate and waits at the second, for Kueue: no other one in the queue has a workload. */
+export function isWaitingForCapacity({ status }: Run): boolean {
+  const isWaiting = status?.phase === 'Queued' && status.child !== undefined;
+  return isWaiting && status.queue?.reason === RUN_REASONS.WaitingForCapacity;
 }
 
 /** Whether the Run has come to its end, which is for ever. */

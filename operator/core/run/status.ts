@@ -15,7 +15,8 @@ import {
 import { defined } from '../object.ts';
 import type { RunError } from './outcome.ts';
 import type { Said } from './result.ts';
-import { arrivalOf, type Run } from './run.ts';
+import { waitsForCapacity } from './capacity.ts';
+import { arrivalOf, isWaitingForCapacity, type Run } from './run.ts';
 
 const MAX_ERROR_LENGTH = 4096;
 
@@ -49,6 +50,8 @@ export interface AdmittedFacts {
   readonly input?: NonNullable<RunStatus['input']>;
   /** Why its workload could not be made when it was tried last. */
   readonly holdUp?: Cause;
+  /** Whether its pod will wait for Kueue, so that the Run has only passed the first gate. */
+  readonly waits?: boolean;
 }
 
 /** How a Run ends. */
@@ -86,20 +89,16 @@ export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatu
   };
 }
 
-/** Status of a Run that holds quota and may start. */
+/** Status of a Run that holds quota and may start, or wait for Kueue to let it. */
 export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunStatus {
   const { queue: _, ...kept } = run.status ?? {};
-  const cause = {
-    reason: RUN_REASONS.Admitted,
-    message: 'quota is reserved, and its workload is being made',
-  };
+  const cause = facts.waits === true ? waitsForCapacity() : ADMITTED;
   return {
     ...kept,
     observedGeneration: run.metadata.generation ?? 0,
-    phase: 'Admitted',
+    ...standingOf(run, facts, now),
     queuedAt: kept.queuedAt ?? run.metadata.creationTimestamp ?? toInstant(now),
     ...defined({ arrival: arrivalOf(run) }),
-    admittedAt: (kept.attempt === facts.attempt && kept.admittedAt) || toInstant(now),
     attempt: facts.attempt,
     agent: facts.agent,
     revision: facts.revision,
@@ -107,12 +106,70 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
     child: childOf(kept, facts),
     conditions: judged(run, now, [
-      { type: 'QuotaReserved', status: 'True', ...cause },
-      { type: 'Admitted', status: 'True', ...cause },
+      { type: 'QuotaReserved', status: 'True', ...(facts.waits === true ? RESERVED : cause) },
+      { type: 'Admitted', status: facts.waits === true ? 'False' : 'True', ...cause },
       ...notYet(['Finished'], cause),
       { type: READY, status: 'False', ...(facts.holdUp ?? cause) },
     ]),
   };
+}
+
+const ADMITTED: Cause = {
+  reason: RUN_REASONS.Admitted,
+  message: 'quota is reserved, and its workload is being made',
+};
+const RESERVED: Cause = { reason: RUN_REASONS.Admitted, message: 'quota is reserved' };
+const LET_IN: Cause = {
+  reason: RUN_REASONS.Admitted,
+  message: 'quota is reserved, and Kueue has admitted its pod',
+};
+
+/** Whether a Run waits for Kueue, and since when, or has been admitted, and when. */
+function standingOf(
+  run: Run,
+  { attempt, waits }: AdmittedFacts,
+  now: Date,
+): Pick<RunStatus, 'phase' | 'queue' | 'admittedAt'> {
+  if (waits === true) {
+    const told = isWaitingForCapacity(run) ? run.status?.queue : undefined;
+    return { phase: 'Queued', queue: told ?? queueOf(run, waitsForCapacity(), now) };
+  }
+  const isSame = run.status?.attempt === attempt && !isWaitingForCapacity(run);
+  return { phase: 'Admitted', admittedAt: (isSame && run.status?.admittedAt) || toInstant(now) };
+}
+
+/** Status of a Run that has passed the first gate, and waits for Kueue, which says `words`. */
+export function capacityStatus(
+  run: Run,
+  { words, childUid: uid }: { readonly words: string; readonly childUid: string },
+  now: Date,
+): RunStatus {
+  const { child } = run.status ?? {};
+  const cause = waitsForCapacity(words);
+  return {
+    ...run.status,
+    observedGeneration: run.metadata.generation ?? 0,
+    ...(child !== undefined && { child: { ...child, uid } }),
+    queue: queueOf(run, cause, now),
+    conditions: judged(run, now, [
+      ...notYet(['Admitted', 'Finished'], cause),
+      { type: READY, status: 'False', ...cause },
+    ]),
+  };
+}
+
+/** What a Run says of its wait for Kueue; `since` stands as long as it waits. */
+function queueOf(run: Run, { reason, message }: Cause, now: Date): NonNullable<RunStatus['queue']> {
+  const since = isWaitingForCapacity(run) ? run.status?.queue?.since : undefined;
+  return { reason, message, since: since ?? toInstant(now), updatedAt: toInstant(now) };
+}
+
+/** What was told of a Run before, and what else is to be told now that Kueue has admitted it, if it waited for that. */
+function letIn(run: Run, phase: RunStatus['phase'], now: Date) {
+  if (!isWaitingForCapacity(run) || phase === 'Queued') return { before: run.status, conditions: [] };
+  const { queue: _, ...kept } = run.status ?? {};
+  const condition = { type: 'Admitted', status: 'True', ...LET_IN } as const;
+  return { before: { ...kept, admittedAt: toInstant(now) }, conditions: [condition] };
 }
 
 /** What was told of the same attempt before stays told. */
@@ -125,7 +182,8 @@ function childOf({ attempt, child }: RunStatus, facts: AdmittedFacts): NonNullab
 export function activeStatus(
   run: Run,
   active: Cause & {
-    readonly phase: 'Admitted' | 'Running';
+    /** Queued: it waits for Kueue still, though something else is to be told. */
+    readonly phase: 'Queued' | 'Admitted' | 'Running';
     readonly childUid?: string;
     /** Since when the API server refuses the workload. */
     readonly refusedAt?: string;
@@ -136,14 +194,15 @@ export function activeStatus(
 ): RunStatus {
   const { phase, reason, message, childUid: uid, refusedAt, startedAt, error } = active;
   const { child } = run.status ?? {};
+  const { before, conditions } = letIn(run, phase, now);
   return {
-    ...run.status,
+    ...before,
     observedGeneration: run.metadata.generation ?? 0,
     phase,
     ...(child !== undefined && { child: { ...child, ...defined({ uid, refusedAt }) } }),
     ...(startedAt !== undefined && { startedAt: run.status?.startedAt ?? startedAt }),
     ...(error !== undefined && { error: bounded(error) }),
-    conditions: judged(run, now, [{ type: READY, status: 'False', reason, message }]),
+    conditions: judged(run, now, [...conditions, { type: READY, status: 'False', reason, message }]),
   };
 }
 

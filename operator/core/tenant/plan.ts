@@ -19,6 +19,7 @@ import { type TenantEgress, tenantEgress } from './network.ts';
 import { enforcedQuotas } from './own-objects.ts';
 import { findProblems } from './problems.ts';
 import { copyableSources } from './pull-secrets.ts';
+import { leadsElsewhere, queuesToApply } from './queues.ts';
 import { desiredLedger, hasLimitsOf, nativeTotals } from './quotas.ts';
 import { tenantStatus, throttleUsage } from './status.ts';
 import {
@@ -54,8 +55,13 @@ export function planTenant(input: TenantInput, now: Date): Plan<TenantStatus> {
     cluster: observed.clusterRanges,
   });
   const desired = desiredObjects({ ...input, egress }, claims);
-  const { objects, ledger, fixedParameters } = observed;
-  const live = byIdentity([...fixedParameters, ...objects, ...(ledger === undefined ? [] : [ledger])]);
+  const { objects, ledger, fixedParameters, flavors = [] } = observed;
+  const live = byIdentity([
+    ...fixedParameters,
+    ...flavors,
+    ...objects,
+    ...(ledger === undefined ? [] : [ledger]),
+  ]);
   const marks = namespacesToApply(tenant, claims);
   const unwanted = removals(input, claims, desired);
   const status = tenantStatus(
@@ -139,6 +145,7 @@ function desiredObjects(
     desiredLedger(tenant, { totals, namespaces, suspended: tenant.spec.suspended }),
     desiredClusterRole(tenant, namespaces),
     ...desiredClusterRoleBinding(tenant),
+    ...queuesToApply(input, namespaces),
   ];
 }
 
@@ -160,7 +167,11 @@ function isLimitedAs(desired: KubeObject, ledger: Ledger | undefined): boolean {
 function cannotBecome(desired: KubeObject, live: KubeObject | undefined): boolean {
   if (live === undefined) return false;
   const hasOtherRole = desired['roleRef'] !== undefined && !isDeepEqual(desired['roleRef'], live['roleRef']);
-  return hasOtherRole || (live['immutable'] === true && firstDifference(live, desired) !== undefined);
+  return (
+    hasOtherRole ||
+    leadsElsewhere(desired, live) ||
+    (live['immutable'] === true && firstDifference(live, desired) !== undefined)
+  );
 }
 
 /**

@@ -2,6 +2,7 @@
 import { TENANT_REASONS } from '#crds/v1alpha1/tenant';
 import { type Claim, confirmationCommand, heldOf } from './namespaces.ts';
 import { pullSecretProblem, sourceNamespace } from './pull-secrets.ts';
+import { queueProblems } from './queues.ts';
 import { nativeTotals } from './quotas.ts';
 import type { PlatformSettings, Tenant, TenantObserved } from './tenant.ts';
 
@@ -41,6 +42,7 @@ export function findProblems(input: ProblemInput): readonly Problem[] {
     ...missingRuntimeClass(tenant, observed),
     ...egressRefusals.map((message) => ({ reason: TENANT_REASONS.EgressRefused, message })),
     ...namesTaken(observed, claims),
+    ...queueProblems({ observed }),
     ...unconfirmedDeletion(tenant, claims),
   ];
 }

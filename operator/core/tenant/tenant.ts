@@ -3,6 +3,7 @@ import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { ANNOTATIONS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { QuotaLedgerSpec, QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import type { TenantSpec, TenantStatus } from '#crds/v1alpha1/tenant';
+import type { Kueue } from '../kueue/kueue.ts';
 import type { KubeObject, ObjectRef } from '../object.ts';
 import type { Neighbourhood } from './cluster-ranges.ts';
 
@@ -24,6 +25,8 @@ export interface PlatformSettings {
   readonly reservedRanges: readonly string[];
   /** How much of what is short tenants get in relation to others, by the name of their plan; one where it is left out. */
   readonly planWeights?: ReadonlyMap<string, number>;
+  /** Where Kueue is to decide on capacity; undefined: we do. */
+  readonly kueue?: Kueue | undefined;
   /** Image of the program that speaks to endpoints of remote agents; none where it is left out, and so no such agents. */
   readonly remoteImage?: string | undefined;
 }
@@ -63,6 +66,10 @@ export interface TenantObserved {
   readonly clusterRanges: readonly Neighbourhood[];
   /** NetworkPolicies in namespaces of the tenant that are not ours. */
   readonly foreignPolicies: readonly KubeObject[];
+  /** Objects of Kueue's kinds that bear names of ours and are not of our making. */
+  readonly queuesInTheWay?: readonly KubeObject[];
+  /** ResourceFlavors of ours, of no tenant alone. */
+  readonly flavors?: readonly KubeObject[];
   /** Whether the RuntimeClass of the spec exists; true when the spec names none. */
   readonly hasRuntimeClass: boolean;
   /** Sources of pull secrets, by name, as far as they exist and are shareable. */

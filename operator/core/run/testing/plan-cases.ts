@@ -101,8 +101,9 @@ export function deleted(run: Run): Run {
   return { ...run, metadata };
 }
 
-function isActive({ phase }: RunStatus = {}): boolean {
-  return phase === 'Admitted' || phase === 'Running';
+/** Whether an attempt is under way; one that waits for Kueue is in the queue, and has a workload. */
+function isActive({ phase, child }: RunStatus = {}): boolean {
+  return phase === 'Admitted' || phase === 'Running' || (phase === 'Queued' && child !== undefined);
 }
 
 function isOpen({ usage }: RunStatus = {}): boolean {
