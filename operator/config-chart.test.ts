@@ -28,6 +28,7 @@ const SCHEMA = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8'
 const VALUES = {
   pullSecretNamespace: 'platform.pullSecretNamespace',
   serviceAccount: 'serviceAccount.name',
+  archiveUrl: 'archive.url',
   logLevel: 'operator.logLevel',
   concurrency: 'operator.concurrency',
   shards: 'operator.shards',
@@ -185,4 +186,19 @@ test('kueuePriorityClasses: both allow the same classes and priorities', (t) => 
       t.is(isInChart, isAllowed('kueuePriorityClasses', `${name}=${least}`), `${name}=${least}`);
     }),
   );
+});
+
+test('archiveUrl: what the chart lets through lets the operator start', (t) => {
+  const schema = schemaOf('archiveUrl');
+  const good = ['', 'https://archive.example.com', 'https://archive.example.com:8443/runs?stream=1'];
+  for (const url of good) t.true(fits(schema, url) && isAllowed('archiveUrl', url), url);
+  const bad = [
+    'http://archive.example.com',
+    'archive.example.com',
+    'https://',
+    'file:///etc/passwd',
+    'https://a b',
+  ];
+  for (const url of bad) t.false(fits(schema, url), url);
+  for (const url of bad.slice(0, 4)) t.false(isAllowed('archiveUrl', url), url);
 });

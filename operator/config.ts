@@ -72,6 +72,18 @@ export const SETTINGS = {
     allowed: 'a path',
     parse: (text) => (text === '' ? undefined : text),
   } satisfies Setting<string>,
+  archiveUrl: {
+    what: 'Address that finished Runs are sent to before they are removed for their age or number: as lines of JSON, by POST. Empty: they are removed without.',
+    default: undefined,
+    allowed: 'an https URL; plain http only on loopback',
+    parse: parseApiServer,
+  } satisfies Setting<string>,
+  archiveFolder: {
+    what: 'Folder with token and ca.crt for the archive, each if it is needed. Read again for each request.',
+    default: undefined,
+    allowed: 'a path',
+    parse: (text) => (text === '' ? undefined : text),
+  } satisfies Setting<string>,
   kubeconfig: {
     what: 'Kubeconfig to use, its current context. For development: it is usually more powerful than the ServiceAccount.',
     default: undefined,

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { controllersFor, SHARDING } from './controllers/index.ts';
+import type { Config } from './config.ts';
 import { findKueue, restartWithKueue } from './kueue.ts';
-import { createClient } from './runtime/client.ts';
+import { Archive } from './runtime/archive.ts';
+import { createArchiveClient } from './runtime/archive-client.ts';
+import { type Client, createClient } from './runtime/client.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
 import { createManager, type Manager } from './runtime/manager.ts';
 import { credentialsOf, identityOf, leaderElectionOf, readConfigOrExit } from './setup.ts';
 import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 
 /** Ends in order at the first signal, and at once at the second; also in order when what is returned is called. */
 function stopOnSignal(parts: {
@@ -33,6 +36,21 @@ function stopOnSignal(parts: {
   };
 }
 
+/** Where finished Runs go on record; undefined where the platform has no such place. */
+function archiveOf(
+  { archiveUrl: url, archiveFolder: folder }: Config,
+  telemetry: { readonly metrics: Metrics; readonly log: Log },
+): Archive | undefined {
+  return url === undefined
+    ? undefined
+    : new Archive({ ...telemetry, client: createArchiveClient({ url, folder }) });
+}
+
+async function close(client: Client, archive: Archive | undefined): Promise<void> {
+  await archive?.stop();
+  await client.close();
+}
+
 async function main(): Promise<void> {
   const config = readConfigOrExit();
   const log = createLog({ level: config.logLevel });
@@ -45,8 +63,10 @@ async function main(): Promise<void> {
   const client = createClient({ credentials: await credentialsOf(config), metrics });
   const search = { client, config, log };
   const kueue = await findKueue(search);
+  const archive = archiveOf(config, { metrics, log });
   const manager = createManager({
     client,
+    archive,
     ...controllersFor(
       {
         kueue,
@@ -67,7 +87,7 @@ async function main(): Promise<void> {
     log,
   });
   const health = await startHealthServer({ ...config.listen, ready: () => manager.ready(), metrics });
-  const stop = stopOnSignal({ manager, health, log, close: () => client.close() });
+  const stop = stopOnSignal({ manager, health, log, close: () => close(client, archive) });
   restartWithKueue(search, kueue, () => stop());
   log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
   await manager.start();

@@ -162,7 +162,9 @@ export const shapeRules = [
     'gpu',
     'devices are counted by class for Runs, and not yet for services, whose quota would have a hole',
   ),
-  ...['schedule', 'parameters', 'estimate', 'approval', 'questions'].map((field) => onlyJobs(field, OF_RUNS)),
+  ...['schedule', 'parameters', 'estimate', 'approval', 'questions', 'history'].map((field) =>
+    onlyJobs(field, OF_RUNS),
+  ),
   ...['maxRunsPerSession', 'maxConcurrentRuns', 'maxRetries'].map((field) =>
     onlyJobs(`limits.${field}`, OF_RUNS),
   ),

@@ -19,6 +19,7 @@ import {
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { approvalPolicy } from './run-approval.ts';
+import { agentHistory } from './run-history.ts';
 import { questionPolicy } from './run-questions.ts';
 import { TIERS } from './run-usage.ts';
 
@@ -114,6 +115,7 @@ const spec = z
     schedule: schedule.optional(),
     approval: approvalPolicy.optional(),
     questions: questionPolicy.optional(),
+    history: agentHistory.optional(),
     preemptible: z
       .boolean()
       .default(true)

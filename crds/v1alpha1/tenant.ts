@@ -5,6 +5,7 @@ import { AGE, readyColumn, REASON } from './columns.ts';
 import { conditions, dnsLabel, dnsSubdomain, instant, observedGeneration, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { MAX_GRANTED_AMOUNTS } from './quota-ledger.ts';
+import { tenantRunHistory } from './run-history.ts';
 import { network, residency } from './tenant-network.ts';
 import { quotas } from './tenant-quotas.ts';
 import { containerDefaults, isolation, podSecurity } from './tenant-workloads.ts';
@@ -147,6 +148,7 @@ const spec = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional(),
     quotas: quotas.optional(),
+    runHistory: tenantRunHistory.optional(),
     containerDefaults: containerDefaults.optional(),
     entitlements: entitlements.optional(),
     isolation: isolation.default({ tier: 'Soft' }),

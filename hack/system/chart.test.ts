@@ -140,6 +140,25 @@ test('settings reach the operator, and other settings mean other pods', async (t
   t.notDeepEqual(plain.hash, other.hash);
 });
 
+test('the archive is known to the operator, with its Secret where there is one', async (t) => {
+  const url = 'https://archive.example.com/runs';
+  const objects = await render({ archive: { url, secretName: 'archive-access' } });
+  const settings = pick(objects, 'ConfigMap').find((one) => one.metadata.name === 'nexusos-operator');
+  t.like(settings, { data: { NEXUSOS_ARCHIVE_URL: url } });
+  const text = JSON.stringify(pick(objects, 'Deployment')[0]);
+  t.true(text.includes('{"name":"NEXUSOS_ARCHIVE_FOLDER","value":"/etc/nexusos/archive"}'), text);
+  t.true(text.includes('"secretName":"archive-access"'), text);
+  t.false(JSON.stringify(await render()).includes('NEXUSOS_ARCHIVE_FOLDER'));
+});
+
+test('who did something is filled in where the API server knows how to', async (t) => {
+  const policies = 'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy';
+  t.deepEqual(pick(await render(), 'MutatingAdmissionPolicy'), []);
+  const args = ['template', 'nexusos', CHART, '--kube-version', '1.36.3', '--api-versions', policies];
+  const { stdout } = await helm(args);
+  t.is(stdout.match(/^kind: MutatingAdmissionPolicy(Binding)?$/gm)?.length, 2);
+});
+
 test('guardrails know the platform of the release', async (t) => {
   const values = { serviceAccount: { name: 'other' }, platform: { adminGroups: ['ops', 'oidc:sre'] } };
   const text = JSON.stringify(pick(await render(values), 'ValidatingAdmissionPolicy'));

@@ -7,6 +7,7 @@ import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
 import { podController } from './pod.ts';
 import { runController } from './run.ts';
+import { RUN_HISTORY_INDEX, runHistoryController } from './run-history.ts';
 import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { PARTITION } from './shared/partition.ts';
@@ -47,6 +48,7 @@ export function controllersFor(
       agentController(settings),
       runController(book, settings),
       podController(),
+      runHistoryController(),
       gpuClassController(book, kueue),
     ],
     indexes: [
@@ -54,6 +56,7 @@ export function controllersFor(
       ...queueIndexes(kueue),
       ...WORKLOAD_INDEXES,
       REVISION_INDEX,
+      RUN_HISTORY_INDEX,
       SERVICE_INDEX,
       DEVICE_INDEX,
       ...book.gate.indexes,

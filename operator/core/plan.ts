@@ -36,12 +36,19 @@ export interface Plan<Status> {
 export interface Removal {
   readonly ref: ObjectRef & { readonly uid: string };
   readonly propagation?: 'Background' | 'Foreground' | 'Orphan';
+  /** What is put on record first, where the platform has an archive: then the object goes when that has it, and not before. */
+  readonly record?: KubeObject;
 }
 
 /** Deletes that very object, and what it owns first. */
 export function removalOf(object: KubeObject): Removal {
   const { uid = '' } = object.metadata;
   return { ref: { ...refOf(object), uid }, propagation: 'Foreground' };
+}
+
+/** Deletes that very object, of which a record is to be kept; what it owns goes after it. */
+export function retirementOf(object: KubeObject): Removal {
+  return { ...removalOf(object), propagation: 'Background', record: object };
 }
 
 /** One Event on the reconciled object. `reason` is PascalCase and at most 128 characters. */

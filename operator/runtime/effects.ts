@@ -6,6 +6,7 @@ import type { KubeObject, Resource } from '../core/object.ts';
 import type { Removal } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EffectKind, Metrics } from '../telemetry/metrics.ts';
+import type { Archive } from './archive.ts';
 import { ApiError, hasStatus, refusesObject } from './api-error.ts';
 import type { Cache, Cached } from './cache.ts';
 import type { Client } from './client.ts';
@@ -24,6 +25,8 @@ export interface EffectsOptions {
   readonly controller: string;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Where records of objects go that are removed for their age; without one they are removed at once. */
+  readonly archive?: Archive | undefined;
 }
 
 /**
@@ -214,11 +217,20 @@ export class Effects {
 
   /** Deletes the very object that `removal` names. Gone, going and replaced all count as done. */
   async remove(removal: Removal, fence: WriteFence): Promise<void> {
-    const { ref, propagation } = removal;
+    const { ref, record } = removal;
     const resource = await this.#options.client.resourceOf(ref.apiVersion, ref.kind);
     const known = this.#options.cache.get(resource, ref);
     if (known?.metadata.uid === ref.uid && known.metadata.deletionTimestamp !== undefined) return;
+    const { archive } = this.#options;
+    if (record !== undefined && archive !== undefined) {
+      archive.add({ record, remove: () => this.#delete(resource, removal) });
+      return;
+    }
     await fence.check();
+    await this.#delete(resource, removal);
+  }
+
+  async #delete(resource: Resource, { ref, propagation }: Removal): Promise<void> {
     try {
       this.#count('remove');
       const lingering = await this.#options.client.delete(resource, ref, {

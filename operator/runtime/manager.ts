@@ -2,6 +2,7 @@
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Archive } from './archive.ts';
 import type { Client } from './client.ts';
 import { Cache, type WatchTarget } from './cache.ts';
 import { catchUp } from './catch-up.ts';
@@ -54,6 +55,8 @@ export interface ManagerOptions {
   readonly concurrency?: number;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Where records of objects go that are removed for their age. */
+  readonly archive?: Archive | undefined;
   /** Times of the watches; for tests. */
   readonly timing?: Partial<ReflectorTiming>;
 }
@@ -199,7 +202,7 @@ class ControllerManager implements Manager {
   }
 
   #reconcilerOf(controller: AnyController, fence: Fence | undefined): Reconciler {
-    const { client, metrics, log } = this.#options;
+    const { client, metrics, log, archive } = this.#options;
     const fenced = fence === undefined ? client : client.withFence(fence);
     return new Reconciler({
       client: fenced,
@@ -207,6 +210,7 @@ class ControllerManager implements Manager {
       recorder: this.#recorder,
       metrics,
       log,
+      archive,
       controller,
     });
   }

@@ -14,6 +14,10 @@ const TIERS = ['standard', 'heavy', 'ultra'] as const;
 const SHARD_CHANGES = ['gained', 'lost'] as const;
 const EVENT_OUTCOMES = ['written', 'aggregated', 'dropped', 'failed'] as const;
 
+const ARCHIVED = ['taken', 'refused', 'failed'] as const;
+
+/** What became of an object that was sent to the archive. */
+export type ArchiveOutcome = (typeof ARCHIVED)[number];
 /** How one reconcile ended, for counting. */
 export type ReconcileResult = (typeof RESULTS)[number];
 /** What a reconcile wrote. */
@@ -90,6 +94,11 @@ function loopMetrics(factory: MetricFactory) {
       name: 'nexusos_run_units_total',
       help: 'Run units of attempts that were counted while this process led. Tenants beyond a cap (setting namedTenants) are told as _other.',
       labels: { tenant: ANY, tier: TIERS },
+    }),
+    archivedTotal: factory.counter({
+      name: 'nexusos_archived_total',
+      help: 'Finished Runs that were sent to the archive, by its answer. What is refused, or failed, stays in the cluster; what failed is sent again.',
+      labels: { outcome: ARCHIVED },
     }),
   };
 }

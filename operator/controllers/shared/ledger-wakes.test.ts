@@ -35,6 +35,8 @@ function changed(object: Run, metadata: Partial<Run['metadata']>): Run {
   return { ...object, metadata: { ...object.metadata, ...metadata } };
 }
 
+const ASKED = { requestedAt: ago(9), approvers: 'Others', onTimeout: 'Reject' } as const;
+const QUESTION = { number: 1, prompt: 'Which?', attempt: 1, askedAt: ago(9) };
 const RUN_CASES: Readonly<Record<string, Case>> = {
   'a Run that comes': { object: run(), want: 0 },
   'one that is told its place': { old: run(), object: run('Queued', { attempt: 0 }), want: 1000 },
@@ -60,6 +62,16 @@ const RUN_CASES: Readonly<Record<string, Case>> = {
   'one that is found to repeat another': {
     old: run('Queued'),
     object: run('Queued', { keyHolder: { name: 'first', uid: 'u' } }),
+    want: 0,
+  },
+  'one that is approved': {
+    old: run('Queued', { approval: ASKED }),
+    object: run('Queued', { approval: { ...ASKED, outcome: 'Approved' } }),
+    want: 0,
+  },
+  'one whose question is answered': {
+    old: run('Queued', { question: QUESTION }),
+    object: run('Queued', { question: { ...QUESTION, answeredAt: ago(0) } }),
     want: 0,
   },
   'one of which more is wanted': {

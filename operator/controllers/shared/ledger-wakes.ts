@@ -84,7 +84,12 @@ function intentOf({ metadata }: Run): unknown {
 
 function waitOf(run: Run): unknown {
   const { keyHolder, retries } = run.status ?? {};
-  return [phaseOf(run), attemptsOf(run), keyHolder?.uid ?? '', retries?.notBefore ?? ''];
+  return [phaseOf(run), attemptsOf(run), keyHolder?.uid ?? '', retries?.notBefore ?? '', ...peopleOf(run)];
+}
+
+/** What people have decided, and answered. */
+function peopleOf({ status }: Run): readonly unknown[] {
+  return [status?.approval?.outcome ?? '', status?.question?.answeredAt ?? ''];
 }
 
 /** A pod that goes, or is gone, may be the last of a Run that is gone. */

@@ -4,7 +4,7 @@ import { API_VERSION, ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import type { Schedule } from '#crds/v1alpha1/agent-schedule';
 import type { KubeObject } from '../object.ts';
 import type { Removal } from '../plan.ts';
-import { removalOf } from '../plan.ts';
+import { removalOf, retirementOf } from '../plan.ts';
 import { isFinished, phaseOf, type Run, withSuffix } from '../run/run.ts';
 import type { Agent } from './agent.ts';
 
@@ -68,7 +68,7 @@ export function outOfHistory(runs: readonly Run[], limits: Schedule): readonly R
   return [
     ...(succeeded ?? []).slice(limits.successfulRunsHistoryLimit),
     ...(failed ?? []).slice(limits.failedRunsHistoryLimit),
-  ].map(removed);
+  ].map(retirementOf);
 }
 
 /** Deletes a Run; its workload follows. */

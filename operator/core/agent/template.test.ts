@@ -17,6 +17,7 @@ const NOT_OF_TEMPLATES = [
   'approval',
   'description',
   'estimate',
+  'history',
   'preemptible',
   'questions',
   'revisionHistoryLimit',

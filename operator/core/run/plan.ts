@@ -2,7 +2,7 @@
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { ErrorCode, ReconcileError } from '../errors.ts';
 import type { KubeObject } from '../object.ts';
-import { removalOf, statusOnly } from '../plan.ts';
+import { retirementOf, statusOnly } from '../plan.ts';
 import { podRemoval } from './pod.ts';
 import { answerLeftMs, planAnswer, planUnanswered } from './question.ts';
 import { contactOf } from '../tenant/contact.ts';
@@ -181,5 +181,5 @@ function planFinished(run: Run, observed: RunObserved, now: Date): RunPlan {
   // Its last attempt is counted by the write that gives its reservation back, from what it says.
   if (observed.reservation !== undefined)
     return statusOnly(run.status, requeue(COUNTED_MS, 'for its use to be counted'));
-  return { ...statusOnly(run.status), remove: [{ ...removalOf(run), propagation: 'Background' }] };
+  return { ...statusOnly(run.status), remove: [retirementOf(run)] };
 }

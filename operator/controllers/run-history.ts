@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { TenantStatus } from '#crds/v1alpha1/tenant';
+import { type Agent, agentKey } from '../core/agent/agent.ts';
+import type { KubeObject } from '../core/object.ts';
+import { statusOnly } from '../core/plan.ts';
+import { hasHistoryLimits, type HistoryObserved, planHistory } from '../core/run/history.ts';
+import { isFinished, type Run } from '../core/run/run.ts';
+import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
+import type { Controller, IndexDeclaration, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { ledgerOf, namespacesOf } from './shared/workloads.ts';
+
+/** Runs end all the time, and each pass looks at all that are kept: it is worth so many milliseconds of them. */
+const INTERVAL_MS = 5000;
+const FINISHED_RUNS = 'finished-runs-of-namespace';
+
+/** The index that finished Runs are found by. */
+export const RUN_HISTORY_INDEX: IndexDeclaration = {
+  resource: RUNS,
+  name: FINISHED_RUNS,
+  of: (run) => (isKept(run as Run) ? [run.metadata.namespace ?? ''] : []),
+};
+
+/** What was seen of the finished Runs of a tenant, if there is anything to decide, and it is not too soon for that. */
+export type HistoryView =
+  | { readonly kind: 'seen'; readonly observed: HistoryObserved }
+  | { readonly kind: 'tooSoon'; readonly afterMs: number }
+  | { readonly kind: 'unlimited' };
+
+/** The controller that removes finished Runs which their Agent or tenant keeps no longer. Tenant by tenant, since limits are over all of its Runs. */
+export function runHistoryController(): Controller<Tenant, HistoryView, TenantStatus | undefined> {
+  const passes = new Map<string, number>();
+  return {
+    name: 'run-history',
+    resource: TENANTS,
+    watches: WATCHES,
+    rbac: RBAC,
+    group: ({ metadata }) => metadata.name,
+    tells: () => false,
+    observe: (tenant, read) => observe(tenant, read, passes),
+    plan(tenant, view, now) {
+      if (view.kind === 'seen') return planHistory(tenant, view.observed, now);
+      if (view.kind === 'unlimited') return statusOnly(tenant.status);
+      const { afterMs } = view;
+      return statusOnly(tenant.status, { kind: 'requeueAfter', afterMs, why: 'to decide on more at once' });
+    },
+  };
+}
+
+const WATCHES: readonly Watch[] = [
+  { resource: RUNS, keys: tenantOfFinished },
+  { resource: AGENTS, keys: tenantOf },
+  // A namespace that comes to a tenant, and a reservation that is given back, are looked at with the next Run that ends.
+  { resource: QUOTA_LEDGERS, keys: () => [] },
+];
+
+const RBAC: readonly PolicyRule[] = [{ apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['delete'] }];
+
+function observe(tenant: Tenant, read: Reader, passes: Map<string, number>): HistoryView {
+  const ledger = read.get(QUOTA_LEDGERS, { name: tenant.metadata.name }) as Ledger | undefined;
+  if (ledger === undefined) return { kind: 'unlimited' };
+  const agents = namespacesOf(ledger).flatMap((namespace) => read.list(AGENTS, { namespace })) as Agent[];
+  if (!hasHistoryLimits(tenant, agents)) return { kind: 'unlimited' };
+  const nowMs = performance.now();
+  const afterMs = (passes.get(tenant.metadata.name) ?? -Infinity) + INTERVAL_MS - nowMs;
+  if (afterMs > 0) return { kind: 'tooSoon', afterMs };
+  note(passes, tenant.metadata.name, nowMs);
+  return { kind: 'seen', observed: historyOf(ledger, agents, read) };
+}
+
+function historyOf(ledger: Ledger, agents: readonly Agent[], read: Reader): HistoryObserved {
+  const runs = namespacesOf(ledger).flatMap((value) =>
+    read.list(RUNS, { index: FINISHED_RUNS, value }),
+  ) as Run[];
+  return {
+    runs,
+    agents: new Map(agents.map((one) => [agentKey(one.metadata.namespace ?? '', one.metadata.name), one])),
+    held: new Set((ledger.status?.reservations ?? []).map(({ uid }) => uid)),
+  };
+}
+
+/** Notes a pass, and forgets those that hold nobody back any more: entries stand in the order of their times. */
+function note(passes: Map<string, number>, name: string, nowMs: number): void {
+  for (const [other, atMs] of passes) {
+    if (atMs > nowMs - INTERVAL_MS) break;
+    passes.delete(other);
+  }
+  passes.delete(name);
+  passes.set(name, nowMs);
+}
+
+function isKept(run: Run): boolean {
+  return isFinished(run) && run.metadata.deletionTimestamp === undefined;
+}
+
+function tenantOfFinished(run: KubeObject, read: Reader): readonly Key[] {
+  return isKept(run as Run) ? tenantOf(run, read) : [];
+}
+
+function tenantOf({ metadata }: KubeObject, read: Reader): readonly Key[] {
+  const ledger = ledgerOf(read, metadata.namespace ?? '');
+  return ledger === undefined ? [] : [{ name: ledger.metadata.name }];
+}
