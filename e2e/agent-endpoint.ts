@@ -9,6 +9,7 @@ export interface Received {
   readonly message: {
     readonly messageId: string;
     readonly contextId?: string;
+    readonly taskId?: string;
     readonly parts: readonly object[];
     readonly metadata: Readonly<Record<string, unknown>>;
   };
@@ -20,18 +21,19 @@ interface Call {
   readonly params: { readonly id?: string; readonly message?: Received['message'] };
 }
 
-/** An endpoint on loopback that speaks A2A 1.0: it takes each message, works on it once, and ends as it is told. */
+/** An endpoint on loopback that speaks A2A 1.0: its tasks are as `ends` says, by how many messages it has taken; the last holds for all further ones. */
 export async function startEndpoint(
   t: { teardown(undo: () => void): void },
-  end: object,
+  ends: readonly object[],
 ): Promise<{ readonly url: string; readonly received: readonly Received[] }> {
   const received: Received[] = [];
   const answer = ({ method, params }: Call, authorization: string | undefined): object => {
     if (method === 'SendMessage' && params.message !== undefined) {
       received.push({ authorization, message: params.message });
-      const id = `task-${received.length}`;
+      const id = params.message.taskId ?? `task-${received.length}`;
       return { task: { id, contextId: 'c', status: { state: 'TASK_STATE_WORKING' } } };
     }
+    const end = ends[Math.min(received.length, ends.length) - 1];
     return { id: params.id, contextId: 'c', ...end };
   };
   const server = createServer((request, response) => {

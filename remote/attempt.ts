@@ -141,7 +141,7 @@ async function followTask(world: AttemptWorld, place: Place, first: Task): Promi
     waitMs = Math.min(waitMs * 2, attempt.pollSeconds * 1000);
     const found = await look(world, place, task);
     if (stop.aborted) return endAsTold(world, place, task);
-    if ('exitCode' in found) return { kind: 'failed', failure: found };
+    if ('exitCode' in found) return { kind: 'failed', failure: whileUnderWay(found, task) };
     if (found.state !== task.state) world.log('the task goes on', { task: task.id, state: found.state });
     task = found;
   }
@@ -177,6 +177,12 @@ function sameTask(task: Task, wanted: Ids, url: string): Task | Failure {
   if (task.id === wanted.id && isSame) return task;
   const message = `${withoutQuery(url)}: asked for task ${wanted.id}, it tells of another one`;
   return failure('NotUnderstood', message);
+}
+
+/** Who cannot be asked any more goes on, as far as anybody knows: that is another failure than one before anything was begun. */
+function whileUnderWay(why: Failure, { id }: Ids): Failure {
+  if (why.kind !== 'Unreachable' && why.kind !== 'RateLimited') return why;
+  return failure('TaskUnknown', `${why.message}; task ${id} may go on there`);
 }
 
 async function endAsTold(world: AttemptWorld, place: Place, task: Task): Promise<Ending> {

@@ -90,8 +90,8 @@ const cases: Record<string, Case> = {
   },
   'an endpoint that is gone while the task runs': {
     answer: taking(hangUp),
-    wantCode: 20,
-    wantSaid: /does not answer/,
+    wantCode: 28,
+    wantSaid: /does not answer: .*; task task-1 may go on there/,
     wantSeen: [SEND, LOOK, LOOK, LOOK, LOOK],
   },
   'a task that is forgotten': {
@@ -134,7 +134,7 @@ const cases: Record<string, Case> = {
       await once(response, 'close');
     }),
     retries: { limit: 0 },
-    wantCode: 20,
+    wantCode: 28,
     wantSeen: [SEND, LOOK],
   },
   'JSON that is nested too deeply': {

@@ -58,6 +58,8 @@ export const ANNOTATIONS = {
   priorityClasses: 'nexusos.dev/priority-classes',
   /** On a Run that a schedule started: when that was due, in RFC 3339. */
   scheduledTime: 'nexusos.dev/scheduled-time',
+  /** On a pod of a Run: what the Run was admitted by, in JSON, until its status tells. */
+  admission: 'nexusos.dev/admission',
   /** On a ResourceQuota: revision of the grant that its spec was written for. */
   grantRevision: 'nexusos.dev/grant-revision',
   /** On a copy of a pull secret: UID and resourceVersion of its source. No digest: that would let a reader guess. */

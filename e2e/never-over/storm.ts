@@ -18,6 +18,8 @@ interface Flavour {
   readonly specOf?: (index: number) => object;
   /** How long a pod of it runs. */
   readonly duration: string;
+  /** How long those of the first Runs do. */
+  readonly lasting?: { readonly first: number; readonly duration: string };
 }
 
 /** Priority of who ends others. */
@@ -67,7 +69,9 @@ const FLAVOURS: Readonly<Record<string, Flavour>> = {
     price: { tier: 'ultra', tierPercent: 300 },
     limits: { Runs: 2 },
     specOf: (index) => ({ priority: index % 5 === 4 ? URGENT : 0 }),
-    duration: '3s',
+    duration: '1s',
+    // The first ones are there when somebody urgent comes, however slow the machine is.
+    lasting: { first: 2, duration: '30s' },
   },
 };
 
@@ -121,7 +125,8 @@ export function stormRuns(tenant: string, count: number): readonly Planned[] {
   return Array.from({ length: count }, (_, index) => stormRun(tenant, flavour, index));
 }
 
-function stormRun(tenant: string, { namespaces, duration, specOf }: Flavour, index: number): Planned {
+function stormRun(tenant: string, flavour: Flavour, index: number): Planned {
+  const { namespaces, specOf } = flavour;
   const isCancelled = index % 8 === 5;
   const fails = index % 8 === 3;
   // The second of two with one key must be the same as the first, and is in the same namespace.
@@ -129,7 +134,7 @@ function stormRun(tenant: string, { namespaces, duration, specOf }: Flavour, ind
   const twin = isSecond ? index - 1 : index;
   const namespace = `${tenant}-${namespaces[twin % namespaces.length]}`;
   const annotations = {
-    [`${SIMULATED}/duration`]: isCancelled ? '1h' : duration,
+    [`${SIMULATED}/duration`]: isCancelled ? '1h' : durationOf(flavour, index),
     ...(fails && { [`${SIMULATED}/outcome`]: 'exit-code' }),
     ...(index % 3 === 0 && { [`${SIMULATED}/termination-message`]: REPORT }),
   };
@@ -141,6 +146,10 @@ function stormRun(tenant: string, { namespaces, duration, specOf }: Flavour, ind
   const object = run(namespace, `run-${index}`, { annotations, spec });
   const isUrgent = 'priority' in spec && spec.priority === URGENT;
   return { object, isCancelled, isUrgent, want: wantOf({ isCancelled, fails }) };
+}
+
+function durationOf({ duration, lasting }: Flavour, index: number): string {
+  return lasting !== undefined && index < lasting.first ? lasting.duration : duration;
 }
 
 function wantOf({ isCancelled, fails }: { readonly isCancelled: boolean; readonly fails: boolean }) {

@@ -157,8 +157,10 @@ async function createAll(planned: readonly Planned[]): Promise<void> {
   const urgent = planned.filter(({ isUrgent }) => isUrgent);
   await create(planned.filter((one) => !urgent.includes(one)));
   await eventually('those run that are to be ended', async () => {
-    const running = (await listed('runs')).filter(({ object }) => phaseOfRun(object) === 'Running');
-    return running.some(({ object }) => tenantOf(object).startsWith('urgent'));
+    const first = (await listed('runs')).filter(
+      ({ object }) => tenantOf(object).startsWith('urgent') && object.metadata.name === 'run-0',
+    );
+    return first.some(({ object }) => phaseOfRun(object) === 'Running');
   });
   await create(urgent);
 }

@@ -62,7 +62,7 @@ test('a Run of a remote agent is handed on once its Secret is there, and tells w
   const metadata = { 'nexusos.dev/usage': { inputTokens: 12, outputTokens: 34 } };
   const artifacts = [{ artifactId: 'a', parts }];
   const end = { status: { state: 'TASK_STATE_COMPLETED' }, artifacts, metadata };
-  const { url, received } = await startEndpoint(t, end);
+  const { url, received } = await startEndpoint(t, [end]);
   const auth = { secretKeyRef: { name: 'peer', key: 'token' } };
   const place = await quietWorld(t, 'distant', { url, insecureHttp: true, auth, pollSeconds: 1 });
   const { user, namespace } = place;
@@ -113,11 +113,36 @@ async function uidOf({ user, namespace }: World, name: string): Promise<string> 
   return user.does(['get', '-n', namespace, `run/${name}`, '-o', 'jsonpath={.metadata.uid}']);
 }
 
+test('what a task asks, its Run asks people; the answer goes to the same task', async (t) => {
+  const question = { messageId: 'm', role: 'ROLE_AGENT', parts: [{ text: 'Which account?' }] };
+  const asks = { status: { state: 'TASK_STATE_INPUT_REQUIRED', message: question } };
+  const artifacts = [{ artifactId: 'a', parts: [{ text: 'paid' }] }];
+  const { url, received } = await startEndpoint(t, [
+    asks,
+    { status: { state: 'TASK_STATE_COMPLETED' }, artifacts },
+  ]);
+  const place = await quietWorld(t, 'distant', { url, insecureHttp: true, pollSeconds: 1 });
+  const { user, namespace } = place;
+  await user.applies(run(namespace, 'pays', { spec: { input: { inline: 'pay' } } }));
+  const first = await podOf(place, 'pays');
+  await bind(user, first);
+  await playPod(user, first, await temporaryFolder(t, 'node'));
+  t.regex(await waits(place, 'pays', 'InputRequired'), /Which account\?/);
+  const patch = '{"spec":{"answers":{"1":{"text":"acme"}}}}';
+  await user.does(['patch', 'run/pays', '-n', namespace, '--type=merge', '-p', patch]);
+  const second = await podOf(place, 'pays');
+  await bind(user, second);
+  await playPod(user, second, await temporaryFolder(t, 'node'));
+  const { status } = await ends(place, 'pays', 'Succeeded');
+  t.is(status?.result?.output, 'paid');
+  t.is(received.length, 2);
+  t.like(received[1]?.message, { taskId: 'task-1', parts: [{ text: 'acme' }] });
+});
+
 test('a task that fails fails the Run with its words and code; what was not taken is tried again by its exit code', async (t) => {
   const said = { messageId: 'm', role: 'ROLE_AGENT', parts: [{ text: 'not for you' }] };
-  const { url, received } = await startEndpoint(t, {
-    status: { state: 'TASK_STATE_REJECTED', message: said },
-  });
+  const rejected = { status: { state: 'TASK_STATE_REJECTED', message: said } };
+  const { url, received } = await startEndpoint(t, [rejected]);
   const nowhere = 'http://127.0.0.1:1/a2a';
   const retries = { limit: 0 };
   const place = await quietWorld(t, 'remote-fails', { url: nowhere, insecureHttp: true, retries });

@@ -34,7 +34,8 @@ export async function measureShards(
   const seconds: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     seconds.push(await secondsWithout(environment, fleet, round));
-    await join(environment, fleet, `round-${round}`);
+    const name = `round-${round}`;
+    fleet.set(name, await start(environment, name, SHARDS));
     await untilDealtOut(fleet);
   }
   await stopAll(fleet);
@@ -52,19 +53,15 @@ export async function measureShards(
 
 async function startFleet(environment: BenchEnvironment, size: number, prefix: string): Promise<Fleet> {
   const fleet: Fleet = new Map();
-  for (const name of named(prefix, size)) await join(environment, fleet, name, size === 1 ? 0 : SHARDS);
+  const shards = size === 1 ? 0 : SHARDS;
+  for (const name of named(prefix, size)) fleet.set(name, await start(environment, name, shards));
   if (size > 1) await untilDealtOut(fleet);
   return fleet;
 }
 
-async function join(
-  { cluster }: BenchEnvironment,
-  fleet: Fleet,
-  name: string,
-  shards = SHARDS,
-): Promise<void> {
+function start({ cluster }: BenchEnvironment, name: string, shards: number): Promise<OperatorProcess> {
   const env = { NEXUSOS_IDENTITY: name, NEXUSOS_SHARDS: String(shards) };
-  fleet.set(name, await startOperator(cluster, { env }));
+  return startOperator(cluster, { env });
 }
 
 async function stopAll(fleet: Fleet): Promise<void> {

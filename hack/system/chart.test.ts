@@ -257,11 +257,14 @@ test('what is done before the removal runs as the operator does, and may end it 
   t.false(rest.some((one) => one.metadata.name.includes('leave')));
 });
 
+/** The disruption budget of an operator with these values. */
+async function budgetOf(operator: object) {
+  return pick(await render({ operator }), 'PodDisruptionBudget')[0] as unknown as {
+    readonly spec: { readonly minAvailable?: number; readonly maxUnavailable?: number };
+  };
+}
+
 test('of replicas that all work, one at a time may be evicted; else all but one', async (t) => {
-  const budgetOf = async (operator: object) =>
-    pick(await render({ operator }), 'PodDisruptionBudget')[0] as unknown as {
-      readonly spec: { readonly minAvailable?: number; readonly maxUnavailable?: number };
-    };
   const { spec: alone } = await budgetOf({ replicas: 3 });
   t.deepEqual([alone.minAvailable, alone.maxUnavailable], [1, undefined]);
   const { spec: together } = await budgetOf({ replicas: 3, shards: 12 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path';
 import type { AttachedCluster } from '../cluster/attached-cluster.ts';
+import { eventually } from '../tools/eventually.ts';
 import { runProgram } from '../tools/run-program.ts';
 import { ensureTools } from '../tools/build.ts';
 import type { BuildObserver } from '../tools/progress.ts';
@@ -8,6 +9,7 @@ import type { BuildObserver } from '../tools/progress.ts';
 /** The namespace that the platform is installed into. */
 export const PLATFORM_NAMESPACE = 'nexusos-system';
 
+const RUNS_PATH = '/apis/nexusos.dev/v1alpha1/namespaces/default/runs';
 const CHART = join(import.meta.dirname, '../../charts/nexusos');
 
 /** Values of the chart, as in values.yaml. */
@@ -29,6 +31,23 @@ export async function installChart(cluster: AttachedCluster, options: InstallOpt
     args: ['upgrade', 'nexusos', CHART, '--install', '--create-namespace', '--values=-'],
     stdin: JSON.stringify(values),
     ...(options.onBuildStep && { onBuildStep: options.onBuildStep }),
+  });
+  await takesRuns(cluster);
+}
+
+const ANY_RUN = {
+  apiVersion: 'nexusos.dev/v1alpha1',
+  kind: 'Run',
+  metadata: { name: 'any', namespace: 'default' },
+  spec: { agentRef: { name: 'any' } },
+};
+
+/** Waits until the API server can fill in who creates a Run: what it needs for that of a new kind it looks for every few seconds, and says 503 until then. */
+async function takesRuns({ admin }: AttachedCluster): Promise<void> {
+  await eventually('the API server takes Runs', async () => {
+    const { status, text } = await admin.send('POST', `${RUNS_PATH}?dryRun=All`, ANY_RUN);
+    if (status === 404 || status === 503) throw new Error(text);
+    return true;
   });
 }
 

@@ -14,6 +14,7 @@ import { PARTITION } from './shared/partition.ts';
 import { QUOTA_LEDGERS, TENANTS } from './shared/resources.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
 import { REVISION_INDEX } from './shared/revisions.ts';
+import { TenantQueues } from './shared/tenant-queue.ts';
 import { queueIndexes } from './shared/tenant-queues.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
@@ -40,13 +41,14 @@ export function controllersFor(
 ): ControllerSet {
   const { kueue } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
+  const queues = new TenantQueues(book);
   const meter = new RunUnitsMeter(metering);
   return {
     controllers: [
       tenantController(settings),
-      ledgerController(book, [meter]),
+      ledgerController(book, [meter], queues),
       agentController(settings),
-      runController(book, settings),
+      runController(book, settings, queues),
       podController(),
       runHistoryController(),
       gpuClassController(book, kueue),

@@ -11,7 +11,13 @@ import type { DeviceDesk } from '../core/capacity/device-queue.ts';
 import type { KubeObject } from '../core/object.ts';
 import type { Plan } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
-import { type Leftover, type LedgerObserved, planLedger, type Vanished } from '../core/quota/ledger.ts';
+import {
+  type Leftover,
+  type LedgerObserved,
+  planQueue,
+  queueOf,
+  type Vanished,
+} from '../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { releaseTogether } from '../core/quota/release-together.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
@@ -20,6 +26,7 @@ import { attemptsOf, childName, identityOf, type Run } from '../core/run/run.ts'
 import type { Ledger } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
+import { asItsPodSays } from './shared/admission-record.ts';
 import { DepartedRuns } from './shared/departed-runs.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { LedgerPasses } from './shared/ledger-passes.ts';
@@ -35,7 +42,7 @@ import {
   TENANTS,
 } from './shared/resources.ts';
 import { watchRevisions } from './shared/revisions.ts';
-import { type SeenLedger, seeLedger } from './shared/tenant-queue.ts';
+import { type SeenLedger, seeLedger, TenantQueues } from './shared/tenant-queue.ts';
 import {
   ledgerOfObject,
   livePodsOf,
@@ -56,10 +63,11 @@ export interface LedgerView {
 export function ledgerController(
   book: DeviceBook,
   witnesses: readonly LedgerWitness[] = [],
+  queues = new TenantQueues(book),
 ): Controller<Ledger, LedgerView, QuotaLedgerStatus | undefined> {
   const passes = new LedgerPasses();
   const departed = new DepartedRuns();
-  const all = [departed, passes, ...witnesses];
+  const all = [departed, passes, queues, ...witnesses];
   return {
     name: 'ledger',
     resource: QUOTA_LEDGERS,
@@ -79,7 +87,7 @@ export function ledgerController(
     },
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
     plan(ledger, view, now) {
-      const plan = planWithDevices(ledger, { ...view, book }, now);
+      const plan = planWithDevices(ledger, { ...view, book, queues }, now);
       passes.decided(ledger, view.observed.runs, plan.status.reservations ?? []);
       return plan;
     },
@@ -97,11 +105,7 @@ const DEVICES_AGAIN = { kind: 'requeueAfter', afterMs: 15_000, why: 'for devices
  */
 function planWithDevices(
   ledger: Ledger,
-  {
-    observed,
-    read,
-    book,
-  }: { readonly observed: LedgerObserved; readonly read: Reader; readonly book: DeviceBook },
+  { observed, read, book, queues }: LedgerView & { readonly book: DeviceBook; readonly queues: TenantQueues },
   now: Date,
 ): Plan<QuotaLedgerStatus> {
   const desks: DeviceDesk[] = [];
@@ -110,7 +114,10 @@ function planWithDevices(
     desks.push(desk);
     return desk;
   };
-  const decided = planLedger(ledger, { ...observed, openDesk }, now);
+  const seen = { ...observed, openDesk };
+  const queue = queueOf(ledger, seen, now);
+  queues.learn(ledger, queue, observed.runs);
+  const decided = planQueue(ledger, { observed: seen, queue }, now);
   const plan = releaseTogether(ledger, decided, { runs: observed.runs, now });
   const [desk] = desks;
   book.settle(ledger, desk, now);
@@ -189,8 +196,9 @@ function isGoing({ metadata }: KubeObject): boolean {
 function withLastSeen(found: Vanished, run: Run | undefined, read: Reader): Vanished {
   if (found.kind !== 'gone' || run === undefined) return found;
   const { namespace = '' } = run.metadata;
-  const pod = read.get(PODS, { namespace, name: childName(identityOf(run), attemptsOf(run)) });
-  return { kind: 'gone', last: { run, pod } };
+  const last = asItsPodSays(run, read);
+  const pod = read.get(PODS, { namespace, name: childName(identityOf(last), attemptsOf(last)) });
+  return { kind: 'gone', last: { run: last, pod } };
 }
 
 /**

@@ -26,6 +26,7 @@ import { unmountedOf } from '../core/run/unmounted.ts';
 import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
+import { type NextPod, nextPodOf } from './shared/admission-record.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { find } from './shared/find.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
@@ -48,8 +49,8 @@ import {
 export function runController(
   book: DeviceBook,
   { remoteImage }: Pick<PlatformSettings, 'remoteImage'> = {},
+  queues = new TenantQueues(book),
 ): Controller<Run, RunObserved, RunStatus | undefined> {
-  const queues = new TenantQueues(book);
   return {
     name: 'run',
     resource: RUNS,
@@ -100,17 +101,19 @@ interface Shared {
 
 async function observe(run: Run, read: Reader, { queues, book }: Shared): Promise<RunObserved> {
   const ledger = ledgerOf(read, run.metadata.namespace ?? '');
-  const standing = standingOf(run, ledger, { read, queues });
+  const next = nextPodOf(run, read);
+  const standing = standingOf(run, ledger, { read, queues, next });
   const { reservation } = standing;
   const pod = await podOf(run, read);
   const keyRecord = ledger && keyRecordIn(ledger, run);
   return {
+    ...next,
     keyRecord,
     keyHolder: await findKeyHolder(run, keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     ...standing,
     asking: askingOf(run, agentIn(run, read)),
-    ...(await findIngredients(run, { read, pod, reservation, book })),
+    ...(await findIngredients(run, { read, pod, reservation, book, next })),
     pod,
     leftovers: leftoversOf(
       run,
@@ -177,6 +180,7 @@ interface Starting {
   readonly read: Reader;
   readonly pod: KubeObject | undefined;
   readonly reservation: Reservation | undefined;
+  readonly next: NextPod;
 }
 
 /** What a workload is made from; only looked for when one is about to be made. */
@@ -220,7 +224,8 @@ const NO_INGREDIENTS = {
   made: undefined,
 };
 
-function needsWorkload(run: Run, { pod, reservation }: Pick<Starting, 'pod' | 'reservation'>): boolean {
+function needsWorkload(run: Run, { pod, reservation, next }: Starting): boolean {
+  if (next.early !== undefined) return false;
   // The pod of a Run that is back in the queue is that of an attempt that is over.
   if (!isActive(run))
     return reservation !== undefined && reservation.awaits === undefined && !isFinished(run);
@@ -230,20 +235,36 @@ function needsWorkload(run: Run, { pod, reservation }: Pick<Starting, 'pod' | 'r
 interface Queued {
   readonly read: Reader;
   readonly queues: TenantQueues;
+  readonly next: NextPod;
 }
 
 /** Where a Run stands in its queue, and what is reserved for it; of a dry run, what would be. */
-function standingOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queued): Trial {
+function standingOf(run: Run, ledger: Ledger | undefined, { read, queues, next }: Queued): Trial {
   const isAsking = run.spec.dryRun && phaseOf(run) === 'Queued';
   if (isAsking && ledger !== undefined) return queues.tryOut(run, ledger, read);
   const reservation = ledger && reservationIn(ledger, run.metadata.uid ?? '');
-  const taking = handoverPlace(reservation, ledger?.status?.reservations ?? []);
-  return { place: taking ?? placeOf(run, ledger, { read, queues }), reservation };
+  if (next.early !== undefined || mayStart(run, reservation)) return { place: NEXT, reservation };
+  return { place: placeOf(run, ledger, { read, queues, reservation }), reservation };
 }
 
-function placeOf(run: Run, ledger: Ledger | undefined, { read, queues }: Queued): Place {
+const NEXT: Place = { kind: 'next' };
+
+/** Whether a Run stands in no queue any more: what is reserved is for its next attempt, and waits for nobody. */
+function mayStart(run: Run, reservation: Reservation | undefined): boolean {
+  return (
+    reservation !== undefined && reservation.awaits === undefined && reservation.attempt > attemptsOf(run)
+  );
+}
+
+interface Standing extends Omit<Queued, 'next'> {
+  readonly reservation: Reservation | undefined;
+}
+
+function placeOf(run: Run, ledger: Ledger | undefined, { read, queues, reservation }: Standing): Place {
   if (ledger === undefined) return { kind: 'none' };
-  return phaseOf(run) === 'Queued' ? queues.placeOf(run, ledger, read) : { kind: 'next' };
+  const taking = handoverPlace(reservation, ledger.status?.reservations ?? []);
+  if (taking !== undefined) return taking;
+  return phaseOf(run) === 'Queued' ? queues.placeOf(run, ledger, read) : NEXT;
 }
 
 /** The pod of the present attempt. While one must be there, only the API server itself can say that there is none. */

@@ -199,7 +199,7 @@ function cardsOf(pod: KubeObject): number {
 /** Creates a Run of each tenant again and again, until it is stopped. */
 function feed(fleet: OperatorFleet) {
   const names: string[] = [];
-  let isOver = false;
+  const end = new AbortController();
   const create = async (tenant: string, agent: string, duration: string) => {
     const name = `r-${names.length}`;
     names.push(name);
@@ -207,7 +207,7 @@ function feed(fleet: OperatorFleet) {
     await createRun(fleet, { namespace: `${tenant}-main`, name }, { agent, annotations });
   };
   const feeding = (async () => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       for (const tenant of CALM) await create(tenant, 'agent', '500ms');
       // More than there are cards for; one each, which fit wherever one is free, so that the sum says it all.
       for (const tenant of [...PLAYERS, ...PLAYERS, ...PLAYERS]) await create(tenant, 'cards-1', '1500ms');
@@ -216,7 +216,7 @@ function feed(fleet: OperatorFleet) {
   })();
   return {
     stop: async () => {
-      isOver = true;
+      end.abort();
       await feeding;
       return names.length;
     },

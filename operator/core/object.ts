@@ -36,8 +36,13 @@ export interface KubeObject {
 
 /** The same fields without those that are undefined, as JSON has it. */
 export function defined<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
+  const present: { [Key in keyof T]?: Exclude<T[Key], undefined> } = {};
+  // Asked for each Run of a queue in each pass, so without a list in between.
+  for (const key in fields) {
+    const value = fields[key];
+    if (value !== undefined) present[key] = value as Exclude<T[typeof key], undefined>;
+  }
+  return present;
 }
 
 /** A condition of `metav1`, exactly as the API server stores it. */

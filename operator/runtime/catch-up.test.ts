@@ -50,7 +50,9 @@ test('a store whose watch is silent is brought up to date, and only what is old 
   await catchUp(widgets, { client, cache });
   t.deepEqual(['same', 'changed', 'replaced', 'made'].map(textOf), ['old', 'new', 'new', 'new']);
   const read = proxy.requests.slice(before).filter(({ path }) => path.includes(`/${namespace}/widgets/`));
-  t.deepEqual(read.map(({ path }) => path.split('/').at(-1)).toSorted(), ['changed', 'made', 'replaced']);
+  const names = read.map(({ path }) => path.split('/').at(-1));
+  t.is(names.length, 3);
+  t.deepEqual(new Set(names), new Set(['changed', 'made', 'replaced']));
   await eventually('what is read is not read again', async () => {
     const asked = proxy.requests.length;
     await catchUp(widgets, { client, cache });

@@ -16,6 +16,7 @@ const KINDS = {
   Untrusted: { exitCode: 25, code: 'dependency_unavailable', retryable: false },
   AnswerLost: { exitCode: 26, code: 'dependency_unavailable', retryable: false },
   TaskLost: { exitCode: 27, code: 'not_found', retryable: true },
+  TaskUnknown: { exitCode: 28, code: 'dependency_unavailable', retryable: true },
   ToldToEnd: { exitCode: 143, code: 'conflict', retryable: true },
 } as const satisfies Record<string, { exitCode: number; code: ErrorCode; retryable: boolean }>;
 

@@ -82,14 +82,18 @@ function intentOf({ metadata }: Run): unknown {
   return [metadata.uid, metadata.generation, metadata.deletionTimestamp ?? ''];
 }
 
+/** What is told of a Run that waits, beside its place and when it came. */
 function waitOf(run: Run): unknown {
-  const { keyHolder, retries } = run.status ?? {};
-  return [phaseOf(run), attemptsOf(run), keyHolder?.uid ?? '', retries?.notBefore ?? '', ...peopleOf(run)];
-}
-
-/** What people have decided, and answered. */
-function peopleOf({ status }: Run): readonly unknown[] {
-  return [status?.approval?.outcome ?? '', status?.question?.answeredAt ?? ''];
+  const { status = {} } = run;
+  const {
+    queue: _,
+    conditions: __,
+    observedGeneration: ___,
+    queuedAt: ____,
+    arrival: _____,
+    ...others
+  } = status;
+  return { ...others, phase: phaseOf(run), attempt: attemptsOf(run) };
 }
 
 /** A pod that goes, or is gone, may be the last of a Run that is gone. */

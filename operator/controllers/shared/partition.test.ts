@@ -23,8 +23,11 @@ function ledger(spec: object = {}, status: object = {}): KubeObject {
   return make(QUOTA_LEDGERS, { name: 'acme' }, { spec: { namespaces: ['acme-main'], ...spec }, status });
 }
 
+function unasked(): Promise<never> {
+  return Promise.reject(new Error('nothing is asked of the API server'));
+}
+
 function readerOf(objects: readonly KubeObject[]): Reader {
-  const unasked = () => Promise.reject(new Error('nothing is asked of the API server'));
   return {
     get: ({ kind }, { namespace, name }) =>
       objects.find(

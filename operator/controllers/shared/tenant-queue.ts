@@ -5,7 +5,7 @@ import { defined, type KubeObject } from '../../core/object.ts';
 import { formatAmounts, NO_AMOUNTS } from '../../core/quota/amounts.ts';
 import { candidateOf } from '../../core/quota/candidates.ts';
 import { handoverPlace } from '../../core/quota/handover.ts';
-import { type LedgerObserved, queueOf } from '../../core/quota/ledger.ts';
+import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
 import { placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
@@ -18,8 +18,10 @@ import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import { clock } from '../../runtime/clock.ts';
 import type { Reader } from '../../runtime/controller.ts';
+import { asItsPodSays } from './admission-record.ts';
 import type { CapacityGate } from './capacity-gate.ts';
 import type { DeviceBook } from './device-book.ts';
+import type { LedgerWitness } from './ledger-witness.ts';
 import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
 import { pinnedAgents } from './revisions.ts';
 import { CORE_EVENTS, INDEX, namespacesOf, podsOf, runsWithKeyOf } from './workloads.ts';
@@ -38,7 +40,10 @@ export function seeLedger(ledger: Ledger, read: Reader, gate: CapacityGate): See
     agents.map((one) => [agentKey(one.metadata.namespace ?? '', one.metadata.name), one]),
   );
   const gpuClasses = new Map(classes.map((one) => [one.metadata.name, one]));
-  const runs = runsOf(ledger, namespaces, read);
+  const found = runsOf(ledger, namespaces, read);
+  // One that was deleted and made anew must not give away what those have who are admitted, and have not said so yet.
+  const isNew = ledger.status?.lastSerial === undefined;
+  const runs = isNew ? found.map((run) => asItsPodSays(run, read)) : found;
   const quotas = quotasOf(namespaces, read);
   return {
     quotas: new Map([...quotas].filter(([, quota]) => !isForeign(quota, ledger))),
@@ -58,6 +63,8 @@ export function seeLedger(ledger: Ledger, read: Reader, gate: CapacityGate): See
 
 /** How long the places of a queue are believed while its ledger stays the same, in milliseconds. */
 const BELIEVED_MS = 250;
+/** The same of those that the last pass over the ledger has found: where others come and go, the next one is soon. */
+const LEARNED_MS = 1000;
 
 /** What would become of a dry run. */
 export type Trial = Pick<RunObserved, 'place' | 'reservation' | 'demand'>;
@@ -67,24 +74,59 @@ interface Ranking {
   readonly places: ReadonlyMap<string, Place>;
 }
 
+/** A queue as a pass over its ledger has decided on it. */
+interface Learned {
+  readonly uid: string | undefined;
+  readonly atMs: number;
+  /** Worked out when somebody asks. */
+  readonly places: () => ReadonlyMap<string, Place>;
+}
+
 /**
  * Places of waiting Runs. Every waiting Run asks for its own; ranking them all anew for each would cost the square
  * of their number, so a ranking serves all who ask within a moment.
  */
-export class TenantQueues {
+export class TenantQueues implements LedgerWitness {
   /** By version of a ledger, and gone with it. */
   readonly #rankings = new WeakMap<Ledger, Ranking>();
+  /** By name of a ledger, the latest last. */
+  readonly #learned = new Map<string, Learned>();
   readonly #book: DeviceBook;
 
   constructor(book: DeviceBook) {
     this.#book = book;
   }
 
+  /** What a pass over `ledger` has decided: who asks for a place within a moment is told that, and nothing is ranked once more. */
+  learn(ledger: Ledger, queue: Queue, runs: readonly Run[]): void {
+    const { name, uid } = ledger.metadata;
+    const atMs = performance.now();
+    let places: ReadonlyMap<string, Place> | undefined;
+    this.#learned.delete(name);
+    this.#learned.set(name, {
+      uid,
+      atMs,
+      places: () => (places ??= placesOf(queue, runs, ledger.spec.maxQueuedRuns)),
+    });
+    for (const [old, learned] of this.#learned) {
+      if (atMs - learned.atMs < LEARNED_MS) return;
+      this.#learned.delete(old);
+    }
+  }
+
+  /** Nothing: what counts is learned from the pass itself. */
+  see(): void {}
+
+  /** Forgets a ledger that is gone. */
+  forget({ metadata }: Ledger): void {
+    this.#learned.delete(metadata.name);
+  }
+
   /** Where `run` stands in the queue of its tenant. */
   placeOf(run: Run, ledger: Ledger, read: Reader): Place {
     if (!isHeldIn(run, ledger, read)) return { kind: 'none' };
     // Not ranked: it came since, or holds a reservation already.
-    return this.#rankingOf(ledger, read).places.get(run.metadata.uid ?? '') ?? { kind: 'next' };
+    return this.#placesIn(ledger, read).get(run.metadata.uid ?? '') ?? { kind: 'next' };
   }
 
   /** Where a dry run would stand in the queue of its tenant, what would be reserved for it, and what it would take. */
@@ -114,15 +156,17 @@ export class TenantQueues {
     return { ...seeLedger(ledger, read, this.#book.gate), ...NOT_ASKED, openDesk, now };
   }
 
-  #rankingOf(ledger: Ledger, read: Reader): Ranking {
-    const known = this.#rankings.get(ledger);
+  #placesIn(ledger: Ledger, read: Reader): ReadonlyMap<string, Place> {
     const nowMs = performance.now();
-    if (known !== undefined && nowMs - known.rankedAtMs < BELIEVED_MS) return known;
+    const learned = this.#learned.get(ledger.metadata.name);
+    const isFresh = learned?.uid === ledger.metadata.uid && nowMs - (learned?.atMs ?? 0) < LEARNED_MS;
+    if (learned !== undefined && isFresh) return learned.places();
+    const known = this.#rankings.get(ledger);
+    if (known !== undefined && nowMs - known.rankedAtMs < BELIEVED_MS) return known.places;
     const seen = this.#observe(ledger, read, clock.now());
     const places = placesOf(queueOf(ledger, seen, seen.now), seen.runs, ledger.spec.maxQueuedRuns);
-    const ranking = { rankedAtMs: nowMs, places };
-    this.#rankings.set(ledger, ranking);
-    return ranking;
+    this.#rankings.set(ledger, { rankedAtMs: nowMs, places });
+    return places;
   }
 }
 

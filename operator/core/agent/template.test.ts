@@ -94,12 +94,12 @@ test('of a service, only what its pods are made from is part of a revision', (t)
   t.is(withTemplate(now, templateOf(makeAgent().spec)).spec.service, undefined);
 });
 
+function remoteAt(url: string) {
+  return makeAgent({ shape: 'remote', container: undefined, remote: remote.parse({ url }) });
+}
+
 test('of a remote agent, all that says how it is spoken to is part of a revision', (t) => {
-  const at = (url: string) => {
-    const spec = remote.parse({ url });
-    return makeAgent({ shape: 'remote', container: undefined, remote: spec });
-  };
-  const [then, now] = [at('https://a.example.com/'), at('https://b.example.com/')];
+  const [then, now] = [remoteAt('https://a.example.com/'), remoteAt('https://b.example.com/')];
   t.not(templateDigest(templateOf(then.spec)), templateDigest(templateOf(now.spec)));
   t.is(withTemplate(now, templateOf(then.spec)).spec.remote?.url, 'https://a.example.com/');
   const asJob = withTemplate(now, templateOf(makeAgent().spec)).spec;

@@ -154,6 +154,8 @@ class Room {
   readonly #own = new Set<string>();
   /** Runs that wait for the rate alone. */
   #late = 0;
+  /** What thousands may be told who wait for a place. */
+  #full: Waiting | undefined;
   /** Runs that may still be admitted. */
   places: number;
 
@@ -195,7 +197,7 @@ class Room {
   #missing(candidate: Candidate): Waiting | undefined {
     return (
       this.#noKey(candidate) ??
-      this.#noRoom(bytesOf(candidate)) ??
+      this.#noRoom(candidate) ??
       this.#agentFull(candidate) ??
       this.#input.budgets?.obstacleTo(candidate) ??
       this.#noDevices(candidate) ??
@@ -265,9 +267,9 @@ class Room {
     return keyBytes === undefined || this.#keysLeft > 0 ? undefined : TOO_MANY_KEYS;
   }
 
-  #noRoom(bytes: number): Waiting | undefined {
-    if (this.places <= 0 || this.#slots <= 0) return this.#noPlace();
-    if (bytes <= this.#bytes) return undefined;
+  #noRoom(candidate: Candidate): Waiting | undefined {
+    if (this.places <= 0 || this.#slots <= 0) return (this.#full ??= this.#noPlace());
+    if (bytesOf(candidate) <= this.#bytes) return undefined;
     // Held back as well is who stands behind and needs less: of shorter names there may always be some.
     this.#bytes = 0;
     return LEDGER_FULL;

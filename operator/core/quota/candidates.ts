@@ -51,20 +51,12 @@ export function wantsQuota(run: Run): boolean {
 
 /** A waiting Run as the queue sees it. */
 export function candidateOf(run: Run, context: RunContext): Candidate {
-  const { name, namespace = '' } = run.metadata;
-  const agentName = run.spec.agentRef.name;
   const { agent, obstacle } = sourceOf(run, context);
   return {
-    ...ageOf(run),
-    namespace,
-    name,
-    agent: agentName,
-    priority: run.spec.priority,
-    attempt: attemptsOf(run) + 1,
+    ...selfOf(run),
     demand: demandOf(run, agent, context),
     ...defined({
       gpu: agent?.spec.gpu,
-      session: sessionDigest(run),
       revision: unboundRevision(run, agent),
       blocked:
         pauseOf(run) ??
@@ -72,9 +64,26 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
         obstacle ??
         misfitOf(run, agent) ??
         unasked(run, agent) ??
-        context.obstacles?.get(namespace),
+        context.obstacles?.get(run.metadata.namespace ?? ''),
     }),
   };
+}
+
+type Self = Omit<Candidate, 'demand' | 'gpu' | 'revision' | 'blocked'>;
+
+/** What a waiting Run says of itself, by its version: a queue of thousands is gone through many times before one of them changes. */
+const selves = new WeakMap<Run, Self>();
+
+function selfOf(run: Run): Self {
+  const known = selves.get(run);
+  if (known !== undefined) return known;
+  const { name, namespace = '' } = run.metadata;
+  const { agentRef, priority } = run.spec;
+  const attempt = attemptsOf(run) + 1;
+  const session = defined({ session: sessionDigest(run) });
+  const self = { ...ageOf(run), namespace, name, agent: agentRef.name, priority, attempt, ...session };
+  selves.set(run, self);
+  return self;
 }
 
 /** What a Run that is bound to no revision is judged by: its Agent may have another template when it starts. */

@@ -9,6 +9,7 @@ import { wantsQuota } from './candidates.ts';
 import { keyBytes } from './ledger-size.ts';
 import { TOO_MANY_KEYS } from './obstacles.ts';
 import { ageOf, isOlder } from './queue-order.ts';
+import { runsByUid } from './runs-by-uid.ts';
 
 /** What the keys of a tenant's Runs follow from. */
 export interface KeyInput {
@@ -37,7 +38,7 @@ export class KeyBook {
   readonly #unwritten = new Set<string>();
 
   constructor({ records, runs, holders, departed, bytes = Infinity, now }: KeyInput) {
-    this.#runs = new Map(runs.map((run) => [run.metadata.uid ?? '', run]));
+    this.#runs = runsByUid(runs);
     const settled = records.flatMap((one) => {
       const run = this.#runs.get(one.uid);
       // As long as something of it holds its place, how it ended may still be told.

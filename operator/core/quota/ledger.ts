@@ -41,6 +41,7 @@ import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { countedQuota } from './counted.ts';
 import { isForeign, newQuota, replacedQuota, seenQuota } from './resource-quota.ts';
+import { runsByUid } from './runs-by-uid.ts';
 import { agentLimits, freeAmounts, pendingIn, possibleHandovers, sharing, startHandovers } from './stock.ts';
 
 /** How a namespace that no longer shares the totals was found by a direct read. */
@@ -180,7 +181,7 @@ function withMarks(held: readonly Reservation[], marks: Admission['marks']): rea
 
 /** Reservations that go on: those of the ledger that were not given back, and those that it has lost. */
 function heldIn(ledger: Ledger, observed: LedgerObserved): readonly Reservation[] {
-  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
+  const byUid = runsByUid(observed.runs);
   const kept = (ledger.status?.reservations ?? []).filter((reservation) => {
     const run = byUid.get(reservation.uid);
     if (run !== undefined) return !isGivenBack(reservation, run);
@@ -210,7 +211,15 @@ function rateOf({ spec, status }: Ledger, now: Date): CreateRate | undefined {
 
 /** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */
 export function planLedger(ledger: Ledger, observed: LedgerObserved, now: Date): Plan<QuotaLedgerStatus> {
-  const queue = queueOf(ledger, observed, now);
+  return planQueue(ledger, { observed, queue: queueOf(ledger, observed, now) }, now);
+}
+
+/** The same, of the queue as it stands. */
+export function planQueue(
+  ledger: Ledger,
+  { observed, queue }: { readonly observed: LedgerObserved; readonly queue: Queue },
+  now: Date,
+): Plan<QuotaLedgerStatus> {
   const lastSerial = ledger.status?.lastSerial ?? 0;
   const admitted = queue.admitted.map((one, i) => ({ ...one, serial: lastSerial + i + 1 }));
   const reservations = [...queue.held, ...admitted];
@@ -256,7 +265,7 @@ function endedAttempts(
   now: Date,
 ): readonly MeteredAttempt[] {
   const held = new Set(kept.map(({ uid }) => uid));
-  const byUid = new Map(observed.runs.map((run) => [run.metadata.uid, run]));
+  const byUid = runsByUid(observed.runs);
   return (ledger.status?.reservations ?? [])
     .filter(({ uid }) => !held.has(uid))
     .map((reservation) => {

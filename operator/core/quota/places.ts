@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
-import { defined } from '../object.ts';
 import type { Place } from '../run/observed.ts';
 import type { Run } from '../run/run.ts';
 import type { Queue } from './ledger.ts';
@@ -39,7 +38,7 @@ export function placesOf(
       position: isAside ? undefined : ahead,
       reason,
       message,
-      ...defined({ current }),
+      ...(current !== undefined && { current }),
       ...full,
     });
   }

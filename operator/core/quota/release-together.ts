@@ -5,6 +5,7 @@ import { type Plan, statusOnly } from '../plan.ts';
 import { isFinished, type Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { wantsQuota } from './candidates.ts';
+import { runsByUid } from './runs-by-uid.ts';
 
 /** How long after the end of its Run a reservation may stay that nobody needs; instants are whole seconds. */
 const TOGETHER_MS = 2000;
@@ -28,7 +29,7 @@ export function releaseTogether(
   const known = new Set(before);
   if (plan.status.reservations?.every((one) => known.has(one)) !== true) return plan;
   if (runs.some((run) => wantsQuota(run) && !kept.has(run.metadata.uid ?? ''))) return plan;
-  const byUid = new Map(runs.map((run) => [run.metadata.uid, run]));
+  const byUid = runsByUid(runs);
   const afterMs = Math.min(...released.map((one) => leftMs(one, byUid.get(one.uid), now)));
   if (!(afterMs > 0 && afterMs < Infinity)) return plan;
   return statusOnly(status, { kind: 'requeueAfter', afterMs, why: 'to give back with others' });

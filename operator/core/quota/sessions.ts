@@ -35,6 +35,7 @@ export function inSessionOrder({ held, candidates, agents }: SessionInput): read
     const line = [...(holders.get(session) ?? []), ...waiting.toSorted((a, b) => (isOlder(a, b) ? -1 : 1))];
     for (const [i, { uid }] of line.entries()) turns.set(uid, { place: i, before: line[i - 1]?.name ?? '' });
   }
+  if (turns.size === 0) return candidates;
   return candidates.map((one) => {
     const turn = turns.get(one.uid);
     const { maxRunsPerSession = DEFAULT_LIMIT } =

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { agentKey } from '../agent/agent.ts';
-import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { addTo, type Amounts, amountOf, lacking, parseAmounts } from './amounts.ts';
 import { demandOf, sourceOf } from './candidates.ts';
@@ -10,6 +9,7 @@ import { givenBack } from './demand.ts';
 import type { Demand } from './grants.ts';
 import { awaitedOf, beside, startable } from './handover.ts';
 import type { LedgerObserved } from './ledger.ts';
+import { runsByUid } from './runs-by-uid.ts';
 import { serviceDemands } from './service-demand.ts';
 
 /** What somebody wants to take of the totals, and of the quota in its namespace. */
@@ -56,21 +56,9 @@ export function servicesPending(
   return serviceDemands(ledger, observed, held).map((one) => ({ ...one, within: one.amounts }));
 }
 
-/** By pass: every reservation looks for its Run, more than once. */
-const runsIn = new WeakMap<LedgerObserved, ReadonlyMap<string, Run>>();
-
-function runOf(uid: string, observed: LedgerObserved): Run | undefined {
-  let byUid = runsIn.get(observed);
-  if (byUid === undefined) {
-    byUid = new Map(observed.runs.map((run) => [run.metadata.uid ?? '', run]));
-    runsIn.set(observed, byUid);
-  }
-  return byUid.get(uid);
-}
-
 /** What the Run of a reservation takes from quota while it is under way. */
 export function takenBy({ uid, namespace, agent: name }: Reservation, observed: LedgerObserved): Amounts {
-  const run = runOf(uid, observed);
+  const run = runsByUid(observed.runs).get(uid);
   const agent =
     run === undefined ? observed.agents.get(agentKey(namespace, name)) : sourceOf(run, observed).agent;
   return demandOf(run, agent, observed);

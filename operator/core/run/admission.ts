@@ -11,6 +11,7 @@ import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { containerResources } from '../quota/demand.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import { madeFirst } from './admission-record.ts';
 import { isDecidedByKueue, queueFor, type QueuePlace } from '../kueue/kueue.ts';
 import { fail, requeue } from './ending.ts';
 import { holdUpOf } from './hold-up.ts';
@@ -70,7 +71,10 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
     made,
     remoteImage: observed.remoteImage,
   };
-  return { ...statusOnly(status), create: desiredWorkload({ ...parties, ...defined({ gpu, queue }) }) };
+  const workload = desiredWorkload({ ...parties, ...defined({ gpu, queue }) });
+  // What is told already, or stands under the name and does not say what it was made by, is told before anything is made.
+  const first = phaseOf(run) === 'Queued' && !observed.isMade ? madeFirst(workload, status, now) : undefined;
+  return { ...statusOnly(status), create: first ?? workload, defersStatus: first !== undefined };
 }
 
 /** Where its pod waits; undefined where nobody but us decides. */

@@ -63,11 +63,14 @@ function bodyOf(spec: Run['spec']): Readonly<Record<string, unknown>> {
 
 /** `digest`, worked out once for each Run as stores hold it: every Run of a queue is asked for its own in each pass. */
 export function oncePerRun(digest: (run: Run) => string | undefined): (run: Run) => string | undefined {
-  const known = new WeakMap<Run, string | undefined>();
+  const known = new WeakMap<Run, string>();
   return (run) => {
-    const found = known.get(run) ?? digest(run);
-    known.set(run, found);
-    return found;
+    const found = known.get(run);
+    if (found !== undefined) return found;
+    const made = digest(run);
+    // Most have none, which is told sooner than remembered.
+    if (made !== undefined) known.set(run, made);
+    return made;
   };
 }
 

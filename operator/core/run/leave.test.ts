@@ -25,6 +25,8 @@ const cases: Readonly<Record<string, Case>> = {
   'a Run that is seen late says nothing of it': { status: { ...RUNNING, attempt: 1 }, want: false },
   'however its earlier attempt went': { status: { phase: 'Queued', attempt: 1 }, want: false },
   'nor does one of which nothing was written': { want: false },
+  'nor does one that waits for its first': { status: { phase: 'Queued' }, attempt: 1, want: false },
+  'one that was made too late for a Run that has ended goes': { status: { phase: 'Cancelled' }, want: true },
   'the tenth attempt comes after the ninth': { status: { ...RUNNING, attempt: 9 }, attempt: 10, want: false },
   'what has no name of ours goes': { status: { ...RUNNING, attempt: 2 }, attempt: Number.NaN, want: true },
   'the pod of a Run that is gone goes': { isGone: true, want: true },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DONE, type Plan, statusOnly } from '../plan.ts';
 import type { KubeObject } from '../object.ts';
-import { attemptsOf, childName, identityOf, isActive, type Run } from './run.ts';
+import { attemptsOf, childName, identityOf, isActive, isFinished, type Run } from './run.ts';
 
 /** What was seen of the Run that a pod is of. */
 export interface PodObserved {
@@ -23,7 +23,7 @@ export function planLeave(pod: KubeObject, { run, isReserved }: PodObserved): Pl
  */
 function isSettled(pod: KubeObject, run: Run): boolean {
   const attempt = attemptOf(pod, run);
-  if (attempt === undefined || attempt < attemptsOf(run)) return true;
+  if (attempt === undefined || attempt < attemptsOf(run) || isFinished(run)) return true;
   return attempt === attemptsOf(run) && !isActive(run);
 }
 

@@ -6,6 +6,7 @@ import type { Agent, GPUClass } from '../agent/agent.ts';
 import type { KubeObject } from '../object.ts';
 import type { Plan } from '../plan.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import type { Early } from './admission-record.ts';
 import type { Asking } from './approval.ts';
 import type { Capacity } from './capacity.ts';
 import type { MissingDevices } from './no-devices.ts';
@@ -56,7 +57,11 @@ export interface RunObserved {
   readonly made: KubeObject | undefined;
   /** By the name of the present attempt; undefined only when a direct read found none. */
   readonly pod: KubeObject | undefined;
-  /** Pods of earlier attempts that have not ended, made late by a former leader: hardly ever one. */
+  /** Of a Run in the queue: the pod of its next attempt, which was made before its status tells of that. */
+  readonly early?: Early | undefined;
+  /** Whether a pod has the name of that attempt, whatever it says. */
+  readonly isMade?: boolean;
+  /** Pods of earlier attempts that have not ended, made late by a former leader: hardly ever one; of all others where it has ended. */
   readonly leftovers?: readonly KubeObject[];
   /** The node where its devices are free, when its workload is about to be made. */
   readonly node?: string | undefined;

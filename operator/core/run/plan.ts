@@ -11,6 +11,7 @@ import { admit } from './admission.ts';
 import { approvalLeftMs, planAsk, planDecision } from './approval.ts';
 import { planDuplicate } from './duplicate.ts';
 import { inEarnest, tellDryRun } from './dry-run.ts';
+import { planEarly } from './early.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isPodFinished } from './outcome.ts';
@@ -42,6 +43,7 @@ export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
 
 function planPhase(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (isFinished(run)) return planFinished(run, observed, now);
+  if (observed.early !== undefined) return planEarly(run, observed.early, { observed, now });
   if (run.spec.dryRun && cancellation(run) === undefined) {
     return tellDryRun(run, { plan: planQueued(inEarnest(run), observed, now), observed }, now);
   }
@@ -147,21 +149,22 @@ export function planRefused(run: Run, { code, message }: ReconcileError, now: Da
 const HOPELESS: ReadonlySet<ErrorCode> = new Set(['conflict', 'invalid_request']);
 
 /**
- * Those of `pods` that are of earlier attempts of `run`, and have not ended. Not of any other: a Run that is seen late may be at a later
- * attempt than it says.
+ * Those of `pods` that are of other attempts of `run` than its present one, and have not ended. Of later ones only where the Run has ended,
+ * which is for ever: any other that is seen late may be at a later attempt than it says.
  */
 export function leftoversOf(run: Run, pods: readonly KubeObject[]): readonly KubeObject[] {
-  return pods.filter((pod) => isEarlier(pod, run) && isLate(pod, run));
+  return pods.filter((pod) => isOver(pod, run) && isLate(pod, run));
 }
 
-function isEarlier({ metadata: { name } }: KubeObject, run: Run): boolean {
-  return Number(/-([0-9]+)$/.exec(name)?.[1]) < attemptsOf(run);
+function isOver({ metadata: { name } }: KubeObject, run: Run): boolean {
+  const attempt = Number(/-([0-9]+)$/.exec(name)?.[1]);
+  return attempt < attemptsOf(run) || (attempt > attemptsOf(run) && isFinished(run));
 }
 
 /** Pods that a former leader made too late: they must neither outlive the end of their Run, nor run beside the next attempt. */
 function lateOnes(run: Run, { pod, leftovers = [] }: RunObserved): readonly KubeObject[] {
-  const isOver = pod !== undefined && !isActive(run) && isLate(pod, run);
-  return isOver ? [pod, ...leftovers] : leftovers;
+  const hasEnded = pod !== undefined && !isActive(run) && isLate(pod, run);
+  return hasEnded ? [pod, ...leftovers] : leftovers;
 }
 
 function isLate(pod: KubeObject, run: Run): boolean {

@@ -5,7 +5,6 @@ import { remote, type RemoteSpec } from '#crds/v1alpha1/agent-remote';
 import type { RunSpec } from '#crds/v1alpha1/run';
 import { remoteAttempt } from '#crds/v1alpha1/remote-attempt';
 import type { Agent } from '../agent/agent.ts';
-import type { KubeObject } from '../object.ts';
 import { desiredWorkload, type WorkloadInput } from './pod.ts';
 import { makeAgent, makeRun, makeTenant } from './testing/make.ts';
 import { RESERVED, testPlans } from './testing/plan-cases.ts';
@@ -113,12 +112,13 @@ test('credentials and certificates are mounted, and named by their paths alone',
   t.notRegex(JSON.stringify(told(pod)), /peer|token|roots/);
 });
 
+function contextOf(uid: string, session: string): string | undefined {
+  const agent = remoteAgent();
+  const other: Agent = { ...agent, metadata: { ...agent.metadata, uid } };
+  return told(podOf(other, { session })).contextId;
+}
+
 test('sessions of one name are the same context for one Agent, and for no other', (t) => {
-  const contextOf = (uid: string, session: string) => {
-    const agent = remoteAgent();
-    const other = { ...agent, metadata: { ...agent.metadata, uid } } as KubeObject as Agent;
-    return told(podOf(other, { session })).contextId;
-  };
   t.is(contextOf('a', 'chat'), contextOf('a', 'chat'));
   t.not(contextOf('a', 'chat'), contextOf('b', 'chat'));
   t.not(contextOf('a', 'chat'), contextOf('a', 'chat2'));

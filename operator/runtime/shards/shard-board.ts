@@ -22,6 +22,7 @@ export interface ShardBoardOptions {
 
 interface SeenClaim {
   readonly text: string;
+  readonly by: string;
   readonly seenAtMs: number;
 }
 
@@ -88,7 +89,7 @@ export class ShardBoard {
         const claim = claimOf(lease);
         if (claim === undefined) return [];
         const [known, text] = [this.#claims.get(index), claimText(claim)];
-        return [[index, known?.text === text ? known : { text, seenAtMs: nowMs }] as const];
+        return [[index, known?.text === text ? known : { text, by: claim.by, seenAtMs: nowMs }] as const];
       }),
     );
   }
@@ -131,7 +132,7 @@ export class ShardBoard {
   async areOthersGone(count: number): Promise<boolean> {
     await this.look();
     const others = [...this.#sightings].filter(
-      ([, { lease, spec }]) => (spec.holderIdentity ?? '') !== '' && shardCountOf(lease) !== count,
+      ([, seen]) => !isFree(seen) && shardCountOf(seen.lease) !== count,
     );
     for (const [index, seen] of others) {
       if (nextStep(seen, '', performance.now()) !== 'take') continue;
@@ -142,17 +143,22 @@ export class ShardBoard {
 
   #viewOf(index: number, nowMs: number): ShardView {
     const seen = this.#sightings.get(index);
-    const holder = seen?.spec.holderIdentity ?? '';
-    const claim = this.#claims.get(index);
-    const isYoung = claim !== undefined && nowMs - claim.seenAtMs < this.#options.leaseDurationMs;
-    const claimedBy = isYoung && seen !== undefined ? claimOf(seen.lease)?.by : undefined;
-    if (seen === undefined || holder === '') {
+    const claimedBy = this.#claimantOf(index, nowMs);
+    if (seen === undefined || isFree(seen)) {
       const sinceMs = seen?.seenAtMs ?? this.#firstLookMs ?? nowMs;
       return { index, holder: undefined, lapsed: undefined, freeForMs: nowMs - sinceMs, claimedBy };
     }
+    const { holderIdentity: holder } = seen.spec;
     const isOver = holder !== this.#options.identity && nowMs >= endOf(seen);
     if (!isOver) return { index, holder, lapsed: undefined, freeForMs: 0, claimedBy };
     return { index, holder: undefined, lapsed: holder, freeForMs: nowMs - endOf(seen), claimedBy };
+  }
+
+  /** Who has asked for a shard, unless that was long ago. */
+  #claimantOf(index: number, nowMs: number): string | undefined {
+    const claim = this.#claims.get(index);
+    const isYoung = claim !== undefined && nowMs - claim.seenAtMs < this.#options.leaseDurationMs;
+    return isYoung ? claim.by : undefined;
   }
 
   async #put(index: number, body: KubeObject): Promise<void> {
@@ -191,6 +197,10 @@ export class ShardBoard {
     const timeoutMs = Math.max(this.#options.leaseDurationMs / 4, 500);
     return this.#options.client.raw({ ...request, timeoutMs, attempts: 1, isUrgent: true });
   }
+}
+
+function isFree({ spec: { holderIdentity = '' } }: LeaseSighting): boolean {
+  return holderIdentity === '';
 }
 
 function endOf({ seenAtMs, spec }: LeaseSighting): number {

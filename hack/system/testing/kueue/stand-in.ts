@@ -12,6 +12,7 @@ interface Metadata {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;
+  readonly resourceVersion: string;
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly finalizers?: readonly string[];
@@ -260,7 +261,8 @@ export class KueueStandIn {
     if (workload !== undefined) await this.#tell(workload, [finished]);
     if (!finalizers.includes(MARKS.managed)) return;
     const rest = finalizers.filter((one) => one !== MARKS.managed);
-    const value = { metadata: { uid: metadata.uid, finalizers: rest } };
+    // Of that very version: others take theirs off at the same moment.
+    const value = { metadata: { resourceVersion: metadata.resourceVersion, finalizers: rest } };
     await this.#requests.send('PATCH', podPath(metadata), { type: 'merge-patch+json', value });
   }
 

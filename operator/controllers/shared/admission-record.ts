@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { ANNOTATIONS } from '#crds/v1alpha1/names';
+import { RUN } from '#crds/v1alpha1/run';
+import type { KubeObject } from '../../core/object.ts';
+import {
+  type AdmissionRecord,
+  admittedBy,
+  type Early,
+  nextChildName,
+} from '../../core/run/admission-record.ts';
+import { isOwnedBy, phaseOf, type Run } from '../../core/run/run.ts';
+import { keyOf, type Reader } from '../../runtime/controller.ts';
+import { PODS } from './workloads.ts';
+
+const { agent, revision, gpu, retries, usage } = RUN.status.shape;
+
+const RECORD = z.object({
+  atMs: z.int(),
+  agent: agent.unwrap(),
+  revision: revision.unwrap(),
+  open: usage.unwrap().shape.open.unwrap(),
+  gpu,
+  retries,
+});
+
+/** The pod of the next attempt of a Run that waits, as far as a watch knows one. */
+export interface NextPod {
+  /** With what it was made by; undefined where there is no such pod, or it does not say that. */
+  readonly early: Early | undefined;
+  readonly isMade: boolean;
+}
+
+const NO_POD: NextPod = { early: undefined, isMade: false };
+
+/** Looks for a pod that was made before its Run says so. */
+export function nextPodOf(run: Run, read: Reader): NextPod {
+  if (phaseOf(run) !== 'Queued') return NO_POD;
+  const pod = read.get(PODS, { ...keyOf(run), name: nextChildName(run) });
+  if (pod === undefined || !isOwnedBy(pod, run)) return NO_POD;
+  const record = recordIn(pod);
+  return { early: record && { pod, record }, isMade: true };
+}
+
+/** The Run as its pod knows it: admitted, where that was made before the Run says so. */
+export function asItsPodSays(run: Run, read: Reader): Run {
+  const { early } = nextPodOf(run, read);
+  return early === undefined ? run : admittedBy(run, early);
+}
+
+function recordIn({ metadata }: KubeObject): AdmissionRecord | undefined {
+  const text = metadata.annotations?.[ANNOTATIONS.admission];
+  if (text === undefined) return undefined;
+  try {
+    return RECORD.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
