@@ -250,6 +250,10 @@ export const remoteRules = [
     message:
       'gpu: found with shape remote; allowed with shape job alone: what speaks to the endpoint needs none',
   },
+  {
+    rule: "self.shape != 'remote' || !has(self.gang)",
+    message: 'gang: found with shape remote; allowed with shape job alone: one pod speaks to the endpoint',
+  },
 ];
 
 /** How a remote agent is spoken to, after defaulting. */

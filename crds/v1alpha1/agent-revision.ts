@@ -4,6 +4,7 @@ import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGENT } from './agent.ts';
 import { serviceTemplate } from './agent-service.ts';
 import { AGE } from './columns.ts';
+import { gangTemplate } from './gang.ts';
 import { dnsLabel, int, sha256 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 
@@ -14,7 +15,11 @@ const limits = AGENT.spec.shape.limits
 
 const template = AGENT.spec
   .pick({ shape: true, tier: true, container: true, parameters: true, gpu: true, remote: true })
-  .extend({ limits: limits.optional(), service: serviceTemplate.optional() })
+  .extend({
+    limits: limits.optional(),
+    service: serviceTemplate.optional(),
+    gang: gangTemplate.optional(),
+  })
   .describe('Fields of the spec of the Agent that say what its pods are, by the same names.');
 
 const spec = z

@@ -162,7 +162,7 @@ export const shapeRules = [
     'gpu',
     'devices are counted by class for Runs, and not yet for services, whose quota would have a hole',
   ),
-  ...['schedule', 'parameters', 'estimate', 'approval', 'questions', 'history'].map((field) =>
+  ...['schedule', 'parameters', 'estimate', 'approval', 'questions', 'history', 'gang'].map((field) =>
     onlyJobs(field, OF_RUNS),
   ),
   ...['maxRunsPerSession', 'maxConcurrentRuns', 'maxRetries'].map((field) =>

@@ -7,6 +7,7 @@ import { remote, remoteRules } from './agent-remote.ts';
 import { service, serviceStatus, shapeRules } from './agent-service.ts';
 import { estimate } from './budgets.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
+import { gang } from './gang.ts';
 import {
   conditions,
   dnsLabel,
@@ -79,7 +80,7 @@ const container = z
 const gpu = z
   .object({
     class: dnsLabel('Name of a GPUClass that the tenant has quota for.'),
-    count: int('Devices of the class for one Run.', 1, 64).default(1),
+    count: int('Devices of the class for one pod: for one Run, unless it has many.', 1, 64).default(1),
   })
   .describe('Accelerators of one Run.');
 
@@ -110,6 +111,7 @@ const spec = z
     container: container.optional(),
     parameters: agentParameters.optional(),
     gpu: gpu.optional(),
+    gang: gang.optional(),
     estimate: estimate.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
     schedule: schedule.optional(),

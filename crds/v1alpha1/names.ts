@@ -19,6 +19,10 @@ export const LABELS = {
   run: 'nexusos.dev/run',
   /** UID of that Run. */
   runUid: 'nexusos.dev/run-uid',
+  /** On a pod of a Run of many: number of its attempt. */
+  attempt: 'nexusos.dev/attempt',
+  /** On such a pod: its index, from 0. */
+  index: 'nexusos.dev/index',
   /** On whatever stands for an Agent of shape service, its pods included: name of that Agent. */
   service: 'nexusos.dev/service',
   /** On a pod of such an Agent: the AgentRevision that it is of. */

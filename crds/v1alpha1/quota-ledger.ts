@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { budgets, WINDOWS } from './budgets.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
+import { MAX_GANG_DEVICES, MAX_GANG_PODS } from './gang.ts';
 import {
   attempts,
   conditions,
@@ -87,7 +88,8 @@ const reservation = z.object({
   name: dnsLabel('Name of the Run.'),
   agent: dnsLabel('Agent of the Run.'),
   gpuClass: dnsLabel('GPU class.').optional(),
-  gpus: int('Devices.', 1, 64).optional(),
+  gpus: int('Devices, of all its pods together.', 1, MAX_GANG_DEVICES).optional(),
+  pods: int('Pods of the Run. Empty: one.', 2, MAX_GANG_PODS).optional(),
   session: text('Digest of namespace, Agent and session.', 22).optional(),
   attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
   runUnits: decimal('Run units that it reserves of the budgets.').optional(),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
+import { MAX_GANG_DEVICES, MAX_GANG_PODS } from './gang.ts';
 import { dnsLabel, dnsSubdomain, int, quantities, text } from './meta.ts';
 
 /** What `spec.dryRun` of a Run is. */
@@ -24,11 +25,22 @@ export const dryRunStatus = z
       96,
     ).optional(),
     gpu: z
-      .object({ class: dnsLabel('GPU class.'), count: int('Devices.', 0, 64) })
+      .object({ class: dnsLabel('GPU class.'), count: int('Devices.', 0, MAX_GANG_DEVICES) })
       .describe('Devices that it would hold.')
       .optional(),
+    pods: int('Pods that it would have, where these are many.', 2, MAX_GANG_PODS).optional(),
     creates: z
-      .array(z.object({ kind: text('Kind.', 63), name: dnsSubdomain('Name.') }))
+      .array(
+        z.object({
+          kind: text('Kind.', 63),
+          name: dnsSubdomain('Name.'),
+          count: int(
+            'How many, whose names end in -0, -1 and so on; the name is that of the first. Empty: one.',
+            2,
+            MAX_GANG_PODS,
+          ).optional(),
+        }),
+      )
       .max(8)
       .describe('What would be made for it.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
+import { MAX_GANG_PODS } from './gang.ts';
 import { attempts, dnsLabel, instant, int, text } from './meta.ts';
 import { reportedUsage } from './run-result.ts';
 
@@ -11,6 +12,12 @@ export const BASES = ['ContainerStatus', 'Observed'] as const;
 
 /** Attempts of a Run that are told apart. Those before are in the total only. */
 export const MAX_METERED_ATTEMPTS = 8;
+
+/**
+ * Containers whose times are kept, over these attempts: of Runs of many pods fewer attempts are told apart, so that a Run stays small.
+ * The last attempt is kept in any case.
+ */
+export const MAX_METERED_PODS = 2 * MAX_GANG_PODS;
 
 /** The most that anything in a price is multiplied by, in percent. */
 const MAX_PERCENT = 100_000;
@@ -45,7 +52,12 @@ const rate = z
       })
       .describe('Devices that its pod reserves.')
       .optional(),
-    maxSeconds: int('No more seconds than this are counted: timeout, and time to end.', 1, 10_000_000),
+    pods: int('Pods of the attempt, each of which reserves that. Empty: one.', 2, MAX_GANG_PODS).optional(),
+    maxSeconds: int(
+      'No more seconds than this are counted of each: timeout, and time to end.',
+      1,
+      10_000_000,
+    ),
   })
   .describe('What an attempt is charged by. Fixed when it is admitted.');
 
@@ -69,8 +81,8 @@ const podUse = z.object({
 
 const podUses = z
   .array(podUse)
-  .max(1)
-  .describe('The time of its container. None: it did not start.')
+  .max(MAX_GANG_PODS)
+  .describe('The time of its container, or of those of its pods that had one. None: it did not start.')
   .meta({ 'x-kubernetes-list-type': 'atomic' });
 
 /** What is metered of an attempt, or of several. */

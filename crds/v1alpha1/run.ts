@@ -4,6 +4,7 @@ import type { CelRule, KindDescriptor } from '../openapi/kind.ts';
 import { AGE, REASON } from './columns.ts';
 import { estimate } from './budgets.ts';
 import { ERROR_CODES } from './error-codes.ts';
+import { GANG_COLUMNS, gangStatus, MAX_GANG_DEVICES, MAX_GANG_PODS, startBackoff } from './gang.ts';
 import {
   attempts,
   conditions,
@@ -137,8 +138,10 @@ const queue = z
 const child = z
   .object({
     kind: text('Kind of the workload.', 63),
-    name: dnsSubdomain('Its name: always the same for the same Run and attempt.'),
-    uid: text('Its UID, once seen.', 64).optional(),
+    name: dnsSubdomain(
+      'Its name: always the same for the same Run and attempt. Where there are many pods, the names of these begin so, and end in -0, -1 and so on.',
+    ),
+    uid: text('Its UID, once seen; of many pods that of the first, once all were seen.', 64).optional(),
     refusedAt: instant('Since when the API server refuses it, for other reasons than quota.').optional(),
   })
   .describe('The workload that carries out the Run.');
@@ -149,6 +152,7 @@ const error = z
     message: text('What happened, for people.', 4096),
     retryable: z.boolean().describe('Whether the same Run might succeed if created again.'),
     exitCode: int('Exit code of the container.', -1, 255).optional(),
+    index: int('Of a Run of many pods: index of the one that failed.', 0, MAX_GANG_PODS - 1).optional(),
   })
   .describe('Why the Run failed, or why its workload is being ended so that it will.');
 
@@ -166,6 +170,7 @@ const status = z
     ).optional(),
     preemptions: int('Attempts that were ended for Runs of higher priority.', 1, 1_000_000_000).optional(),
     retries: retriesStatus.optional(),
+    startBackoff: startBackoff.optional(),
     keyHolder: keyHolder.optional(),
     approval: approvalStatus.optional(),
     question: questionStatus.optional(),
@@ -188,10 +193,11 @@ const status = z
       .describe('What every attempt of the Run is made from, whatever becomes of the Agent.')
       .optional(),
     gpu: z
-      .object({ class: dnsLabel('GPU class.'), count: int('Devices.', 0, 64) })
-      .describe('Devices that the Run holds.')
+      .object({ class: dnsLabel('GPU class.'), count: int('Devices.', 0, MAX_GANG_DEVICES) })
+      .describe('Devices that the Run holds, all of its pods together.')
       .optional(),
     child: child.optional(),
+    gang: gangStatus.optional(),
     queuedAt: instant('When the Run was first seen.').optional(),
     arrival: int(
       'Version of the Run before anything was written of it: of Runs created in the same second, the one of the lower number is the older.',
@@ -314,6 +320,8 @@ export const RUN_REASONS = {
   Paused: 'Paused',
   /** Paused by spec.suspend. */
   Suspended: 'Suspended',
+  /** Its pods could not all be started, in time or at all: those that were are ended, and it waits a while for another try. */
+  GangNotStarted: 'GangNotStarted',
   /** Waits before its next attempt, since the last one failed. */
   RetryBackoff: 'RetryBackoff',
   /** It was not admitted before its deadline for starting. */
@@ -381,6 +389,7 @@ export const RUN = {
       description: 'Run units of its attempts that have ended.',
       priority: 1,
     },
+    ...GANG_COLUMNS,
     {
       name: 'Finished',
       type: 'date',

@@ -129,8 +129,8 @@ test('a Run that people approve and answer runs each attempt once, whenever the 
   const ends = await withEnds();
   t.log(`ended ${ends.length} times: ${ends.join(', ')}`);
   const ofRun = ends.filter((one) => one.endsWith('/runs/asks/status'));
-  // Asks for approval, is approved, admitted, asks, is answered, admitted again, has ended.
-  t.true(ofRun.length >= 7, ofRun.join(', '));
+  // Asks for approval, is approved, asks, is answered, has ended. That it is admitted may be written with what comes next.
+  t.true(ofRun.length >= 5, ofRun.join(', '));
   t.is(ends.filter((one) => /^POST .+\/pods$/.test(one)).length, 2);
   const { status } = await found();
   t.like(status, {

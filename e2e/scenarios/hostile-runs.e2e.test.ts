@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { type ApiUser, apiUser } from '../api-user.ts';
@@ -133,8 +134,11 @@ function hasNoChoice(t: ExecutionContext, { metadata, spec }: Pod): void {
     spec.volumes.filter((one) => one['hostPath'] !== undefined || one['secret'] !== undefined),
     [],
   );
+  // By what it was admitted is the operator's word, and none of the tenant's.
   t.deepEqual(
-    Object.keys(metadata.annotations ?? {}).filter((key) => !key.startsWith('kwok.nexusos.dev/')),
+    Object.keys(metadata.annotations ?? {}).filter(
+      (key) => !key.startsWith('kwok.nexusos.dev/') && key !== ANNOTATIONS.admission,
+    ),
     [],
   );
 }
@@ -147,6 +151,7 @@ test('harmless: a Run says where its pod is to go, and is not heard', async (t) 
     'scheduler.alpha.kubernetes.io/tolerations': '[{"operator":"Exists"}]',
     'scheduler.alpha.kubernetes.io/critical-pod': '',
     'nexusos.dev/tenant-uid': 'another',
+    [ANNOTATIONS.admission]: '{"atMs":0}',
     'nexusos.dev/priority-classes': 'system-node-critical',
     'nexusos.dev/grant-revision': '9007199254740991',
     'kueue.x-k8s.io/queue-name': 'hostile-b',

@@ -6,6 +6,7 @@ import { auditedWrites, auditPosition, sharesOf } from './audit-writes.ts';
 import type { BenchEnvironment } from './environment.ts';
 import { componentPid, startTimer } from './processor-timer.ts';
 import type { Figure } from './report.ts';
+import { untilQuiet } from './until-quiet.ts';
 import {
   BRIEFLY,
   CREATORS,
@@ -47,6 +48,8 @@ export async function measureRuns(environment: BenchEnvironment, count: number):
   const operator = await startOperator(cluster);
   const tenants = named('bench', TENANT_COUNT);
   await makeTenants(environment, tenants);
+  // What Kubernetes still writes of the Jobs, and what is written of new tenants, is not of Runs.
+  await untilQuiet(auditLog);
   const from = await auditPosition(auditLog);
   const runTimer = await startTimer({ operator: operator.pid, ...kubernetes });
   const runs = await ended(RUNS, dealOut(tenants, named('run', count)));

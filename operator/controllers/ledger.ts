@@ -21,6 +21,7 @@ import {
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { releaseTogether } from '../core/quota/release-together.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
+import { membersOf } from '../core/run/gang.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { attemptsOf, childName, identityOf, type Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
@@ -179,13 +180,14 @@ async function observe(
  * goes in the same pass.
  */
 async function findVanished({ uid, namespace, name }: Reservation, read: Reader): Promise<Vanished> {
-  if (podsOf(read, { namespace, uid }).some((pod) => !isPodFinished(pod) && isGoing(pod)))
-    return { kind: 'present' };
+  const seen = podsOf(read, { namespace, uid }).filter((pod) => !isPodFinished(pod));
+  if (seen.length > 0 && seen.every(isGoing)) return { kind: 'present' };
   const run = await read.live(RUNS, { namespace, name });
   if (run?.metadata.uid === uid) return { kind: 'present' };
-  const [pod] = await livePodsOf(read, { namespace, uid });
-  if (pod === undefined) return { kind: 'gone' };
-  return isGoing(pod) ? { kind: 'present' } : { kind: 'orphan', pod };
+  const live = await livePodsOf(read, { namespace, uid });
+  if (live.length === 0) return { kind: 'gone' };
+  const pod = live.find((one) => !isGoing(one));
+  return pod === undefined ? { kind: 'present' } : { kind: 'orphan', pod };
 }
 
 function isGoing({ metadata }: KubeObject): boolean {
@@ -198,7 +200,9 @@ function withLastSeen(found: Vanished, run: Run | undefined, read: Reader): Vani
   const { namespace = '' } = run.metadata;
   const last = asItsPodSays(run, read);
   const pod = read.get(PODS, { namespace, name: childName(identityOf(last), attemptsOf(last)) });
-  return { kind: 'gone', last: { run: last, pod } };
+  const all = podsOf(read, { namespace, uid: run.metadata.uid ?? '' });
+  const members = membersOf(last, all).map((one) => one.pod);
+  return { kind: 'gone', last: { run: last, pod, members } };
 }
 
 /**

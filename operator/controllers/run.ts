@@ -8,6 +8,7 @@ import type { KubeObject } from '../core/object.ts';
 import { handoverPlace } from '../core/quota/handover.ts';
 import { askingOf } from '../core/run/approval.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
+import { isGang, type Member } from '../core/run/gang.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
 import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
 import { leftoversOf, planRefused, planRun } from '../core/run/plan.ts';
@@ -29,6 +30,7 @@ import { keyOf, parseWith } from '../runtime/controller.ts';
 import { type NextPod, nextPodOf } from './shared/admission-record.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { find } from './shared/find.ts';
+import { devicesMissedBy, findGangService, findMembers, lacksMembers } from './shared/gang-members.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
@@ -89,7 +91,7 @@ const WATCHES: readonly Watch[] = [
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['delete'] },
   { apiGroups: [''], resources: ['pods'], verbs: ['create', 'delete'] },
-  { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'get'] },
+  { apiGroups: [''], resources: ['configmaps', 'services'], verbs: ['create', 'get'] },
   { apiGroups: ['resource.k8s.io'], resources: ['resourceclaimtemplates'], verbs: ['create', 'get'] },
 ];
 
@@ -105,6 +107,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
   const standing = standingOf(run, ledger, { read, queues, next });
   const { reservation } = standing;
   const pod = await podOf(run, read);
+  const members = await findMembers(run, read);
   const keyRecord = ledger && keyRecordIn(ledger, run);
   return {
     ...next,
@@ -113,13 +116,16 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     ...standing,
     asking: askingOf(run, agentIn(run, read)),
-    ...(await findIngredients(run, { read, pod, reservation, book, next })),
+    ...(await findIngredients(run, { read, pod, members, reservation, book, next })),
     pod,
+    members,
     leftovers: leftoversOf(
       run,
       podsOf(read, { namespace: run.metadata.namespace ?? '', uid: run.metadata.uid ?? '' }),
     ),
-    missing: missingDevices(run, pod, { read, ledger, book }),
+    missing: isGang(run)
+      ? ledger && devicesMissedBy(run, members, { tenant: ledger.metadata.name, read, book })
+      : missingDevices(run, pod, { read, ledger, book }),
     capacity: book.gate.capacityOf(pod, read),
     unmounted: pod && unmountedOf(failuresOf(pod, read)),
   };
@@ -179,6 +185,7 @@ interface Starting {
   readonly book: DeviceBook;
   readonly read: Reader;
   readonly pod: KubeObject | undefined;
+  readonly members: readonly Member[];
   readonly reservation: Reservation | undefined;
   readonly next: NextPod;
 }
@@ -192,13 +199,14 @@ async function findIngredients(run: Run, starting: Starting) {
   const gpuClass = className === undefined ? undefined : await find(GPU_CLASSES, { name: className }, read);
   const made = await findMade(run, read);
   const inputSource = made === undefined ? await findInputSource(run, read) : undefined;
-  const node = gpuClass && book.nodeFor(run.metadata.uid ?? '', read);
+  const nodes = gpuClass && book.nodesFor(run.metadata.uid ?? '', read);
   return {
     ...source,
     gpuClass: gpuClass as GPUClass | undefined,
     inputSource,
     made,
-    node,
+    nodes,
+    service: await findGangService(run, read),
   };
 }
 
@@ -224,11 +232,12 @@ const NO_INGREDIENTS = {
   made: undefined,
 };
 
-function needsWorkload(run: Run, { pod, reservation, next }: Starting): boolean {
+function needsWorkload(run: Run, { pod, members, reservation, next }: Starting): boolean {
   if (next.early !== undefined) return false;
   // The pod of a Run that is back in the queue is that of an attempt that is over.
   if (!isActive(run))
     return reservation !== undefined && reservation.awaits === undefined && !isFinished(run);
+  if (isGang(run)) return lacksMembers(run, members);
   return pod === undefined || !isWorkloadOf(pod, run);
 }
 
@@ -270,7 +279,7 @@ function placeOf(run: Run, ledger: Ledger | undefined, { read, queues, reservati
 /** The pod of the present attempt. While one must be there, only the API server itself can say that there is none. */
 async function podOf(run: Run, read: Reader): Promise<KubeObject | undefined> {
   const attempt = attemptsOf(run);
-  if (attempt === 0) return undefined;
+  if (attempt === 0 || isGang(run)) return undefined;
   const key = { namespace: run.metadata.namespace ?? '', name: childName(identityOf(run), attempt) };
   return isActive(run) ? find(PODS, key, read) : read.get(PODS, key);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { API_VERSION } from '#crds/v1alpha1/names';
+import { API_VERSION, LABELS } from '#crds/v1alpha1/names';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { type DeviceRequest, SHARE_MS } from '../../core/capacity/device-queue.ts';
 import { ANY_GPU, makeHolder, makeNode } from '../../core/capacity/testing/make.ts';
@@ -111,10 +111,10 @@ test('a reservation counts until its pod is on a node, and then the pod does', (
   const { pass, change, book, read } = makeWorld();
   const request = requestOf('north');
   change(QUOTA_LEDGERS, [makeLedger('north', '2', [reservationFor(request)]), makeLedger('south', '1')]);
-  t.is(book.nodeFor(request.uid, read), 'a');
+  t.deepEqual(book.nodesFor(request.uid, read), ['a']);
   t.false(pass('south'));
   change(PODS, [makeHolder('a', 2, request.uid)]);
-  t.is(book.nodeFor(request.uid, read), undefined);
+  t.deepEqual(book.nodesFor(request.uid, read), []);
   t.false(pass('south'));
 });
 
@@ -129,10 +129,10 @@ test("devices that a Run takes over from another of its tenant are nobody else's
   t.false(pass('south'), 'the first has them');
   change(PODS, [{ ...makeHolder('a', 2, 'low'), status: { phase: 'Succeeded' } }]);
   t.false(pass('south'), 'its pod has ended, and it has not given back');
-  t.is(book.nodeFor('high', read), undefined);
+  t.deepEqual(book.nodesFor('high', read), []);
   change(QUOTA_LEDGERS, [makeLedger('north', '3', [{ ...taking, awaits: [] }]), south]);
   t.false(pass('south'), 'they are of the second, whose quota is still counted elsewhere');
-  t.is(book.nodeFor('high', read), 'a');
+  t.deepEqual(book.nodesFor('high', read), ['a']);
 });
 
 test('of those who wait, the one is woken whose turn it is, and nobody gets ahead of it', (t) => {
@@ -191,6 +191,37 @@ test('who was cancelled, or is gone, is nobody to wait for', (t) => {
   change(RUNS, [runOf(requestOf('north'), { cancel: true }), runOf(requestOf('south'))]);
   t.deepEqual(book.ready(read), [{ name: 'south' }]);
   t.true(pass('south'));
+});
+
+/** The pod of that index of a gang, on node `a` with one device. */
+function memberOn(request: DeviceRequest, index: number, phase = 'Running'): KubeObject {
+  const pod = makeHolder('a', 1, request.uid);
+  const labels = { ...pod.metadata.labels, [LABELS.attempt]: '1', [LABELS.gpuClass]: 'gpu' };
+  return { ...pod, metadata: { ...pod.metadata, name: `gang-${index}`, labels }, status: { phase } };
+}
+
+test('of a gang those pods count as without devices that have none yet; one that has ended comes back for none', (t) => {
+  const { pass, change, book, read } = makeWorld();
+  const request = { ...requestOf('north', 1), pods: 3 };
+  const reservation = { ...reservationFor(request), gpus: 3, pods: 3 };
+  change(NODES, [makeNode('a', { gpus: 4 })]);
+  change(QUOTA_LEDGERS, [makeLedger('north', '2', [reservation]), makeLedger('south', '1')]);
+  t.deepEqual(book.nodesFor(request.uid, read), ['a', 'a', 'a']);
+  t.false(pass('south'));
+  change(PODS, [memberOn(request, 0)]);
+  t.deepEqual(book.nodesFor(request.uid, read), ['a', 'a'], 'two are still to come');
+  t.false(pass('south'), 'one device of four is free');
+  change(PODS, [memberOn(request, 0, 'Succeeded'), memberOn(request, 1), memberOn(request, 2)]);
+  t.deepEqual(book.nodesFor(request.uid, read), []);
+  t.true(pass('south'), 'what the one that has ended had is free');
+});
+
+test('a gang that was decided on a moment ago counts with all its pods', (t) => {
+  const { pass, change } = makeWorld();
+  change(NODES, [makeNode('a', { gpus: 4 })]);
+  t.true(pass('north', { ...requestOf('north', 1), pods: 3 }));
+  t.false(pass('south'));
+  t.true(pass('south', requestOf('south', 1)));
 });
 
 const ON_DEMAND = makeClass('gpu', { provisioning: 'OnDemand' });

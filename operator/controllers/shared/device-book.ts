@@ -9,9 +9,9 @@ import {
   type DeviceWaiter,
 } from '../../core/capacity/device-queue.ts';
 import type { Tenancy } from '../../core/capacity/node.ts';
-import { requestedDevices, withDevices } from '../../core/capacity/pod-devices.ts';
+import { requestedDevices, tellsOfDevices, withDevices } from '../../core/capacity/pod-devices.ts';
 import { type DeviceDemand, DeviceRoom } from '../../core/capacity/room.ts';
-import { countSupply, type Supply } from '../../core/capacity/supply.ts';
+import { attemptKey, countSupply, type Supply } from '../../core/capacity/supply.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { wantsQuota } from '../../core/quota/candidates.ts';
 import { isTakingOver } from '../../core/quota/handover.ts';
@@ -40,7 +40,7 @@ const ANY = 'any';
 export const DEVICE_INDEX: IndexDeclaration = {
   resource: PODS,
   name: HOLDERS,
-  of: (pod) => (pod['devices'] === undefined ? [] : [ANY]),
+  of: (pod) => (tellsOfDevices(pod) ? [ANY] : []),
 };
 
 /** The first Run of a tenant that waits for devices of a class, and where to find it. */
@@ -81,7 +81,7 @@ export class DeviceBook {
       return keys(read);
     };
     const nodeChanged: Watch['keys'] = (node, read) => (this.#isNews(node, read) ? changed(node, read) : []);
-    const podChanged: Watch['keys'] = (pod, read) => (pod['devices'] === undefined ? [] : changed(pod, read));
+    const podChanged: Watch['keys'] = (pod, read) => (tellsOfDevices(pod) ? changed(pod, read) : []);
     return [
       { resource: NODES, keys: nodeChanged, trim: trimNode },
       watchPods(podChanged),
@@ -147,23 +147,24 @@ export class DeviceBook {
     return this.#waiters.some(({ uid }) => uid === runUid);
   }
 
-  /** The node that was thought of when a Run was admitted; undefined when that is not known any more. */
-  nodeFor(runUid: string, read: Reader): string | undefined {
-    return this.#queue(read, this.#pendingOf(read, undefined), clock.now()).placements.get(runUid)?.node.name;
+  /** The nodes that were thought of when a Run was admitted, one for each pod that has none yet; none when that is not known any more. */
+  nodesFor(runUid: string, read: Reader): readonly string[] {
+    const { placements } = this.#queue(read, this.#pendingOf(read, undefined), clock.now());
+    return (placements.get(runUid) ?? []).map(({ node }) => node.name);
   }
 
   /**
-   * Whether no node that Runs of a tenant may be on has so many devices free, whoever is to have them; undefined where nobody waits
-   * for devices of the class.
+   * Whether no node that Runs of a tenant may be on has so many devices free, or not enough for all of so many pods, whoever is to have
+   * them; undefined where nobody waits for devices of the class.
    */
   isShort(
     tenant: string,
-    wanted: { readonly class: string; readonly count: number },
+    wanted: { readonly class: string; readonly count: number; readonly pods?: number },
     read: Reader,
   ): boolean | undefined {
     const room = new DeviceRoom(this.supply(read));
     if (room.waitedFor(wanted.class) === undefined) return undefined;
-    return room.offer({ ...wanted, ...tenancyOf(tenant, read) }).largestFree < wanted.count;
+    return !room.hasRoomFor({ ...wanted, ...tenancyOf(tenant, read) });
   }
 
   #queue(read: Reader, pending: readonly DeviceDemand[], now: Date): DeviceQueue {
@@ -180,7 +181,7 @@ export class DeviceBook {
     const decided = this.#openDecision(name, ledger?.metadata.resourceVersion);
     const count =
       held.reduce((sum, { gpuClass, gpus = 0 }) => sum + (gpuClass === wanted ? gpus : 0), 0) +
-      decided.reduce((sum, one) => sum + (one.class === wanted ? one.count : 0), 0);
+      decided.reduce((sum, one) => sum + (one.class === wanted ? one.count * (one.pods ?? 1) : 0), 0);
     return count / (this.#planWeights.get(planOf(name, read)) ?? 1);
   }
 
@@ -204,10 +205,16 @@ export class DeviceBook {
   }
 
   #unseated(reserved: readonly Reservation[], tenancy: Tenancy, read: Reader): readonly DeviceDemand[] {
-    const { seated } = this.supply(read);
-    return reserved.flatMap(({ uid, gpuClass, gpus = 0 }) =>
-      gpuClass === undefined || seated.has(uid) ? [] : [{ ...tenancy, uid, class: gpuClass, count: gpus }],
-    );
+    const supply = this.supply(read);
+    return reserved.flatMap((one) => {
+      const { uid, gpuClass, gpus = 0, pods } = one;
+      if (gpuClass === undefined) return [];
+      if (pods === undefined) {
+        return supply.seated.has(uid) ? [] : [{ ...tenancy, uid, class: gpuClass, count: gpus }];
+      }
+      const left = unseatedPods(one, supply);
+      return left === 0 ? [] : [{ ...tenancy, uid, class: gpuClass, count: gpus / pods, pods: left }];
+    });
   }
 
   /** Nodes report themselves all the time: whether one says something else of its devices than before. */
@@ -226,6 +233,12 @@ export class DeviceBook {
     this.#hasChanged.set(live, hasChanged);
     return hasChanged;
   }
+}
+
+/** Pods of a Run of many that have no devices yet. Those that have ended, and their devices, come back to it in another attempt only. */
+function unseatedPods({ uid, attempt, gpus = 0, pods = 1 }: Reservation, { seated, spent }: Supply): number {
+  const ended = spent.get(attemptKey(uid, attempt)) ?? 0;
+  return Math.max(0, pods - ended - Math.ceil(((seated.get(uid) ?? 0) * pods) / gpus));
 }
 
 /**

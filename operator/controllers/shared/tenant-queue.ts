@@ -12,6 +12,7 @@ import { isForeign } from '../../core/quota/resource-quota.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
 import type { Place, RunObserved } from '../../core/run/observed.ts';
 import { inEarnest } from '../../core/run/dry-run.ts';
+import { attemptLabelOf } from '../../core/run/gang.ts';
 import { keyDigest } from '../../core/run/idempotency.ts';
 import type { Run } from '../../core/run/run.ts';
 import { ownObjects } from '../../core/tenant/own-objects.ts';
@@ -50,7 +51,7 @@ export function seeLedger(ledger: Ledger, read: Reader, gate: CapacityGate): See
     taken: new Set([...quotas].flatMap(([name, quota]) => (isForeign(quota, ledger) ? [name] : []))),
     closed: new Set(namespaces.filter((name) => !isOpen(read.get(NAMESPACES, { name })))),
     runs,
-    started: new Set(reserved.filter((one) => hasLivePod(read, one)).map(({ uid }) => uid)),
+    ...startsOf(reserved, read),
     refusals: namespaces.flatMap((value) => read.list(CORE_EVENTS, { index: INDEX.refusedIn, value })),
     agents: agentsByKey,
     revisions: pinnedAgents(runs, { agents: agentsByKey, gpuClasses, tenant }, read),
@@ -137,7 +138,7 @@ export class TenantQueues implements LedgerWitness {
     const seen = this.#observe(ledger, read, clock.now());
     const runs = [...seen.runs.filter((one) => one.metadata.uid !== uid), asked];
     const queue = queueOf(ledger, { ...seen, runs }, seen.now);
-    const { demand, gpu } = candidateOf(asked, seen);
+    const { demand, gpu, pods } = candidateOf(asked, seen);
     const counted = new Map([...demand].filter(([key]) => ledger.spec.hard?.[key] !== undefined));
     const reservation = queue.admitted.find((one) => one.uid === uid);
     const places = placesOf(queue, runs, ledger.spec.maxQueuedRuns);
@@ -146,7 +147,7 @@ export class TenantQueues implements LedgerWitness {
       reservation,
       demand: {
         ...(counted.size > 0 && { reserves: formatAmounts(counted, ledger.spec.hard) }),
-        ...defined({ gpu }),
+        ...defined({ gpu, pods }),
       },
     };
   }
@@ -217,6 +218,21 @@ function runsOf(ledger: Ledger, namespaces: readonly string[], read: Reader): re
     found.set(run.metadata.uid, run);
   }
   return [...found.values()];
+}
+
+/** Whose pods were made: all that there are to be, or some. */
+function startsOf(
+  reserved: readonly Reservation[],
+  read: Reader,
+): Pick<LedgerObserved, 'started' | 'unmade'> {
+  const unmade = new Map<string, number>();
+  for (const one of reserved) {
+    if (one.pods === undefined) continue;
+    const made = podsOf(read, one).filter((pod) => attemptLabelOf(pod) === one.attempt).length;
+    if (made > 0 && made < one.pods) unmade.set(one.uid, one.pods - made);
+  }
+  const whole = reserved.filter(({ uid }) => !unmade.has(uid));
+  return { started: new Set(whole.filter((one) => hasLivePod(read, one)).map(({ uid }) => uid)), unmade };
 }
 
 function hasLivePod(read: Reader, reservation: Reservation): boolean {

@@ -9,6 +9,11 @@ export type Agent = KubeObject & { readonly spec: AgentSpec; readonly status?: A
 /** A GPUClass after defaulting. */
 export type GPUClass = KubeObject & { readonly spec: GPUClassSpec; readonly status?: GPUClassStatus };
 
+/** How many pods one Run of an Agent has. */
+export function podCount({ gang }: Pick<AgentSpec, 'gang'>): number {
+  return gang?.pods ?? 1;
+}
+
 /** Names an Agent among those of all namespaces. */
 export function agentKey(namespace: string, name: string): string {
   return `${namespace}/${name}`;

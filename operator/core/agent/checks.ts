@@ -7,7 +7,7 @@ import { formatQuantity, quantityFormat } from '../quota/quantity.ts';
 import { serviceDemand } from '../quota/service-amounts.ts';
 import { contactOf } from '../tenant/contact.ts';
 import type { Tenant } from '../tenant/tenant.ts';
-import type { Agent, GPUClass } from './agent.ts';
+import { type Agent, type GPUClass, podCount } from './agent.ts';
 import { containerOf, resourcesField, statedResources } from './container.ts';
 import { isFromRegistry, repositoryOf } from './image.ts';
 
@@ -97,8 +97,18 @@ function checkClass(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined
     const message = `${found} is shared with others; a tenant of isolation tier Hard may use Exclusive and Partitioned classes`;
     return { reason: AGENT_REASONS.GPUClassNotAllowed, message };
   }
-  if (gpu.count <= quota.count) return undefined;
-  const message = `spec.gpu.count: one Run asks for ${gpu.count} of class ${gpu.class}; at most ${quota.count} are allowed at one time`;
+  return checkDevices(agent, gpu, quota.count);
+}
+
+function checkDevices(
+  { spec }: Agent,
+  { class: name, count }: NonNullable<Agent['spec']['gpu']>,
+  allowed: number,
+): Refusal | undefined {
+  const pods = podCount(spec);
+  if (count * pods <= allowed) return undefined;
+  const many = pods === 1 ? '' : ` (spec.gang.pods: ${pods}, with ${count} each)`;
+  const message = `spec.gpu.count: one Run asks for ${count * pods} of class ${name}${many}; at most ${allowed} are allowed at one time`;
   return { reason: AGENT_REASONS.NeverFits, message };
 }
 
@@ -157,7 +167,9 @@ function demandOf({ spec }: Agent, tenant: Tenant, gpuClass: GPUClass | undefine
   if (shape === 'service') return { one: 'one pod', demand: serviceDemand(resources, spec) };
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
-  return { one: 'one Run', demand: runDemand(resources, devices) };
+  const pods = podCount(spec);
+  const one = pods === 1 ? 'one Run' : `one Run of ${pods} pods`;
+  return { one, demand: runDemand(resources, devices, pods) };
 }
 
 /** Of what its pods do not request, an autoscaler could not tell how much of it they use. */

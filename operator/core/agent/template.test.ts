@@ -31,6 +31,7 @@ const FULL = {
   gpu: { class: 'h100', count: 2 },
   limits: { timeoutSeconds: 60, maxRetries: 3, terminationGracePeriodSeconds: 5 },
 } satisfies Partial<AgentSpec>;
+const MANY = { ...FULL, gang: { pods: 4, startTimeoutSeconds: 60 } } satisfies Partial<AgentSpec>;
 
 /** What an Agent of shape service has beside those fields, which it has not. */
 const SERVED = templateOf(
@@ -49,7 +50,7 @@ test('every field of an Agent is part of its revisions, or known to be none', (t
 test('a template holds all that the schema of revisions has, and survives it', (t) => {
   const url = 'https://a.example.com/';
   const others = { service: SERVED.service, remote: remote.parse({ url }) };
-  const kept = { ...templateOf(makeAgent(FULL).spec), ...defined(others) };
+  const kept = { ...templateOf(makeAgent(MANY).spec), ...defined(others) };
   t.deepEqual(Object.keys(kept).toSorted(), Object.keys(AGENT_REVISION.spec.shape.template.shape).toSorted());
   t.deepEqual(AGENT_REVISION.spec.shape.template.parse(kept), kept);
 });
@@ -70,6 +71,17 @@ test('an Agent with the template of another is that one, but for its limits and 
 test('what another template has and this one has not is gone', (t) => {
   const pinned = withTemplate(makeAgent(FULL), templateOf(makeAgent().spec));
   t.deepEqual(templateOf(pinned.spec), templateOf(makeAgent().spec));
+});
+
+test('of a gang, how many pods there are is part of a revision, and how long they may take to start is not', (t) => {
+  const slow = makeAgent({ ...MANY, gang: { pods: 4, startTimeoutSeconds: 900 } });
+  t.deepEqual(templateOf(slow.spec), templateOf(makeAgent(MANY).spec));
+  t.deepEqual(withTemplate(slow, templateOf(makeAgent(MANY).spec)).spec.gang, {
+    pods: 4,
+    startTimeoutSeconds: 900,
+  });
+  const alone = withTemplate(makeAgent(), templateOf(makeAgent(MANY).spec));
+  t.deepEqual(alone.spec.gang, { pods: 4, startTimeoutSeconds: 300 }, 'as if it had been left out');
 });
 
 test('of a service, only what its pods are made from is part of a revision', (t) => {

@@ -11,16 +11,20 @@ import type { Agent } from './agent.ts';
 /** An AgentRevision, as the API server holds it. */
 export type AgentRevision = KubeObject & { readonly spec: AgentRevisionSpec };
 
+/** How long many pods of a Run may take to start whose Agent does not have them any more, and so does not say. */
+const START_TIMEOUT_SECONDS = 300;
 /** Length of what follows the Agent in the name of a revision: two of one Agent are told apart by their digest as a whole. */
 const SUFFIX_LENGTH = 12;
 
 /** What a revision keeps of an Agent: all that its pods are made from, and what they cost. */
 export function templateOf(spec: AgentSpec): AgentTemplate {
-  const { shape, tier, container, parameters, gpu, remote, limits } = spec;
+  const { shape, tier, container, parameters, gpu, remote, limits, gang } = spec;
   const { terminationGracePeriodSeconds } = limits;
   const kept = terminationGracePeriodSeconds === undefined ? undefined : { terminationGracePeriodSeconds };
   const service = shape === 'service' ? answersOf(serviceOf(spec)) : undefined;
-  return { shape, tier, ...defined({ container, parameters, gpu, limits: kept, service, remote }) };
+  const many = gang && { pods: gang.pods };
+  const optional = { container, parameters, gpu, limits: kept, service, remote, gang: many };
+  return { shape, tier, ...defined(optional) };
 }
 
 /** How an Agent of shape service stands, said or not. */
@@ -46,14 +50,16 @@ export function withTemplate(agent: Agent, template: AgentTemplate): Agent {
     service: ___,
     container: ____,
     remote: _____,
+    gang: present,
     ...others
   } = agent.spec;
   const { terminationGracePeriodSeconds: ______, ...bounds } = limits;
   const { replicas, autoscaling, rollout } = serviceOf(agent.spec);
-  const { service: answers, ...rest } = template;
+  const { service: answers, gang: many, ...rest } = template;
   const service = answers && { ...answers, replicas, rollout, ...defined({ autoscaling }) };
   const kept = { ...others, ...rest, limits: { ...bounds, ...template.limits } };
-  return { ...agent, spec: { ...kept, ...defined({ service }) } };
+  const gang = many && { startTimeoutSeconds: START_TIMEOUT_SECONDS, ...present, ...many };
+  return { ...agent, spec: { ...kept, ...defined({ service, gang }) } };
 }
 
 /** The digest of a template, as registries write digests. Of what is stored: an operator that knows more fields finds the same. */

@@ -14,6 +14,7 @@ import {
 } from './device-queue.ts';
 import type { Tenancy } from './node.ts';
 import type { DeviceDemand } from './room.ts';
+import type { DevicePlace } from './supply.ts';
 import { ANY_GPU, makeHolder, makeNode, supplyOf } from './testing/make.ts';
 
 const NOW_MS = 10_000_000;
@@ -246,7 +247,7 @@ const PACKING: Readonly<
 for (const [sentence, { given, want }] of Object.entries(PACKING)) {
   test(`placed on ${sentence}`, (t) => {
     const queue = queueOf({ pending: [demand('x', 2)], ...given });
-    t.is(queue.placements.get('x')?.node.name, want);
+    t.is(queue.placements.get('x')?.[0]?.node.name, want);
   });
 }
 
@@ -330,6 +331,10 @@ test('every tenant finds the same Runs to be next, in whatever order it has lear
   );
 });
 
+function nodesOf(places: readonly DevicePlace[]): string {
+  return places.map(({ node }) => node.name).join(' ');
+}
+
 function namesOf({ placements }: DeviceQueue): readonly string[] {
-  return [...placements].map(([uid, { node }]) => `${uid} on ${node.name}`).toSorted();
+  return [...placements].map(([uid, places]) => `${uid} on ${nodesOf(places)}`).toSorted();
 }

@@ -40,8 +40,8 @@ export const PATIENCE_MS = 60_000;
  * nobody else gets anything there until it has enough.
  */
 export class DeviceQueue {
-  /** Where those that were admitted, and those whose turn it is, are thought to go. By uid of the Run. */
-  readonly placements: ReadonlyMap<string, DevicePlace>;
+  /** Where those that were admitted, and those whose turn it is, are thought to go: one place for each pod. By uid of the Run. */
+  readonly placements: ReadonlyMap<string, readonly DevicePlace[]>;
   readonly #room: DeviceRoom;
   /** Those whose turn it is. */
   readonly #turns = new Map<string, DeviceWaiter>();
@@ -52,7 +52,7 @@ export class DeviceQueue {
   constructor(input: DeviceQueueInput) {
     const { supply, pending, waiters, nowMs } = input;
     const room = new DeviceRoom(supply);
-    const placements = new Map<string, DevicePlace>();
+    const placements = new Map<string, readonly DevicePlace[]>();
     const keepers = new Set<string>();
     const unplaced: DeviceDemand[] = [];
     for (const demand of pending.toSorted(byCount)) {
@@ -76,7 +76,7 @@ export class DeviceQueue {
   /** What keeps a Run that was not admitted from its devices. Without an obstacle, `take` will find them. */
   obstacleTo(demand: DeviceDemand): Waiting | undefined {
     if (this.#room.waitedFor(demand.class) === undefined || this.#hasTurn(demand)) return undefined;
-    if (this.#room.offer(demand).largestFree >= demand.count) return undefined;
+    if (this.#room.hasRoomFor(demand)) return undefined;
     return obstacleOf(demand, this.#offerTo(demand));
   }
 
@@ -95,9 +95,9 @@ export class DeviceQueue {
   }
 
   /** Whether devices are kept for a Run that still asks for the same. */
-  #hasTurn({ uid, class: name, count }: DeviceDemand): boolean {
+  #hasTurn({ uid, class: name, count, pods }: DeviceDemand): boolean {
     const turn = this.#turns.get(uid);
-    return turn?.class === name && turn.count === count;
+    return turn?.class === name && turn.count === count && turn.pods === pods;
   }
 }
 
@@ -107,7 +107,9 @@ export interface DeviceRequest {
   readonly namespace: string;
   readonly name: string;
   readonly class: string;
+  /** Of one pod. */
   readonly count: number;
+  readonly pods?: number;
 }
 
 /** What one tenant's admission needs of the devices of all. */
@@ -153,7 +155,10 @@ function keepNode(room: DeviceRoom, keepers: Set<string>, demand: DeviceDemand):
   if (isCounted && !keepers.has(demand.class) && room.setAside(demand)) keepers.add(demand.class);
 }
 
-function obstacleOf({ class: name, count }: DeviceDemand, { free, largestFree, largest }: Offer): Waiting {
+function obstacleOf(demand: DeviceDemand, offer: Offer): Waiting {
+  const { class: name, count, pods } = demand;
+  if (pods !== undefined) return gangObstacle({ ...demand, pods }, offer);
+  const { free, largestFree, largest } = offer;
   const asks = `asks for ${count} ${count === 1 ? 'device' : 'devices'} of class ${name}`;
   if (largest < count) {
     const found = largest === 0 ? 'no node that it may be on has any' : `no node has more than ${largest}`;
@@ -171,9 +176,30 @@ function obstacleOf({ class: name, count }: DeviceDemand, { free, largestFree, l
   return { reason: RUN_REASONS.NoFreeDevices, message: `${asks}${one}; ${found}, and ${help}` };
 }
 
+/** Of a Run of many pods: what is free counts in pods that would find theirs. */
+function gangObstacle(
+  { class: name, count, pods }: DeviceDemand & { readonly pods: number },
+  { free, pods: fit, mostPods }: Offer,
+): Waiting {
+  const asks = `asks for ${count * pods} devices of class ${name}, for ${pods} pods with ${count} each`;
+  if (mostPods < pods) {
+    const found = `all nodes that it may be on have room for ${mostPods} such pods, if nothing else was there`;
+    return {
+      reason: RUN_REASONS.NoNodes,
+      message: `${asks}; ${found}. It waits for more nodes: ask the platform team`,
+    };
+  }
+  const help =
+    fit >= pods
+      ? 'those are for Runs that were admitted, have waited longer or are of tenants that hold fewer; it starts when it is its turn'
+      : 'it starts when there is room for all at once: when other workloads there end, or a node comes';
+  const message = `${asks}; ${free} are free now, which is room for ${fit} such pods, and ${help}`;
+  return { reason: RUN_REASONS.NoFreeDevices, message };
+}
+
 /** Large ones first, so that small ones fill what they leave. */
 function byCount(a: DeviceDemand, b: DeviceDemand): number {
-  return b.count - a.count || (a.uid < b.uid ? -1 : 1);
+  return b.count - a.count || (b.pods ?? 1) - (a.pods ?? 1) || (a.uid < b.uid ? -1 : 1);
 }
 
 function byTurn(a: DeviceWaiter, b: DeviceWaiter): number {

@@ -74,7 +74,7 @@ class Cluster {
     const supply = supplyOf({ nodes: NODES, pods });
     const { placements } = new DeviceQueue({ supply, pending: [], waiters, nowMs: this.#nowMs });
     for (const [member, { uid }] of waiters.entries()) {
-      const place = placements.get(uid);
+      const place = placements.get(uid)?.[0];
       if (place === undefined) continue;
       const endsMs = this.#nowMs - Math.log(this.#draw()) * MEAN_MS;
       this.#held = [...this.#held, { member, node: place.node.name, uid: `run-${this.#made}`, endsMs }];

@@ -14,6 +14,12 @@ export interface HeldDevices {
   readonly runUid: string | undefined;
 }
 
+/** A pod of a Run of many that has ended: its devices come back to the Run in another attempt only. */
+export interface SpentPod {
+  readonly runUid: string;
+  readonly attempt: number;
+}
+
 interface Container {
   readonly restartPolicy?: string;
   readonly resources?: {
@@ -64,11 +70,36 @@ export function withDevices(pod: KubeObject): KubeObject {
   return { ...pod, spec, ...devices };
 }
 
+/** How many devices there are in all. */
+export function sumOfDevices(counts: DeviceCounts): number {
+  return Object.values(counts).reduce((sum, one) => sum + one, 0);
+}
+
+/** Whether a pod says something of devices: it holds some, or has to do with them as one of a Run of many. */
+export function tellsOfDevices(pod: KubeObject): boolean {
+  return pod['devices'] !== undefined || gangOf(pod) !== undefined;
+}
+
+/** The attempt of a pod with devices of a Run of many, if that pod has ended. */
+export function spentPod(pod: KubeObject): SpentPod | undefined {
+  return hasEnded(pod) ? gangOf(pod) : undefined;
+}
+
+function gangOf({ metadata: { labels = {} } }: KubeObject): SpentPod | undefined {
+  const { [LABELS.runUid]: runUid, [LABELS.attempt]: attempt, [LABELS.gpuClass]: gpuClass } = labels;
+  if (runUid === undefined || attempt === undefined || gpuClass === undefined) return undefined;
+  return { runUid, attempt: Number(attempt) };
+}
+
+function hasEnded(pod: KubeObject): boolean {
+  const { phase } = (pod['status'] ?? {}) as { readonly phase?: string };
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
 /** What a pod that went through `withDevices` holds; nothing once it has ended. */
 export function heldDevices(pod: KubeObject): HeldDevices | undefined {
-  const { phase } = (pod['status'] ?? {}) as { readonly phase?: string };
   const devices = pod['devices'] as Pick<HeldDevices, 'node' | 'counts'> | undefined;
-  if (devices === undefined || phase === 'Succeeded' || phase === 'Failed') return undefined;
+  if (devices === undefined || hasEnded(pod)) return undefined;
   return { ...devices, runUid: pod.metadata.labels?.[LABELS.runUid] };
 }
 

@@ -2,10 +2,13 @@
 import { isOpenTo, type Tenancy } from './node.ts';
 import type { ClassSupply, DevicePlace, Supply } from './supply.ts';
 
-/** Devices of one class that a Run of a tenant wants on one node. */
+/** Devices of one class that a Run of a tenant wants. */
 export interface DeviceWish extends Tenancy {
   readonly class: string;
+  /** Of one pod, so on one node. */
   readonly count: number;
+  /** Pods that want so many each, all or none; one when left out. */
+  readonly pods?: number;
 }
 
 /** What one Run wants. */
@@ -22,11 +25,15 @@ export interface Offer {
   readonly largestFree: number;
   /** The most that one node has, free or not. */
   readonly largest: number;
+  /** Pods of it that would find theirs now. */
+  readonly pods: number;
+  /** Pods of it that would if nothing was in use. */
+  readonly mostPods: number;
 }
 
 /**
  * Free devices while they are given away one Run after the other. A pod is on one node, so a Run of n devices takes a node with n
- * free ones: the one that it leaves the fewest on, which keeps large blocks whole.
+ * free ones: the one that it leaves the fewest on, which keeps large blocks whole. A Run of many pods takes as few nodes as it can.
  */
 export class DeviceRoom {
   readonly #supply: Supply;
@@ -56,43 +63,59 @@ export class DeviceRoom {
   offer(demand: DeviceWish): Offer {
     const places = this.#placesFor(demand);
     const free = places.map((place) => this.freeOn(place));
+    const all = places.map((place) => this.#sum(place, 'capacity'));
     return {
       free: free.reduce((sum, one) => sum + one, 0),
       largestFree: free.reduce((a, b) => Math.max(a, b), 0),
-      largest: places.reduce((most, place) => Math.max(most, this.#sum(place, 'capacity')), 0),
+      largest: all.reduce((a, b) => Math.max(a, b), 0),
+      pods: podsOn(free, demand.count),
+      mostPods: podsOn(all, demand.count),
     };
   }
 
   /**
    * Takes the devices on the node where they fit tightest: with the fewest left over, of equal ones in the pool with the fewest
-   * free, then by name. Undefined where they fit nowhere.
+   * free, then by name. Of many pods, on as few nodes as possible. Returns the node of each pod; undefined where they do not all fit.
    */
-  take(demand: DeviceDemand): DevicePlace | undefined {
+  take(demand: DeviceDemand): readonly DevicePlace[] | undefined {
+    const { count, pods = 1 } = demand;
     const group = groupOf(demand);
     // Within a room, what is free only gets less: who asks for as much as somebody who found nothing need not look.
-    if (demand.count >= (this.#hopeless.get(group) ?? Infinity)) return undefined;
+    if (count >= (this.#hopeless.get(group) ?? Infinity)) return undefined;
     const places = this.#placesFor(demand);
-    const best = this.#tightest(places, demand.count);
-    if (best === undefined) this.#hopeless.set(group, demand.count);
-    else this.#takeFrom(best, demand.count);
-    return best;
+    const together = this.#tightest(places, count * pods);
+    const found = together === undefined ? this.#spread(places, { count, pods }) : repeated(together, pods);
+    // That many do not fit says nothing of one.
+    if (found === undefined && pods === 1) this.#hopeless.set(group, count);
+    for (const place of found ?? []) this.#takeFrom(place, count);
+    return found;
   }
 
   /**
    * Sets the node aside that will have enough for `demand` first: of those that could hold it beside what does not belong to
-   * Runs, the one with the most free. False where there is none, since nothing that we know of would make room there.
+   * Runs, the one with the most free; of many pods, as many nodes as they need. False where there are none, since nothing that we know
+   * of would make room there.
    */
   setAside(demand: DeviceDemand): boolean {
-    const places = this.#placesFor(demand).filter(
-      (place) =>
-        this.#isUsable(place) && this.#sum(place, 'capacity') - this.#sum(place, 'foreign') >= demand.count,
-    );
-    const best = places.reduce<DevicePlace | undefined>((a, b) => {
-      if (a === undefined || this.freeOn(b) > this.freeOn(a)) return b;
-      return this.freeOn(b) === this.freeOn(a) ? firstByName(a, b) : a;
-    }, undefined);
-    if (best !== undefined) this.#closed.add(best.node.name);
-    return best !== undefined;
+    const { count, pods = 1 } = demand;
+    const couldHold = (place: DevicePlace) =>
+      Math.floor((this.#sum(place, 'capacity') - this.#sum(place, 'foreign')) / count);
+    const places = this.#placesFor(demand).filter((place) => this.#isUsable(place) && couldHold(place) >= 1);
+    const chosen: DevicePlace[] = [];
+    let left = pods;
+    for (const place of places.toSorted((a, b) => this.#byFree(a, b))) {
+      if (left <= 0) break;
+      chosen.push(place);
+      left -= couldHold(place);
+    }
+    if (left > 0) return false;
+    for (const { node } of chosen) this.#closed.add(node.name);
+    return true;
+  }
+
+  /** Whether all pods of `demand` would find theirs now. */
+  hasRoomFor(demand: DeviceWish): boolean {
+    return this.offer(demand).pods >= (demand.pods ?? 1);
   }
 
   /** Devices of a class that are free on a node. */
@@ -111,6 +134,30 @@ export class DeviceRoom {
     const found = places.filter(({ node }) => isOpenTo(node, demand));
     this.#places.set(group, found);
     return found;
+  }
+
+  /**
+   * The nodes of many pods that do not fit on one: the largest first, which are the fewest that do, and for the last of them the one with
+   * the fewest left over.
+   */
+  #spread(
+    places: readonly DevicePlace[],
+    { count, pods }: { readonly count: number; readonly pods: number },
+  ): readonly DevicePlace[] | undefined {
+    const found: DevicePlace[] = [];
+    const open = new Set(places.toSorted((a, b) => this.#byFree(a, b)));
+    for (const place of open) {
+      const rest = this.#tightest([...open], count * (pods - found.length));
+      if (rest !== undefined) return [...found, ...repeated(rest, pods - found.length)];
+      found.push(...repeated(place, Math.floor(this.freeOn(place) / count)));
+      open.delete(place);
+    }
+    return undefined;
+  }
+
+  /** The one with more free first, of equal ones by name. */
+  #byFree(a: DevicePlace, b: DevicePlace): number {
+    return this.freeOn(b) - this.freeOn(a) || (a.node.name < b.node.name ? -1 : 1);
   }
 
   #tightest(places: readonly DevicePlace[], count: number): DevicePlace | undefined {
@@ -163,6 +210,15 @@ export class DeviceRoom {
 /** Tenants of tier Soft may have the same nodes. */
 function groupOf({ class: name, tenant, isHard }: DeviceWish): string {
   return isHard ? `${name} ${tenant}` : name;
+}
+
+/** Pods of `count` devices each that fit on nodes with so many. */
+function podsOn(devices: readonly number[], count: number): number {
+  return devices.reduce((sum, one) => sum + Math.floor(one / count), 0);
+}
+
+function repeated(place: DevicePlace, times: number): readonly DevicePlace[] {
+  return Array.from({ length: times }, () => place);
 }
 
 function firstByName(a: DevicePlace | undefined, b: DevicePlace): DevicePlace {

@@ -189,7 +189,7 @@ test('a Run is seated when its pod is on a node with devices, or its claim has t
     pods: [makeHolder('d', 1, 'run-2'), makeHolder('d', 1)],
     claims: [claim('gpu-1')],
   });
-  t.deepEqual([...supply.seated].toSorted(), ['run-1', 'run-2']);
+  t.deepEqual([...supply.seated.keys()].toSorted(), ['run-1', 'run-2']);
 });
 
 function asks(gpus: number, more: object = {}) {

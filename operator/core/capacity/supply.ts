@@ -2,7 +2,7 @@
 import type { GPUClass } from '../agent/agent.ts';
 import type { KubeObject } from '../object.ts';
 import { type DeviceNode, isOfClass, readNode } from './node.ts';
-import { heldDevices } from './pod-devices.ts';
+import { heldDevices, spentPod, sumOfDevices } from './pod-devices.ts';
 import { claimedDevices, deviceSelection, type SliceDevice, sliceDevices } from './resource-slices.ts';
 
 /** What devices are counted from, as seen last. */
@@ -53,8 +53,10 @@ export interface Stock {
 export interface Supply {
   readonly classes: ReadonlyMap<string, ClassSupply>;
   readonly stocks: ReadonlyMap<string, Stock>;
-  /** UIDs of Runs whose devices are among the used ones. */
-  readonly seated: ReadonlySet<string>;
+  /** By uid of Runs: how many of their devices are among the used ones. */
+  readonly seated: ReadonlyMap<string, number>;
+  /** By `attemptKey`: how many pods with devices of a Run of many have ended. */
+  readonly spent: ReadonlyMap<string, number>;
 }
 
 /** Counts the devices of all classes. */
@@ -63,7 +65,7 @@ export function countSupply(sources: SupplySources): Supply {
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const devices = sliceDevices(sources.slices);
   const stocks: Stocks = new Map();
-  const seated = new Set<string>();
+  const seated = new Map<string, number>();
   stockNodes(stocks, nodes);
   holdByPods(stocks, seated, sources.pods);
   const claimed = claimedDevices(sources.claims);
@@ -72,13 +74,30 @@ export function countSupply(sources: SupplySources): Supply {
     if (claimed.has(id)) hold(stock, 1, claimed.get(id));
     stocks.set(id, stock);
   }
-  for (const runUid of claimed.values()) if (runUid !== undefined) seated.add(runUid);
+  for (const runUid of claimed.values()) if (runUid !== undefined) add(seated, runUid, 1);
   const found = { nodes, byName, devices, deviceClasses: sources.deviceClasses };
   const classes = sources.gpuClasses.map((one) => {
     const isElsewhere = sources.isElsewhere?.(one.spec) === true;
     return [one.metadata.name, { ...supplyOf(one, found), ...(isElsewhere && { isElsewhere }) }] as const;
   });
-  return { classes: new Map(classes), stocks, seated };
+  return { classes: new Map(classes), stocks, seated, spent: spentBy(sources.pods) };
+}
+
+/** Names an attempt of a Run among all. */
+export function attemptKey(runUid: string, attempt: number): string {
+  return `${runUid}/${attempt}`;
+}
+
+function spentBy(pods: readonly KubeObject[]): ReadonlyMap<string, number> {
+  const spent = new Map<string, number>();
+  for (const one of pods.map(spentPod).filter((pod) => pod !== undefined)) {
+    add(spent, attemptKey(one.runUid, one.attempt), 1);
+  }
+  return spent;
+}
+
+function add(sums: Map<string, number>, key: string, count: number): void {
+  sums.set(key, (sums.get(key) ?? 0) + count);
 }
 
 /** Stocks while they are being counted. */
@@ -92,12 +111,12 @@ function stockNodes(stocks: Stocks, nodes: readonly DeviceNode[]): void {
   }
 }
 
-function holdByPods(stocks: Stocks, seated: Set<string>, pods: readonly KubeObject[]): void {
+function holdByPods(stocks: Stocks, seated: Map<string, number>, pods: readonly KubeObject[]): void {
   for (const { node, counts, runUid } of pods.map(heldDevices).filter((one) => one !== undefined)) {
     for (const [resource, count] of Object.entries(counts)) {
       hold(stocks.get(stockOf(node, resource)), count, runUid);
     }
-    if (runUid !== undefined) seated.add(runUid);
+    if (runUid !== undefined) add(seated, runUid, sumOfDevices(counts));
   }
 }
 

@@ -55,12 +55,13 @@ export function meter(rate: Rate, pods: readonly PodUse[]): Metered {
 }
 
 /** Milliseconds of all containers together, up to what the attempt could take: a clock that jumps costs no more. */
-function heldMs({ maxSeconds }: Rate, pods: readonly PodUse[]): bigint {
+function heldMs({ maxSeconds, pods: count = 1 }: Rate, pods: readonly PodUse[]): bigint {
+  const mostMs = BigInt(maxSeconds) * 1000n;
   const sum = pods.reduce((ms, { startedAt, finishedAt }) => {
     const spanMs = Date.parse(finishedAt) - Date.parse(startedAt);
-    return spanMs > 0 ? ms + BigInt(spanMs) : ms;
+    return spanMs > 0 ? ms + smaller(BigInt(spanMs), mostMs) : ms;
   }, 0n);
-  return smaller(sum, BigInt(maxSeconds) * 1000n);
+  return smaller(sum, mostMs * BigInt(count));
 }
 
 /** What the calls that were reported cost. */

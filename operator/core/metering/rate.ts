@@ -22,14 +22,16 @@ const MIG_PROFILE = /\/mig-(?:(\d+)c\.)?(\d+)g\./;
 /** What an attempt reserves, and for how long at most. */
 export interface Allocation {
   readonly agent: Pick<AgentSpec, 'tier' | 'limits'>;
-  /** Of its container, after defaults. */
+  /** Of the container of a pod, after defaults. */
   readonly resources: ContainerResources;
   readonly gpu?: { readonly class: GPUClass; readonly count: number };
   readonly timeoutSeconds: number;
+  /** Pods that each reserve it; one when left out. */
+  readonly pods?: number;
 }
 
 /** What an attempt is charged by, as things are when it is admitted. */
-export function rateOf({ agent, resources, gpu, timeoutSeconds }: Allocation): Rate {
+export function rateOf({ agent, resources, gpu, timeoutSeconds, pods = 1 }: Allocation): Rate {
   const { requests } = resources;
   const { terminationGracePeriodSeconds = GRACE_SECONDS } = agent.limits;
   return {
@@ -39,6 +41,7 @@ export function rateOf({ agent, resources, gpu, timeoutSeconds }: Allocation): R
     cpuMillicores: bounded(parseQuantity(requests['cpu'] ?? 0) ?? 0n),
     memoryBytes: bounded((parseQuantity(requests['memory'] ?? 0) ?? 0n) / MILLI),
     ...(gpu !== undefined && gpu.count > 0 && { gpu: devices(gpu) }),
+    ...(pods > 1 && { pods }),
     maxSeconds: timeoutSeconds + terminationGracePeriodSeconds,
   };
 }

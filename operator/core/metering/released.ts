@@ -9,6 +9,8 @@ import { settle } from '../run/settlement.ts';
 export interface LastSeen {
   readonly run: Run;
   readonly pod: KubeObject | undefined;
+  /** Of a Run of many pods: those of its last attempt. */
+  readonly members?: readonly KubeObject[];
 }
 
 /** What was found of the Run of a reservation that is given back; undefined when nobody has seen it. */
@@ -24,6 +26,6 @@ export function attemptOf(
   now: Date,
 ): MeteredAttempt | undefined {
   if (holder === undefined || serial === undefined) return undefined;
-  const { status } = 'pod' in holder ? settle(holder.run, { pod: holder.pod, until: now }, now) : holder.run;
+  const { status } = 'pod' in holder ? settle(holder.run, { ...holder, until: now }, now) : holder.run;
   return status?.usage?.attempts?.find((one) => one.attempt === attempt && one.reservation === serial);
 }

@@ -21,6 +21,7 @@ import {
 import type { PreemptionBook } from './preemption.ts';
 import { PRIORITY_AGING_SECONDS, queueOrder } from './queue-order.ts';
 import type { Pending } from './stock.ts';
+import { dealtOut, deviceRequest, missingAmounts } from './wanted.ts';
 
 /** Why a Run waits: a word for programs, a sentence for people. */
 export interface Waiting {
@@ -43,7 +44,10 @@ export interface Candidate {
   readonly arrival?: number;
   /** Number of the attempt that a reservation would be for, from 1. */
   readonly attempt: number;
+  /** Devices of all its pods together. */
   readonly gpu?: { readonly class: string; readonly count: number };
+  /** Where these are many. */
+  readonly pods?: number;
   /** Digest of its session, if it belongs to one. */
   readonly session?: string;
   /** The end of the name of the AgentRevision that it was judged by, where it is bound to none. */
@@ -293,7 +297,8 @@ class Room {
     };
   }
 
-  #noDevices({ gpu }: Candidate): Waiting | undefined {
+  #noDevices(candidate: Candidate): Waiting | undefined {
+    const { gpu } = candidate;
     if (gpu === undefined) return undefined;
     const scarce = `gpu/${gpu.class}`;
     if (!this.#awaited.has(scarce) && (this.#gpus.get(gpu.class) ?? 0) >= gpu.count) return undefined;
@@ -301,33 +306,35 @@ class Room {
     const limit = this.#input.gpus.get(gpu.class) ?? 0;
     return {
       reason: RUN_REASONS.GPUQuotaExceeded,
-      message: `asks for ${gpu.count} GPUs of class ${gpu.class}; the tenant may use ${limit} at one time, and others use them or are ahead`,
+      message: `asks for ${gpu.count} GPUs of class ${gpu.class}${dealtOut(candidate)}; the tenant may use ${limit} at one time, and others use them or are ahead`,
     };
   }
 
   /** Devices on nodes, which the quota does not promise. */
-  #noFreeDevices({ uid, namespace, name, gpu }: Candidate): Waiting | undefined {
+  #noFreeDevices(candidate: Candidate): Waiting | undefined {
+    const { gpu } = candidate;
     if (gpu === undefined || this.#input.openDesk === undefined) return undefined;
     const scarce = `devices/${gpu.class}`;
     if (this.#awaited.has(scarce)) return aheadOf(gpu.class);
     this.#desk ??= this.#input.openDesk();
-    const obstacle = this.#desk.obstacleTo({ uid, namespace, name, ...gpu });
+    const obstacle = this.#desk.obstacleTo(deviceRequest(candidate, gpu));
     if (obstacle !== undefined) this.#awaited.add(scarce);
     return obstacle;
   }
 
-  #takeDevices({ uid, namespace, name, gpu }: Candidate): void {
-    if (gpu !== undefined) this.#desk?.take({ uid, namespace, name, ...gpu });
+  #takeDevices(candidate: Candidate): void {
+    if (candidate.gpu !== undefined) this.#desk?.take(deviceRequest(candidate, candidate.gpu));
   }
 
-  #noCompute({ demand }: Candidate): Waiting | undefined {
+  #noCompute(candidate: Candidate): Waiting | undefined {
+    const { demand } = candidate;
     const missing = new Set(lacking(demand, this.#free));
     for (const key of demand.keys()) if (this.#awaited.has(key) && this.#free.has(key)) missing.add(key);
     if (missing.size === 0) return undefined;
     for (const key of missing) this.#await(key);
     return {
       reason: RUN_REASONS.ComputeQuotaExceeded,
-      message: `not enough left of the tenant's quota: ${[...missing].toSorted().join(', ')}`,
+      message: `not enough left of the tenant's quota: ${missingAmounts([...missing], candidate, this.#free)}`,
     };
   }
 
@@ -375,9 +382,18 @@ function bytesOf(candidate: Candidate, reservation = reservationFor(candidate)):
 }
 
 function reservationFor(candidate: Candidate): Reservation {
-  const { uid, namespace, name, agent, attempt, gpu, session, revision, reserves } = candidate;
+  const { uid, namespace, name, agent, attempt, gpu, pods, session, revision, reserves } = candidate;
   const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
-  return { uid, namespace, name, agent, attempt, ...devices, ...reserves, ...defined({ session, revision }) };
+  return {
+    uid,
+    namespace,
+    name,
+    agent,
+    attempt,
+    ...devices,
+    ...reserves,
+    ...defined({ pods, session, revision }),
+  };
 }
 
 function limitedTo(amounts: Amounts, keys: Amounts): Amounts {

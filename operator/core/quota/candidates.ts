@@ -2,7 +2,7 @@
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
-import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
+import { type Agent, agentKey, type GPUClass, podCount } from '../agent/agent.ts';
 import { statedResources } from '../agent/container.ts';
 import { isAtRevision, pinnedKey, pinOf, type PinnedAgent } from '../agent/pinned.ts';
 import { revisionSuffix } from '../agent/template.ts';
@@ -56,7 +56,7 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
     ...selfOf(run),
     demand: demandOf(run, agent, context),
     ...defined({
-      gpu: agent?.spec.gpu,
+      ...wantedBy(agent),
       revision: unboundRevision(run, agent),
       blocked:
         pauseOf(run) ??
@@ -69,7 +69,17 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
   };
 }
 
-type Self = Omit<Candidate, 'demand' | 'gpu' | 'revision' | 'blocked'>;
+/** Devices of all pods together, and how many pods where these are many. */
+function wantedBy(agent: Agent | undefined): Partial<Pick<Candidate, 'gpu' | 'pods'>> {
+  if (agent?.spec.gang === undefined) return defined({ gpu: agent?.spec.gpu });
+  const {
+    gpu,
+    gang: { pods },
+  } = agent.spec;
+  return { pods, ...defined({ gpu: gpu && { ...gpu, count: gpu.count * pods } }) };
+}
+
+type Self = Omit<Candidate, 'demand' | 'gpu' | 'pods' | 'revision' | 'blocked'>;
 
 /** What a waiting Run says of itself, by its version: a queue of thousands is gone through many times before one of them changes. */
 const selves = new WeakMap<Run, Self>();
@@ -152,7 +162,8 @@ function demandOfAgent({ spec }: Agent, context: RunContext): Amounts {
   const gpuClass = gpu === undefined ? undefined : context.gpuClasses.get(gpu.class);
   const devices: Devices | undefined =
     gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
-  return runDemand(containerResources(statedResources(spec), context.containerDefaults), devices);
+  const resources = containerResources(statedResources(spec), context.containerDefaults);
+  return runDemand(resources, devices, podCount(spec));
 }
 
 /** Whether a ConfigMap is made for `run`: for input that we hand on, and for parameters. Asked of every waiting Run at each pass. */
@@ -172,8 +183,11 @@ function pauseOf(run: Run): Waiting | undefined {
   const { spec, status } = run;
   if (spec.suspend) return SUSPENDED;
   if (openQuestion(run) !== undefined) return UNANSWERED;
-  if (status?.retries?.notBefore === undefined) return undefined;
-  return { reason: RUN_REASONS.RetryBackoff, message: status.queue?.message ?? '' };
+  const { retries, startBackoff, queue } = status ?? {};
+  const message = queue?.message ?? '';
+  if (retries?.notBefore !== undefined) return { reason: RUN_REASONS.RetryBackoff, message };
+  if (startBackoff?.notBefore === undefined) return undefined;
+  return { reason: RUN_REASONS.GangNotStarted, message };
 }
 
 /** That people are to look at it first: the last of what does not depend on others, so that nobody looks at what could not start. */

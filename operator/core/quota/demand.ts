@@ -26,11 +26,11 @@ const POD_COUNTS = ['pods', 'count/pods'];
 const CONFIG_MAP_COUNTS = ['configmaps', 'count/configmaps'];
 /** The same of what a Run needs for devices of dynamic resource allocation. */
 const CLAIM_COUNTS = ['count/resourceclaims.resource.k8s.io', 'count/resourceclaimtemplates.resource.k8s.io'];
+/** The same of the Service by which the pods of a Run of many find each other. */
+const SERVICE_COUNTS = ['services', 'count/services'];
+const TEMPLATE_COUNT = 'count/resourceclaimtemplates.resource.k8s.io';
 /** Those of objects that an attempt leaves behind. */
-const KEPT_COUNTS: ReadonlySet<string> = new Set([
-  ...CONFIG_MAP_COUNTS,
-  'count/resourceclaimtemplates.resource.k8s.io',
-]);
+const KEPT_COUNTS: ReadonlySet<string> = new Set([...CONFIG_MAP_COUNTS, ...SERVICE_COUNTS, TEMPLATE_COUNT]);
 
 /**
  * What a Run's container asks for after the defaults of the tenant, by the rules of Kubernetes in their order: a limit
@@ -44,8 +44,28 @@ export function containerResources(agent: AgentResources, defaults: ContainerDef
   return { requests, limits };
 }
 
-/** What one Run takes from quota, by the keys of ResourceQuota: its pod and what that requests. */
-export function runDemand(resources: ContainerResources, devices: Devices | undefined): Amounts {
+/**
+ * What one Run takes from quota, by the keys of ResourceQuota: its pods and what these request. `devices`: of each of them.
+ */
+export function runDemand(resources: ContainerResources, devices: Devices | undefined, pods = 1): Amounts {
+  const one = podDemand(resources, devices);
+  if (pods === 1) return one;
+  const all = [...one].map(
+    ([key, milli]) => [key, key === TEMPLATE_COUNT ? milli : milli * BigInt(pods)] as const,
+  );
+  return new Map([...all, ...SERVICE_COUNTS.map((key) => [key, MILLI] as const)]);
+}
+
+/** What is still to be taken by a Run of many pods of which some, and with them all that they share, were made. */
+export function demandOfRest(
+  demand: Amounts,
+  { missing, pods }: { readonly missing: number; readonly pods: number },
+): Amounts {
+  const each = [...givenBack(demand)];
+  return new Map(each.map(([key, milli]) => [key, (milli / BigInt(pods)) * BigInt(missing)] as const));
+}
+
+function podDemand(resources: ContainerResources, devices: Devices | undefined): Map<string, bigint> {
   const demand = new Map<string, bigint>();
   for (const key of POD_COUNTS) demand.set(key, MILLI);
   for (const [name, value] of Object.entries(resources.requests)) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BudgetUnit, Estimate as Declared } from '#crds/v1alpha1/budgets';
 import type { ReportedUsage } from '#crds/v1alpha1/run-result';
-import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
-import type { Agent } from '../agent/agent.ts';
+import type { MeteredAttempt, PodUse, Rate } from '#crds/v1alpha1/run-usage';
+import { type Agent, podCount } from '../agent/agent.ts';
 import { statedResources } from '../agent/container.ts';
 import { FLOOR, meter } from '../metering/amounts.ts';
 import { MICRO, parseMicro } from '../metering/micro.ts';
@@ -66,7 +66,12 @@ const mosts = new WeakMap<Rate, bigint>();
 export function costOf(rate: Rate, seconds: number): bigint {
   const finishedAt = new Date(seconds * 1000).toISOString();
   const use = { uid: '', startedAt: START, finishedAt, basis: 'Observed' } as const;
-  return meter({ ...rate, maxSeconds: Math.max(rate.maxSeconds, seconds) }, [use]).runUnits;
+  return meter({ ...rate, maxSeconds: Math.max(rate.maxSeconds, seconds) }, ofEach(rate, use)).runUnits;
+}
+
+/** The same use of each pod of an attempt. */
+export function ofEach({ pods = 1 }: Rate, use: PodUse): readonly PodUse[] {
+  return Array.from({ length: pods }, () => use);
 }
 
 const START = new Date(0).toISOString();
@@ -93,6 +98,7 @@ function rateAtAdmission(run: Run, agent: Agent, { gpuClasses, containerDefaults
     agent: agent.spec,
     resources: containerResources(statedResources(agent.spec), containerDefaults),
     timeoutSeconds: timeoutSeconds(run, agent),
+    pods: podCount(agent.spec),
     ...defined({ gpu: gpu && gpuClass && { class: gpuClass, count: gpu.count } }),
   });
 }

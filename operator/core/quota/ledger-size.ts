@@ -15,6 +15,8 @@ const SESSION_BYTES = 36;
 const BUDGET_BYTES = 140;
 /** The end of the name of a revision, its key and quotes. */
 const REVISION_BYTES = 26;
+/** The number of its pods, its key and quotes, and what the longest number of devices takes beyond that of one pod. */
+const GANG_BYTES = 16;
 /** Keys, quotes and the figure of who takes over, beside his names. */
 const PREEMPTOR_BYTES = 70;
 /** Key and brackets of the numbers of those that a Run takes over from, and the longest of these with its comma. */
@@ -31,13 +33,14 @@ const AMOUNT_BYTES = 28;
 
 /** The most bytes that a reservation takes in a ledger. */
 export function reservationBytes(one: Reservation): number {
-  const { uid, namespace, name, agent, gpuClass = '', session, runUnits, tokens, revision } = one;
+  const { uid, namespace, name, agent, gpuClass = '', session, runUnits, tokens, revision, pods } = one;
   const hasBudget = runUnits !== undefined || tokens !== undefined;
   const texts = uid.length + namespace.length + name.length + agent.length + gpuClass.length;
   return (
     RESERVATION_BYTES +
     texts +
     (session === undefined ? 0 : SESSION_BYTES) +
+    (pods === undefined ? 0 : GANG_BYTES) +
     (hasBudget ? BUDGET_BYTES : 0) +
     (revision === undefined ? 0 : REVISION_BYTES) +
     handoverBytes(one)

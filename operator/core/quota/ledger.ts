@@ -81,8 +81,10 @@ export interface LedgerObserved extends RunContext {
   readonly runs: readonly Run[];
   /** By uid: Runs with a reservation that are not among `runs`. */
   readonly vanished: ReadonlyMap<string, Vanished>;
-  /** UIDs of Runs with a pod that counts against quota. */
+  /** UIDs of Runs with a pod that counts against quota, and none that is still to be made. */
   readonly started: ReadonlySet<string>;
+  /** By uid: how many pods of a Run are still to be made, of which others were. */
+  readonly unmade?: ReadonlyMap<string, number>;
   /** What NexusOS and Kubernetes make in each namespace: as much of the totals must be there, whoever else wants some. */
   readonly ownObjects: Amounts;
   /** `FailedCreate` Events of the namespaces. */

@@ -19,14 +19,14 @@ export function lostReservations(runs: readonly Run[]): readonly Reservation[] {
 function lostReservation(run: Run): Reservation {
   const { metadata, spec, status = {} } = run;
   const { uid = '', namespace = '', name } = metadata;
-  const { gpu, attempt = 1 } = status;
+  const { gpu, gang, attempt = 1 } = status;
   return {
     uid,
     namespace,
     name,
     agent: spec.agentRef.name,
     attempt: Math.max(1, attempt),
-    ...defined({ session: sessionDigest(run) }),
+    ...defined({ session: sessionDigest(run), pods: gang?.pods }),
     ...(gpu && gpu.count > 0 && { gpuClass: gpu.class, gpus: gpu.count }),
   };
 }

@@ -10,6 +10,7 @@ const ASIDE: ReadonlySet<string> = new Set([
   RUN_REASONS.ApprovalRequired,
   RUN_REASONS.InputRequired,
   RUN_REASONS.RetryBackoff,
+  RUN_REASONS.GangNotStarted,
   RUN_REASONS.Duplicate,
 ]);
 

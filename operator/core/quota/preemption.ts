@@ -109,13 +109,14 @@ export class PreemptionBook {
   }
 
   #choose(candidate: Candidate, needs: Amounts): readonly Victim[] {
-    const { gpu, priority } = candidate;
+    const { gpu, pods = 1, priority } = candidate;
     const short = shortOf(needs, this.#stock);
     const isEligible = ({ queued }: Victim) =>
       queued.priority < priority && this.#order(candidate, queued) < 0;
     const { victims } = this.#stock;
-    // Devices are handed over on their node: from one Run, which has them all.
-    const hasDevices = ({ reservation }: Victim) => gpu === undefined || holdsDevices(reservation, gpu);
+    // Devices are handed over on their nodes: from one Run, which has them all.
+    const hasDevices = ({ reservation }: Victim) =>
+      gpu === undefined || holdsDevices(reservation, { ...gpu, pods });
     const one = victims.find((victim) => hasDevices(victim) && covers(short, [victim]) && isEligible(victim));
     if (one !== undefined) return [one];
     return gpu === undefined ? fewest(short, victims.filter(isEligible)) : [];
@@ -228,11 +229,13 @@ function givesOf({ gives }: Victim): Amounts {
   return gives;
 }
 
+/** Whether what a Run has is enough wherever its pods are: each may be alone on its node, so each makes room for whole pods. */
 function holdsDevices(
-  { gpuClass, gpus = 0 }: Reservation,
-  wanted: { readonly class: string; readonly count: number },
+  { gpuClass, gpus = 0, pods = 1 }: Reservation,
+  wanted: { readonly class: string; readonly count: number; readonly pods: number },
 ): boolean {
-  return gpuClass === wanted.class && gpus >= wanted.count;
+  const each = wanted.count / wanted.pods;
+  return gpuClass === wanted.class && Math.floor(gpus / pods / each) * pods >= wanted.pods;
 }
 
 /** Whether what a reservation holds is given back without anybody doing more for it; also of a Run that is not seen any more. */

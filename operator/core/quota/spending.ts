@@ -6,7 +6,7 @@ import { meter } from '../metering/amounts.ts';
 import { parseMicro } from '../metering/micro.ts';
 import { phaseOf, type Run } from '../run/run.ts';
 import { larger } from './amounts.ts';
-import { costOf, mostOf } from './estimate.ts';
+import { costOf, mostOf, ofEach } from './estimate.ts';
 
 /** An attempt under way as the budgets of run units see it, in millionths. */
 export interface Hold {
@@ -40,7 +40,7 @@ export function holdOf(reservation: Reservation, run: Run | undefined, now: Date
   if (rate === undefined || mostOf(rate) <= reserved) return { uid, reserved, used: 0n, speed: 0n };
   const startedAt = run?.status?.startedAt ?? now.toISOString();
   const use = { uid: '', startedAt, finishedAt: now.toISOString(), basis: 'Observed' } as const;
-  const used = meter(rate, [use]).runUnits;
+  const used = meter(rate, ofEach(rate, use)).runUnits;
   // What has come to the most that its time can cost grows no more.
   const isGrowing = overspent === undefined && used < mostOf(rate);
   return { uid, reserved, used, speed: isGrowing ? costOf(rate, 1000) : 0n };

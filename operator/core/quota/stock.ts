@@ -5,7 +5,7 @@ import type { Ledger } from '../tenant/tenant.ts';
 import { addTo, type Amounts, amountOf, lacking, parseAmounts } from './amounts.ts';
 import { demandOf, sourceOf } from './candidates.ts';
 import { countedQuota } from './counted.ts';
-import { givenBack } from './demand.ts';
+import { demandOfRest, givenBack } from './demand.ts';
 import type { Demand } from './grants.ts';
 import { awaitedOf, beside, startable } from './handover.ts';
 import type { LedgerObserved } from './ledger.ts';
@@ -29,7 +29,7 @@ export function pendingOf(
     .filter(({ uid }) => !observed.started.has(uid))
     .map((one) => {
       const { namespace } = one;
-      const wanted = takenBy(one, observed);
+      const wanted = stillTakenBy(one, observed);
       const awaited = awaitedOf(one, reservations);
       if (awaited.length === 0) return { namespace, amounts: wanted, within: wanted };
       const given = (of: readonly Reservation[]) => of.map((other) => givenBack(takenBy(other, observed)));
@@ -54,6 +54,13 @@ export function servicesPending(
   observed: LedgerObserved,
 ): readonly Pending[] {
   return serviceDemands(ledger, observed, held).map((one) => ({ ...one, within: one.amounts }));
+}
+
+/** Without what pods of it take already that were made while others are still to be. */
+function stillTakenBy(reservation: Reservation, observed: LedgerObserved): Amounts {
+  const missing = observed.unmade?.get(reservation.uid);
+  const wanted = takenBy(reservation, observed);
+  return missing === undefined ? wanted : demandOfRest(wanted, { missing, pods: reservation.pods ?? 1 });
 }
 
 /** What the Run of a reservation takes from quota while it is under way. */

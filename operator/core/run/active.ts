@@ -16,7 +16,6 @@ import {
   type Failure,
   isPodFinished,
   type Lasting,
-  lossOf,
   type Outcome,
   POD_DELETED,
   startOf,
@@ -25,7 +24,8 @@ import {
 import { podRemoval, timeoutSeconds } from './pod.ts';
 import { reportOf } from './pod-use.ts';
 import { cutNote } from './report-limit.ts';
-import type { Said } from './result.ts';
+import { isCutShort } from './gang-view.ts';
+import { asOutput, type Said } from './result.ts';
 import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
 import { countPreemption } from './preemption.ts';
@@ -51,11 +51,6 @@ export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan 
   return isCutShort(pod) ? planEnded(run, { ending, pod }, now) : followPod(run, { ...observed, pod }, now);
 }
 
-/** Whether a pod that has ended was told to: what its container made of that says nothing of its work. */
-function isCutShort(pod: KubeObject): boolean {
-  return pod.metadata.deletionTimestamp !== undefined || lossOf(pod) !== undefined;
-}
-
 /** No pod: not made yet, or gone though its finalizer was to keep it. */
 function planWithoutPod(run: Run, observed: RunObserved, now: Date): RunPlan {
   const ending = endingCause(run, observed, now);
@@ -73,11 +68,22 @@ interface Ended {
 
 /** Nothing of the workload runs any more: its attempt is settled, and what it was ended for is done. */
 function planEnded(before: Run, { ending, pod }: Ended, now: Date): RunPlan {
-  const run = settle(before, { pod, until: now }, now);
+  return afterEnd(settle(before, { pod, until: now }, now), { ending, ...startOf(pod) }, now);
+}
+
+/** Of an attempt that is over and settled: what it was ended for, when it started, and what its container said, if that counts. */
+export interface Over {
+  readonly ending: Cause | undefined;
+  readonly startedAt?: string;
+  readonly said?: Said;
+}
+
+/** What becomes of a Run whose attempt was ended, or is gone. */
+export function afterEnd(run: Run, { ending, ...facts }: Over, now: Date): RunPlan {
   const givenUp = givenUpFor(run);
-  if (givenUp !== undefined) return failAttempt(run, { ...givenUp, ...startOf(pod) }, now);
+  if (givenUp !== undefined) return failAttempt(run, { ...givenUp, ...facts }, now);
   const unwanted = cancellation(run);
-  if (unwanted !== undefined) return finish(run, { ...unwanted, ...startOf(pod) }, now);
+  if (unwanted !== undefined) return finish(run, { ...unwanted, ...facts }, now);
   if (ending === undefined) return failAttempt(run, POD_DELETED, now);
   const status = queuedStatus(run, { position: undefined, ...ending }, now);
   return ending.reason === RUN_REASONS.Preempted ? countPreemption(run, status, ending) : statusOnly(status);
@@ -101,9 +107,9 @@ function notMade(run: Run): Failure {
  * The reservation that an admitted Run was admitted by, as its status tells: the ledger that is at hand may be older, and hold
  * none, or that of an attempt that is over.
  */
-function reservationOf(run: Run): Reservation {
+export function reservationOf(run: Run): Reservation {
   const { name, namespace = '', uid = '' } = run.metadata;
-  const { gpu, usage } = run.status ?? {};
+  const { gpu, gang, usage } = run.status ?? {};
   const serial = usage?.open?.reservation;
   const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
   return {
@@ -113,7 +119,7 @@ function reservationOf(run: Run): Reservation {
     agent: run.spec.agentRef.name,
     attempt: attemptsOf(run),
     ...devices,
-    ...defined({ serial }),
+    ...defined({ serial, pods: gang?.pods }),
   };
 }
 
@@ -171,13 +177,16 @@ function planOutcome(
 
 type AttemptOutcome = Extract<Outcome, { readonly kind: 'succeeded' | 'failed' }>;
 
-type Starting = Cause & {
+/** What keeps the container of a pod from starting. */
+export type Starting = Cause & {
   readonly since?: string;
   readonly lasting?: Lasting;
-  readonly pod: KubeObject;
+  /** Undefined while not all pods of a Run of many are made. */
+  readonly pod: KubeObject | undefined;
 };
 
-function starting(run: Run, { since, lasting, ...seen }: Starting, now: Date): RunPlan {
+/** What becomes of a Run whose container does not run yet. */
+export function starting(run: Run, { since, lasting, ...seen }: Starting, now: Date): RunPlan {
   const cause = { phase: 'Admitted', ...seen } as const;
   if (since !== undefined && isWaitingForCapacity(run))
     return statusOnly(told(run, { ...cause, ...LET_IN }, now), requeue(NOTEWORTHY_MS, 'to see it start'));
@@ -201,30 +210,37 @@ function starting(run: Run, { since, lasting, ...seen }: Starting, now: Date): R
 /** Ends the workload of a Run for what it will have failed with, and writes that: it fails when nothing of the workload is left. */
 function endFor(
   run: Run,
-  { failure, pod }: { readonly failure: Failure; readonly pod: KubeObject },
+  { failure, pod }: { readonly failure: Failure; readonly pod: KubeObject | undefined },
   now: Date,
 ): RunPlan {
   const { reason, error } = failure;
   const ending = { reason, message: error.message, error, phase: activePhase(run), ...startOf(pod) } as const;
-  const status = activeStatus(run, { ...ending, childUid: pod.metadata.uid ?? '' }, now);
-  return { ...statusOnly(status), remove: [podRemoval(pod)] };
+  const status = activeStatus(run, { ...ending, ...seenAs(pod) }, now);
+  return { ...statusOnly(status), remove: pod === undefined ? [] : [podRemoval(pod)] };
 }
 
-type Told = Cause & {
+/** What is to be told of an attempt that is under way. */
+export type Told = Cause & {
   readonly phase?: 'Queued' | 'Admitted' | 'Running';
   readonly startedAt?: string;
-  readonly pod: KubeObject;
+  /** As of `Starting`. */
+  readonly pod: KubeObject | undefined;
 };
 
 /** The status that tells a cause, or the present one when it tells the same. */
-function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
+export function told(run: Run, cause: Told, now: Date): RunStatus | undefined {
   const { pod, ...active } = cause;
   const phase = cause.phase ?? activePhase(run);
   if (activePhase(run) === phase && isTold(run, cause)) return run.status;
-  return activeStatus(run, { ...active, phase, childUid: pod.metadata.uid ?? '' }, now);
+  return activeStatus(run, { ...active, phase, ...seenAs(pod) }, now);
 }
 
-function activePhase(run: Run): 'Queued' | 'Admitted' | 'Running' {
+function seenAs(pod: KubeObject | undefined): { readonly childUid?: string } {
+  return pod === undefined ? {} : { childUid: pod.metadata.uid ?? '' };
+}
+
+/** The phase of a Run that was admitted; one that Kueue has yet to admit says Queued. */
+export function activePhase(run: Run): 'Queued' | 'Admitted' | 'Running' {
   if (isWaitingForCapacity(run)) return 'Queued';
   return phaseOf(run) === 'Running' ? 'Running' : 'Admitted';
 }
@@ -240,12 +256,8 @@ function headOf(message: string): string {
   return message.split(':', 1)[0] ?? '';
 }
 
-/** What succeeded and said nothing of our form has said its output. */
-function asOutput({ text, ...said }: Said = {}): Said {
-  return text === undefined ? said : { result: { output: text } };
-}
-
-const SUCCEEDED = {
+/** How a Run ends well. */
+export const SUCCEEDED = {
   phase: 'Succeeded',
   reason: RUN_REASONS.Succeeded,
   message: 'its container ended well',

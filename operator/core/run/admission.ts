@@ -6,6 +6,7 @@ import type { Agent } from '../agent/agent.ts';
 import { checkRemote } from '../agent/checks.ts';
 import { statedResources } from '../agent/container.ts';
 import { revisionSuffix } from '../agent/template.ts';
+import { toInstant } from '../conditions.ts';
 import { rateOf } from '../metering/rate.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
@@ -55,13 +56,15 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
   if (unfit !== undefined) return fail(settleUnmade(run, now), unfit, now);
   const input = resolveInput(run, { source, made });
   if (input.kind === 'refused') return fail(settleUnmade(run, now), input.failure, now);
-  const status = admittedStatus(run, factsOf(run, { ...observed, input }), now);
+  const status = admittedStatus(run, factsOf(run, { ...observed, input }, now), now);
   if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
-  const { reservation, gpuClass } = observed;
+  const { reservation, gpuClass, nodes = [] } = observed;
+  const { pods } = reservation;
   const queue = queueOf(run, observed);
+  if (queue !== undefined && pods !== undefined) return fail(settleUnmade(run, now), ungrouped(pods), now);
   // Kueue decides when it starts: what is free now says nothing of then.
-  const node = queue === undefined ? observed.node : undefined;
-  const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0, node };
+  const node = queue === undefined ? nodes[0] : undefined;
+  const gpu = gpuClass && { class: gpuClass, count: devicesOfPod(reservation), node };
   const parties = {
     run,
     agent,
@@ -70,11 +73,36 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
     copied: input.copied,
     made,
     remoteImage: observed.remoteImage,
+    ...defined({ gpu, gang: pods === undefined ? undefined : { pods, nodes: nodesByIndex(pods, observed) } }),
   };
-  const workload = desiredWorkload({ ...parties, ...defined({ gpu, queue }) });
-  // What is told already, or stands under the name and does not say what it was made by, is told before anything is made.
-  const first = phaseOf(run) === 'Queued' && !observed.isMade ? madeFirst(workload, status, now) : undefined;
+  const workload = desiredWorkload({ ...parties, ...defined({ queue }) });
+  // What waits for Kueue says so first: its pod would say that it is admitted, and it is not yet.
+  const first =
+    queue === undefined && comesFirst(run, observed) ? madeFirst(workload, status, now) : undefined;
   return { ...statusOnly(status), create: first ?? workload, defersStatus: first !== undefined };
+}
+
+/** Not where it is told already, or a pod stands under the name that does not say what it was made by. */
+function comesFirst(run: Run, { isMade = false }: RunObserved): boolean {
+  return phaseOf(run) === 'Queued' && !isMade;
+}
+
+/** Kueue would let pods in one by one, where they are not told to it as a group, which is not done yet: past it none goes. */
+function ungrouped(pods: number): Failure {
+  const found = `spec.gang of its Agent: found ${pods} pods where Kueue decides what starts`;
+  const message = `${found}; allowed are Runs of one pod, or a GPU class with deviceClassName, on which Kueue does not decide`;
+  const error = { code: 'invalid_request', message, retryable: false } as const;
+  return { reason: RUN_REASONS.WorkloadRefused, error };
+}
+
+/** The nodes that were thought of go to the pods that are still to be made. */
+function nodesByIndex(
+  pods: number,
+  { members = [], nodes = [] }: RunObserved,
+): readonly (string | undefined)[] {
+  const made = new Set(members.map(({ index }) => index));
+  const left = [...nodes];
+  return Array.from({ length: pods }, (_, index) => (made.has(index) ? undefined : left.shift()));
 }
 
 /** Where its pod waits; undefined where nobody but us decides. */
@@ -92,7 +120,12 @@ function unfitFor(run: Run, agent: Agent, made: KubeObject | undefined): Failure
 
 type Admitting = Complete & { readonly input: RunInput };
 
-function factsOf(run: Run, admitting: Admitting): AdmittedFacts {
+/** Devices of a reservation that each of its pods has. */
+function devicesOfPod({ gpus = 0, pods = 1 }: Reservation): number {
+  return gpus / pods;
+}
+
+function factsOf(run: Run, admitting: Admitting, now: Date): AdmittedFacts {
   const { reservation, agent, revision, input } = admitting;
   const { attempt, gpuClass: className, gpus: count = 0 } = reservation;
   const { uid = '', generation = 0 } = agent.metadata;
@@ -106,6 +139,7 @@ function factsOf(run: Run, admitting: Admitting): AdmittedFacts {
     ...defined({
       serial: reservation.serial,
       gpu: className === undefined ? undefined : { class: className, count },
+      gang: gangFacts(admitting, now),
       retries: retriesAtAdmission(run, agent),
       holdUp: input.kind === 'missing' ? input.cause : heldUp(run),
       input: input.kind === 'ready' ? input.copied?.facts : undefined,
@@ -113,13 +147,20 @@ function factsOf(run: Run, admitting: Admitting): AdmittedFacts {
   };
 }
 
+/** How many pods there are, and by when they must have started. */
+function gangFacts({ reservation: { pods }, agent }: Admitting, now: Date): AdmittedFacts['gang'] {
+  if (pods === undefined) return undefined;
+  const { startTimeoutSeconds = 0 } = agent.spec.gang ?? {};
+  return { pods, startBefore: toInstant(new Date(now.getTime() + startTimeoutSeconds * 1000)) };
+}
+
 function rateOfAttempt(run: Run, { reservation, agent, tenant, gpuClass }: Admitting): Rate {
-  const gpu = gpuClass && { class: gpuClass, count: reservation.gpus ?? 0 };
+  const gpu = gpuClass && { class: gpuClass, count: devicesOfPod(reservation) };
   return rateOf({
     agent: agent.spec,
     resources: containerResources(statedResources(agent.spec), tenant.spec.containerDefaults),
     timeoutSeconds: timeoutSeconds(run, agent),
-    ...defined({ gpu }),
+    ...defined({ gpu, pods: reservation.pods }),
   });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { KUEUE } from '../kueue/testing/make.ts';
 import type { KubeObject } from '../object.ts';
@@ -295,6 +296,7 @@ test('the pod has the marks of its queue, and of its priority, and no preferred 
   t.like(pod?.['spec'], { schedulingGates: [{ name: GATE }], affinity: undefined });
   const [free] = planRun(makeRun(), { ...seen, capacity: undefined }, NOW).create;
   t.is(free?.metadata.labels?.['kueue.x-k8s.io/queue-name'], undefined);
+  t.is(pod?.metadata.annotations?.[ANNOTATIONS.admission], undefined, 'it does not say that it is admitted');
   t.like(free?.['spec'], { schedulingGates: undefined });
 });
 

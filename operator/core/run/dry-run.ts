@@ -2,9 +2,10 @@
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { DryRunStatus } from '#crds/v1alpha1/run-dry-run';
 import { findCondition, READY, truncate } from '../conditions.ts';
-import type { Condition } from '../object.ts';
+import type { Condition, KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { fail, finish, requeue } from './ending.ts';
+import { attemptLabelOf } from './gang.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import type { Run } from './run.ts';
 
@@ -57,7 +58,7 @@ function verdictOf({ status, create }: RunPlan, { place, demand }: RunObserved):
   const ready = findCondition(status?.conditions ?? [], READY);
   const { phase } = status ?? {};
   if (phase === undefined || phase === 'Running' || ready === undefined) return undefined;
-  const creates = create.map(({ kind, metadata }) => ({ kind, name: metadata.name }));
+  const creates = namesOf(create);
   return {
     phase,
     reason: ready.reason,
@@ -66,6 +67,15 @@ function verdictOf({ status, create }: RunPlan, { place, demand }: RunObserved):
     ...(phase === 'Queued' && place.kind === 'waiting' && { position: place.position }),
     ...demand,
   };
+}
+
+/** What would be made; the pods of a Run of many count as one line. */
+function namesOf(objects: readonly KubeObject[]): NonNullable<DryRunStatus['creates']> {
+  const first = objects.find((one) => attemptLabelOf(one) !== undefined);
+  const count = objects.filter((one) => attemptLabelOf(one) !== undefined).length;
+  return objects
+    .filter((one) => one === first || attemptLabelOf(one) === undefined)
+    .map((one) => ({ kind: one.kind, name: one.metadata.name, ...(one === first && { count }) }));
 }
 
 function messageOf({ reason, message }: Condition): string {

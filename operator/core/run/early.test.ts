@@ -4,6 +4,7 @@ import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../object.ts';
 import { type AdmissionRecord, type Early, nextChildName } from './admission-record.ts';
 import type { RunObserved } from './observed.ts';
+import { KUEUE } from '../kueue/testing/make.ts';
 import { leftoversOf, planRun } from './plan.ts';
 import type { Run } from './run.ts';
 import { makeAgent, makePod, makeRun, NOW } from './testing/make.ts';
@@ -52,6 +53,12 @@ const STATUS_FIRST: Readonly<Record<string, { readonly run: Run; readonly seen?:
   'where that was told before': {
     run: makeRun({}, { ...admit(makeRun()).plan.status, phase: 'Admitted' }),
   },
+  'where Kueue decides when it starts': {
+    run: makeRun(),
+    seen: {
+      capacity: { kueue: KUEUE },
+    },
+  },
   'where a pod of that name does not say what it was made by': { run: makeRun(), seen: { isMade: true } },
 };
 
@@ -61,7 +68,7 @@ for (const [name, { run, seen }] of Object.entries(STATUS_FIRST)) {
     t.falsy(plan.defersStatus);
     t.is(record, undefined);
     t.is(plan.create.at(-1)?.kind, 'Pod');
-    t.is(plan.status?.phase, 'Admitted');
+    t.is(plan.status?.attempt, 1);
   });
 }
 

@@ -8,6 +8,9 @@ import { TRIED_AGAIN_MS, withoutFigures } from '../refused-write.ts';
 import { cancellation } from './ending.ts';
 import type { RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
+import { isGang } from './gang.ts';
+import { giveUpStart } from './gang-start.ts';
+import { isEnding } from './interruption.ts';
 import { failAttempt } from './retry.ts';
 import { isWaitingForCapacity, phaseOf, type Run } from './run.ts';
 import { settleUnmade } from './settlement.ts';
@@ -31,7 +34,7 @@ export function planHeldUp(run: Run, obstacle: ReconcileError, now: Date): RunPl
   const refusal = lastingRefusal(obstacle);
   const since = refusedSince(run, obstacle) ?? toInstant(now);
   const leftMs = refusal === undefined ? Infinity : Date.parse(since) + refusal.forMs - now.getTime();
-  if (refusal !== undefined && leftMs <= 0) return failAttempt(settleUnmade(run, now), refusal, now);
+  if (refusal !== undefined && leftMs <= 0) return givenUpAs(run, refusal, now);
   if (now.getTime() - admittedMs(run) < TOLD_AFTER_MS) return undefined;
   const message = `its workload cannot be made yet, and is tried again: ${obstacle.message}`;
   const atMostMs = Math.min(TRIED_AGAIN_MS, leftMs);
@@ -41,6 +44,11 @@ export function planHeldUp(run: Run, obstacle: ReconcileError, now: Date): RunPl
     atMostMs,
     why: 'to make its workload',
   });
+}
+
+/** Of many pods some may have been made, which have to end first. */
+function givenUpAs(run: Run, refusal: Failure, now: Date): RunPlan {
+  return isGang(run) ? giveUpStart(run, refusal, now) : failAttempt(settleUnmade(run, now), refusal, now);
 }
 
 /** The status that says it, or the present one when that says the same. */
@@ -88,7 +96,9 @@ function givenUp(reason: string, forMs: number, { code, message: words }: Reconc
 
 function isBeingMade(run: Run): boolean {
   const isMissing = phaseOf(run) === 'Admitted' && run.status?.child?.uid === undefined;
-  return isMissing && cancellation(run) === undefined;
+  // Of many pods, those that were made may be ending: what that is for is not to be told over.
+  const isWanted = isGang(run) ? !isEnding(run) : cancellation(run) === undefined;
+  return isMissing && isWanted;
 }
 
 /** When the present attempt of a Run passed the first gate, in milliseconds. */

@@ -26,6 +26,7 @@ const INTERRUPTIONS: ReadonlySet<string> = new Set([
   RUN_REASONS.BudgetExhausted,
   RUN_REASONS.NodeLost,
   RUN_REASONS.Preempted,
+  RUN_REASONS.GangNotStarted,
   RUN_REASONS.Evicted,
   RUN_REASONS.KueueMissing,
 ]);

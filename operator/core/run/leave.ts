@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DONE, type Plan, statusOnly } from '../plan.ts';
 import type { KubeObject } from '../object.ts';
+import { attemptLabelOf, isNamedAsSaid } from './gang.ts';
 import { attemptsOf, childName, identityOf, isActive, isFinished, type Run } from './run.ts';
 
 /** What was seen of the Run that a pod is of. */
@@ -28,7 +29,10 @@ function isSettled(pod: KubeObject, run: Run): boolean {
 }
 
 /** Number of the attempt that a pod is of; undefined for one of another name, which is of none. */
-function attemptOf({ metadata: { name } }: KubeObject, run: Run): number | undefined {
+function attemptOf(pod: KubeObject, run: Run): number | undefined {
+  const said = attemptLabelOf(pod);
+  if (said !== undefined) return isNamedAsSaid(pod, identityOf(run)) ? said : undefined;
+  const { name } = pod.metadata;
   const digits = /-([0-9]+)$/.exec(name)?.[1];
   const attempt = Number(digits);
   return digits !== undefined && name === childName(identityOf(run), attempt) ? attempt : undefined;

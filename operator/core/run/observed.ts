@@ -9,6 +9,7 @@ import type { Tenant } from '../tenant/tenant.ts';
 import type { Early } from './admission-record.ts';
 import type { Asking } from './approval.ts';
 import type { Capacity } from './capacity.ts';
+import type { Member } from './gang.ts';
 import type { MissingDevices } from './no-devices.ts';
 import type { Run } from './run.ts';
 import type { WaitingPlace } from './status.ts';
@@ -36,7 +37,7 @@ export interface RunObserved {
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
   /** Of a dry run only: what it would take. Its place and reservation are those that it would get. */
-  readonly demand?: Pick<DryRunStatus, 'reserves' | 'gpu'> | undefined;
+  readonly demand?: Pick<DryRunStatus, 'reserves' | 'gpu' | 'pods'> | undefined;
   /** What the ledger remembers of its idempotency key. */
   readonly keyRecord?: KeyRecord | undefined;
   /** The Run that has its idempotency key, if that is another one; undefined only when a direct read found none. */
@@ -63,8 +64,12 @@ export interface RunObserved {
   readonly isMade?: boolean;
   /** Pods of earlier attempts that have not ended, made late by a former leader: hardly ever one; of all others where it has ended. */
   readonly leftovers?: readonly KubeObject[];
-  /** The node where its devices are free, when its workload is about to be made. */
-  readonly node?: string | undefined;
+  /** The nodes where its devices are free, one for each pod that is about to be made. */
+  readonly nodes?: readonly string[] | undefined;
+  /** Of a Run of many pods: the Service by which they find each other, if it was made already. */
+  readonly service?: KubeObject | undefined;
+  /** Of a Run of many pods: those of the present attempt; one that is not among them while the Run is under way is not there. */
+  readonly members?: readonly Member[];
   /** Devices that its pod looks for; undefined also where nobody waits in the queue for those of its class. */
   readonly missing?: MissingDevices | undefined;
   /** What its node could not mount for its pod lately. */

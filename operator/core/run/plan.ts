@@ -16,6 +16,9 @@ import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isPodFinished } from './outcome.ts';
 import { misfit } from './parameters.ts';
+import { attemptLabelOf, isGang } from './gang.ts';
+import { planGang } from './gang-plan.ts';
+import { giveUpStart, waitForStart } from './gang-start.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isActive, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
@@ -47,7 +50,8 @@ function planPhase(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (run.spec.dryRun && cancellation(run) === undefined) {
     return tellDryRun(run, { plan: planQueued(inEarnest(run), observed, now), observed }, now);
   }
-  return phaseOf(run) === 'Queued' ? planQueued(run, observed, now) : planActive(run, observed, now);
+  if (phaseOf(run) === 'Queued') return planQueued(run, observed, now);
+  return isGang(run) ? planGang(run, observed, now) : planActive(run, observed, now);
 }
 
 function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
@@ -96,12 +100,13 @@ function planPeople(run: Run, observed: RunObserved, now: Date): RunPlan | undef
 
 /** What keeps a Run from wanting quota at all is told at once, and not when its place is due to be written again. */
 function planPaused(run: Run, now: Date): RunPlan | undefined {
-  const { retries, queue } = run.status ?? {};
+  const { retries, startBackoff, queue } = run.status ?? {};
   if (run.spec.suspend) {
     const isTold = queue?.reason === SUSPENDED.reason;
     return isTold ? undefined : statusOnly(queuedStatus(run, { position: undefined, ...SUSPENDED }, now));
   }
-  return retries?.notBefore === undefined ? undefined : waitForRetry(run, retries, now);
+  if (retries?.notBefore !== undefined) return waitForRetry(run, retries, now);
+  return startBackoff?.notBefore === undefined ? undefined : waitForStart(run, startBackoff, now);
 }
 
 function queueFull(
@@ -143,7 +148,8 @@ function wait(run: Run, place: Parameters<typeof queuedStatus>[1], now: Date): R
 export function planRefused(run: Run, { code, message }: ReconcileError, now: Date): RunPlan | undefined {
   if (!HOPELESS.has(code)) return undefined;
   const error = { code, message: `the API server refuses its workload: ${message}`, retryable: false };
-  return fail(settleUnmade(run, now), { reason: RUN_REASONS.WorkloadRefused, error }, now);
+  const failure = { reason: RUN_REASONS.WorkloadRefused, error };
+  return isGang(run) ? giveUpStart(run, failure, now) : fail(settleUnmade(run, now), failure, now);
 }
 
 const HOPELESS: ReadonlySet<ErrorCode> = new Set(['conflict', 'invalid_request']);
@@ -156,15 +162,16 @@ export function leftoversOf(run: Run, pods: readonly KubeObject[]): readonly Kub
   return pods.filter((pod) => isOver(pod, run) && isLate(pod, run));
 }
 
-function isOver({ metadata: { name } }: KubeObject, run: Run): boolean {
-  const attempt = Number(/-([0-9]+)$/.exec(name)?.[1]);
+function isOver(pod: KubeObject, run: Run): boolean {
+  const attempt = attemptLabelOf(pod) ?? Number(/-([0-9]+)$/.exec(pod.metadata.name)?.[1]);
   return attempt < attemptsOf(run) || (attempt > attemptsOf(run) && isFinished(run));
 }
 
 /** Pods that a former leader made too late: they must neither outlive the end of their Run, nor run beside the next attempt. */
-function lateOnes(run: Run, { pod, leftovers = [] }: RunObserved): readonly KubeObject[] {
-  const hasEnded = pod !== undefined && !isActive(run) && isLate(pod, run);
-  return hasEnded ? [pod, ...leftovers] : leftovers;
+function lateOnes(run: Run, { pod, members = [], leftovers = [] }: RunObserved): readonly KubeObject[] {
+  if (isActive(run)) return leftovers;
+  const present = pod === undefined ? members.map((one) => one.pod) : [pod];
+  return [...present.filter((one) => isLate(one, run)), ...leftovers];
 }
 
 function isLate(pod: KubeObject, run: Run): boolean {

@@ -3,7 +3,7 @@ import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import type { PodUse } from '#crds/v1alpha1/run-usage';
 import { toInstant } from '../conditions.ts';
 import { defined, type KubeObject } from '../object.ts';
-import { disruptionOf, known, stateOf } from './outcome.ts';
+import { disruptionOf, known, startOf, stateOf } from './outcome.ts';
 import { limitReport } from './report-limit.ts';
 import { readSaid } from './result.ts';
 import type { Run } from './run.ts';
@@ -12,6 +12,8 @@ import type { Run } from './run.ts';
 export interface AttemptEnd {
   /** Undefined where nothing was made, or nothing is left. */
   readonly pod: KubeObject | undefined;
+  /** Of a Run of many pods: those that are left. */
+  readonly members?: readonly KubeObject[];
   /** Its container did not run for longer. */
   readonly until: Date;
 }
@@ -24,6 +26,21 @@ export function useOfAttempt({ status }: Run, { pod, until }: AttemptEnd): PodUs
   const end = pod === undefined ? toInstant(until) : seenEnd(pod, until);
   const use = (pod && useOf(pod, end)) ?? unseenUse(status?.startedAt, end);
   return use && limited(use, status?.usage?.open?.rate.maxSeconds);
+}
+
+/** The same of every pod of the attempt that has started. Once all were seen made, one that is missing has run as one that is gone. */
+export function usesOfAttempt(run: Run, { pod, members = [], until }: AttemptEnd): readonly PodUse[] {
+  const { gang, child } = run.status ?? {};
+  if (gang === undefined) return [useOfAttempt(run, { pod, until })].filter((use) => use !== undefined);
+  const gone = child?.uid === undefined ? 0 : Math.max(0, gang.pods - members.length);
+  const pods = [...members, ...Array.from({ length: gone }, () => undefined)];
+  return pods.map((one) => memberUse(run, { pod: one, until })).filter((use) => use !== undefined);
+}
+
+/** Of a pod that is there, its own container alone tells whether it has started. */
+function memberUse(run: Run, { pod, until }: AttemptEnd): PodUse | undefined {
+  const isUnstarted = pod !== undefined && startOf(pod).startedAt === undefined;
+  return isUnstarted ? undefined : useOfAttempt(run, { pod, until });
 }
 
 function limited(use: PodUse, maxSeconds = Infinity): PodUse {

@@ -12,8 +12,9 @@ import type { Tenant } from '../tenant/tenant.ts';
 import type { CopiedInput } from './input.ts';
 import { type Given, givenConfigMap, givenVariables, givenVolumes, parametersIn } from './input-files.ts';
 import { effectiveParameters } from './parameters.ts';
+import { gangService, gangServiceName, rendezvous } from './gang.ts';
 import { remoteContainer, remoteVariables, remoteVolumes } from './remote-container.ts';
-import { childName, identityOf, type Run } from './run.ts';
+import { childName, identityOf, memberName, type Run } from './run.ts';
 
 /** Name of the container that does the work. */
 export const CONTAINER_NAME = 'agent';
@@ -35,13 +36,15 @@ export interface WorkloadInput {
   readonly made?: KubeObject | undefined;
   /** Image of the program that speaks to endpoints, for an Agent of shape remote. */
   readonly remoteImage?: string | undefined;
-  /** Devices that the reservation holds, and the node where they were free. */
+  /** Where there are many pods: how many, and by index the node where the devices of each were free. */
+  readonly gang?: { readonly pods: number; readonly nodes: readonly (string | undefined)[] };
+  /** Devices of each pod that the reservation holds, and the node where they were free, where there is one pod. */
   readonly gpu?: { readonly class: GPUClass; readonly count: number; readonly node?: string | undefined };
   /** Where its pod waits for Kueue, if that is to admit it. */
   readonly queue?: QueuePlace;
 }
 
-/** The objects of one attempt, in the order in which they are to be made; the pod is the last. */
+/** The objects of one attempt, in the order in which they are to be made; the pods are the last. */
 export function desiredWorkload(input: WorkloadInput): readonly KubeObject[] {
   const given = givenOf(input);
   const configMap = givenConfigMap(given, childMetadata(input));
@@ -49,8 +52,40 @@ export function desiredWorkload(input: WorkloadInput): readonly KubeObject[] {
   return [
     ...(configMap === undefined ? [] : [configMap]),
     ...(deviceClass === undefined ? [] : [claimTemplate(input, deviceClass)]),
-    desiredPod(input, given),
+    ...desiredPods(input, given),
   ];
+}
+
+function desiredPods(input: WorkloadInput, given: Given): readonly KubeObject[] {
+  const { gang, run } = input;
+  if (gang === undefined) return [desiredPod(input, given)];
+  const pods = Array.from({ length: gang.pods }, (_, index) => memberPod(input, { given, index }));
+  return [gangService(identityOf(run), childMetadata(input)), ...pods];
+}
+
+/** One of many pods: the same as one alone would be, but for its name, its place among the others, and its node. */
+function memberPod(
+  input: WorkloadInput,
+  { given, index }: { readonly given: Given; readonly index: number },
+): KubeObject {
+  const { run, attempt, gang, gpu } = input;
+  const identity = identityOf(run);
+  const name = memberName(identity, attempt, index);
+  const node = gang?.nodes[index];
+  const pod = desiredPod({ ...input, ...(gpu && { gpu: { ...gpu, node } }) }, given);
+  const labels = { ...pod.metadata.labels, [LABELS.attempt]: String(attempt), [LABELS.index]: String(index) };
+  const seat = { index, pods: gang?.pods ?? 1, attempt, namespace: run.metadata.namespace ?? '' };
+  const { containers, ...spec } = pod['spec'] as ReturnType<typeof podSpec>;
+  return {
+    ...pod,
+    metadata: { ...pod.metadata, name, labels },
+    spec: {
+      ...spec,
+      hostname: name,
+      subdomain: gangServiceName(identity),
+      containers: containers.map((one) => ({ ...one, env: withOurs(one.env, rendezvous(identity, seat)) })),
+    },
+  };
 }
 
 /** Deletes that very pod. What it owns goes after it, and not first: nothing else ends its container. */
@@ -155,9 +190,15 @@ function environment(input: WorkloadInput, given: Given) {
     ...givenVariables(given),
     ...remoteVariablesOf(input),
   ];
+  return withOurs(programOf(input).env ?? [], ours);
+}
+
+function withOurs<T extends { readonly name: string }>(
+  theirs: readonly T[],
+  ours: readonly T[],
+): readonly T[] {
   const names = new Set(ours.map(({ name }) => name));
-  const theirs = (programOf(input).env ?? []).filter(({ name }) => !names.has(name));
-  return [...theirs, ...ours];
+  return [...theirs.filter(({ name }) => !names.has(name)), ...ours];
 }
 
 function remoteVariablesOf({ run, agent, attempt }: WorkloadInput) {

@@ -61,6 +61,11 @@ function asksIn(text: string, asked: NonNullable<TerminationMessage['inputRequir
   return { prompt, ...defined(said) };
 }
 
+/** What succeeded and said nothing of our form has said its output. */
+export function asOutput({ text, ...said }: Said = {}): Said {
+  return text === undefined ? said : { result: { output: text } };
+}
+
 /** Words of a container in a message for people: lines stay, and what could take over a terminal goes. */
 export function printable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]+/gu, ' ');

@@ -80,8 +80,17 @@ export function identityOf(run: Run): RunIdentity {
  * one for a Run of the same name that is made later. Example: `summarize-5f2a9c01d3-1`.
  */
 export function childName({ name, uid }: RunIdentity, attempt: number): string {
-  const suffix = `-${createHash('sha256').update(uid).digest('hex').slice(0, 10)}-${attempt}`;
-  return withSuffix(name, suffix);
+  return withSuffix(name, `-${uidDigest(uid)}-${attempt}`);
+}
+
+/** The same of one of the pods of a Run of many. Example: `train-5f2a9c01d3-1-0`. */
+export function memberName({ name, uid }: RunIdentity, attempt: number, index: number): string {
+  return withSuffix(name, `-${uidDigest(uid)}-${attempt}-${index}`);
+}
+
+/** What stands for the uid of a Run in names. */
+export function uidDigest(uid: string): string {
+  return createHash('sha256').update(uid).digest('hex').slice(0, 10);
 }
 
 /** `name` with a suffix that must stay whole, cut in front of it to a length that a label can have. */

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { MAX_METERED_ATTEMPTS, type MeteredAttempt, type RunUsage } from '#crds/v1alpha1/run-usage';
+import {
+  MAX_METERED_ATTEMPTS,
+  MAX_METERED_PODS,
+  type MeteredAttempt,
+  type RunUsage,
+} from '#crds/v1alpha1/run-usage';
 import { toInstant } from '../conditions.ts';
 import { addMetered, formatMetered, meter, parseMetered } from '../metering/amounts.ts';
 import { defined } from '../object.ts';
-import { type AttemptEnd, useOfAttempt } from './pod-use.ts';
+import { type AttemptEnd, usesOfAttempt } from './pod-use.ts';
 import { addReported } from './result.ts';
 import { attemptsOf, type Run } from './run.ts';
 
@@ -15,8 +20,7 @@ export function settle(run: Run, end: AttemptEnd, now: Date): Run {
   const { open, attempts = [], total, reported } = run.status?.usage ?? {};
   if (open === undefined) return run;
   const { rate, reservation } = open;
-  const use = useOfAttempt(run, end);
-  const pods = use === undefined ? [] : [use];
+  const pods = [...usesOfAttempt(run, end)];
   const metered = meter(rate, pods);
   const settled: MeteredAttempt = {
     attempt: attemptsOf(run),
@@ -27,11 +31,19 @@ export function settle(run: Run, end: AttemptEnd, now: Date): Run {
     amounts: formatMetered(metered),
   };
   const usage: RunUsage = {
-    ...defined({ reported: addReported(reported, use?.reported) }),
-    attempts: [...attempts, settled].slice(-MAX_METERED_ATTEMPTS),
+    ...defined({ reported: pods.reduce((sum, one) => addReported(sum, one.reported), reported) }),
+    attempts: lastOnes([...attempts, settled]),
     total: formatMetered(addMetered(parseMetered(total), metered)),
   };
   return { ...run, status: { ...run.status, usage } };
+}
+
+/** As many of the last attempts as are kept, with as many pods as are. */
+function lastOnes(attempts: readonly MeteredAttempt[]): MeteredAttempt[] {
+  const kept = attempts.slice(-MAX_METERED_ATTEMPTS);
+  let pods = kept.reduce((sum, one) => sum + one.pods.length, 0);
+  while (pods > MAX_METERED_PODS && kept.length > 1) pods -= kept.shift()?.pods.length ?? 0;
+  return kept;
 }
 
 /** The Run with its attempt settled of which nothing was made. */

@@ -44,6 +44,8 @@ export interface AdmittedFacts {
   /** Number of the reservation that it is admitted by. */
   readonly serial?: number;
   readonly gpu?: NonNullable<RunStatus['gpu']>;
+  /** Of a Run of many pods. */
+  readonly gang?: { readonly pods: number; readonly startBefore: string };
   /** Undefined where no failure is retried. */
   readonly retries?: NonNullable<RunStatus['retries']>;
   /** What was read as its input. */
@@ -67,7 +69,7 @@ export interface Ending extends Cause {
 export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatus {
   const { position, reason, message } = place;
   // What the last attempt held and was given says nothing of the next one: its Agent may ask for something else by then.
-  const { child: _, startedAt: __, gpu: ___, input: ____, ...kept } = run.status ?? {};
+  const { child: _, startedAt: __, gpu: ___, input: ____, gang: _____, ...kept } = run.status ?? {};
   const isSameReason = kept.queue?.reason === reason;
   return {
     ...kept,
@@ -105,6 +107,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     usage: { ...kept.usage, open: { rate: facts.rate, ...defined({ reservation: facts.serial }) } },
     ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
     child: childOf(kept, facts),
+    ...defined({ gang: gangOf(kept, facts, now) }),
     conditions: judged(run, now, [
       { type: 'QuotaReserved', status: 'True', ...(facts.waits === true ? RESERVED : cause) },
       { type: 'Admitted', status: facts.waits === true ? 'False' : 'True', ...cause },
@@ -178,6 +181,12 @@ function childOf({ attempt, child }: RunStatus, facts: AdmittedFacts): NonNullab
   return isSame ? child : { kind: 'Pod', name: facts.childName };
 }
 
+/** Likewise: its time to start goes on. */
+function gangOf({ attempt, gang }: RunStatus, facts: AdmittedFacts, now: Date): RunStatus['gang'] {
+  if (facts.gang === undefined || (attempt === facts.attempt && gang !== undefined)) return gang;
+  return { ...facts.gang, running: 0, succeeded: 0, countedAt: toInstant(now) };
+}
+
 /** Status of an admitted Run whose workload was seen: it starts, runs, or is being ended; or cannot be made. */
 export function activeStatus(
   run: Run,
@@ -208,7 +217,7 @@ export function activeStatus(
 
 /** Status of a Run that has come to its end. */
 export function finishedStatus(run: Run, ending: Ending, now: Date): RunStatus {
-  const { queue: _, error: __, retries, ...kept } = run.status ?? {};
+  const { queue: _, error: __, startBackoff: ___, retries, ...kept } = run.status ?? {};
   const { phase, reason, message, error, startedAt, said } = ending;
   const stalled: ConditionInput[] =
     phase === 'Failed' ? [{ type: STALLED, status: 'True', reason, message }] : [];
