@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { calls, callsRule } from './agent-calls.ts';
 import { agentParameters } from './agent-parameters.ts';
 import { schedule, scheduleStatus } from './agent-schedule.ts';
 import { remote, remoteRules } from './agent-remote.ts';
@@ -114,6 +115,7 @@ const spec = z
     gang: gang.optional(),
     estimate: estimate.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
+    calls: calls.optional(),
     schedule: schedule.optional(),
     approval: approvalPolicy.optional(),
     questions: questionPolicy.optional(),
@@ -133,7 +135,7 @@ const spec = z
     ).default(10),
   })
   .describe('What the agent is.')
-  .meta({ 'x-kubernetes-validations': [...shapeRules, ...remoteRules] });
+  .meta({ 'x-kubernetes-validations': [...shapeRules, ...remoteRules, callsRule] });
 
 const activeRevision = z
   .object({
@@ -197,6 +199,10 @@ export const AGENT_REASONS = {
   RevisionActivated: 'RevisionActivated',
   /** The API server, or a policy, refuses its AgentRevision, or the name of that is taken. */
   RevisionRefused: 'RevisionRefused',
+  /** The account by which its Runs call others is being made. */
+  CallerPending: 'CallerPending',
+  /** The API server, or a policy, refuses the account by which its Runs call others, or the name of that is taken. */
+  CallerRefused: 'CallerRefused',
   /** It was deleted, and a finalizer of somebody else keeps it. */
   Terminating: 'Terminating',
   /** The spec does not parse. */

@@ -27,6 +27,8 @@ export const LABELS = {
   service: 'nexusos.dev/service',
   /** On a pod of such an Agent: the AgentRevision that it is of. */
   revision: 'nexusos.dev/revision',
+  /** On a Pod of a Run that may call others, `true`: it has a token for the API server. */
+  calls: 'nexusos.dev/calls',
   /** GPU class of a Pod. */
   gpuClass: 'nexusos.dev/gpu-class',
   /** On a node: the pool that it belongs to. */

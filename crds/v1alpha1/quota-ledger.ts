@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
+import { MAX_CALLS, MAX_LEVELS } from './agent-calls.ts';
 import { budgets, WINDOWS } from './budgets.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
 import { MAX_GANG_DEVICES, MAX_GANG_PODS } from './gang.ts';
@@ -82,6 +83,34 @@ const preemptedBy = z
   })
   .describe('Run of higher priority that takes over from this one, which is ended for it.');
 
+const call = z
+  .object({
+    parent: text('UID of the Run that calls it.', 64),
+    attempt: attempts('Attempt of that.', 1),
+    root: text('UID of the Run above all.', 64),
+    rootName: dnsLabel('Name of that.'),
+    depth: int('Runs above it.', 1, MAX_LEVELS),
+  })
+  .describe('Of a Run that another one calls.');
+
+const pool = z
+  .object({
+    runUnits: decimal('Run units.').optional(),
+    tokens: decimal('Tokens.').optional(),
+  })
+  .describe('What it reserves for Runs below it, which reserve of that.');
+
+const tree = z.object({
+  uid: text('UID of the Run above all.', 64),
+  namespace: dnsLabel('Its namespace.'),
+  name: dnsLabel('Its name.'),
+  attempt: attempts('Attempt of it that they belong to.', 1),
+  calls: int('Runs below it that were started.', 0, MAX_CALLS),
+  depth: int('The deepest level that there was.', 0, MAX_LEVELS),
+  runUnits: decimal('Run units of their attempts that have ended.'),
+  tokens: decimal('Tokens of these.'),
+});
+
 const reservation = z.object({
   uid: text('UID of the Run.', 64),
   namespace: dnsLabel('Namespace of the Run.'),
@@ -94,10 +123,13 @@ const reservation = z.object({
   attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
   runUnits: decimal('Run units that it reserves of the budgets.').optional(),
   tokens: decimal('Tokens that it reserves of the budgets.').optional(),
+  levels: int('Levels of Runs that there may be below it, if any.', 1, MAX_LEVELS).optional(),
+  call: call.optional(),
+  pool: pool.optional(),
   overspent: z
-    .enum(WINDOWS)
+    .enum([...WINDOWS, 'tree'])
     .describe(
-      'Window whose budget of run units is used up, while the Run has used more than it had reserved: it is paused.',
+      'Window whose budget of run units is used up, while the Run has used more than it had reserved: it is paused. tree: what the Run above all has reserved for those below is.',
     )
     .optional(),
   revision: text(
@@ -154,6 +186,12 @@ const status = z
       .array(reservation)
       .max(MAX_RESERVATIONS)
       .describe('Runs that hold quota.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional(),
+    trees: z
+      .array(tree)
+      .max(MAX_RESERVATIONS)
+      .describe('Runs that have called others: what those have used, until the Run above them tells it.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
     keys: z
@@ -215,6 +253,10 @@ export type QuotaLedgerSpec = z.output<typeof spec>;
 export type QuotaLedgerStatus = z.output<typeof status>;
 /** One Run that holds quota. */
 export type Reservation = z.output<typeof reservation>;
+/** Place of a Run that holds quota among those that call each other. */
+export type ReservedCall = z.output<typeof call>;
+/** What Runs below one have used. */
+export type TreeRecord = z.output<typeof tree>;
 /** Who takes over from a Run. */
 export type Preemptor = z.output<typeof preemptedBy>;
 /** An idempotency key, and the Run that has it. */

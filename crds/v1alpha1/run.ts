@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { CelRule, KindDescriptor } from '../openapi/kind.ts';
+import { callsBudget } from './agent-calls.ts';
 import { AGE, REASON } from './columns.ts';
 import { estimate } from './budgets.ts';
 import { ERROR_CODES } from './error-codes.ts';
 import { GANG_COLUMNS, gangStatus, MAX_GANG_DEVICES, MAX_GANG_PODS, startBackoff } from './gang.ts';
-import {
-  attempts,
-  conditions,
-  dnsLabel,
-  dnsSubdomain,
-  instant,
-  int,
-  observedGeneration,
-  text,
-  token,
-} from './meta.ts';
+import { attempts, conditions, dnsLabel, instant, int, observedGeneration, text, token } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { CALL_COLUMNS, callStatus, RUN_FIELDS, PARENT_RULES, parentRef, treeStatus } from './run-calls.ts';
 import { approval, approvalRule, approvalStatus } from './run-approval.ts';
+import { child } from './run-child.ts';
 import { dryRun, dryRunStatus } from './run-dry-run.ts';
 import { idempotencyKey, idempotencyKeySeconds, keyHolder } from './run-idempotency.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
@@ -42,6 +35,8 @@ const spec = z
     revision: dnsLabel(
       'AgentRevision of that Agent to run. Empty: the one that is active when the Run is first admitted.',
     ).optional(),
+    parentRef: parentRef.optional(),
+    callsBudget: callsBudget.optional(),
     input: input.optional(),
     parameters: parameters.optional(),
     priority: int('Runs of a higher priority are admitted first within the tenant.', -1000, 1000).default(0),
@@ -86,21 +81,15 @@ const spec = z
         message: 'cannot be changed: create a new Run',
         fieldPath: '.agentRef',
       },
-      fixed('revision'),
-      fixed('input'),
-      fixed('parameters'),
+      ...PARENT_RULES,
+      ...['revision', 'parentRef', 'callsBudget', 'input', 'parameters'].map(fixed),
       {
         rule: 'self.priority == oldSelf.priority',
         message: 'cannot be changed: create a new Run',
         fieldPath: '.priority',
       },
-      fixed('timeoutSeconds'),
-      fixed('retries'),
-      fixed('estimate'),
-      fixed('startingDeadlineSeconds'),
-      fixed('session'),
-      fixed('idempotencyKey'),
-      fixed('idempotencyKeySeconds'),
+      ...['timeoutSeconds', 'retries', 'estimate', 'startingDeadlineSeconds', 'session'].map(fixed),
+      ...['idempotencyKey', 'idempotencyKeySeconds'].map(fixed),
       {
         rule: 'self.dryRun == oldSelf.dryRun',
         message: 'cannot be changed: create a new Run',
@@ -134,17 +123,6 @@ const queue = z
     updatedAt: instant('When this was written. The position is refreshed every few seconds at most.'),
   })
   .describe('Only while the Run waits.');
-
-const child = z
-  .object({
-    kind: text('Kind of the workload.', 63),
-    name: dnsSubdomain(
-      'Its name: always the same for the same Run and attempt. Where there are many pods, the names of these begin so, and end in -0, -1 and so on.',
-    ),
-    uid: text('Its UID, once seen; of many pods that of the first, once all were seen.', 64).optional(),
-    refusedAt: instant('Since when the API server refuses it, for other reasons than quota.').optional(),
-  })
-  .describe('The workload that carries out the Run.');
 
 const error = z
   .object({
@@ -197,6 +175,8 @@ const status = z
       .describe('Devices that the Run holds, all of its pods together.')
       .optional(),
     child: child.optional(),
+    call: callStatus.optional(),
+    tree: treeStatus.optional(),
     gang: gangStatus.optional(),
     queuedAt: instant('When the Run was first seen.').optional(),
     arrival: int(
@@ -389,6 +369,7 @@ export const RUN = {
       description: 'Run units of its attempts that have ended.',
       priority: 1,
     },
+    ...CALL_COLUMNS,
     ...GANG_COLUMNS,
     {
       name: 'Finished',
@@ -399,7 +380,7 @@ export const RUN = {
     },
     AGE,
   ],
-  selectableFields: ['.spec.agentRef.name', '.spec.revision', '.status.phase', '.status.revision.name'],
+  selectableFields: RUN_FIELDS,
 } as const satisfies KindDescriptor;
 
 /** Spec of a Run after defaulting. */

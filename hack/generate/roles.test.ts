@@ -88,6 +88,7 @@ test('the operator hands out the roles of tenants and no others', (t) => {
     [
       [
         'nexusos:pull-secret-writer',
+        'nexusos:run-caller',
         'nexusos:tenant-admin',
         'nexusos:tenant-operator',
         'nexusos:tenant-viewer',

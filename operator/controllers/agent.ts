@@ -22,6 +22,7 @@ import {
   type Reader,
   type Watch,
 } from '../runtime/controller.ts';
+import { CALLER_RBAC, CALLER_WATCHES, observeCaller } from './shared/agent-caller.ts';
 import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
@@ -53,6 +54,7 @@ const RBAC: readonly PolicyRule[] = [
   // To adopt what a namesake left. Its spec cannot be changed by anybody.
   { apiGroups: ['nexusos.dev'], resources: ['agentrevisions'], verbs: ['update'] },
   ...SERVICE_RBAC,
+  ...CALLER_RBAC,
 ];
 
 /** Told once for each start, or not at all; that the condition changes adds nothing. */
@@ -75,6 +77,7 @@ const WATCHES: readonly Watch[] = [
   { resource: RUNS, keys: agentOfRun, patienceMs: ofRun },
   watchRevisions(agentOfRevision),
   ...SERVICE_WATCHES,
+  ...CALLER_WATCHES,
 ];
 
 async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
@@ -86,6 +89,7 @@ async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     gpuClass: gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined),
     runs: countRuns(live as readonly Run[]),
+    caller: observeCaller(agent, read),
     service: await observeService(agent, ledger, read),
     ...(await observeRevisions(agent, live as readonly Run[], read)),
     ...(await observeSchedule(agent, read)),

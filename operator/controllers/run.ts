@@ -34,6 +34,7 @@ import { devicesMissedBy, findGangService, findMembers, lacksMembers } from './s
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
+import { findParent, relativesOf, treeOf, untoldTrees } from './shared/trees.ts';
 import {
   CORE_EVENTS,
   INDEX,
@@ -82,6 +83,7 @@ const WATCHES: readonly Watch[] = [
   { resource: QUOTA_LEDGERS, keys: runsOfLedger },
   { resource: TENANTS, keys: runsOfTenant },
   { resource: RUNS, keys: duplicatesOf },
+  { resource: RUNS, keys: relativesOf },
   // Read, and looked at again by the queue; a change of them wakes no Run by itself.
   { resource: AGENTS, keys: () => [] },
   watchRevisions(() => []),
@@ -114,6 +116,8 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     keyRecord,
     keyHolder: await findKeyHolder(run, keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
+    parent: await findParent(run, read),
+    tree: treeOf(run, ledger, read),
     ...standing,
     asking: askingOf(run, agentIn(run, read)),
     ...(await findIngredients(run, { read, pod, members, reservation, book, next })),
@@ -309,10 +313,11 @@ function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
 /** Those who hold a reservation and have not started, or are to be ended: everybody else looks after himself. */
 function runsOfLedger(object: KubeObject, read: Reader): readonly Key[] {
   const reservations = (object as Ledger).status?.reservations ?? [];
-  return reservations.filter(({ namespace, name, overspent, preemptedBy }) => {
+  const concerned = reservations.filter(({ namespace, name, overspent, preemptedBy }) => {
     const run = read.get(RUNS, { namespace, name }) as Run | undefined;
     return run !== undefined && (phaseOf(run) === 'Queued' || (overspent ?? preemptedBy) !== undefined);
   });
+  return [...concerned, ...untoldTrees(object as Ledger, read)];
 }
 
 /** Who is running when the tenant is suspended may have to pause. */

@@ -204,10 +204,11 @@ function runsOf(ledger: Ledger, namespaces: readonly string[], read: Reader): re
   const runs = namespaces.flatMap(
     (value) => read.list(RUNS, { index: INDEX.liveRunsOf, value }) as readonly Run[],
   );
-  const { reservations = [], keys = [] } = ledger.status ?? {};
+  const { reservations = [], keys = [], trees = [] } = ledger.status ?? {};
   const found = new Map(runs.map((run) => [run.metadata.uid, run]));
   for (const { uid, namespace, name } of [
     ...reservations,
+    ...trees,
     ...keys.filter((one) => one.until === undefined),
   ]) {
     const run = read.get(RUNS, { namespace, name });

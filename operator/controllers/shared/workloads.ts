@@ -23,6 +23,8 @@ export const INDEX = {
   liveRunsOfAgent: 'live-runs-of-agent',
   /** Runs by namespace and idempotency key, the finished ones too. */
   runsOfKey: 'runs-of-idempotency-key',
+  /** Runs that another one calls, by the uid of that. */
+  childrenOf: 'runs-of-parent',
   /** Runs that schedules have started, by the uid of the Agent. */
   scheduledRuns: 'runs-of-schedule',
   /** Ledgers by the namespaces that share, or still hold, their totals. */
@@ -47,6 +49,7 @@ export const WORKLOAD_INDEXES: readonly IndexDeclaration[] = [
     of: (run) => (isLive(run) ? namespaceOf(run).map((one) => `${one}/${agentOf(run)}`) : []),
   },
   { resource: RUNS, name: INDEX.runsOfKey, of: (run) => present(keyDigest(run as Run)) },
+  { resource: RUNS, name: INDEX.childrenOf, of: (run) => present((run as Run).spec.parentRef?.uid) },
   {
     resource: RUNS,
     name: INDEX.scheduledRuns,

@@ -18,6 +18,7 @@ import { keptForMs } from '../figures.ts';
 import { type Condition, defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
 import type { Agent } from './agent.ts';
+import { type CallerObserved, missingCaller, NO_CALLER, unwantedCaller } from './caller.ts';
 import { type AgentSurroundings, checkAgent, checkRemote, type Refusal } from './checks.ts';
 import type { OrphanDecision } from './orphan.ts';
 import { planRevision, type RevisionDecision, type RevisionsObserved } from './revision.ts';
@@ -43,6 +44,8 @@ export interface RunCounts {
 /** What was seen of an Agent and of what it depends on. */
 export interface AgentObserved extends AgentSurroundings, ScheduleObserved, RevisionsObserved {
   readonly runs: RunCounts;
+  /** The account by which its Runs call others; none when left out. */
+  readonly caller?: CallerObserved;
   /** Image of the program that speaks to endpoints of remote agents; undefined where there are none. */
   readonly remoteImage?: string | undefined;
   /** What stands for it; nothing when left out. */
@@ -65,6 +68,7 @@ export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Pla
   const service = decideService(agent, { observed, revision, refusal }, now);
   return (
     planFirst(agent, { revision, service }, now) ??
+    planCaller(agent, observed, now) ??
     planStanding(agent, { observed, revision, refusal, service }, now)
   );
 }
@@ -80,6 +84,31 @@ function planFirst(
   if (service.remove.length > 0) return { ...statusOnly(agent.status ?? {}), remove: service.remove };
   if (revision.kind === 'missing') return makeRevision(agent, revision.create, now);
   return revision.kind === 'orphaned' ? takeOrphan(agent, revision, now) : undefined;
+}
+
+/** Before Runs are admitted, as their pods could not be made without it. */
+function planCaller(
+  agent: Agent,
+  { tenant, caller = NO_CALLER }: AgentObserved,
+  now: Date,
+): Plan<AgentStatus> | undefined {
+  const create = missingCaller(agent, { tenant, caller });
+  if (create.length === 0) return undefined;
+  const message = 'the account by which its Runs call others (spec.calls) is being made';
+  const standing = { kind: 'reconciling', reason: AGENT_REASONS.CallerPending, message } as const;
+  const status = isCallerRefused(agent) ? (agent.status ?? {}) : stoodAs(agent, standing, now);
+  return { ...statusOnly(status), create };
+}
+
+/** Whether that was told, and it is tried again: no news. */
+function isCallerRefused(agent: Agent): boolean {
+  return readyReason(agent) === AGENT_REASONS.CallerRefused;
+}
+
+/** What Ready says of the present generation. */
+function readyReason({ metadata, status }: Agent): string | undefined {
+  const ready = findCondition(status?.conditions ?? [], READY);
+  return ready?.observedGeneration === metadata.generation ? ready?.reason : undefined;
 }
 
 interface Decided {
@@ -101,7 +130,8 @@ function planStanding(
   const { counts, waitMs } = count(agent, { observed, decision }, now);
   const told = { ...counts, ...toldOf(agent, revision), ...serviceInStatus(service) };
   const status = { observedGeneration: generation, ...told, conditions };
-  const { create, remove, events } = decision;
+  const { create, events } = decision;
+  const remove = [...decision.remove, ...unwantedCaller(agent, observed.caller ?? NO_CALLER)];
   const plan = { ...statusOnly(status, lookAgain(decision.afterMs, waitMs)), create, remove, events };
   const whole = revision.kind === 'active' ? withRevisions(plan, revision) : plan;
   return withService(whole, { agent, service }, now);
@@ -181,6 +211,8 @@ export function planRefused(
   { code, message }: ReconcileError,
   now: Date,
 ): Plan<AgentStatus> | undefined {
+  if (isCallerRefused(agent) || readyReason(agent) === AGENT_REASONS.CallerPending)
+    return refuseCaller(agent, message, now);
   // Until there is one of this generation, nothing else is made.
   if (agent.status?.activeRevision?.generation !== agent.metadata.generation)
     return refuseRevision(agent, message, now);
@@ -191,6 +223,15 @@ export function planRefused(
   const known = { conditions: agent.status?.conditions ?? [], verdict };
   const status = { ...agent.status, schedule: state, conditions: [...withVerdict(agent, known, now)] };
   return { ...statusOnly(status, lookAgain(waitFor(state, now), Infinity)), events: [event] };
+}
+
+function refuseCaller(agent: Agent, why: string, now: Date): Plan<AgentStatus> {
+  const message = truncate(
+    `the account by which its Runs call others (spec.calls) could not be made: ${why}`,
+    4096,
+  );
+  const status = stoodAs(agent, { kind: 'stalled', reason: AGENT_REASONS.CallerRefused, message }, now);
+  return statusOnly(status, { kind: 'retry', atMostMs: REVISION_AGAIN_MS, why: 'to make the account' });
 }
 
 function refuseRevision(agent: Agent, why: string, now: Date): Plan<AgentStatus> {

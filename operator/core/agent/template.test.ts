@@ -15,6 +15,7 @@ function digestOf(spec: Partial<AgentSpec>): string {
 /** What changes nothing of a pod: how many there are, when, how long, for whom they end, what people decide, what is expected of them, and what people read. */
 const NOT_OF_TEMPLATES = [
   'approval',
+  'calls',
   'description',
   'estimate',
   'history',

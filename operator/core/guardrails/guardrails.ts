@@ -3,6 +3,7 @@ import type { KubeObject } from '../object.ts';
 import { decisionGuardrail } from './decisions.ts';
 import { leavingGuardrail } from './leaving.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
+import { callerGuardrail, callGuardrail } from './calls.ts';
 import { gpuClassGuardrail } from './node-rules.ts';
 import { queueGuardrails } from './queues.ts';
 import { operatorGuardrails } from './operator.ts';
@@ -40,6 +41,8 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     namespaceDeletionGuardrail(settings),
     tenantDeletionGuardrail(),
     recordGuardrail(settings),
+    callGuardrail(),
+    callerGuardrail(),
     decisionGuardrail(),
     gpuClassGuardrail(settings),
     ...operatorGuardrails(settings),

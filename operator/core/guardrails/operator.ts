@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, FINALIZERS, GROUP, LABELS } from '#crds/v1alpha1/names';
-import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER } from '../tenant/roles.ts';
+import { CALLER_PREFIX } from '../agent/caller.ts';
+import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER, RUN_CALLER } from '../tenant/roles.ts';
 import { annotationOf, isManaged, isUnchanged, labelOf, labelsOf } from './marks.ts';
 import { UNJUDGED } from './ownership.ts';
 import {
@@ -88,8 +89,9 @@ function byGroup(writes: readonly Writable[]): readonly Match[] {
 
 /** Which roles it hands out, and to whom. */
 function bindingsGuardrail({ operatorUser }: GuardrailSettings): Bounds {
-  const roles = [...OWNER_ROLES.map(clusterRoleName), PULL_SECRET_WRITER];
+  const roles = [...OWNER_ROLES.map(clusterRoleName), PULL_SECRET_WRITER, RUN_CALLER];
   const isOperator = `s.kind == 'ServiceAccount' && 'system:serviceaccount:' + (has(s.namespace) ? s.namespace : '') + ':' + s.name == ${quote(operatorUser)}`;
+  const isCaller = `s.kind == 'ServiceAccount' && has(s.namespace) && s.namespace == request.namespace && s.name == object.metadata.name && s.name.startsWith(${quote(CALLER_PREFIX)})`;
   const subjects = '(has(object.subjects) ? object.subjects : [])';
   const rules: readonly Rule[] = [
     {
@@ -103,6 +105,14 @@ function bindingsGuardrail({ operatorUser }: GuardrailSettings): Bounds {
       holds: `object.roleRef.name != ${quote(PULL_SECRET_WRITER)} || ${subjects}.all(s, ${isOperator})`,
       found: `${subjects}.filter(s, !(${isOperator})).map(s, s.kind + ' ' + (has(s.namespace) ? s.namespace + '/' : '') + s.name).join(', ')`,
       allowed: quote(`${operatorUser} alone, for ${PULL_SECRET_WRITER}`),
+    },
+    {
+      field: 'subjects',
+      holds: `object.roleRef.name != ${quote(RUN_CALLER)} || ${subjects}.all(s, ${isCaller})`,
+      found: `${subjects}.filter(s, !(${isCaller})).map(s, s.kind + ' ' + (has(s.namespace) ? s.namespace + '/' : '') + s.name).join(', ')`,
+      allowed: quote(
+        `the ServiceAccount ${CALLER_PREFIX}<agent> of the same name and namespace alone, for ${RUN_CALLER}`,
+      ),
     },
   ];
   return {

@@ -11,6 +11,7 @@ import {
   quoteAll,
   type Rule,
 } from './policy.ts';
+import { IS_PARENT } from './calls.ts';
 import { isKueueAtWork } from './queues.ts';
 import { ROLE_BINDING_NAMES } from './role-bindings.ts';
 
@@ -45,9 +46,11 @@ function labelRule(): Rule {
 function ownerRule(): Rule {
   return {
     field: 'metadata.ownerReferences',
-    holds: `request.operation == 'DELETE' || ${ourOwnersOf('object')}.all(r, r in ${ourOwnersOf('oldObject')})`,
+    holds: `request.operation == 'DELETE' || ${ourOwnersOf('object')}.all(r, r in ${ourOwnersOf('oldObject')} || (${IS_PARENT}))`,
     found: `${ourOwnersOf('object')}.map(r, r.kind + ' ' + r.name).join(', ')`,
-    allowed: quote(`owners of other groups than ${GROUP}`),
+    allowed: quote(
+      `owners of other groups than ${GROUP}, and for a Run the one that its spec.parentRef names`,
+    ),
   };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { PULL_SECRET_BINDING } from '../tenant/pull-secrets.ts';
-import { clusterRoleName, OWNER_ROLES } from '../tenant/roles.ts';
+import { CALLER_PREFIX } from '../agent/caller.ts';
+import { clusterRoleName, OWNER_ROLES, RUN_CALLER } from '../tenant/roles.ts';
 import { type Guardrail, listParameter, quote, quoteAll } from './policy.ts';
 
 /** Names of the RoleBindings that NexusOS makes. */
@@ -11,7 +12,7 @@ export const ROLE_BINDING_NAMES: readonly string[] = [
 
 /**
  * Bounds the RoleBindings that tenants write: access is given to named people and to ServiceAccounts of the tenant, never
- * to everybody, and only by roles of the tenant.
+ * to everybody, and only by roles of the tenant. Those by which containers call others have names that tenants cannot give.
  */
 export function roleBindingGuardrail(): Guardrail {
   const roles = OWNER_ROLES.map(clusterRoleName);
@@ -46,7 +47,7 @@ export function roleBindingGuardrail(): Guardrail {
       },
       {
         field: 'roleRef',
-        holds: `object.roleRef.kind == 'Role' || object.roleRef.name in ${quoteAll(roles)}`,
+        holds: `object.roleRef.kind == 'Role' || object.roleRef.name in ${quoteAll(roles)} || (object.roleRef.name == ${quote(RUN_CALLER)} && object.metadata.name.startsWith(${quote(CALLER_PREFIX)}))`,
         found: "object.roleRef.kind + ' ' + object.roleRef.name",
         allowed: quote(`a Role, or one of the ClusterRoles ${roles.join(', ')}`),
       },

@@ -2,20 +2,28 @@
 import { MAX_RESERVATIONS, type Preemptor, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
-import { defined } from '../object.ts';
+import { agentsWanted } from '../tree/below.ts';
+import type { Calling } from '../tree/calling.ts';
+import type { TreeBook } from '../tree/tree-book.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
-import { addTo, type Amounts, lacking, NO_AMOUNTS } from './amounts.ts';
+import { addTo, type Amounts, lacking, limitedTo, sumOf } from './amounts.ts';
 import type { BudgetBook, Reserves } from './budgets.ts';
 import type { CreateRate } from './create-rate.ts';
 import type { Demand } from './grants.ts';
 import { awaitedOf } from './handover.ts';
-import { preemptorBytes, reservationBytes } from './ledger-size.ts';
+import { MOST_BYTES_BELOW, preemptorBytes, reservationBytes } from './ledger-size.ts';
+import { bytesOf, isNew, reservationFor } from './new-reservation.ts';
 import {
+  agentFull,
   aheadOf,
   ELSEWHERE,
-  isPreemptible,
   LEDGER_FULL,
+  mayTakeOver,
+  noPlace,
+  noPlaceBelow,
   TENANT_SUSPENDED,
+  tooLittleCompute,
+  tooSoon,
   TOO_MANY_KEYS,
 } from './obstacles.ts';
 import type { PreemptionBook } from './preemption.ts';
@@ -32,7 +40,7 @@ export interface Waiting {
 }
 
 /** A Run that holds no quota and wants some. */
-export interface Candidate {
+export interface Candidate extends Calling {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
@@ -76,6 +84,8 @@ export interface AdmissionInput {
   readonly rate?: CreateRate | undefined;
   /** Budgets of the tenant by window; without them nobody waits for any. */
   readonly budgets?: BudgetBook | undefined;
+  /** Runs that call each other; without it nobody is called. */
+  readonly trees?: TreeBook | undefined;
   /** Whose place Runs can take over; without it nobody is ended for another. */
   readonly preemption?: PreemptionBook | undefined;
   /** Devices by class. A class that is absent cannot be used. */
@@ -137,6 +147,9 @@ export function admitRuns(input: AdmissionInput): Admission {
   }
   return { admitted, waiting, demands, marks: input.preemption?.marks ?? NO_MARKS };
 }
+
+/** Names of what somebody may wait for, beside those of classes, Agents and quota keys. */
+const [PLACES, BYTES] = ['places', 'bytes'] as const;
 
 const NO_MARKS: Admission['marks'] = new Map();
 
@@ -203,7 +216,7 @@ class Room {
       this.#noKey(candidate) ??
       this.#noRoom(candidate) ??
       this.#agentFull(candidate) ??
-      this.#input.budgets?.obstacleTo(candidate) ??
+      this.#noBudget(candidate) ??
       this.#noDevices(candidate) ??
       this.#noFreeDevices(candidate) ??
       this.#noCompute(candidate) ??
@@ -217,7 +230,7 @@ class Room {
    */
   #takeOver(candidate: Candidate, obstacle: Waiting): Reservation | Waiting {
     const { preemption, budgets } = this.#input;
-    if (preemption === undefined || this.#slots <= 0 || !isPreemptible(obstacle)) return obstacle;
+    if (preemption === undefined || this.#slots <= 0 || !mayTakeOver(candidate, obstacle)) return obstacle;
     if (preemption.willFit(candidate)) {
       if (budgets?.hasRoomFor(candidate) !== false) preemption.take(candidate);
       return obstacle;
@@ -225,7 +238,7 @@ class Room {
     const victims = preemption.victimsFor(candidate);
     const reservation = { ...reservationFor(candidate), awaits: victims.map(({ serial = 0 }) => serial) };
     const bytes = bytesOf(candidate, reservation) + victims.length * preemptorBytes(candidate);
-    if (victims.length === 0 || bytes > this.#bytes) return obstacle;
+    if (victims.length === 0 || this.#lacksBytes(candidate, bytes)) return obstacle;
     const unready = this.#unready(candidate);
     if (unready !== undefined) return unready;
     this.#setAside(candidate, preemption.handOver(candidate, victims));
@@ -254,7 +267,9 @@ class Room {
     this.#bytes -= bytes;
     if (candidate.keyBytes !== undefined) this.#keysLeft -= 1;
     if (isNew(candidate)) this.#input.rate?.take();
-    this.#count(reservationFor(candidate), victims);
+    const reservation = reservationFor(candidate);
+    this.#input.trees?.take(candidate, reservation);
+    this.#count(reservation, victims);
   }
 
   /** Counts a reservation beside those from whom it takes over, who hold theirs until they have ended. */
@@ -267,34 +282,48 @@ class Room {
     this.#gpus.set(gpuClass, (this.#gpus.get(gpuClass) ?? 0) - Math.max(0, gpus - kept));
   }
 
-  #noKey({ keyBytes }: Candidate): Waiting | undefined {
-    return keyBytes === undefined || this.#keysLeft > 0 ? undefined : TOO_MANY_KEYS;
+  #noKey({ keyBytes, levels = 0 }: Candidate): Waiting | undefined {
+    return keyBytes === undefined || this.#keysLeft > levels ? undefined : TOO_MANY_KEYS;
   }
 
   #noRoom(candidate: Candidate): Waiting | undefined {
-    if (this.places <= 0 || this.#slots <= 0) return (this.#full ??= this.#noPlace());
-    if (bytesOf(candidate) <= this.#bytes) return undefined;
+    const free = Math.min(this.places, this.#slots);
+    if (free <= 0) return (this.#full ??= noPlace(this.#input.maxConcurrentRuns));
+    const { levels = 0 } = candidate;
+    if (free <= levels) this.#await(PLACES);
+    if (free <= levels || this.#isHeldBack(candidate, PLACES)) return noPlaceBelow(levels, this.places);
+    if (!this.#lacksBytes(candidate, bytesOf(candidate) + levels * MOST_BYTES_BELOW)) return undefined;
     // Held back as well is who stands behind and needs less: of shorter names there may always be some.
-    this.#bytes = 0;
+    this.#await(BYTES);
     return LEDGER_FULL;
   }
 
-  #noPlace(): Waiting {
-    const { maxConcurrentRuns = Infinity } = this.#input;
-    const message =
-      maxConcurrentRuns <= MAX_RESERVATIONS
-        ? `all ${maxConcurrentRuns} concurrent Runs of the tenant are taken (quotas.runs.maxConcurrent)`
-        : `all ${MAX_RESERVATIONS} concurrent Runs that any tenant can have are taken`;
-    return { reason: RUN_REASONS.ConcurrencyExceeded, message };
+  #lacksBytes(candidate: Candidate, bytes: number): boolean {
+    return bytes > this.#bytes || this.#isHeldBack(candidate, BYTES);
   }
 
-  #agentFull({ namespace, agent }: Candidate): Waiting | undefined {
-    const limit = this.#input.agentLimits.get(agentKey(namespace, agent));
-    if (limit === undefined || (this.#running.get(agentKey(namespace, agent)) ?? 0) < limit) return undefined;
-    return {
-      reason: RUN_REASONS.AgentConcurrencyExceeded,
-      message: `all ${limit} concurrent Runs of Agent ${agent} are taken (limits.maxConcurrentRuns)`,
-    };
+  /**
+   * Whether somebody ahead waits for something scarce. Who is called by a Run under way is held back by nobody: that waits for him, and
+   * holds what those ahead wait for.
+   */
+  #isHeldBack({ call }: Candidate, scarce: string): boolean {
+    return call === undefined && this.#awaited.has(scarce);
+  }
+
+  #agentFull(candidate: Candidate): Waiting | undefined {
+    for (const { key, wanted, levels } of agentsWanted(candidate)) {
+      const limit = this.#input.agentLimits.get(key) ?? Infinity;
+      const isFull = (this.#running.get(key) ?? 0) + wanted > limit;
+      if (isFull && candidate.below !== undefined) this.#await(`agent/${key}`);
+      if (isFull || this.#isHeldBack(candidate, `agent/${key}`)) return agentFull(key, { limit, levels });
+    }
+    return undefined;
+  }
+
+  /** Of what is set aside for Runs that call each other, or of the tenant. */
+  #noBudget(candidate: Candidate): Waiting | undefined {
+    const { trees, budgets } = this.#input;
+    return trees?.obstacleTo(candidate) ?? budgets?.obstacleTo(candidate);
   }
 
   #noDevices(candidate: Candidate): Waiting | undefined {
@@ -327,28 +356,23 @@ class Room {
   }
 
   #noCompute(candidate: Candidate): Waiting | undefined {
-    const { demand } = candidate;
-    const missing = new Set(lacking(demand, this.#free));
-    for (const key of demand.keys()) if (this.#awaited.has(key) && this.#free.has(key)) missing.add(key);
+    const { demand, below, call } = candidate;
+    const wanted = below === undefined ? demand : sumOf([demand, below.compute]);
+    const missing = new Set(lacking(wanted, this.#free));
+    const held = call === undefined ? [...demand.keys()] : [];
+    for (const key of held) if (this.#awaited.has(key) && this.#free.has(key)) missing.add(key);
     if (missing.size === 0) return undefined;
     for (const key of missing) this.#await(key);
-    return {
-      reason: RUN_REASONS.ComputeQuotaExceeded,
-      message: `not enough left of the tenant's quota: ${missingAmounts([...missing], candidate, this.#free)}`,
-    };
+    return tooLittleCompute(missingAmounts([...missing], candidate, this.#free));
   }
 
   /** Asked last: who waits for something else takes nobody's turn. */
   #tooSoon(candidate: Candidate): Waiting | undefined {
     const { rate } = this.#input;
     if (rate === undefined || !isNew(candidate) || rate.isOpen) return undefined;
-    const { perSecond, burst } = rate.limit;
     const goesOn = new Date(rate.openMs(this.#late)).toISOString();
     this.#late += 1;
-    return {
-      reason: RUN_REASONS.RateLimited,
-      message: `Runs of the tenant may start at ${perSecond} a second, and ${burst} at once (quotas.runs.createPerSecond); it goes on at ${goesOn}`,
-    };
+    return tooSoon(rate.limit, goesOn);
   }
 
   #takeInNamespace({ namespace, demand }: Candidate): boolean {
@@ -369,34 +393,4 @@ class Room {
   #start(agent: string): void {
     this.#running.set(agent, (this.#running.get(agent) ?? 0) + 1);
   }
-}
-
-/** Whether a Run was never started: what is tried or taken up again was counted before. */
-function isNew({ attempt }: Candidate): boolean {
-  return attempt === 1;
-}
-
-/** What an admission of `candidate` adds to the ledger. */
-function bytesOf(candidate: Candidate, reservation = reservationFor(candidate)): number {
-  return reservationBytes(reservation) + (candidate.keyBytes ?? 0);
-}
-
-function reservationFor(candidate: Candidate): Reservation {
-  const { uid, namespace, name, agent, attempt, gpu, pods, session, revision, reserves } = candidate;
-  const devices = gpu === undefined ? {} : { gpuClass: gpu.class, gpus: gpu.count };
-  return {
-    uid,
-    namespace,
-    name,
-    agent,
-    attempt,
-    ...devices,
-    ...reserves,
-    ...defined({ pods, session, revision }),
-  };
-}
-
-function limitedTo(amounts: Amounts, keys: Amounts): Amounts {
-  if (keys.size === 0) return NO_AMOUNTS;
-  return new Map([...amounts].filter(([key]) => keys.has(key)));
 }

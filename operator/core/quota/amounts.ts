@@ -50,6 +50,12 @@ export function lacking(wanted: Amounts, free: Amounts): string[] {
   return [...wanted].filter(([key, milli]) => milli > (free.get(key) ?? milli)).map(([key]) => key);
 }
 
+/** Of `amounts`, those that `keys` names. */
+export function limitedTo(amounts: Amounts, keys: Amounts): Amounts {
+  if (keys.size === 0) return NO_AMOUNTS;
+  return new Map([...amounts].filter(([key]) => keys.has(key)));
+}
+
 /** The larger of two amounts. */
 export function larger(a: bigint, b: bigint): bigint {
   return a > b ? a : b;

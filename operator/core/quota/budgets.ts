@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { BudgetLimit, BudgetUnit, BudgetWindow } from '#crds/v1alpha1/budgets';
+import { BUDGET_UNITS, type BudgetLimit, type BudgetUnit, type BudgetWindow } from '#crds/v1alpha1/budgets';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
@@ -12,7 +12,8 @@ import type { Candidate, Waiting } from './admit.ts';
 import { type RunContext, sourceOf } from './candidates.ts';
 import { smaller } from './amounts.ts';
 import { type EstimateContext, estimateOf, microOf, tokenMicros } from './estimate.ts';
-import { heldBy, holdOf, overspendingOf } from './spending.ts';
+import { heldOfBudgets, type TreeRecords } from '../tree/records.ts';
+import { holdOf, overspendingOf } from './spending.ts';
 
 /** What reservations hold of budgets. */
 export type Reserves = Pick<Reservation, BudgetUnit>;
@@ -25,6 +26,8 @@ export interface BudgetInput {
   readonly held: readonly Reservation[];
   readonly runs: readonly Run[];
   readonly context: RunContext;
+  /** What Runs that others call have used. */
+  readonly trees?: TreeRecords;
   readonly now: Date;
 }
 
@@ -68,13 +71,10 @@ export class BudgetBook {
     const byUid = new Map(runs.map((run) => [run.metadata.uid, run]));
     const held = input.held.map((one) => this.#completed(one, byUid.get(one.uid)));
     const holds = held.map((one) => holdOf(one, byUid.get(one.uid), now));
-    const taken: Record<BudgetUnit, bigint> = {
-      runUnits: holds.reduce((sum, one) => sum + heldBy(one), 0n),
-      tokens: held.reduce((sum, { tokens = '0' }) => sum + parseMicro(tokens), 0n),
-    };
+    const { taken, outside } = heldOfBudgets(held, { holds, records: input.trees ?? new Map() });
     this.#lines = budgets.map((budget) => lineOf({ ...budget, taken }, input));
     const lefts = this.#lines.filter(({ unit }) => unit === 'runUnits');
-    const { paused, afterMs } = overspendingOf(holds, lefts);
+    const { paused, afterMs } = overspendingOf(outside, lefts);
     this.held = held.map((one) => {
       const overspent = paused.get(one.uid);
       return overspent === undefined ? one : { ...one, overspent };
@@ -93,7 +93,9 @@ export class BudgetBook {
   }
 
   /** What of the budgets `candidate` waits for. Others that want some of the same wait behind it, unless no window could ever do. */
-  obstacleTo({ reserves = {} }: Candidate): Waiting | undefined {
+  obstacleTo(candidate: Candidate): Waiting | undefined {
+    if (candidate.call !== undefined) return undefined;
+    const reserves = chargesOf(candidate);
     const wanted = this.#lines.map((line) => ({ line, need: parseMicro(reserves[line.unit] ?? '0') }));
     const tooSmall = wanted.find(({ line, need }) => need > line.limit || line.limit === 0n);
     if (tooSmall !== undefined) return neverFits(tooSmall.line, tooSmall.need);
@@ -109,7 +111,9 @@ export class BudgetBook {
   }
 
   /** Whether no budget is in the way of `candidate`. Nobody waits behind one that was only asked for. */
-  hasRoomFor({ reserves = {} }: Candidate): boolean {
+  hasRoomFor(candidate: Candidate): boolean {
+    if (candidate.call !== undefined) return true;
+    const reserves = chargesOf(candidate);
     return this.#lines.every(({ unit, left }) => {
       const need = parseMicro(reserves[unit] ?? '0');
       return need <= left && left > 0n && !(need > 0n && this.#awaited.has(unit));
@@ -117,7 +121,8 @@ export class BudgetBook {
   }
 
   /** Sets aside what `candidate` reserves. */
-  take({ reserves = {} }: Candidate): void {
+  take(candidate: Candidate): void {
+    const reserves = chargesOf(candidate);
     this.#lines = this.#lines.map((line) => ({
       ...line,
       left: line.left - parseMicro(reserves[line.unit] ?? '0'),
@@ -135,6 +140,16 @@ export class BudgetBook {
     const estimate = estimateOf(run, agent, this.#context);
     return Object.fromEntries([...this.#units].map((unit) => [unit, formatMicro(estimate[unit])]));
   }
+}
+
+/** What is taken of the budgets of the tenant: of a Run that others call nothing, since the one above all has reserved it. */
+function chargesOf({ call, reserves = {}, pool }: Candidate): Reserves {
+  if (call !== undefined) return {};
+  if (pool === undefined) return reserves;
+  const sums = BUDGET_UNITS.filter((unit) => reserves[unit] !== undefined).map((unit) => {
+    return [unit, formatMicro(parseMicro(reserves[unit] ?? '0') + parseMicro(pool[unit] ?? '0'))] as const;
+  });
+  return Object.fromEntries(sums);
 }
 
 /** What was used of `unit` in the present window, in millionths, and when that ends. */

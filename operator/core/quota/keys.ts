@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type KeyRecord, MAX_KEYS, type Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
-import { toInstant } from '../conditions.ts';
+import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
+import { findCondition, READY, toInstant } from '../conditions.ts';
 import { endOf, isForgotten, keyDigest, keyRecord } from '../run/idempotency.ts';
 import { isFinished, type Run } from '../run/run.ts';
 import type { Candidate, Waiting } from './admit.ts';
@@ -48,7 +49,7 @@ export class KeyBook {
     this.#byKey = new Map(settled.map((one) => [one.key, one]));
     const started = runs.filter(
       (run) =>
-        run.status?.keyHolder === undefined && (hasStarted(run) || holders.has(run.metadata.uid ?? '')),
+        run.status?.keyHolder === undefined && (hasUsedKey(run) || holders.has(run.metadata.uid ?? '')),
     );
     // Those who hold a place had room for their keys when they got it.
     for (const run of started.filter((one) => !isFinished(one))) this.#add(run, now);
@@ -124,9 +125,14 @@ export class KeyBook {
   }
 }
 
-/** Not by its attempts: one that gave its reservation back before it was admitted has spent the number of one. */
-function hasStarted({ status }: Run): boolean {
-  return status?.admittedAt !== undefined;
+/**
+ * Whether a Run has used up its key by having started. Not by its attempts: one that gave its reservation back before it was admitted has
+ * spent the number of one. One that was ended for its parent, in the midst of its work, leaves it: the next attempt of that may have it done anew.
+ */
+function hasUsedKey({ status }: Run): boolean {
+  if (status?.admittedAt === undefined) return false;
+  const ready = findCondition(status.conditions ?? [], READY);
+  return status.phase !== 'Cancelled' || ready?.reason !== RUN_CALL_REASONS.ParentEnded;
 }
 
 /** A Run that is gone, and was seen to have ended; of others nothing is known. */
@@ -139,7 +145,7 @@ function endedIn(departed: KeyInput['departed'], uid: string): Run | undefined {
 function settle(record: KeyRecord, run: Run | undefined, now: Date): readonly KeyRecord[] {
   const { until: _, phase: __, ...live } = record;
   if (run !== undefined && !isFinished(run)) return [live];
-  if (run !== undefined && !hasStarted(run)) return [];
+  if (run !== undefined && !hasUsedKey(run)) return [];
   // Never later than if it had ended now: the clock may have been set back since.
   const latest = untilOf(record, now);
   const until = record.until === undefined || record.until > latest ? latest : record.until;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KeyRecord, Preemptor, Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { KeyRecord, Preemptor, Reservation, TreeRecord } from '#crds/v1alpha1/quota-ledger';
 import type { Ledger } from '../tenant/tenant.ts';
 
 /**
@@ -13,6 +13,12 @@ const RESERVATION_BYTES = 120;
 const SESSION_BYTES = 36;
 /** Amounts of two budgets, as large as they get, and the window of one that is used up. */
 const BUDGET_BYTES = 140;
+/** Keys, quotes and figures of who calls a Run, beside his texts. */
+const CALL_BYTES = 80;
+/** The levels below a Run, and what it reserves for them. */
+const LEVELS_BYTES = 150;
+/** What is remembered of the Runs below one, beside its names. */
+const TREE_BYTES = 230;
 /** The end of the name of a revision, its key and quotes. */
 const REVISION_BYTES = 26;
 /** The number of its pods, its key and quotes, and what the longest number of devices takes beyond that of one pod. */
@@ -43,9 +49,27 @@ export function reservationBytes(one: Reservation): number {
     (pods === undefined ? 0 : GANG_BYTES) +
     (hasBudget ? BUDGET_BYTES : 0) +
     (revision === undefined ? 0 : REVISION_BYTES) +
+    callBytes(one) +
     handoverBytes(one)
   );
 }
+
+/** A Run that calls others has room for what is remembered of these from its own admission on. */
+function callBytes({ levels, call, uid, namespace, name }: Reservation): number {
+  const called =
+    call === undefined ? 0 : CALL_BYTES + call.parent.length + call.root.length + call.rootName.length;
+  if (levels === undefined) return called;
+  const record = call === undefined ? treeBytes({ uid, namespace, name }) : 0;
+  return called + LEVELS_BYTES + record;
+}
+
+/** The most bytes that is remembered of the Runs below one. */
+export function treeBytes({ uid, namespace, name }: Pick<TreeRecord, 'uid' | 'namespace' | 'name'>): number {
+  return TREE_BYTES + uid.length + namespace.length + name.length;
+}
+
+/** The most that a Run takes which another one calls: whoever may call leaves as much on each level below. */
+export const MOST_BYTES_BELOW = 1200;
 
 function handoverBytes({ awaits, preemptedBy }: Reservation): number {
   const waits = awaits === undefined ? 0 : AWAITS_BYTES + awaits.length * AWAITED_BYTES;

@@ -6,11 +6,9 @@ import {
   type Reservation,
 } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
-import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
-import { bookAttempts } from '../metering/history.ts';
 import { attemptOf, type LastSeen } from '../metering/released.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
@@ -18,9 +16,10 @@ import { toldRefusal } from '../refused-write.ts';
 import { podRemoval } from '../run/pod.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
+import type { GivenBack, TreeRecords } from '../tree/records.ts';
 import { type Admission, admitRuns } from './admit.ts';
 import { type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
-import { BudgetBook } from './budgets.ts';
+import { openBooks } from './books.ts';
 import { candidateOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
 import { CreateRate } from './create-rate.ts';
 import {
@@ -101,6 +100,8 @@ export interface Queue extends Admission {
   readonly usage: UsageHistory | undefined;
   /** Idempotency keys, those of who is admitted included. */
   readonly keys: readonly KeyRecord[];
+  /** What Runs that others call have used, by the uid of the one above all. */
+  readonly trees: TreeRecords;
   /** What is to be kept of the rate of starts; undefined without a limit. */
   readonly startDueMicros: number | undefined;
   /** When somebody may go on because of the time alone, in milliseconds; infinite when nobody does. */
@@ -116,9 +117,8 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
   const settled = settleHandovers(heldIn(ledger, observed), ledger.spec.suspended);
   const kept = possibleHandovers(ledger, settled, observed);
   const ended = endedAttempts(ledger, { held: kept, observed }, now);
-  const usage = bookAttempts(ledger.status?.usage, ended, now);
-  const budgets = new BudgetBook({ ledger, usage, held: kept, runs: observed.runs, context: observed, now });
-  const held = startHandovers(ledger, budgets.held, observed);
+  const { usage, budgets, trees } = openBooks(ledger, { held: kept, ended, observed }, now);
+  const held = startHandovers(ledger, trees.held, observed);
   const holders = new Set(held.map(({ uid }) => uid));
   const { suspended, maxConcurrentRuns, priorityAgingSeconds, gpus = [] } = ledger.spec;
   const bytes = bytesForReservations(ledger);
@@ -133,6 +133,8 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
   const shares = sharing(ledger, observed);
   const isCandidate = (run: Run) =>
     wantsQuota(run) && !holders.has(run.metadata.uid ?? '') && shares.has(run.metadata.namespace ?? '');
+  const asCandidate = (run: Run) =>
+    trees.withCall(budgets.withEstimate(keys.withKey(candidateOf(run, observed), run), run), run);
   const { openDesk } = observed;
   const rate = rateOf(ledger, now);
   const admission = admitRuns({
@@ -144,6 +146,7 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     keysLeft: keys.left,
     rate,
     budgets,
+    trees,
     preemption: preemptionBook({ ledger, held, observed }),
     gpus: new Map(gpus.map((one) => [one.class, one.count])),
     agentLimits: agentLimits(observed),
@@ -151,18 +154,24 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     held,
     candidates: inSessionOrder({
       held,
-      candidates: observed.runs
-        .filter((run) => isCandidate(run) && !keys.isTaken(run))
-        .map((run) => budgets.withEstimate(keys.withKey(candidateOf(run, observed), run), run)),
+      candidates: observed.runs.filter((run) => isCandidate(run) && !keys.isTaken(run)).map(asCandidate),
       agents: observed.agents,
     }),
   });
   const { admitted, waiting: left, marks } = admission;
   // As it was while nothing started: what time alone would change is not worth a write.
   const startDueMicros = admitted.length > 0 ? rate?.dueMicros : rate && ledger.status?.startDueMicros;
-  const nextMs = Math.min(nextOf(left, { keys, rate }), budgets.nextMs);
+  const nextMs = Math.min(nextOf(left, { keys, rate }), budgets.nextMs, trees.nextMs);
   const marked = withMarks(held, marks);
-  return { ...admission, held: marked, usage, keys: keys.withAdmitted(admitted), startDueMicros, nextMs };
+  return {
+    ...admission,
+    held: marked,
+    usage,
+    keys: keys.withAdmitted(admitted),
+    trees: trees.records,
+    startDueMicros,
+    nextMs,
+  };
 }
 
 /** By uid: Runs that are proven gone, as they were seen last. */
@@ -245,6 +254,7 @@ export function planQueue(
     observedGeneration: generation,
     grants: dealt.grants.map((grant) => writtenGrant(grant, ledger)),
     reservations,
+    ...(queue.trees.size > 0 && { trees: [...queue.trees.values()] }),
     ...(queue.keys.length > 0 && { keys: [...queue.keys] }),
     lastSerial: lastSerial + admitted.length,
     ...defined({ startDueMicros: queue.startDueMicros, usage: queue.usage }),
@@ -265,7 +275,7 @@ function endedAttempts(
   ledger: Ledger,
   { held: kept, observed }: Pick<Queue, 'held'> & { readonly observed: LedgerObserved },
   now: Date,
-): readonly MeteredAttempt[] {
+): readonly GivenBack[] {
   const held = new Set(kept.map(({ uid }) => uid));
   const byUid = runsByUid(observed.runs);
   return (ledger.status?.reservations ?? [])
@@ -274,9 +284,10 @@ function endedAttempts(
       const run = byUid.get(reservation.uid);
       const found = observed.vanished.get(reservation.uid);
       const last = found?.kind === 'gone' ? found.last : undefined;
-      return attemptOf(reservation, run === undefined ? last : { run }, now);
+      const attempt = attemptOf(reservation, run === undefined ? last : { run }, now);
+      return attempt && { reservation, attempt };
     })
-    .filter((attempt) => attempt !== undefined);
+    .filter((one) => one !== undefined);
 }
 
 /** What we ourselves have still to make where it is counted: our own writes are refused without anybody telling. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { defined } from '../object.ts';
+import { reservedCall } from '../run/calls.ts';
 import { isFinished, phaseOf, type Run } from '../run/run.ts';
 import { sessionDigest } from './sessions.ts';
 
@@ -26,6 +27,7 @@ function lostReservation(run: Run): Reservation {
     name,
     agent: spec.agentRef.name,
     attempt: Math.max(1, attempt),
+    ...reservedCall(run),
     ...defined({ session: sessionDigest(run), pods: gang?.pods }),
     ...(gpu && gpu.count > 0 && { gpuClass: gpu.class, gpus: gpu.count }),
   };

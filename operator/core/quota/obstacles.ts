@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { MAX_KEYS } from '#crds/v1alpha1/quota-ledger';
+import { MAX_KEYS, MAX_RESERVATIONS } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
-import type { Waiting } from './admit.ts';
+import type { Candidate, Waiting } from './admit.ts';
+import type { CreateRate } from './create-rate.ts';
 
 /** That nobody is admitted. */
 export const TENANT_SUSPENDED: Waiting = {
@@ -25,6 +26,51 @@ export const ELSEWHERE: Waiting = {
   message: 'quota of the tenant is being moved to this namespace',
 };
 
+/** That as many Runs as may be are under way. `max`: of the tenant, if it is limited. */
+export function noPlace(max = Infinity): Waiting {
+  const message =
+    max <= MAX_RESERVATIONS
+      ? `all ${max} concurrent Runs of the tenant are taken (quotas.runs.maxConcurrent)`
+      : `all ${MAX_RESERVATIONS} concurrent Runs that any tenant can have are taken`;
+  return { reason: RUN_REASONS.ConcurrencyExceeded, message };
+}
+
+/** That too few places would stay free for those below a Run, or that such a Run is ahead. */
+export function noPlaceBelow(levels: number, free: number): Waiting {
+  const why =
+    levels === 0
+      ? 'a Run of the tenant that is ahead waits for places for those that it may call'
+      : `it may call others ${levels} levels deep, so as many places must be free beside its own`;
+  const message = `${why}; ${free} are free (quotas.runs.maxConcurrent)`;
+  return { reason: RUN_REASONS.ConcurrencyExceeded, message };
+}
+
+/** That as many Runs of an Agent as may be are under way. `levels`: how many below it may be of that Agent; 0 for one that wants to run itself. */
+export function agentFull(
+  key: string,
+  { limit, levels }: { readonly limit: number; readonly levels: number },
+): Waiting {
+  const agent = key.split('/').at(-1) ?? key;
+  const limits = '(limits.maxConcurrentRuns)';
+  const message =
+    levels === 0
+      ? `all ${limit} concurrent Runs of Agent ${agent} are taken ${limits}`
+      : `it may call Agent ${agent}, so ${levels} of its ${limit} concurrent Runs must be free ${limits}`;
+  return { reason: RUN_REASONS.AgentConcurrencyExceeded, message };
+}
+
+/** That too little is left of those quotas. */
+export function tooLittleCompute(keys: string): Waiting {
+  const message = `not enough left of the tenant's quota: ${keys}`;
+  return { reason: RUN_REASONS.ComputeQuotaExceeded, message };
+}
+
+/** That Runs of the tenant start faster than they may; `goesOn`: until when, an instant. */
+export function tooSoon({ perSecond, burst }: CreateRate['limit'], goesOn: string): Waiting {
+  const message = `Runs of the tenant may start at ${perSecond} a second, and ${burst} at once (quotas.runs.createPerSecond); it goes on at ${goesOn}`;
+  return { reason: RUN_REASONS.RateLimited, message };
+}
+
 /** What a tenant has as a quota. */
 const OF_QUOTAS: ReadonlySet<string> = new Set([
   RUN_REASONS.ConcurrencyExceeded,
@@ -34,7 +80,7 @@ const OF_QUOTAS: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether others may be ended for lack of it: of what is a quota of the tenant, not of room in the ledger, or in a namespace. */
-export function isPreemptible(obstacle: Waiting): boolean {
+function isPreemptible(obstacle: Waiting): boolean {
   return OF_QUOTAS.has(obstacle.reason) && obstacle !== LEDGER_FULL && obstacle !== ELSEWHERE;
 }
 
@@ -42,4 +88,9 @@ export function isPreemptible(obstacle: Waiting): boolean {
 export function aheadOf(gpuClass: string): Waiting {
   const message = `a Run of the tenant that is ahead waits for free devices of class ${gpuClass}`;
   return { reason: RUN_REASONS.NoFreeDevices, message };
+}
+
+/** Whether others may be ended for `candidate`. Who may call others would have to find room for these as well. */
+export function mayTakeOver({ levels }: Candidate, obstacle: Waiting): boolean {
+  return levels === undefined && isPreemptible(obstacle);
 }

@@ -7,10 +7,10 @@ import type { Candidate } from './admit.ts';
 export const PRIORITY_AGING_SECONDS = 60;
 
 /** What the place of a Run in the queue depends on. */
-export type Queued = Pick<Candidate, 'priority' | 'createdAt' | 'arrival' | 'uid'>;
+export type Queued = Pick<Candidate, 'priority' | 'createdAt' | 'arrival' | 'uid' | 'turn'>;
 
 /** What tells which of two Runs was created first. */
-export type Aged = Omit<Queued, 'priority'>;
+export type Aged = Omit<Queued, 'priority' | 'turn'>;
 
 /** What tells when a Run was created. */
 export function ageOf(run: Run): Aged {
@@ -24,12 +24,16 @@ export function ageOf(run: Run): Aged {
  * nobody starves. Since all age alike, the order of two Runs never changes: no clock is asked, and nothing is moved by time alone.
  *
  * `agingSeconds`: 0 is strict priority, whatever the age.
+ *
+ * Runs that others call are as old as the one above all: what was begun is finished before something else begins.
  */
 export function queueOrder(agingSeconds: number): (a: Queued, b: Queued) => number {
   return (a, b) => {
     if (a.uid === b.uid) return 0;
     const ahead = a.priority === b.priority ? 0 : aheadMs(a, b, agingSeconds);
     if (ahead !== 0) return ahead;
+    const [one, other] = [a.turn ?? a, b.turn ?? b];
+    if (one.uid !== other.uid) return isOlder(one, other) ? -1 : 1;
     return isOlder(a, b) ? -1 : 1;
   };
 }
@@ -45,5 +49,6 @@ export function isOlder(a: Aged, b: Aged): boolean {
 function aheadMs(a: Queued, b: Queued, agingSeconds: number): number {
   const points = b.priority - a.priority;
   if (agingSeconds === 0) return points;
-  return Date.parse(a.createdAt) - Date.parse(b.createdAt) + points * agingSeconds * 1000;
+  const [one, other] = [a.turn ?? a, b.turn ?? b];
+  return Date.parse(one.createdAt) - Date.parse(other.createdAt) + points * agingSeconds * 1000;
 }

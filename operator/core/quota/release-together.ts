@@ -42,9 +42,9 @@ function changesReservationsAlone(before: QuotaLedgerStatus, plan: Plan<QuotaLed
   return isDeepEqual(rest(before), rest(plan.status));
 }
 
-/** What a ledger holds beside reservations and what was counted of them. */
+/** What a ledger holds beside reservations and what was counted of them, and of Runs that call each other. */
 function rest(status: QuotaLedgerStatus): object {
-  const { reservations: _, usage: __, ...others } = status;
+  const { reservations: _, usage: __, trees: ___, ...others } = status;
   return others;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
+import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import type { Agent } from '../agent/agent.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { defined, type KubeObject } from '../object.ts';
@@ -28,7 +29,9 @@ import { isCutShort } from './gang-view.ts';
 import { asOutput, type Said } from './result.ts';
 import { endingCause, givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
+import { calledOff } from './parent.ts';
 import { countPreemption } from './preemption.ts';
+import { reservedCall } from './calls.ts';
 import { planQuestion } from './question.ts';
 import { failAttempt } from './retry.ts';
 import { attemptsOf, isWaitingForCapacity, isWorkloadOf, phaseOf, type Run } from './run.ts';
@@ -43,7 +46,7 @@ const NOTEWORTHY_MS = 2000;
 export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan {
   const { pod } = observed;
   if (pod === undefined || !isWorkloadOf(pod, run)) return planWithoutPod(run, observed, now);
-  const ending = endingCause(run, observed, now);
+  const ending = endingOf(run, observed, now);
   if (ending === undefined) return followPod(run, { ...observed, pod }, now);
   if (!isPodFinished(pod)) {
     return { ...statusOnly(told(run, { ...ending, pod }, now)), remove: [podRemoval(pod)] };
@@ -51,9 +54,16 @@ export function planActive(run: Run, observed: RunObserved, now: Date): RunPlan 
   return isCutShort(pod) ? planEnded(run, { ending, pod }, now) : followPod(run, { ...observed, pod }, now);
 }
 
+/** Why the workload of a Run is to be ended. What the Run itself is ended for goes before what becomes of its parent. */
+export function endingOf(run: Run, observed: RunObserved, now: Date): Cause | undefined {
+  const own = endingCause(run, observed, now);
+  if (givenUpFor(run) !== undefined || cancellation(run) !== undefined) return own;
+  return calledOff(run, observed) ?? own;
+}
+
 /** No pod: not made yet, or gone though its finalizer was to keep it. */
 function planWithoutPod(run: Run, observed: RunObserved, now: Date): RunPlan {
-  const ending = endingCause(run, observed, now);
+  const ending = endingOf(run, observed, now);
   if (ending === undefined && run.status?.child?.uid === undefined) {
     if (isOverdue(run, observed.agent, now)) return failAttempt(settleUnmade(run, now), notMade(run), now);
     return admit(run, { ...observed, reservation: reservationOf(run) }, now);
@@ -85,6 +95,9 @@ export function afterEnd(run: Run, { ending, ...facts }: Over, now: Date): RunPl
   const unwanted = cancellation(run);
   if (unwanted !== undefined) return finish(run, { ...unwanted, ...facts }, now);
   if (ending === undefined) return failAttempt(run, POD_DELETED, now);
+  if (ending.reason === RUN_CALL_REASONS.ParentEnded) {
+    return finish(run, { phase: 'Cancelled', ...ending, ...facts }, now);
+  }
   const status = queuedStatus(run, { position: undefined, ...ending }, now);
   return ending.reason === RUN_REASONS.Preempted ? countPreemption(run, status, ending) : statusOnly(status);
 }
@@ -119,6 +132,7 @@ export function reservationOf(run: Run): Reservation {
     agent: run.spec.agentRef.name,
     attempt: attemptsOf(run),
     ...devices,
+    ...reservedCall(run),
     ...defined({ serial, pods: gang?.pods }),
   };
 }

@@ -12,6 +12,7 @@ import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { containerResources } from '../quota/demand.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import { callStatusOf } from './calls.ts';
 import { madeFirst } from './admission-record.ts';
 import { isDecidedByKueue, queueFor, type QueuePlace } from '../kueue/kueue.ts';
 import { fail, requeue } from './ending.ts';
@@ -72,6 +73,7 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
     attempt: reservation.attempt,
     copied: input.copied,
     made,
+    call: callStatusOf(reservation),
     remoteImage: observed.remoteImage,
     ...defined({ gpu, gang: pods === undefined ? undefined : { pods, nodes: nodesByIndex(pods, observed) } }),
   };
@@ -83,8 +85,9 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
 }
 
 /** Not where it is told already, or a pod stands under the name that does not say what it was made by. */
-function comesFirst(run: Run, { isMade = false }: RunObserved): boolean {
-  return phaseOf(run) === 'Queued' && !isMade;
+function comesFirst(run: Run, { isMade = false, reservation }: Reserved): boolean {
+  // Nor among Runs that call each other: what is called belongs to an attempt that the status of its caller tells of.
+  return phaseOf(run) === 'Queued' && !isMade && callStatusOf(reservation) === undefined;
 }
 
 /** Kueue would let pods in one by one, where they are not told to it as a group, which is not done yet: past it none goes. */
@@ -138,6 +141,7 @@ function factsOf(run: Run, admitting: Admitting, now: Date): AdmittedFacts {
     waits: queueOf(run, admitting) !== undefined,
     ...defined({
       serial: reservation.serial,
+      call: callStatusOf(reservation),
       gpu: className === undefined ? undefined : { class: className, count },
       gang: gangFacts(admitting, now),
       retries: retriesAtAdmission(run, agent),

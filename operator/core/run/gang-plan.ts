@@ -4,7 +4,7 @@ import { toInstant } from '../conditions.ts';
 import { keptForMs } from '../figures.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
-import { activePhase, afterEnd, reservationOf, starting, SUCCEEDED, told } from './active.ts';
+import { activePhase, afterEnd, reservationOf, starting, SUCCEEDED, told, endingOf } from './active.ts';
 import { admit } from './admission.ts';
 import { cancellation, type Ended, finish } from './ending.ts';
 import { backOffStart } from './gang-start.ts';
@@ -24,7 +24,7 @@ import {
   viewOf,
 } from './gang-view.ts';
 import { holdUpOf } from './hold-up.ts';
-import { endingCause, givenUpFor } from './interruption.ts';
+import { givenUpFor } from './interruption.ts';
 import { lookingMs } from './no-devices.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import { podRemoval } from './pod.ts';
@@ -55,8 +55,7 @@ export function planGang(run: Run, observed: RunObserved, now: Date): RunPlan {
 
 function planTogether(run: Run, sight: Sight, now: Date): RunPlan {
   const { observed, view } = sight;
-  const cause =
-    endingCause(run, { ...observed, pod: lostPod(view) }, now) ?? notStartedInTime(run, view, now);
+  const cause = endingOf(run, { ...observed, pod: lostPod(view) }, now) ?? notStartedInTime(run, view, now);
   if (cause !== undefined) return endAll(run, { ...sight, cause }, now);
   const failure = failureOf(view, now);
   if (failure !== undefined) return giveUp(run, { view, failure }, now);

@@ -57,8 +57,11 @@ export function differingFields(a: Run, b: Run): readonly string[] {
   return [...names].filter((name) => !isDeepEqual(one[name], other[name])).toSorted();
 }
 
-function bodyOf(spec: Run['spec']): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(spec).filter(([field]) => !NOT_THE_BODY.has(field)));
+/** By which pod its parent calls it makes no other Run: the next attempt of that finds what the last one has had done. */
+function bodyOf({ parentRef, ...spec }: Run['spec']): Readonly<Record<string, unknown>> {
+  const { pod: _, ...parent } = parentRef ?? {};
+  const fields = Object.entries({ ...spec, ...(parentRef && { parentRef: parent }) });
+  return Object.fromEntries(fields.filter(([field]) => !NOT_THE_BODY.has(field)));
 }
 
 /** `digest`, worked out once for each Run as stores hold it: every Run of a queue is asked for its own in each pass. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import { findCondition, READY } from '../conditions.ts';
 import type { Condition } from '../object.ts';
 import { cancellation } from './ending.ts';
@@ -24,6 +25,7 @@ const INTERRUPTIONS: ReadonlySet<string> = new Set([
   RUN_REASONS.Suspended,
   RUN_REASONS.NoFreeDevices,
   RUN_REASONS.BudgetExhausted,
+  RUN_CALL_REASONS.TreeBudgetExhausted,
   RUN_REASONS.NodeLost,
   RUN_REASONS.Preempted,
   RUN_REASONS.GangNotStarted,
@@ -51,7 +53,17 @@ export function endingCause(run: Run, observed: RunObserved, now: Date): Cause |
 export function isEnding(run: Run): boolean {
   if (cancellation(run) !== undefined || run.spec.suspend) return true;
   // Of a Run that is back in the queue, Ready tells of the attempt that is over.
-  return phaseOf(run) !== 'Queued' && (givenUpFor(run) ?? begun(run)) !== undefined;
+  return phaseOf(run) !== 'Queued' && isToldToEnd(run);
+}
+
+/** Whether an attempt was told that it ends, which holds whatever is changed since. */
+export function isToldToEnd(run: Run): boolean {
+  return (givenUpFor(run) ?? begun(run)) !== undefined || wasCalledOff(run);
+}
+
+/** Whether a Run was told that it ends with the one that called it. */
+function wasCalledOff(run: Run): boolean {
+  return readyOf(run)?.reason === RUN_CALL_REASONS.ParentEnded;
 }
 
 /** What a Run was given up for, so that it fails as soon as its workload is gone. */

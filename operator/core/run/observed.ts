@@ -13,6 +13,7 @@ import type { Member } from './gang.ts';
 import type { MissingDevices } from './no-devices.ts';
 import type { Run } from './run.ts';
 import type { WaitingPlace } from './status.ts';
+import type { TreeObserved } from './tree-status.ts';
 import type { Unmounted } from './unmounted.ts';
 
 /** Where a Run is in the queue of its tenant. */
@@ -34,6 +35,10 @@ export interface FullQueue {
 export interface RunObserved {
   readonly tenant: Tenant | undefined;
   readonly place: Place;
+  /** The Run that it names as its parent; undefined only when a direct read found none, or it names none. */
+  readonly parent?: Run | undefined;
+  /** The Runs below it, if it has called some and nobody has called it. */
+  readonly tree?: TreeObserved | undefined;
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
   /** Of a dry run only: what it would take. Its place and reservation are those that it would get. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BudgetWindow } from '#crds/v1alpha1/budgets';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import { windowEndMs, windowStart } from '../metering/history.ts';
 import { windowPhrase } from '../quota/budgets.ts';
 import type { RunObserved } from './observed.ts';
@@ -18,6 +19,7 @@ export function overspending(
 ): Cause | undefined {
   const window = overspentWindow(run, reservation);
   if (window === undefined) return undefined;
+  if (window === 'tree') return TREE_OVERSPENT;
   const which = budgetOf(tenant, window);
   const phrase = windowPhrase(window, windowEndMs(window, windowStart(window, now.toISOString())));
   return {
@@ -26,7 +28,16 @@ export function overspending(
   };
 }
 
-function overspentWindow(run: Run, reservation: RunObserved['reservation']): BudgetWindow | undefined {
+const TREE_OVERSPENT: Cause = {
+  reason: RUN_CALL_REASONS.TreeBudgetExhausted,
+  message:
+    'paused, since what is reserved for Runs that call each other is used up (callsBudget of the Run above all, calls.budget of its Agent), and it has used more than it had reserved',
+};
+
+function overspentWindow(
+  run: Run,
+  reservation: RunObserved['reservation'],
+): BudgetWindow | 'tree' | undefined {
   const serial = run.status?.usage?.open?.reservation;
   return serial !== undefined && reservation?.serial === serial ? reservation.overspent : undefined;
 }

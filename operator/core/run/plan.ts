@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import type { ErrorCode, ReconcileError } from '../errors.ts';
 import type { KubeObject } from '../object.ts';
 import { retirementOf, statusOnly } from '../plan.ts';
@@ -8,6 +9,7 @@ import { answerLeftMs, planAnswer, planUnanswered } from './question.ts';
 import { contactOf } from '../tenant/contact.ts';
 import { planActive } from './active.ts';
 import { admit } from './admission.ts';
+import { refusedCall } from './calls.ts';
 import { approvalLeftMs, planAsk, planDecision } from './approval.ts';
 import { planDuplicate } from './duplicate.ts';
 import { inEarnest, tellDryRun } from './dry-run.ts';
@@ -16,6 +18,7 @@ import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isPodFinished } from './outcome.ts';
 import { misfit } from './parameters.ts';
+import { judgeParent } from './parent.ts';
 import { attemptLabelOf, isGang } from './gang.ts';
 import { planGang } from './gang-plan.ts';
 import { giveUpStart, waitForStart } from './gang-start.ts';
@@ -27,6 +30,7 @@ import { settleUnmade } from './settlement.ts';
 import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
 import { type Cause, queuedStatus } from './status.ts';
 import { giveBack, SUSPENDED } from './suspension.ts';
+import { withTree } from './tree-status.ts';
 
 /**
  * A new Run that is about to be admitted is not written as Queued first; but its user waits no longer than this: two seconds, and
@@ -39,7 +43,7 @@ const COUNTED_MS = 500;
 
 /** Decides what becomes of a Run. Queued → Admitted → Running → Succeeded, Failed or Cancelled. */
 export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
-  const plan = planPhase(run, observed, now);
+  const plan = withTree(run, { plan: planPhase(run, observed, now), observed }, now);
   const remove = lateOnes(run, observed).filter(isKept).map(podRemoval);
   return remove.length === 0 ? plan : { ...plan, remove: [...remove, ...plan.remove] };
 }
@@ -57,6 +61,8 @@ function planPhase(run: Run, observed: RunObserved, now: Date): RunPlan {
 function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   const unwanted = cancellation(run);
   if (unwanted !== undefined) return finish(run, unwanted, now);
+  const orphaned = planOrphaned(run, observed, now);
+  if (orphaned !== undefined) return orphaned;
   if (lateOnes(run, observed).length > 0) return statusOnly(run.status);
   const duplicate = planDuplicate(run, observed, now);
   if (duplicate !== undefined) return duplicate;
@@ -66,6 +72,15 @@ function planQueued(run: Run, observed: RunObserved, now: Date): RunPlan {
   if (leftMs <= 0) return fail(run, notStarted(run, observed.place), now);
   const peopleMs = Math.min(approvalLeftMs(run, now), answerLeftMs(run, now));
   return sooner(planWaiting(run, observed, now), Math.min(leftMs, peopleMs));
+}
+
+/** Ends a waiting Run whose parent is not, or never was, under way. */
+function planOrphaned(run: Run, { parent }: RunObserved, now: Date): RunPlan | undefined {
+  const verdict = judgeParent(run, parent);
+  if (verdict?.kind === 'refused') return fail(run, verdict.failure, now);
+  if (verdict?.kind !== 'over') return undefined;
+  const { message } = verdict;
+  return finish(run, { phase: 'Cancelled', reason: RUN_CALL_REASONS.ParentEnded, message }, now);
 }
 
 /** What becomes of a Run with a reservation; undefined while it still waits for those from whom it takes over. */
@@ -84,13 +99,19 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
   }
   if (place.kind === 'next') return waitForReservation(run, now);
   // Before anything that passes: to create such a Run again later would be in vain.
-  if (place.reason === RUN_REASONS.InvalidParameters) return fail(run, misfit(place.message), now);
-  if (place.reason === RUN_REASONS.AgentIsService) return fail(run, isNoJob(place.message), now);
+  const refused = refusalOf(place);
+  if (refused !== undefined) return fail(run, refused, now);
   if (place.full !== undefined && run.status?.phase === undefined) {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place, contact }), now);
   }
   return planPaused(run, now) ?? planPeople(run, observed, now) ?? wait(run, place, now);
+}
+
+/** How a Run fails that waits for what does not come; undefined for any other. */
+function refusalOf(cause: Cause): Failure | undefined {
+  if (cause.reason === RUN_REASONS.InvalidParameters) return misfit(cause.message);
+  return cause.reason === RUN_REASONS.AgentIsService ? isNoJob(cause.message) : refusedCall(cause);
 }
 
 /** What a Run asks of people; undefined where it waits for none. */

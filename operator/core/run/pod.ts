@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { CallStatus } from '#crds/v1alpha1/run-calls';
 import { API_VERSION, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { type Agent, type GPUClass } from '../agent/agent.ts';
 import { KUEUE_MARKS, type QueuePlace } from '../kueue/kueue.ts';
@@ -9,6 +10,7 @@ import type { Quantities } from '../quota/amounts.ts';
 import { type ContainerResources, containerResources } from '../quota/demand.ts';
 import { isolationOf, RESTRICTED_CONTAINER, RESTRICTED_POD } from '../tenant/restricted-pod.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import { callerAccount, callerVolumes, callVariables } from './caller.ts';
 import type { CopiedInput } from './input.ts';
 import { type Given, givenConfigMap, givenVariables, givenVolumes, parametersIn } from './input-files.ts';
 import { effectiveParameters } from './parameters.ts';
@@ -34,6 +36,8 @@ export interface WorkloadInput {
   readonly copied?: CopiedInput | undefined;
   /** The ConfigMap of the attempt, if that was made already: its parameters are those of the container, whatever the Agent says now. */
   readonly made?: KubeObject | undefined;
+  /** Its place among Runs that call each other, if it calls some, or is called. */
+  readonly call?: CallStatus | undefined;
   /** Image of the program that speaks to endpoints, for an Agent of shape remote. */
   readonly remoteImage?: string | undefined;
   /** Where there are many pods: how many, and by index the node where the devices of each were free. */
@@ -136,6 +140,7 @@ function podSpec(input: WorkloadInput, given: Given) {
     activeDeadlineSeconds: timeoutSeconds(run, agent),
     ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: Math.max(LEAST_GRACE, graceSeconds) }),
     ...RESTRICTED_POD,
+    ...callerAccount(input),
     ...(runtimeClassName !== undefined && { runtimeClassName }),
     nodeSelector: { ...gpu?.class.spec.nodeSelector, ...nodeSelector },
     ...affinityTo(input),
@@ -146,6 +151,7 @@ function podSpec(input: WorkloadInput, given: Given) {
       { name: 'tmp', emptyDir: {} },
       ...givenVolumes(given).volumes,
       ...remoteVolumes(agent.spec.remote).volumes,
+      ...callerVolumes(input).volumes,
     ],
   };
 }
@@ -171,6 +177,7 @@ function container(input: WorkloadInput, given: Given) {
     volumeMounts: [
       { name: 'tmp', mountPath: '/tmp' },
       ...givenVolumes(given).mounts,
+      ...callerVolumes(input).mounts,
       ...remoteVolumes(input.agent.spec.remote).mounts,
     ],
   };
@@ -187,6 +194,7 @@ function environment(input: WorkloadInput, given: Given) {
     { name: 'NEXUSOS_RUN', value: input.run.metadata.name },
     { name: 'NEXUSOS_AGENT', value: input.agent.metadata.name },
     { name: 'NEXUSOS_ATTEMPT', value: String(input.attempt) },
+    ...callVariables(input),
     ...givenVariables(given),
     ...remoteVariablesOf(input),
   ];
@@ -250,7 +258,7 @@ function childMetadata(input: WorkloadInput): ObjectMeta {
   };
 }
 
-function childLabels({ run, agent, tenant, gpu }: WorkloadInput): Readonly<Record<string, string>> {
+function childLabels({ run, agent, tenant, gpu, call }: WorkloadInput): Readonly<Record<string, string>> {
   const { name, uid } = identityOf(run);
   return {
     [LABELS.managedBy]: MANAGED_BY,
@@ -259,6 +267,7 @@ function childLabels({ run, agent, tenant, gpu }: WorkloadInput): Readonly<Recor
     [LABELS.run]: name,
     [LABELS.runUid]: uid,
     ...(gpu !== undefined && { [LABELS.gpuClass]: gpu.class.metadata.name }),
+    ...(call !== undefined && call.levels > 0 && { [LABELS.calls]: 'true' }),
   };
 }
 

@@ -48,6 +48,8 @@ export interface AdmittedFacts {
   readonly gang?: { readonly pods: number; readonly startBefore: string };
   /** Undefined where no failure is retried. */
   readonly retries?: NonNullable<RunStatus['retries']>;
+  /** Its place among Runs that call each other. */
+  readonly call?: NonNullable<RunStatus['call']>;
   /** What was read as its input. */
   readonly input?: NonNullable<RunStatus['input']>;
   /** Why its workload could not be made when it was tried last. */
@@ -105,7 +107,7 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     agent: facts.agent,
     revision: facts.revision,
     usage: { ...kept.usage, open: { rate: facts.rate, ...defined({ reservation: facts.serial }) } },
-    ...defined({ gpu: facts.gpu, retries: facts.retries, input: facts.input }),
+    ...defined({ gpu: facts.gpu, call: facts.call, retries: facts.retries, input: facts.input }),
     child: childOf(kept, facts),
     ...defined({ gang: gangOf(kept, facts, now) }),
     conditions: judged(run, now, [

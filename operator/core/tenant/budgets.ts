@@ -4,6 +4,7 @@ import type { BudgetWindow } from '#crds/v1alpha1/budgets';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
 import { usedIn } from '../quota/budgets.ts';
 import { microOf } from '../quota/estimate.ts';
+import { reservedOfBudgets } from '../tree/records.ts';
 import { budgetLimits } from './quotas.ts';
 import type { Ledger, Tenant } from './tenant.ts';
 import type { Usage } from './usage.ts';
@@ -13,18 +14,13 @@ const NEARLY_PERCENT = 80n;
 
 /** Use against every budget in its present window. */
 export function budgetUsage(tenant: Tenant, ledger: Ledger | undefined, now: Date): readonly Usage[] {
-  return budgetLimits(tenant.spec.quotas).map(({ unit, window, limit }) => {
-    const reserved = (ledger?.status?.reservations ?? []).reduce(
-      (sum, one) => sum + parseMicro(one[unit] ?? '0'),
-      0n,
-    );
-    return {
-      name: `${unit}/${window}`,
-      used: formatMicro(usedIn(ledger?.status?.usage, { unit, window }, now).used),
-      reserved: formatMicro(reserved),
-      limit: String(limit),
-    };
-  });
+  const reserved = reservedOfBudgets(ledger?.status);
+  return budgetLimits(tenant.spec.quotas).map(({ unit, window, limit }) => ({
+    name: `${unit}/${window}`,
+    used: formatMicro(usedIn(ledger?.status?.usage, { unit, window }, now).used),
+    reserved: formatMicro(reserved[unit]),
+    limit: String(limit),
+  }));
 }
 
 /**

@@ -15,6 +15,9 @@ export function clusterRoleName(role: OwnerRole): string {
 /** ClusterRole of the operator in namespaces that get copies of pull secrets, and nowhere else. */
 export const PULL_SECRET_WRITER = 'nexusos:pull-secret-writer';
 
+/** ClusterRole of containers that call others, in the namespace of their Run alone; a guardrail says which Runs they may create. */
+export const RUN_CALLER = 'nexusos:run-caller';
+
 interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
@@ -109,7 +112,7 @@ const ADMINISTER: readonly Rule[] = [
 
 /**
  * The ClusterRoles that the chart installs: what owners may do inside the namespaces of their tenant, and what the
- * operator may do where it copies pull secrets. No wildcard, no status, no quota.
+ * operator may do where it copies pull secrets, and containers that call others. No wildcard, no status, no quota.
  */
 export function tenantClusterRoles(): readonly KubeObject[] {
   return [
@@ -118,6 +121,9 @@ export function tenantClusterRoles(): readonly KubeObject[] {
     clusterRole(clusterRoleName('viewer'), merge(VIEW)),
     clusterRole(PULL_SECRET_WRITER, [
       { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'delete', 'get', 'patch'] },
+    ]),
+    clusterRole(RUN_CALLER, [
+      { apiGroups: [GROUP], resources: ['runs'], verbs: ['create', 'get', 'list', 'watch'] },
     ]),
   ];
 }

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+import { BUDGET_UNITS, type BudgetUnit } from '#crds/v1alpha1/budgets';
+import type { QuotaLedgerStatus, Reservation, ReservedCall, TreeRecord } from '#crds/v1alpha1/quota-ledger';
+import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
+import { formatMicro, parseMicro } from '../metering/micro.ts';
+import { larger } from '../quota/amounts.ts';
+import { tokenMicros } from '../quota/estimate.ts';
+import { heldBy, type Hold } from '../quota/spending.ts';
+import type { Run } from '../run/run.ts';
+import { isTold } from '../run/tree-status.ts';
+
+/** An attempt that has ended, and the reservation that it gives back. */
+export interface GivenBack {
+  readonly reservation: Reservation;
+  readonly attempt: MeteredAttempt;
+}
+
+/** What is remembered of Runs that call each other, by the uid of the one above all. */
+export type TreeRecords = ReadonlyMap<string, TreeRecord>;
+
+/** What records follow from. */
+export interface RecordsInput {
+  readonly before: readonly TreeRecord[];
+  readonly held: readonly Reservation[];
+  /** Attempts whose reservations are given back in this pass: they are counted by the write that does that. */
+  readonly ended: readonly GivenBack[];
+  readonly runs: readonly Run[];
+}
+
+/**
+ * The records with what has ended. One is kept as long as something of its tree holds quota, and then until the Run above all, if it is
+ * there, tells the same.
+ */
+export function settleRecords(input: RecordsInput): TreeRecords {
+  const { before, held, ended, runs } = input;
+  const called = [...ended.map(({ reservation }) => reservation), ...held].filter(isCalled);
+  if (before.length === 0 && called.length === 0) return NO_RECORDS;
+  const byUid = new Map(runs.map((run) => [run.metadata.uid ?? '', run]));
+  const records = new Map(before.map((one) => [one.uid, one]));
+  for (const one of called) {
+    if (!records.has(one.call.root)) records.set(one.call.root, newRecord(one, byUid.get(one.call.root)));
+  }
+  for (const { reservation, attempt } of ended) {
+    const record = records.get(reservation.call?.root ?? '');
+    if (record !== undefined) records.set(record.uid, withUse(record, attempt));
+  }
+  return kept(records, { held, byUid });
+}
+
+function kept(
+  records: TreeRecords,
+  { held, byUid }: { readonly held: readonly Reservation[]; readonly byUid: ReadonlyMap<string, Run> },
+): TreeRecords {
+  const attempts = new Map(held.filter((one) => !isCalled(one)).map(({ uid, attempt }) => [uid, attempt]));
+  const live = new Set(held.map(({ call }) => call?.root));
+  const isKept = ({ uid, attempt, ...record }: TreeRecord) => {
+    if (live.has(uid) || attempts.get(uid) === attempt) return true;
+    const root = byUid.get(uid);
+    return root !== undefined && !attempts.has(uid) && !isTold({ uid, attempt, ...record }, root);
+  };
+  return new Map([...records].filter(([, record]) => isKept(record)));
+}
+
+const NO_RECORDS: TreeRecords = new Map();
+
+/** The record with one Run more below. */
+export function withStart(
+  record: TreeRecord,
+  { call, attempt }: Pick<Reservation, 'call' | 'attempt'>,
+): TreeRecord {
+  const calls = record.calls + (attempt === 1 ? 1 : 0);
+  return { ...record, calls, depth: Math.max(record.depth, call?.depth ?? 0) };
+}
+
+type CalledReservation = Pick<Reservation, 'namespace'> & { readonly call: ReservedCall };
+
+/**
+ * The record of a tree that has none: what the Run above all last told, if the ledger was lost. The reservation is one of a Run
+ * below.
+ */
+export function newRecord({ namespace, call }: CalledReservation, root: Run | undefined): TreeRecord {
+  const attempt = Math.max(1, root?.status?.attempt ?? 1);
+  const fresh = { uid: call.root, namespace, name: call.rootName, attempt };
+  const told = root?.status?.tree;
+  if (told?.attempt !== attempt) return { ...fresh, calls: 0, depth: 0, runUnits: '0', tokens: '0' };
+  const { calls, depth, runUnits, tokens } = told;
+  return { ...fresh, calls, depth, runUnits: runUnits.used, tokens: tokens.used };
+}
+
+/** What the reservations of a ledger hold of budgets, in millionths, whatever they have used up to now. */
+export function reservedOfBudgets(status: QuotaLedgerStatus | undefined): HeldOfBudgets['taken'] {
+  const held = status?.reservations ?? [];
+  const holds = held.map(({ uid, runUnits = '0' }) => ({
+    uid,
+    reserved: parseMicro(runUnits),
+    used: 0n,
+    speed: 0n,
+  }));
+  const records = new Map((status?.trees ?? []).map((one) => [one.uid, one]));
+  return heldOfBudgets(held, { holds, records }).taken;
+}
+
+/** What attempts under way hold of budgets, in millionths. */
+export interface HeldOfBudgets {
+  readonly taken: Readonly<Record<BudgetUnit, bigint>>;
+  /** Holds that are in nobody's pool: each counts by itself. */
+  readonly outside: readonly Hold[];
+}
+
+/**
+ * What reservations take of the budgets of a tenant. Runs that others call take nothing themselves as long as the one above all holds its
+ * reservation: that holds for them what it has reserved for them, less what those have used that have ended, which is
+ * counted as used; or what they hold, if that is more. When it is gone, they hold for themselves.
+ *
+ * Example: 100 reserved for Runs below, one has ended and used 30, two hold 20 each: 70 are held. If these hold 40 each: 80.
+ */
+export function heldOfBudgets(
+  held: readonly Reservation[],
+  { holds, records }: { readonly holds: readonly Hold[]; readonly records: TreeRecords },
+): HeldOfBudgets {
+  const roots = new Map(held.filter((one) => !isCalled(one)).map((one) => [one.uid, one]));
+  const below = new Map<string, Sums>();
+  const taken: Sums = { runUnits: 0n, tokens: 0n };
+  const outside: Hold[] = [];
+  for (const [i, one] of held.entries()) {
+    const hold = holds[i];
+    if (hold === undefined) continue;
+    const root = one.call && roots.get(one.call.root);
+    if (root === undefined) outside.push(hold);
+    const sums = root === undefined ? taken : (below.get(root.uid) ?? { runUnits: 0n, tokens: 0n });
+    sums.runUnits += heldBy(hold);
+    sums.tokens += parseMicro(one.tokens ?? '0');
+    if (root !== undefined) below.set(root.uid, sums);
+  }
+  for (const root of roots.values())
+    addPool(taken, root, { below: below.get(root.uid), record: records.get(root.uid) });
+  return { taken, outside };
+}
+
+type Sums = Record<BudgetUnit, bigint>;
+
+/** What a Run above others holds for them, or they hold if that is more. */
+function addPool(
+  taken: Sums,
+  { pool }: Reservation,
+  { below, record }: { readonly below: Sums | undefined; readonly record: TreeRecord | undefined },
+): void {
+  if (pool === undefined && below === undefined) return;
+  for (const unit of BUDGET_UNITS) {
+    const left = parseMicro(pool?.[unit] ?? '0') - parseMicro(record?.[unit] ?? '0');
+    taken[unit] += larger(larger(left, 0n), below?.[unit] ?? 0n);
+  }
+}
+
+function isCalled<T extends Pick<Reservation, 'call'>>(one: T): one is T & { readonly call: ReservedCall } {
+  return one.call !== undefined;
+}
+
+function withUse(record: TreeRecord, { amounts, pods }: MeteredAttempt): TreeRecord {
+  const tokens = pods.reduce((sum, { reported }) => sum + tokenMicros(reported), parseMicro(record.tokens));
+  const runUnits = parseMicro(record.runUnits) + parseMicro(amounts.runUnits);
+  return { ...record, runUnits: formatMicro(runUnits), tokens: formatMicro(tokens) };
+}
