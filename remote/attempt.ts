@@ -10,7 +10,7 @@ import type { Ending } from './core/said.ts';
 import type { Sent, Task } from './core/task.ts';
 import { usageOf } from './core/usage.ts';
 import { isLeftWaiting, verdictOn } from './core/verdict.ts';
-import { type Called, type Peer, waited } from './http/peer.ts';
+import { type Called, type Calling, type Peer, waited } from './http/peer.ts';
 import type { Log } from './log.ts';
 
 /** What an attempt goes by. */
@@ -22,6 +22,8 @@ export interface AttemptWorld {
   readonly stop: AbortSignal;
   /** Aborted when it must have ended. */
   readonly deadline: AbortSignal;
+  /** Takes credentials out of what the endpoint says. */
+  readonly hide: (text: string) => string;
   readonly log: Log;
 }
 
@@ -44,7 +46,7 @@ export async function follow(world: AttemptWorld): Promise<Ending> {
   if ('exitCode' in taken) return failed(world, taken);
   const { sent } = taken;
   if (sent.kind === 'message') {
-    return { kind: 'completed', ...outputOfMessage(sent.message), usage: usageOf(sent.message) };
+    return { kind: 'completed', ...outputOfMessage(sent.message, world.hide), usage: usageOf(sent.message) };
   }
   world.log('the agent took the task', { task: sent.task.id, generation: taken.generation.version });
   return followTask(world, taken, sent.task);
@@ -99,14 +101,14 @@ async function find(
   if (called.kind === 'error' && next !== undefined && isOtherGeneration(called.code)) {
     return find(world, { url, generations: [next, ...rest] }, wanted);
   }
-  const task = taskIn(called, { url, generation }, wanted);
+  const task = taskIn(world, called, { url, generation, wanted });
   return 'exitCode' in task ? task : { url, generation, task };
 }
 
 /** In the first generation that the endpoint knows: who does not know one has not taken the message. */
 async function send(world: AttemptWorld, { url, generations }: Endpoint): Promise<Taken | Failure> {
   const [generation, ...others] = generations;
-  const called = await world.peer.call({
+  const called = await callPeer(world, {
     url,
     generation,
     call: generation.send(world.message),
@@ -121,6 +123,7 @@ async function send(world: AttemptWorld, { url, generations }: Endpoint): Promis
   }
   if (called.kind !== 'result') return callFailure(called, { url, generation }, 'it refused the message');
   const sent = generation.readSent(called.value);
+  if (sent?.kind === 'task' && !isTellable(sent.task, world)) return untellable(url);
   if (sent !== undefined) return { url, generation, sent };
   return failure(
     'NotUnderstood',
@@ -132,7 +135,7 @@ async function followTask(world: AttemptWorld, place: Place, first: Task): Promi
   const { attempt, stop } = world;
   let waitMs = FIRST_POLL_MS;
   for (let task = first; ; ) {
-    const ending = verdictOn(task);
+    const ending = verdictOn(task, world.hide);
     if (ending !== undefined) {
       if (isLeftWaiting(task)) await cancel(world, place, task);
       return ending;
@@ -153,15 +156,26 @@ const TASK_NOT_FOUND = -32001;
 type Ids = Pick<Task, 'id' | 'contextId'>;
 
 async function look(world: AttemptWorld, place: Place, wanted: Ids): Promise<Task | Failure> {
-  return taskIn(await ask(world, place, wanted), place, wanted);
+  return taskIn(world, await ask(world, place, wanted), { ...place, wanted });
 }
 
-function ask({ peer, stop }: AttemptWorld, { url, generation }: Place, { id }: Ids): Promise<Called> {
+function ask(world: AttemptWorld, { url, generation }: Place, { id }: Ids): Promise<Called> {
   const call = generation.get(id);
-  return peer.call({ url, generation, call, purpose: 'read', signal: stop, patience: stop });
+  const { stop } = world;
+  return callPeer(world, { url, generation, call, purpose: 'read', signal: stop, patience: stop });
 }
 
-function taskIn(called: Called, place: Place, wanted: Ids): Task | Failure {
+/** Calls a method. What the endpoint says of an error comes without credentials: once it is cut, half of one would not be found. */
+async function callPeer({ peer, hide }: AttemptWorld, calling: Calling): Promise<Called> {
+  const called = await peer.call(calling);
+  return called.kind === 'error' ? { ...called, message: hide(called.message) } : called;
+}
+
+function taskIn(
+  world: AttemptWorld,
+  called: Called,
+  { wanted, ...place }: Place & { readonly wanted: Ids },
+): Task | Failure {
   const where = withoutQuery(place.url);
   if (called.kind === 'error' && called.code === TASK_NOT_FOUND) {
     return failure('TaskLost', `${where} has no task ${wanted.id} any more`);
@@ -169,7 +183,17 @@ function taskIn(called: Called, place: Place, wanted: Ids): Task | Failure {
   if (called.kind !== 'result') return callFailure(called, place, `it does not tell of task ${wanted.id}`);
   const task = place.generation.readTask(called.value);
   if (task === undefined) return failure('NotUnderstood', `${where}: what it tells is no task`);
-  return sameTask(task, wanted, place.url);
+  return isTellable(task, world) ? sameTask(task, wanted, place.url) : untellable(place.url);
+}
+
+/** Whether identifiers may stand in the Run and in logs, where they stay as they are: the endpoint chooses them. */
+function isTellable({ id, contextId = '' }: Ids, { hide }: AttemptWorld): boolean {
+  return hide(id) === id && hide(contextId) === contextId;
+}
+
+function untellable(url: string): Failure {
+  const message = `${withoutQuery(url)}: the id of its task, or of the context of that, holds the credential of spec.remote.auth; allowed are ids without it`;
+  return failure('NotUnderstood', message);
 }
 
 function sameTask(task: Task, wanted: Ids, url: string): Task | Failure {
@@ -196,12 +220,13 @@ async function endAsTold(world: AttemptWorld, place: Place, task: Task): Promise
 
 /** Has the endpoint end a task. Returns why that could not be had. */
 async function cancel(
-  { peer, deadline, log }: AttemptWorld,
+  world: AttemptWorld,
   { url, generation }: Place,
   task: Task,
 ): Promise<string | undefined> {
+  const { deadline, log } = world;
   const call = generation.cancel(task.id);
-  const called = await peer.call({
+  const called = await callPeer(world, {
     url,
     generation,
     call,

@@ -53,7 +53,8 @@ async function attemptIt(secrets: Secrets): Promise<Ending> {
     log: logLines,
   });
   const message = await readMessage(process.env, attempt);
-  return follow({ attempt, message, peer, ...signals, log: logLines });
+  const hide = (words: string): string => secrets.hide(words);
+  return follow({ attempt, message, peer, ...signals, hide, log: logLines });
 }
 
 /** Whatever is thrown is a failure as well: what is written of it holds nothing but our own words. */

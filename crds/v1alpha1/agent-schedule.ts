@@ -44,7 +44,7 @@ const runMetadata = z
   .describe('Labels and annotations of each Run, beside those that NexusOS sets.');
 
 const runSpec = RUN.spec
-  // One key for all of them would start the first alone, a dry run starts nothing, and nobody decides or answers beforehand.
+  // One key for all of them would start the first alone, a dry run starts nothing, nobody decides or answers beforehand, and nobody calls them.
   .omit({
     agentRef: true,
     approval: true,
@@ -53,6 +53,7 @@ const runSpec = RUN.spec
     dryRun: true,
     idempotencyKey: true,
     idempotencyKeySeconds: true,
+    parentRef: true,
   })
   .extend({
     // Shorter, and the Run could be gone before it is on record that it was made.

@@ -27,7 +27,7 @@ import { unmountedOf } from '../core/run/unmounted.ts';
 import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
-import { type NextPod, nextPodOf } from './shared/admission-record.ts';
+import { type NextPod, findNextPod } from './shared/admission-record.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { find } from './shared/find.ts';
 import { devicesMissedBy, findGangService, findMembers, lacksMembers } from './shared/gang-members.ts';
@@ -105,7 +105,7 @@ interface Shared {
 
 async function observe(run: Run, read: Reader, { queues, book }: Shared): Promise<RunObserved> {
   const ledger = ledgerOf(read, run.metadata.namespace ?? '');
-  const next = nextPodOf(run, read);
+  const next = await findNextPod(run, read);
   const standing = standingOf(run, ledger, { read, queues, next });
   const { reservation } = standing;
   const pod = await podOf(run, read);
@@ -131,8 +131,13 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
       ? ledger && devicesMissedBy(run, members, { tenant: ledger.metadata.name, read, book })
       : missingDevices(run, pod, { read, ledger, book }),
     capacity: book.gate.capacityOf(pod, read),
-    unmounted: pod && unmountedOf(failuresOf(pod, read)),
+    unmounted: unmountedIn(next.early?.pod ?? pod, read),
   };
+}
+
+/** What cannot be mounted for the pod of the present attempt: not for one that is over, while that of the next is there. */
+function unmountedIn(pod: KubeObject | undefined, read: Reader): RunObserved['unmounted'] {
+  return pod && unmountedOf(failuresOf(pod, read));
 }
 
 function agentIn(run: Run, read: Reader): Agent | undefined {

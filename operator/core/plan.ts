@@ -51,6 +51,9 @@ export function retirementOf(object: KubeObject): Removal {
   return { ...removalOf(object), propagation: 'Background', record: object };
 }
 
+/** How soon one looks whether what was retired is gone: it goes after the pass that asks for it, and that may fail. */
+export const GONE_MS = 60_000;
+
 /** One Event on the reconciled object. `reason` is PascalCase and at most 128 characters. */
 export interface PlanEvent {
   readonly type: 'Normal' | 'Warning';

@@ -193,6 +193,20 @@ test('one that could not be removed can be put on record again', async (t) => {
   t.is(world.seen.length, 2);
 });
 
+const ofOldTenure = () => Promise.reject(new Error('the tenure is over'));
+
+test('one that waits is removed as was asked for last', async (t) => {
+  let status = 503;
+  const world = await worldOf(t, () => status);
+  world.archive.add({ record: objectOf('a'), remove: ofOldTenure });
+  await eventually('it is tried', async () => world.seen.length > 0);
+  add(world, 'a');
+  status = 200;
+  await untilRemoved(world, 'a');
+  t.deepEqual(world.removed, ['a']);
+  t.false(world.logged.some((line) => line.includes('the tenure is over')));
+});
+
 test('after its end it takes nothing', async (t) => {
   const world = await worldOf(t, () => 200);
   await world.archive.stop();

@@ -56,13 +56,19 @@ export class Archive {
   }
 
   /**
-   * Has an object removed when it is on record. One that waits for that already waits once.
+   * Has an object removed when it is on record. One that waits for that already waits once, and is removed as was asked for last: what
+   * was asked for before may be of a tenure that is over.
    *
    * @throws ReconcileError when too many wait.
    */
   add({ record, remove }: Departure): void {
     const { uid = '' } = record.metadata;
-    if (this.#waiting.has(uid) || this.#refused.has(uid) || this.#stopping.signal.aborted) return;
+    if (this.#refused.has(uid) || this.#stopping.signal.aborted) return;
+    const known = this.#waiting.get(uid);
+    if (known !== undefined) {
+      this.#waiting.set(uid, { ...known, remove });
+      return;
+    }
     if (this.#waiting.size >= MAX_WAITING) {
       const message = `${MAX_WAITING} objects wait for the archive: no more are removed before it takes them`;
       throw new ReconcileError('dependency_unavailable', message);
@@ -119,7 +125,8 @@ export class Archive {
     return true;
   }
 
-  async #remove({ uid, remove }: Waiting): Promise<void> {
+  async #remove(sent: Waiting): Promise<void> {
+    const { uid, remove } = this.#waiting.get(sent.uid) ?? sent;
     this.#waiting.delete(uid);
     this.#count('taken', 1);
     try {

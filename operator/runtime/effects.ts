@@ -363,9 +363,13 @@ function isOfSchedule(live: KubeObject, wanted: KubeObject): boolean {
   return scheduledBy !== undefined && live.metadata.labels?.[LABELS.scheduledBy] === scheduledBy;
 }
 
-function isOwned(object: KubeObject, owner: KubeObject): boolean {
-  const { uid } = owner.metadata;
-  return object.metadata.ownerReferences?.some((one) => one.uid === uid) === true;
+/** By its whole reference: tenants may name the uid in one of another kind, which no guardrail keeps them from. */
+function isOwned(object: KubeObject, { apiVersion, kind, metadata: { uid } }: KubeObject): boolean {
+  return (
+    object.metadata.ownerReferences?.some(
+      (one) => one.uid === uid && one.kind === kind && one.apiVersion === apiVersion,
+    ) === true
+  );
 }
 
 function settledKey(object: KubeObject): string {

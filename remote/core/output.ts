@@ -12,19 +12,23 @@ export interface Output {
   readonly artifacts: readonly Link[];
 }
 
+/** Takes secrets out of a text. */
+type Hide = (text: string) => string;
+
 const schema = result.shape.artifacts.unwrap();
 const MAX_ARTIFACTS = 32;
 /** Output is cut later: beyond this there is no need to gather it. */
 const MAX_NOTES = 32;
 
 /** What a task has made: its artifacts, or without any what was said at its end. */
-export function outputOfTask({ artifacts, message }: Task): Output {
-  return artifacts.length > 0 ? outputOf(artifacts) : outputOf(message === undefined ? [] : [message]);
+export function outputOfTask({ artifacts, message }: Task, hide: Hide): Output {
+  if (artifacts.length > 0) return outputOf(artifacts, hide);
+  return outputOf(message === undefined ? [] : [message], hide);
 }
 
 /** What a message says. */
-export function outputOfMessage(message: Message): Output {
-  return outputOf([message]);
+export function outputOfMessage(message: Message, hide: Hide): Output {
+  return outputOf([message], hide);
 }
 
 /** The words of a message. */
@@ -32,9 +36,9 @@ export function wordsOf(message: Message | undefined): string {
   return message === undefined ? '' : message.parts.flatMap(textOf).join('\n');
 }
 
-function outputOf(made: readonly Artifact[]): Output {
+function outputOf(made: readonly Artifact[], hide: Hide): Output {
   const parts = made.flatMap(({ name, parts }) => parts.map((part) => named(part, name)));
-  const links = linksIn(parts);
+  const links = linksIn(parts, hide);
   const notes = [...links.notes, ...parts.flatMap(noteOn)];
   const said = parts.filter(({ kind }) => kind === 'text' || kind === 'data');
   const [only] = said;
@@ -62,7 +66,10 @@ function noteOn(part: Part): readonly string[] {
 }
 
 /** Files by reference: as many as a Run can tell of, each under a name of its own. */
-function linksIn(parts: readonly Part[]): {
+function linksIn(
+  parts: readonly Part[],
+  hide: Hide,
+): {
   readonly kept: readonly Link[];
   readonly notes: readonly string[];
 } {
@@ -74,7 +81,10 @@ function linksIn(parts: readonly Part[]): {
     const link = { name, uri: part.uri };
     const isFit = schema.safeParse([link]).success;
     if (isFit && kept.size < MAX_ARTIFACTS) kept.set(name, link);
-    else notes.push(`[${name.slice(0, 64)}: ${isFit ? 'one file too many' : 'its address cannot be told'}]`);
+    else
+      notes.push(
+        `[${hide(name).slice(0, 64)}: ${isFit ? 'one file too many' : 'its address cannot be told'}]`,
+      );
   }
   return { kept: [...kept.values()], notes };
 }

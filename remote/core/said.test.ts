@@ -61,13 +61,13 @@ const cases: Record<string, { task: Task; want: object }> = {
 
 for (const [name, { task, want }] of Object.entries(cases)) {
   test(`what is made of ${name}`, (t) => {
-    t.deepEqual(outputOfTask(task), want as never);
+    t.deepEqual(outputOfTask(task, plain), want as never);
   });
 }
 
 test('more files than a Run can tell of are counted', (t) => {
   const links = Array.from({ length: 100 }, (_, i): Part => ({ kind: 'link', uri: `s3://b/${i}` }));
-  const { artifacts, output } = outputOfMessage({ parts: links });
+  const { artifacts, output } = outputOfMessage({ parts: links }, plain);
   t.is(artifacts.length, 32);
   t.regex(String(output), /\[file-33: one file too many\]\n/);
   t.regex(String(output), /\[and 36 more\]$/);
@@ -123,4 +123,10 @@ test('secrets are hidden in words, in data, in names and in addresses', (t) => {
   t.deepEqual(JSON.parse(terminationText(ending, hide)), want);
   const failed: Ending = { kind: 'failed', failure: failure('TaskFailed', 'no top-secret') };
   t.notRegex(terminationText(failed, hide), /top-secret/);
+});
+
+test('a secret across the cut of the name of a file is hidden whole', (t) => {
+  const parts: Part[] = [{ kind: 'link', uri: 'not an address', name: `${'x'.repeat(60)}top-secret` }];
+  const want = `[${'x'.repeat(60)}***: its address cannot be told]`;
+  t.is(outputOfMessage({ parts }, hide).output, want);
 });

@@ -4,6 +4,8 @@ import { NEW_READER, OLD_READER } from './read-task.ts';
 import { type TaskState, TASK_STATES } from './task.ts';
 import { isLeftWaiting, verdictOn } from './verdict.ts';
 
+const plain = (text: string): string => text;
+
 /** What each state leads to: an exit code, 0 for success, undefined while the task goes on. */
 const WANT: Readonly<Record<TaskState, { readonly exit: number | undefined; readonly waits?: true }>> = {
   submitted: { exit: undefined },
@@ -24,7 +26,7 @@ for (const state of TASK_STATES) {
     const newest = NEW_READER.readTask({ id: 't', contextId: 'c', status: { state: `TASK_STATE_${word}` } });
     for (const task of [old, newest]) {
       if (task === undefined) return t.fail('it was not read');
-      const ending = verdictOn(task);
+      const ending = verdictOn(task, plain);
       const exit = ending?.kind === 'failed' ? ending.failure.exitCode : ending && 0;
       t.deepEqual({ exit, waits: isLeftWaiting(task) }, { waits: false, ...WANT[state] });
     }
@@ -46,7 +48,7 @@ for (const [name, more, want] of [
   ['a negative number', { metadata: { 'nexusos.dev/usage': { toolCalls: -1 } } }, undefined],
 ] as const) {
   test(`usage as told by ${name}`, (t) => {
-    const ending = verdictOn({ id: 't', state: 'completed', artifacts: [], ...more });
+    const ending = verdictOn({ id: 't', state: 'completed', artifacts: [], ...more }, plain);
     t.deepEqual(ending?.usage, want);
   });
 }
@@ -68,3 +70,12 @@ for (const [name, task] of Object.entries({
     t.is(NEW_READER.readTask(task), undefined);
   });
 }
+
+const hide = (text: string): string => text.replaceAll('top-secret', '***');
+
+test('a secret across the cut of what is said of a failure is hidden whole', (t) => {
+  const words = `${'x'.repeat(1495)}top-secret`;
+  const message = { parts: [{ kind: 'text' as const, text: words }] };
+  const ending = verdictOn({ id: 't', state: 'failed', artifacts: [], message }, hide);
+  t.is(ending?.kind === 'failed' && ending.failure.message, `the agent failed: ${'x'.repeat(1495)}***`);
+});

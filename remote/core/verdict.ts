@@ -29,18 +29,18 @@ const VERDICTS: Readonly<Record<TaskState, 'goes on' | 'completed' | 'asks' | ((
       ),
   };
 
-/** How the attempt ends with a task as it is; undefined while it goes on. */
-export function verdictOn(task: Task): Ending | undefined {
+/** How the attempt ends with a task as it is; undefined while it goes on. What is cut is cut without secrets: half of one is not found later. */
+export function verdictOn(task: Task, hide: (text: string) => string): Ending | undefined {
   const verdict = VERDICTS[task.state];
   if (verdict === 'goes on') return undefined;
   const usage = usageOf(task);
-  if (verdict === 'completed') return { kind: 'completed', ...outputOfTask(task), usage };
+  if (verdict === 'completed') return { kind: 'completed', ...outputOfTask(task, hide), usage };
   const said = wordsOf(task.message);
   if (verdict === 'asks') {
     const conversation = { task: task.id, context: task.contextId };
     return { kind: 'asks', prompt: said || ASKS, conversation, usage };
   }
-  const words = said === '' ? '' : `: ${said.slice(0, MAX_WORDS)}`;
+  const words = said === '' ? '' : `: ${hide(said).slice(0, MAX_WORDS)}`;
   return { kind: 'failed', failure: verdict(words), usage };
 }
 

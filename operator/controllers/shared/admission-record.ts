@@ -11,7 +11,7 @@ import {
 } from '../../core/run/admission-record.ts';
 import { isOwnedBy, phaseOf, type Run } from '../../core/run/run.ts';
 import { keyOf, type Reader } from '../../runtime/controller.ts';
-import { PODS } from './workloads.ts';
+import { ledgerOf, PODS, reservationIn } from './workloads.ts';
 
 const { agent, revision, gpu, retries, usage } = RUN.status.shape;
 
@@ -33,13 +33,36 @@ export interface NextPod {
 
 const NO_POD: NextPod = { early: undefined, isMade: false };
 
-/** Looks for a pod that was made before its Run says so. */
+/** Looks for a pod that was made before its Run says so. Where no tenant is, none was, whoever says so. */
 export function nextPodOf(run: Run, read: Reader): NextPod {
   if (phaseOf(run) !== 'Queued') return NO_POD;
+  if (ledgerOf(read, run.metadata.namespace ?? '') === undefined) return NO_POD;
   const pod = read.get(PODS, { ...keyOf(run), name: nextChildName(run) });
-  if (pod === undefined || !isOwnedBy(pod, run)) return NO_POD;
+  return pod === undefined ? NO_POD : nextPodIn(pod, run);
+}
+
+/**
+ * The same, by a direct read where a Run that holds a place is to end, or to pause, before it says that it is admitted: it gives that place
+ * back, and a pod that another operator has just made may not be in the watch yet.
+ */
+export async function findNextPod(run: Run, read: Reader): Promise<NextPod> {
+  const seen = nextPodOf(run, read);
+  if (seen.isMade || phaseOf(run) !== 'Queued' || !isToEnd(run)) return seen;
+  const { namespace = '', uid = '' } = run.metadata;
+  const ledger = ledgerOf(read, namespace);
+  if (ledger === undefined || reservationIn(ledger, uid) === undefined) return seen;
+  const pod = await read.live(PODS, { ...keyOf(run), name: nextChildName(run) });
+  return pod === undefined ? seen : nextPodIn(pod, run);
+}
+
+function nextPodIn(pod: KubeObject, run: Run): NextPod {
+  if (!isOwnedBy(pod, run)) return NO_POD;
   const record = recordIn(pod);
   return { early: record && { pod, record }, isMade: true };
+}
+
+function isToEnd({ spec, metadata }: Run): boolean {
+  return spec.cancel || spec.suspend || metadata.deletionTimestamp !== undefined;
 }
 
 /** The Run as its pod knows it: admitted, where that was made before the Run says so. */

@@ -51,8 +51,8 @@ export class CapacityGate {
     this.#kinds = kueue?.isServed === true ? kueueKinds(kueue.version) : undefined;
   }
 
-  /** Whether somebody else than we decides on devices of a class. */
-  decides(gpuClass: GPUClassSpec): boolean {
+  /** Whether somebody else than we decides on devices of a class, or on who asks for none. */
+  decides(gpuClass: GPUClassSpec | undefined): boolean {
     return isDecidedByKueue(this.#kueue, gpuClass);
   }
 

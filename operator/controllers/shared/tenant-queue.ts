@@ -59,6 +59,7 @@ export function seeLedger(ledger: Ledger, read: Reader, gate: CapacityGate): See
     containerDefaults: tenant?.spec.containerDefaults,
     ownObjects: tenant === undefined ? NO_AMOUNTS : ownObjects(tenant.spec),
     obstacles: gate.obstacles(namespaces, read),
+    decidedByKueue: (gpuClass) => gate.decides(gpuClass),
   };
 }
 

@@ -85,6 +85,14 @@ test('of a gang, how many pods there are is part of a revision, and how long the
   t.deepEqual(alone.spec.gang, { pods: 4, startTimeoutSeconds: 300 }, 'as if it had been left out');
 });
 
+test('a revision of many pods, or of another shape, calls nobody, whatever its Agent does today', (t) => {
+  const calls = { agents: ['other'], maxDepth: 1, maxChildren: 1, maxTotal: 1 };
+  const caller = makeAgent({ calls });
+  t.deepEqual(withTemplate(caller, templateOf(makeAgent().spec)).spec.calls, calls);
+  t.is(withTemplate(caller, templateOf(makeAgent(MANY).spec)).spec.calls, undefined);
+  t.is(withTemplate(caller, { ...templateOf(makeAgent().spec), shape: 'service' }).spec.calls, undefined);
+});
+
 test('of a service, only what its pods are made from is part of a revision', (t) => {
   t.deepEqual(SERVED.service, { port: 9000, readinessPath: '/ready', livenessPath: '/live' });
   t.deepEqual(Object.keys(AGENT_REVISION.spec.shape.template.shape.service.unwrap().shape).toSorted(), [

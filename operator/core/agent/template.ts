@@ -51,6 +51,7 @@ export function withTemplate(agent: Agent, template: AgentTemplate): Agent {
     container: ____,
     remote: _____,
     gang: present,
+    calls,
     ...others
   } = agent.spec;
   const { terminationGracePeriodSeconds: ______, ...bounds } = limits;
@@ -59,7 +60,9 @@ export function withTemplate(agent: Agent, template: AgentTemplate): Agent {
   const service = answers && { ...answers, replicas, rollout, ...defined({ autoscaling }) };
   const kept = { ...others, ...rest, limits: { ...bounds, ...template.limits } };
   const gang = many && { startTimeoutSeconds: START_TIMEOUT_SECONDS, ...present, ...many };
-  return { ...agent, spec: { ...kept, ...defined({ service, gang }) } };
+  // As the kind has it: the one pod of a job alone calls others.
+  const isCaller = template.shape === 'job' && many === undefined;
+  return { ...agent, spec: { ...kept, ...defined({ service, gang, calls: isCaller ? calls : undefined }) } };
 }
 
 /** The digest of a template, as registries write digests. Of what is stored: an operator that knows more fields finds the same. */

@@ -6,6 +6,7 @@ import { type Agent, agentKey, type GPUClass, podCount } from '../agent/agent.ts
 import { statedResources } from '../agent/container.ts';
 import { isAtRevision, pinnedKey, pinOf, type PinnedAgent } from '../agent/pinned.ts';
 import { revisionSuffix } from '../agent/template.ts';
+import { ungrouped } from '../kueue/gang.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { APPROVAL_REQUIRED, needsApproval } from '../run/approval.ts';
 import { checkParameters } from '../run/parameters.ts';
@@ -32,6 +33,8 @@ export interface RunContext {
   /** By name. */
   readonly gpuClasses: ReadonlyMap<string, GPUClass>;
   readonly containerDefaults: TenantSpec['containerDefaults'];
+  /** Whether Kueue decides when a Run starts that asks for devices of a class, or for none; undefined where it decides on nobody. */
+  readonly decidedByKueue?: ((gpuClass: GPUClass['spec'] | undefined) => boolean) | undefined;
   /** By namespace, what keeps all Runs there from being admitted. */
   readonly obstacles?: ReadonlyMap<string, Waiting> | undefined;
 }
@@ -63,10 +66,24 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
         serviceInstead(agent) ??
         obstacle ??
         misfitOf(run, agent) ??
+        ungroupedAtKueue(agent, context) ??
         unasked(run, agent) ??
         context.obstacles?.get(run.metadata.namespace ?? ''),
     }),
   };
+}
+
+/** Before anybody is asked to approve it, or ended to make room for it: it could never start. */
+function ungroupedAtKueue(
+  agent: Agent | undefined,
+  { decidedByKueue, gpuClasses }: RunContext,
+): Waiting | undefined {
+  const { gang, gpu } = agent?.spec ?? {};
+  if (gang === undefined) return undefined;
+  const gpuClass = gpu && gpuClasses.get(gpu.class)?.spec;
+  const isUnknown = gpu !== undefined && gpuClass === undefined;
+  if (isUnknown || !decidedByKueue?.(gpuClass)) return undefined;
+  return { reason: RUN_REASONS.WorkloadRefused, message: ungrouped(gang.pods) };
 }
 
 /** Devices of all pods together, and how many pods where these are many. */

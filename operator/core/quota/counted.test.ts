@@ -14,6 +14,7 @@ import {
 } from './testing/make-held.ts';
 import { NOTHING_OF_LEDGER } from './testing/make-ledger.ts';
 
+const NOW = '2026-11-22T00:00:00Z';
 const HARD = { pods: '9', 'requests.cpu': '900m', 'limits.cpu': '9' };
 const RATE = makeRate({ cpuMillicores: 100, memoryBytes: 1024 });
 const runs = ['a', 'b', 'c'].map((name, index) => {
@@ -74,4 +75,18 @@ test('counted: a Run of which it was not seen yet that it was admitted counts by
   const quota = makeQuota(NAMESPACE, HARD, { 'requests.cpu': '0' });
   const seen = countedQuota(preemptingLedger({ hard: HARD }, []), quota, observed);
   t.is(amountOf(seen.used, 'requests.cpu'), 250n);
+});
+
+test('counted: of a Run of many pods each counts that is made and has not ended well', (t) => {
+  const { run } = heldRun(1, 'g', { namespace: NAMESPACE });
+  const gang = { pods: 4, startBefore: NOW, running: 2, succeeded: 1, countedAt: NOW };
+  const many = { ...run, status: { ...run.status, gang, usage: { open: { rate: { ...RATE, pods: 4 } } } } };
+  const quota = makeQuota(NAMESPACE, HARD, { pods: '0', 'requests.cpu': '0' });
+  const usedOf = (seen: Partial<LedgerObserved>) =>
+    countedQuota(preemptingLedger({ hard: HARD }, []), quota, { ...NOTHING_OF_LEDGER, runs: [many], ...seen })
+      .used;
+  const whole = usedOf({ started: new Set(['g']) });
+  t.deepEqual([amountOf(whole, 'pods'), amountOf(whole, 'requests.cpu')], [3000n, 300n]);
+  const half = usedOf({ unmade: new Map([['g', 2]]) });
+  t.deepEqual([amountOf(half, 'pods'), amountOf(half, 'requests.cpu')], [1000n, 100n]);
 });

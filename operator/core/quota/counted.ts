@@ -33,7 +33,7 @@ function heldByPods(ledger: Ledger, observed: LedgerObserved): ReadonlyMap<strin
   const runs = ledger.spec.hard === undefined ? [] : observed.runs;
   for (const run of runs) {
     const { uid = '', namespace = '' } = run.metadata;
-    if (!observed.started.has(uid)) continue;
+    if (!observed.started.has(uid) && !observed.unmade?.has(uid)) continue;
     const amounts = held.get(namespace) ?? new Map<string, bigint>();
     held.set(namespace, amounts);
     addTo(amounts, podAmounts(run, observed));
@@ -42,18 +42,29 @@ function heldByPods(ledger: Ledger, observed: LedgerObserved): ReadonlyMap<strin
   return held;
 }
 
-/** What the pod of a Run requests, as it was fixed at the admission: its Agent, and defaults of the tenant, may say something else by now. */
+/** What the pods of a Run that are made and have not ended well request, as it was fixed at the admission: its Agent, and defaults of the tenant, may say something else by now. */
 function podAmounts(run: Run, observed: LedgerObserved): Amounts {
   const { rate } = run.status?.usage?.open ?? {};
   // That it was admitted has not been seen yet.
   if (rate === undefined) return demandOf(run, sourceOf(run, observed).agent, observed);
-  const [cpu, memory] = [BigInt(rate.cpuMillicores), BigInt(rate.memoryBytes) * MILLI];
+  const pods = podsLeft(run, observed);
+  const [cpu, memory] = [BigInt(rate.cpuMillicores) * pods, BigInt(rate.memoryBytes) * MILLI * pods];
   return new Map([
-    ['pods', MILLI],
-    ['count/pods', MILLI],
+    ['pods', MILLI * pods],
+    ['count/pods', MILLI * pods],
     ['cpu', cpu],
     ['requests.cpu', cpu],
     ['memory', memory],
     ['requests.memory', memory],
   ]);
+}
+
+function podsLeft({ metadata, status }: Run, observed: LedgerObserved): bigint {
+  const { pods = 1 } = status?.usage?.open?.rate ?? {};
+  const unmade = observed.unmade?.get(metadata.uid ?? '') ?? 0;
+  return BigInt(Math.max(0, pods - unmade - endedWell(status)));
+}
+
+function endedWell(status: Run['status']): number {
+  return status?.gang?.succeeded ?? 0;
 }

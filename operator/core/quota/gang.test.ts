@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
+import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { agentKey } from '../agent/agent.ts';
 import { checkAgent } from '../agent/checks.ts';
+import { defined } from '../object.ts';
 import { makeAgent, makeClass, makeRun, makeTenant, NOW } from '../run/testing/make.ts';
 import { candidateOf } from './candidates.ts';
 import { demandOfRest, runDemand } from './demand.ts';
@@ -166,4 +168,50 @@ test('devices are taken over where they are: from a Run whose pods each make roo
   t.deepEqual(victims('gang', 'gang', { gpus: 6, pods: 3 }), ['low'], 'one for one');
   t.deepEqual(victims('two', 'gang', { gpus: 6, pods: 3 }), ['low']);
   t.deepEqual(victims('six', 'gang', { gpus: 6, pods: 3 }), [], 'six on three nodes are not six on one');
+});
+
+/** What becomes of a Run of an urgent gang, and of the one that holds all it needs, where Kueue decides on what has no DeviceClass. */
+function atKueue(deviceClassName?: string) {
+  const agents = new Map([
+    ...namedAgent('gang', { ...CARDS, approval: { approvers: 'Others', onTimeout: 'Reject' } }),
+    ...namedAgent('six', SIZES.six),
+  ]);
+  const held = heldRun(1, 'low', { agent: 'six', reservation: { gpuClass: 'h100', gpus: 6 } });
+  const runs = [held.run, namedRun('high', { agent: 'gang', priority: 10 })];
+  const ledger = preemptingLedger({ gpus: [{ class: 'h100', count: 6 }] }, [held.reservation]);
+  const observed = {
+    ...CONTEXT,
+    gpuClasses: new Map([['h100', makeClass('h100', defined({ deviceClassName }))]]),
+    agents,
+    runs,
+    started: new Set(['low']),
+    decidedByKueue: (gpuClass: GPUClassSpec | undefined) => gpuClass?.deviceClassName === undefined,
+  };
+  const marked = planLedger(ledger, observed, NOW).status.reservations?.filter(
+    ({ preemptedBy }) => preemptedBy,
+  );
+  return { waiting: queueOf(ledger, observed, NOW).waiting[0], marked: marked?.length };
+}
+
+test('a gang that Kueue would let in one by one ends nobody, and asks nobody: its queue refuses it', (t) => {
+  const { waiting, marked } = atKueue();
+  t.is(marked, 0);
+  t.is(waiting?.reason, 'WorkloadRefused');
+  t.regex(waiting?.message ?? '', /spec.gang of its Agent: found 3 pods where Kueue decides/);
+  t.is(atKueue('gpu.example.com').waiting?.reason, 'ApprovalRequired', 'we decide on it ourselves');
+});
+
+const decidedByKueue = () => true;
+const of = (spec: Partial<AgentSpec>, more: object) =>
+  candidateOf(makeRun(), {
+    ...CONTEXT,
+    agents: new Map([[agentKey('acme-dev', 'agent'), makeAgent(spec)]]),
+    ...more,
+  }).blocked?.reason;
+
+test('what is no gang is none of that, nor is one where Kueue decides on nobody', (t) => {
+  t.is(of(TRIO, { decidedByKueue }), 'WorkloadRefused');
+  t.is(of(SIZES.two, { decidedByKueue }), undefined);
+  t.is(of(TRIO, {}), undefined);
+  t.is(of(CARDS, { decidedByKueue, gpuClasses: new Map() }), undefined, 'its class may be one of ours yet');
 });

@@ -14,11 +14,12 @@ import { containerResources } from '../quota/demand.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import { callStatusOf } from './calls.ts';
 import { madeFirst } from './admission-record.ts';
+import { ungrouped, ungroupedFailure } from '../kueue/gang.ts';
 import { isDecidedByKueue, queueFor, type QueuePlace } from '../kueue/kueue.ts';
 import { fail, requeue } from './ending.ts';
 import { holdUpOf } from './hold-up.ts';
 import { resolveInput, type RunInput } from './input.ts';
-import { desiredWorkload, timeoutSeconds } from './pod.ts';
+import { desiredWorkload, timeoutSeconds, type WorkloadInput } from './pod.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import { checkParameters, misfit } from './parameters.ts';
@@ -53,19 +54,14 @@ type Complete = Reserved & {
 
 function begin(run: Run, observed: Complete, now: Date): RunPlan {
   const { agent, inputSource: source, made } = observed;
-  const unfit = unfitFor(run, agent, made);
+  const unfit = unfitFor(run, agent, made) ?? ungroupedFor(run, observed);
   if (unfit !== undefined) return fail(settleUnmade(run, now), unfit, now);
   const input = resolveInput(run, { source, made });
   if (input.kind === 'refused') return fail(settleUnmade(run, now), input.failure, now);
   const status = admittedStatus(run, factsOf(run, { ...observed, input }, now), now);
   if (input.kind === 'missing') return statusOnly(status, requeue(INPUT_RETRY_MS, 'for its input'));
-  const { reservation, gpuClass, nodes = [] } = observed;
-  const { pods } = reservation;
+  const { reservation } = observed;
   const queue = queueOf(run, observed);
-  if (queue !== undefined && pods !== undefined) return fail(settleUnmade(run, now), ungrouped(pods), now);
-  // Kueue decides when it starts: what is free now says nothing of then.
-  const node = queue === undefined ? nodes[0] : undefined;
-  const gpu = gpuClass && { class: gpuClass, count: devicesOfPod(reservation), node };
   const parties = {
     run,
     agent,
@@ -75,7 +71,7 @@ function begin(run: Run, observed: Complete, now: Date): RunPlan {
     made,
     call: callStatusOf(reservation),
     remoteImage: observed.remoteImage,
-    ...defined({ gpu, gang: pods === undefined ? undefined : { pods, nodes: nodesByIndex(pods, observed) } }),
+    ...defined({ gpu: gpuOn(observed, queue), gang: gangOn(observed) }),
   };
   const workload = desiredWorkload({ ...parties, ...defined({ queue }) });
   // What waits for Kueue says so first: its pod would say that it is admitted, and it is not yet.
@@ -90,22 +86,29 @@ function comesFirst(run: Run, { isMade = false, reservation }: Reserved): boolea
   return phaseOf(run) === 'Queued' && !isMade && callStatusOf(reservation) === undefined;
 }
 
-/** Kueue would let pods in one by one, where they are not told to it as a group, which is not done yet: past it none goes. */
-function ungrouped(pods: number): Failure {
-  const found = `spec.gang of its Agent: found ${pods} pods where Kueue decides what starts`;
-  const message = `${found}; allowed are Runs of one pod, or a GPU class with deviceClassName, on which Kueue does not decide`;
-  const error = { code: 'invalid_request', message, retryable: false } as const;
-  return { reason: RUN_REASONS.WorkloadRefused, error };
+/** The queue refuses it before, unless it had its reservation when Kueue came. */
+function ungroupedFor(run: Run, observed: Complete): Failure | undefined {
+  const { pods } = observed.reservation;
+  if (pods === undefined || queueOf(run, observed) === undefined) return undefined;
+  return ungroupedFailure(ungrouped(pods));
 }
 
-/** The nodes that were thought of go to the pods that are still to be made. */
-function nodesByIndex(
-  pods: number,
-  { members = [], nodes = [] }: RunObserved,
-): readonly (string | undefined)[] {
+/** Devices of each pod. Where Kueue decides when it starts, what is free now says nothing of then. */
+function gpuOn(
+  { reservation, gpuClass, nodes = [] }: Complete,
+  queue: QueuePlace | undefined,
+): WorkloadInput['gpu'] {
+  const node = queue === undefined ? nodes[0] : undefined;
+  return gpuClass && { class: gpuClass, count: devicesOfPod(reservation), node };
+}
+
+/** Where there are many pods: the nodes that were thought of go to those that are still to be made. */
+function gangOn({ reservation: { pods }, members = [], nodes = [] }: Complete): WorkloadInput['gang'] {
+  if (pods === undefined) return undefined;
   const made = new Set(members.map(({ index }) => index));
   const left = [...nodes];
-  return Array.from({ length: pods }, (_, index) => (made.has(index) ? undefined : left.shift()));
+  const byIndex = Array.from({ length: pods }, (_, index) => (made.has(index) ? undefined : left.shift()));
+  return { pods, nodes: byIndex };
 }
 
 /** Where its pod waits; undefined where nobody but us decides. */

@@ -33,38 +33,43 @@ const THREE = { a: { seconds: 30 }, b: { seconds: 20 }, c: { seconds: 10 } };
 
 const cases: Record<string, Case> = {
   'without limits all are kept': { runs: THREE, want: [] },
-  'the newest are kept': { runs: THREE, agent: { successfulRunsLimit: 1 }, want: ['a', 'b'] },
+  'the newest are kept': { runs: THREE, agent: { successfulRunsLimit: 1 }, want: ['a', 'b'], wantAgain: 60 },
   'of those that ended in the same second, the one that came later is the newer': {
     runs: { z: { seconds: 10, arrival: 7 }, a: { seconds: 10, arrival: 9 } },
     agent: { successfulRunsLimit: 1 },
     want: ['z'],
+    wantAgain: 60,
   },
   'as many as the limit are kept': { runs: THREE, agent: { successfulRunsLimit: 3 }, want: [] },
   'none is kept where the limit is none': {
     runs: THREE,
     agent: { successfulRunsLimit: 0 },
     want: ['a', 'b', 'c'],
+    wantAgain: 60,
   },
   'those that failed are counted by themselves, with those that were cancelled': {
     runs: { ...THREE, d: { seconds: 9, phase: 'Failed' }, e: { seconds: 8, phase: 'Cancelled' } },
     agent: { failedRunsLimit: 1 },
     want: ['d'],
+    wantAgain: 60,
   },
   'those of a schedule are counted by its own limits': {
     runs: { a: { seconds: 30, scheduled: true }, b: { seconds: 20 }, c: { seconds: 10 } },
     agent: { successfulRunsLimit: 1 },
     want: ['b'],
+    wantAgain: 60,
   },
   'an Agent says nothing of the Runs of another': {
     runs: { a: { seconds: 30, agent: 'other' }, b: { seconds: 20 } },
     agent: { successfulRunsLimit: 0 },
     want: ['b'],
+    wantAgain: 60,
   },
-  'those whose time is over go, and the next is looked at in time': {
+  'those whose time is over go, and whether they have gone is looked at before the next is due': {
     runs: { a: { seconds: 400 }, b: { seconds: 310 }, c: { seconds: 100 } },
     agent: { ttlSecondsAfterFinished: 300 },
     want: ['a', 'b'],
-    wantAgain: 200,
+    wantAgain: 60,
   },
   'a Run that says itself how long it is kept is not kept shorter by its Agent': {
     runs: { a: { seconds: 400, ttl: 1000 } },
@@ -75,7 +80,7 @@ const cases: Record<string, Case> = {
     runs: { a: { seconds: 400, ttl: 1000 }, b: { seconds: 200, ttl: 1000 } },
     tenant: { ttlSecondsAfterFinished: 300 },
     want: ['a'],
-    wantAgain: 100,
+    wantAgain: 60,
   },
   'the tenant counts them all, those of schedules and of Agents that are gone, too': {
     runs: {
@@ -86,13 +91,26 @@ const cases: Record<string, Case> = {
     },
     tenant: { limit: 2 },
     want: ['a', 'b'],
+    wantAgain: 60,
   },
   'what goes anyhow is not counted': {
     runs: { ...THREE, old: { seconds: 900 } },
     agent: { ttlSecondsAfterFinished: 300 },
     tenant: { limit: 3 },
     want: ['old'],
-    wantAgain: 270,
+    wantAgain: 60,
+  },
+  'the next is looked at in time': {
+    runs: { c: { seconds: 100 } },
+    agent: { ttlSecondsAfterFinished: 300 },
+    want: [],
+    wantAgain: 200,
+  },
+  'and earlier than that others are gone, if it is due by then': {
+    runs: { a: { seconds: 400 }, c: { seconds: 270 } },
+    agent: { ttlSecondsAfterFinished: 300 },
+    want: ['a'],
+    wantAgain: 30,
   },
   'one whose use has still to be counted waits for that': {
     runs: THREE,

@@ -2,7 +2,7 @@
 import { LABELS } from '#crds/v1alpha1/names';
 import type { TenantStatus } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey } from '../agent/agent.ts';
-import { DONE, type Plan, type Result, retirementOf, statusOnly } from '../plan.ts';
+import { DONE, GONE_MS, type Plan, type Result, retirementOf, statusOnly } from '../plan.ts';
 import { ageOf, isOlder } from '../quota/queue-order.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import { phaseOf, type Run } from './run.ts';
@@ -43,7 +43,8 @@ export function planHistory(
   const free = due.filter(({ metadata }) => !observed.held.has(metadata.uid ?? ''));
   const remove = free.slice(0, MOST_AT_ONCE).map(retirementOf);
   const times = without(runs, due).map((run) => leftMs(run, { tenant, observed, now }));
-  const result = remove.length < due.length ? AGAIN : againIn(Math.min(Infinity, ...times));
+  const goneMs = remove.length > 0 ? GONE_MS : Infinity;
+  const result = remove.length < due.length ? AGAIN : againIn(Math.min(goneMs, ...times));
   return { ...statusOnly(tenant.status, result), remove };
 }
 

@@ -104,6 +104,11 @@ const cases: Record<string, Case> = {
     want: { phase: 'Failed', reason: 'InvalidParameters', code: 'invalid_request' },
     wantSaid: ['spec.parameters: no'],
   },
+  'a gang that Kueue would let in one by one fails before it has any quota': {
+    seen: { place: { ...WAITING, reason: 'WorkloadRefused', message: 'spec.gang of its Agent: found 3' } },
+    want: { phase: 'Failed', reason: 'WorkloadRefused', code: 'invalid_request' },
+    wantSaid: ['spec.gang of its Agent: found 3'],
+  },
   'a Run whose parameters do not fit its Agent any more fails before it is given them': {
     spec: { parameters: { topic: 'q3' } },
     seen: { reservation: RESERVED, agent: makeAgent({ parameters: [] }) },
@@ -186,10 +191,11 @@ const cases: Record<string, Case> = {
     seen: { tenant: makeTenant({ suspended: true }), pod: running },
   },
   'a finished Run is left alone': { status: { phase: 'Succeeded', finishedAt: ago(9) } },
-  'a finished Run goes after its time': {
+  'a finished Run goes after its time, and is looked at until it is gone': {
     spec: { ttlSecondsAfterFinished: 5 },
     status: { phase: 'Succeeded', finishedAt: ago(9) },
     wantRemoved: ['Run'],
+    wantSoon: true,
   },
   'and not before its use is counted': {
     spec: { ttlSecondsAfterFinished: 5 },
@@ -251,6 +257,7 @@ const cases: Record<string, Case> = {
     status: { phase: 'Succeeded', attempt: 2, finishedAt: ago(9) },
     seen: { leftovers: [LATE] },
     wantRemoved: ['Pod', 'Run'],
+    wantSoon: true,
   },
 };
 

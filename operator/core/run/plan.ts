@@ -3,9 +3,10 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import type { ErrorCode, ReconcileError } from '../errors.ts';
 import type { KubeObject } from '../object.ts';
-import { retirementOf, statusOnly } from '../plan.ts';
+import { DONE, GONE_MS, type Result, retirementOf, statusOnly } from '../plan.ts';
 import { podRemoval } from './pod.ts';
 import { answerLeftMs, planAnswer, planUnanswered } from './question.ts';
+import { ungroupedFailure } from '../kueue/gang.ts';
 import { contactOf } from '../tenant/contact.ts';
 import { planActive } from './active.ts';
 import { admit } from './admission.ts';
@@ -111,6 +112,8 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
 /** How a Run fails that waits for what does not come; undefined for any other. */
 function refusalOf(cause: Cause): Failure | undefined {
   if (cause.reason === RUN_REASONS.InvalidParameters) return misfit(cause.message);
+  // Said by its queue, before it has any quota: what is told of a workload that was made is no place in a queue.
+  if (cause.reason === RUN_REASONS.WorkloadRefused) return ungroupedFailure(cause.message);
   return cause.reason === RUN_REASONS.AgentIsService ? isNoJob(cause.message) : refusedCall(cause);
 }
 
@@ -212,5 +215,10 @@ function planFinished(run: Run, observed: RunObserved, now: Date): RunPlan {
   // Its last attempt is counted by the write that gives its reservation back, from what it says.
   if (observed.reservation !== undefined)
     return statusOnly(run.status, requeue(COUNTED_MS, 'for its use to be counted'));
-  return { ...statusOnly(run.status), remove: [retirementOf(run)] };
+  return { ...statusOnly(run.status, untilGone(run)), remove: [retirementOf(run)] };
+}
+
+/** What an archive has taken may fail to be removed after this pass, and tells nobody: whoever wants it gone looks again. */
+function untilGone({ metadata }: Run): Result {
+  return metadata.deletionTimestamp === undefined ? requeue(GONE_MS, 'for it to be gone') : DONE;
 }

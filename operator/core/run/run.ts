@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
+import { GROUP } from '#crds/v1alpha1/names';
 import { RUN_REASONS, type RunSpec, type RunStatus } from '#crds/v1alpha1/run';
-import type { KubeObject } from '../object.ts';
+import type { KubeObject, OwnerReference } from '../object.ts';
 
 /** A Run after defaulting. */
 export type Run = KubeObject & { readonly spec: RunSpec; readonly status?: RunStatus };
@@ -38,9 +39,14 @@ export function isActive(run: Run): boolean {
   return phase === 'Admitted' || phase === 'Running';
 }
 
-/** Whether `run` is the controller of `object`. */
+/** Whether `run` is the controller of `object`, by a reference to a kind of ours: tenants may name its uid in others. */
 export function isOwnedBy({ metadata }: KubeObject, run: Run): boolean {
-  return metadata.ownerReferences?.some((one) => one.controller && one.uid === run.metadata.uid) === true;
+  const { uid } = run.metadata;
+  return metadata.ownerReferences?.some((one) => isController(one) && one.uid === uid) === true;
+}
+
+function isController({ controller, kind, apiVersion }: OwnerReference): boolean {
+  return controller === true && kind === 'Run' && apiVersion.startsWith(`${GROUP}/`);
 }
 
 /** Whether `pod`, which has the name of the present attempt of `run`, was made for that, and is no namesake of what was. */
