@@ -45,6 +45,13 @@ const helm: Family = {
   linkerFlags: (version) => [...stripped, `-X helm.sh/helm/v4/internal/version.version=${version}`],
 };
 
+/** Compiles Rego to WebAssembly and runs its tests. It knows its version by itself. */
+const opa: Family = {
+  name: 'opa',
+  module: 'github.com/open-policy-agent/opa',
+  linkerFlags: () => stripped,
+};
+
 /** Every program we know how to build, in the order in which building is fastest: most shared work first. */
 export const PROGRAMS = {
   etcd: { family: etcd, package: 'go.etcd.io/etcd/server/v3' },
@@ -54,6 +61,7 @@ export const PROGRAMS = {
   kubectl: { family: kubernetes, package: 'k8s.io/kubernetes/cmd/kubectl' },
   kwok: { family: kwok, package: 'sigs.k8s.io/kwok/cmd/kwok' },
   helm: { family: helm, package: 'helm.sh/helm/v4/cmd/helm' },
+  opa: { family: opa, package: 'github.com/open-policy-agent/opa' },
 } as const satisfies Record<string, Program>;
 
 /** The name of a program in the catalog, which is also its file name. */
