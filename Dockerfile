@@ -9,6 +9,7 @@ RUN npm ci --ignore-scripts
 COPY crds crds
 COPY operator operator
 COPY remote remote
+COPY webhooks webhooks
 COPY hack/build hack/build
 COPY tsconfig.json ./
 RUN node hack/build/main.ts
@@ -18,6 +19,6 @@ WORKDIR /app
 COPY --from=build /src/dist/*.mjs ./
 USER 65532:65532
 ENV NODE_ENV=production
-EXPOSE 8080
+EXPOSE 8080 9443
 # A large young generation only makes garbage wait, and most of the memory is that.
 ENTRYPOINT ["node", "--max-semi-space-size=16", "operator.mjs"]

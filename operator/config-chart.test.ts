@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import * as fc from 'fast-check';
-import { SETTINGS, type SettingName, variableOf } from './config.ts';
+import { SETTINGS, type SettingName } from './config.ts';
+import { variableOf } from './settings.ts';
 
 /** What the chart lets through must let the operator start, and what the operator allows the chart must not refuse. */
 

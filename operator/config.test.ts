@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { ConfigError, flagOf, readConfig, variableOf } from './config.ts';
+import { readConfig } from './config.ts';
+import { ConfigError, flagOf, variableOf } from './settings.ts';
 
 test('without anything the defaults stand', (t) => {
   const config = readConfig({}, []);

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
-
-/** One setting: a flag and an environment variable, how it is read, and its row in the reference. */
-export interface Setting<T> {
-  /** What it does, for the reference page. */
-  readonly what: string;
-  /** Text that stands when nothing is given; undefined: the setting may be absent. */
-  readonly default: string | undefined;
-  /** What would be accepted, in words, for refusals and the reference page. */
-  readonly allowed: string;
-  /** The value of `text`; undefined when it is not allowed. */
-  parse(text: string): T | undefined;
-}
+import {
+  ConfigError,
+  DNS_LABEL,
+  flagOf,
+  integer,
+  type ListenAddress,
+  LOG_LEVELS,
+  parseApiServer,
+  parseBoolean,
+  parseListen,
+  type ParsedSettings,
+  readSettings,
+  type Setting,
+} from './settings.ts';
 
 /** Name of the Lease in the platform namespace by which replicas elect the one that writes. */
 export const LEASE_NAME = 'nexusos-operator';
@@ -19,19 +21,9 @@ export const LEASE_NAME = 'nexusos-operator';
 /** The most shards that there may be: each is a Lease that the operator's Role names. */
 export const MAX_SHARDS = 32;
 
-/** Settings that name what is wrong, one line each: which, found, allowed. */
-export class ConfigError extends Error {
-  constructor(problems: readonly string[]) {
-    super(`the operator cannot start with these settings:\n${problems.map((one) => `  ${one}`).join('\n')}`);
-    this.name = 'ConfigError';
-  }
-}
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const KUEUE_MODES = ['Off', 'Auto', 'Required'] as const;
 /** Characters of references to images, none of which could end a text that it is put into. */
 const IMAGE = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,511}$/;
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** Every setting of the operator, by its name in code. Flag and variable follow from the name. */
@@ -202,33 +194,11 @@ export const SETTINGS = {
   } satisfies Setting<ReadonlyMap<string, number>>,
 } as const;
 
-/** Where the operator listens. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-type Settings = typeof SETTINGS;
 /** The name of a setting in code. */
-export type SettingName = keyof Settings;
-type Value<S> = S extends { parse(text: string): infer T } ? Exclude<T, undefined> : never;
+export type SettingName = keyof typeof SETTINGS;
 
 /** What the operator runs with. Settings that have no default may be undefined. */
-export type Config = {
-  readonly [Name in SettingName]: Settings[Name]['default'] extends string
-    ? Value<Settings[Name]>
-    : Value<Settings[Name]> | undefined;
-};
-
-/** flagOf('leaseDurationMs') -> '--lease-duration-ms' */
-export function flagOf(name: string): string {
-  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-/** variableOf('leaseDurationMs') -> 'NEXUSOS_LEASE_DURATION_MS' */
-export function variableOf(name: string): string {
-  return `NEXUSOS_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-}
+export type Config = ParsedSettings<typeof SETTINGS>;
 
 /**
  * Reads all settings; a flag (`--name=value` or `--name value`) wins over its environment variable.
@@ -239,41 +209,11 @@ export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   args: readonly string[],
 ): Config {
-  const { values: flags, problems } = readFlags(args);
-  const config: Record<string, unknown> = {};
-  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const given = flags.get(name) ?? nonEmpty(env[variableOf(name)]);
-    const text = given ?? setting.default;
-    config[name] = text === undefined ? undefined : setting.parse(text);
-    if (text !== undefined && config[name] === undefined) {
-      const where = flags.has(name) ? flagOf(name) : variableOf(name);
-      problems.push(`${where}: found ${JSON.stringify(text)}; allowed is ${setting.allowed}`);
-    }
-  }
-  problems.push(...contradictions(config as Config));
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config as Config;
-}
-
-interface Flags {
-  readonly values: ReadonlyMap<string, string>;
-  readonly problems: string[];
-}
-
-function readFlags(args: readonly string[]): Flags {
-  const names = new Map(Object.keys(SETTINGS).map((name) => [flagOf(name), name]));
-  const values = new Map<string, string>();
-  const problems: string[] = [];
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    const [flag = '', ...parts] = arg.split('=');
-    const name = names.get(flag);
-    const value = parts.length > 0 ? parts.join('=') : rest.shift();
-    if (name === undefined) problems.push(`${flag}: unknown; allowed are ${[...names.keys()].join(', ')}`);
-    else if (value === undefined) problems.push(`${flag}: found nothing after it; a value is needed`);
-    else values.set(name, value);
-  }
-  return { values, problems };
+  const { values, problems } = readSettings(SETTINGS, { env, args });
+  const config = values as Config;
+  const all = [...problems, ...contradictions(config)];
+  if (all.length > 0) throw new ConfigError('the operator', all);
+  return config;
 }
 
 function contradictions(config: Config): readonly string[] {
@@ -296,37 +236,6 @@ function contradictions(config: Config): readonly string[] {
     );
   }
   return found;
-}
-
-/** An empty variable is the same as none: that is how charts and shells leave one out. */
-function nonEmpty(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text;
-}
-
-function parseBoolean(text: string): boolean | undefined {
-  return text === 'true' || text === 'false' ? text === 'true' : undefined;
-}
-
-function integer(min: number, max: number): (text: string) => number | undefined {
-  return (text) => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    return value >= min && value <= max ? value : undefined;
-  };
-}
-
-/** A token in clear on a network is a token given away. */
-function parseApiServer(text: string): string | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { protocol, hostname } = new URL(text);
-  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  return protocol === 'https:' || (protocol === 'http:' && isLoopback) ? text : undefined;
-}
-
-function parseListen(text: string): ListenAddress | undefined {
-  const parts = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const host = parts?.[1] ?? parts?.[2] ?? '';
-  const port = Number(parts?.[3]);
-  return isIP(host) !== 0 && port <= 65_535 ? { host, port } : undefined;
 }
 
 function parseRanges(text: string): readonly string[] | undefined {

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Config, ConfigError, LEASE_NAME, readConfig } from './config.ts';
-import {
-  type Credentials,
-  fileCredentials,
-  inClusterCredentials,
-  kubeconfigCredentials,
-} from './runtime/credentials.ts';
+import { type Config, LEASE_NAME, readConfig } from './config.ts';
+import { type Credentials, credentialsFrom } from './runtime/credentials.ts';
 import type { LeaderElectionOptions } from './runtime/leader-election.ts';
+import { ConfigError } from './settings.ts';
 
 /** The settings; says what is wrong with them, and ends, before there is a log: its level is one of them. */
 export function readConfigOrExit(): Config {
@@ -21,11 +17,8 @@ export function readConfigOrExit(): Config {
 }
 
 /** A pod's own credentials, unless the settings say otherwise. */
-export async function credentialsOf(config: Config): Promise<Credentials> {
-  const { apiServer, tokenFile, caFile, kubeconfig } = config;
-  if (kubeconfig !== undefined) return kubeconfigCredentials({ path: kubeconfig });
-  if (apiServer === undefined || tokenFile === undefined) return inClusterCredentials(process.env);
-  return fileCredentials({ server: apiServer, tokenFile, ...(caFile !== undefined && { caFile }) });
+export function credentialsOf(config: Config): Promise<Credentials> {
+  return credentialsFrom(config, process.env);
 }
 
 /** The shares of the lease that client-go's own defaults have. */

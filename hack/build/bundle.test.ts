@@ -10,7 +10,7 @@ test('each role is one file that runs outside of the repository', async (t) => {
   const bundles = await bundleRoles(folder);
   t.deepEqual(
     bundles.map((one) => one.path),
-    ['operator.mjs', 'leave.mjs', 'remote.mjs'],
+    ['operator.mjs', 'webhooks.mjs', 'leave.mjs', 'remote.mjs'],
   );
   for (const { path, bytes } of bundles) {
     t.true(bytes < 2 * 1024 * 1024, 'what is needed rarely is not in it');

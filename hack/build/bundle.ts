@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 /** Roles of the image, each with the file that it starts from. */
 const ROLES = {
   operator: 'operator/main.ts',
+  webhooks: 'webhooks/main.ts',
   leave: 'operator/leave.ts',
   remote: 'remote/main.ts',
 } as const;

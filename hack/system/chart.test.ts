@@ -64,12 +64,12 @@ test('by default everything is there, once, and in the release namespace', async
     KINDS.map((kind) => `${kind.plural}.${kind.group}`).toSorted(),
   );
   for (const kind of ['Deployment', 'PodDisruptionBudget', 'Service', 'ServiceAccount', 'ConfigMap']) {
-    t.deepEqual(
-      pick(objects, kind).map((one) => one.metadata.namespace),
-      ['platform'],
-      kind,
-    );
+    t.deepEqual([...new Set(pick(objects, kind).map((one) => one.metadata.namespace))], ['platform'], kind);
   }
+  t.deepEqual(
+    pick(objects, 'Deployment').map((one) => one.metadata.name),
+    ['nexusos-operator', 'nexusos-webhooks'],
+  );
   const names = objects.map((one) => `${one.kind}/${one.metadata.namespace ?? ''}/${one.metadata.name}`);
   t.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
 });
@@ -90,20 +90,22 @@ interface PodSpec {
   }[];
 }
 
-function podOf(objects: readonly KubeObject[]): PodSpec {
-  const [deployment] = pick(objects, 'Deployment');
+function podOf(objects: readonly KubeObject[], name = 'nexusos-operator'): PodSpec {
+  const deployment = pick(objects, 'Deployment').find((one) => one.metadata.name === name);
   return (deployment!['spec'] as { template: { spec: PodSpec } }).template.spec;
 }
 
-test('the pod meets the restricted Pod Security Standard', async (t) => {
-  const pod = podOf(await render());
-  t.like(pod.securityContext, { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
-  t.like(pod.containers[0]!.securityContext, {
-    allowPrivilegeEscalation: false,
-    readOnlyRootFilesystem: true,
-    capabilities: { drop: ['ALL'] },
+for (const name of ['nexusos-operator', 'nexusos-webhooks']) {
+  test(`the pod of ${name} meets the restricted Pod Security Standard`, async (t) => {
+    const pod = podOf(await render(), name);
+    t.like(pod.securityContext, { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    t.like(pod.containers[0]!.securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
   });
-});
+}
 
 test('an image goes by its digest where one is given', async (t) => {
   const digest = `sha256:${'0a'.repeat(32)}`;
@@ -195,16 +197,21 @@ test('a text that would end a rule is no image', async (t) => {
   t.regex(result.stderr, /remoteAgents/);
 });
 
+/** Of the operator: its roles, pull secrets, certificates, and the removal of the chart. Of the admission process: two. */
+const BINDINGS = 7;
+
 test('every binding names the ServiceAccount that is made', async (t) => {
   const objects = await render({ serviceAccount: { name: 'other' } });
   t.deepEqual(
     pick(objects, 'ServiceAccount').map((one) => one.metadata.name),
-    ['other'],
+    ['nexusos-webhooks', 'other'],
   );
   const bindings = [...pick(objects, 'ClusterRoleBinding'), ...pick(objects, 'RoleBinding')];
-  t.is(bindings.length, 4);
-  for (const binding of bindings) {
-    t.deepEqual(binding['subjects'], [{ kind: 'ServiceAccount', name: 'other', namespace: 'platform' }]);
+  const named = bindings.map(({ metadata, subjects }) => [metadata.name, subjects] as const);
+  const subjects = (name: string) => [{ kind: 'ServiceAccount', name, namespace: 'platform' }];
+  t.is(named.length, BINDINGS);
+  for (const [name, found] of named) {
+    t.deepEqual(found, subjects(name === 'nexusos:webhooks' ? 'nexusos-webhooks' : 'other'), name);
   }
 });
 
@@ -228,7 +235,8 @@ test('Secrets are read in a namespace of their own where there is one', async (t
 });
 
 test('without the operator nothing runs, and what it needs is still there', async (t) => {
-  const kinds = new Set((await render({ operator: { enabled: false } })).map((one) => one.kind));
+  const values = { operator: { enabled: false }, webhooks: { enabled: false } };
+  const kinds = new Set((await render(values)).map((one) => one.kind));
   for (const kind of ['Deployment', 'Job', 'PodDisruptionBudget', 'Service']) t.false(kinds.has(kind), kind);
   for (const kind of ['ServiceAccount', 'ClusterRole', 'Role', 'ConfigMap']) t.true(kinds.has(kind), kind);
 });
@@ -259,7 +267,8 @@ test('what is done before the removal runs as the operator does, and may end it 
 
 /** The disruption budget of an operator with these values. */
 async function budgetOf(operator: object) {
-  return pick(await render({ operator }), 'PodDisruptionBudget')[0] as unknown as {
+  const budgets = pick(await render({ operator, webhooks: { replicas: 1 } }), 'PodDisruptionBudget');
+  return budgets[0] as unknown as {
     readonly spec: { readonly minAvailable?: number; readonly maxUnavailable?: number };
   };
 }
@@ -272,12 +281,13 @@ test('of replicas that all work, one at a time may be evicted; else all but one'
 });
 
 test('a single replica has no disruption budget', async (t) => {
-  t.is(pick(await render({ operator: { replicas: 1 } }), 'PodDisruptionBudget').length, 0);
+  const values = { operator: { replicas: 1 }, webhooks: { replicas: 1 } };
+  t.is(pick(await render(values), 'PodDisruptionBudget').length, 0);
 });
 
 const REFUSED: Readonly<Record<string, { values: ChartValues; want: RegExp }>> = {
   'a value that is none': { values: { operator: { replica: 3 } }, want: /replica.* not allowed/i },
-  'a part that is none': { values: { webhooks: {} }, want: /webhooks.* not allowed/i },
+  'a part that is none': { values: { gateway: {} }, want: /gateway.* not allowed/i },
   'a number out of range': { values: { operator: { replicas: 10 } }, want: /replicas/ },
   'a single shard': { values: { operator: { shards: 1 } }, want: /shards/ },
   'a digest that is half one': { values: { operator: { image: { digest: 'sha256:12' } } }, want: /digest/ },

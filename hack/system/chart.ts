@@ -26,7 +26,8 @@ export interface InstallOptions {
  * container to run it in. Throws with what Helm said when it fails.
  */
 export async function installChart(cluster: AttachedCluster, options: InstallOptions = {}): Promise<void> {
-  const values = { operator: { enabled: false }, ...options.values };
+  // Without the processes that it would have the API server ask: who starts these says so.
+  const values = { operator: { enabled: false }, webhooks: { enabled: false }, ...options.values };
   await helm(cluster, {
     args: ['upgrade', 'nexusos', CHART, '--install', '--create-namespace', '--values=-'],
     stdin: JSON.stringify(values),

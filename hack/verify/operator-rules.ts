@@ -21,7 +21,7 @@ const RESERVED: readonly Reserved[] = [
   {
     pattern: /['"]node:net['"]/,
     // It tells addresses from names there.
-    to: ['operator/runtime/', 'operator/config.ts'],
+    to: ['operator/runtime/', 'operator/config.ts', 'operator/settings.ts'],
     instead: 'operator/runtime alone speaks to others',
   },
   {

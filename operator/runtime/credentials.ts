@@ -79,6 +79,24 @@ export function inClusterCredentials(env: Readonly<Record<string, string | undef
   });
 }
 
+/** What the settings of a program say of the API server. Nothing: as a pod has it. */
+export interface CredentialSettings {
+  readonly apiServer: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly kubeconfig: string | undefined;
+}
+
+/** A pod's own credentials, unless the settings say otherwise. */
+export async function credentialsFrom(
+  { apiServer, tokenFile, caFile, kubeconfig }: CredentialSettings,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Credentials> {
+  if (kubeconfig !== undefined) return kubeconfigCredentials({ path: kubeconfig });
+  if (apiServer === undefined || tokenFile === undefined) return inClusterCredentials(env);
+  return fileCredentials({ server: apiServer, tokenFile, ...(caFile !== undefined && { caFile }) });
+}
+
 /**
  * Credentials of a kubeconfig (`path`, or the default places), of its current context or of `context`. Exec
  * plugins and the like are asked again every minute, and after the API server refused us.

@@ -58,3 +58,42 @@ system:serviceaccount:{{ .namespace }}:{{ .name }}
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* Labels that the pods of the admission process are found by. They never change. */}}
+{{- define "nexusos.webhookSelectorLabels" -}}
+app.kubernetes.io/name: nexusos
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: webhooks
+{{- end }}
+
+{{/* Labels of everything that the chart makes for the admission process. */}}
+{{- define "nexusos.webhookLabels" -}}
+{{ include "nexusos.webhookSelectorLabels" . }}
+app.kubernetes.io/part-of: nexusos
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* Whether the operator makes the certificate of the admission process. */}}
+{{- define "nexusos.ownCertificates" -}}
+{{- if and .Values.webhooks.enabled (eq .Values.webhooks.certificates.mode "Own") }}Own{{ else }}Off{{ end }}
+{{- end }}
+
+{{/* Whom the API server asks; `root` and `path`. Its caBundle is left to whoever makes the certificate. */}}
+{{- define "nexusos.webhookClient" -}}
+{{- with .root.Values.webhooks -}}
+{{- if .url -}}
+url: {{ printf "%s%s" (trimSuffix "/" .url) $.path }}
+{{- else -}}
+service:
+  name: nexusos-webhooks
+  namespace: {{ $.root.Release.Namespace }}
+  path: {{ $.path }}
+  port: 443
+{{- end }}
+{{- if eq .certificates.mode "Secret" }}
+caBundle: {{ required "webhooks.certificates.caBundle is needed with mode Secret" .certificates.caBundle }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ANY, type LabelSpec } from '#operator/telemetry/metric';
+import { ANY, type LabelSpec, MetricFactory, type MetricSpec } from '#operator/telemetry/metric';
 import { createMetrics } from '#operator/telemetry/metrics';
+import { admissionMetrics } from '#webhooks/metrics';
 import type { GeneratedFile } from '../file.ts';
 import { code, pageHead, table } from './markdown.ts';
 
-/** The page of every metric that the operator declares. */
+/** The page of every metric that the operator declares, and of those that the admission process has beside the common ones. */
 export function metricsPage(): GeneratedFile {
-  const rows = createMetrics().declared.map((metric) => [
-    code(metric.name),
-    labelText(metric.labels),
-    metric.help,
-  ]);
+  const factory = new MetricFactory();
+  admissionMetrics(factory);
   const text = [
-    pageHead('Metrics', 'operator/telemetry/metrics.ts'),
+    pageHead('Metrics', 'operator/telemetry/metrics.ts and webhooks/metrics.ts'),
     'Served at `/metrics` in the Prometheus format, beside those of the Node process (`nodejs_*`, `process_*`). No label holds the name of an object.\n',
-    table(['metric', 'labels', 'what it counts'], rows),
+    metricTable(createMetrics().declared),
+    '## Of the admission process alone\n',
+    metricTable(factory.declared),
   ].join('\n');
   return { path: 'docs/reference/metrics.md', text };
+}
+
+function metricTable(metrics: readonly MetricSpec<LabelSpec>[]): string {
+  const rows = metrics.map((metric) => [code(metric.name), labelText(metric.labels), metric.help]);
+  return table(['metric', 'labels', 'what it counts'], rows);
 }
 
 function labelText(labels: LabelSpec): string {

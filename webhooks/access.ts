@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PolicyRule } from '#operator/runtime/controller';
+import { CONFIGURATION_NAME } from './registrations.ts';
+import {
+  AGENTS,
+  GPU_CLASSES,
+  MUTATING_CONFIGURATIONS,
+  NAMESPACES,
+  QUOTA_LEDGERS,
+  RUNS,
+  TENANTS,
+  VALIDATING_CONFIGURATIONS,
+} from './resources.ts';
+
+/** What the admission process reads in the whole cluster: the one source of its ClusterRole. It writes nothing. */
+export const WEBHOOK_READS = [AGENTS, GPU_CLASSES, NAMESPACES, QUOTA_LEDGERS, RUNS, TENANTS] as const;
+
+/** What it reads by name alone. */
+export const WEBHOOK_READS_BY_NAME = [
+  { resource: VALIDATING_CONFIGURATIONS, name: CONFIGURATION_NAME },
+  { resource: MUTATING_CONFIGURATIONS, name: CONFIGURATION_NAME },
+] as const;
+
+/** What it may do in the platform namespace besides reading its certificate. */
+export const WEBHOOK_PLATFORM_RULES: readonly PolicyRule[] = [];

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises';
+import { Cache } from '#operator/runtime/cache';
+import { type Client, createClient } from '#operator/runtime/client';
+import { credentialsFrom } from '#operator/runtime/credentials';
+import { type HealthServer, startHealthServer } from '#operator/runtime/health-server';
+import { REFLECTOR_TIMING } from '#operator/runtime/reflector';
+import { ConfigError } from '#operator/settings';
+import { createLog, type Log } from '#operator/telemetry/log';
+import { createMetrics } from '#operator/telemetry/metrics';
+import { judge, type Judges } from './admission.ts';
+import { readWebhookConfig, type WebhookConfig } from './config.ts';
+import { admissionMetrics } from './metrics.ts';
+import { NO_PACKS } from './policy.ts';
+import { Serving } from './serving.ts';
+import { VALIDATION_INDEXES, watchFacts } from './validate/facts.ts';
+import { validateRequest } from './validate/index.ts';
+
+/** What is under way when it ends may take so long. */
+const GRACE_MS = 10_000;
+
+function readConfigOrExit(): WebhookConfig {
+  try {
+    return readWebhookConfig(process.env, process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`);
+    return process.exit(2);
+  }
+}
+
+/** Ends in order at the first signal, and at once at the second. */
+function stopOnSignal(parts: {
+  readonly stop: () => Promise<void>;
+  readonly health: HealthServer;
+  readonly client: Client;
+  readonly log: Log;
+}): void {
+  let isStopping = false;
+  const end = (signal: string): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    parts.log.info({ signal }, 'stopping');
+    void parts
+      .stop()
+      .then(() => Promise.all([parts.health.close(), parts.client.close()]))
+      .then(() => parts.log.info('stopped'))
+      .then(() => process.exit(0));
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+}
+
+async function main(): Promise<void> {
+  const config = readConfigOrExit();
+  const log = createLog({ level: config.logLevel });
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a fault of the program: ending');
+    process.exit(1);
+  });
+  const all = createMetrics({ process: true });
+  const metrics = admissionMetrics(all.factory);
+  const client = createClient({ credentials: await credentialsFrom(config, process.env), metrics: all });
+  const cache = new Cache({
+    client,
+    timing: REFLECTOR_TIMING,
+    metrics: all,
+    log,
+    indexes: VALIDATION_INDEXES,
+  });
+  watchFacts(cache);
+  const judges: Judges = { validate: validateRequest(cache, config), decider: NO_PACKS };
+  const clientCa =
+    config.clientCaFile === undefined ? undefined : await readFile(config.clientCaFile, 'utf8');
+  const serving = new Serving({
+    cache,
+    namespace: config.namespace,
+    secretName: config.secretName,
+    server: {
+      ...config.serve,
+      clientCa,
+      deadlineMs: config.deadlineMs,
+      maxInFlight: config.maxInFlight,
+      decide: (request, context) => judge(judges, request, context),
+      metrics,
+      log,
+    },
+    metrics,
+    log,
+  });
+  const watching = new AbortController();
+  let isStopping = false;
+  const ready = () => !isStopping && cache.isSynced && judges.decider.ready() && serving.isReady;
+  const health = await startHealthServer({ ...config.listen, ready, metrics: all });
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    await serving.stop({ drainMs: config.drainMs, graceMs: GRACE_MS });
+    watching.abort();
+  };
+  stopOnSignal({ stop, health, client, log });
+  log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
+  await cache.start(watching.signal).synced;
+  serving.start();
+  log.info({ afterMs: Math.round(process.uptime() * 1000) }, 'synced');
+}
+
+await main();

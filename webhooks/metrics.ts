@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { MetricFactory } from '#operator/telemetry/metric';
+
+const OUTCOMES = ['allowed', 'refused', 'timeout', 'overloaded', 'malformed', 'failed'] as const;
+/** Seconds, from a fifth of a millisecond to what the API server waits. */
+const BUCKETS = [0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** How a request was answered. */
+export type AdmissionOutcome = (typeof OUTCOMES)[number];
+
+/** What the admission process counts. */
+export type AdmissionMetrics = ReturnType<typeof admissionMetrics>;
+
+/** Declares the metrics of the admission process. */
+export function admissionMetrics(factory: MetricFactory) {
+  return {
+    requestsTotal: factory.counter({
+      name: 'nexusos_admission_requests_total',
+      help: 'Reviews that the API server asked for, by how they were answered.',
+      labels: { outcome: OUTCOMES },
+    }),
+    seconds: factory.histogram(
+      {
+        name: 'nexusos_admission_seconds',
+        help: 'Time from the first byte of a review to its answer.',
+        labels: {},
+      },
+      BUCKETS,
+    ),
+    inFlight: factory.gauge({
+      name: 'nexusos_admission_in_flight',
+      help: 'Reviews that are being worked on.',
+      labels: {},
+    }),
+    handshakesFailedTotal: factory.counter({
+      name: 'nexusos_admission_tls_handshakes_failed_total',
+      help: 'Connections that came to nothing: clients that do not trust the certificate that is served, or that show none where one is asked for.',
+      labels: {},
+    }),
+    certificateExpiry: factory.gauge({
+      name: 'nexusos_admission_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate that is served expires, in seconds since 1970.',
+      labels: {},
+    }),
+    certificateTrusted: factory.gauge({
+      name: 'nexusos_admission_certificate_trusted',
+      help: 'Whether the API server is told to trust the certificate that is served: 1 or 0.',
+      labels: {},
+    }),
+  };
+}

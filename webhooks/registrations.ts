@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+import { GROUP, LABELS, VERSION } from '#crds/v1alpha1/names';
+import type { KubeObject } from '#operator/core/object';
+
+// What the API server asks about: the one source of the webhook configurations of the chart.
+
+/** Name of both webhook configurations. */
+export const CONFIGURATION_NAME = 'nexusos-webhooks';
+/** Name of the Service in front of the replicas. */
+export const SERVICE_NAME = 'nexusos-webhooks';
+/** Our kinds that packs never judge: what decides on packs must stay in reach when a pack refuses everything. */
+export const BEYOND_PACKS: ReadonlySet<string> = new Set([
+  'policypacks',
+  'policypackrevisions',
+  'policyexemptions',
+]);
+
+/** What each release chooses. The chart fills these in. */
+export interface RegistrationSettings {
+  /** User name of the operator. */
+  readonly operatorUser: string;
+  readonly platformNamespace: string;
+  /** Groups whose requests are never asked about, as a CEL list of strings. */
+  readonly breakGlassGroups: string;
+  /** Who is asked for a path: `service` or `url`, without caBundle, which the operator keeps. */
+  readonly client: (path: '/validate' | '/mutate') => unknown;
+  readonly timeoutSeconds: unknown;
+}
+
+interface WebhookRule {
+  readonly apiGroups: readonly string[];
+  readonly apiVersions: readonly string[];
+  readonly resources: readonly string[];
+  readonly operations: readonly string[];
+  readonly scope: 'Namespaced' | 'Cluster' | '*';
+}
+
+type Conditions = Readonly<Record<string, string>>;
+
+const WRITES = ['CREATE', 'UPDATE'] as const;
+
+/** Our kinds that are judged, wherever they are. */
+const OUR_KINDS: readonly WebhookRule[] = [
+  rule(GROUP, ['agents', 'policyexemptions', 'policypacks', 'runs', 'tenants'], { apiVersions: [VERSION] }),
+  rule(GROUP, ['gpuclasses'], { apiVersions: [VERSION], operations: [...WRITES, 'DELETE'] }),
+];
+
+/** What runs in namespaces of tenants, and what it reaches the world by. */
+const WORKLOADS: readonly WebhookRule[] = [
+  rule('', [
+    'configmaps',
+    'persistentvolumeclaims',
+    'pods',
+    'pods/ephemeralcontainers',
+    'replicationcontrollers',
+    'serviceaccounts',
+    'services',
+  ]),
+  rule('apps', ['daemonsets', 'deployments', 'replicasets', 'statefulsets']),
+  rule('autoscaling', ['horizontalpodautoscalers']),
+  rule('batch', ['cronjobs', 'jobs']),
+  rule('gateway.networking.k8s.io', ['gateways', 'grpcroutes', 'httproutes']),
+  rule('networking.k8s.io', ['ingresses', 'networkpolicies']),
+  rule('policy', ['poddisruptionbudgets']),
+  rule('rbac.authorization.k8s.io', ['rolebindings', 'roles']),
+];
+
+/** The configurations, in the order in which they are installed. */
+export function registrations(settings: RegistrationSettings): readonly KubeObject[] {
+  return [validating(settings), mutating(settings)];
+}
+
+function validating(settings: RegistrationSettings): KubeObject {
+  return configuration('ValidatingWebhookConfiguration', [
+    webhook('kinds', settings, {
+      rules: OUR_KINDS,
+      matchConditions: named({ ...conditions(settings), operator: operatorOnKinds(settings) }),
+      clientConfig: settings.client('/validate'),
+    }),
+    webhook('workloads', settings, {
+      rules: WORKLOADS,
+      namespaceSelector: ofTenants(settings),
+      matchConditions: named({ ...conditions(settings), operator: operatorOnWorkloads(settings) }),
+      clientConfig: settings.client('/validate'),
+    }),
+  ]);
+}
+
+function mutating(settings: RegistrationSettings): KubeObject {
+  return configuration('MutatingWebhookConfiguration', [
+    webhook('defaults', settings, {
+      rules: WORKLOADS.map((one) => ({
+        ...one,
+        resources: one.resources.filter((name) => !name.includes('/')),
+      })),
+      namespaceSelector: ofTenants(settings),
+      matchConditions: named({ ...conditions(settings), operator: operatorOnWorkloads(settings) }),
+      clientConfig: settings.client('/mutate'),
+      reinvocationPolicy: 'IfNeeded',
+    }),
+  ]);
+}
+
+function configuration(kind: string, webhooks: readonly object[]): KubeObject {
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind,
+    metadata: { name: CONFIGURATION_NAME },
+    webhooks,
+  };
+}
+
+/** What nobody has judged does not pass: what is asked about is little, and what must go on while nobody answers is not. */
+function webhook(name: string, { timeoutSeconds }: RegistrationSettings, rest: object): object {
+  return {
+    name: `${name}.${GROUP}`,
+    admissionReviewVersions: ['v1'],
+    sideEffects: 'None',
+    failurePolicy: 'Fail',
+    matchPolicy: 'Equivalent',
+    timeoutSeconds,
+    ...rest,
+  };
+}
+
+/** Namespaces of tenants by their label, which nobody but the operator can set; never those that the cluster stands on. */
+function ofTenants({ platformNamespace }: RegistrationSettings): object {
+  return {
+    matchExpressions: [
+      { key: LABELS.tenant, operator: 'Exists' },
+      {
+        key: 'kubernetes.io/metadata.name',
+        operator: 'NotIn',
+        values: ['kube-system', 'kube-public', 'kube-node-lease', platformNamespace],
+      },
+    ],
+  };
+}
+
+/**
+ * Who is asked about. The controllers of Kubernetes keep up what is there, also while nobody answers; new pods and Jobs, which somebody
+ * else wanted, are judged whoever makes them. What is being deleted must be able to go.
+ */
+function conditions({ breakGlassGroups }: RegistrationSettings): Conditions {
+  const controllers = [
+    "request.userInfo.username.startsWith('system:serviceaccount:kube-system:')",
+    "request.userInfo.username in ['system:kube-controller-manager', 'system:kube-scheduler', 'system:apiserver']",
+    "(has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)",
+  ].join(' || ');
+  const isNew = "request.operation == 'CREATE' && request.resource.resource in ['pods', 'jobs']";
+  return {
+    'break-glass': `!(has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in ${breakGlassGroups}))`,
+    kubernetes: `!(${controllers}) || (${isNew})`,
+    leaving: "!(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp))",
+  };
+}
+
+/** The operator writes our kinds to start Runs of schedules, which are judged like any other, and its marks, which are not. */
+function operatorOnKinds({ operatorUser }: RegistrationSettings): string {
+  return `request.userInfo.username != '${operatorUser}' || (request.operation == 'CREATE' && request.resource.resource == 'runs')`;
+}
+
+/** Of what the operator makes for tenants, what runs their images is judged. The rest are borders of theirs, which it must be able to put right. */
+function operatorOnWorkloads({ operatorUser }: RegistrationSettings): string {
+  const isNew = "request.operation == 'CREATE' && request.resource.resource in ['pods', 'deployments']";
+  const isOther =
+    "request.operation == 'UPDATE' && request.resource.resource == 'deployments' && object.spec.template.spec != oldObject.spec.template.spec";
+  return `request.userInfo.username != '${operatorUser}' || (${isNew}) || (${isOther})`;
+}
+
+function named(expressions: Conditions): readonly object[] {
+  return Object.entries(expressions).map(([name, expression]) => ({ name, expression }));
+}
+
+function rule(group: string, resources: readonly string[], more: Partial<WebhookRule> = {}): WebhookRule {
+  const scope = group === GROUP ? '*' : 'Namespaced';
+  return { apiGroups: [group], apiVersions: ['*'], operations: WRITES, resources, scope, ...more };
+}

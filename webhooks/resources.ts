@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KindDescriptor } from '#crds/openapi/kind';
+import { AGENT } from '#crds/v1alpha1/agent';
+import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
+import { API_VERSION } from '#crds/v1alpha1/names';
+import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
+import { RUN } from '#crds/v1alpha1/run';
+import { TENANT } from '#crds/v1alpha1/tenant';
+import type { Resource } from '#operator/core/object';
+
+const REGISTRATION = 'admissionregistration.k8s.io/v1';
+
+function ours({ kind, plural, scope }: KindDescriptor): Resource {
+  return { apiVersion: API_VERSION, kind, plural, namespaced: scope === 'Namespaced' };
+}
+
+export const TENANTS = ours(TENANT);
+export const QUOTA_LEDGERS = ours(QUOTA_LEDGER);
+export const GPU_CLASSES = ours(GPU_CLASS);
+export const AGENTS = ours(AGENT);
+export const RUNS = ours(RUN);
+
+export const NAMESPACES: Resource = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  namespaced: false,
+};
+export const SECRETS: Resource = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
+export const VALIDATING_CONFIGURATIONS: Resource = {
+  apiVersion: REGISTRATION,
+  kind: 'ValidatingWebhookConfiguration',
+  plural: 'validatingwebhookconfigurations',
+  namespaced: false,
+};
+export const MUTATING_CONFIGURATIONS: Resource = {
+  apiVersion: REGISTRATION,
+  kind: 'MutatingWebhookConfiguration',
+  plural: 'mutatingwebhookconfigurations',
+  namespaced: false,
+};

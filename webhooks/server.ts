@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:https';
+import type { Log } from '#operator/telemetry/log';
+import type { AdmissionMetrics, AdmissionOutcome } from './metrics.ts';
+import { answerInTime, timeoutOf } from './deadline.ts';
+import type { DecisionContext } from './policy.ts';
+import { type AdmissionRequest, type Answer, readReview, refused, uidOf, writeReview } from './review.ts';
+
+/** What a server proves itself with, in PEM. */
+export interface ServedPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** How requests are served. */
+export interface WebhookServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly pair: ServedPair;
+  /** Certificates that vouch for clients, in PEM; undefined: anybody is served. */
+  readonly clientCa?: string | undefined;
+  readonly decide: (request: AdmissionRequest, context: DecisionContext) => Promise<Answer>;
+  readonly deadlineMs: number;
+  readonly maxInFlight: number;
+  readonly metrics: AdmissionMetrics;
+  readonly log: Log;
+}
+
+/** An object of etcd has 1.5 MB at most; two of them, and what JSON makes of them. */
+export const MAX_BODY_BYTES = 7 * 1024 * 1024;
+/** The API server keeps a connection that is not in use for 90 s: who ends it first must not be us, or a request is on its way. */
+const KEEP_ALIVE_MS = 95_000;
+const HEADERS_MS = 10_000;
+const BODY_MS = 20_000;
+const PATHS: ReadonlySet<string> = new Set(['/validate', '/mutate']);
+
+/** HTTPS of the API server's reviews. HTTP/1.1 alone: it takes half of the time, and requests do not share one connection. */
+export class WebhookServer {
+  readonly #options: WebhookServerOptions;
+  readonly #server: Server;
+  #inFlight = 0;
+  #isDraining = false;
+
+  private constructor(options: WebhookServerOptions) {
+    this.#options = options;
+    this.#server = createServer(this.#tls(options.pair), (request, response) => {
+      void this.#serve(request, response);
+    });
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
+    this.#server.headersTimeout = HEADERS_MS;
+    this.#server.requestTimeout = BODY_MS;
+    this.#server.maxHeadersCount = 64;
+    // A client that breaks off is nothing of ours to tell.
+    this.#server.on('tlsClientError', () => options.metrics.handshakesFailedTotal.inc({}));
+  }
+
+  /** @throws Error when the address cannot be listened on, or the certificate is none. */
+  static async start(options: WebhookServerOptions): Promise<WebhookServer> {
+    const server = new WebhookServer(options);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject);
+      server.#server.listen(options.port, options.host, () => {
+        server.#server.off('error', reject);
+        resolve();
+      });
+    });
+    return server;
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : this.#options.port;
+  }
+
+  /**
+   * Connections from now on see another certificate; those that are open go on.
+   *
+   * @throws Error when it is none.
+   */
+  replacePair(pair: ServedPair): void {
+    this.#server.setSecureContext(this.#tls(pair));
+  }
+
+  /** Has whoever asks again ask elsewhere: each connection ends with its next answer. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#server.closeIdleConnections();
+  }
+
+  /** Takes no more connections, lets what is asked be answered for `graceMs`, and ends the rest. */
+  async close(graceMs: number): Promise<void> {
+    this.drain();
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    const killer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(killer);
+  }
+
+  #tls({ certificate, key }: ServedPair): ServerOptions {
+    const { clientCa } = this.#options;
+    return {
+      cert: certificate,
+      key,
+      minVersion: 'TLSv1.2',
+      ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+    };
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { metrics, log } = this.#options;
+    const startedAt = performance.now();
+    if (this.#isDraining) response.setHeader('connection', 'close');
+    this.#inFlight += 1;
+    metrics.inFlight.set({}, this.#inFlight);
+    let outcome: AdmissionOutcome = 'failed';
+    try {
+      outcome = await this.#answer(request, response, startedAt);
+    } catch (error) {
+      log.error({ err: error }, 'a request could not be answered');
+      response.destroy();
+    } finally {
+      this.#inFlight -= 1;
+      metrics.inFlight.set({}, this.#inFlight);
+      metrics.requestsTotal.inc({ outcome });
+      metrics.seconds.observe({}, (performance.now() - startedAt) / 1000);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    startedAt: number,
+  ): Promise<AdmissionOutcome> {
+    const { deadlineMs, maxInFlight, decide, log } = this.#options;
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'https://webhook');
+    if (request.method !== 'POST' || !PATHS.has(pathname)) return sendText(response, 404, 'not found');
+    const body = await readBody(request);
+    if (body.kind === 'tooLarge') return sendTooLarge(response, body.beginning);
+    if (body.kind === 'broken') return 'malformed';
+    // Before the body is parsed, which is what costs.
+    if (this.#inFlight > maxInFlight) return sendOverloaded(response, body.bytes, maxInFlight);
+    const read = readReview(body.bytes);
+    if (read.kind === 'malformed') return sendMalformed(response, read);
+    const waitMs = timeoutOf(searchParams.get('timeout'), deadlineMs);
+    const { outcome, answer } = await answerInTime(
+      { deadlineAt: startedAt + waitMs, waitMs, log, uid: read.request.uid },
+      (signal, deadlineAt) => decide(read.request, { signal, deadlineAt, mutating: pathname === '/mutate' }),
+    );
+    sendReview(response, read.request.uid, answer);
+    return outcome;
+  }
+}
+
+type Body =
+  | { readonly kind: 'whole'; readonly bytes: Buffer }
+  | { readonly kind: 'tooLarge'; readonly beginning: Buffer }
+  | { readonly kind: 'broken' };
+
+function readBody(request: IncomingMessage): Promise<Body> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= MAX_BODY_BYTES) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off('data', take);
+      // Read on and dropped: who is cut off while sending does not read what it is told.
+      request.resume();
+      resolve({ kind: 'tooLarge', beginning: chunks[0] ?? chunk });
+    };
+    request.on('data', take);
+    request.once('end', () => resolve({ kind: 'whole', bytes: Buffer.concat(chunks, bytes) }));
+    request.once('close', () => resolve({ kind: 'broken' }));
+  });
+}
+
+function sendTooLarge(response: ServerResponse, beginning: Buffer): AdmissionOutcome {
+  const uid = uidOf(beginning);
+  response.setHeader('connection', 'close');
+  const message = `the request is larger than ${MAX_BODY_BYTES} bytes, which is what is judged at most`;
+  if (uid === undefined) return sendText(response, 413, message);
+  const review = writeReview(uid, refused({ code: 'invalid_request', message })) as {
+    readonly response: { readonly status: object };
+  };
+  const status = { ...review.response.status, code: 413, reason: 'RequestEntityTooLarge' };
+  sendJson(response, { ...review, response: { ...review.response, status } });
+  return 'malformed';
+}
+
+/** Said at once: what waits in a queue would be given up by the API server, and done all the same. */
+function sendOverloaded(response: ServerResponse, bytes: Buffer, maxInFlight: number): AdmissionOutcome {
+  const uid = uidOf(bytes);
+  if (uid === undefined) {
+    sendText(response, 503, 'overloaded');
+    return 'overloaded';
+  }
+  const message = `the admission process is overloaded: more than ${maxInFlight} requests at the same time; try again in a second`;
+  sendReview(response, uid, refused({ code: 'rate_limited', message }));
+  return 'overloaded';
+}
+
+function sendMalformed(
+  response: ServerResponse,
+  { uid, message }: { readonly uid: string | undefined; readonly message: string },
+): AdmissionOutcome {
+  if (uid === undefined) return sendText(response, 400, message);
+  sendReview(response, uid, refused({ code: 'invalid_request', message }));
+  return 'malformed';
+}
+
+function sendReview(response: ServerResponse, uid: string, answer: Answer): void {
+  sendJson(response, writeReview(uid, answer));
+}
+
+function sendJson(response: ServerResponse, value: object): void {
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+}
+
+function sendText(response: ServerResponse, status: number, text: string): AdmissionOutcome {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(`${text}\n`);
+  return 'malformed';
+}

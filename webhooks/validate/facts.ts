@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS } from '#crds/v1alpha1/names';
+import type { Agent, GPUClass } from '#operator/core/agent/agent';
+import type { KubeObject } from '#operator/core/object';
+import { namespaceNames } from '#operator/core/tenant/namespaces';
+import type { Tenant } from '#operator/core/tenant/tenant';
+import type { Cache } from '#operator/runtime/cache';
+import type { IndexDeclaration } from '#operator/runtime/controller';
+import { AGENTS, GPU_CLASSES, NAMESPACES, TENANTS } from '../resources.ts';
+
+/** What is known of the cluster when an object is judged. */
+export interface Facts {
+  readonly tenant: (name: string) => Tenant | undefined;
+  /** The tenant that a namespace belongs to. */
+  readonly tenantOf: (namespace: string) => Tenant | undefined;
+  /** Tenants that want a namespace of that name, or have it. */
+  readonly tenantsWanting: (namespace: string) => readonly Tenant[];
+  readonly namespace: (name: string) => KubeObject | undefined;
+  readonly gpuClass: (name: string) => GPUClass | undefined;
+  readonly agent: (namespace: string, name: string) => Agent | undefined;
+  /** Agents whose Runs get devices of that class. */
+  readonly agentsOfClass: (name: string) => readonly Agent[];
+  readonly tenantsOfClass: (name: string) => readonly Tenant[];
+}
+
+const BY = {
+  namespace: 'tenants-by-namespace',
+  tenantClass: 'tenants-by-class',
+  agentClass: 'agents-by-class',
+} as const;
+
+/** By what objects are found here. */
+export const VALIDATION_INDEXES: readonly IndexDeclaration[] = [
+  { resource: TENANTS, name: BY.namespace, of: (tenant) => namespaceNames(tenant as Tenant) },
+  { resource: TENANTS, name: BY.tenantClass, of: (tenant) => classesOf(tenant as Tenant) },
+  {
+    resource: AGENTS,
+    name: BY.agentClass,
+    of: (agent) => [(agent as Agent).spec.gpu?.class ?? []].flat(),
+  },
+];
+
+/** Declares what is watched so that objects can be judged. */
+export function watchFacts(cache: Cache): void {
+  for (const resource of [AGENTS, GPU_CLASSES, TENANTS]) cache.watch({ resource }, () => undefined);
+  cache.watch({ resource: NAMESPACES, metadataOnly: true }, () => undefined);
+}
+
+/** What stores tell at this moment. */
+export function factsOf(cache: Cache): Facts {
+  const tenant = (name: string) => cache.get(TENANTS, { name }) as Tenant | undefined;
+  const namespace = (name: string) => cache.get(NAMESPACES, { name });
+  return {
+    tenant,
+    namespace,
+    tenantOf(name) {
+      const owner = namespace(name)?.metadata.labels?.[LABELS.tenant];
+      return owner === undefined ? undefined : tenant(owner);
+    },
+    tenantsWanting: (value) => cache.list(TENANTS, { index: BY.namespace, value }) as readonly Tenant[],
+    gpuClass: (name) => cache.get(GPU_CLASSES, { name }) as GPUClass | undefined,
+    agent: (within, name) => cache.get(AGENTS, { namespace: within, name }) as Agent | undefined,
+    agentsOfClass: (value) => cache.list(AGENTS, { index: BY.agentClass, value }) as readonly Agent[],
+    tenantsOfClass: (value) => cache.list(TENANTS, { index: BY.tenantClass, value }) as readonly Tenant[],
+  };
+}
+
+function classesOf({ spec }: Tenant): readonly string[] {
+  return (spec.quotas?.gpus ?? []).map((one) => one.class);
+}
