@@ -45,6 +45,9 @@ const VALUES = {
   kueueFlavors: 'kueue.flavors',
   kueuePriorityClasses: 'kueue.priorityClasses',
   remoteImage: 'remoteAgents.image',
+  webhookCertificates: 'webhooks.certificates.mode',
+  webhookCertificateSecret: 'webhooks.certificates.secretName',
+  webhookCertificateSeconds: 'webhooks.certificates.seconds',
 } as const satisfies Partial<Record<SettingName, string>>;
 
 function schemaOf(name: keyof typeof VALUES): Schema {
@@ -76,6 +79,7 @@ for (const name of [
   'namedTenants',
   'kueueCheckMs',
   'kueueGuaranteedPercent',
+  'webhookCertificateSeconds',
 ] as const) {
   test(`${name}: both have the same limits`, (t) => {
     const { type, minimum, maximum } = schemaOf(name);

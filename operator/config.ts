@@ -21,6 +21,7 @@ export const LEASE_NAME = 'nexusos-operator';
 /** The most shards that there may be: each is a Lease that the operator's Role names. */
 export const MAX_SHARDS = 32;
 
+const CERTIFICATE_MODES = ['Off', 'Own'] as const;
 const KUEUE_MODES = ['Off', 'Auto', 'Required'] as const;
 /** Characters of references to images, none of which could end a text that it is put into. */
 const IMAGE = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,511}$/;
@@ -142,6 +143,24 @@ export const SETTINGS = {
     allowed: 'a reference to an image, such as registry.example.com/nexusos:1.0.0',
     parse: (text) => (IMAGE.test(text) ? text : undefined),
   } satisfies Setting<string>,
+  webhookCertificates: {
+    what: 'Whether the operator makes and renews the certificate of the admission process.',
+    default: 'Off',
+    allowed: `one of ${CERTIFICATE_MODES.join(', ')}`,
+    parse: (text) => CERTIFICATE_MODES.find((mode) => mode === text),
+  } satisfies Setting<(typeof CERTIFICATE_MODES)[number]>,
+  webhookCertificateSecret: {
+    what: 'Secret, in the platform namespace, that it is kept in.',
+    default: 'nexusos-webhooks-tls',
+    allowed: 'a DNS label',
+    parse: (text) => (DNS_LABEL.test(text) ? text : undefined),
+  } satisfies Setting<string>,
+  webhookCertificateSeconds: {
+    what: 'How long it is valid. It is renewed after two thirds of that.',
+    default: '7776000',
+    allowed: 'an integer from 10 to 31536000',
+    parse: integer(10, 31_536_000),
+  } satisfies Setting<number>,
   planWeights: {
     what: 'How much of GPUs that are short tenants get in relation to others, by the plan of the Tenant. A plan that is not named weighs 1.',
     default: '',
@@ -210,10 +229,9 @@ export function readConfig(
   args: readonly string[],
 ): Config {
   const { values, problems } = readSettings(SETTINGS, { env, args });
-  const config = values as Config;
-  const all = [...problems, ...contradictions(config)];
+  const all = [...problems, ...contradictions(values)];
   if (all.length > 0) throw new ConfigError('the operator', all);
-  return config;
+  return values;
 }
 
 function contradictions(config: Config): readonly string[] {

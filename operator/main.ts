@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { controllersFor, SHARDING } from './controllers/index.ts';
 import type { Config } from './config.ts';
+import type { CertificateSettings } from './core/certificates/plan.ts';
 import { findKueue, restartWithKueue } from './kueue.ts';
 import { Archive } from './runtime/archive.ts';
 import { createArchiveClient } from './runtime/archive-client.ts';
@@ -34,6 +35,13 @@ function stopOnSignal(parts: {
   return () => {
     if (!isStopping) stop('none');
   };
+}
+
+/** How the certificate of the admission process is made; undefined where that is not for the operator to do. */
+function certificatesOf(config: Config): CertificateSettings | undefined {
+  if (config.webhookCertificates === 'Off') return undefined;
+  const { namespace, webhookCertificateSecret: secretName, webhookCertificateSeconds: validSeconds } = config;
+  return { namespace, secretName, validSeconds };
 }
 
 /** Where finished Runs go on record; undefined where the platform has no such place. */
@@ -75,6 +83,7 @@ async function main(): Promise<void> {
         reservedRanges: config.reservedRanges,
         planWeights: config.planWeights,
         remoteImage: config.remoteImage,
+        webhookCertificates: certificatesOf(config),
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
       { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { WEBHOOKS_NAME } from '#crds/v1alpha1/names';
 import type { PolicyRule } from '#operator/runtime/controller';
-import { CONFIGURATION_NAME } from './registrations.ts';
 import {
   AGENTS,
   GPU_CLASSES,
@@ -17,8 +17,8 @@ export const WEBHOOK_READS = [AGENTS, GPU_CLASSES, NAMESPACES, QUOTA_LEDGERS, RU
 
 /** What it reads by name alone. */
 export const WEBHOOK_READS_BY_NAME = [
-  { resource: VALIDATING_CONFIGURATIONS, name: CONFIGURATION_NAME },
-  { resource: MUTATING_CONFIGURATIONS, name: CONFIGURATION_NAME },
+  { resource: VALIDATING_CONFIGURATIONS, name: WEBHOOKS_NAME },
+  { resource: MUTATING_CONFIGURATIONS, name: WEBHOOKS_NAME },
 ] as const;
 
 /** What it may do in the platform namespace besides reading its certificate. */

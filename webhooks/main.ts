@@ -10,8 +10,9 @@ import { createLog, type Log } from '#operator/telemetry/log';
 import { createMetrics } from '#operator/telemetry/metrics';
 import { judge, type Judges } from './admission.ts';
 import { readWebhookConfig, type WebhookConfig } from './config.ts';
-import { admissionMetrics } from './metrics.ts';
-import { NO_PACKS } from './policy.ts';
+import { type AdmissionMetrics, admissionMetrics } from './metrics.ts';
+import { type DecisionContext, NO_PACKS } from './policy.ts';
+import type { AdmissionRequest } from './review.ts';
 import { Serving } from './serving.ts';
 import { VALIDATION_INDEXES, watchFacts } from './validate/facts.ts';
 import { validateRequest } from './validate/index.ts';
@@ -50,6 +51,23 @@ function stopOnSignal(parts: {
   process.on('SIGINT', end);
 }
 
+/** What the process works with. */
+interface Parts {
+  readonly config: WebhookConfig;
+  readonly cache: Cache;
+  readonly judges: Judges;
+  readonly metrics: AdmissionMetrics;
+  readonly log: Log;
+}
+
+async function servingOf({ config, cache, judges, metrics, log }: Parts): Promise<Serving> {
+  const { clientCaFile, deadlineMs, maxInFlight, namespace, secretName } = config;
+  const clientCa = clientCaFile === undefined ? undefined : await readFile(clientCaFile, 'utf8');
+  const decide = (request: AdmissionRequest, context: DecisionContext) => judge(judges, request, context);
+  const server = { ...config.serve, clientCa, deadlineMs, maxInFlight, decide, metrics, log };
+  return new Serving({ cache, namespace, secretName, server, metrics, log });
+}
+
 async function main(): Promise<void> {
   const config = readConfigOrExit();
   const log = createLog({ level: config.logLevel });
@@ -69,30 +87,11 @@ async function main(): Promise<void> {
   });
   watchFacts(cache);
   const judges: Judges = { validate: validateRequest(cache, config), decider: NO_PACKS };
-  const clientCa =
-    config.clientCaFile === undefined ? undefined : await readFile(config.clientCaFile, 'utf8');
-  const serving = new Serving({
-    cache,
-    namespace: config.namespace,
-    secretName: config.secretName,
-    server: {
-      ...config.serve,
-      clientCa,
-      deadlineMs: config.deadlineMs,
-      maxInFlight: config.maxInFlight,
-      decide: (request, context) => judge(judges, request, context),
-      metrics,
-      log,
-    },
-    metrics,
-    log,
-  });
+  const serving = await servingOf({ config, cache, judges, metrics, log });
   const watching = new AbortController();
-  let isStopping = false;
-  const ready = () => !isStopping && cache.isSynced && judges.decider.ready() && serving.isReady;
+  const ready = () => cache.isSynced && judges.decider.ready() && serving.isReady;
   const health = await startHealthServer({ ...config.listen, ready, metrics: all });
   const stop = async (): Promise<void> => {
-    isStopping = true;
     await serving.stop({ drainMs: config.drainMs, graceMs: GRACE_MS });
     watching.abort();
   };

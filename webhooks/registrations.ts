@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { GROUP, LABELS, VERSION } from '#crds/v1alpha1/names';
+import { GROUP, LABELS, VERSION, WEBHOOKS_NAME } from '#crds/v1alpha1/names';
 import type { KubeObject } from '#operator/core/object';
 
 // What the API server asks about: the one source of the webhook configurations of the chart.
 
-/** Name of both webhook configurations. */
-export const CONFIGURATION_NAME = 'nexusos-webhooks';
-/** Name of the Service in front of the replicas. */
-export const SERVICE_NAME = 'nexusos-webhooks';
 /** Our kinds that packs never judge: what decides on packs must stay in reach when a pack refuses everything. */
 export const BEYOND_PACKS: ReadonlySet<string> = new Set([
   'policypacks',
@@ -105,7 +101,7 @@ function configuration(kind: string, webhooks: readonly object[]): KubeObject {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind,
-    metadata: { name: CONFIGURATION_NAME },
+    metadata: { name: WEBHOOKS_NAME },
     webhooks,
   };
 }

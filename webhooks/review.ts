@@ -95,7 +95,8 @@ const STATUS: Readonly<Record<ErrorCode, { readonly code: number; readonly reaso
   forbidden: { code: 403, reason: 'Forbidden' },
   not_found: { code: 404, reason: 'NotFound' },
   conflict: { code: 409, reason: 'Conflict' },
-  invalid_request: { code: 422, reason: 'Invalid' },
+  // With 422 kubectl shows the causes alone, and not what they come under.
+  invalid_request: { code: 400, reason: 'BadRequest' },
   dependency_unavailable: { code: 503, reason: 'ServiceUnavailable' },
   timeout: { code: 504, reason: 'Timeout' },
   rate_limited: { code: 429, reason: 'TooManyRequests' },
@@ -257,23 +258,30 @@ function cut(text: string, maxBytes: number): string {
   return `${kept.replace(/\uFFFD+$/, '')}…`;
 }
 
+const BYTES = { quote: 0x22, escape: 0x5c } as const;
+/** By how much each byte outside of texts goes deeper: brackets and braces. */
+const STEPS: Int8Array = Int8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === 0x7b || byte === 0x5b) return 1;
+  return byte === 0x7d || byte === 0x5d ? -1 : 0;
+});
+
 /** Whether JSON is nested deeper than `max`. Without parsing: that is what it protects. */
 function isDeeperThan(json: Buffer, max: number): boolean {
   let depth = 0;
-  let isInText = false;
   for (let index = 0; index < json.length; index += 1) {
-    const byte = json[index];
-    if (isInText) {
-      if (byte === 0x5c) index += 1;
-      else if (byte === 0x22) isInText = false;
-      continue;
-    }
-    if (byte === 0x22) isInText = true;
-    else if (byte === 0x7b || byte === 0x5b) depth += 1;
-    else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+    const byte = json[index] ?? 0;
+    if (byte === BYTES.quote) index = endOfText(json, index);
+    else depth += STEPS[byte] ?? 0;
     if (depth > max) return true;
   }
   return false;
+}
+
+/** Where the text that begins at `start` ends. */
+function endOfText(json: Buffer, start: number): number {
+  let index = start + 1;
+  while (index < json.length && json[index] !== BYTES.quote) index += json[index] === BYTES.escape ? 2 : 1;
+  return index;
 }
 
 function textOf(value: unknown): string {

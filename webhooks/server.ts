@@ -84,10 +84,12 @@ export class WebhookServer {
     this.#server.setSecureContext(this.#tls(pair));
   }
 
-  /** Has whoever asks again ask elsewhere: each connection ends with its next answer. */
+  /**
+   * Has whoever asks again ask elsewhere: each connection ends with its next answer. One that is idle is left alone: a question may be on
+   * its way, and the API server does not ask twice.
+   */
   drain(): void {
     this.#isDraining = true;
-    this.#server.closeIdleConnections();
   }
 
   /** Takes no more connections, lets what is asked be answered for `graceMs`, and ends the rest. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { WEBHOOKS_NAME } from '#crds/v1alpha1/names';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '#operator/core/object';
 import type { Cache } from '#operator/runtime/cache';
 import { clock } from '#operator/runtime/clock';
 import type { Log } from '#operator/telemetry/log';
 import { bundlesOf, choosePair, isTrusted, type OfferedPair, readPair } from './certificate.ts';
 import type { AdmissionMetrics } from './metrics.ts';
-import { CONFIGURATION_NAME } from './registrations.ts';
 import { MUTATING_CONFIGURATIONS, SECRETS, VALIDATING_CONFIGURATIONS } from './resources.ts';
 import { WebhookServer, type WebhookServerOptions } from './server.ts';
 
@@ -30,6 +31,7 @@ export class Serving {
   #pair: OfferedPair | undefined;
   #offered: OfferedPair | undefined;
   #isTrusted = false;
+  #isStopping = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** Declares what it watches; nothing is served before `start`. */
@@ -38,7 +40,7 @@ export class Serving {
     const { cache, namespace, secretName } = options;
     const named = { namespace, fieldSelector: `metadata.name=${secretName}` };
     cache.watch({ resource: SECRETS, ...named }, ({ object }) => this.#offer(object));
-    const fieldSelector = `metadata.name=${CONFIGURATION_NAME}`;
+    const fieldSelector = `metadata.name=${WEBHOOKS_NAME}`;
     for (const resource of [VALIDATING_CONFIGURATIONS, MUTATING_CONFIGURATIONS]) {
       cache.watch({ resource, fieldSelector }, () => this.#look());
     }
@@ -52,7 +54,7 @@ export class Serving {
 
   /** Whether requests are served by what the API server trusts. */
   get isReady(): boolean {
-    return this.#server !== undefined && this.#isTrusted;
+    return this.#server !== undefined && this.#isTrusted && !this.#isStopping;
   }
 
   /** Where it listens; undefined before it does. */
@@ -62,10 +64,11 @@ export class Serving {
 
   /** Ends in order: whoever asks is sent elsewhere, and what is asked is answered. */
   async stop({ drainMs, graceMs }: { readonly drainMs: number; readonly graceMs: number }): Promise<void> {
-    clearInterval(this.#timer);
+    this.#isStopping = true;
     await this.#starting;
     this.#server?.drain();
-    await new Promise((resolve) => setTimeout(resolve, drainMs));
+    await delay(drainMs);
+    clearInterval(this.#timer);
     await this.#server?.close(graceMs);
   }
 
@@ -97,7 +100,7 @@ export class Serving {
 
   #bundles(): readonly string[] {
     const { cache } = this.#options;
-    const key = { name: CONFIGURATION_NAME };
+    const key = { name: WEBHOOKS_NAME };
     return [VALIDATING_CONFIGURATIONS, MUTATING_CONFIGURATIONS]
       .map((resource) => cache.get(resource, key))
       .flatMap((configuration) => (configuration === undefined ? [] : bundlesOf(configuration)));

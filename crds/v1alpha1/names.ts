@@ -70,11 +70,16 @@ export const ANNOTATIONS = {
   grantRevision: 'nexusos.dev/grant-revision',
   /** On a copy of a pull secret: UID and resourceVersion of its source. No digest: that would let a reader guess. */
   source: 'nexusos.dev/source',
+  /** On the Secret of the admission process: since when every webhook configuration trusts what is to be served next, in RFC 3339. */
+  trustedAt: 'nexusos.dev/trusted-at',
   /** On the Leases of operators: number of shards that tenants are dealt out in by who holds it. */
   shards: 'nexusos.dev/shards',
   /** On the Lease of a shard: the operator that asks its holder for it, and when it asked. */
   claimedBy: 'nexusos.dev/claimed-by',
 } as const;
+
+/** Name of the webhook configurations, and of the Service in front of those who are asked. */
+export const WEBHOOKS_NAME = 'nexusos-webhooks';
 
 /** Value of the managed-by label on everything that NexusOS makes. */
 export const MANAGED_BY = 'nexusos';

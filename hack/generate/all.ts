@@ -10,7 +10,7 @@ import { kindPages } from './reference/kinds.ts';
 import { metricsPage } from './reference/metrics.ts';
 import { roleFiles } from './roles.ts';
 import { guardrailFile, kueueGuardrailFile, mutationFile } from './guardrails.ts';
-import { registrationFiles, webhookRoleFile } from './webhooks.ts';
+import { certificateRoleFile, registrationFiles, webhookRoleFile } from './webhooks.ts';
 import { readReasons, reasonsPage } from './reference/reasons.ts';
 
 /** Every generated file of the repository at `root`, from its sources as they are now. */
@@ -22,6 +22,7 @@ export async function generatedFiles(root: string): Promise<readonly GeneratedFi
     kueueGuardrailFile(),
     mutationFile(),
     webhookRoleFile(),
+    certificateRoleFile(),
     ...registrationFiles(),
     ...kindPages(),
     reasonsPage(readReasons(root)),

@@ -16,6 +16,7 @@ const ADMIN_GROUPS = 'PLATFORM_ADMIN_GROUPS';
 const REMOTE_IMAGE = 'REMOTE_IMAGE';
 const NODE_KEYS = 'RESERVED_NODE_KEYS';
 const KUEUE_USER = 'KUEUE_USER';
+const WEBHOOK_SECRET = 'WEBHOOK_SECRET';
 
 /** What the operator may write in some namespace: by its ClusterRole, and by the role that it binds to itself. */
 export function operatorWrites(): readonly Writable[] {
@@ -50,6 +51,7 @@ function settings(): GuardrailSettings {
     reservedNodeKeys: [NODE_KEYS],
     kueueUser: KUEUE_USER,
     remoteImage: REMOTE_IMAGE,
+    webhookSecret: WEBHOOK_SECRET,
     operatorWrites: operatorWrites(),
   };
 }
@@ -70,6 +72,7 @@ export function guardrailFile(): GeneratedFile {
       source: 'operator/core/guardrails',
       placeholders: {
         ...PLACEHOLDERS,
+        [WEBHOOK_SECRET]: '{{ .Values.webhooks.certificates.secretName }}',
         [REMOTE_IMAGE]: '{{ include "nexusos.remoteImage" . }}',
         [`'${NODE_KEYS}'`]: '{{ include "nexusos.strings" .Values.platform.reservedNodeKeys }}',
       },

@@ -9,7 +9,10 @@ import { mergeRules } from './rules.ts';
 import { toTemplate } from './template.ts';
 
 /** What is read of a controller here. */
-export type RoleSource = Pick<AnyController, 'rbac' | 'resource' | 'watches' | 'finalizer' | 'finalizesOnly'>;
+export type RoleSource = Pick<
+  AnyController,
+  'rbac' | 'platformRbac' | 'resource' | 'watches' | 'finalizer' | 'finalizesOnly'
+>;
 
 /** The operator's permissions: in the whole cluster, in the platform namespace, and where pull secrets are shared from. */
 export interface OperatorRules {
@@ -63,7 +66,10 @@ export function operatorRules(
   return {
     cluster: cluster.filter((one) => !isOfKueue(one)),
     kueue: cluster.filter(isOfKueue),
-    platform: mergeRules(RUNTIME_PLATFORM),
+    platform: mergeRules([
+      ...RUNTIME_PLATFORM,
+      ...controllers.flatMap(({ platformRbac = [] }) => platformRbac),
+    ]),
     pullSecrets: mergeRules(narrow.map((one) => readRule(one.resource))),
   };
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { certificateRules } from '#operator/controllers/webhook-certificates';
 import type { KubeObject, Resource } from '#operator/core/object';
 import type { PolicyRule } from '#operator/runtime/controller';
 import { WEBHOOK_PLATFORM_RULES, WEBHOOK_READS, WEBHOOK_READS_BY_NAME } from '#webhooks/access';
@@ -55,6 +56,34 @@ export function webhookRoleFile(): GeneratedFile {
       placeholders: {
         [NAMESPACE]: '{{ .Release.Namespace }}',
         [ACCOUNT]: '{{ .Values.webhooks.serviceAccount.name }}',
+        [SECRET]: '{{ .Values.webhooks.certificates.secretName }}',
+      },
+    }),
+  };
+}
+
+/** What the operator may do where it makes the certificate, with the bindings, as a template of the chart. */
+export function certificateRoleFile(): GeneratedFile {
+  const { cluster, platform } = certificateRules(SECRET);
+  const apiVersion = `${RBAC}/v1`;
+  const wide = { name: 'nexusos:operator-webhook-certificates', labels: LABELS };
+  const narrow = { ...wide, namespace: NAMESPACE };
+  const subjects = [{ kind: 'ServiceAccount', name: OPERATOR, namespace: NAMESPACE }];
+  const refTo = (kind: string) => ({ apiGroup: RBAC, kind, name: wide.name });
+  const objects = [
+    { apiVersion, kind: 'ClusterRole', metadata: wide, rules: mergeRules(cluster) },
+    { apiVersion, kind: 'ClusterRoleBinding', metadata: wide, roleRef: refTo('ClusterRole'), subjects },
+    { apiVersion, kind: 'Role', metadata: narrow, rules: mergeRules(platform) },
+    { apiVersion, kind: 'RoleBinding', metadata: narrow, roleRef: refTo('Role'), subjects },
+  ];
+  return {
+    path: 'charts/nexusos/templates/generated/operator-role-webhook-certificates.yaml',
+    text: toTemplate(objects, {
+      source: 'operator/controllers/webhook-certificates.ts',
+      condition: 'eq (include "nexusos.ownCertificates" .) "Own"',
+      placeholders: {
+        [NAMESPACE]: '{{ .Release.Namespace }}',
+        [OPERATOR]: '{{ .Values.serviceAccount.name }}',
         [SECRET]: '{{ .Values.webhooks.certificates.secretName }}',
       },
     }),

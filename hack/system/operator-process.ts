@@ -41,7 +41,20 @@ const LEAVE = join(import.meta.dirname, '../../operator/leave.ts');
  */
 const NODE_OPTIONS = ['--max-semi-space-size=16', '--max-old-space-size=512'];
 const READY_MS = 120_000;
-const SETTINGS_PATH = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/configmaps/nexusos-operator`;
+
+/** Which role of the image a process has: the ConfigMap of its settings, and the ServiceAccount whose rights it gets. */
+export interface ProcessRole {
+  readonly name: string;
+  readonly program: string;
+  readonly settings: string;
+  readonly serviceAccount: (settings: Readonly<Record<string, string>>) => string;
+}
+
+const OPERATOR: Omit<ProcessRole, 'program'> = {
+  name: 'operator',
+  settings: 'nexusos-operator',
+  serviceAccount: (settings) => settings['NEXUSOS_SERVICE_ACCOUNT'] ?? '',
+};
 
 /** The operator as a process of this machine. It ends with the process that started it. */
 export class OperatorProcess {
@@ -138,7 +151,7 @@ export async function startOperator(
   options: OperatorOptions = {},
 ): Promise<OperatorProcess> {
   const program = options.program ?? process.env[operatorProgramVariable] ?? MAIN;
-  const operator = await spawnProgram(cluster, program, options);
+  const operator = await spawnProgram(cluster, { ...OPERATOR, program }, options);
   await waitUntilReady(operator, options);
   return operator;
 }
@@ -148,28 +161,29 @@ export async function startOperator(
  * it fails.
  */
 export async function leaveCluster(cluster: AttachedCluster): Promise<void> {
-  const program = await spawnProgram(cluster, LEAVE);
+  const program = await spawnProgram(cluster, { ...OPERATOR, program: LEAVE });
   const how = await program.ended();
   await program.stop();
   if (how !== 0) throw new Error(`it ended with ${how}. The end of its log:\n${program.log.tail()}`);
 }
 
-/** Starts a program of the image with the settings of the chart and a token of the operator. */
-async function spawnProgram(
+/** Starts a program of the image with the settings of the chart and a token of its ServiceAccount. Resolves at once: it may not be ready. */
+export async function spawnProgram(
   cluster: AttachedCluster,
-  program: string,
+  role: ProcessRole,
   options: Pick<OperatorOptions, 'apiServer' | 'env'> = {},
 ): Promise<OperatorProcess> {
-  const settings = await readSettings(cluster);
-  const folder = await mkdtemp(join(cluster.description.dataDir, 'operator-'));
+  const { program } = role;
+  const settings = await readSettings(cluster, role.settings);
+  const folder = await mkdtemp(join(cluster.description.dataDir, `${role.name}-`));
   const caFile = join(folder, 'ca.crt');
   await writeFile(caFile, Buffer.from(cluster.caData, 'base64'));
   const token = await keepTokenFile(cluster, {
     namespace: PLATFORM_NAMESPACE,
-    serviceAccount: settings['NEXUSOS_SERVICE_ACCOUNT'] ?? '',
+    serviceAccount: role.serviceAccount(settings),
     path: join(folder, 'token'),
   });
-  const isSource = program === MAIN || program === LEAVE;
+  const isSource = program.endsWith('.ts');
   const env = {
     PATH: process.env['PATH'] ?? '',
     // Half of the time of a start is compiling; tests start it often. What is compiled of a bundle goes with the bundle.
@@ -186,14 +200,23 @@ async function spawnProgram(
   return new OperatorProcess(child, token);
 }
 
-async function readSettings(cluster: AttachedCluster): Promise<Readonly<Record<string, string>>> {
-  const configMap = await cluster.admin.get(SETTINGS_PATH);
-  if (configMap === undefined) throw new Error('the chart is not installed: its settings are not there');
+async function readSettings(
+  cluster: AttachedCluster,
+  name: string,
+): Promise<Readonly<Record<string, string>>> {
+  const path = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/configmaps/${name}`;
+  const configMap = await cluster.admin.get(path);
+  if (configMap === undefined)
+    throw new Error(`the chart is not installed: its settings ${name} are not there`);
   return configMap['data'] as Readonly<Record<string, string>>;
 }
 
-async function waitUntilReady(operator: OperatorProcess, options: OperatorOptions): Promise<void> {
-  const { readyTimeoutMs = READY_MS, signal } = options;
+/** Resolves when the process says that it is ready. Throws, with the end of its log, when it ends or is not ready in time; then it is ended. */
+export async function waitUntilReady(
+  operator: OperatorProcess,
+  options: Pick<OperatorOptions, 'readyTimeoutMs' | 'signal'> & { readonly what?: string },
+): Promise<void> {
+  const { readyTimeoutMs = READY_MS, signal, what = 'the operator' } = options;
   const deadline = performance.now() + readyTimeoutMs;
   while (!(await operator.isReady())) {
     const isLate = performance.now() > deadline || signal?.aborted === true;
@@ -203,7 +226,7 @@ async function waitUntilReady(operator: OperatorProcess, options: OperatorOption
       const how = isLate
         ? `was not ready after ${readyTimeoutMs / 1000} s`
         : `ended with ${await operator.ended()}`;
-      throw new Error(`the operator ${how}. The end of its log:\n${operator.log.tail()}`);
+      throw new Error(`${what} ${how}. The end of its log:\n${operator.log.tail()}`);
     }
     await delay(50);
   }

@@ -18,6 +18,8 @@ import { TenantQueues } from './shared/tenant-queue.ts';
 import { queueIndexes } from './shared/tenant-queues.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
+import { webhookCertificatesController } from './webhook-certificates.ts';
+import type { CertificateSettings } from '../core/certificates/plan.ts';
 
 /** How the work of all controllers is dealt out among operators. */
 export const SHARDING = { partition: PARTITION, counted: TENANTS } as const;
@@ -34,12 +36,18 @@ export interface ControllerSet {
   readonly onGain: (isGained: (resource: Resource, key: Key) => boolean) => void;
 }
 
+/** What the platform chooses. */
+export interface ControllerSettings extends PlatformSettings {
+  /** Where the operator makes the certificate of the admission process; else somebody else does, or there is none. */
+  readonly webhookCertificates?: CertificateSettings | undefined;
+}
+
 /** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
 export function controllersFor(
-  settings: PlatformSettings,
+  settings: ControllerSettings,
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
 ): ControllerSet {
-  const { kueue } = settings;
+  const { kueue, webhookCertificates } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
   const queues = new TenantQueues(book);
   const meter = new RunUnitsMeter(metering);
@@ -52,6 +60,7 @@ export function controllersFor(
       podController(),
       runHistoryController(),
       gpuClassController(book, kueue),
+      ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],
     indexes: [
       ...TENANT_INDEXES,

@@ -117,9 +117,11 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   /** The kind that is reconciled. It is watched by itself; `watches` lists the others. */
   readonly resource: Resource;
   /** Which objects of the kind, and what of them; by default all, and whole. */
-  readonly selects?: Pick<Watch, 'labelSelector' | 'trim'>;
+  readonly selects?: Pick<Watch, 'labelSelector' | 'fieldSelector' | 'trim'>;
   readonly watches: readonly Watch[];
   readonly rbac: readonly PolicyRule[];
+  /** What it needs in the platform namespace alone. */
+  readonly platformRbac?: readonly PolicyRule[];
   /** How long a change of the reconciled object itself may wait; none when left out. */
   readonly patienceMs?: Patience;
   /**

@@ -59,6 +59,20 @@ export const CLUSTER_ROLE_BINDINGS: Resource = {
   plural: 'clusterrolebindings',
   namespaced: false,
 };
+const REGISTRATION = 'admissionregistration.k8s.io/v1';
+
+export const VALIDATING_CONFIGURATIONS: Resource = {
+  apiVersion: REGISTRATION,
+  kind: 'ValidatingWebhookConfiguration',
+  plural: 'validatingwebhookconfigurations',
+  namespaced: false,
+};
+export const MUTATING_CONFIGURATIONS: Resource = {
+  apiVersion: REGISTRATION,
+  kind: 'MutatingWebhookConfiguration',
+  plural: 'mutatingwebhookconfigurations',
+  namespaced: false,
+};
 export const RUNTIME_CLASSES: Resource = {
   apiVersion: 'node.k8s.io/v1',
   kind: 'RuntimeClass',

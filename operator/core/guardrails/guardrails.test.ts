@@ -11,6 +11,7 @@ const SETTINGS = {
   platformNamespace: 'platform',
   platformAdminGroups: ['system:masters', "o'brien"],
   reservedNodeKeys: ['nvidia.com'],
+  webhookSecret: 'nexusos-webhooks-tls',
   kueueUser: 'system:serviceaccount:kueue-system:kueue',
   remoteImage: 'registry.example.com/nexusos:1',
   operatorWrites: [{ group: '', resource: 'configmaps' }],

@@ -39,7 +39,7 @@ type Bounds = Omit<Guardrail, 'conditions'>;
  * What it writes outside of tenants. A policy costs the API server time for each request that it matches, whoever sends
  * it: so it names only what the operator's roles let it write, and is bound to the namespaces where it seldom does.
  */
-function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
+function elsewhereGuardrail({ operatorWrites, platformNamespace, webhookSecret }: GuardrailSettings): Bounds {
   return {
     name: 'operator-objects',
     binds: 'elsewhere',
@@ -48,16 +48,29 @@ function elsewhereGuardrail({ operatorWrites }: GuardrailSettings): Bounds {
     variables: {
       // What it made goes with, or after, the mark of a namespace that is released; pods of Runs when it lets go of them.
       isRemoval: `(request.operation == 'DELETE' || (${IS_LEAVING})) && oldObject != null && ${isManaged('oldObject')}`,
+      // What it keeps for itself, and for the admission process.
+      isOfPlatform: `request.namespace == ${quote(platformNamespace)} && (${ofPlatform(webhookSecret)})`,
     },
     rules: [
       {
         field: 'metadata.namespace',
-        holds: 'variables.isRemoval',
+        holds: 'variables.isRemoval || variables.isOfPlatform',
         found: "request.namespace + ', for ' + request.resource.resource",
-        allowed: quote('namespaces of tenants; elsewhere Events, status and removal of its own'),
+        allowed: quote(
+          'namespaces of tenants; elsewhere Events, status, removal of its own, and its certificates',
+        ),
       },
     ],
   };
+}
+
+/** What it writes in the platform namespace, by resource and name: one line for each. */
+function ofPlatform(webhookSecret: string): Cel {
+  return [
+    `request.resource.resource == 'secrets' && request.operation != 'DELETE' && object.metadata.name == ${quote(webhookSecret)}`,
+  ]
+    .map((one) => `(${one})`)
+    .join(' || ');
 }
 
 /** Another policy sees to it that nothing of a pod is changed but its finalizers. */

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Cluster, startCluster } from '#hack/cluster/cluster';
+import { installChart } from '#hack/system/chart';
+import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
+import { WebhookSystem } from '#hack/system/webhook-process';
+import { eventually } from '#hack/tools/eventually';
+import { User } from './user.ts';
+
+/** A control plane of its own that asks admission processes: these come and go here. */
+export interface AdmissionWorld {
+  readonly cluster: Cluster;
+  /** The administrator. */
+  readonly user: User;
+  readonly webhooks: WebhookSystem;
+  readonly operator: OperatorProcess;
+  close(): Promise<void>;
+}
+
+/** What of it is chosen. */
+export interface AdmissionChoice {
+  readonly replicas?: number;
+  /** Values of the chart under `webhooks`. */
+  readonly values?: Readonly<Record<string, unknown>>;
+}
+
+const PROBE = '/apis/nexusos.dev/v1alpha1/tenants?dryRun=All';
+
+/** Starts it, and waits until the API server asks, and is answered. */
+export async function startAdmission({
+  replicas = 2,
+  values,
+}: AdmissionChoice = {}): Promise<AdmissionWorld> {
+  const cluster = await startCluster({ audit: true });
+  const webhooks = await WebhookSystem.open(cluster);
+  await installChart(cluster, { values: { webhooks: { ...webhooks.values, ...values } } });
+  const operator = await startOperator(cluster);
+  await Promise.all(Array.from({ length: replicas }, () => webhooks.start()));
+  await eventually('the API server is answered', async () => {
+    const { status, text } = await cluster.admin.send('POST', PROBE, tenant('probe'));
+    if (status !== 201) throw new Error(`${status} ${text}`);
+    return true;
+  });
+  return {
+    cluster,
+    user: new User(cluster),
+    webhooks,
+    operator,
+    async close() {
+      await operator.kill();
+      await webhooks.stop();
+      await cluster.stop();
+    },
+  };
+}
+
+/** A Tenant of one namespace, and whatever else it is to be. */
+export function tenant(name: string, spec: object = {}) {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'Tenant',
+    metadata: { name },
+    spec: { namespaces: [{ suffix: 'main' }], ...spec },
+  };
+}
