@@ -203,7 +203,9 @@ const BINDINGS = 8;
 test('every binding names the ServiceAccount that is made', async (t) => {
   const objects = await render({ serviceAccount: { name: 'other' } });
   t.deepEqual(
-    pick(objects, 'ServiceAccount').map((one) => one.metadata.name),
+    pick(objects, 'ServiceAccount')
+      .map((one) => one.metadata.name)
+      .toSorted(),
     ['nexusos-webhooks', 'other'],
   );
   const bindings = [...pick(objects, 'ClusterRoleBinding'), ...pick(objects, 'RoleBinding')];

@@ -185,7 +185,6 @@ interface SecretFacts {
 function desiredSecret(held: Held, { observed, settings, owner }: SecretFacts): KubeObject {
   const { namespace, secretName: name } = settings;
   const { serving, next, trustedAt, authorities } = held;
-  const base64 = (text: string) => Buffer.from(text).toString('base64');
   const version = observed.secret?.metadata.resourceVersion;
   return {
     apiVersion: 'v1',
@@ -205,6 +204,10 @@ function desiredSecret(held: Held, { observed, settings, owner }: SecretFacts): 
       ...(next !== undefined && { 'next.crt': base64(next.certificate), 'next.key': base64(next.key) }),
     },
   };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }
 
 function ownerOf({ apiVersion, kind, metadata }: KubeObject): OwnerReference {
