@@ -3,9 +3,24 @@ import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGENT } from './agent.ts';
 import { AGENT_REVISION } from './agent-revision.ts';
 import { GPU_CLASS } from './gpu-class.ts';
+import { POLICY_EXEMPTION } from './policy-exemption.ts';
+import { POLICY_PACK } from './policy-pack.ts';
+import { POLICY_PACK_REVISION } from './policy-pack-revision.ts';
+import { POLICY_REPLICA } from './policy-replica.ts';
 import { QUOTA_LEDGER } from './quota-ledger.ts';
 import { RUN } from './run.ts';
 import { TENANT } from './tenant.ts';
 
 /** Every kind, in the order in which they are installed. */
-export const KINDS: readonly KindDescriptor[] = [GPU_CLASS, TENANT, QUOTA_LEDGER, AGENT, AGENT_REVISION, RUN];
+export const KINDS: readonly KindDescriptor[] = [
+  GPU_CLASS,
+  TENANT,
+  QUOTA_LEDGER,
+  AGENT,
+  AGENT_REVISION,
+  RUN,
+  POLICY_PACK,
+  POLICY_PACK_REVISION,
+  POLICY_EXEMPTION,
+  POLICY_REPLICA,
+];

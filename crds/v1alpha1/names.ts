@@ -29,6 +29,10 @@ export const LABELS = {
   revision: 'nexusos.dev/revision',
   /** On a Pod of a Run that may call others, `true`: it has a token for the API server. */
   calls: 'nexusos.dev/calls',
+  /** On a PolicyPackRevision, and on the ConfigMaps that its module is kept in: name of the PolicyPack. */
+  pack: 'nexusos.dev/policy-pack',
+  /** On these ConfigMaps: UID of the PolicyPack, which is in another namespace. */
+  packUid: 'nexusos.dev/policy-pack-uid',
   /** GPU class of a Pod. */
   gpuClass: 'nexusos.dev/gpu-class',
   /** On a node: the pool that it belongs to. */
@@ -50,7 +54,7 @@ export const ANNOTATIONS = {
   scaledHash: 'nexusos.dev/scaled-hash',
   /** On the Deployment of a service: when pods that had found no room in quota were last asked for again. */
   askedAgainAt: 'nexusos.dev/asked-again-at',
-  /** On a Run: user name of who created it. The API server accepts no other, nor any change. */
+  /** On a Run and a PolicyExemption: user name of who created it. The API server accepts no other, nor any change. */
   createdBy: 'nexusos.dev/created-by',
   /** On a namespace, set by its present owner: the tenant that may adopt it. */
   adoptInto: 'nexusos.dev/adopt-into',
@@ -70,8 +74,8 @@ export const ANNOTATIONS = {
   grantRevision: 'nexusos.dev/grant-revision',
   /** On a copy of a pull secret: UID and resourceVersion of its source. No digest: that would let a reader guess. */
   source: 'nexusos.dev/source',
-  /** On the Secret of the admission process: since when every webhook configuration trusts what is to be served next, in RFC 3339. */
-  trustedAt: 'nexusos.dev/trusted-at',
+  /** On a PolicyPack: whom somebody asks whose request it refuses. */
+  contact: 'nexusos.dev/contact',
   /** On the Leases of operators: number of shards that tenants are dealt out in by who holds it. */
   shards: 'nexusos.dev/shards',
   /** On the Lease of a shard: the operator that asks its holder for it, and when it asked. */
@@ -87,6 +91,8 @@ export const MANAGED_BY = 'nexusos';
 /** Finalizers, by the controller that takes them off. */
 export const FINALIZERS = {
   tenant: 'nexusos.dev/tenant',
+  /** On a PolicyPack, from before its first revision: what that is kept in is in another namespace. */
+  policyPack: 'nexusos.dev/policy-pack',
   /** On a pod of a Run, from its creation: it stays until its attempt is settled. */
   pod: 'nexusos.dev/run',
 } as const;

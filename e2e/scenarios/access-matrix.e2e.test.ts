@@ -42,6 +42,8 @@ const VIEWER: Readonly<Record<string, string>> = {
   'networking.k8s.io/networkpolicies': READ,
   'nexusos.dev/agentrevisions': READ,
   'nexusos.dev/agents': READ,
+  'nexusos.dev/policypackrevisions': READ,
+  'nexusos.dev/policypacks': READ,
   'nexusos.dev/runs': READ,
   'policy/poddisruptionbudgets': READ,
 };
@@ -84,6 +86,7 @@ const ADMIN: Readonly<Record<string, string>> = {
   'batch/jobs': ALL,
   'networking.k8s.io/networkpolicies': ALL,
   'nexusos.dev/agents': ALL,
+  'nexusos.dev/policypacks': ALL,
   'policy/poddisruptionbudgets': ALL,
   'rbac.authorization.k8s.io/rolebindings': ALL,
   'rbac.authorization.k8s.io/roles': ALL,

@@ -2,39 +2,43 @@
 import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../object.ts';
 import { OF_RUNS, USER } from './decisions.ts';
+import { OF_EXEMPTIONS } from './exemptions.ts';
 import { annotationOf } from './marks.ts';
-import { type Cel, quote } from './policy.ts';
+import { type Cel, type Match, quote } from './policy.ts';
 
-const NAME = 'nexusos-run-authors';
 const API_VERSION = 'admissionregistration.k8s.io/v1';
 const IS_NEW: Cel = "request.operation == 'CREATE'";
 
 /**
- * Fills in who created a Run, who decided on it, and who answered, so that nobody has to write his own name. Only what is left out: whoever writes another
- * name is refused by the guardrail, which holds on clusters without mutating policies, too.
+ * Fills in who created a Run, who decided on it, and who answered, and the same of PolicyExemptions, so that nobody has to write his own name. Only what is left
+ * out: whoever writes another name is refused by the guardrail, which holds on clusters without mutating policies, too.
  */
 export function authorMutation(): readonly KubeObject[] {
+  return [
+    ...mutation('nexusos-run-authors', OF_RUNS, [creatorPatch(), approverPatch(), answererPatch()]),
+    ...mutation('nexusos-exemption-authors', OF_EXEMPTIONS, [creatorPatch(), approverPatch()]),
+  ];
+}
+
+function mutation(name: string, match: Match, patches: readonly Cel[]): readonly KubeObject[] {
   return [
     {
       apiVersion: API_VERSION,
       kind: 'MutatingAdmissionPolicy',
-      metadata: { name: NAME },
+      metadata: { name },
       spec: {
         failurePolicy: 'Fail',
         reinvocationPolicy: 'Never',
-        matchConstraints: { resourceRules: [{ ...OF_RUNS, apiVersions: ['*'] }] },
+        matchConstraints: { resourceRules: [{ ...match, apiVersions: ['*'] }] },
         variables: [{ name: 'creator', expression: CREATOR }],
-        mutations: [creatorPatch(), approverPatch(), answererPatch()].map((expression) => ({
-          patchType: 'JSONPatch',
-          jsonPatch: { expression },
-        })),
+        mutations: patches.map((expression) => ({ patchType: 'JSONPatch', jsonPatch: { expression } })),
       },
     },
     {
       apiVersion: API_VERSION,
       kind: 'MutatingAdmissionPolicyBinding',
-      metadata: { name: NAME },
-      spec: { policyName: NAME },
+      metadata: { name },
+      spec: { policyName: name },
     },
   ];
 }

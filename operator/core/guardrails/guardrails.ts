@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../object.ts';
 import { decisionGuardrail } from './decisions.ts';
+import { exemptionGuardrail } from './exemptions.ts';
 import { leavingGuardrail } from './leaving.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
 import { callerGuardrail, callGuardrail } from './calls.ts';
@@ -44,6 +45,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     callGuardrail(),
     callerGuardrail(),
     decisionGuardrail(),
+    exemptionGuardrail(settings),
     gpuClassGuardrail(settings),
     ...operatorGuardrails(settings),
   ];

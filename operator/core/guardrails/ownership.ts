@@ -295,6 +295,8 @@ export function recordGuardrail(settings: GuardrailSettings): Guardrail {
           'agentrevisions',
           'agents/status',
           'gpuclasses/status',
+          'policypackrevisions',
+          'policypacks/status',
           'quotaledgers',
           'quotaledgers/status',
           'runs/status',

@@ -58,7 +58,11 @@ const VIEW: readonly Rule[] = [
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: READ },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: READ },
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: READ },
-  { apiGroups: [GROUP], resources: ['agentrevisions', 'agents', 'runs'], verbs: READ },
+  {
+    apiGroups: [GROUP],
+    resources: ['agentrevisions', 'agents', 'policypackrevisions', 'policypacks', 'runs'],
+    verbs: READ,
+  },
 ];
 
 /** Running and restarting: Runs as a whole, pods and workloads as they are, but neither new kinds of workload nor borders. */
@@ -105,7 +109,7 @@ const ADMINISTER: readonly Rule[] = [
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ALL },
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ALL },
   { apiGroups: ['rbac.authorization.k8s.io'], resources: ['rolebindings', 'roles'], verbs: ALL },
-  { apiGroups: [GROUP], resources: ['agents', 'runs'], verbs: ALL },
+  { apiGroups: [GROUP], resources: ['agents', 'policypacks', 'runs'], verbs: ALL },
   // Not for those who only create Runs: what their Agents ask for is that somebody else looks at them.
   { apiGroups: [GROUP], resources: ['runs'], verbs: ['approve'] },
 ];

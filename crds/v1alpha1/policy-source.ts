@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { dnsSubdomain, sha256 } from './meta.ts';
+
+/** The most text of one module of Rego. */
+export const MAX_MODULE_LENGTH = 131_072;
+/** The most modules of a pack that is written in its manifest, or in a ConfigMap. */
+export const MAX_MODULES = 64;
+
+/** A JSON object that is taken as it stands: its size is limited where it is read, as a schema cannot say it. */
+export function jsonObject(description: string) {
+  return z.looseObject({}).meta({ description, 'x-kubernetes-preserve-unknown-fields': true });
+}
+
+const inline = z
+  .object({
+    modules: z.record(z.string(), z.string().max(MAX_MODULE_LENGTH)).meta({
+      description:
+        'Rego by file name: names end with .rego, those of tests with _test.rego. Together at most 512 KiB, data included.',
+      maxProperties: MAX_MODULES,
+      minProperties: 1,
+    }),
+    data: jsonObject('What the modules find under `data`, beside what they define.').optional(),
+  })
+  .describe('Rego in the manifest itself.');
+
+const bundle = z
+  .object({
+    url: z
+      .string()
+      .min(1)
+      .max(2048)
+      .regex(/^https:\/\/[^\s@/?#]+(\/[^\s#]*)?$/)
+      .describe('Where it is: https, without user and password.'),
+    digest: sha256('Digest of the file. Nothing else is taken for it.'),
+  })
+  .describe('An OPA bundle (tar.gz) behind HTTPS.');
+
+/** What `spec.source` of a PolicyPack is. */
+export const policySource = z
+  .object({
+    inline: inline.optional(),
+    configMapRef: z
+      .object({ name: dnsSubdomain('Name of the ConfigMap.') })
+      .describe(
+        'A ConfigMap of the same namespace: keys that end with .rego are modules, data.json is data, all else is left out.',
+      )
+      .optional(),
+    bundle: bundle.optional(),
+  })
+  .describe('Where the pack comes from.')
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '[has(self.inline), has(self.configMapRef), has(self.bundle)].exists_one(x, x)',
+        message: 'exactly one of inline, configMapRef and bundle is needed',
+      },
+    ],
+  });
+
+/** Where a PolicyPack comes from. */
+export type PolicySource = z.output<typeof policySource>;
