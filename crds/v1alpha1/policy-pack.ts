@@ -211,6 +211,36 @@ export const POLICY_PACK_REASONS = {
   Loaded: 'Loaded',
   /** There is no replica that could enforce anything. */
   NoReplicas: 'NoReplicas',
+  /** What the revision would do to what exists is being found out. */
+  Reporting: 'Reporting',
+  /** The report has more than may go on by itself: somebody has to read it, and acknowledge it. */
+  AwaitingAcknowledgement: 'AwaitingAcknowledgement',
+  /** The candidate is judged beside what is active, without effect. */
+  Shadowing: 'Shadowing',
+  /** The candidate decides for a share, for some time at least. */
+  Soaking: 'Soaking',
+  /** The candidate waits for `promoteTo`. */
+  AwaitingPromotion: 'AwaitingPromotion',
+  /** The candidate has been compared on too few requests, or so far differs by more than it may. */
+  AwaitingEvidence: 'AwaitingEvidence',
+  /** Some replica does not decide yet by what is active. */
+  NotEnforced: 'NotEnforced',
+  /** Undone: some replica could not load the candidate in time. */
+  LoadFailed: 'LoadFailed',
+  /** Undone: replicas have stopped running it, since it did not keep its limits again and again. */
+  Quarantined: 'Quarantined',
+  /** Undone: it denies what no policy may, system objects or our own. */
+  ProtectedDenied: 'ProtectedDenied',
+  /** Undone: it was stopped at its deadline again and again. */
+  TimedOut: 'TimedOut',
+  /** Undone: more of its evaluations fail than `maxErrorPercent` allows. */
+  Failing: 'Failing',
+  /** Undone: more than every twentieth of its evaluations takes longer than `latencyBudgetMs`. */
+  Slow: 'Slow',
+  /** Undone: it denies more of what is allowed so far than `maxNewlyDeniedPercent` allows. */
+  NewlyDenied: 'NewlyDenied',
+  /** Undone: it allows more of what is denied so far than `maxNewlyAllowedPercent` allows. */
+  NewlyAllowed: 'NewlyAllowed',
   /** The revision that `rollbackTo` names is not there. */
   RevisionNotFound: 'RevisionNotFound',
   /** `rollbackTo` holds the pack at an earlier revision. */

@@ -142,6 +142,7 @@ export const blastRadius = z
     complete: z.boolean().describe('false: there were more objects than there was time for.'),
     newlyDenied: count('Objects that are allowed now and would be refused.'),
     newlyAllowed: count('Objects that are refused now and would be allowed.'),
+    bothDenied: count('Objects that are refused now and would be.').optional(),
     byKind: z.array(bucket).max(MAX_BUCKETS).describe('By kind, most first.').optional(),
     byNamespace: z.array(bucket).max(MAX_BUCKETS).describe('By namespace, most first.').optional(),
     examples: z.array(example).max(20).describe('The first of them.').optional(),

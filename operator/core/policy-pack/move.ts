@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+import { POLICY_PACK_REASONS, type PackPhase, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
+import { type Standing, toInstant, truncate } from '../conditions.ts';
+import type { PlanEvent } from '../plan.ts';
+import type { ReplicaView } from './replicas.ts';
+import type { StageFacts, StageStatus } from './stage.ts';
+
+/** What a step is decided from, with what all of its arms need. */
+export interface Stand extends Omit<StageFacts, 'pack'> {
+  /** The pack, as namespace/name. */
+  readonly key: string;
+  readonly spec: StageFacts['pack']['spec'];
+  /** The status so far. */
+  readonly was: StageStatus;
+  /** Replicas that are alive. */
+  readonly live: readonly ReplicaView[];
+  /** A revision of the pack as replicas name it. */
+  readonly qualified: (revision: string) => string;
+  readonly now: Date;
+}
+
+/** What an arm comes to. Without a standing, the pack stands as its active revision is enforced. */
+export interface Move {
+  readonly status: StageStatus;
+  readonly standing?: Standing;
+  readonly events?: readonly PlanEvent[];
+  readonly afterMs?: number;
+}
+
+type HistoryEntry = NonNullable<PolicyPackStatus['history']>[number];
+
+/** The stage in which replicas load what `spec.rollbackTo` names. */
+export const ROLLING_BACK = 'RollingBack';
+const MAX_HISTORY = 10;
+const MAX_REJECTED = 20;
+const MAX_WORDS = 512;
+const { RevisionActivated } = POLICY_PACK_REASONS;
+
+/** The status as it is, without what is no matter of stages. */
+export function stay(status: PolicyPackStatus): StageStatus {
+  const {
+    phase,
+    activeRevision,
+    candidateRevision,
+    previousRevision,
+    stage,
+    comparison,
+    report,
+    history,
+    rejected,
+  } = status;
+  return present({
+    phase,
+    activeRevision,
+    candidateRevision,
+    previousRevision,
+    stage,
+    comparison,
+    report,
+    history,
+    rejected,
+  });
+}
+
+/** `status` without what is undefined, as JSON has it. */
+export function present(status: { [Key in keyof StageStatus]: StageStatus[Key] | undefined }): StageStatus {
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined));
+}
+
+/** Whether a name is one. */
+export function isNamed(name: string | undefined): name is string {
+  return name !== undefined && name !== '';
+}
+
+/** One revision decides from now on: one field flips, and what was on its way is through. */
+export function activate(
+  { was, now }: Stand,
+  revision: string,
+  before: Omit<HistoryEntry, 'at' | 'revision'>,
+): Pick<Move, 'status' | 'events'> {
+  const at = toInstant(now);
+  const message = `${revision} decides from now on`;
+  const entries: HistoryEntry[] = [
+    { revision, outcome: 'Active', reason: RevisionActivated, message, at },
+    ...(isNamed(was.activeRevision) ? [{ ...before, revision: was.activeRevision, at }] : []),
+  ];
+  return {
+    status: present({
+      ...was,
+      phase: 'Active',
+      activeRevision: revision,
+      previousRevision: was.activeRevision,
+      candidateRevision: undefined,
+      stage: undefined,
+      history: remember(was, entries),
+    }),
+    events: [{ type: 'Normal', reason: RevisionActivated, message }],
+  };
+}
+
+/** Why a revision is undone. */
+export interface Undoing {
+  readonly revision: string;
+  readonly phase: Extract<PackPhase, 'RolledBack' | 'Quarantined' | 'Rejected'>;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A revision decides nothing any more, and is not begun again by itself: another version is another chance. */
+export function undo(
+  { was, now }: Stand,
+  { revision, phase, reason, message }: Undoing,
+): Pick<Move, 'status' | 'events'> {
+  const words = truncate(`${revision} was undone: ${message}`, MAX_WORDS);
+  const entry: HistoryEntry = {
+    revision,
+    outcome: phase === 'Quarantined' ? 'Quarantined' : 'RolledBack',
+    reason,
+    message: words,
+    at: toInstant(now),
+  };
+  const rejected = [revision, ...(was.rejected ?? []).filter((one) => one !== revision)];
+  return {
+    status: present({
+      ...was,
+      phase,
+      candidateRevision: undefined,
+      stage: undefined,
+      rejected: rejected.slice(0, MAX_REJECTED),
+      history: remember(was, [entry]),
+    }),
+    events: [{ type: 'Warning', reason, message: words }],
+  };
+}
+
+/** The candidate is no longer wanted; nothing is held against it. */
+export function withdraw({ was, now }: Stand, why: string): StageStatus {
+  const { candidateRevision: revision } = was;
+  if (!isNamed(revision)) return was;
+  const entry: HistoryEntry = {
+    revision,
+    outcome: 'Withdrawn',
+    reason: 'Withdrawn',
+    message: why,
+    at: toInstant(now),
+  };
+  return present({
+    ...was,
+    candidateRevision: undefined,
+    stage: undefined,
+    comparison: undefined,
+    history: remember(was, [entry]),
+  });
+}
+
+/** A standing of a pack that is on its way. */
+export function reconciling(reason: string, message: string): Standing {
+  return { kind: 'reconciling', reason, message };
+}
+
+/** A standing of a pack that somebody has to do something about. */
+export function stalled(reason: string, message: string): Standing {
+  return { kind: 'stalled', reason, message };
+}
+
+function remember(was: StageStatus, entries: readonly HistoryEntry[]): HistoryEntry[] {
+  return [...entries, ...(was.history ?? [])].slice(0, MAX_HISTORY);
+}
