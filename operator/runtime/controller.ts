@@ -120,8 +120,11 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   readonly selects?: Pick<Watch, 'labelSelector' | 'fieldSelector' | 'trim'>;
   readonly watches: readonly Watch[];
   readonly rbac: readonly PolicyRule[];
-  /** What it needs in the platform namespace alone. */
-  readonly platformRbac?: readonly PolicyRule[];
+  /**
+   * Given once, before anything starts: wakes an object of the kind when something is known that no watch tells of, such as work that was
+   * begun beside the loop and has ended. Which process works on it does not change by that.
+   */
+  wakesItself?(wake: (key: Key) => void): void;
   /** How long a change of the reconciled object itself may wait; none when left out. */
   readonly patienceMs?: Patience;
   /**

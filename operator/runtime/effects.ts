@@ -196,7 +196,7 @@ export class Effects {
   }
 
   /**
-   * Creates `object` once. One of the same name that `owner` owns, or that was made for the same tenant or by the same schedule,
+   * Creates `object` once. One of the same name that `owner` owns, or that was made for the same tenant or pack, or by the same schedule,
    * counts as made.
    *
    * @throws RefusedError when the API server finds it invalid, a policy forbids it, or the name is taken by something else.
@@ -346,7 +346,7 @@ function fieldsOf({ metadata }: KubeObject): readonly ManagedFields[] {
   return (metadata as { readonly managedFields?: readonly ManagedFields[] }).managedFields ?? [];
 }
 
-/** Whether what is there is what was to be made: owned by `owner`, or with the marks of the same tenant or schedule. */
+/** Whether what is there is what was to be made: owned by `owner`, or with the marks of the same tenant, schedule or pack. */
 function isMade(live: KubeObject, wanted: KubeObject, owner: KubeObject): boolean {
   const { labels, annotations } = wanted.metadata;
   const uid = annotations?.[ANNOTATIONS.tenantUid];
@@ -354,13 +354,18 @@ function isMade(live: KubeObject, wanted: KubeObject, owner: KubeObject): boolea
     uid !== undefined &&
     live.metadata.annotations?.[ANNOTATIONS.tenantUid] === uid &&
     live.metadata.labels?.[LABELS.managedBy] === labels?.[LABELS.managedBy];
-  return isMarkedAlike || isOfSchedule(live, wanted) || isOwned(live, owner);
+  return isMarkedAlike || MAKER_LABELS.some((label) => hasSame(label, live, wanted)) || isOwned(live, owner);
 }
 
-/** Its name says which start it is of, and the label, which tenants cannot set, that it is of the schedule. */
-function isOfSchedule(live: KubeObject, wanted: KubeObject): boolean {
-  const scheduledBy = wanted.metadata.labels?.[LABELS.scheduledBy];
-  return scheduledBy !== undefined && live.metadata.labels?.[LABELS.scheduledBy] === scheduledBy;
+/**
+ * Labels that say for whom something was made that has no owner, and that tenants cannot set: the schedule of a Run, whose name says which
+ * start it is of, and the pack of what is kept in another namespace, whose name says what is in it.
+ */
+const MAKER_LABELS = [LABELS.scheduledBy, LABELS.packUid] as const;
+
+function hasSame(label: string, live: KubeObject, wanted: KubeObject): boolean {
+  const value = wanted.metadata.labels?.[label];
+  return value !== undefined && live.metadata.labels?.[label] === value;
 }
 
 /** By its whole reference: tenants may name the uid in one of another kind, which no guardrail keeps them from. */

@@ -251,6 +251,7 @@ class ControllerManager implements Manager {
       add(keyString(keyOf(object)), controller.patienceMs?.(change, this.#cache) ?? 0);
     });
     for (const watch of controller.watches) this.#watch(watch, (change) => this.#wake(watch, change, add));
+    controller.wakesItself?.((key) => add(keyString(key), 0));
     return new Workers({ queue, concurrency, controller: controller.name, reconciler, metrics, log });
   }
 

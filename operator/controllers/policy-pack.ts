@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { POLICY_PACK, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
+import type { KubeObject } from '../core/object.ts';
+import {
+  packKey,
+  type PackPlace,
+  type PolicyPack,
+  type PolicyPackRevision,
+} from '../core/policy-pack/pack.ts';
+import {
+  finalizePolicyPack,
+  type PackObserved,
+  planHeldUp,
+  planPolicyPack,
+  planRefused,
+  type SourceSeen,
+} from '../core/policy-pack/plan.ts';
+import { isWhole, type Kept, type RevisionName, revisionNameOf } from '../core/policy-pack/revision.ts';
+import { digestOf, readSource } from '../core/policy-pack/source.ts';
+import type { PackVerifier, Verification } from '../core/policy-pack/verification.ts';
+import type { Ledger, PlatformSettings } from '../core/tenant/tenant.ts';
+import {
+  type Controller,
+  type IndexDeclaration,
+  type Key,
+  keyOf,
+  parseKey,
+  parseWith,
+  type PolicyRule,
+  type Reader,
+  type Watch,
+} from '../runtime/controller.ts';
+import { PolicyReplicas } from './shared/policy-replicas.ts';
+import { CONFIG_MAPS, POLICY_PACK_REVISIONS, POLICY_PACKS, QUOTA_LEDGERS } from './shared/resources.ts';
+import { ledgerOf, namespacesOf } from './shared/workloads.ts';
+
+const BY_PACK_UID = 'policy-chunks-of-pack';
+const BY_CONFIG_MAP = 'policy-packs-of-config-map';
+
+/** Indexes that the controller looks things up by. */
+export const POLICY_PACK_INDEXES: readonly IndexDeclaration[] = [
+  {
+    resource: CONFIG_MAPS,
+    name: BY_PACK_UID,
+    of: ({ metadata }) => [metadata.labels?.[LABELS.packUid]].filter((one) => one !== undefined),
+  },
+  {
+    resource: POLICY_PACKS,
+    name: BY_CONFIG_MAP,
+    of: (pack) => {
+      const name = (pack as PolicyPack).spec.source.configMapRef?.name;
+      return name === undefined ? [] : [`${pack.metadata.namespace}/${name}`];
+    },
+  },
+];
+
+/** What the controller works with. */
+export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNamespace'> {
+  readonly verifier: PackVerifier;
+}
+
+/** The controller of PolicyPacks: from their sources it makes revisions, and has these decide, stage by stage. */
+export function policyPackController({
+  platformNamespace = '',
+  verifier,
+}: PolicyPackOptions): Controller<PolicyPack, PackObserved, PolicyPackStatus> {
+  const replicas = new PolicyReplicas(platformNamespace);
+  const everybody = (read: Reader) => read.list(POLICY_PACKS).map(keyOf);
+  return {
+    name: 'policy-pack',
+    resource: POLICY_PACKS,
+    watches: [...watchesOf(platformNamespace), ...replicas.watches(everybody)],
+    rbac: RBAC,
+    finalizer: FINALIZERS.policyPack,
+    wakesItself: (wake) => verifier.onDone((pack) => wake(parseKey(pack))),
+    parse: parseWith(z.object({ spec: POLICY_PACK.spec })),
+    // What was made by an older release must be able to go, whatever its spec says.
+    salvage: (pack) => pack as PolicyPack,
+    group: ({ metadata }, read) => ledgerOf(read, metadata.namespace ?? '')?.metadata.name,
+    observe: async (pack, read) => ({
+      ...keptOf(pack, read, platformNamespace),
+      place: placeOf(pack, read, platformNamespace),
+      platformNamespace,
+      source: await seeSource({ pack, read, platformNamespace, verifier }),
+      replicas: replicas.views(read),
+      blast: 'none',
+    }),
+    plan: planPolicyPack,
+    refused: planRefused,
+    heldUp: planHeldUp,
+    finalize: finalizePolicyPack,
+  };
+}
+
+const RBAC: readonly PolicyRule[] = [
+  { apiGroups: ['nexusos.dev'], resources: ['policypackrevisions'], verbs: ['create', 'delete'] },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'delete'] },
+];
+
+/** ConfigMaps that people made: without ours, and without what is in every namespace. */
+const OF_PEOPLE: Pick<Watch, 'labelSelector' | 'fieldSelector' | 'metadataOnly'> = {
+  labelSelector: `${LABELS.managedBy}!=${MANAGED_BY},!${LABELS.packUid}`,
+  fieldSelector: 'metadata.name!=kube-root-ca.crt,metadata.name!=nexusos-guardrails',
+  metadataOnly: true,
+};
+
+function watchesOf(platformNamespace: string): readonly Watch[] {
+  return [
+    { resource: POLICY_PACK_REVISIONS, keys: packOfRevision },
+    { resource: QUOTA_LEDGERS, keys: packsOfLedger, patienceMs: () => 1000 },
+    { resource: CONFIG_MAPS, ...OF_PEOPLE, keys: packsOfConfigMap },
+    {
+      resource: CONFIG_MAPS,
+      namespace: platformNamespace,
+      labelSelector: LABELS.packUid,
+      metadataOnly: true,
+      keys: packOfChunk,
+    },
+  ];
+}
+
+function packOfRevision({ metadata, spec }: KubeObject): readonly Key[] {
+  const { namespace } = metadata;
+  const { name } = (spec as PolicyPackRevision['spec']).packRef;
+  return namespace === undefined ? [] : [{ namespace, name }];
+}
+
+/** A namespace that came to a tenant, or left it: packs that know where they are do not change by it. */
+function packsOfLedger(ledger: KubeObject, read: Reader): readonly Key[] {
+  return namespacesOf(ledger as Ledger)
+    .flatMap((namespace) => read.list(POLICY_PACKS, { namespace }))
+    .filter((pack) => !isPlaced(pack as PolicyPack))
+    .map(keyOf);
+}
+
+function isPlaced({ status }: PolicyPack): boolean {
+  const verified = status?.conditions?.find(({ type }) => type === 'Verified');
+  return verified !== undefined && verified.reason !== 'NotBound';
+}
+
+function packsOfConfigMap({ metadata }: KubeObject, read: Reader): readonly Key[] {
+  const value = `${metadata.namespace}/${metadata.name}`;
+  return read.list(POLICY_PACKS, { index: BY_CONFIG_MAP, value }).map(keyOf);
+}
+
+function packOfChunk({ metadata }: KubeObject, read: Reader): readonly Key[] {
+  const name = metadata.labels?.[LABELS.pack];
+  const uid = metadata.labels?.[LABELS.packUid];
+  // Its namespace is in no label: that would have to be cut.
+  return read
+    .list(POLICY_PACKS)
+    .filter((pack) => pack.metadata.name === name && pack.metadata.uid === uid)
+    .map(keyOf);
+}
+
+function placeOf({ metadata }: PolicyPack, read: Reader, platformNamespace: string): PackPlace {
+  const { namespace = '' } = metadata;
+  if (namespace === platformNamespace) return { kind: 'platform' };
+  const tenant = ledgerOf(read, namespace)?.metadata.name;
+  return tenant === undefined ? { kind: 'nobody' } : { kind: 'tenant', tenant };
+}
+
+function keptOf({ metadata }: PolicyPack, read: Reader, platformNamespace: string): Kept {
+  const { namespace = '', name, uid = '' } = metadata;
+  const revisions = read.list(POLICY_PACK_REVISIONS, { namespace }) as readonly PolicyPackRevision[];
+  return {
+    revisions: revisions.filter(({ spec }) => spec.packRef.name === name),
+    chunks: read
+      .list(CONFIG_MAPS, { index: BY_PACK_UID, value: uid })
+      .filter((one) => one.metadata.namespace === platformNamespace),
+  };
+}
+
+interface Looking {
+  readonly pack: PolicyPack;
+  readonly read: Reader;
+  readonly platformNamespace: string;
+  readonly verifier: PackVerifier;
+}
+
+async function seeSource(looking: Looking): Promise<SourceSeen> {
+  const { pack, read } = looking;
+  if (pack.spec.suspended || pack.metadata.deletionTimestamp !== undefined) return { kind: 'unread' };
+  const { namespace = '' } = pack.metadata;
+  const name = pack.spec.source.configMapRef?.name;
+  const configMap = name === undefined ? undefined : await read.live(CONFIG_MAPS, { namespace, name });
+  const source = readSource(pack.spec, configMap);
+  if (source.kind === 'fault') return source;
+  const wanted = revisionNameOf(pack, source.digest);
+  const place = placeOf(pack, read, looking.platformNamespace);
+  // Whoever is not to have a pack here has nothing compiled here.
+  if (place.kind === 'nobody' || isMade(looking, wanted))
+    return { kind: 'found', wanted, verification: PENDING };
+  const { minCoveragePercent } = pack.spec.tests;
+  const key = digestOf({ digest: wanted.digest, minCoveragePercent, place });
+  const { content } = source;
+  const verification = looking.verifier.ask({ key, pack: packKey(pack), place, content, spec: pack.spec });
+  return { kind: 'found', wanted, verification };
+}
+
+const PENDING: Verification = { kind: 'pending' };
+
+/** What has been made was verified. */
+function isMade({ pack, read, platformNamespace }: Looking, { name }: RevisionName): boolean {
+  const { revisions, chunks } = keptOf(pack, read, platformNamespace);
+  const revision = revisions.find(({ metadata }) => metadata.name === name);
+  return (
+    revision !== undefined && isWhole(pack, revision, new Set(chunks.map(({ metadata }) => metadata.name)))
+  );
+}
