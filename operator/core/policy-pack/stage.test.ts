@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import * as fc from 'fast-check';
 import { qualified, reportOf, RolloutWorld } from './testing/rollout-world.ts';
 
@@ -318,30 +318,58 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
 
+const PLAYS: {
+  readonly [Does in Step['does']]: (world: RolloutWorld, one: Extract<Step, { does: Does }>) => void;
+} = {
+  pass: (world) => void world.pass(),
+  follow: (world, { replica }) => world.follow(replica),
+  settle: (world) => {
+    for (const { name, live } of world.replicas.values()) if (live) world.follow(name);
+  },
+  wait: (world, { seconds }) => {
+    world.nowMs += seconds * 1000;
+  },
+  count: (world, { replica, ok, denied }) => world.count(replica, { bothAllowed: ok, newlyDenied: denied }),
+  die: (world, { replica }) => world.change(replica, { live: false }),
+  start: (world, { replica }) => world.start(replica),
+  release: (world) => world.release(`v${world.revisions.length + 1}`),
+  rollback: (world, { to }) => {
+    world.rollbackTo = to === undefined ? undefined : world.revisions[to];
+  },
+};
+
 function play(world: RolloutWorld, one: Step): void {
-  switch (one.does) {
-    case 'pass':
-      world.pass();
-      return;
-    case 'follow':
-      return world.follow(one.replica);
-    case 'settle':
-      for (const name of ['a', 'b', 'c']) if (world.replicas.get(name)?.live === true) world.follow(name);
-      return;
-    case 'wait':
-      world.nowMs += one.seconds * 1000;
-      return;
-    case 'count':
-      return world.count(one.replica, { bothAllowed: one.ok, newlyDenied: one.denied });
-    case 'die':
-      return world.change(one.replica, { live: false });
-    case 'start':
-      return world.start(one.replica);
-    case 'release':
-      return world.release(`v${world.revisions.length + 1}`);
-    default:
-      world.rollbackTo = one.to === undefined ? undefined : world.revisions[one.to];
-  }
+  PLAYS[one.does](world, one as never);
+}
+
+/** Passes alone, without time or replicas, come to an end: who crashes after a write and looks again does no more. */
+function comesToAnEnd(t: ExecutionContext, world: RolloutWorld): void {
+  const kept = { status: world.status, last: world.last };
+  for (let i = 0; i < 5; i += 1) world.pass();
+  const before = JSON.stringify(world.status);
+  world.pass();
+  t.is(JSON.stringify(world.status), before);
+  world.status = kept.status;
+  world.last = kept.last;
+}
+
+function holdsAfterPass(t: ExecutionContext, world: RolloutWorld): void {
+  const { candidateRevision: candidate, rejected = [] } = world.status;
+  t.false(candidate !== undefined && world.rollbackTo === undefined && rejected.includes(candidate));
+  comesToAnEnd(t, world);
+}
+
+/** Whether a play made a revision active by the ordinary way; then all that were alive had loaded it, and it was a candidate. */
+function goesForward(t: ExecutionContext, world: RolloutWorld, one: Step): boolean {
+  const before = world.status;
+  const live = [...world.replicas.values()].filter((replica) => replica.live);
+  play(world, one);
+  const { activeRevision: active } = world.status;
+  const isFlip = active !== undefined && active !== before.activeRevision && world.rollbackTo === undefined;
+  if (!isFlip) return false;
+  t.true(live.length > 0 && live.every(({ prepared }) => prepared.includes(qualified(active))));
+  t.is(before.candidateRevision, active);
+  return true;
 }
 
 test('whatever happens in whatever order: forward only to what all have loaded, nothing undone comes back, and steps repeat to the same', (t) => {
@@ -352,34 +380,13 @@ test('whatever happens in whatever order: forward only to what all have loaded, 
       const world = new RolloutWorld(['a', 'b', 'c']);
       world.rollout = { ...world.rollout, steps: STEPS.slice(1) };
       for (const one of steps) {
-        const before = world.status;
-        const loaded = [...world.replicas.values()].filter(({ live }) => live);
-        play(world, one);
-        const { activeRevision: active, candidateRevision: candidate, rejected = [] } = world.status;
-        if (active !== undefined && active !== before.activeRevision && world.rollbackTo === undefined) {
-          flips += 1;
-          t.true(loaded.length > 0 && loaded.every(({ prepared }) => prepared.includes(qualified(active))));
-          t.is(before.candidateRevision, active);
-        }
-        undone += rejected.length - (before.rejected?.length ?? 0);
-        const isForward = one.does === 'pass' && world.rollbackTo === undefined;
-        t.false(candidate !== undefined && isForward && rejected.includes(candidate));
+        if (goesForward(t, world, one)) flips += 1;
         t.true((world.status.history?.length ?? 0) <= 10);
-        if (one.does === 'pass') settlesAt(world);
+        if (one.does === 'pass') holdsAfterPass(t, world);
       }
+      undone += world.status.rejected?.length ?? 0;
     }),
     { numRuns: 500, seed: 5 },
   );
   t.true(flips > 50 && undone > 20, `${flips} ${undone}`);
-
-  /** Passes alone, without time or replicas, come to an end: who crashes after a write and looks again does no more. */
-  function settlesAt(world: RolloutWorld): void {
-    const kept = { status: world.status, last: world.last };
-    for (let i = 0; i < 5; i += 1) world.pass();
-    const before = JSON.stringify(world.status);
-    world.pass();
-    t.is(JSON.stringify(world.status), before);
-    world.status = kept.status;
-    world.last = kept.last;
-  }
 });
