@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { planDefaults, planRedactions, REDACTED, type WantedDefault } from './mutate.ts';
+
+const POD = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web', labels: { app: 'web' } },
+  spec: { containers: [{ name: 'c', env: [{ name: 'KEY', value: 'secret' }] }] },
+};
+const want = (path: string, value: unknown, by = 'nexusos/a'): WantedDefault => ({
+  path,
+  value,
+  by,
+  trust: 'Platform',
+});
+const tenants = (path: string, value: unknown, by = 'acme-dev/a'): WantedDefault => ({
+  ...want(path, value, by),
+  trust: 'Tenant',
+});
+
+interface Case {
+  readonly wanted: readonly WantedDefault[];
+  readonly patch: readonly [path: string, value: unknown][];
+  readonly passedOver?: readonly RegExp[];
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  'where there is nothing': {
+    wanted: [want('/spec/priority', 5)],
+    patch: [['/spec/priority', 5]],
+  },
+  'where there is something, it stays': { wanted: [want('/metadata/labels/app', 'other')], patch: [] },
+  'parents that are not there are made once': {
+    wanted: [want('/spec/a/b/c', 1), want('/spec/a/b/d', 2)],
+    patch: [
+      ['/spec/a', {}],
+      ['/spec/a/b', {}],
+      ['/spec/a/b/c', 1],
+      ['/spec/a/b/d', 2],
+    ],
+  },
+  'an element of a list that is there': {
+    wanted: [want('/spec/containers/0/imagePullPolicy', 'Always')],
+    patch: [['/spec/containers/0/imagePullPolicy', 'Always']],
+  },
+  'an element that is not': {
+    wanted: [want('/spec/containers/1/image', 'x')],
+    patch: [],
+    passedOver: [/nothing that it could be put in/],
+  },
+  'the end of a list': {
+    wanted: [want('/spec/containers/-', {})],
+    patch: [],
+    passedOver: [/nothing that it could be put in/],
+  },
+  'a part that every object seems to have': {
+    wanted: [want('/metadata/labels/constructor', 'x')],
+    patch: [['/metadata/labels/constructor', 'x']],
+  },
+  'two that want the same': {
+    wanted: [want('/spec/a', 1), want('/spec/a', 1, 'nexusos/b')],
+    patch: [['/spec/a', 1]],
+  },
+  'two that want different things: neither': {
+    wanted: [want('/spec/a', 1), want('/spec/a', 2, 'nexusos/b')],
+    patch: [],
+    passedOver: [/nexusos\/b wants something else/, /nexusos\/a wants something else/],
+  },
+  'one within the other: neither': {
+    wanted: [want('/spec/a', {}), want('/spec/a/b', 2, 'nexusos/b')],
+    patch: [],
+    passedOver: [/nexusos\/b/, /nexusos\/a/],
+  },
+  'names that begin alike are different places': {
+    wanted: [want('/spec/a', 1), want('/spec/ab', 2, 'nexusos/b')],
+    patch: [
+      ['/spec/a', 1],
+      ['/spec/ab', 2],
+    ],
+  },
+  'the platform goes before a tenant': {
+    wanted: [tenants('/metadata/labels/team', 'x'), want('/metadata/labels/team', 'y')],
+    patch: [['/metadata/labels/team', 'y']],
+    passedOver: [/nexusos\/a wants something else/],
+  },
+  'what an object is': {
+    wanted: [
+      want('/metadata/namespace', 'kube-system'),
+      want('/metadata/ownerReferences', []),
+      want('/status/x', 1),
+    ],
+    patch: [],
+    passedOver: [/what the object is/, /what the object is/, /what the object is/],
+  },
+  'marks of ours, and of Kubernetes': {
+    wanted: [
+      want('/metadata/labels/nexusos.dev~1tenant', 'x'),
+      want('/metadata/annotations/x.nexusos.dev~1y', 'x'),
+      want('/metadata/labels/pod-security.kubernetes.io~1enforce', 'privileged'),
+    ],
+    patch: [],
+    passedOver: [/marks/, /marks/, /marks/],
+  },
+  'what looks like such a mark': {
+    wanted: [want('/metadata/labels/notnexusos.dev~1x', 'x')],
+    patch: [['/metadata/labels/notnexusos.dev~1x', 'x']],
+  },
+  'what a tenant may': {
+    wanted: [
+      tenants('/metadata/labels/team', 'x'),
+      tenants('/spec/containers/0/resources/requests/cpu', '1'),
+      tenants('/spec/containers/0/imagePullPolicy', 'Always'),
+    ],
+    patch: [
+      ['/metadata/labels/team', 'x'],
+      ['/spec/containers/0/imagePullPolicy', 'Always'],
+      ['/spec/containers/0/resources', {}],
+      ['/spec/containers/0/resources/requests', {}],
+      ['/spec/containers/0/resources/requests/cpu', '1'],
+    ],
+  },
+  'what a tenant may not': {
+    wanted: [
+      tenants('/spec/hostNetwork', true),
+      tenants('/spec/serviceAccountName', 'admin'),
+      tenants('/spec/containers/0/securityContext', { privileged: true }),
+      tenants('/spec/containers/0/command', ['sh']),
+      tenants('/metadata/labels', { 'nexusos.dev/tenant': 'x' }),
+    ],
+    patch: [],
+    passedOver: [/of a tenant/, /of a tenant/, /of a tenant/, /of a tenant/, /of a tenant/],
+  },
+};
+
+for (const [name, { wanted, patch, passedOver = [] }] of Object.entries(CASES)) {
+  test(`defaults: ${name}`, (t) => {
+    const planned = planDefaults(POD, wanted);
+    t.deepEqual(
+      planned.patch.map(({ path, value }) => [path, value]),
+      patch.map(([path, value]) => [path, value]),
+    );
+    t.true(planned.patch.every(({ op }) => op === 'add'));
+    t.is(planned.passedOver.length, passedOver.length);
+    for (const [index, pattern] of passedOver.entries())
+      t.regex(planned.passedOver[index]?.why ?? '', pattern);
+  });
+}
+
+test('no order of packs makes a difference', (t) => {
+  const wanted = [
+    want('/spec/a', 1),
+    want('/spec/a', 2, 'nexusos/b'),
+    want('/spec/c', 3),
+    tenants('/spec/c', 4),
+  ];
+  t.deepEqual(planDefaults(POD, wanted).patch, planDefaults(POD, wanted.toReversed()).patch);
+});
+
+test('redaction takes out whole texts, and nothing that the object is', (t) => {
+  const paths = ['/spec/containers/0/env/0/value', '/metadata/name', '/spec/containers', '/spec/none', ''];
+  t.deepEqual(planRedactions(POD, [...paths, ...paths]), [
+    { op: 'replace', path: '/spec/containers/0/env/0/value', value: REDACTED },
+  ]);
+});

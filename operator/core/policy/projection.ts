@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RequestFacts, TenantFacts } from './facts.ts';
+import type { Trust } from './mutate.ts';
+import { isJsonObject, type JsonObject, type Review } from './review.ts';
+
+/** What `input` of a pack looks like: ours, or what the API server sends to a webhook. */
+export type InputShape = 'Review' | 'AdmissionReview';
+
+/** Which input a pack takes. */
+export interface InputWanted {
+  readonly shape: InputShape;
+  readonly trust: Trust;
+  /** JSON text of the pack's parameters. */
+  readonly parameters: string;
+  /** JSON text of the constraints that match, where the pack has any. */
+  readonly constraints?: string | undefined;
+}
+
+/** What stands in place of the values of Secrets. */
+export const MASKED = '[masked]';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/**
+ * Makes the inputs of packs for one request, as JSON text. What they share is written once: the object is most of it, and a
+ * pack only adds its parameters.
+ */
+export function projector(review: Review, facts: RequestFacts, now: Date): (wanted: InputWanted) => string {
+  const texts = new Map<string, string>();
+  const shared = (shape: InputShape, trust: Trust): string => {
+    const key = `${shape}/${trust}`;
+    const text = texts.get(key) ?? sharedText(shape, projectionOf(review, trust), { facts, now });
+    texts.set(key, text);
+    return text;
+  };
+  return ({ shape, trust, parameters, constraints }) => {
+    const text = shared(shape, trust);
+    if (shape === 'AdmissionReview') return text;
+    const more = constraints === undefined ? '' : `,"constraints":${constraints}`;
+    return `${text.slice(0, -1)},"parameters":${parameters}${more}}`;
+  };
+}
+
+function sharedText(
+  shape: InputShape,
+  review: JsonObject,
+  { facts, now }: { readonly facts: RequestFacts; readonly now: Date },
+): string {
+  if (shape === 'AdmissionReview')
+    return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: review });
+  const { tenant, namespace } = facts;
+  return JSON.stringify({
+    review,
+    tenant: tenant === undefined ? null : tenantInput(tenant),
+    namespace: namespace === undefined ? null : { name: namespace.name, labels: namespace.labels },
+    time: now.toISOString(),
+  });
+}
+
+function tenantInput({ name, plan, tier, residency, entitlements }: TenantFacts) {
+  return { name, plan, tier, residency: residency ?? {}, entitlements: entitlements ?? {} };
+}
+
+/** The review as packs of this trust see it: without what nobody reads, and for those of tenants without values of Secrets. */
+export function projectionOf(review: Review, trust: Trust): JsonObject {
+  const isMasked = trust === 'Tenant' && isSecret(review);
+  const body = (object: JsonObject | undefined) => (object === undefined ? null : bodyOf(object, isMasked));
+  return {
+    uid: review.uid,
+    kind: review.kind,
+    resource: review.resource,
+    ...(review.subResource !== '' && { subResource: review.subResource }),
+    name: review.name,
+    ...(review.namespace !== '' && { namespace: review.namespace }),
+    operation: review.operation,
+    userInfo: userOf(review, trust),
+    object: body(review.object),
+    oldObject: body(review.oldObject),
+    dryRun: review.dryRun,
+    ...(review.options !== undefined && { options: review.options }),
+  };
+}
+
+/** Whose values no pack of a tenant sees, and no log shows. */
+export function isSecret({ kind, resource }: Pick<Review, 'kind' | 'resource'>): boolean {
+  return kind.group === '' && (kind.kind === 'Secret' || resource.resource === 'secrets');
+}
+
+/** What an authenticator adds may be a credential's: a tenant's pack has no use for it. */
+function userOf({ userInfo }: Review, trust: Trust): JsonObject {
+  const { extra, ...user } = userInfo;
+  return trust === 'Platform' && extra !== undefined ? { ...user, extra } : user;
+}
+
+function bodyOf(object: JsonObject, isMasked: boolean): JsonObject {
+  const { metadata } = object;
+  const light = isJsonObject(metadata) ? { ...object, metadata: metadataOf(metadata) } : object;
+  return isMasked ? withoutValues(light) : light;
+}
+
+function metadataOf(metadata: JsonObject): JsonObject {
+  const { managedFields: _, ...rest } = metadata;
+  const { annotations } = rest;
+  if (!isJsonObject(annotations) || !Object.hasOwn(annotations, LAST_APPLIED)) return rest;
+  const { [LAST_APPLIED]: __, ...others } = annotations;
+  return { ...rest, annotations: others };
+}
+
+/** A Secret with its keys and without its values. */
+export function withoutValues(secret: JsonObject): JsonObject {
+  const masked = (value: unknown) =>
+    isJsonObject(value) ? Object.fromEntries(Object.keys(value).map((key) => [key, MASKED])) : value;
+  const { data, stringData } = secret;
+  return {
+    ...secret,
+    ...(data !== undefined && { data: masked(data) }),
+    ...(stringData !== undefined && { stringData: masked(stringData) }),
+  };
+}
