@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { dnsSubdomain, int, notAbove, quantities } from './meta.ts';
+import { dnsSubdomain, int, keyRef, notAbove, quantities } from './meta.ts';
 
 /** Address of an endpoint: no user name, no password, no fragment. */
 const ADDRESS =
@@ -37,20 +37,6 @@ function address(description: string): z.ZodString {
   return z.string().min(1).max(2048).regex(ADDRESS).describe(description);
 }
 
-function keyOf(kind: string, what: string) {
-  return z
-    .object({
-      name: dnsSubdomain(`Name of a ${kind} in the same namespace.`),
-      key: z
-        .string()
-        .min(1)
-        .max(253)
-        .regex(/^[-._a-zA-Z0-9]+$/)
-        .describe('Key in it.'),
-    })
-    .describe(what);
-}
-
 const auth = z
   .object({
     scheme: z
@@ -66,7 +52,7 @@ const auth = z
       .regex(/^[A-Za-z0-9-]+$/)
       .describe('The header, with scheme Header: X-API-Key.')
       .optional(),
-    secretKeyRef: keyOf(
+    secretKeyRef: keyRef(
       'Secret',
       'Where the credential is. It is mounted; NexusOS does not read it. One that is changed is used from then on.',
     ),
@@ -89,11 +75,11 @@ const auth = z
 
 const tls = z
   .object({
-    caConfigMapKeyRef: keyOf(
+    caConfigMapKeyRef: keyRef(
       'ConfigMap',
       'Certificates in PEM that vouch for the endpoint, instead of those that the public trusts.',
     ).optional(),
-    caSecretKeyRef: keyOf('Secret', 'The same, from a Secret.').optional(),
+    caSecretKeyRef: keyRef('Secret', 'The same, from a Secret.').optional(),
     serverName: dnsSubdomain(
       'Name that the certificate must be for. Empty: the host of the address.',
     ).optional(),

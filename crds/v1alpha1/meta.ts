@@ -20,6 +20,21 @@ export function dnsSubdomain(description: string): z.ZodString {
   return z.string().min(1).max(253).regex(new RegExp(DNS_SUBDOMAIN)).describe(description);
 }
 
+/** One key of a ConfigMap or Secret in the same namespace; `what` says what it is for. */
+export function keyRef(kind: 'ConfigMap' | 'Secret', what: string) {
+  return z
+    .object({
+      name: dnsSubdomain(`Name of a ${kind} in the same namespace.`),
+      key: z
+        .string()
+        .min(1)
+        .max(253)
+        .regex(/^[-._a-zA-Z0-9]+$/)
+        .describe('Key in it.'),
+    })
+    .describe(what);
+}
+
 /** A sentence or name for people, never interpreted. */
 export function text(description: string, max = 1024): z.ZodString {
   return z.string().max(max).describe(description);

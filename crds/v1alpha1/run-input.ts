@@ -1,33 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { dnsSubdomain, int, sha256, text, uri } from './meta.ts';
+import { int, keyRef, sha256, text, uri } from './meta.ts';
 
 /** The largest input that is taken from a ConfigMap, in bytes; it is copied, so it counts twice in the API server. */
 export const MAX_INPUT_BYTES = 262_144;
-
-function keyOf(kind: string, name: string) {
-  return z
-    .object({
-      name: dnsSubdomain(`Name of a ${kind} in the same namespace.`),
-      key: z
-        .string()
-        .min(1)
-        .max(253)
-        .regex(/^[-._a-zA-Z0-9]+$/)
-        .describe('Key in it.'),
-    })
-    .describe(name);
-}
 
 /** What `spec.input` of a Run is. */
 export const input = z
   .object({
     inline: text('The input itself. Not for secrets.', 32_768).optional(),
-    configMapKeyRef: keyOf(
+    configMapKeyRef: keyRef(
       'ConfigMap',
       'The input is taken from a ConfigMap, as it is when the Run is admitted.',
     ).optional(),
-    secretKeyRef: keyOf('Secret', 'The input is mounted from a Secret. NexusOS does not read it.').optional(),
+    secretKeyRef: keyRef(
+      'Secret',
+      'The input is mounted from a Secret. NexusOS does not read it.',
+    ).optional(),
     uri: uri(
       'Where the container finds the input by itself: an object store or an HTTPS address.',
     ).optional(),

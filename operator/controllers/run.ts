@@ -10,7 +10,6 @@ import { askingOf } from '../core/run/approval.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { isGang, type Member } from '../core/run/gang.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
-import { type MissingDevices, missesDevicesSince } from '../core/run/no-devices.ts';
 import { leftoversOf, planRefused, planRun } from '../core/run/plan.ts';
 import {
   attemptsOf,
@@ -23,21 +22,24 @@ import {
   phaseOf,
   type Run,
 } from '../core/run/run.ts';
-import { unmountedOf } from '../core/run/unmounted.ts';
 import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
 import { type NextPod, findNextPod } from './shared/admission-record.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { find } from './shared/find.ts';
-import { devicesMissedBy, findGangService, findMembers, lacksMembers } from './shared/gang-members.ts';
+import {
+  devicesMissedBy,
+  findGangService,
+  findMembers,
+  lacksMembers,
+  unmountedIn,
+} from './shared/gang-members.ts';
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
 import { findParent, relativesOf, treeOf, untoldTrees } from './shared/trees.ts';
 import {
-  CORE_EVENTS,
-  INDEX,
   keyRecordIn,
   ledgerOf,
   PODS,
@@ -110,6 +112,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
   const { reservation } = standing;
   const pod = await podOf(run, read);
   const members = await findMembers(run, read);
+  const presentPod = next.early?.pod ?? pod;
   const keyRecord = ledger && keyRecordIn(ledger, run);
   return {
     ...next,
@@ -127,17 +130,21 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
       run,
       podsOf(read, { namespace: run.metadata.namespace ?? '', uid: run.metadata.uid ?? '' }),
     ),
-    missing: isGang(run)
-      ? ledger && devicesMissedBy(run, members, { tenant: ledger.metadata.name, read, book })
-      : missingDevices(run, pod, { read, ledger, book }),
+    missing: devicesMissedBy(run, presentPods(run, pod, members), { read, ledger, book }),
     capacity: book.gate.capacityOf(pod, read),
-    unmounted: unmountedIn(next.early?.pod ?? pod, read),
+    // Not for the pod of an attempt that is over, while that of the next is there.
+    unmounted: presentPod && unmountedIn(presentPod, read),
   };
 }
 
-/** What cannot be mounted for the pod of the present attempt: not for one that is over, while that of the next is there. */
-function unmountedIn(pod: KubeObject | undefined, read: Reader): RunObserved['unmounted'] {
-  return pod && unmountedOf(failuresOf(pod, read));
+/** The pods of the present attempt: one, or those of a Run of many. */
+function presentPods(
+  run: Run,
+  pod: KubeObject | undefined,
+  members: readonly Member[],
+): readonly KubeObject[] {
+  if (isGang(run)) return members.map((one) => one.pod);
+  return pod === undefined ? [] : [pod];
 }
 
 function agentIn(run: Run, read: Reader): Agent | undefined {
@@ -170,24 +177,6 @@ function duplicatesOf(object: KubeObject, read: Reader): readonly Key[] {
 function holdsPlace({ metadata }: Run, read: Reader): boolean {
   const ledger = ledgerOf(read, metadata.namespace ?? '');
   return ledger !== undefined && reservationIn(ledger, metadata.uid ?? '') !== undefined;
-}
-
-/** Devices of a Run that its pod looks for. */
-function missingDevices(
-  { status }: Run,
-  pod: KubeObject | undefined,
-  {
-    read,
-    ledger,
-    book,
-  }: { readonly read: Reader; readonly ledger: Ledger | undefined; readonly book: DeviceBook },
-): MissingDevices | undefined {
-  const { gpu } = status ?? {};
-  const gpuClass = gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined);
-  const sinceMs = missesDevicesSince(pod, gpuClass);
-  if (gpu === undefined || ledger === undefined || sinceMs === undefined) return undefined;
-  const isShort = book.isShort(ledger.metadata.name, gpu, read);
-  return isShort === undefined ? undefined : { sinceMs, isShort };
 }
 
 interface Starting {
@@ -291,10 +280,6 @@ async function podOf(run: Run, read: Reader): Promise<KubeObject | undefined> {
   if (attempt === 0 || isGang(run)) return undefined;
   const key = { namespace: run.metadata.namespace ?? '', name: childName(identityOf(run), attempt) };
   return isActive(run) ? find(PODS, key, read) : read.get(PODS, key);
-}
-
-function failuresOf({ metadata }: KubeObject, read: Reader): readonly KubeObject[] {
-  return read.list(CORE_EVENTS, { index: INDEX.failuresOf, value: metadata.uid ?? '' });
 }
 
 function runOfPod({ metadata }: KubeObject): readonly Key[] {

@@ -36,9 +36,10 @@ const NO_POD: NextPod = { early: undefined, isMade: false };
 /** Looks for a pod that was made before its Run says so. Where no tenant is, none was, whoever says so. */
 export function nextPodOf(run: Run, read: Reader): NextPod {
   if (phaseOf(run) !== 'Queued') return NO_POD;
-  if (ledgerOf(read, run.metadata.namespace ?? '') === undefined) return NO_POD;
+  // Most have none, and this is asked of all that wait.
   const pod = read.get(PODS, { ...keyOf(run), name: nextChildName(run) });
-  return pod === undefined ? NO_POD : nextPodIn(pod, run);
+  if (pod === undefined || ledgerOf(read, run.metadata.namespace ?? '') === undefined) return NO_POD;
+  return nextPodIn(pod, run);
 }
 
 /**

@@ -5,7 +5,8 @@ import { gangServiceName, isGang, type Member, membersOf } from '../../core/run/
 import type { KubeObject } from '../../core/object.ts';
 import { type MissingDevices, missesDevicesSince } from '../../core/run/no-devices.ts';
 import { identityOf, isActive, isOwnedBy, type Run } from '../../core/run/run.ts';
-import { unmountedOf } from '../../core/run/unmounted.ts';
+import { type Unmounted, unmountedOf } from '../../core/run/unmounted.ts';
+import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import type { DeviceBook } from './device-book.ts';
 import { GPU_CLASSES, SERVICES } from './resources.ts';
@@ -25,7 +26,7 @@ export async function findMembers(run: Run, read: Reader): Promise<readonly Memb
   const labelSelector = `${LABELS.runUid}=${uid}`;
   const isAll = seen.length >= gang.pods;
   const members = isAll ? seen : membersOf(run, await read.listLive(PODS, { namespace, labelSelector }));
-  return members.map((one) => ({ ...one, unmounted: unmountedOf(failuresOf(one, read)) }));
+  return members.map((one) => ({ ...one, unmounted: unmountedIn(one.pod, read) }));
 }
 
 /** The Service of a Run of many pods that is under way, whose pods are still to be made: undefined when a direct read found none of its own. */
@@ -41,24 +42,27 @@ export function lacksMembers({ status }: Run, members: readonly Member[]): boole
   return status?.gang !== undefined && status.child?.uid === undefined && members.length < status.gang.pods;
 }
 
-/** Devices that pods of a Run of many look for; undefined where none does, and of a Run of one pod. */
+/** Devices of a Run that its pods look for; undefined where none does. */
 export function devicesMissedBy(
-  run: Run,
-  members: readonly Member[],
-  { tenant, read, book }: { readonly tenant: string; readonly read: Reader; readonly book: DeviceBook },
+  { status }: Run,
+  pods: readonly KubeObject[],
+  {
+    read,
+    ledger,
+    book,
+  }: { readonly read: Reader; readonly ledger: Ledger | undefined; readonly book: DeviceBook },
 ): MissingDevices | undefined {
-  const { gpu, gang } = run.status ?? {};
-  if (gpu === undefined || gang === undefined) return undefined;
+  const { gpu, gang } = status ?? {};
+  if (gpu === undefined || ledger === undefined) return undefined;
   const gpuClass = read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined;
-  const sinces = members
-    .map(({ pod }) => missesDevicesSince(pod, gpuClass))
-    .filter((one) => one !== undefined);
+  const sinces = pods.map((pod) => missesDevicesSince(pod, gpuClass)).filter((one) => one !== undefined);
   if (sinces.length === 0) return undefined;
-  const wanted = { class: gpu.class, count: gpu.count / gang.pods, pods: sinces.length };
-  const isShort = book.isShort(tenant, wanted, read);
+  const wanted = { class: gpu.class, count: gpu.count / (gang?.pods ?? 1), pods: sinces.length };
+  const isShort = book.isShort(ledger.metadata.name, wanted, read);
   return isShort === undefined ? undefined : { sinceMs: Math.min(...sinces), isShort };
 }
 
-function failuresOf({ pod }: Member, read: Reader) {
-  return read.list(CORE_EVENTS, { index: INDEX.failuresOf, value: pod.metadata.uid ?? '' });
+/** What cannot be mounted for a pod, as its node says. */
+export function unmountedIn({ metadata }: KubeObject, read: Reader): Unmounted | undefined {
+  return unmountedOf(read.list(CORE_EVENTS, { index: INDEX.failuresOf, value: metadata.uid ?? '' }));
 }

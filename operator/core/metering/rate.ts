@@ -14,7 +14,7 @@ export const TIER_PERCENT = { standard: 100, heavy: 150, ultra: 300 } as const s
 >;
 
 /** How long a container has to end that is told to, unless its Agent says. */
-const GRACE_SECONDS = 30;
+export const GRACE_SECONDS = 30;
 /** Slices that most cards can be cut into. */
 const SLICES = 7;
 const MIG_PROFILE = /\/mig-(?:(\d+)c\.)?(\d+)g\./;

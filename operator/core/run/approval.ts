@@ -74,7 +74,8 @@ function bound(run: Run, asking: Asking | undefined): Run {
   return { ...run, status: { ...run.status, ...defined({ revision }) } };
 }
 
-function eventOf({ reason, message }: Cause): PlanEvent {
+/** Tells of what goes as it should. */
+export function eventOf({ reason, message }: Cause): PlanEvent {
   return { type: 'Normal', reason, message };
 }
 

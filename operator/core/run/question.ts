@@ -8,8 +8,8 @@ import {
 } from '#crds/v1alpha1/run-questions';
 import { setCondition, toInstant, truncate } from '../conditions.ts';
 import { type Condition, defined } from '../object.ts';
-import { type PlanEvent, statusOnly } from '../plan.ts';
-import { LOOK_AGAIN } from './approval.ts';
+import { statusOnly } from '../plan.ts';
+import { eventOf, LOOK_AGAIN } from './approval.ts';
 import { fail, requeue, startOf } from './ending.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
 import { type Asks, printable } from './result.ts';
@@ -148,10 +148,6 @@ function bounded({ prompt, schema, state, stateUri }: Asks): Asks {
 
 function cut(words: string | undefined): string | undefined {
   return words === undefined ? undefined : truncate(words, MAX_WORDS);
-}
-
-function eventOf({ reason, message }: Cause): PlanEvent {
-  return { type: 'Normal', reason, message };
 }
 
 /** On one line. */

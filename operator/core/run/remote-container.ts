@@ -4,6 +4,7 @@ import type { RemoteSpec } from '#crds/v1alpha1/agent-remote';
 import { REMOTE_VARIABLE, type RemoteAttempt } from '#crds/v1alpha1/remote-attempt';
 import type { Agent } from '../agent/agent.ts';
 import type { Container } from '../agent/container.ts';
+import { GRACE_SECONDS } from '../metering/rate.ts';
 import { defined } from '../object.ts';
 import { literal } from './literal.ts';
 import { identityOf, type Run } from './run.ts';
@@ -14,8 +15,6 @@ const CREDENTIAL = 'credential';
 const CERTIFICATES = 'ca.pem';
 const VOLUME = 'remote';
 const COMMAND = ['node', 'remote.mjs'];
-/** How long a container has to end that is told to, unless its Agent says. */
-const GRACE_SECONDS = 30;
 
 /** What the program that speaks to an endpoint works on. */
 export interface RemoteInput {

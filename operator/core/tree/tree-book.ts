@@ -5,6 +5,7 @@ import { defined } from '../object.ts';
 import type { Candidate, Waiting } from '../quota/admit.ts';
 import { type RunContext, sourceOf } from '../quota/candidates.ts';
 import { ageOf } from '../quota/queue-order.ts';
+import { runsByUid } from '../quota/runs-by-uid.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { needsBelow } from './below.ts';
@@ -43,7 +44,7 @@ export class TreeBook {
   constructor(input: TreeInput) {
     const { held, records, now } = input;
     this.#input = input;
-    this.#runs = runsByUid(input);
+    this.#runs = runsIn(input);
     this.#forest = new Forest(held);
     this.#records = new Map(records);
     this.#pools = new Pools({ forest: this.#forest, records: this.#records, runs: this.#runs, now });
@@ -133,12 +134,12 @@ function held(candidate: Candidate, obstacle: Waiting): Candidate {
 }
 
 /** By uid; none where nobody calls anybody, so that it costs nothing there. */
-function runsByUid({ runs, held, context }: TreeInput): ReadonlyMap<string, Run> {
+function runsIn({ runs, held, context }: TreeInput): ReadonlyMap<string, Run> {
   const isIdle =
     !held.some(({ call, levels }) => (call ?? levels) !== undefined) &&
     !context.agents.values().some(({ spec }) => spec.calls !== undefined) &&
     !runs.some(({ spec }) => spec.parentRef !== undefined);
-  return isIdle ? NO_RUNS : new Map(runs.map((run) => [run.metadata.uid ?? '', run]));
+  return isIdle ? NO_RUNS : runsByUid(runs);
 }
 
 const NO_RUNS: ReadonlyMap<string, Run> = new Map();
