@@ -75,12 +75,13 @@ export class Caller {
   async calls(name: string, call: Call = {}): Promise<CallAnswer> {
     const { agent = 'worker', namespace = this.#is('NEXUSOS_NAMESPACE'), spec, annotations } = call;
     const parentRef = this.#parentOf(call);
+    const creator = { 'nexusos.dev/created-by': this.#is('NEXUSOS_USER') };
     const { name: owner, uid } = parentRef ?? this.#own;
     const owners = [{ apiVersion: 'nexusos.dev/v1alpha1', kind: 'Run', name: owner, uid }];
     return this.sends('POST', `/apis/nexusos.dev/v1alpha1/namespaces/${namespace}/runs`, {
       apiVersion: 'nexusos.dev/v1alpha1',
       kind: 'Run',
-      metadata: { name, annotations, ownerReferences: call.owners ?? owners },
+      metadata: { name, annotations: { ...creator, ...annotations }, ownerReferences: call.owners ?? owners },
       spec: { agentRef: { name: agent }, ...(parentRef && { parentRef }), ...spec },
     });
   }

@@ -8,7 +8,7 @@ import { createArchiveClient } from './runtime/archive-client.ts';
 import { type Client, createClient } from './runtime/client.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
 import { createManager, type Manager } from './runtime/manager.ts';
-import { credentialsOf, identityOf, leaderElectionOf, readConfigOrExit } from './setup.ts';
+import { credentialsOf, identityOf, leaderElectionOf, operatorUserOf, readConfigOrExit } from './setup.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 
@@ -80,6 +80,7 @@ async function main(): Promise<void> {
         kueue,
         platformNamespace: config.namespace,
         operatorServiceAccount: config.serviceAccount,
+        operatorUser: operatorUserOf(config),
         reservedRanges: config.reservedRanges,
         planWeights: config.planWeights,
         remoteImage: config.remoteImage,

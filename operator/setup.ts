@@ -21,6 +21,11 @@ export function credentialsOf(config: Config): Promise<Credentials> {
   return credentialsFrom(config, process.env);
 }
 
+/** The user that the operator is to the API server: its ServiceAccount. A kubeconfig may be anybody's. */
+export function operatorUserOf({ kubeconfig, namespace, serviceAccount }: Config): string | undefined {
+  return kubeconfig === undefined ? `system:serviceaccount:${namespace}:${serviceAccount}` : undefined;
+}
+
 /** The shares of the lease that client-go's own defaults have. */
 export function leaderElectionOf(config: Config): LeaderElectionOptions | undefined {
   if (!config.leaderElection) return undefined;

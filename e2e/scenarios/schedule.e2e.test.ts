@@ -94,6 +94,8 @@ test('a start that was missed is made at once, once, and is a Run like any other
   const runs = await scheduledRuns(place);
   t.is(runs.length, 1);
   t.is(runs[0]?.metadata.annotations?.['nexusos.dev/scheduled-time'], DUE);
+  const creator = runs[0]?.metadata.annotations?.['nexusos.dev/created-by'] ?? '';
+  t.regex(creator, /^system:serviceaccount:[^:]+:[^:]+$/, 'the operator, by its own name');
   t.like(runs[0], { metadata: { labels: { team: 'reports' } }, spec: { priority: 5 } });
   const { lastRun, lastMissedTime } = (await scheduleOf(place)) ?? {};
   t.is(lastRun?.name, runs[0]?.metadata.name);

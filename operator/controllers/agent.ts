@@ -31,7 +31,12 @@ import { INDEX, ledgerOf, namespacesOf } from './shared/workloads.ts';
 /** The controller of Agents: whether Runs of each can be admitted, how many there are, those that schedules start, and services. */
 export function agentController({
   remoteImage,
-}: Pick<PlatformSettings, 'remoteImage'> = {}): Controller<Agent, AgentObserved, AgentStatus> {
+  operatorUser,
+}: Pick<PlatformSettings, 'remoteImage' | 'operatorUser'> = {}): Controller<
+  Agent,
+  AgentObserved,
+  AgentStatus
+> {
   return {
     name: 'agent',
     resource: AGENTS,
@@ -42,7 +47,7 @@ export function agentController({
     parse: parseWith(z.object({ spec: AGENT.spec })),
     group: (agent, read) => ledgerOf(read, agent.metadata.namespace ?? '')?.metadata.name,
     tells: ({ reason }) => !TOLD_BY_PLANS.has(reason),
-    observe: async (agent, read) => ({ ...(await observe(agent, read)), remoteImage }),
+    observe: async (agent, read) => ({ ...(await observe(agent, read)), remoteImage, operatorUser }),
     plan: planAgent,
     refused: planRefused,
     heldUp: holdUpService,

@@ -298,7 +298,11 @@ function starting(agent: Agent): object {
 }
 
 function newYearsRun(agent: Agent): KubeObject {
-  return scheduledRun(agent, AGENT.spec.parse(agent.spec).schedule!, NEW_YEAR);
+  return scheduledRun(agent, {
+    schedule: AGENT.spec.parse(agent.spec).schedule!,
+    scheduledTime: NEW_YEAR,
+    creator: undefined,
+  });
 }
 
 async function clockOf(rig: WorkloadRig, name: string): Promise<Agent['status']> {

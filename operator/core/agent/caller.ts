@@ -26,6 +26,11 @@ export function callerName({ metadata }: Agent): string {
   return `${CALLER_PREFIX}${metadata.name}`;
 }
 
+/** User name of who calls, as the API server knows it. */
+export function callerUser(agent: Agent): string {
+  return `system:serviceaccount:${agent.metadata.namespace}:${callerName(agent)}`;
+}
+
 /** What is still to be made of the account of an Agent; nothing for one whose Runs call nobody. */
 export function missingCaller(
   agent: Agent,

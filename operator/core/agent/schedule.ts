@@ -35,6 +35,8 @@ export interface ScheduleObserved {
   readonly scheduled: readonly Run[];
   /** What bears the name of the Run that is `status.schedule.starting`, of the API server itself if no watch has it. */
   readonly starting: KubeObject | undefined;
+  /** User name of who creates those Runs; undefined where that is not known. */
+  readonly operatorUser?: string | undefined;
 }
 
 /** What is done about a schedule. */
@@ -68,10 +70,11 @@ export function planSchedule(
   if (schedule === undefined) return { ...NOTHING, afterMs: Infinity };
   const settled = settle(agent, begin(agent, schedule, now), observed.starting);
   const scheduled = scheduledRuns(agent, observed);
+  const { operatorUser: creator } = observed;
   const verdict = invalidity(schedule, now) ?? obstacleOf(agent, { schedule, tenant: observed.tenant });
   const step: Step =
     verdict === undefined
-      ? advance(resume(agent, settled, now), { agent, schedule, active: unfinished(scheduled), now })
+      ? advance(resume(agent, settled, now), { agent, schedule, active: unfinished(scheduled), creator, now })
       : { state: halt(settled), verdict, afterMs: Infinity };
   const past = outOfHistory(scheduled, schedule);
   return {
@@ -124,6 +127,7 @@ interface Moment {
   readonly agent: Agent;
   readonly schedule: Schedule;
   readonly active: readonly Run[];
+  readonly creator: string | undefined;
   readonly now: Date;
 }
 
@@ -156,12 +160,12 @@ function isBlocked({ concurrencyPolicy }: Schedule, active: readonly Run[]): boo
 
 /** Nothing new is due; what is starting may have to be made once more. */
 function goOn(state: ScheduleStatus, moment: Moment): Step {
-  const { agent, schedule, now } = moment;
+  const { agent, now } = moment;
   const { starting } = state;
   if (starting === undefined) return { state, afterMs: waitFor(state, now) };
   const due = new Date(starting.scheduledTime);
   if (lateMs(due, moment) > 0) return miss(giveUp(state), [due], moment);
-  const create = [scheduledRun(agent, schedule, starting.scheduledTime)];
+  const create = [scheduledRun(agent, { ...moment, scheduledTime: starting.scheduledTime })];
   return { state, create, afterMs: waitFor(state, now) };
 }
 
@@ -171,7 +175,8 @@ interface Due {
   readonly due: Date;
 }
 
-function start(before: ScheduleStatus, { starts, due }: Due, { agent, schedule, now }: Moment): Step {
+function start(before: ScheduleStatus, { starts, due }: Due, moment: Moment): Step {
+  const { agent, schedule, now } = moment;
   const skipped = starts.slice(0, -1);
   const state = withMissed(giveUp(before), skipped.at(-1));
   const scheduledTime = toInstant(due);
@@ -182,7 +187,7 @@ function start(before: ScheduleStatus, { starts, due }: Due, { agent, schedule, 
     first === undefined
       ? []
       : [warning(StartMissed, `${named(skipped)} not made in time; the one of ${scheduledTime} is made now`)];
-  const create = [scheduledRun(agent, schedule, scheduledTime)];
+  const create = [scheduledRun(agent, { ...moment, scheduledTime })];
   return { state: after, create, events, afterMs: waitFor(after, now) };
 }
 

@@ -39,6 +39,30 @@ test('the Run of a start says what the template says, and what tells it from oth
   t.is(run?.metadata.ownerReferences, undefined, 'it outlives its Agent');
 });
 
+const OPERATOR = 'system:serviceaccount:nexusos-system:nexusos-operator';
+const DUE: ScheduleCase = { schedule: HOURLY, state: { nextScheduleTime: NOON }, says: '' };
+const CREATORS: Record<string, [annotations: Record<string, string>, creator: string | undefined]> = {
+  'is the operator, also where the API server does not fill it in': [{}, OPERATOR],
+  'is left to the API server by an operator that does not know its name': [{}, undefined],
+  'is what the template says, which the API server refuses if it is somebody else': [
+    { [ANNOTATIONS.createdBy]: 'somebody' },
+    'somebody',
+  ],
+};
+
+for (const [name, [annotations, creator]] of Object.entries(CREATORS)) {
+  test(`who created the Run of a start ${name}`, (t) => {
+    const given = { ...DUE, schedule: { ...HOURLY, runTemplate: { metadata: { annotations } } } };
+    const operatorUser = creator && OPERATOR;
+    for (const starting of [undefined, { scheduledTime: NOON, run: nameOf(NOON) }]) {
+      const state = starting === undefined ? DUE.state : { starting, nextScheduleTime: ONE };
+      const agent = agentOf({ ...given, ...(state && { state }) });
+      const [run] = planAgent(agent, { ...observedOf(given), operatorUser }, NOW).create;
+      t.is(run?.metadata.annotations?.[ANNOTATIONS.createdBy], creator);
+    }
+  });
+}
+
 test('names of Runs tell starts and Agents apart, and are never too long', (t) => {
   const agent = makeAgent();
   const long = { ...agent, metadata: { ...agent.metadata, name: 'a'.repeat(63) } };

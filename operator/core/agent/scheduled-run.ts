@@ -18,11 +18,23 @@ export function scheduledRunName({ metadata }: Agent, scheduledTime: string): st
   return withSuffix(metadata.name, suffix);
 }
 
+/** A start of a schedule. */
+export interface Start {
+  readonly schedule: Schedule;
+  readonly scheduledTime: string;
+  /** User name of who creates the Run, which is us; undefined where that is not known. */
+  readonly creator: string | undefined;
+}
+
 /**
  * The Run of one start. The Agent does not own it: Runs go on when their Agent is deleted, those of a schedule like any other.
- * What marks it is a label that tenants cannot set.
+ * What marks it is a label that tenants cannot set. Who created it is written here, as not every cluster fills that in, and what nobody
+ * created nobody could approve; a template that names somebody else is refused with a word, and not corrected without one.
  */
-export function scheduledRun(agent: Agent, { runTemplate }: Schedule, scheduledTime: string): KubeObject {
+export function scheduledRun(
+  agent: Agent,
+  { schedule: { runTemplate }, scheduledTime, creator }: Start,
+): KubeObject {
   const { name, namespace = '', uid = '' } = agent.metadata;
   const { labels, annotations } = runTemplate?.metadata ?? {};
   return {
@@ -32,7 +44,11 @@ export function scheduledRun(agent: Agent, { runTemplate }: Schedule, scheduledT
       name: scheduledRunName(agent, scheduledTime),
       namespace,
       labels: { ...labels, [LABELS.agent]: name, [LABELS.scheduledBy]: uid },
-      annotations: { ...annotations, [ANNOTATIONS.scheduledTime]: scheduledTime },
+      annotations: {
+        ...(creator !== undefined && { [ANNOTATIONS.createdBy]: creator }),
+        ...annotations,
+        [ANNOTATIONS.scheduledTime]: scheduledTime,
+      },
     },
     spec: { ...runTemplate?.spec, agentRef: { name } },
   };

@@ -95,10 +95,13 @@ function approvalRules(): readonly Rule[] {
       field: 'spec.approval.decision',
       holds: `!(variables.decides && variables.asksApproval) || ${approval}.decision != 'Approved' || !(${isOwn}) || !(variables.oldCreator in ['', variables.user])`,
       found: `'Approved by ' + variables.user + (variables.oldCreator == '' ? ', and nobody knows who created the Run' : ', who created the Run')`,
-      allowed: quote('approval by somebody else, or approvers: Anyone in spec.approval of the Agent'),
+      allowed: `${quote('approval by somebody else, or approvers: Anyone in spec.approval of the Agent')} + (variables.oldCreator == '' ? ${quote(UNKNOWN)} : '')`,
     },
   ];
 }
+
+/** What helps where the API server does not fill in who created a Run. */
+const UNKNOWN = `; create it again with the annotation ${ANNOTATIONS.createdBy}, which says your own user name`;
 
 function answerRules(): readonly Rule[] {
   const isSigned = 'has(variables.answers[k].by) && variables.answers[k].by == variables.user';

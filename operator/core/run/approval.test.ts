@@ -160,7 +160,13 @@ test('a message with names as long as they can be fits into the status', (t) => 
 
 test('where nobody knows who created a Run, it says that nobody can approve it, and what helps', (t) => {
   const { status } = planRun(makeRun(), { ...NOTHING_SEEN, place: HELD, asking: ASKING }, NOW);
-  t.regex(saidIn(status), /create it again with the annotation nexusos\.dev\/created-by/);
+  const help = /create it again with the annotation nexusos\.dev\/created-by, which says your own user name$/;
+  t.regex(saidIn(status), help);
+  const above = makeRun({}, { phase: 'Running', attempt: 1, admittedAt: ago(9) });
+  const parent = { ...above, metadata: { ...above.metadata, name: 'above', uid: 'above-uid' } };
+  const run = makeRun({ parentRef: { name: 'above', uid: 'above-uid' } });
+  const called = planRun(run, { ...NOTHING_SEEN, place: HELD, asking: ASKING, parent }, NOW);
+  t.regex(saidIn(called.status), /your own user name \(of the container that calls it: \$NEXUSOS_USER\)$/);
 });
 
 test('who decided, when and why stays in the status', (t) => {

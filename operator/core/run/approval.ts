@@ -176,11 +176,14 @@ function requestFor({ metadata }: Run, asking: Asking | undefined, now: Date): A
   };
 }
 
-function whatHelps({ metadata }: Run, { approvers, createdBy, deadline, onTimeout }: ApprovalStatus): string {
+function whatHelps(
+  { metadata, spec }: Run,
+  { approvers, createdBy, deadline, onTimeout }: ApprovalStatus,
+): string {
   const late = onTimeout === 'Approve' ? 'it starts without' : 'it is rejected';
   const until = deadline === undefined ? '' : `. At ${deadline} ${late}`;
   if (approvers === 'Others' && createdBy === undefined) {
-    return `nobody can approve it, since who created it is not known, and that one must not: create it again with the annotation ${ANNOTATIONS.createdBy}, which says your own user name${until}`;
+    return `nobody can approve it, since who created it is not known, and that one must not: create it again with the annotation ${ANNOTATIONS.createdBy}, which says your own user name${spec.parentRef === undefined ? '' : ' (of the container that calls it: $NEXUSOS_USER)'}${until}`;
   }
   const others = approvers === 'Others' ? `, and is not ${quoted(createdBy ?? '')}, who created it` : '';
   const patch = '{"spec":{"approval":{"decision":"Approved","reason":"..."}}}';

@@ -46,6 +46,7 @@ test('a Run that may call others has a token of an account of its own, and none 
     NEXUSOS_LEVELS: '2',
     NEXUSOS_RUN_UID: 'run-uid',
     NEXUSOS_NAMESPACE: 'acme-dev',
+    NEXUSOS_USER: 'system:serviceaccount:acme-dev:nexusos-call-agent',
   });
   t.regex(env['NEXUSOS_POD'] ?? '', /^r-[0-9a-f]{10}-2$/);
 });

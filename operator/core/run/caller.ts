@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { callerName } from '../agent/caller.ts';
+import { callerName, callerUser } from '../agent/caller.ts';
 import { pullSecretCopyName } from '../tenant/pull-secrets.ts';
 import type { WorkloadInput } from './pod.ts';
 import { childName, identityOf } from './run.ts';
@@ -61,6 +61,7 @@ export function callVariables(
       NEXUSOS_NAMESPACE: run.metadata.namespace ?? '',
       NEXUSOS_RUN_UID: identity.uid,
       NEXUSOS_POD: childName(identity, attempt),
+      NEXUSOS_USER: callerUser(input.agent),
       NEXUSOS_API: API,
       NEXUSOS_TOKEN_FILE: `${CALL_FOLDER}/token`,
       NEXUSOS_CA_FILE: `${CALL_FOLDER}/ca.crt`,

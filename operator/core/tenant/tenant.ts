@@ -21,6 +21,8 @@ export interface PlatformSettings {
   readonly pullSecretNamespace?: string;
   /** Name of the operator's ServiceAccount in that namespace. */
   readonly operatorServiceAccount: string;
+  /** User name that the API server knows the operator by; left out where that is not known, as with a kubeconfig. */
+  readonly operatorUser?: string | undefined;
   /** Addresses of nodes, API servers, pods and services, as CIDRs: tenants never reach them by address. */
   readonly reservedRanges: readonly string[];
   /** How much of what is short tenants get in relation to others, by the name of their plan; one where it is left out. */
