@@ -88,6 +88,7 @@ async function main(): Promise<void> {
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
       { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },
+      archive,
     ),
     identity: identityOf(config),
     leaderElection: leaderElectionOf(config),

@@ -6,7 +6,7 @@ import { type Cluster, startCluster } from '#hack/cluster/cluster';
 import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import { eventually } from '#hack/tools/eventually';
-import { agent, run } from '../run-world.ts';
+import { agent, FOREVER, run } from '../run-world.ts';
 import { tenantManifest, User } from '../user.ts';
 
 /** What the archive has, by the uid of each Run. */
@@ -70,22 +70,57 @@ async function uids(): Promise<readonly string[]> {
   return (found?.items ?? []).map(({ metadata }) => metadata.uid);
 }
 
-test('finished Runs go when the archive has them, and not before, also when the operator is killed', async (t) => {
-  const names = ['a', 'b', 'c', 'd'];
-  for (const name of names) await user.applies(run(NAMESPACE, name));
-  await eventually('all have succeeded', async () => {
-    const found = await user.sees<{ readonly items: readonly Found[] }>('runs', '-n', NAMESPACE);
-    return found?.items.every(({ status }) => status?.phase === 'Succeeded') === true;
+test.serial(
+  'finished Runs go when the archive has them, and not before, also when the operator is killed',
+  async (t) => {
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) await user.applies(run(NAMESPACE, name));
+    await eventually('all have succeeded', async () => {
+      const found = await user.sees<{ readonly items: readonly Found[] }>('runs', '-n', NAMESPACE);
+      return found?.items.every(({ status }) => status?.phase === 'Succeeded') === true;
+    });
+    const before = await uids();
+    t.is(before.length, names.length);
+    await eventually('the archive was asked, which is away', async () => requests >= 2);
+    t.deepEqual((await uids()).toSorted(), before.toSorted());
+    await operator.kill();
+    isAway = false;
+    operator = await start();
+    await eventually('all have gone', async () => (await uids()).length === 0);
+    t.deepEqual([...RECORDS.keys()].toSorted(), before.toSorted());
+    t.true([...RECORDS.values()].every(({ status }) => status.phase === 'Succeeded'));
+    t.regex(await operator.metrics(), /nexusos_archived_total\{outcome="taken"\} 4/);
+  },
+);
+
+test.serial('Runs that another one has called are on record before that takes them with it', async (t) => {
+  const namespace = 'archivist-tree-main';
+  await user.applies(tenantManifest('archivist-tree'));
+  await user.awaitsReady('tenant/archivist-tree');
+  const lead = agent(namespace, { calls: { agents: ['worker'] }, history: { failedRunsLimit: 0 } });
+  await user.applies(agent(namespace), { ...lead, metadata: { name: 'lead', namespace } });
+  await user.awaitsReady('-n', namespace, 'agent/lead');
+  await user.applies(run(namespace, 'above', { ...FOREVER, spec: { agentRef: { name: 'lead' } } }));
+  const see = (name: string) => user.sees<Found>('-n', namespace, `run/${name}`);
+  const above = await eventually('the one above runs', async () => {
+    const found = await see('above');
+    return found?.status?.phase === 'Running' ? found.metadata.uid : undefined;
   });
-  const before = await uids();
-  t.is(before.length, names.length);
-  await eventually('the archive was asked, which is away', async () => requests >= 2);
-  t.deepEqual((await uids()).toSorted(), before.toSorted());
-  await operator.kill();
-  isAway = false;
-  operator = await start();
-  await eventually('all have gone', async () => (await uids()).length === 0);
-  t.deepEqual([...RECORDS.keys()].toSorted(), before.toSorted());
-  t.true([...RECORDS.values()].every(({ status }) => status.phase === 'Succeeded'));
-  t.regex(await operator.metrics(), /nexusos_archived_total\{outcome="taken"\} 4/);
+  const parentRef = { name: 'above', uid: above };
+  const owner = { apiVersion: 'nexusos.dev/v1alpha1', kind: 'Run', ...parentRef };
+  const called = run(namespace, 'below', { spec: { parentRef } });
+  await user.applies({ ...called, metadata: { ...called.metadata, ownerReferences: [owner] } });
+  const below = await eventually('the one below has succeeded', async () => {
+    const found = await see('below');
+    return found?.status?.phase === 'Succeeded' ? found.metadata.uid : undefined;
+  });
+  const cancel = JSON.stringify({ spec: { cancel: true } });
+  await user.does(['patch', 'run/above', '-n', namespace, '--type=merge', '-p', cancel]);
+  await eventually('both have gone', async () => {
+    return (await see('above')) === undefined && (await see('below')) === undefined;
+  });
+  t.is(RECORDS.get(below)?.status.phase, 'Succeeded');
+  t.is(RECORDS.get(above)?.status.phase, 'Cancelled');
+  const [first] = [...RECORDS.keys()].filter((uid) => uid === above || uid === below);
+  t.is(first, below);
 });

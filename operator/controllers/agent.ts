@@ -26,6 +26,7 @@ import { CALLER_RBAC, CALLER_WATCHES, observeCaller } from './shared/agent-calle
 import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
+import { kinshipIn } from './shared/trees.ts';
 import { INDEX, ledgerOf, namespacesOf } from './shared/workloads.ts';
 
 /** The controller of Agents: whether Runs of each can be admitted, how many there are, those that schedules start, and services. */
@@ -98,6 +99,7 @@ async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
     service: await observeService(agent, ledger, read),
     ...(await observeRevisions(agent, live as readonly Run[], read)),
     ...(await observeSchedule(agent, read)),
+    kin: kinshipIn(ledger, read),
   };
 }
 

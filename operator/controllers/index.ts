@@ -7,7 +7,7 @@ import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
 import { podController } from './pod.ts';
 import { runController } from './run.ts';
-import { RUN_HISTORY_INDEX, runHistoryController } from './run-history.ts';
+import { type Records, RUN_HISTORY_INDEX, runHistoryController } from './run-history.ts';
 import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { PARTITION } from './shared/partition.ts';
@@ -36,16 +36,11 @@ export interface ControllerSet {
   readonly onGain: (isGained: (resource: Resource, key: Key) => boolean) => void;
 }
 
-/** What the platform chooses. */
-export interface ControllerSettings extends PlatformSettings {
-  /** Where the operator makes the certificate of the admission process; else somebody else does, or there is none. */
-  readonly webhookCertificates?: CertificateSettings | undefined;
-}
-
-/** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
+/** Every controller of the operator. `metering`: where run units are counted, if anywhere; `records`: where finished Runs go. */
 export function controllersFor(
   settings: ControllerSettings,
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
+  records?: Records,
 ): ControllerSet {
   const { kueue, webhookCertificates } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
@@ -58,7 +53,7 @@ export function controllersFor(
       agentController(settings),
       runController(book, settings, queues),
       podController(),
-      runHistoryController(),
+      runHistoryController(records),
       gpuClassController(book, kueue),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],

@@ -8,6 +8,7 @@ import { isFinished, type Run } from '../core/run/run.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, IndexDeclaration, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { kinshipIn } from './shared/trees.ts';
 import { ledgerOf, namespacesOf } from './shared/workloads.ts';
 
 /** Runs end all the time, and each pass looks at all that are kept: it is worth so many milliseconds of them. */
@@ -27,8 +28,18 @@ export type HistoryView =
   | { readonly kind: 'tooSoon'; readonly afterMs: number }
   | { readonly kind: 'unlimited' };
 
+/** What is known of the archive that finished Runs go to. */
+export interface Records {
+  /** Whether it will not have the object of that uid. */
+  hasRefused(uid: string): boolean;
+}
+
+const NO_RECORDS: Records = { hasRefused: () => false };
+
 /** The controller that removes finished Runs which their Agent or tenant keeps no longer. Tenant by tenant, since limits are over all of its Runs. */
-export function runHistoryController(): Controller<Tenant, HistoryView, TenantStatus | undefined> {
+export function runHistoryController(
+  records: Records = NO_RECORDS,
+): Controller<Tenant, HistoryView, TenantStatus | undefined> {
   const passes = new Map<string, number>();
   return {
     name: 'run-history',
@@ -37,7 +48,7 @@ export function runHistoryController(): Controller<Tenant, HistoryView, TenantSt
     rbac: RBAC,
     group: ({ metadata }) => metadata.name,
     tells: () => false,
-    observe: (tenant, read) => observe(tenant, read, passes),
+    observe: (tenant, read) => observe(tenant, { read, passes, records }),
     plan(tenant, view, now) {
       if (view.kind === 'seen') return planHistory(tenant, view.observed, now);
       if (view.kind === 'unlimited') return statusOnly(tenant.status);
@@ -56,7 +67,13 @@ const WATCHES: readonly Watch[] = [
 
 const RBAC: readonly PolicyRule[] = [{ apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['delete'] }];
 
-function observe(tenant: Tenant, read: Reader, passes: Map<string, number>): HistoryView {
+interface Sight {
+  readonly read: Reader;
+  readonly passes: Map<string, number>;
+  readonly records: Records;
+}
+
+function observe(tenant: Tenant, { read, passes, records }: Sight): HistoryView {
   const ledger = read.get(QUOTA_LEDGERS, { name: tenant.metadata.name }) as Ledger | undefined;
   if (ledger === undefined) return { kind: 'unlimited' };
   const agents = namespacesOf(ledger).flatMap((namespace) => read.list(AGENTS, { namespace })) as Agent[];
@@ -65,17 +82,21 @@ function observe(tenant: Tenant, read: Reader, passes: Map<string, number>): His
   const afterMs = (passes.get(tenant.metadata.name) ?? -Infinity) + INTERVAL_MS - nowMs;
   if (afterMs > 0) return { kind: 'tooSoon', afterMs };
   note(passes, tenant.metadata.name, nowMs);
-  return { kind: 'seen', observed: historyOf(ledger, agents, read) };
+  return { kind: 'seen', observed: historyOf(ledger, agents, { read, records }) };
 }
 
-function historyOf(ledger: Ledger, agents: readonly Agent[], read: Reader): HistoryObserved {
+function historyOf(
+  ledger: Ledger,
+  agents: readonly Agent[],
+  { read, records }: Omit<Sight, 'passes'>,
+): HistoryObserved {
   const runs = namespacesOf(ledger).flatMap((value) =>
     read.list(RUNS, { index: FINISHED_RUNS, value }),
   ) as Run[];
   return {
     runs,
     agents: new Map(agents.map((one) => [agentKey(one.metadata.namespace ?? '', one.metadata.name), one])),
-    held: new Set((ledger.status?.reservations ?? []).map(({ uid }) => uid)),
+    kin: { ...kinshipIn(ledger, read), isRefused: ({ metadata }) => records.hasRefused(metadata.uid ?? '') },
   };
 }
 

@@ -38,7 +38,7 @@ import {
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
-import { findParent, relativesOf, treeOf, untoldTrees } from './shared/trees.ts';
+import { findParent, kinshipIn, relativesOf, treeOf, untoldTrees } from './shared/trees.ts';
 import {
   keyRecordIn,
   ledgerOf,
@@ -121,6 +121,7 @@ async function observe(run: Run, read: Reader, { queues, book }: Shared): Promis
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     parent: await findParent(run, read),
     tree: treeOf(run, ledger, read),
+    kin: kinshipIn(ledger, read),
     ...standing,
     asking: askingOf(run, agentIn(run, read)),
     ...(await findIngredients(run, { read, pod, members, reservation, book, next })),

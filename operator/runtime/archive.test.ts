@@ -132,6 +132,7 @@ test('one that the archive refuses stays, is not sent for ever, and keeps nobody
   const world = await worldOf(t, ({ lines }) => (lines.some(isBad) ? 422 : 200));
   for (const name of ['a', 'poison', 'b']) add(world, name);
   await untilRemoved(world, 'a', 'b');
+  t.deepEqual([world.archive.hasRefused('poison'), world.archive.hasRefused('a')], [true, false]);
   add(world, 'poison');
   add(world, 'c');
   await untilRemoved(world, 'c');

@@ -63,7 +63,7 @@ export class Archive {
    */
   add({ record, remove }: Departure): void {
     const { uid = '' } = record.metadata;
-    if (this.#refused.has(uid) || this.#stopping.signal.aborted) return;
+    if (this.hasRefused(uid) || this.#stopping.signal.aborted) return;
     const known = this.#waiting.get(uid);
     if (known !== undefined) {
       this.#waiting.set(uid, { ...known, remove });
@@ -75,6 +75,11 @@ export class Archive {
     }
     this.#waiting.set(uid, { uid, line: JSON.stringify(record), remove });
     this.#begin();
+  }
+
+  /** Whether the archive has answered that it will never have the object of that uid, as far as is remembered. */
+  hasRefused(uid: string): boolean {
+    return this.#refused.has(uid);
   }
 
   #begin(): void {

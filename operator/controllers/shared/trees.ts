@@ -2,6 +2,7 @@
 import type { Reservation, TreeRecord } from '#crds/v1alpha1/quota-ledger';
 import type { KubeObject } from '../../core/object.ts';
 import { isToldToEnd } from '../../core/run/interruption.ts';
+import { type Kinship, NO_KIN } from '../../core/run/retirement.ts';
 import { isActive, isFinished, type Run } from '../../core/run/run.ts';
 import { countTree, isTold, type TreeObserved } from '../../core/run/tree-status.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
@@ -48,13 +49,13 @@ function poolOf({ uid, attempt }: TreeRecord, ledger: Ledger): Reservation['pool
   return own?.attempt === attempt ? own.pool : undefined;
 }
 
-/** Whom a change of a Run concerns beside itself: those that it has called, once it is over, and the one above all. */
+/** Whom a change of a Run concerns beside itself: those that it has called, once it is over, and the one above all; once it is gone, the one that has called it. */
 export function relativesOf(object: KubeObject, read: Reader): readonly Key[] {
   const run = object as Run;
-  const isOver =
-    read.get(RUNS, keyOf(run))?.metadata.uid !== run.metadata.uid || !isActive(run) || isToldToEnd(run);
+  const isGone = read.get(RUNS, keyOf(run))?.metadata.uid !== run.metadata.uid;
+  const isOver = isGone || !isActive(run) || isToldToEnd(run);
   const children = isOver ? childrenOf(run, read).filter((one) => !isFinished(one)) : [];
-  return [...children.map(keyOf), ...rootOf(run, read)];
+  return [...children.map(keyOf), ...rootOf(run, read), ...(isGone ? parentOf(run) : [])];
 }
 
 /** Runs that do not tell yet what the ledger remembers of those below them. */
@@ -93,6 +94,21 @@ function recordAsTold({ metadata, status }: Run): TreeRecord | undefined {
   return { uid, namespace, name, attempt, calls, depth, runUnits: runUnits.used, tokens: tokens.used };
 }
 
+/** What goes with the Runs of a tenant, and who has still to be counted. Of the archive nothing is known here. */
+export function kinshipIn(ledger: Ledger | undefined, read: Reader): Kinship {
+  return {
+    ...NO_KIN,
+    childrenOf: (run) => childrenOf(run, read).filter((one) => goesWith(one, run)),
+    isHeld: ({ metadata }) => ledger !== undefined && reservationIn(ledger, metadata.uid ?? '') !== undefined,
+  };
+}
+
+/** Nobody owns anything in another namespace, whatever is written there, and who has other owners outlives one of them. */
+function goesWith({ metadata: { namespace, ownerReferences = [] } }: Run, { metadata }: Run): boolean {
+  const isOwned = ownerReferences.length > 0 && ownerReferences.every(({ uid }) => uid === metadata.uid);
+  return isOwned && namespace === metadata.namespace;
+}
+
 function childrenOf({ metadata: { uid = '' } }: Run, read: Reader): readonly Run[] {
   return read.list(RUNS, { index: INDEX.childrenOf, value: uid }) as readonly Run[];
 }
@@ -104,6 +120,12 @@ function descendantsOf(run: Run, read: Reader): readonly Run[] {
     if (one !== undefined) found.push(...childrenOf(one, read));
   }
   return found;
+}
+
+/** The Run that may wait for this one to be gone. */
+function parentOf(run: Run): readonly Key[] {
+  const { parentRef } = run.spec;
+  return parentRef === undefined ? [] : [{ ...keyOf(run), name: parentRef.name }];
 }
 
 /** The Run above all, if it is known: before its admission, that of its parent, or that itself. */

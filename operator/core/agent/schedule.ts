@@ -2,7 +2,8 @@
 import { AGENT_SCHEDULE_REASONS, type Schedule, type ScheduleStatus } from '#crds/v1alpha1/agent-schedule';
 import { toInstant } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
-import type { PlanEvent, Removal } from '../plan.ts';
+import { GONE_MS, type PlanEvent, type Removal } from '../plan.ts';
+import { type Kinship, NO_KIN, retire } from '../run/retirement.ts';
 import type { Run } from '../run/run.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Agent } from './agent.ts';
@@ -35,6 +36,8 @@ export interface ScheduleObserved {
   readonly scheduled: readonly Run[];
   /** What bears the name of the Run that is `status.schedule.starting`, of the API server itself if no watch has it. */
   readonly starting: KubeObject | undefined;
+  /** What goes before each of those Runs. */
+  readonly kin?: Kinship;
   /** User name of who creates those Runs; undefined where that is not known. */
   readonly operatorUser?: string | undefined;
 }
@@ -76,12 +79,14 @@ export function planSchedule(
     verdict === undefined
       ? advance(resume(agent, settled, now), { agent, schedule, active: unfinished(scheduled), creator, now })
       : { state: halt(settled), verdict, afterMs: Infinity };
-  const past = outOfHistory(scheduled, schedule);
+  const past = retire(outOfHistory(scheduled, schedule), observed.kin ?? NO_KIN);
+  const isGoing = past.waits || past.remove.length > 0;
   return {
     ...NOTHING,
     ...step,
     verdict: step.verdict ?? carriedVerdict(agent, { schedule, isMade: settled !== agent.status?.schedule }),
-    remove: [...(step.remove ?? []), ...past],
+    remove: [...(step.remove ?? []), ...past.remove],
+    afterMs: Math.min(step.afterMs, isGoing ? GONE_MS : Infinity),
   };
 }
 

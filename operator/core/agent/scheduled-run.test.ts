@@ -2,7 +2,9 @@
 import test from 'ava';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import { ReconcileError } from '../errors.ts';
-import { makeAgent, NOW } from '../run/testing/make.ts';
+import { NO_KIN } from '../run/retirement.ts';
+import type { Run } from '../run/run.ts';
+import { ago, makeAgent, NOW } from '../run/testing/make.ts';
 import { planAgent, planRefused } from './plan.ts';
 import { scheduledRunName } from './scheduled-run.ts';
 import {
@@ -12,6 +14,7 @@ import {
   NOON,
   observedOf,
   ONE,
+  ranAt,
   type ScheduleCase,
 } from './testing/schedule-case.ts';
 
@@ -112,6 +115,26 @@ test('a start that is refused is missed, and the next one is tried', (t) => {
     new Date(NOW.getTime() + 6e4),
   );
   t.deepEqual(later.create, []);
+});
+
+test('of the Runs that are too many none goes before it is counted, and those that it has called have gone', (t) => {
+  const [newest, counted, held, above, below] = [1, 2, 3, 4, 5].map((hours) =>
+    ranAt('Succeeded', ago(hours * 3600)),
+  );
+  const schedule = { ...HOURLY, successfulRunsHistoryLimit: 1 };
+  const given: ScheduleCase = { schedule, state: { nextScheduleTime: ONE }, says: '' };
+  const kin = {
+    ...NO_KIN,
+    isHeld: (run: Run) => run === held,
+    childrenOf: (run: Run) => (run === above ? [below!] : []),
+  };
+  const observed = { ...observedOf({ ...given, runs: [newest!, counted!, held!, above!] }), kin };
+  const { remove, result } = planAgent(agentOf(given), observed, NOW);
+  t.deepEqual(
+    remove.map(({ ref }) => ref.name),
+    [counted, below].map((one) => one!.metadata.name),
+  );
+  t.like(result, { kind: 'requeueAfter', afterMs: 60_000 });
 });
 
 test('nothing is written between starts', (t) => {

@@ -4,7 +4,7 @@ import { API_VERSION, ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import type { Schedule } from '#crds/v1alpha1/agent-schedule';
 import type { KubeObject } from '../object.ts';
 import type { Removal } from '../plan.ts';
-import { removalOf, retirementOf } from '../plan.ts';
+import { removalOf } from '../plan.ts';
 import { isFinished, phaseOf, type Run, withSuffix } from '../run/run.ts';
 import type { Agent } from './agent.ts';
 
@@ -74,7 +74,7 @@ export function lastSuccess(runs: readonly Run[], known: string | undefined): st
 }
 
 /** Finished Runs beyond what is kept, the oldest of each kind. */
-export function outOfHistory(runs: readonly Run[], limits: Schedule): readonly Removal[] {
+export function outOfHistory(runs: readonly Run[], limits: Schedule): readonly Run[] {
   const ended = runs
     .filter((run) => isFinished(run) && run.metadata.deletionTimestamp === undefined)
     .toSorted((a, b) => (ageKey(a) < ageKey(b) ? 1 : -1));
@@ -84,7 +84,7 @@ export function outOfHistory(runs: readonly Run[], limits: Schedule): readonly R
   return [
     ...(succeeded ?? []).slice(limits.successfulRunsHistoryLimit),
     ...(failed ?? []).slice(limits.failedRunsHistoryLimit),
-  ].map(retirementOf);
+  ];
 }
 
 /** Deletes a Run; its workload follows. */

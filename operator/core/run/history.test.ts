@@ -4,6 +4,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { hasHistoryLimits, planHistory } from './history.ts';
+import { type Kinship, NO_KIN } from './retirement.ts';
 import type { Phase, Run } from './run.ts';
 import { ago, makeAgent, makeRun, makeTenant, NOW } from './testing/make.ts';
 
@@ -23,6 +24,8 @@ interface Case {
   readonly agent?: AgentSpec['history'];
   readonly tenant?: TenantSpec['runHistory'];
   readonly held?: readonly string[];
+  /** What the archive will not have. */
+  readonly refused?: readonly string[];
   /** Names, in order. */
   readonly want: readonly string[];
   /** When it is looked at again, in seconds; undefined when nothing is due. */
@@ -119,6 +122,19 @@ const cases: Record<string, Case> = {
     want: ['b'],
     wantAgain: 1,
   },
+  'one that the archive will not have is not asked for again, and not looked for': {
+    runs: { ...THREE, d: { seconds: 5 } },
+    agent: { successfulRunsLimit: 1 },
+    refused: ['a', 'b', 'c'],
+    want: [],
+  },
+  'nor are others kept by it': {
+    runs: { a: { seconds: 400 }, b: { seconds: 310 }, c: { seconds: 290 } },
+    agent: { ttlSecondsAfterFinished: 300 },
+    refused: ['a'],
+    want: ['b'],
+    wantAgain: 10,
+  },
   'a time that is far off is looked at again before': {
     runs: { a: { seconds: 10 } },
     tenant: { ttlSecondsAfterFinished: 1_000_000 },
@@ -137,13 +153,23 @@ function runOf(
   return { ...run, metadata: { ...run.metadata, name, uid: name, labels } };
 }
 
-for (const [name, { runs, agent, tenant, held = [], want, wantAgain }] of Object.entries(cases)) {
+function kinOf({ held, refused }: { held: readonly string[]; refused: readonly string[] }): Kinship {
+  return {
+    ...NO_KIN,
+    isHeld: ({ metadata }) => held.includes(metadata.name),
+    isRefused: ({ metadata }) => refused.includes(metadata.name),
+  };
+}
+
+for (const [name, { runs, agent, tenant, held = [], refused = [], want, wantAgain }] of Object.entries(
+  cases,
+)) {
   test(name, (t) => {
     const known = makeAgent(agent === undefined ? {} : { history: agent });
     const observed = {
       runs: Object.entries(runs).map(([one, given]) => runOf(one, given)),
       agents: new Map([['acme-dev/agent', known]]),
-      held: new Set(held),
+      kin: kinOf({ held, refused }),
     };
     const plan = planHistory(makeTenant(tenant === undefined ? {} : { runHistory: tenant }), observed, NOW);
     t.deepEqual(
@@ -157,11 +183,21 @@ for (const [name, { runs, agent, tenant, held = [], want, wantAgain }] of Object
 
 test('of very many, the oldest go first, a part at a time', (t) => {
   const runs = Array.from({ length: 700 }, (_, i) => runOf(`r${i}`, { seconds: 700 - i }));
-  const observed = { runs, agents: new Map(), held: new Set<string>() };
+  const observed = { runs, agents: new Map(), kin: NO_KIN };
   const plan = planHistory(makeTenant({ runHistory: { limit: 0 } }), observed, NOW);
   t.is(plan.remove.length, 500);
   t.is(plan.remove[0]?.ref.name, 'r0');
   t.is(plan.result.kind, 'requeueAfter');
+});
+
+test('what the archive will not have takes the place of nobody', (t) => {
+  const runs = Array.from({ length: 700 }, (_, i) => runOf(`r${i}`, { seconds: 700 - i }));
+  const refused = runs.slice(0, 600).map(({ metadata }) => metadata.name);
+  const observed = { runs, agents: new Map(), kin: kinOf({ held: [], refused }) };
+  const plan = planHistory(makeTenant({ runHistory: { limit: 0 } }), observed, NOW);
+  t.is(plan.remove.length, 100);
+  t.is(plan.remove[0]?.ref.name, 'r600');
+  t.like(plan.result, { kind: 'requeueAfter', afterMs: 60_000 });
 });
 
 test('nothing is looked at where nothing is limited', (t) => {

@@ -2,9 +2,10 @@
 import { LABELS } from '#crds/v1alpha1/names';
 import type { TenantStatus } from '#crds/v1alpha1/tenant';
 import { type Agent, agentKey } from '../agent/agent.ts';
-import { DONE, GONE_MS, type Plan, type Result, retirementOf, statusOnly } from '../plan.ts';
+import { DONE, GONE_MS, type Plan, type Result, statusOnly } from '../plan.ts';
 import { ageOf, isOlder } from '../quota/queue-order.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import { type Kinship, retire } from './retirement.ts';
 import { phaseOf, type Run } from './run.ts';
 
 /** Removed by one pass: the next one has a newer view. */
@@ -19,8 +20,8 @@ export interface HistoryObserved {
   readonly runs: readonly Run[];
   /** By `agentKey`. */
   readonly agents: ReadonlyMap<string, Agent>;
-  /** UIDs of those whose last attempt has still to be counted. */
-  readonly held: ReadonlySet<string>;
+  /** What goes before each of them, and what stays. */
+  readonly kin: Kinship;
 }
 
 /** Whether anything says of the Runs of a tenant that they are not kept for ever, beside Runs themselves. */
@@ -40,11 +41,13 @@ export function planHistory(
   const tooMany = beyondLimits(left, observed.agents);
   const beyond = without(left, tooMany).slice(tenant.spec.runHistory?.limit ?? left.length);
   const due = [...expired, ...tooMany, ...beyond].toSorted(newestFirst).toReversed();
-  const free = due.filter(({ metadata }) => !observed.held.has(metadata.uid ?? ''));
-  const remove = free.slice(0, MOST_AT_ONCE).map(retirementOf);
+  // What the archive will not have is not asked for, or it would take the place of others.
+  const free = retire(due, observed.kin);
+  const remove = free.remove.slice(0, MOST_AT_ONCE);
   const times = without(runs, due).map((run) => leftMs(run, { tenant, observed, now }));
   const goneMs = remove.length > 0 ? GONE_MS : Infinity;
-  const result = remove.length < due.length ? AGAIN : againIn(Math.min(goneMs, ...times));
+  const isAll = !free.waits && remove.length === free.remove.length;
+  const result = isAll ? againIn(Math.min(goneMs, ...times)) : AGAIN;
   return { ...statusOnly(tenant.status, result), remove };
 }
 

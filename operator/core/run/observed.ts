@@ -11,6 +11,7 @@ import type { Asking } from './approval.ts';
 import type { Capacity } from './capacity.ts';
 import type { Member } from './gang.ts';
 import type { MissingDevices } from './no-devices.ts';
+import type { Kinship } from './retirement.ts';
 import type { Run } from './run.ts';
 import type { WaitingPlace } from './status.ts';
 import type { TreeObserved } from './tree-status.ts';
@@ -39,6 +40,8 @@ export interface RunObserved {
   readonly parent?: Run | undefined;
   /** The Runs below it, if it has called some and nobody has called it. */
   readonly tree?: TreeObserved | undefined;
+  /** What goes before it when its time is over. */
+  readonly kin?: Kinship;
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
   /** Of a dry run only: what it would take. Its place and reservation are those that it would get. */

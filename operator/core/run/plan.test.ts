@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { KubeObject } from '../object.ts';
+import { NO_KIN } from './retirement.ts';
 import { leftoversOf } from './plan.ts';
 import { ago, going, makeAgent, makeClass, makePod, makeRun, makeTenant } from './testing/make.ts';
 import {
@@ -14,6 +15,10 @@ import {
   WAITING,
   succeeded,
 } from './testing/plan-cases.ts';
+
+/** A Run that it has called, and that has not ended. */
+const CHILD = makeRun({}, RUNNING);
+const CALLED = { ...CHILD, metadata: { ...CHILD.metadata, uid: 'called-uid' } };
 
 /** A pod of the first attempt, made when that was over. */
 const LATE = makePod({ running: { startedAt: ago(1) } }, {}, { uid: 'late-uid' });
@@ -201,6 +206,12 @@ const cases: Record<string, Case> = {
     spec: { ttlSecondsAfterFinished: 5 },
     status: { phase: 'Succeeded', finishedAt: ago(9) },
     seen: { reservation: RESERVED },
+    wantSoon: true,
+  },
+  'nor before Runs that it has called': {
+    spec: { ttlSecondsAfterFinished: 5 },
+    status: { phase: 'Succeeded', finishedAt: ago(9) },
+    seen: { kin: { ...NO_KIN, childrenOf: ({ metadata }) => (metadata.uid === 'run-uid' ? [CALLED] : []) } },
     wantSoon: true,
   },
   'nor before its time': {

@@ -3,7 +3,7 @@ import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import type { ErrorCode, ReconcileError } from '../errors.ts';
 import type { KubeObject } from '../object.ts';
-import { DONE, GONE_MS, type Result, retirementOf, statusOnly } from '../plan.ts';
+import { DONE, GONE_MS, type Result, statusOnly } from '../plan.ts';
 import { podRemoval } from './pod.ts';
 import { answerLeftMs, planAnswer, planUnanswered } from './question.ts';
 import { ungroupedFailure } from '../kueue/gang.ts';
@@ -24,6 +24,7 @@ import { attemptLabelOf, isGang } from './gang.ts';
 import { planGang } from './gang-plan.ts';
 import { giveUpStart, waitForStart } from './gang-start.ts';
 import { isWorthWriting, nextLookMs } from './queue-place.ts';
+import { NO_KIN, retire } from './retirement.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isActive, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
 import { isNoJob } from './service-instead.ts';
@@ -41,6 +42,8 @@ const PATIENCE_MS = 3000;
 
 /** How often a Run that is to be deleted looks whether it may go. */
 const COUNTED_MS = 500;
+/** The same, while Runs that it has called are still ended, or counted. */
+const BELOW_MS = 5000;
 
 /** Decides what becomes of a Run. Queued → Admitted → Running → Succeeded, Failed or Cancelled. */
 export function planRun(run: Run, observed: RunObserved, now: Date): RunPlan {
@@ -215,10 +218,12 @@ function planFinished(run: Run, observed: RunObserved, now: Date): RunPlan {
   // Its last attempt is counted by the write that gives its reservation back, from what it says.
   if (observed.reservation !== undefined)
     return statusOnly(run.status, requeue(COUNTED_MS, 'for its use to be counted'));
-  return { ...statusOnly(run.status, untilGone(run)), remove: [retirementOf(run)] };
+  const { remove, waits } = retire([run], observed.kin ?? NO_KIN);
+  return { ...statusOnly(run.status, untilGone(run, waits)), remove };
 }
 
 /** What an archive has taken may fail to be removed after this pass, and tells nobody: whoever wants it gone looks again. */
-function untilGone({ metadata }: Run): Result {
-  return metadata.deletionTimestamp === undefined ? requeue(GONE_MS, 'for it to be gone') : DONE;
+function untilGone({ metadata }: Run, waits: boolean): Result {
+  if (metadata.deletionTimestamp !== undefined) return DONE;
+  return waits ? requeue(BELOW_MS, 'for Runs that it has called') : requeue(GONE_MS, 'for it to be gone');
 }
