@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type CompiledModule, ENGINE } from './engine.ts';
+import { PolicyInstance } from './instance.ts';
+import type { PolicyModule } from './module.ts';
+import {
+  EVALUATION_LIMITS,
+  EvaluationFailure,
+  type EvaluationLimits,
+  Failure,
+  type Verdict,
+} from './verdict.ts';
+
+/** What a policy knows beyond its rules and its input: JSON in UTF-8, by its digest. */
+export interface PolicyData {
+  readonly digest: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One question to a policy. */
+export interface Evaluation {
+  readonly module: PolicyModule;
+  readonly entrypoint: string;
+  /** JSON in UTF-8. */
+  readonly input: Uint8Array;
+  readonly data?: PolicyData | undefined;
+  readonly nowNs: bigint;
+  readonly deadlineMs: number;
+  readonly memoryMiB: number;
+  /** Whose module it is; undefined is the platform. */
+  readonly tenant: string | undefined;
+}
+
+/**
+ * Evaluates in the thread of the caller, for tools and tests: nothing stops a module here that does not end. A module is compiled
+ * anew each time, unless it is given a `session`.
+ */
+export function evaluateHere(evaluation: Evaluation, session: HereSession = new HereSession()): Verdict {
+  const startedAt = performance.now();
+  try {
+    const answer = session.instance(evaluation).evaluate(evaluation);
+    return verdictOf(answer?.json, microsSince(startedAt));
+  } catch (error) {
+    if (!(error instanceof EvaluationFailure)) throw error;
+    session.discard(evaluation);
+    return { kind: 'failed', reason: error.reason, message: error.message, micros: microsSince(startedAt) };
+  }
+}
+
+/** Modules that stay loaded between calls of `evaluateHere`. */
+export class HereSession {
+  readonly #instances = new Map<string, PolicyInstance>();
+  readonly #limits: EvaluationLimits;
+
+  constructor(limits: EvaluationLimits = EVALUATION_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** The instance for this module with these data. Throws `EvaluationFailure` where it cannot be loaded. */
+  instance(evaluation: Evaluation): PolicyInstance {
+    const { module, data, memoryMiB } = evaluation;
+    const key = keyOf(evaluation);
+    const known = this.#instances.get(key);
+    if (known !== undefined) return known;
+    const compiled = compile(module);
+    const { layout } = module;
+    const instance = new PolicyInstance({
+      compiled,
+      layout,
+      memoryMiB,
+      data: data?.bytes,
+      limits: this.#limits,
+    });
+    this.#instances.set(key, instance);
+    return instance;
+  }
+
+  /** Forgets an instance that has failed: its memory may be in any state. */
+  discard(evaluation: Evaluation): void {
+    this.#instances.delete(keyOf(evaluation));
+  }
+}
+
+/** The verdict that the text of an answer stands for; undefined where there was none. */
+export function verdictOf(json: string | undefined, micros: number): Verdict {
+  if (json === undefined) return { kind: 'undefined', micros };
+  const value = resultOf(json);
+  if (value !== undefined) return { kind: 'value', value: value.result, micros };
+  const message = 'the module answered with something else than one result';
+  return { kind: 'failed', reason: Failure.BadResult, message, micros };
+}
+
+/** A list of one object with `result` alone. */
+function resultOf(json: string): { readonly result: unknown } | undefined {
+  const list = parse(json);
+  if (!Array.isArray(list) || list.length !== 1) return undefined;
+  const only: unknown = list[0];
+  return typeof only === 'object' && only !== null && 'result' in only ? only : undefined;
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function compile({ bytes }: PolicyModule): CompiledModule {
+  try {
+    return new ENGINE.Module(bytes);
+  } catch (error) {
+    throw new EvaluationFailure(Failure.Trap, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function keyOf({ module, data, memoryMiB }: Evaluation): string {
+  return `${module.digest} ${data?.digest ?? ''} ${memoryMiB}`;
+}
+
+function microsSince(startedAt: number): number {
+  return Math.round((performance.now() - startedAt) * 1000);
+}
