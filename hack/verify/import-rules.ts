@@ -64,6 +64,10 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'zod',
     ],
   },
+  {
+    from: 'operator/rego/',
+    may: ['operator/rego/', 'operator/policy/', 'operator/core/', 'crds/', 'node:', 'tar-stream'],
+  },
   // It runs in namespaces of tenants, and has no part in what the operator may.
   { from: 'remote/core/', may: ['remote/core/', 'crds/', 'zod'] },
   { from: 'remote/testing/', may: ['remote/', 'crds/', 'hack/tools/', 'node:', '@a2a-js/sdk'] },

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Constraint, readConstraint } from '../../core/policy/gatekeeper-constraints.ts';
+import { adapterModule, templatePackage } from './adapter.ts';
+import { inventoryOf } from './inventory.ts';
+import { type JsonObject, objectAt, textAt } from './json.ts';
+import { allOf, ok, type Problem, type Read, refused } from './problem.ts';
+import { type ModuleNames, moduleNames, renameModule } from './references.ts';
+import { withDefaults } from './schema.ts';
+import { isTemplate, readTemplate, type SourceDocument, type Template } from './template.ts';
+
+/** A syntax tree, or the messages of the parser with their lines. */
+export type Parsed =
+  | { readonly kind: 'ok'; readonly tree: JsonObject }
+  | { readonly kind: 'refused'; readonly messages: readonly string[] };
+
+/** Parses Rego, with the locations of all terms: `opa parse --format json --json-include locations`. */
+export type ParseRego = (text: string, version: 'V0' | 'V1') => Promise<Parsed>;
+
+/** What a Gatekeeper folder holds. */
+export interface GatekeeperSource {
+  readonly templates: readonly SourceDocument[];
+  readonly constraints: readonly SourceDocument[];
+  /** Objects that referential templates look at. Undefined: there is none, and such templates are refused. */
+  readonly inventory: readonly SourceDocument[] | undefined;
+}
+
+/** A pack made of Gatekeeper templates and constraints: what any other pack has, too. */
+export interface GatekeeperPack {
+  /** By file name. */
+  readonly modules: Readonly<Record<string, string>>;
+  readonly data: JsonObject;
+  readonly regoVersion: 'V0' | 'V1';
+  /** Kinds of templates that look at `data.inventory`. */
+  readonly referential: readonly string[];
+}
+
+/** Group of all constraints. */
+const CONSTRAINTS = 'constraints.gatekeeper.sh/';
+
+/** Whether a document is a constraint, of whichever kind. */
+export function isConstraint({ value }: SourceDocument): boolean {
+  return textAt(value, 'apiVersion').startsWith(CONSTRAINTS);
+}
+
+/** Sorts the documents of a folder: templates, constraints, and what is neither. */
+export function sortDocuments(documents: readonly SourceDocument[]) {
+  return {
+    templates: documents.filter(isTemplate),
+    constraints: documents.filter(isConstraint),
+    others: documents.filter((one) => !isTemplate(one) && !isConstraint(one)),
+  };
+}
+
+/** Makes one pack of templates and constraints, or tells everything that stands against it. */
+export async function gatekeeperPack(
+  source: GatekeeperSource,
+  parse: ParseRego,
+): Promise<Read<GatekeeperPack>> {
+  const templates = allOf(source.templates.map(readTemplate));
+  if (templates.kind === 'refused') return templates;
+  const constraints = allOf(source.constraints.map((one) => constraintOf(one, templates.value)));
+  const modules = await modulesOf(templates.value, parse);
+  const inventory = inventoryOf(source.inventory ?? []);
+  const twins = twinProblems(templates.value, source.constraints);
+  const parts = [constraints, modules, inventory].flatMap((one) =>
+    one.kind === 'refused' ? one.problems : [],
+  );
+  if (twins.length + parts.length > 0) return refused(...twins, ...parts);
+  if (constraints.kind === 'refused' || modules.kind === 'refused' || inventory.kind === 'refused')
+    return refused();
+  const { files, referential } = modules.value;
+  const missing = source.inventory === undefined ? referential.map(noInventory) : [];
+  if (missing.length > 0) return refused(...missing);
+  const kinds = templates.value.map((one) => one.kind);
+  return ok({
+    modules: { ...files, 'gatekeeper.rego': adapterModule(kinds) },
+    data: {
+      gatekeeper: { constraints: constraints.value },
+      ...(source.inventory !== undefined && { inventory: inventory.value }),
+    },
+    regoVersion: versionOf(templates.value),
+    referential: referential.map((one) => one.kind),
+  });
+}
+
+function noInventory({ file, kind }: Template): Problem {
+  return {
+    file,
+    field: 'spec.targets',
+    message: `${kind} looks at data.inventory: without objects to look at it would refuse nothing. Give them (--inventory FOLDER), or leave this template out`,
+  };
+}
+
+/** Old Rego as soon as one of them is: in it, new Rego is marked by an import, and the other way round nothing is. */
+function versionOf(templates: readonly Template[]): 'V0' | 'V1' {
+  return templates.some((one) => one.regoVersion === 'V0') ? 'V0' : 'V1';
+}
+
+/** As it is kept in the data of the pack: as it was given, with the defaults of its template. */
+function constraintOf({ file, value }: SourceDocument, templates: readonly Template[]): Read<JsonObject> {
+  const read = readConstraint(value);
+  if (read.kind === 'refused')
+    return refused(
+      ...read.faults.map(({ field, wanted }) => ({ file, field, message: `must be ${wanted}` })),
+    );
+  const { kind, name } = read.constraint;
+  const template = templates.find((one) => one.kind === kind);
+  if (template === undefined)
+    return refused({ file, field: 'kind', message: `is ${kind}, and no ConstraintTemplate makes that kind` });
+  const spec = objectAt(value, 'spec');
+  const parameters = withDefaults(spec['parameters'] ?? {}, template.schema ?? {});
+  return ok({ kind, metadata: { name }, spec: { ...spec, parameters } });
+}
+
+/** What stands there twice: of two templates of a kind, or constraints of a name, Kubernetes has only one. */
+function twinProblems(
+  templates: readonly Template[],
+  constraints: readonly SourceDocument[],
+): readonly Problem[] {
+  const named = [
+    ...templates.map(({ file, kind }) => ({ file, what: `ConstraintTemplate ${kind}` })),
+    ...constraints.map(({ file, value }) => ({
+      file,
+      what: `constraint ${textAt(value, 'kind')}/${textAt(objectAt(value, 'metadata'), 'name')}`,
+    })),
+  ];
+  return named.flatMap(({ file, what }, index) => {
+    const first = named.findIndex((one) => one.what === what);
+    if (first === index) return [];
+    return [{ file, field: 'metadata.name', message: `${what} is also in ${named[first]?.file}` }];
+  });
+}
+
+interface Modules {
+  readonly files: Readonly<Record<string, string>>;
+  readonly referential: readonly Template[];
+}
+
+async function modulesOf(templates: readonly Template[], parse: ParseRego): Promise<Read<Modules>> {
+  const version = versionOf(templates);
+  const made = allOf(await Promise.all(templates.map((one) => templateModules(one, { parse, version }))));
+  if (made.kind === 'refused') return made;
+  return ok({
+    files: Object.assign({}, ...made.value.map((one) => one.files)) as Record<string, string>,
+    referential: templates.filter((_, index) => made.value[index]?.isReferential),
+  });
+}
+
+interface TemplateModules {
+  readonly files: Readonly<Record<string, string>>;
+  readonly isReferential: boolean;
+}
+
+interface ParseContext {
+  readonly parse: ParseRego;
+  /** Of the whole pack. */
+  readonly version: 'V0' | 'V1';
+}
+
+async function templateModules(
+  template: Template,
+  { parse, version }: ParseContext,
+): Promise<Read<TemplateModules>> {
+  const { file, kind, rego, libs, regoVersion } = template;
+  const texts = [rego, ...libs];
+  const fields = ['rego', ...libs.map((_, index) => `libs[${index}]`)];
+  const trees = await Promise.all(texts.map((text) => parse(text, regoVersion)));
+  const names = allOf(
+    trees.map((tree, index): Read<ModuleNames> => {
+      const at = { file, field: `spec.targets[0].${fields[index]}` };
+      if (tree.kind === 'refused')
+        return refused(...tree.messages.map((message) => ({ ...at, message: `is not Rego: ${message}` })));
+      const read = moduleNames(tree.tree);
+      const problems = [...nameProblems(read, index > 0)].map((message) => ({ ...at, message }));
+      return problems.length > 0 ? refused(...problems) : ok(read);
+    }),
+  );
+  if (names.kind === 'refused') return names;
+  const isMarked = version !== regoVersion;
+  const files = texts.map((text, index): readonly [string, string] => [
+    `gatekeeper.${kind.toLowerCase()}${index === 0 ? '' : `.lib${index}`}.rego`,
+    renamed(text, names.value[index], { base: templatePackage(kind), isLibrary: index > 0, isMarked }),
+  ]);
+  const isReferential = names.value.some((one) => one.references.some(({ root }) => root === 'inventory'));
+  return ok({ files: Object.fromEntries(files), isReferential });
+}
+
+interface Place {
+  readonly base: string;
+  readonly isLibrary: boolean;
+  /** Whether new Rego goes into a pack of old Rego. */
+  readonly isMarked: boolean;
+}
+
+function renamed(text: string, names: ModuleNames | undefined, { base, isLibrary, isMarked }: Place): string {
+  if (names === undefined) throw new Error('a module without its names');
+  const also = isMarked && !names.importsV1 ? { also: 'import rego.v1' } : {};
+  return renameModule(text, names, { base, isLibrary, ...also });
+}
+
+/** As Gatekeeper has it: libraries are below `lib`, and nothing looks at data but at them and at the inventory. */
+function* nameProblems(names: ModuleNames, isLibrary: boolean): Generator<string> {
+  const path = names.packagePath.join('.');
+  if (isLibrary && names.packagePath[0] !== 'lib')
+    yield `is package ${path}; that of a library begins with lib`;
+  if (!isLibrary && !names.sets.includes('violation'))
+    yield 'has no rule violation that makes a set: violation[{"msg": msg}]';
+  for (const { root, place } of names.references) {
+    if (root === 'lib' || root === 'inventory') continue;
+    const what = root === undefined ? 'data as a whole' : `data.${root}`;
+    yield `line ${place.row} looks at ${what}; a template may look at data.lib and data.inventory`;
+  }
+}
+
+/** The constraints of a pack, read; they were read once when it was made. */
+export function constraintsIn(pack: GatekeeperPack): readonly Constraint[] {
+  const list = (pack.data['gatekeeper'] as { readonly constraints: readonly unknown[] }).constraints;
+  return list.flatMap((one) => {
+    const read = readConstraint(one);
+    return read.kind === 'ok' ? [read.constraint] : [];
+  });
+}
