@@ -210,7 +210,7 @@ function strictest(matches: PackAnswer['dlp']): Readonly<Record<string, DlpActio
     const known = found.get(detector) ?? 'allow';
     found.set(detector, DLP_ACTIONS.indexOf(action) > DLP_ACTIONS.indexOf(known) ? action : known);
   }
-  return Object.fromEntries([...found].toSorted());
+  return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function union(lists: readonly (readonly string[])[]): readonly string[] {

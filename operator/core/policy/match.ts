@@ -143,10 +143,7 @@ function isForTenant(tenants: TenantBinding | undefined, { tenant }: RequestFact
   if (tenants === undefined) return true;
   if (tenant === undefined) return false;
   const { names: listed, plans, selector } = tenants;
-  if (listed === undefined && plans === undefined && selector === undefined) return true;
-  return (
-    listed?.includes(tenant.name) === true ||
-    plans?.includes(tenant.plan) === true ||
-    (selector !== undefined && selects(selector, tenant.labels))
-  );
+  const isEvery = listed === undefined && plans === undefined && selector === undefined;
+  const isNamed = listed?.includes(tenant.name) === true || plans?.includes(tenant.plan) === true;
+  return isEvery || isNamed || (selector !== undefined && selects(selector, tenant.labels));
 }

@@ -160,7 +160,7 @@ function toLimits(value: unknown, at: string): Limits {
     if (typeof limit !== 'number' || !Number.isFinite(limit) || limit < 0)
       throw wrong(`${at}.${key}`, 'a number that is not negative');
   }
-  return found as Limits;
+  return found;
 }
 
 function toDefault(value: unknown, at: string): Default {

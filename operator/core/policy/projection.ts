@@ -107,12 +107,15 @@ function metadataOf(metadata: JsonObject): JsonObject {
 
 /** A Secret with its keys and without its values. */
 export function withoutValues(secret: JsonObject): JsonObject {
-  const masked = (value: unknown) =>
-    isJsonObject(value) ? Object.fromEntries(Object.keys(value).map((key) => [key, MASKED])) : value;
   const { data, stringData } = secret;
   return {
     ...secret,
     ...(data !== undefined && { data: masked(data) }),
     ...(stringData !== undefined && { stringData: masked(stringData) }),
   };
+}
+
+function masked(value: unknown): unknown {
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.keys(value).map((key) => [key, MASKED]));
 }

@@ -94,8 +94,12 @@ export const exemptions: fc.Arbitrary<readonly Exemption[]> = fc.array(
   { maxLength: 2 },
 );
 
-function withoutUndefined<T extends { readonly limits: object }>(value: T): PackAnswer {
-  const drop = (object: object) =>
-    Object.fromEntries(Object.entries(object).filter(([, one]) => one !== undefined));
-  return { ...drop(value), limits: drop(value.limits) } as PackAnswer;
+type Loose = { readonly [Key in keyof PackAnswer]?: unknown } & { readonly limits: object };
+
+function withoutUndefined(value: Loose): PackAnswer {
+  return { ...present(value), limits: present(value.limits) } as PackAnswer;
+}
+
+function present(object: object): object {
+  return Object.fromEntries(Object.entries(object).filter(([, one]) => one !== undefined));
 }

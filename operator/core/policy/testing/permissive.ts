@@ -24,21 +24,31 @@ function textOf({ pack, rule, message, code }: Objection): string {
 type Obligations = Composition['obligations'];
 
 function obligationLost(less: Obligations, more: Obligations): string | undefined {
-  if (less.regions !== undefined) {
-    const known = new Set(less.regions);
-    if (more.regions === undefined || !more.regions.every((one) => known.has(one))) return 'a region more';
-  }
-  for (const [detector, action] of Object.entries(less.dlp)) {
+  return regionLost(less, more) ?? dlpLost(less, more) ?? listLost(less, more) ?? limitLost(less, more);
+}
+
+function regionLost(less: Obligations, more: Obligations): string | undefined {
+  if (less.regions === undefined) return undefined;
+  const known = new Set(less.regions);
+  return more.regions?.every((one) => known.has(one)) === true ? undefined : 'a region more';
+}
+
+function dlpLost(less: Obligations, more: Obligations): string | undefined {
+  const milder = Object.entries(less.dlp).find(([detector, action]) => {
     const then = more.dlp[detector];
-    if (then === undefined || DLP_ACTIONS.indexOf(then) < DLP_ACTIONS.indexOf(action))
-      return `milder on ${detector}`;
-  }
-  for (const list of ['disclosures', 'masks'] as const) {
-    if (!less[list].every((one) => more[list].includes(one))) return `fewer ${list}`;
-  }
-  for (const key of ['tokens', 'cost', 'seconds'] as const) {
-    const before = less.limits[key];
-    if (before !== undefined && (more.limits[key] ?? Number.POSITIVE_INFINITY) > before) return `more ${key}`;
-  }
-  return undefined;
+    return then === undefined || DLP_ACTIONS.indexOf(then) < DLP_ACTIONS.indexOf(action);
+  });
+  return milder === undefined ? undefined : `milder on ${milder[0]}`;
+}
+
+function listLost(less: Obligations, more: Obligations): string | undefined {
+  const lists = ['disclosures', 'masks'] as const;
+  return lists.find((list) => !less[list].every((one) => more[list].includes(one)));
+}
+
+function limitLost(less: Obligations, more: Obligations): string | undefined {
+  const keys = ['tokens', 'cost', 'seconds'] as const;
+  return keys.find(
+    (key) => (more.limits[key] ?? Number.POSITIVE_INFINITY) > (less.limits[key] ?? Number.POSITIVE_INFINITY),
+  );
 }
