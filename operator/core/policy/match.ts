@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GROUP } from '#crds/v1alpha1/names';
+import { DEFAULT_POLICY_RULES } from '#crds/v1alpha1/policy-binding';
 import { isNamespaceReview, labelsOf, type NamespaceFacts, type RequestFacts } from './facts.ts';
 import type { JsonObject, Review } from './review.ts';
 import { type LabelSelector, matchesGlob, selects } from './selector.ts';
@@ -28,17 +29,6 @@ export interface Binding {
   /** Names, where `*` stands for any text. */
   readonly excludedNamespaces?: readonly string[] | undefined;
 }
-
-/** Resources that are judged where a binding has no rules. */
-export const DEFAULT_RULES: readonly BindingRule[] = [
-  {
-    apiGroups: [''],
-    resources: ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers', 'podtemplates'],
-  },
-  { apiGroups: ['apps'], resources: ['daemonsets', 'deployments', 'replicasets', 'statefulsets'] },
-  { apiGroups: ['batch'], resources: ['cronjobs', 'jobs'] },
-  { apiGroups: [GROUP], resources: ['agents', 'runs'] },
-];
 
 /** What a rule means that names no operations: to refuse a deletion is seldom meant, and would keep a namespace from going. */
 const DEFAULT_OPERATIONS: readonly string[] = ['CREATE', 'UPDATE'];
@@ -90,7 +80,7 @@ export function matches(binding: Binding, review: Review, facts: RequestFacts): 
 
 /** The rules of a binding, or what counts where it has none. */
 export function rulesOf({ rules }: Pick<Binding, 'rules'>): readonly BindingRule[] {
-  return rules === undefined || rules.length === 0 ? DEFAULT_RULES : rules;
+  return rules === undefined || rules.length === 0 ? DEFAULT_POLICY_RULES : rules;
 }
 
 /** Whether a rule names the request. */
@@ -144,6 +134,6 @@ function isForTenant(tenants: TenantBinding | undefined, { tenant }: RequestFact
   if (tenant === undefined) return false;
   const { names: listed, plans, selector } = tenants;
   const isEvery = listed === undefined && plans === undefined && selector === undefined;
-  const isNamed = listed?.includes(tenant.name) === true || plans?.includes(tenant.plan) === true;
+  const isNamed = [listed?.includes(tenant.name), plans?.includes(tenant.plan)].includes(true);
   return isEvery || isNamed || (selector !== undefined && selects(selector, tenant.labels));
 }

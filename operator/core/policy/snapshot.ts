@@ -123,21 +123,22 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
 }
 
 /**
- * What decides: the revision that is named; where it cannot, what decided before. Where there is nothing of that either, the
- * one that is named all the same, whose evaluation then fails: a pack that is active is never passed over.
+ * What decides: the revision that is named; where its module is not there, what decided before. Where there is nothing of that
+ * either, the one that is named all the same, whose evaluation then fails: a pack that is active is never passed over. One that the
+ * host has put into quarantine stays, and fails: whoever could bring it there by a crafted request would else choose an older
+ * revision to be judged by. To go back is for the operator, which sees all replicas.
  */
 function activeOf(
   { pack, active, previous }: PackState,
-  { revisions, quarantined, enforced }: SnapshotInput,
+  { revisions, enforced }: SnapshotInput,
 ): { readonly revision: SnapshotRevision | undefined; readonly why?: string } {
   if (active === undefined) return { revision: undefined };
   const wanted = revisions.get(active);
-  const isUsable = (key: string | undefined) =>
-    key !== undefined && revisions.get(key)?.isLoaded === true && !quarantined.has(key);
-  if (isUsable(active)) return { revision: wanted };
-  const why = quarantined.has(active) ? 'Quarantined' : 'NotLoaded';
-  const before = [enforced.get(packKey(pack)), previous].find(isUsable);
-  return { revision: before === undefined ? wanted : revisions.get(before), why };
+  if (wanted?.isLoaded === true) return { revision: wanted };
+  const before = [enforced.get(packKey(pack)), previous].find(
+    (key) => key !== undefined && revisions.get(key)?.isLoaded === true,
+  );
+  return { revision: before === undefined ? wanted : revisions.get(before), why: 'NotLoaded' };
 }
 
 function candidateOf(

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PackResult } from '../../core/policy/compose.ts';
+import { type Asked, type EntrypointResult, resultOf } from '../../core/policy/entrypoints.ts';
+import type { SnapshotRevision } from '../../core/policy/snapshot.ts';
+import type { Evaluation } from '../evaluate-here.ts';
+import { Failure, type Verdict } from '../verdict.ts';
+import type { LoadedRevision } from './load.ts';
+
+/** What evaluates: the host, or the thread of the caller. */
+export type Evaluate = (evaluation: Evaluation) => Promise<Verdict>;
+
+/** What a revision is asked. */
+export interface PackQuestion {
+  readonly revision: SnapshotRevision;
+  /** Undefined where it could not be loaded. */
+  readonly loaded: LoadedRevision | undefined;
+  /** JSON in UTF-8. */
+  readonly input: Uint8Array;
+  readonly nowNs: bigint;
+  /** What is left of the time of the whole request. */
+  readonly leftMs: () => number;
+  /** Whose pack it is; undefined is the platform. */
+  readonly tenant: string | undefined;
+}
+
+/** What came of it, and how long that took. */
+export interface PackReply {
+  readonly result: PackResult;
+  readonly micros: number;
+}
+
+const NOT_LOADED: PackResult = {
+  kind: 'failed',
+  reason: 'NotLoaded',
+  message: 'this replica does not have its module yet',
+};
+
+/** Asks all entry points of a revision. Never rejects: what goes wrong is what it came to. */
+export async function askPack(evaluate: Evaluate, question: PackQuestion): Promise<PackReply> {
+  const { revision, loaded } = question;
+  if (loaded === undefined) return { result: NOT_LOADED, micros: 0 };
+  const asked: Asked[] = [];
+  let micros = 0;
+  for (const entrypoint of revision.entrypoints) {
+    const verdict = await askOne(evaluate, question, { loaded, path: entrypoint.path });
+    micros += verdict.micros;
+    asked.push({ entrypoint, result: resultFrom(verdict) });
+    if (verdict.kind === 'failed') break;
+  }
+  return { result: resultOf(asked), micros };
+}
+
+async function askOne(
+  evaluate: Evaluate,
+  { revision, input, nowNs, leftMs, tenant }: PackQuestion,
+  { loaded, path }: { readonly loaded: LoadedRevision; readonly path: string },
+): Promise<Verdict> {
+  const deadlineMs = Math.min(revision.deadlineMs, Math.floor(leftMs()));
+  if (deadlineMs < 1) {
+    const message = 'the time of the request was over before it was asked';
+    return { kind: 'failed', reason: Failure.Timeout, message, micros: 0 };
+  }
+  return evaluate({
+    module: loaded.module,
+    entrypoint: path,
+    input,
+    data: loaded.data,
+    nowNs,
+    deadlineMs,
+    memoryMiB: revision.memoryMiB,
+    tenant,
+  });
+}
+
+function resultFrom(verdict: Verdict): EntrypointResult {
+  if (verdict.kind === 'undefined') return verdict;
+  if (verdict.kind === 'value') return { kind: 'value', value: verdict.value };
+  return { kind: 'failed', reason: verdict.reason, message: verdict.message };
+}

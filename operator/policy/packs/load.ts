@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
+import { isJsonObject } from '../../core/policy/review.ts';
+import type { PolicyData } from '../evaluate-here.ts';
+import { type PolicyModule, verifyModule } from '../module.ts';
+import { type AssembledBlob, assembleBlob } from './blob.ts';
+
+/** A revision's module, checked, and its data. */
+export interface LoadedRevision {
+  readonly module: PolicyModule;
+  readonly data?: PolicyData | undefined;
+  /** Constraints of Gatekeeper that the data hold. */
+  readonly constraints?: readonly unknown[] | undefined;
+}
+
+/** A revision that can be evaluated, or why it cannot. */
+export type LoadOutcome =
+  | { readonly kind: 'ok'; readonly loaded: LoadedRevision }
+  | { readonly kind: 'failed'; readonly reason: string; readonly message: string };
+
+/**
+ * Loads what a revision is made of from the parts that it is kept in. Checked each time, whoever wrote them: that they have been
+ * checked before is not for them to say.
+ */
+export function loadRevision(
+  spec: Pick<PolicyPackRevisionSpec, 'module' | 'data' | 'entrypoints'>,
+  partOf: (chunk: string) => Uint8Array | undefined,
+): LoadOutcome {
+  const bytes = assembleBlob(spec.module, partOf);
+  if (bytes.kind !== 'ok') return blobFailure('module', bytes);
+  const verified = verifyModule(bytes.bytes);
+  if (verified.kind === 'refused') {
+    const message = verified.faults.map((one) => one.message).join('; ');
+    return { kind: 'failed', reason: verified.faults[0]?.reason ?? 'Refused', message };
+  }
+  const { module } = verified;
+  const missing = spec.entrypoints.find(({ path }) => !module.entrypoints.includes(path));
+  if (missing !== undefined) {
+    const message = `the module has no entry point ${missing.path}`;
+    return { kind: 'failed', reason: 'Entrypoint', message };
+  }
+  return spec.data === undefined ? { kind: 'ok', loaded: { module } } : withData(module, spec.data, partOf);
+}
+
+function withData(
+  module: PolicyModule,
+  blob: NonNullable<PolicyPackRevisionSpec['data']>,
+  partOf: (chunk: string) => Uint8Array | undefined,
+): LoadOutcome {
+  const bytes = assembleBlob(blob, partOf);
+  if (bytes.kind !== 'ok') return blobFailure('data', bytes);
+  const parsed = parse(bytes.bytes);
+  if (!isJsonObject(parsed))
+    return { kind: 'failed', reason: 'Corrupt', message: 'the data are no JSON object' };
+  const gatekeeper = parsed['gatekeeper'];
+  const constraints = isJsonObject(gatekeeper) ? gatekeeper['constraints'] : undefined;
+  const data = { digest: blob.digest, bytes: bytes.bytes };
+  return { kind: 'ok', loaded: { module, data, ...(Array.isArray(constraints) && { constraints }) } };
+}
+
+function blobFailure(
+  what: 'module' | 'data',
+  blob: Exclude<AssembledBlob, { readonly kind: 'ok' }>,
+): LoadOutcome {
+  if (blob.kind === 'refused')
+    return { kind: 'failed', reason: blob.reason, message: `the ${what}: ${blob.message}` };
+  const message = `the ${what}: ConfigMap ${blob.chunk} is not there`;
+  return { kind: 'failed', reason: 'ChunkMissing', message };
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
