@@ -2,13 +2,11 @@
 import { POLICY_PACK_REASONS } from '#crds/v1alpha1/policy-pack';
 import type { BlastRadius } from '#crds/v1alpha1/policy-rollout';
 import { type Standing, toInstant } from '../conditions.ts';
-import { isNamed, type Move, present, reconciling, type Stand, stalled, undo } from './move.ts';
-import { someOf } from './replicas.ts';
+import { isNamed, type Move, present, reconciling, type Stand, stalled } from './move.ts';
 import { PREPARING } from './rollout.ts';
-import type { Blast, StageStatus } from './stage.ts';
+import type { StageStatus } from './stage.ts';
 
-const { Verifying, Reporting, AwaitingAcknowledgement, Loading, Suspended, ProtectedDenied, RolledBack } =
-  POLICY_PACK_REASONS;
+const { Verifying, Reporting, AwaitingAcknowledgement, Loading, Suspended, RolledBack } = POLICY_PACK_REASONS;
 
 /** What comes before a revision is a candidate: what it would do to what exists is known, and was read where it is much. */
 export function begin(stand: Stand): Move {
@@ -17,7 +15,7 @@ export function begin(stand: Stand): Move {
   const settled = settledMove(stand, wanted);
   if (settled !== undefined) return settled;
   if (blast === 'none') return name(stand, wanted, was);
-  const report = reportFor(was.report, stand) ?? reportFor(blast?.report, stand);
+  const report = reportFor(was.report, stand) ?? reportFor(blast, stand);
   return report === undefined ? awaitReport(stand, wanted) : judge(stand, wanted, report);
 }
 
@@ -31,18 +29,10 @@ function settledMove({ was, spec }: Stand, wanted: string): Move | undefined {
 }
 
 function judge(stand: Stand, wanted: string, report: BlastRadius): Move {
-  const blast: Blast | undefined = stand.blast === 'none' ? undefined : stand.blast;
-  const reported = { ...stand, was: { ...stand.was, report } };
-  if (blast !== undefined && blast.report.digest === report.digest && blast.protectedDenied.length > 0)
-    return reject(reported, wanted, blast.protectedDenied);
+  const was = { ...stand.was, report };
   const why = needsReading(report, stand);
-  if (why === undefined || stand.spec.rollout.acknowledge === report.digest)
-    return name(stand, wanted, reported.was);
-  const status: StageStatus = {
-    ...reported.was,
-    phase: 'Verified',
-    stage: stageOf('Acknowledgement', stand),
-  };
+  if (why === undefined || stand.spec.rollout.acknowledge === report.digest) return name(stand, wanted, was);
+  const status: StageStatus = { ...was, phase: 'Verified', stage: stageOf('Acknowledgement', stand) };
   return { status, standing: stalled(AwaitingAcknowledgement, why) };
 }
 
@@ -67,11 +57,6 @@ function awaitReport(stand: Stand, wanted: string): Move {
     }),
     standing: reconciling(Reporting, `what ${wanted} would do to what exists is being found out${progress}`),
   };
-}
-
-function reject(stand: Stand, revision: string, denied: readonly string[]): Move {
-  const message = `it denies what no policy may deny: ${someOf(denied)}`;
-  return { ...undo(stand, { revision, phase: 'Rejected', reason: ProtectedDenied, message }) };
 }
 
 function reportFor(report: BlastRadius | undefined, { wanted, was }: Stand): BlastRadius | undefined {

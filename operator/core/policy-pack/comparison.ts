@@ -119,7 +119,7 @@ function ratesOf(counts: PairCounts, bounds: PairBounds): readonly PairFault[] {
   const denied = counts.bothDenied + counts.newlyAllowed;
   return [
     { kind: 'Failing', tally: { seen: counts.errors + counts.timeouts, of: asked }, bound: bounds.failed },
-    { kind: 'Slow', tally: { seen: counts.slow, of: compared }, bound: SLOW_RATE },
+    { kind: 'Slow', tally: { seen: counts.slow, of: asked }, bound: SLOW_RATE },
     { kind: 'NewlyDenied', tally: { seen: counts.newlyDenied, of: compared }, bound: bounds.newlyDenied },
     { kind: 'NewlyAllowed', tally: { seen: counts.newlyAllowed, of: denied }, bound: bounds.newlyAllowed },
   ];

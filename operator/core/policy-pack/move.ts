@@ -101,7 +101,7 @@ export function activate(
 /** Why a revision is undone. */
 export interface Undoing {
   readonly revision: string;
-  readonly phase: Extract<PackPhase, 'RolledBack' | 'Quarantined' | 'Rejected'>;
+  readonly phase: Extract<PackPhase, 'RolledBack' | 'Quarantined'>;
   readonly reason: string;
   readonly message: string;
 }

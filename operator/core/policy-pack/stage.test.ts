@@ -102,7 +102,7 @@ for (const [name, [counts, reason, phase]] of Object.entries(HARM)) {
 test('what exists tells before: a report above the bound waits for who acknowledges that very report', (t) => {
   const digest = `sha256:${'a'.repeat(64)}`;
   const report = reportOf('v2', { against: 'v1', digest, newlyDenied: 30 });
-  const world = withV2({ blast: () => ({ report, protectedDenied: [] }) });
+  const world = withV2({ blast: () => report });
   world.wait(600);
   t.deepEqual(standingOf(world), ['stalled', 'AwaitingAcknowledgement']);
   t.regex(world.last?.standing.message ?? '', /30 of 100 objects .* spec\.rollout\.acknowledge: sha256:aaaa/);
@@ -120,29 +120,19 @@ test('what exists tells before: a report above the bound waits for who acknowled
 
 test('who lets pass too much of what is refused waits as well', (t) => {
   const report = reportOf('v2', { against: 'v1', newlyAllowed: 2, bothDenied: 8 });
-  const world = withV2({ blast: () => ({ report, protectedDenied: [] }) });
+  const world = withV2({ blast: () => report });
   world.settle();
   t.deepEqual(standingOf(world), ['stalled', 'AwaitingAcknowledgement']);
-});
-
-test('a candidate that refuses what no policy may is never loaded, whoever acknowledges', (t) => {
-  const report = reportOf('v2', { against: 'v1', newlyDenied: 1 });
-  const world = withV2({ blast: () => ({ report, protectedDenied: ['Pod kube-system/dns'] }) });
-  world.rollout = { ...world.rollout, acknowledge: report.digest };
-  world.settle();
-  t.deepEqual([world.status.phase, world.status.candidateRevision], ['Rejected', undefined]);
-  t.deepEqual(standingOf(world), ['stalled', 'ProtectedDenied']);
-  t.regex(world.last?.standing.message ?? '', /kube-system\/dns/);
 });
 
 test('a report of another pair is none: nothing begins before there is one', (t) => {
   const world = withV2({ blast: () => undefined });
   world.wait(600);
   t.deepEqual(standingOf(world), ['reconciling', 'Reporting']);
-  world.blast = () => ({ report: reportOf('v2'), protectedDenied: [] });
+  world.blast = () => reportOf('v2');
   world.settle();
   t.deepEqual(standingOf(world), ['reconciling', 'Reporting'], 'against nothing is not against v1');
-  world.blast = () => ({ report: reportOf('v2', { against: 'v1' }), protectedDenied: [] });
+  world.blast = () => reportOf('v2', { against: 'v1' });
   world.settle();
   t.is(world.status.phase, 'Shadow');
 });

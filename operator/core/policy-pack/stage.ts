@@ -23,16 +23,9 @@ export interface StageFacts {
   readonly revisions: readonly string[];
   readonly replicas: readonly ReplicaView[];
   /** What `wanted` would do to what exists, once that is known. `none`: nobody can tell here, and nobody waits for it. */
-  readonly blast: Blast | 'none' | undefined;
+  readonly blast: BlastRadius | 'none' | undefined;
   /** How far that is, in words. */
   readonly blastProgress?: string;
-}
-
-/** What a revision would do to what exists. */
-export interface Blast {
-  readonly report: BlastRadius;
-  /** What it would deny that no policy may: system objects and our own, as kind namespace/name. */
-  readonly protectedDenied: readonly string[];
 }
 
 /** The part of the status that says where revisions are. */

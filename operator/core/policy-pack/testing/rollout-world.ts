@@ -3,7 +3,7 @@ import type { PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
 import { type BlastRadius, DEFAULT_ROLLOUT, type PolicyRollout } from '#crds/v1alpha1/policy-rollout';
 import { NO_COUNTS, type PairCounts } from '../comparison.ts';
 import type { ReplicaView } from '../replicas.ts';
-import { type Blast, nextStage, type StageFacts, type StageStep } from '../stage.ts';
+import { nextStage, type StageFacts, type StageStep } from '../stage.ts';
 
 /** When worlds begin. */
 export const START_MS = Date.parse('2027-03-01T12:00:00Z');
@@ -39,7 +39,7 @@ export class RolloutWorld {
   suspended = false;
   status: PolicyPackStatus = {};
   /** Made for the pair that is asked about. */
-  blast: (revision: string, against: string | undefined) => Blast | 'none' | undefined = () => 'none';
+  blast: (revision: string, against: string | undefined) => BlastRadius | 'none' | undefined = () => 'none';
   readonly replicas = new Map<string, ReplicaView>();
   /** Each step that changed something, as phase or stage and what decides. */
   readonly told: string[] = [];
