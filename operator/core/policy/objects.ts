@@ -3,152 +3,137 @@ import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import type { PolicyExemptionSpec } from '#crds/v1alpha1/policy-exemption';
 import type { PolicyPackSpec, PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
-import type { TenantSpec } from '#crds/v1alpha1/tenant';
-import type { KubeObject } from '../object.ts';
+import { defined, type KubeObject } from '../object.ts';
+import type { Tenant } from '../tenant/tenant.ts';
 import type { Exemption } from './exemption.ts';
 import type { NamespaceFacts, TenantFacts } from './facts.ts';
+import type { Trust } from './mutate.ts';
 import type { PackState, SnapshotRevision } from './snapshot.ts';
 
-// From objects of the cluster to what decisions are made by. The API server has checked them against their schemas.
+type PackObject = KubeObject & { readonly spec: PolicyPackSpec; readonly status?: PolicyPackStatus };
+type RevisionObject = KubeObject & { readonly spec: PolicyPackRevisionSpec };
+type ExemptionObject = KubeObject & { readonly spec: PolicyExemptionSpec };
 
-type Pack = KubeObject & { readonly spec: PolicyPackSpec; readonly status?: PolicyPackStatus };
-type Revision = KubeObject & { readonly spec: PolicyPackRevisionSpec };
-
-/** Where packs are, and whose namespaces there are. */
-export interface Places {
-  readonly platformNamespace: string;
-  readonly namespaces: ReadonlyMap<string, NamespaceFacts>;
+/** Whose a pack is: by the namespace that it is in, and by nothing that it says of itself. */
+export interface PackPlace {
+  readonly trust: Trust;
+  readonly tenant?: string;
 }
 
-/** A tenant, as policy knows it. */
-export function tenantFacts(object: KubeObject): TenantFacts {
-  const { spec, metadata } = object as KubeObject & { readonly spec: TenantSpec };
+/** Whose packs of `namespace` are; undefined: nobody's, and nobody is judged by them. The label is one that only the operator sets. */
+export function placeOf(
+  namespace: string,
+  {
+    platformNamespace,
+    labels,
+  }: { readonly platformNamespace: string; readonly labels: NamespaceFacts['labels'] },
+): PackPlace | undefined {
+  if (namespace === platformNamespace) return { trust: 'Platform' };
+  const tenant = labels[LABELS.tenant];
+  return tenant === undefined || tenant === '' ? undefined : { trust: 'Tenant', tenant };
+}
+
+/** `namespace/name` of what is named in a namespace. */
+export function keyIn(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** How far a pack has come, as requests are judged by it. */
+export function packStateOf({ metadata, spec, status = {} }: PackObject, place: PackPlace): PackState {
+  const { namespace = '', name, uid = '' } = metadata;
+  const key = (revision: string | undefined) =>
+    revision === undefined || revision === '' ? undefined : keyIn(namespace, revision);
   return {
-    name: metadata.name,
-    labels: metadata.labels ?? {},
-    plan: spec.plan,
-    tier: spec.isolation.tier,
-    ...(spec.residency !== undefined && { residency: spec.residency }),
-    ...(spec.entitlements !== undefined && { entitlements: spec.entitlements }),
-    ...(spec.branding?.supportContact !== undefined && { contact: spec.branding.supportContact }),
-  };
-}
-
-/** A namespace, as policy knows it. */
-export function namespaceFacts({ metadata }: KubeObject): NamespaceFacts {
-  return { name: metadata.name, labels: metadata.labels ?? {} };
-}
-
-/** A pack and where its rollout is; undefined where it judges nobody: its namespace is neither the platform's nor a tenant's. */
-export function packState(object: KubeObject, places: Places): PackState | undefined {
-  const { metadata, spec, status } = object as Pack;
-  const namespace = metadata.namespace ?? '';
-  const owner = ownerOf(namespace, places);
-  if (owner === undefined) return undefined;
-  return {
-    ...owner,
-    pack: { namespace, name: metadata.name },
-    uid: metadata.uid ?? '',
-    active: keyed(namespace, status?.activeRevision),
-    candidate: keyed(namespace, status?.candidateRevision),
-    previous: keyed(namespace, status?.previousRevision),
+    pack: { namespace, name },
+    uid,
+    trust: place.trust,
     rollout: rolloutOf(status),
-    percent: status?.stage?.percent ?? 0,
-    critical: spec.rollout.critical,
+    percent: status.stage?.percent ?? 0,
     latencyBudgetMs: spec.rollout.latencyBudgetMs,
+    ...defined({
+      tenant: place.tenant,
+      active: key(status.activeRevision),
+      candidate: key(status.candidateRevision),
+      previous: key(status.previousRevision),
+      critical: spec.rollout.critical,
+    }),
   };
 }
 
-function ownerOf(namespace: string, places: Places): Pick<PackState, 'trust' | 'tenant'> | undefined {
-  if (namespace === places.platformNamespace) return { trust: 'Platform' };
-  const tenant = places.namespaces.get(namespace)?.labels[LABELS.tenant];
-  return tenant === undefined ? undefined : { trust: 'Tenant', tenant };
+/** Candidates that are only being loaded, to go back to or to begin with, are compared with nothing yet. */
+function rolloutOf({ phase, stage, candidateRevision }: PolicyPackStatus): PackState['rollout'] {
+  if (candidateRevision === undefined || candidateRevision === '') return 'None';
+  if (phase === 'Cohort') return 'Cohort';
+  return phase === 'Shadow' && stage?.name === 'Shadow' ? 'Shadow' : 'None';
 }
 
-function keyed(namespace: string, revision: string | undefined): string | undefined {
-  return revision === undefined ? undefined : `${namespace}/${revision}`;
-}
-
-function rolloutOf(status: PolicyPackStatus | undefined): PackState['rollout'] {
-  const { phase, candidateRevision } = status ?? {};
-  if (candidateRevision === undefined) return 'None';
-  return phase === 'Shadow' || phase === 'Cohort' ? phase : 'None';
-}
-
-/** What is known of a revision besides its object. */
+/** What of a revision does not follow from the object: whether its module is there, and what its data says. */
 export interface RevisionContext {
-  readonly places: Places;
-  /** The pack that it is of, for whom to ask. */
-  readonly pack: KubeObject | undefined;
+  readonly place: PackPlace;
+  /** Whom to ask about the pack. */
+  readonly contact?: string | undefined;
   readonly isLoaded: boolean;
   readonly constraints?: readonly unknown[] | undefined;
 }
 
 /** A revision, as requests are judged by it. */
-export function snapshotRevision(object: KubeObject, context: RevisionContext): SnapshotRevision {
-  const { metadata, spec } = object as Revision;
-  const namespace = metadata.namespace ?? '';
-  const isPlatform = namespace === context.places.platformNamespace;
+export function revisionOf({ metadata, spec }: RevisionObject, context: RevisionContext): SnapshotRevision {
+  const { namespace = '', name } = metadata;
   return {
+    key: keyIn(namespace, name),
     pack: { namespace, name: spec.packRef.name },
-    revision: metadata.name,
-    key: `${namespace}/${metadata.name}`,
+    revision: name,
     version: spec.version,
-    trust: isPlatform ? 'Platform' : 'Tenant',
+    trust: context.place.trust,
     enforcement: spec.enforcement,
     judgesAccess: spec.entrypoints.some(({ role }) => role === 'allow'),
-    contact: context.pack?.metadata.annotations?.[ANNOTATIONS.contact],
     isLoaded: context.isLoaded,
     binding: spec.binding,
     entrypoints: spec.entrypoints,
     shape: spec.input,
     parameters: JSON.stringify(spec.parameters ?? {}),
-    constraints: context.constraints,
     mayChange: spec.hasMutate,
     deadlineMs: spec.evaluation.deadlineMs,
     memoryMiB: spec.evaluation.memoryMiB,
+    ...defined({ contact: context.contact, constraints: context.constraints }),
   };
 }
 
-/**
- * What stands for a revision that a pack names and nobody has seen: bound as the pack is, and not loaded. A pack that is active
- * is never passed over because one watch is behind another.
- */
-export function unseenRevision(object: KubeObject, name: string, places: Places): SnapshotRevision {
-  const { metadata, spec } = object as Pack;
-  const namespace = metadata.namespace ?? '';
-  return {
-    pack: { namespace, name: metadata.name },
-    revision: name,
-    key: `${namespace}/${name}`,
-    version: spec.version,
-    trust: namespace === places.platformNamespace ? 'Platform' : 'Tenant',
-    enforcement: spec.enforcement,
-    judgesAccess: false,
-    contact: metadata.annotations?.[ANNOTATIONS.contact],
-    isLoaded: false,
-    binding: spec.binding,
-    entrypoints: [],
-    shape: spec.input,
-    parameters: '{}',
-    mayChange: false,
-    deadlineMs: spec.evaluation.deadlineMs,
-    memoryMiB: spec.evaluation.memoryMiB,
-  };
+/** Whom somebody asks whose request a pack refuses. */
+export function packContactOf({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.[ANNOTATIONS.contact];
 }
 
-/** An exemption. Only those of the namespace of the platform count, which is for who reads them to see to. */
-export function exemptionOf(object: KubeObject): Exemption {
-  const { metadata, spec } = object as KubeObject & { readonly spec: PolicyExemptionSpec };
+/** An exemption; only those in the namespace of the platform count at all. */
+export function exemptionOf({ metadata, spec }: ExemptionObject): Exemption {
   const { packRef, rules, subjects, expiresAt, ticket, approval } = spec;
   return {
     name: metadata.name,
     packRef,
-    rules,
     subjects,
     expiresAt,
     ticket,
     requestedBy: metadata.annotations?.[ANNOTATIONS.createdBy],
-    approval,
+    ...defined({ rules, approval }),
   };
+}
+
+/** What policy may know of a tenant. */
+export function tenantFactsOf({ metadata, spec }: Tenant): TenantFacts {
+  return {
+    name: metadata.name,
+    labels: metadata.labels ?? {},
+    plan: spec.plan,
+    tier: spec.isolation.tier,
+    ...defined({
+      residency: spec.residency,
+      entitlements: spec.entitlements,
+      contact: spec.branding?.supportContact,
+    }),
+  };
+}
+
+/** What policy may know of a namespace. */
+export function namespaceFactsOf({ metadata }: KubeObject): NamespaceFacts {
+  return { name: metadata.name, labels: metadata.labels ?? {} };
 }
