@@ -7,7 +7,16 @@ import { runAttempt, startProgram } from './testing/program.ts';
 
 const text = (words: string) => ({ artifactId: 'a', parts: [{ text: words }] });
 const WORKING = { status: { state: 'TASK_STATE_WORKING' } };
+const ASKS = {
+  status: {
+    state: 'TASK_STATE_INPUT_REQUIRED',
+    message: { messageId: 'm', role: 'ROLE_AGENT', parts: [{ text: 'Which account?' }] },
+  },
+};
+const FAILED = { status: { state: 'TASK_STATE_FAILED' } };
 const DONE = { status: { state: 'TASK_STATE_COMPLETED' }, artifacts: [text('all is well')] };
+
+const answerTo = (state: unknown) => ({ text: 'acme', state: JSON.stringify(state) });
 
 for (const version of ['1.0', '0.3'] as const) {
   test(`${version}: an agent that works for a while, found by its card`, async (t) => {
@@ -42,6 +51,54 @@ for (const version of ['1.0', '0.3'] as const) {
     t.is(ended.said.output, 'all is well');
     t.is(agent.messages.length, 1, 'the message was taken once');
     t.regex(JSON.stringify(agent.messages[0]?.['parts']), /plain words/);
+  });
+
+  test(`${version}: a task that fails after an answer is told once, and the next attempt begins anew`, async (t) => {
+    const scripts = [{ steps: [{ task: ASKS }] }, { steps: [{ task: FAILED }] }, { steps: [{ task: DONE }] }];
+    const agent = await startAgent(t, scripts, [version]);
+    const run = (number: number, state?: unknown) =>
+      runAttempt(t, {
+        settings: { url: `${agent.url}/a2a`, messageId: `run-uid-${number}` },
+        input: 'pay',
+        number,
+        ...(state !== undefined && { answer: answerTo(state) }),
+      });
+    const asked = await run(1);
+    t.is(asked.said.inputRequired?.prompt, 'Which account?', asked.text + asked.log);
+    const state = asked.said.inputRequired?.state;
+    t.is((await run(2, state)).code, 10);
+    const third = await run(3, state);
+    t.is(third.code, 0, third.text + third.log);
+    t.is(third.said.output, 'all is well');
+    const [first, second, last] = agent.messages;
+    t.is(second?.['taskId'], first?.['taskId']);
+    t.not(last?.['taskId'], first?.['taskId']);
+    t.regex(JSON.stringify([first, second, last].map((one) => one?.['parts'])), /pay.*acme.*pay/);
+    t.is(agent.messages.length, 3);
+  });
+
+  test(`${version}: one that is told to end after an answer has the next one begin anew`, async (t) => {
+    const scripts = [
+      { steps: [{ task: ASKS }] },
+      { steps: [{ task: WORKING }, { afterMs: 60_000, task: DONE }] },
+      { steps: [{ task: DONE }] },
+    ];
+    const agent = await startAgent(t, scripts, [version]);
+    const inputOf = (number: number) => ({
+      settings: { url: `${agent.url}/a2a`, messageId: `run-uid-${number}` },
+      input: 'pay',
+      number,
+    });
+    const asked = await runAttempt(t, inputOf(1));
+    const answer = answerTo(asked.said.inputRequired?.state);
+    const paused = await startProgram(t, { ...inputOf(2), answer });
+    await eventually('the agent has the answer', () => Promise.resolve(agent.messages.length === 2));
+    paused.child.kill('SIGTERM');
+    t.is((await paused.ended()).code, 143);
+    t.is(agent.cancelled.length, 1);
+    const third = await runAttempt(t, { ...inputOf(3), answer });
+    t.is(third.code, 0, third.text + third.log);
+    t.regex(JSON.stringify(agent.messages[2]?.['parts']), /pay/);
   });
 
   test(`${version}: SIGTERM has the task cancelled`, async (t) => {

@@ -3,11 +3,11 @@ import type { RemoteAttempt } from '#crds/v1alpha1/remote-attempt';
 import { endpointOf, endpointWithoutCard, type Endpoint } from './core/card.ts';
 import { type Failure, failure } from './core/failure.ts';
 import { type Generation, isOtherGeneration } from './core/generation.ts';
-import type { Outgoing } from './core/message.ts';
+import type { Outgoing, Saying } from './core/message.ts';
 import { outputOfMessage } from './core/output.ts';
 import { withoutQuery } from './core/refusal.ts';
 import type { Ending } from './core/said.ts';
-import type { Sent, Task } from './core/task.ts';
+import type { Sent, Task, TaskState } from './core/task.ts';
 import { usageOf } from './core/usage.ts';
 import { isLeftWaiting, verdictOn } from './core/verdict.ts';
 import { type Called, type Calling, type Peer, waited } from './http/peer.ts';
@@ -16,7 +16,7 @@ import type { Log } from './log.ts';
 /** What an attempt goes by. */
 export interface AttemptWorld {
   readonly attempt: RemoteAttempt;
-  readonly message: Outgoing;
+  readonly saying: Saying;
   readonly peer: Peer;
   /** Aborted when the attempt is told to end. */
   readonly stop: AbortSignal;
@@ -72,22 +72,34 @@ async function findEndpoint({ attempt, peer, stop }: AttemptWorld): Promise<Endp
 
 /**
  * Hands the message on. An answer to a question only while that is asked: an attempt that was lost may have handed it on before, and then its task is
- * followed.
+ * followed. Where that has ended without success, and nobody is to be told so any more, the Run begins anew with another task.
  */
 async function begin(world: AttemptWorld, endpoint: Endpoint): Promise<Taken | Failure> {
-  const { taskId, contextId } = world.message;
-  if (taskId === undefined) return send(world, endpoint);
+  const { message, anew } = world.saying;
+  const { taskId, contextId } = message;
+  if (taskId === undefined) return send(world, endpoint, message);
   const known = await find(world, endpoint, { id: taskId, contextId });
+  if (anew !== undefined && isInVain(known)) {
+    world.log('the task has ended without success, and another one is begun', { task: taskId });
+    return send(world, endpoint, anew);
+  }
   if ('exitCode' in known) return known;
   const { task, ...place } = known;
   if (task.state !== 'input-required') return { ...place, sent: { kind: 'task', task } };
-  const taken = await send(world, { url: place.url, generations: [place.generation] });
+  const taken = await send(world, { url: place.url, generations: [place.generation] }, message);
   if ('exitCode' in taken || taken.sent.kind === 'message') return taken;
   const next = sameTask(taken.sent.task, task, place.url);
   if ('exitCode' in next) return next;
   // It may be told as it was before the answer: the next look at it tells whether it asks again.
   const state = next.state === 'input-required' ? 'submitted' : next.state;
   return { ...taken, sent: { kind: 'task', task: { ...next, state } } };
+}
+
+const ENDED_IN_VAIN: ReadonlySet<TaskState> = new Set(['failed', 'canceled', 'rejected']);
+
+/** Whether nothing can become of a task any more. */
+function isInVain(known: { readonly task: Task } | Failure): boolean {
+  return 'exitCode' in known ? known.kind === 'TaskLost' : ENDED_IN_VAIN.has(known.task.state);
 }
 
 /** The task of an earlier attempt, in the first generation that the endpoint knows. */
@@ -106,12 +118,16 @@ async function find(
 }
 
 /** In the first generation that the endpoint knows: who does not know one has not taken the message. */
-async function send(world: AttemptWorld, { url, generations }: Endpoint): Promise<Taken | Failure> {
+async function send(
+  world: AttemptWorld,
+  { url, generations }: Endpoint,
+  message: Outgoing,
+): Promise<Taken | Failure> {
   const [generation, ...others] = generations;
   const called = await callPeer(world, {
     url,
     generation,
-    call: generation.send(world.message),
+    call: generation.send(message),
     purpose: 'message',
     // Once it is sent its answer is waited for, as only that tells which task there is to cancel.
     signal: world.deadline,
@@ -119,7 +135,7 @@ async function send(world: AttemptWorld, { url, generations }: Endpoint): Promis
   });
   const [next, ...rest] = others;
   if (called.kind === 'error' && next !== undefined && isOtherGeneration(called.code)) {
-    return send(world, { url, generations: [next, ...rest] });
+    return send(world, { url, generations: [next, ...rest] }, message);
   }
   if (called.kind !== 'result') return callFailure(called, { url, generation }, 'it refused the message');
   const sent = generation.readSent(called.value);
@@ -138,7 +154,7 @@ async function followTask(world: AttemptWorld, place: Place, first: Task): Promi
     const ending = verdictOn(task, world.hide);
     if (ending !== undefined) {
       if (isLeftWaiting(task)) await cancel(world, place, task);
-      return ending;
+      return withAsker(ending, world.saying);
     }
     if (!(await waited(waitMs, stop))) return endAsTold(world, place, task);
     waitMs = Math.min(waitMs * 2, attempt.pollSeconds * 1000);
@@ -148,6 +164,12 @@ async function followTask(world: AttemptWorld, place: Place, first: Task): Promi
     if (found.state !== task.state) world.log('the task goes on', { task: task.id, state: found.state });
     task = found;
   }
+}
+
+/** With who asks: the attempt after that is the first to know how its task went on. */
+function withAsker(ending: Ending, { attempt }: Saying): Ending {
+  if (ending.kind !== 'asks') return ending;
+  return { ...ending, conversation: { ...ending.conversation, attempt } };
 }
 
 const TASK_NOT_FOUND = -32001;

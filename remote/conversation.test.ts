@@ -2,8 +2,19 @@
 // The program as a process: what it asks people, and how it ends when it is told to.
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
-import { attempt, complete, completed, endpoint, result, TASK, taking, working } from './testing/endpoint.ts';
+import {
+  type Answering,
+  attempt,
+  complete,
+  completed,
+  endpoint,
+  result,
+  TASK,
+  taking,
+  working,
+} from './testing/endpoint.ts';
 import { startProgram } from './testing/program.ts';
+import { reply } from './testing/server.ts';
 
 const SEND = 'SendMessage';
 const LOOK = 'GetTask';
@@ -15,7 +26,7 @@ const asking = {
     message: { messageId: 'm', role: 'ROLE_AGENT', parts: [{ text: 'Which account?' }] },
   },
 };
-const STATE = { task: TASK.id, context: TASK.contextId };
+const STATE = { task: TASK.id, context: TASK.contextId, attempt: 1 };
 
 test('a question is asked of people, and its answer goes to the same task', async (t) => {
   const sent: unknown[] = [];
@@ -33,7 +44,7 @@ test('a question is asked of people, and its answer goes to the same task', asyn
   t.deepEqual(asked.said.inputRequired, { prompt: 'Which account?', state: STATE });
   const answer = { text: 'acme', state: JSON.stringify(STATE) };
   const settings = { url, messageId: 'run-uid-2' };
-  const ended = await attempt(t, url, { settings, answer });
+  const ended = await attempt(t, url, { settings, answer, number: 2 });
   t.is(ended.code, 0, ended.text);
   t.is(ended.said.output, 'done');
   t.deepEqual(seen, [SEND, LOOK, SEND, LOOK]);
@@ -47,6 +58,62 @@ test('an answer that was handed on before is not handed on again', async (t) => 
   t.is(ended.code, 0, ended.text);
   t.deepEqual(seen, [LOOK], 'it goes on, so it has its answer');
 });
+
+const ANSWER = { text: 'acme', state: JSON.stringify(STATE) };
+const { attempt: _, ...OLD_STATE } = STATE;
+
+interface End {
+  /** As the endpoint tells of the task; undefined: it knows none. */
+  readonly task: object | undefined;
+  readonly code: number;
+}
+
+const ENDS: Readonly<Record<string, End>> = {
+  'has failed': { task: stateOf('FAILED'), code: 10 },
+  'was declined': { task: stateOf('REJECTED'), code: 11 },
+  'was cancelled': { task: stateOf('CANCELED'), code: 12 },
+  'is forgotten': { task: undefined, code: 27 },
+};
+
+function stateOf(state: string): object {
+  return { ...TASK, status: { state: `TASK_STATE_${state}` } };
+}
+
+for (const [how, { task, code }] of Object.entries(ENDS)) {
+  const look: Answering = (rpc, response) =>
+    task === undefined
+      ? reply(response, 200, { jsonrpc: '2.0', id: rpc.id, error: { code: -32001, message: 'no such task' } })
+      : result(response, rpc, task);
+
+  test(`the first attempt with an answer tells that its task ${how}`, async (t) => {
+    const { url, seen } = await endpoint(t, look);
+    const ended = await attempt(t, url, { answer: ANSWER, number: 2 });
+    t.is(ended.code, code, ended.text);
+    t.deepEqual(seen, [LOOK]);
+  });
+
+  for (const [whose, state] of [
+    ['a later one', STATE],
+    ['one that does not know which it is', OLD_STATE],
+  ] as const) {
+    test(`${whose} begins anew when its task ${how}`, async (t) => {
+      const sent: unknown[] = [];
+      const { url, seen } = await endpoint(t, (rpc, response, request) => {
+        if (rpc.method !== SEND) return look(rpc, response, request);
+        sent.push((rpc.params as { readonly message?: unknown }).message);
+        return result(response, rpc, { task: { ...completed, id: 'task-2' } });
+      });
+      const answer = { ...ANSWER, state: JSON.stringify(state) };
+      const settings = { url, messageId: 'run-uid-3' };
+      const ended = await attempt(t, url, { settings, answer, number: 3, input: 'pay' });
+      t.is(ended.code, 0, ended.text);
+      t.is(ended.said.output, 'done');
+      t.deepEqual(seen, [LOOK, SEND]);
+      t.like(sent[0], { messageId: 'run-uid-3', parts: [{ text: 'pay' }] });
+      t.false('taskId' in (sent[0] as object));
+    });
+  }
+}
 
 test('what an earlier attempt cannot have left is told, and nothing is sent', async (t) => {
   const { url, seen } = await endpoint(t, complete);

@@ -9,7 +9,7 @@ import { type Ending, terminationText } from './core/said.ts';
 import { Secrets } from './core/secrets.ts';
 import { FailedError, Peer } from './http/peer.ts';
 import { logLines } from './log.ts';
-import { readAttempt, readMessage, readText } from './settings.ts';
+import { readAttempt, readSaying, readText } from './settings.ts';
 
 /** Kept of the time to end, to say how it ended. */
 const LAST_WORDS_MS = 1000;
@@ -52,9 +52,9 @@ async function attemptIt(secrets: Secrets): Promise<Ending> {
     endMs: Date.now() + attempt.timeoutSeconds * 1000,
     log: logLines,
   });
-  const message = await readMessage(process.env, attempt);
+  const saying = await readSaying(process.env, attempt);
   const hide = (words: string): string => secrets.hide(words);
-  return follow({ attempt, message, peer, ...signals, hide, log: logLines });
+  return follow({ attempt, saying, peer, ...signals, hide, log: logLines });
 }
 
 /** Whatever is thrown is a failure as well: what is written of it holds nothing but our own words. */

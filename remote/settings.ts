@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { REMOTE_VARIABLE, type RemoteAttempt, remoteAttempt } from '#crds/v1alpha1/remote-attempt';
 import { conversationIn } from './core/conversation.ts';
-import { type Given, type Outgoing, outgoing } from './core/message.ts';
+import { type Given, type Saying, sayingOf } from './core/message.ts';
 import { FailedError } from './http/peer.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -16,8 +16,8 @@ export function readAttempt(env: Env): RemoteAttempt {
   throw new FailedError('InvalidSettings', `${REMOTE_VARIABLE}: ${where}`);
 }
 
-/** The message to the agent, from what the Run is given. @throws FailedError */
-export async function readMessage(env: Env, attempt: RemoteAttempt): Promise<Outgoing> {
+/** What is said to the agent, from what the Run is given. @throws FailedError */
+export async function readSaying(env: Env, attempt: RemoteAttempt): Promise<Saying> {
   const { messageId, contextId } = attempt;
   const parameters = await parametersOf(env);
   const input = await inputOf(env);
@@ -29,7 +29,7 @@ export async function readMessage(env: Env, attempt: RemoteAttempt): Promise<Out
     ...(parameters !== undefined && { parameters }),
     ...(answer !== undefined && { answer }),
   };
-  return outgoing(given, { messageId, contextId });
+  return sayingOf(given, { messageId, contextId });
 }
 
 /** A file that the pod was to have. @throws FailedError */

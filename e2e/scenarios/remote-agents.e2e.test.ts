@@ -5,7 +5,7 @@ import { eventually } from '#hack/tools/eventually';
 import { temporaryFolder } from '#hack/tools/testing/temporary-folder';
 import { type Received, startEndpoint } from '../agent-endpoint.ts';
 import { bind, failMount, type PlayedPod, playPod, QUIET_NODE } from '../kubelet.ts';
-import { agent, phase, run, waits, type World, world } from '../run-world.ts';
+import { agent, run, waits, type World, world } from '../run-world.ts';
 import { User } from '../user.ts';
 
 const test = anyTest.serial;
@@ -139,6 +139,39 @@ test('what a task asks, its Run asks people; the answer goes to the same task', 
   t.like(received[1]?.message, { taskId: 'task-1', parts: [{ text: 'acme' }] });
 });
 
+test('a retry after an answer begins anew, as the task that had it has failed', async (t) => {
+  const question = { messageId: 'm', role: 'ROLE_AGENT', parts: [{ text: 'Which account?' }] };
+  const asks = { status: { state: 'TASK_STATE_INPUT_REQUIRED', message: question } };
+  const artifacts = [{ artifactId: 'a', parts: [{ text: 'paid at last' }] }];
+  const { url, received } = await startEndpoint(t, [
+    asks,
+    { status: { state: 'TASK_STATE_FAILED' } },
+    { status: { state: 'TASK_STATE_COMPLETED' }, artifacts },
+  ]);
+  const place = await quietWorld(t, 'distant', { url, insecureHttp: true, pollSeconds: 1 });
+  const { user, namespace } = place;
+  const retries = { limit: 1, exitCodes: [10], backoffSeconds: 1 };
+  await user.applies(run(namespace, 'pays-later', { spec: { retries, input: { inline: 'pay' } } }));
+  const plays = async () => {
+    const pod = await podOf(place, 'pays-later');
+    await bind(user, pod);
+    await playPod(user, pod, await temporaryFolder(t, 'node'));
+  };
+  await plays();
+  await waits(place, 'pays-later', 'InputRequired');
+  const patch = '{"spec":{"answers":{"1":{"text":"acme"}}}}';
+  await user.does(['patch', 'run/pays-later', '-n', namespace, '--type=merge', '-p', patch]);
+  await plays();
+  await plays();
+  const { status } = await ends(place, 'pays-later', 'Succeeded');
+  t.is(status?.result?.output, 'paid at last');
+  t.is(status?.retries?.spent, 1);
+  t.is(received.length, 3);
+  t.is(received[1]?.message.taskId, 'task-1');
+  t.is(received[2]?.message.taskId, undefined);
+  t.like(received[2]?.message, { parts: [{ text: 'pay' }] });
+});
+
 test('a task that fails fails the Run with its words and code; what was not taken is tried again by its exit code', async (t) => {
   const said = { messageId: 'm', role: 'ROLE_AGENT', parts: [{ text: 'not for you' }] };
   const rejected = { status: { state: 'TASK_STATE_REJECTED', message: said } };
@@ -211,7 +244,8 @@ test('a tenant gets the image that speaks to endpoints only by a Run', async (t)
     user.condition('Ready', '-n', namespace, 'agent/own'),
   );
   t.is(ready.reason, 'RegistryNotAllowed');
-  t.is(await phase(place, 'made'), 'Admitted');
+  // A pod may be half a second old before its Run says so.
+  await ends(place, 'made', 'Admitted');
 });
 
 const RESTRICTED = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };

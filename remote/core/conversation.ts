@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { parseJson } from './json.ts';
 
 const id = z.string().min(1).max(256);
-const conversation = z.object({ task: id, context: id.optional() });
+const conversation = z.object({ task: id, context: id.optional(), attempt: z.int().min(1).optional() });
 
-/** Where a conversation stands that goes on with an answer: kept in the Run, and given to its next attempt. */
+/** Where a conversation stands that goes on with an answer, and which attempt asked: kept in the Run, and given to its next attempts. */
 export type Conversation = z.output<typeof conversation>;
 
 /** The conversation that an earlier attempt left; undefined for what it cannot have left. */

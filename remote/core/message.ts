@@ -29,11 +29,34 @@ export interface Outgoing {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** What is said to the agent: the input as it is, as data if it is a JSON object, and what it is about as metadata. */
-export function outgoing(
-  given: Given,
-  ids: { readonly messageId: string; readonly contextId?: string | undefined },
-): Outgoing {
+/** What tells a message, and where it belongs. */
+export interface MessageIds {
+  readonly messageId: string;
+  readonly contextId?: string | undefined;
+}
+
+/** What an attempt has to say. */
+export interface Saying {
+  /** Its number. */
+  readonly attempt: number;
+  readonly message: Outgoing;
+  /** Instead of an answer to a task that has ended without success. */
+  readonly anew?: Outgoing;
+}
+
+/**
+ * What an attempt says to the agent. The first one with an answer tells how its task has ended, if it has; a later one may follow one that
+ * told just that, or had the task cancelled when it was told to end itself: it begins anew, or it could only tell the same for ever.
+ */
+export function sayingOf(given: Given, ids: MessageIds): Saying {
+  const { attempt, answer, ...rest } = given;
+  const message = outgoing(given, ids);
+  const isFirst = answer === undefined || attempt - 1 === answer.conversation.attempt;
+  return isFirst ? { attempt, message } : { attempt, message, anew: outgoing({ attempt, ...rest }, ids) };
+}
+
+/** A message to the agent: the input as it is, as data if it is a JSON object, and what it is about as metadata. */
+export function outgoing(given: Given, ids: MessageIds): Outgoing {
   const { run, attempt, parameters, answer } = given;
   const metadata = {
     'nexusos.dev/run': run,

@@ -14,7 +14,7 @@ import {
 } from '@a2a-js/sdk/server';
 import { bodyOf, reply, type Served, serve, type Teardown } from './server.ts';
 
-/** What a test has its agent do with a message, as generation 1.0 writes it. */
+/** What a test has its agent do with a message, as generation 1.0 writes it; the last of several with all that come after. */
 export interface Script {
   /** Steps of the task, each some milliseconds after the one before. */
   readonly steps: readonly { readonly afterMs?: number; readonly task: object }[];
@@ -28,22 +28,30 @@ export interface AgentServer extends Served {
   readonly cancelled: readonly string[];
 }
 
+const NOTHING: Script = { steps: [] };
 const SUBMITTED = { status: { state: 'TASK_STATE_SUBMITTED' } };
 
 /** An agent of the given generations that goes by `script`, whatever it is asked. Its card is where cards are. */
 export async function startAgent(
   t: Teardown,
-  { steps }: Script,
+  scripts: Script | readonly Script[],
   versions: readonly ('1.0' | '0.3')[] = ['1.0', '0.3'],
 ): Promise<AgentServer> {
   const messages: Record<string, unknown>[] = [];
+  const contexts = new Map<string, string>();
   const cancelled: string[] = [];
   const executor: AgentExecutor = {
-    async execute({ taskId, contextId, userMessage }, bus) {
+    async execute({ taskId, contextId, userMessage, task: known }, bus) {
       const { messageId, metadata, parts } = userMessage;
-      messages.push({ messageId, metadata, contextId, parts });
+      const { steps } =
+        [scripts]
+          .flat()
+          .slice(0, messages.length + 1)
+          .at(-1) ?? NOTHING;
+      messages.push({ messageId, metadata, contextId, parts, taskId });
+      contexts.set(taskId, contextId);
       const ids = { id: taskId, contextId };
-      bus.publish(AgentEvent.task(Task.fromJSON({ ...ids, ...SUBMITTED })));
+      if (known === undefined) bus.publish(AgentEvent.task(Task.fromJSON({ ...ids, ...SUBMITTED })));
       for (const { afterMs = 0, task } of steps) {
         await delay(afterMs, undefined, { ref: false });
         if (cancelled.includes(taskId)) break;
@@ -53,7 +61,7 @@ export async function startAgent(
     },
     async cancelTask(taskId, bus) {
       cancelled.push(taskId);
-      const id = { id: taskId, contextId: String(messages[0]?.['contextId']) };
+      const id = { id: taskId, contextId: contexts.get(taskId) };
       bus.publish(AgentEvent.task(Task.fromJSON({ ...id, status: { state: 'TASK_STATE_CANCELED' } })));
     },
   };

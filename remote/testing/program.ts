@@ -18,6 +18,8 @@ export interface ProgramInput {
   /** Content of the file of the credential. */
   readonly credential?: string;
   readonly ca?: string;
+  /** Its number; one when left out. */
+  readonly number?: number;
   /** The answer to a question of an earlier attempt, and what that left. */
   readonly answer?: { readonly text: string; readonly state: string };
 }
@@ -70,13 +72,13 @@ const FILES = {
 /** Starts the program as a pod would, with files in a folder of the test. */
 export async function startProgram(
   t: Parameters<typeof temporaryFolder>[0],
-  { settings, parameters, answer, ...files }: ProgramInput,
+  { settings, parameters, answer, number = 1, ...files }: ProgramInput,
 ): Promise<Program> {
   const folder = await temporaryFolder(t, 'remote');
   const path = (name: string): string => join(folder, name);
   const env: Record<string, string> = {
     NEXUSOS_RUN: 'report',
-    NEXUSOS_ATTEMPT: '1',
+    NEXUSOS_ATTEMPT: String(number),
     NEXUSOS_RESULT_FILE: path('result'),
     [REMOTE_VARIABLE]: JSON.stringify(attemptWith(settings, files, path)),
   };
