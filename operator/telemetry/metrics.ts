@@ -14,6 +14,25 @@ const TIERS = ['standard', 'heavy', 'ultra'] as const;
 const SHARD_CHANGES = ['gained', 'lost'] as const;
 const EVENT_OUTCOMES = ['written', 'aggregated', 'dropped', 'failed'] as const;
 
+const POLICY_SCOPES = ['platform', 'tenant'] as const;
+const POLICY_OUTCOMES = [
+  ...(['value', 'undefined', 'Timeout', 'OutOfMemory', 'Abort', 'Builtin', 'Trap', 'StackOverflow'] as const),
+  ...([
+    'ResultTooLarge',
+    'InputTooLarge',
+    'BadResult',
+    'Entrypoint',
+    'Overloaded',
+    'Quarantined',
+    'Lost',
+  ] as const),
+] as const;
+const WORKER_ENDS = ['deadline', 'memory', 'crash', 'closed'] as const;
+/** Seconds, from a hundredth of a millisecond to the longest that an evaluation may take. */
+const EVALUATION_BUCKETS = [
+  0.00001, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075,
+];
+
 const ARCHIVED = ['taken', 'refused', 'failed'] as const;
 
 /** What became of an object that was sent to the archive. */
@@ -52,6 +71,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}) {
     ...queueMetrics(factory),
     ...watchMetrics(factory),
     ...requestMetrics(factory),
+    ...policyMetrics(factory),
   };
 }
 
@@ -187,5 +207,33 @@ function requestMetrics(factory: MetricFactory) {
       },
       LATENCY_BUCKETS,
     ),
+  };
+}
+
+function policyMetrics(factory: MetricFactory) {
+  return {
+    policyEvaluations: factory.counter({
+      name: 'nexusos_policy_evaluations_total',
+      help: 'Evaluations of compiled policies, by what they came to: a value, none, or a failure.',
+      labels: { scope: POLICY_SCOPES, outcome: POLICY_OUTCOMES },
+    }),
+    policyEvaluationSeconds: factory.histogram(
+      {
+        name: 'nexusos_policy_evaluation_seconds',
+        help: 'Time that an evaluation took in its worker.',
+        labels: { scope: POLICY_SCOPES },
+      },
+      EVALUATION_BUCKETS,
+    ),
+    policyWorkerRestarts: factory.counter({
+      name: 'nexusos_policy_worker_restarts_total',
+      help: 'Workers that were replaced: since an evaluation passed its deadline, or its builtins took too much memory, or they crashed.',
+      labels: { reason: WORKER_ENDS },
+    }),
+    policyQuarantined: factory.gauge({
+      name: 'nexusos_policy_quarantined_modules',
+      help: 'Modules that are not evaluated any more, since they failed too often.',
+      labels: {},
+    }),
   };
 }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+import test, { type ExecutionContext } from 'ava';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { type HostEvaluation, type HostOptions, PolicyHost } from './host.ts';
+import type { PolicyModule } from './module.ts';
+import { compileModule } from './testing/compile.ts';
+import type { Verdict } from './verdict.ts';
+
+const utf8 = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+/** `deny` answers at once, `slow` only for a short list, `fat` takes memory, `broken` gives up. */
+const REGO = `package p
+  deny contains sprintf("%s is not allowed", [input.name]) if input.name != "good"
+  slow := count([1 | some a in input.list; some b in input.list; some c in input.list; a + b + c == -1])
+  fat := count({x: concat("", [s | some _ in numbers.range(1, 2000); s := sprintf("%d-%s", [x, input.name])]) | some x in numbers.range(1, 20000)})
+  broken := 1 if input.name
+  broken := 2 if input.name`;
+/** Long enough for what ends, however busy the machine is. */
+const DEADLINE_MS = 250;
+const LONG_LIST = Array.from({ length: 400 }, (_, index) => index);
+
+let compiled: Promise<PolicyModule> | undefined;
+
+function policy(): Promise<PolicyModule> {
+  compiled ??= compileModule({ rego: REGO, entrypoints: ['p/deny', 'p/slow', 'p/fat', 'p/broken'] });
+  return compiled;
+}
+
+async function host(t: ExecutionContext, options: Partial<HostOptions> = {}) {
+  const metrics = createMetrics();
+  const limits = { maxDeadlineMs: DEADLINE_MS, ...options.limits };
+  const workers = { platformWorkers: 1, tenantWorkers: 2, spareWorkers: 1 };
+  const made = new PolicyHost({ ...workers, metrics, ...options, limits });
+  t.teardown(() => made.close());
+  await made.ready();
+  const module = await policy();
+  const asked = {
+    module,
+    entrypoint: 'p/deny',
+    nowNs: 0n,
+    deadlineMs: DEADLINE_MS,
+    memoryMiB: 16,
+    tenant: 'a',
+  };
+  const ask = (changes: Partial<HostEvaluation> & { readonly about?: unknown } = {}): Promise<Verdict> => {
+    const { about = { name: 'bad' }, ...rest } = changes;
+    return made.evaluate({ ...asked, input: utf8(about), ...rest });
+  };
+  return { host: made, ask, module, metrics };
+}
+
+const slow = { entrypoint: 'p/slow', memoryMiB: 64, about: { list: LONG_LIST } };
+
+/** What a verdict says, without how long it took. */
+function said(verdict: Verdict): unknown {
+  if (verdict.kind === 'failed') return verdict.reason;
+  return verdict.kind === 'value' ? verdict.value : undefined;
+}
+
+test.serial('a prepared module answers, and so does one that is not', async (t) => {
+  const { host: made, ask, module, metrics } = await host(t);
+  t.deepEqual(said(await ask()), ['bad is not allowed']);
+  t.deepEqual(await made.prepare({ module, memoryMiB: 16, tenant: 'a' }), { kind: 'ready' });
+  t.deepEqual(said(await ask()), ['bad is not allowed']);
+  t.deepEqual(said(await ask({ about: { name: 'good' } })), []);
+  t.is(said(await ask({ entrypoint: 'p/broken', about: {} })), undefined);
+  t.is(said(await ask({ entrypoint: 'p/broken' })), 'Abort');
+  t.deepEqual(said(await ask()), ['bad is not allowed'], 'after a failure, too');
+  t.is(said(await ask({ entrypoint: 'p/none' })), 'Entrypoint');
+  t.regex(await metrics.text(), /nexusos_policy_evaluations_total\{scope="tenant",outcome="Abort"\} 1/);
+});
+
+test.serial('what does not end is stopped, while others are answered', async (t) => {
+  const { host: made, ask, module } = await host(t);
+  await made.prepare({ module, memoryMiB: 16, tenant: 'a' });
+  await made.prepare({ module, memoryMiB: 16, tenant: undefined });
+  const startedAt = performance.now();
+  const runaway = ask(slow).then((verdict) => ({ verdict, tookMs: performance.now() - startedAt }));
+  const others = await Promise.all([ask({ tenant: 'b' }), ask({ tenant: undefined })]);
+  const othersMs = performance.now() - startedAt;
+  const { verdict, tookMs } = await runaway;
+  t.deepEqual(others.map(said), [['bad is not allowed'], ['bad is not allowed']]);
+  t.is(said(verdict), 'Timeout');
+  t.true(othersMs < tookMs, `others after ${othersMs} ms, the runaway after ${tookMs} ms`);
+  t.deepEqual(said(await ask()), ['bad is not allowed'], 'its own next one is answered by another worker');
+});
+
+test.serial('one tenant never has all workers, and what waits too long is told so', async (t) => {
+  const { ask } = await host(t, { limits: { maxWaitMs: 400, maxWaitingPerSubject: 4 } });
+  const flood = Array.from({ length: 8 }, () => ask(slow));
+  t.deepEqual(said(await ask({ tenant: 'b' })), ['bad is not allowed']);
+  const reasons = (await Promise.all(flood)).map(said);
+  t.true(reasons.filter((one) => one === 'Timeout').length <= 2, JSON.stringify(reasons));
+  t.true(reasons.filter((one) => one === 'Overloaded').length >= 6, JSON.stringify(reasons));
+});
+
+test.serial('memory beyond the limit fails one evaluation, and no other', async (t) => {
+  const { ask } = await host(t);
+  const verdict = await ask({
+    entrypoint: 'p/fat',
+    memoryMiB: 2,
+    about: { name: 'x'.repeat(1000) },
+  });
+  t.is(said(verdict), 'OutOfMemory');
+  t.deepEqual(said(await ask({ memoryMiB: 2 })), ['bad is not allowed']);
+});
+
+test.serial('who has used up its time is told, and only that one', async (t) => {
+  let nowMs = 0;
+  const budget = { msPerSecond: 100, burstMs: 40 };
+  const { ask } = await host(t, { limits: { budget }, clock: () => nowMs });
+  t.is(said(await ask(slow)), 'Timeout');
+  const refused = await ask();
+  t.is(said(refused), 'Overloaded');
+  t.regex(
+    refused.kind === 'failed' ? refused.message : '',
+    /^a has used up the time it has for policies; again in \d+ ms$/,
+  );
+  t.deepEqual(said(await ask({ tenant: 'b' })), ['bad is not allowed']);
+  t.deepEqual(said(await ask({ tenant: undefined })), ['bad is not allowed']);
+  t.is(said(await ask({ ...slow, tenant: undefined, subject: 'a' })), 'Timeout');
+  t.is(said(await ask({ tenant: undefined, subject: 'a' })), 'Overloaded', 'rules of the platform as well');
+  nowMs += 5000;
+  t.deepEqual(said(await ask()), ['bad is not allowed']);
+});
+
+test.serial('three failures in ten minutes put a module in quarantine, until it is released', async (t) => {
+  let nowMs = 0;
+  const told: unknown[] = [];
+  const limits = { budget: { msPerSecond: 1e6, burstMs: 1e6 } };
+  const {
+    host: made,
+    ask,
+    module,
+  } = await host(t, { limits, clock: () => nowMs, onQuarantine: (owner) => told.push(owner) });
+  for (const minute of [0, 11, 12]) {
+    nowMs = minute * 60_000;
+    t.is(said(await ask(slow)), 'Timeout');
+    t.deepEqual(said(await ask()), ['bad is not allowed'], `minute ${minute}`);
+  }
+  t.is(said(await ask(slow)), 'Timeout');
+  t.is(said(await ask()), 'Quarantined');
+  t.deepEqual(told, [{ tenant: 'a', digest: module.digest }]);
+  t.deepEqual(
+    said(await ask({ tenant: 'b' })),
+    ['bad is not allowed'],
+    'the same module of another tenant has its own record',
+  );
+  made.release(module.digest);
+  t.deepEqual(said(await ask()), ['bad is not allowed']);
+});
+
+test.serial('a tenant cannot put a module of the platform in quarantine alone', async (t) => {
+  const limits = { budget: { msPerSecond: 1e6, burstMs: 1e6 } };
+  const { ask } = await host(t, { limits });
+  const platform = { ...slow, tenant: undefined };
+  for (const _ of [1, 2, 3, 4]) t.is(said(await ask({ ...platform, subject: 'a' })), 'Timeout');
+  t.deepEqual(said(await ask({ tenant: undefined, subject: 'b' })), ['bad is not allowed']);
+  t.is(said(await ask({ ...platform, subject: 'b' })), 'Timeout');
+  t.is(said(await ask({ ...platform, subject: 'c' })), 'Timeout');
+  t.is(said(await ask({ tenant: undefined })), 'Quarantined');
+});
+
+test.serial('closing ends what is under way and what waits', async (t) => {
+  const { host: made, ask } = await host(t);
+  const all = [ask(slow), ask(slow), ask({ tenant: 'b' })];
+  await made.close();
+  const reasons = (await Promise.all(all)).map(said);
+  t.true(
+    reasons.every((one) => one === 'Lost' || one === 'Overloaded'),
+    JSON.stringify(reasons),
+  );
+  t.is(said(await ask()), 'Overloaded');
+});

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Metrics } from '../telemetry/metrics.ts';
+import { type CompiledModule, ENGINE } from './engine.ts';
+import { type Evaluation, type PolicyData, verdictOf } from './evaluate-here.ts';
+import type { PolicyModule } from './module.ts';
+import { EVALUATION_LIMITS, type EvaluationLimits, Failure, type Verdict } from './verdict.ts';
+import { type BudgetRule, Budgets } from './workers/budgets.ts';
+import { Lane, type LaneJob, type LaneOutcome } from './workers/lane.ts';
+import type { WorkerSettings } from './workers/messages.ts';
+import { isStrike, type ModuleOwner, Quarantine, type QuarantineRule } from './workers/quarantine.ts';
+import { Spares } from './workers/spares.ts';
+import { type WorkerEnd, WorkerHandle } from './workers/worker-handle.ts';
+
+/** What evaluations may take, of a worker and of the host. */
+export interface HostLimits extends EvaluationLimits, WorkerSettingsOfHost {
+  /** More is not given, whatever an evaluation asks for. */
+  readonly maxDeadlineMs: number;
+  readonly maxMemoryMiB: number;
+  /** For loading a module with its data, its start function included. */
+  readonly loadDeadlineMs: number;
+  readonly maxWaitMs: number;
+  readonly maxWaiting: number;
+  readonly maxWaitingPerSubject: number;
+  /** Time of workers for each subject, in each lane. */
+  readonly budget: BudgetRule;
+  readonly quarantine: QuarantineRule;
+}
+
+type WorkerSettingsOfHost = Omit<WorkerSettings, 'limits'>;
+
+/** Limits for a process that answers the API server, which waits for three seconds. */
+export const HOST_LIMITS: HostLimits = {
+  ...EVALUATION_LIMITS,
+  recycleAfter: 10_000,
+  recycleBytes: 4 * 1024 * 1024,
+  residentBytes: 96 * 1024 * 1024,
+  maxDeadlineMs: 75,
+  maxMemoryMiB: 64,
+  loadDeadlineMs: 1000,
+  maxWaitMs: 1000,
+  maxWaiting: 1024,
+  maxWaitingPerSubject: 128,
+  budget: { msPerSecond: 500, burstMs: 2000 },
+  quarantine: { strikes: 3, withinMs: 10 * 60 * 1000 },
+};
+
+/** How a host is made. */
+export interface HostOptions {
+  /** Workers for modules of the platform alone. */
+  readonly platformWorkers: number;
+  /** Workers for modules of tenants alone. */
+  readonly tenantWorkers: number;
+  /** Started beforehand, for when one has to be ended. */
+  readonly spareWorkers: number;
+  readonly limits?: Partial<HostLimits>;
+  readonly metrics: Pick<
+    Metrics,
+    'policyEvaluations' | 'policyEvaluationSeconds' | 'policyWorkerRestarts' | 'policyQuarantined'
+  >;
+  /** Milliseconds from any beginning, which never go back. */
+  readonly clock?: () => number;
+  /** A module is no longer evaluated, until its digest is released. */
+  readonly onQuarantine?: (owner: ModuleOwner) => void;
+}
+
+/** What is to be loaded before it is asked. */
+export type Preparation = Pick<Evaluation, 'module' | 'memoryMiB' | 'tenant'> & {
+  readonly data?: PolicyData | undefined;
+};
+
+/** Whether all workers could load a module. */
+export type Prepared =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'refused'; readonly reason: Failure; readonly message: string };
+
+/** An evaluation, and whose request it is about. */
+export type HostEvaluation = Evaluation & {
+  /** Who is charged for it, and waits for itself alone. Without, the owner of the module. */
+  readonly subject?: string | undefined;
+};
+
+/**
+ * Evaluates policies in worker threads, those of the platform and those of tenants apart. Whatever a module does, every evaluation ends
+ * in time with a verdict, and those of others go on.
+ */
+export class PolicyHost {
+  readonly #options: HostOptions;
+  readonly #limits: HostLimits;
+  readonly #clock: () => number;
+  readonly #spares: Spares;
+  readonly #lanes: { readonly platform: Lane; readonly tenant: Lane };
+  readonly #budgets: { readonly platform: Budgets; readonly tenant: Budgets };
+  readonly #quarantine: Quarantine;
+  readonly #compiled = new Map<string, Promise<CompiledModule>>();
+  /** Of each digest, the keys under which workers know it. */
+  readonly #keys = new Map<string, Set<string>>();
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#limits = { ...HOST_LIMITS, ...options.limits };
+    this.#clock = options.clock ?? (() => performance.now());
+    const { budget, quarantine } = this.#limits;
+    this.#spares = new Spares(
+      options.spareWorkers,
+      (events) => new WorkerHandle(workerSettings(this.#limits), events),
+    );
+    this.#lanes = {
+      platform: this.#newLane(options.platformWorkers),
+      tenant: this.#newLane(options.tenantWorkers),
+    };
+    this.#budgets = { platform: new Budgets(budget), tenant: new Budgets(budget) };
+    this.#quarantine = new Quarantine(quarantine);
+  }
+
+  /** When all workers take orders. */
+  async ready(): Promise<void> {
+    await Promise.all([this.#lanes.platform.ready(), this.#lanes.tenant.ready()]);
+  }
+
+  /** Loads a module, with its data, in all workers that may be asked for it, and has V8 compile what its first evaluation needs. */
+  async prepare(preparation: Preparation): Promise<Prepared> {
+    const { module, tenant } = preparation;
+    const compiled = await this.#compile(module);
+    if (compiled === undefined)
+      return { kind: 'refused', reason: Failure.Trap, message: 'the engine takes it for no module' };
+    const lane = this.#lanes[scopeOf(tenant)];
+    const job = this.#job(preparation, {
+      compiled,
+      subject: tenant ?? '',
+      deadlineMs: this.#limits.loadDeadlineMs,
+    });
+    const outcomes = await lane.everywhere(job);
+    const failed = outcomes.find((one) => one.kind !== 'answer');
+    if (failed !== undefined) return { kind: 'refused', reason: failed.reason, message: failed.message };
+    return this.#warmUp(lane, job, module);
+  }
+
+  /** Evaluates. Never rejects; what cannot be evaluated is a verdict, too. */
+  async evaluate(evaluation: HostEvaluation): Promise<Verdict> {
+    const scope = scopeOf(evaluation.tenant);
+    const verdict = this.#refusal(evaluation) ?? (await this.#evaluate(evaluation));
+    this.#options.metrics.policyEvaluations.inc({
+      scope,
+      outcome: verdict.kind === 'failed' ? verdict.reason : verdict.kind,
+    });
+    this.#options.metrics.policyEvaluationSeconds.observe({ scope }, verdict.micros / 1e6);
+    return verdict;
+  }
+
+  /** Modules that are not evaluated any more, since they failed too often. */
+  isQuarantined(owner: ModuleOwner): boolean {
+    return this.#quarantine.has(owner);
+  }
+
+  /** Forgets a module that nobody names any more, and whatever it has done. */
+  release(digest: string): void {
+    for (const key of this.#keys.get(digest) ?? [])
+      for (const lane of Object.values(this.#lanes)) lane.forget(key);
+    this.#keys.delete(digest);
+    this.#compiled.delete(digest);
+    this.#quarantine.forget(digest);
+    this.#options.metrics.policyQuarantined.set({}, this.#quarantine.size);
+  }
+
+  /** Ends all workers; what is under way comes to `Lost`. */
+  async close(): Promise<void> {
+    await Promise.all([...Object.values(this.#lanes), this.#spares].map((one) => one.close()));
+  }
+
+  #newLane(workers: number): Lane {
+    const { maxWaitMs, maxWaiting, maxWaitingPerSubject } = this.#limits;
+    return new Lane({
+      workers,
+      maxWaitMs,
+      maxWaiting,
+      maxWaitingPerSubject,
+      // Where there are two workers, no tenant has both.
+      maxRunningPerSubject: Math.max(workers - 1, 1),
+      newWorker: (events) => this.#spares.take(events),
+      onWorkerEnd: (reason: WorkerEnd) => this.#options.metrics.policyWorkerRestarts.inc({ reason }),
+    });
+  }
+
+  /** Why an evaluation is not even begun. */
+  #refusal(evaluation: HostEvaluation): Verdict | undefined {
+    const { module, tenant, input } = evaluation;
+    if (this.#quarantine.has({ tenant, digest: module.digest })) {
+      const { strikes, withinMs } = this.#limits.quarantine;
+      return failed(Failure.Quarantined, `it failed ${strikes} times within ${withinMs / 60_000} minutes`);
+    }
+    if (input.length > this.#limits.maxInputBytes) {
+      return failed(
+        Failure.InputTooLarge,
+        `the input has ${input.length} bytes; at most ${this.#limits.maxInputBytes} are taken`,
+      );
+    }
+    const subject = subjectOf(evaluation);
+    const waitMs = subject === '' ? 0 : this.#budgets[scopeOf(tenant)].waitMs(subject, this.#clock());
+    if (waitMs === 0) return undefined;
+    return failed(
+      Failure.Overloaded,
+      `${subject} has used up the time it has for policies; again in ${waitMs} ms`,
+    );
+  }
+
+  async #evaluate(evaluation: HostEvaluation): Promise<Verdict> {
+    const { module, tenant, entrypoint, nowNs } = evaluation;
+    const compiled = await this.#compile(module);
+    if (compiled === undefined) return failed(Failure.Trap, 'the engine takes it for no module');
+    const subject = subjectOf(evaluation);
+    const deadlineMs = Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs);
+    const job = this.#job(evaluation, { compiled, subject, deadlineMs });
+    // A copy, whose buffer is handed over: the caller's may be part of a larger one, which would be copied whole.
+    const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
+    const outcome = await this.#lanes[scopeOf(tenant)].submit({ ...job, order: { ...job.order, question } });
+    const verdict = toVerdict(outcome);
+    this.#account(evaluation, verdict);
+    return verdict;
+  }
+
+  #account(evaluation: HostEvaluation, verdict: Verdict): void {
+    const { tenant, module } = evaluation;
+    const [subject, nowMs] = [subjectOf(evaluation), this.#clock()];
+    if (subject !== '') this.#budgets[scopeOf(tenant)].charge(subject, { ms: verdict.micros / 1000, nowMs });
+    if (verdict.kind !== 'failed' || !isStrike(verdict.reason)) return;
+    const owner = { tenant, digest: module.digest };
+    if (!this.#quarantine.strike(owner, { subject, atMs: nowMs })) return;
+    this.#options.metrics.policyQuarantined.set({}, this.#quarantine.size);
+    this.#options.onQuarantine?.(owner);
+  }
+
+  /** Compiled off this thread, once; undefined where it is no module. */
+  async #compile({ digest, bytes }: PolicyModule): Promise<CompiledModule | undefined> {
+    const compiling = this.#compiled.get(digest) ?? ENGINE.compile(bytes);
+    this.#compiled.set(digest, compiling);
+    return compiling.catch(() => undefined);
+  }
+
+  #job(
+    { module, data, memoryMiB }: Preparation,
+    {
+      compiled,
+      subject,
+      deadlineMs,
+    }: { readonly compiled: CompiledModule; readonly subject: string; readonly deadlineMs: number },
+  ): LaneJob {
+    const memory = Math.min(memoryMiB, this.#limits.maxMemoryMiB);
+    const key = `${module.digest} ${data?.digest ?? ''} ${memory}`;
+    const keys = this.#keys.get(module.digest) ?? new Set();
+    this.#keys.set(module.digest, keys.add(key));
+    const source = { compiled, layout: module.layout, memoryMiB: memory, data: data?.bytes };
+    return { subject, deadlineMs, source, order: { key, question: undefined } };
+  }
+
+  /** V8 compiles a function when it is first called; the threads share the result. What an empty input comes to does not matter, if it ends. */
+  async #warmUp(lane: Lane, job: LaneJob, { entrypoints }: PolicyModule): Promise<Prepared> {
+    for (const entrypoint of entrypoints) {
+      const question = { entrypoint, nowNs: 0n, input: new TextEncoder().encode('{}') };
+      const outcome = await lane.submit({ ...job, order: { ...job.order, question } });
+      if (outcome.kind === 'stopped')
+        return { kind: 'refused', reason: outcome.reason, message: outcome.message };
+    }
+    return { kind: 'ready' };
+  }
+}
+
+function workerSettings({
+  recycleAfter,
+  recycleBytes,
+  residentBytes,
+  ...limits
+}: HostLimits): WorkerSettings {
+  const { maxInputBytes, maxResultBytes, maxDepth } = limits;
+  return { recycleAfter, recycleBytes, residentBytes, limits: { maxInputBytes, maxResultBytes, maxDepth } };
+}
+
+function toVerdict(outcome: LaneOutcome): Verdict {
+  if (outcome.kind === 'answer') return verdictOf(outcome.json, outcome.micros);
+  if (outcome.kind === 'crowded') return failed(Failure.Overloaded, outcome.message);
+  return { kind: 'failed', reason: outcome.reason, message: outcome.message, micros: outcome.micros };
+}
+
+function failed(reason: Failure, message: string): Verdict {
+  return { kind: 'failed', reason, message, micros: 0 };
+}
+
+function scopeOf(tenant: string | undefined): 'platform' | 'tenant' {
+  return tenant === undefined ? 'platform' : 'tenant';
+}
+
+/** The platform itself is nobody's subject. */
+function subjectOf({ subject, tenant }: HostEvaluation): string {
+  return subject ?? tenant ?? '';
+}

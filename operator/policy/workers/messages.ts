@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { CompiledModule } from '../engine.ts';
+import type { Question } from '../instance.ts';
+import type { ModuleLayout } from '../module.ts';
+import type { EvaluationLimits, Failure } from '../verdict.ts';
+
+/** What a worker loads, once. */
+export interface ModuleSource {
+  readonly compiled: CompiledModule;
+  readonly layout: ModuleLayout;
+  readonly memoryMiB: number;
+  readonly data: Uint8Array | undefined;
+}
+
+/** What a worker is asked to do. */
+export type Order =
+  | { readonly kind: 'forget'; readonly key: string }
+  | {
+      readonly kind: 'run';
+      readonly id: number;
+      /** Names module, data and memory together. */
+      readonly key: string;
+      /** With the first order for this key. */
+      readonly source: ModuleSource | undefined;
+      /** Without it, the module is loaded, and no more. */
+      readonly question: Question | undefined;
+    };
+
+/** What became of a `run`. `json` is undefined where no rule has spoken. */
+export type ReplyContent =
+  | { readonly kind: 'answer'; readonly json: string | undefined }
+  | { readonly kind: 'failed'; readonly reason: Failure; readonly message: string };
+
+/** The same, and which it was. */
+export type Reply = ReplyContent & { readonly id: number; readonly micros: number };
+
+/** The number of the reply with which a worker says that it takes orders. */
+export const READY = 0;
+
+/** What a worker needs to begin; told with its start. */
+export interface WorkerSettings {
+  readonly limits: EvaluationLimits;
+  /** After so many evaluations an instance is made anew. */
+  readonly recycleAfter: number;
+  /** An instance that has taken more than this beyond what it began with is made anew. */
+  readonly recycleBytes: number;
+  /** All instances of a worker together; the one used longest ago goes first. */
+  readonly residentBytes: number;
+}

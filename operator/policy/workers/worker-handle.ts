@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { Failure } from '../verdict.ts';
+import { type Order, READY, type Reply, type WorkerSettings } from './messages.ts';
+
+/** Why a worker is no longer there. */
+export type WorkerEnd = 'deadline' | 'memory' | 'crash' | 'closed';
+
+/** What a run came to. */
+export type RunOutcome =
+  | Reply
+  | { readonly kind: 'stopped'; readonly reason: Failure; readonly message: string; readonly micros: number };
+
+/** What a handle tells of its worker. */
+export interface WorkerEvents {
+  /** It takes orders now. */
+  readonly onReady: () => void;
+  /** It is gone, and takes none any more. */
+  readonly onEnd: (why: WorkerEnd) => void;
+}
+
+interface Running {
+  readonly id: number;
+  readonly startedAt: number;
+  readonly deadlineMs: number;
+  readonly watchdog: NodeJS.Timeout;
+  readonly resolve: (outcome: RunOutcome) => void;
+}
+
+/** The worker's own heap: what builtins make. Memory of modules is limited for each by itself. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
+
+/** Beside the bundle of a role, the worker is a file of its own. */
+const WORKER_FILE = import.meta.url.endsWith('.ts') ? './worker.ts' : './policy-worker.mjs';
+
+/**
+ * One worker thread, with at most one evaluation at a time. WebAssembly cannot be interrupted: one that does not end in time
+ * is ended with its worker.
+ */
+export class WorkerHandle {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  #events: WorkerEvents;
+  /** Keys of what it has been told to load. */
+  readonly #known = new Set<string>();
+  #state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
+  #running: Running | undefined;
+  #orders = 0;
+
+  constructor(settings: WorkerSettings, events: WorkerEvents) {
+    this.#events = events;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#worker = new Worker(new URL(WORKER_FILE, import.meta.url), {
+      workerData: { port: port2, settings },
+      transferList: [port2],
+      resourceLimits: RESOURCE_LIMITS,
+      // It has no use for what this process was started with, nor for secrets in its environment.
+      execArgv: [],
+      argv: [],
+      env: {},
+      name: 'policy',
+    });
+    this.#port.on('message', (reply: Reply) => this.#take(reply));
+    this.#worker.once('error', (error) => this.#beLost(error));
+    this.#worker.once('exit', () => this.#beLost(undefined));
+  }
+
+  get isIdle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  /** It takes orders, or would if it were not busy. */
+  get isStarted(): boolean {
+    return this.#state === 'idle' || this.#state === 'busy';
+  }
+
+  get isEnded(): boolean {
+    return this.#state === 'ended';
+  }
+
+  /** Who is told of it from now on; at once, if it takes orders already. */
+  serve(events: WorkerEvents): void {
+    this.#events = events;
+    if (this.isIdle) setImmediate(() => events.onReady());
+  }
+
+  /** Whether it has to be told what a key stands for. */
+  knows(key: string): boolean {
+    return this.#known.has(key);
+  }
+
+  /** Has an idle worker do something. Never rejects; after `stopped` the worker is gone. */
+  run(order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id'>, deadlineMs: number): Promise<RunOutcome> {
+    this.#orders += 1;
+    const id = this.#orders;
+    this.#state = 'busy';
+    this.#port.ref();
+    this.#known.add(order.key);
+    return new Promise((resolve) => {
+      const watchdog = setTimeout(() => this.#beLate(), deadlineMs);
+      this.#running = { id, startedAt: performance.now(), deadlineMs, watchdog, resolve };
+      const input = order.question?.input.buffer;
+      const message: Order = { ...order, kind: 'run', id };
+      this.#port.postMessage(message, input === undefined ? [] : [input as ArrayBuffer]);
+    });
+  }
+
+  forget(key: string): void {
+    if (!this.#known.delete(key) || this.isEnded) return;
+    const order: Order = { kind: 'forget', key };
+    this.#port.postMessage(order, []);
+  }
+
+  /** Ends the worker, and what it is doing. */
+  async close(): Promise<void> {
+    this.#end('closed', { reason: Failure.Lost, message: 'the host was closed' });
+    await this.#worker.terminate();
+  }
+
+  #beReady(): void {
+    if (this.#state !== 'starting') return;
+    this.#rest();
+    this.#events.onReady();
+  }
+
+  #take(reply: Reply): void {
+    if (reply.id === READY) return this.#beReady();
+    const running = this.#running;
+    if (running?.id !== reply.id) return;
+    clearTimeout(running.watchdog);
+    this.#running = undefined;
+    this.#rest();
+    running.resolve(reply);
+  }
+
+  /** A worker that does nothing does not keep the process. */
+  #rest(): void {
+    this.#state = 'idle';
+    this.#worker.unref();
+    this.#port.unref();
+  }
+
+  /** Where it was this process that was busy, the answer may be here already. */
+  #beLate(): void {
+    const answer: { readonly message: Reply } | undefined = receiveMessageOnPort(this.#port);
+    if (answer !== undefined) return this.#take(answer.message);
+    const message = `it was stopped after ${this.#running?.deadlineMs ?? 0} ms`;
+    this.#end('deadline', { reason: Failure.Timeout, message });
+    void this.#worker.terminate();
+  }
+
+  #beLost(error: unknown): void {
+    const isMemory = error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+    if (isMemory) {
+      return this.#end('memory', {
+        reason: Failure.OutOfMemory,
+        message: 'its builtins took more memory than a worker has',
+      });
+    }
+    return this.#end('crash', { reason: Failure.Lost, message: 'the worker ended by itself' });
+  }
+
+  #end(why: WorkerEnd, { reason, message }: { readonly reason: Failure; readonly message: string }): void {
+    if (this.isEnded) return;
+    this.#state = 'ended';
+    this.#port.close();
+    const running = this.#running;
+    this.#running = undefined;
+    if (running !== undefined) {
+      clearTimeout(running.watchdog);
+      const micros = Math.round((performance.now() - running.startedAt) * 1000);
+      running.resolve({ kind: 'stopped', reason, message, micros });
+    }
+    this.#events.onEnd(why);
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isMainThread, type MessagePort, workerData } from 'node:worker_threads';
+import { EvaluationFailure, Failure } from '../verdict.ts';
+import { Instances } from './instances.ts';
+import { type Order, READY, type Reply, type ReplyContent, type WorkerSettings } from './messages.ts';
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly port: MessagePort;
+  readonly settings: WorkerSettings;
+}
+
+/** Carries out orders, one after the other. It never throws: what goes wrong is told. */
+function serve({ port, settings }: WorkerStart): void {
+  const instances = new Instances(settings);
+  port.on('message', (order: Order) => {
+    if (order.kind === 'forget') instances.forget(order.key);
+    else port.postMessage(run(instances, order));
+  });
+  const ready: Reply = { id: READY, kind: 'answer', json: undefined, micros: 0 };
+  port.postMessage(ready);
+}
+
+type Run = Extract<Order, { kind: 'run' }>;
+
+function run(instances: Instances, order: Run): Reply {
+  const startedAt = performance.now();
+  const outcome = attempt(instances, order);
+  return { ...outcome, id: order.id, micros: Math.round((performance.now() - startedAt) * 1000) };
+}
+
+function attempt(instances: Instances, { key, source, question }: Run): ReplyContent {
+  try {
+    if (source !== undefined) instances.add(key, source);
+    if (question !== undefined) return { kind: 'answer', json: instances.ask(key, question)?.json };
+    instances.load(key);
+    return { kind: 'answer', json: undefined };
+  } catch (error) {
+    if (error instanceof EvaluationFailure)
+      return { kind: 'failed', reason: error.reason, message: error.message };
+    const message = `the evaluation failed in its host (${error instanceof Error ? error.name : 'unknown'})`;
+    return { kind: 'failed', reason: Failure.Lost, message };
+  }
+}
+
+if (isMainThread) {
+  process.stderr.write('This file is started by other roles, in a thread of its own.\n');
+  process.exitCode = 2;
+} else {
+  serve(workerData as WorkerStart);
+}
