@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import test from 'ava';
 import { runProgram } from '../tools/run-program.ts';
 import { bundleRoles } from './bundle.ts';
@@ -10,14 +12,33 @@ test('each role is one file that runs outside of the repository', async (t) => {
   const bundles = await bundleRoles(folder);
   t.deepEqual(
     bundles.map((one) => one.path),
-    ['operator.mjs', 'webhooks.mjs', 'leave.mjs', 'remote.mjs'],
+    ['operator.mjs', 'webhooks.mjs', 'leave.mjs', 'remote.mjs', 'policy-worker.mjs'],
   );
   for (const { path, bytes } of bundles) {
     t.true(bytes < 2 * 1024 * 1024, 'what is needed rarely is not in it');
     const args = [join(folder, path), '--log-level=loud'];
     const result = await runProgram(process.execPath, { args, cwd: folder, env: {} });
     t.is(result.code, 2, result.stderr);
-    if (path === 'remote.mjs') t.regex(result.stdout, /"how":"InvalidSettings"/);
+    if (path === 'policy-worker.mjs') t.regex(result.stderr, /started by other roles, in a thread/);
+    else if (path === 'remote.mjs') t.regex(result.stdout, /"how":"InvalidSettings"/);
     else t.regex(result.stderr, /--log-level: found "loud"; allowed is one of trace, debug/);
   }
+});
+
+test('the worker of policies takes orders as a file by itself', async (t) => {
+  const folder = await temporaryFolder(t, 'build');
+  await bundleRoles(folder);
+  const { port1, port2 } = new MessageChannel();
+  const limits = { maxInputBytes: 1024, maxResultBytes: 1024, maxDepth: 8 };
+  const settings = { limits, recycleAfter: 1, recycleBytes: 1, residentBytes: 1 };
+  const worker = new Worker(join(folder, 'policy-worker.mjs'), {
+    workerData: { port: port2, settings },
+    transferList: [port2],
+    execArgv: [],
+    env: {},
+  });
+  const [ready] = await once(port1, 'message');
+  t.deepEqual(ready, { id: 0, kind: 'answer', json: undefined, micros: 0 });
+  port1.close();
+  await worker.terminate();
 });
