@@ -201,7 +201,11 @@ export const POLICY_PACK_REASONS = {
   VerificationTimedOut: 'VerificationTimedOut',
   /** The module is not one that may be run: its imports, its size or its memory. */
   ModuleRefused: 'ModuleRefused',
-  /** Tried on objects of Kubernetes and of NexusOS itself, it refuses one of them, or fails. */
+  /** Tried on plain objects, its evaluation fails: it takes too long or too much memory, or comes to no answer. */
+  EvaluationFailed: 'EvaluationFailed',
+  /** It could not be verified for a reason that is not the pack's; it is tried again. */
+  VerificationFailed: 'VerificationFailed',
+  /** It refuses an object of Kubernetes, or of NexusOS itself, and not the same of a tenant. */
   LocksOut: 'LocksOut',
   /** The revision is being made. */
   RevisionPending: 'RevisionPending',

@@ -28,6 +28,8 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   // Hashing is pure: names that follow from what they name need it.
   { from: 'operator/core/', may: ['operator/core/', 'crds/', 'node:crypto'] },
   { from: 'operator/telemetry/', may: ['operator/telemetry/', 'pino', 'prom-client'] },
+  // It asks what people name, and knows nobody: neither the cluster nor what it fetches.
+  { from: 'operator/sources/', may: ['operator/sources/', 'node:', 'undici'] },
   // It runs what others wrote: it knows neither the cluster nor HTTP.
   {
     from: 'operator/policy/',

@@ -15,13 +15,13 @@ const NETWORK = 'node:(?:http|https|http2|tls|dgram|dns)';
 const RESERVED: readonly Reserved[] = [
   {
     pattern: new RegExp(`['"]${NETWORK}(?:/promises)?['"]`),
-    to: ['operator/runtime/'],
-    instead: 'operator/runtime alone speaks to others',
+    to: ['operator/runtime/', 'operator/sources/'],
+    instead: 'operator/runtime and operator/sources alone speak to others',
   },
   {
     pattern: /['"]node:net['"]/,
     // It tells addresses from names there.
-    to: ['operator/runtime/', 'operator/config.ts', 'operator/settings.ts'],
+    to: ['operator/runtime/', 'operator/sources/', 'operator/config.ts', 'operator/settings.ts'],
     instead: 'operator/runtime alone speaks to others',
   },
   {

@@ -7,7 +7,7 @@ import { defined, type KubeObject } from '../object.ts';
 import { type Removal, removalOf } from '../plan.ts';
 import type { PolicyPack, PolicyPackRevision } from './pack.ts';
 import { digestOf } from './source.ts';
-import type { StoredBlob, VerifiedPack } from './verification.ts';
+import type { PackRequest, StoredBlob, VerifiedPack } from './verification.ts';
 
 /** Key of the part of a module in a ConfigMap. */
 export const PART = 'part';
@@ -50,6 +50,31 @@ export function objectsOf(
     .flatMap(({ parts }) => parts)
     .map((part) => chunkOf(pack, part, platformNamespace));
   return [...chunks, revisionOf(pack, wanted, verified)];
+}
+
+/** What a revision would be, for who tries it before there is one. */
+export function draftRevision(
+  { pack, spec, key }: PackRequest,
+  { module: _, data: __, tests: ___, coveragePercent: ____, ...verified }: VerifiedPack,
+): KubeObject {
+  const [namespace = '', name = ''] = pack.split('/');
+  const { binding, parameters, enforcement, input, evaluation } = spec;
+  return {
+    apiVersion: API_VERSION,
+    kind: POLICY_PACK_REVISION.kind,
+    metadata: { name: 'draft', namespace },
+    spec: {
+      ...verified,
+      packRef: { name, uid: '' },
+      version: 'draft',
+      digest: key,
+      ...defined({ parameters }),
+      binding,
+      enforcement,
+      input,
+      evaluation,
+    },
+  };
 }
 
 function revisionOf(pack: PolicyPack, wanted: RevisionName, verified: VerifiedPack): KubeObject {
