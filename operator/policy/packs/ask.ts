@@ -7,7 +7,7 @@ import { Failure, type Verdict } from '../verdict.ts';
 import type { LoadedRevision } from './load.ts';
 
 /** What evaluates: the host, or the thread of the caller. */
-export type Evaluate = (evaluation: Evaluation) => Promise<Verdict>;
+export type Evaluate = (evaluation: Evaluation & { readonly subject?: string }) => Promise<Verdict>;
 
 /** What a revision is asked. */
 export interface PackQuestion {
@@ -21,6 +21,8 @@ export interface PackQuestion {
   readonly leftMs: () => number;
   /** Whose pack it is; undefined is the platform. */
   readonly tenant: string | undefined;
+  /** Whose request it is: who is charged for the time it takes. */
+  readonly subject?: string | undefined;
 }
 
 /** What came of it, and how long that took. */
@@ -52,7 +54,7 @@ export async function askPack(evaluate: Evaluate, question: PackQuestion): Promi
 
 async function askOne(
   evaluate: Evaluate,
-  { revision, input, nowNs, leftMs, tenant }: PackQuestion,
+  { revision, input, nowNs, leftMs, tenant, subject }: PackQuestion,
   { loaded, path }: { readonly loaded: LoadedRevision; readonly path: string },
 ): Promise<Verdict> {
   const deadlineMs = Math.min(revision.deadlineMs, Math.floor(leftMs()));
@@ -69,6 +71,7 @@ async function askOne(
     deadlineMs,
     memoryMiB: revision.memoryMiB,
     tenant,
+    ...(subject !== undefined && { subject }),
   });
 }
 

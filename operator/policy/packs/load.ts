@@ -18,15 +18,30 @@ export type LoadOutcome =
   | { readonly kind: 'ok'; readonly loaded: LoadedRevision }
   | { readonly kind: 'failed'; readonly reason: string; readonly message: string };
 
-/**
- * Loads what a revision is made of from the parts that it is kept in. Checked each time, whoever wrote them: that they have been
- * checked before is not for them to say.
- */
+/** A revision's module and data, whole again or not. */
+export interface RevisionBytes {
+  readonly module: AssembledBlob;
+  /** Undefined where it has none. */
+  readonly data: AssembledBlob | undefined;
+}
+
+/** Loads what a revision is made of from the parts that it is kept in. */
 export function loadRevision(
   spec: Pick<PolicyPackRevisionSpec, 'module' | 'data' | 'entrypoints'>,
   partOf: (chunk: string) => Uint8Array | undefined,
 ): LoadOutcome {
-  const bytes = assembleBlob(spec.module, partOf);
+  const data = spec.data === undefined ? undefined : assembleBlob(spec.data, partOf);
+  return loadBytes(spec, { module: assembleBlob(spec.module, partOf), data });
+}
+
+/**
+ * Checks what a revision is made of, whose digests are those that it names. Each time, whoever wrote it: that it has been
+ * checked before is not for it to say.
+ */
+export function loadBytes(
+  spec: Pick<PolicyPackRevisionSpec, 'data' | 'entrypoints'>,
+  { module: bytes, data }: RevisionBytes,
+): LoadOutcome {
   if (bytes.kind !== 'ok') return blobFailure('module', bytes);
   const verified = verifyModule(bytes.bytes);
   if (verified.kind === 'refused') {
@@ -39,22 +54,18 @@ export function loadRevision(
     const message = `the module has no entry point ${missing.path}`;
     return { kind: 'failed', reason: 'Entrypoint', message };
   }
-  return spec.data === undefined ? { kind: 'ok', loaded: { module } } : withData(module, spec.data, partOf);
+  if (spec.data === undefined || data === undefined) return { kind: 'ok', loaded: { module } };
+  return withData(module, spec.data.digest, data);
 }
 
-function withData(
-  module: PolicyModule,
-  blob: NonNullable<PolicyPackRevisionSpec['data']>,
-  partOf: (chunk: string) => Uint8Array | undefined,
-): LoadOutcome {
-  const bytes = assembleBlob(blob, partOf);
+function withData(module: PolicyModule, digest: string, bytes: AssembledBlob): LoadOutcome {
   if (bytes.kind !== 'ok') return blobFailure('data', bytes);
   const parsed = parse(bytes.bytes);
   if (!isJsonObject(parsed))
     return { kind: 'failed', reason: 'Corrupt', message: 'the data are no JSON object' };
   const gatekeeper = parsed['gatekeeper'];
   const constraints = isJsonObject(gatekeeper) ? gatekeeper['constraints'] : undefined;
-  const data = { digest: blob.digest, bytes: bytes.bytes };
+  const data = { digest, bytes: bytes.bytes };
   return { kind: 'ok', loaded: { module, data, ...(Array.isArray(constraints) && { constraints }) } };
 }
 

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
+import type { KubeObject } from '#operator/core/object';
+import type { Evaluate } from '#operator/policy/packs/ask';
+import { assembleBlob } from '#operator/policy/packs/blob';
+import { type LoadedRevision, loadBytes, type LoadOutcome } from '#operator/policy/packs/load';
+import type { PolicyData } from '#operator/policy/evaluate-here';
+import type { PolicyModule } from '#operator/policy/module';
+import type { Log } from '#operator/telemetry/log';
+import type { StateFolder } from './state-folder.ts';
+
+/** What evaluates modules. */
+export interface PackHost {
+  readonly evaluate: Evaluate;
+  prepare(preparation: {
+    readonly module: PolicyModule;
+    readonly memoryMiB: number;
+    readonly tenant: string | undefined;
+    readonly data?: PolicyData | undefined;
+  }): Promise<
+    | { readonly kind: 'ready' }
+    | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
+  >;
+  isQuarantined(owner: { readonly tenant: string | undefined; readonly digest: string }): boolean;
+  release(digest: string): void;
+}
+
+/** A revision that is to be loaded, and whose it is. */
+export interface WantedRevision {
+  readonly object: KubeObject;
+  readonly tenant: string | undefined;
+}
+
+/** What is wrong with a revision. */
+export interface RevisionFault {
+  readonly revision: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What modules are loaded with. */
+export interface PackModulesOptions {
+  readonly host: PackHost;
+  readonly state: StateFolder;
+  /** The part of a module that a ConfigMap holds, as last seen. */
+  readonly partOf: (chunk: string) => Uint8Array | undefined;
+  /** Called when something was loaded, or could not be. */
+  readonly onChange: () => void;
+  readonly log: Log;
+}
+
+interface Entry {
+  readonly wanted: WantedRevision;
+  state: 'loading' | 'loaded' | 'failed';
+  loaded?: LoadedRevision;
+  fault?: RevisionFault;
+  failedAt?: number;
+}
+
+/** What failed is tried again after so long, and whenever something changes after a second. */
+const AGAIN_MS = 5000;
+const AGAIN_AT_ONCE_MS = 1000;
+
+type Spec = PolicyPackRevisionSpec;
+
+/** The modules of revisions that packs name: loaded, checked and prepared in the host, one after the other. */
+export class PackModules {
+  readonly #options: PackModulesOptions;
+  readonly #entries = new Map<string, Entry>();
+  #queue: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PackModulesOptions) {
+    this.#options = options;
+  }
+
+  /** Loads what is wanted and not there yet, and lets go of what is not wanted any more. */
+  want(revisions: ReadonlyMap<string, WantedRevision>): void {
+    for (const [key, wanted] of revisions) {
+      const known = this.#entries.get(key);
+      if (known === undefined || !isSame(known.wanted, wanted) || isDue(known)) this.#load(key, wanted);
+    }
+    for (const [key, entry] of this.#entries) if (!revisions.has(key)) this.#forget(key, entry);
+  }
+
+  /** A revision that is ready to be asked. */
+  loaded(key: string): LoadedRevision | undefined {
+    return this.#entries.get(key)?.loaded;
+  }
+
+  /** Keys of revisions that are ready to be asked. */
+  get prepared(): readonly string[] {
+    return [...this.#entries].filter(([, { state }]) => state === 'loaded').map(([key]) => key);
+  }
+
+  /** What cannot be loaded, and why. */
+  get faults(): readonly RevisionFault[] {
+    return [...this.#entries.values()].flatMap(({ fault }) => fault ?? []);
+  }
+
+  /** Revisions that the host evaluates no more. */
+  get quarantined(): readonly string[] {
+    const isOut = ({ loaded, wanted }: Entry) =>
+      loaded !== undefined &&
+      this.#options.host.isQuarantined({ tenant: wanted.tenant, digest: loaded.module.digest });
+    return [...this.#entries].filter(([, entry]) => isOut(entry)).map(([key]) => key);
+  }
+
+  /** Whether nothing is on its way. */
+  get isSettled(): boolean {
+    return [...this.#entries.values()].every(({ state }) => state !== 'loading');
+  }
+
+  /** Ends what it does by itself. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #load(key: string, wanted: WantedRevision): void {
+    const before = this.#entries.get(key);
+    const entry: Entry = {
+      wanted,
+      state: 'loading',
+      ...(before?.fault !== undefined && { fault: before.fault }),
+    };
+    this.#entries.set(key, entry);
+    this.#queue = this.#queue.then(() => this.#carryOut(key, entry));
+  }
+
+  async #carryOut(key: string, entry: Entry): Promise<void> {
+    if (this.#entries.get(key) !== entry) return;
+    const outcome = await this.#outcomeOf(entry.wanted).catch(
+      (error: unknown): LoadOutcome => ({ kind: 'failed', reason: 'Fault', message: String(error) }),
+    );
+    const { log, onChange } = this.#options;
+    if (outcome.kind === 'ok') {
+      entry.state = 'loaded';
+      entry.loaded = outcome.loaded;
+      delete entry.fault;
+      log.info({ revision: key, digest: outcome.loaded.module.digest }, 'a policy revision is loaded');
+    } else {
+      const { reason, message } = outcome;
+      if (entry.fault?.message !== message)
+        log.warn({ revision: key, reason, message }, 'a policy revision cannot be loaded');
+      entry.state = 'failed';
+      entry.fault = { revision: key, reason, message };
+      entry.failedAt = performance.now();
+      this.#tryAgain();
+    }
+    onChange();
+  }
+
+  async #outcomeOf({ object, tenant }: WantedRevision): Promise<LoadOutcome> {
+    const spec = object['spec'] as Spec;
+    const module = await this.#bytesOf(spec.module);
+    const data = spec.data === undefined ? undefined : await this.#bytesOf(spec.data);
+    const outcome = loadBytes(spec, { module, data });
+    if (outcome.kind === 'failed') return outcome;
+    const { loaded } = outcome;
+    const { memoryMiB } = spec.evaluation;
+    const prepared = await this.#options.host.prepare({
+      module: loaded.module,
+      memoryMiB,
+      tenant,
+      data: loaded.data,
+    });
+    if (prepared.kind === 'refused')
+      return { kind: 'failed', reason: prepared.reason, message: prepared.message };
+    await this.#keep(spec, loaded);
+    return outcome;
+  }
+
+  /** From the parts in the cluster; where one is not there, from what was kept of an earlier time. */
+  async #bytesOf(blob: Spec['module']) {
+    const assembled = assembleBlob(blob, this.#options.partOf);
+    if (assembled.kind === 'ok') return assembled;
+    const kept = await this.#options.state.read(blob.digest);
+    return kept === undefined ? assembled : ({ kind: 'ok', bytes: kept } as const);
+  }
+
+  async #keep(spec: Spec, { module, data }: LoadedRevision): Promise<void> {
+    const { state } = this.#options;
+    if ((await state.read(module.digest)) === undefined) await state.save(module.digest, module.bytes);
+    if (spec.data === undefined || data === undefined) return;
+    if ((await state.read(data.digest)) === undefined) await state.save(data.digest, data.bytes);
+  }
+
+  #forget(key: string, { loaded }: Entry): void {
+    this.#entries.delete(key);
+    if (loaded === undefined) return;
+    const { digest } = loaded.module;
+    const isUsed = [...this.#entries.values()].some((one) => one.loaded?.module.digest === digest);
+    if (!isUsed) this.#options.host.release(digest);
+  }
+
+  #tryAgain(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#options.onChange, AGAIN_MS);
+    this.#timer.unref();
+  }
+}
+
+/** Names of revisions follow from what they are made of, so the same name and digest are the same. */
+function isSame(a: WantedRevision, b: WantedRevision): boolean {
+  const digest = ({ object }: WantedRevision) => (object['spec'] as Spec).digest;
+  return digest(a) === digest(b) && a.tenant === b.tenant;
+}
+
+function isDue({ state, failedAt = 0 }: Entry): boolean {
+  return state === 'failed' && performance.now() - failedAt > AGAIN_AT_ONCE_MS;
+}
