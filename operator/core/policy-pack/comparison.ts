@@ -36,6 +36,7 @@ export const FAULTS = [
   'NewlyDenied',
   'NewlyAllowed',
 ] as const;
+/** One of them. */
 export type FaultKind = (typeof FAULTS)[number];
 
 /** A fault, with what shows it. */
@@ -55,6 +56,7 @@ const SLOW_RATE = 0.05;
 /** One may be the machine's; those that the watchdog quarantines for are as many. */
 const TIMEOUTS = 3;
 
+/** Nothing was compared yet. */
 export const NO_COUNTS: PairCounts = {
   bothDenied: 0,
   bothAllowed: 0,
