@@ -9,8 +9,7 @@ const ROLES = {
   webhooks: 'webhooks/main.ts',
   leave: 'operator/leave.ts',
   remote: 'remote/main.ts',
-  // No role by itself: others start it in threads of theirs.
-  'policy-worker': 'operator/policy/workers/worker.ts',
+  nexusctl: 'nexusctl/main.ts',
 } as const;
 
 const ROOT = join(import.meta.dirname, '../..');

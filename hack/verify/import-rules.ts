@@ -94,6 +94,20 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     ],
   },
   {
+    from: 'nexusctl/',
+    may: [
+      'nexusctl/',
+      'crds/',
+      'operator/core/',
+      'operator/policy/',
+      'operator/rego/',
+      'operator/runtime/',
+      'node:',
+      'yaml',
+      '@kubernetes/client-node',
+    ],
+  },
+  {
     from: 'e2e/',
     may: ['e2e/', 'crds/', 'hack/cluster/', 'hack/system/', 'hack/tools/', 'node:', 'ava', 'yaml', 'undici'],
   },

@@ -129,9 +129,11 @@ function neverRun(): Promise<never> {
   return Promise.reject(new Error('it was run'));
 }
 
+function refusal(files: ReadonlyMap<string, Uint8Array>): Promise<Compilation> {
+  return compilePack({ files, regoVersion: 'V1' }, { run: neverRun });
+}
+
 test('too large, and names that lead elsewhere, are refused before anything is run', async (t) => {
-  const refusal = (files: ReadonlyMap<string, Uint8Array>) =>
-    compilePack({ files, regoVersion: 'V1' }, { run: neverRun });
   const empty = new Uint8Array();
   t.like(await refusal(new Map([['a.rego', new Uint8Array(SOURCE_LIMITS.bytes + 1)]])), {
     reason: 'TooLarge',

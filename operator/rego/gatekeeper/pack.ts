@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Constraint, readConstraint } from '../../core/policy/gatekeeper-constraints.ts';
+import { readConstraint } from '../../core/policy/gatekeeper-constraints.ts';
 import { adapterModule, templatePackage } from './adapter.ts';
 import { inventoryOf } from './inventory.ts';
+import type { Fitting, OpaTools } from './opa-tools.ts';
 import { type JsonObject, objectAt, textAt } from './json.ts';
 import { allOf, ok, type Problem, type Read, refused } from './problem.ts';
 import { type ModuleNames, moduleNames, renameModule } from './references.ts';
-import { withDefaults } from './schema.ts';
+import { jsonSchema, withDefaults } from './schema.ts';
 import { isTemplate, readTemplate, type SourceDocument, type Template } from './template.ts';
-
-/** A syntax tree, or the messages of the parser with their lines. */
-export type Parsed =
-  | { readonly kind: 'ok'; readonly tree: JsonObject }
-  | { readonly kind: 'refused'; readonly messages: readonly string[] };
-
-/** Parses Rego, with the locations of all terms: `opa parse --format json --json-include locations`. */
-export type ParseRego = (text: string, version: 'V0' | 'V1') => Promise<Parsed>;
 
 /** What a Gatekeeper folder holds. */
 export interface GatekeeperSource {
@@ -54,26 +47,26 @@ export function sortDocuments(documents: readonly SourceDocument[]) {
 /** Makes one pack of templates and constraints, or tells everything that stands against it. */
 export async function gatekeeperPack(
   source: GatekeeperSource,
-  parse: ParseRego,
+  tools: OpaTools,
 ): Promise<Read<GatekeeperPack>> {
   const templates = allOf(source.templates.map(readTemplate));
   if (templates.kind === 'refused') return templates;
-  const constraints = allOf(source.constraints.map((one) => constraintOf(one, templates.value)));
-  const modules = await modulesOf(templates.value, parse);
+  const constraints = await constraintsOf(source.constraints, templates.value, tools);
+  const modules = await modulesOf(templates.value, tools);
   const inventory = inventoryOf(source.inventory ?? []);
-  const twins = twinProblems(templates.value, source.constraints);
-  const parts = [constraints, modules, inventory].flatMap((one) =>
-    one.kind === 'refused' ? one.problems : [],
-  );
-  if (twins.length + parts.length > 0) return refused(...twins, ...parts);
+  const problems = [
+    ...twinProblems(templates.value, source.constraints),
+    ...[constraints, modules, inventory].flatMap((one) => (one.kind === 'refused' ? one.problems : [])),
+    ...(modules.kind === 'ok' && source.inventory === undefined
+      ? modules.value.referential.map(noInventory)
+      : []),
+  ];
   if (constraints.kind === 'refused' || modules.kind === 'refused' || inventory.kind === 'refused')
-    return refused();
+    return refused(...problems);
+  if (problems.length > 0) return refused(...problems);
   const { files, referential } = modules.value;
-  const missing = source.inventory === undefined ? referential.map(noInventory) : [];
-  if (missing.length > 0) return refused(...missing);
-  const kinds = templates.value.map((one) => one.kind);
   return ok({
-    modules: { ...files, 'gatekeeper.rego': adapterModule(kinds) },
+    modules: { ...files, 'gatekeeper.rego': adapterModule(templates.value.map((one) => one.kind)) },
     data: {
       gatekeeper: { constraints: constraints.value },
       ...(source.inventory !== undefined && { inventory: inventory.value }),
@@ -96,8 +89,40 @@ function versionOf(templates: readonly Template[]): 'V0' | 'V1' {
   return templates.some((one) => one.regoVersion === 'V0') ? 'V0' : 'V1';
 }
 
-/** As it is kept in the data of the pack: as it was given, with the defaults of its template. */
-function constraintOf({ file, value }: SourceDocument, templates: readonly Template[]): Read<JsonObject> {
+/** As they are kept in the data of the pack: as they were given, with the defaults of their templates. */
+async function constraintsOf(
+  documents: readonly SourceDocument[],
+  templates: readonly Template[],
+  { misfits }: OpaTools,
+): Promise<Read<readonly JsonObject[]>> {
+  const read = documents.map((one) => constraintOf(one, templates));
+  const fitting = read.flatMap((one) =>
+    one.kind === 'ok' && one.value.fitting !== undefined ? [one.value] : [],
+  );
+  const found = await misfits(fitting.flatMap((one) => one.fitting ?? []));
+  const problems = fitting.flatMap(({ file }, index) =>
+    (found[index] ?? []).map(({ field, message }) => ({
+      file,
+      field: ['spec.parameters', field].filter((part) => part !== '').join('.'),
+      message: `does not fit the schema of the template: ${message}`,
+    })),
+  );
+  if (problems.length > 0) return refused(...problems);
+  const all = allOf(read);
+  return all.kind === 'refused' ? all : ok(all.value.map((one) => one.constraint));
+}
+
+interface CheckedConstraint {
+  readonly file: string;
+  readonly constraint: JsonObject;
+  /** Undefined where its template says nothing of parameters. */
+  readonly fitting: Fitting | undefined;
+}
+
+function constraintOf(
+  { file, value }: SourceDocument,
+  templates: readonly Template[],
+): Read<CheckedConstraint> {
   const read = readConstraint(value);
   if (read.kind === 'refused')
     return refused(
@@ -107,9 +132,11 @@ function constraintOf({ file, value }: SourceDocument, templates: readonly Templ
   const template = templates.find((one) => one.kind === kind);
   if (template === undefined)
     return refused({ file, field: 'kind', message: `is ${kind}, and no ConstraintTemplate makes that kind` });
+  const { schema } = template;
   const spec = objectAt(value, 'spec');
-  const parameters = withDefaults(spec['parameters'] ?? {}, template.schema ?? {});
-  return ok({ kind, metadata: { name }, spec: { ...spec, parameters } });
+  const parameters = withDefaults(spec['parameters'] ?? {}, schema ?? {});
+  const constraint = { kind, metadata: { name }, spec: { ...spec, parameters } };
+  return ok({ file, constraint, fitting: schema && { value: parameters, schema: jsonSchema(schema) } });
 }
 
 /** What stands there twice: of two templates of a kind, or constraints of a name, Kubernetes has only one. */
@@ -136,7 +163,7 @@ interface Modules {
   readonly referential: readonly Template[];
 }
 
-async function modulesOf(templates: readonly Template[], parse: ParseRego): Promise<Read<Modules>> {
+async function modulesOf(templates: readonly Template[], { parse }: OpaTools): Promise<Read<Modules>> {
   const version = versionOf(templates);
   const made = allOf(await Promise.all(templates.map((one) => templateModules(one, { parse, version }))));
   if (made.kind === 'refused') return made;
@@ -152,7 +179,7 @@ interface TemplateModules {
 }
 
 interface ParseContext {
-  readonly parse: ParseRego;
+  readonly parse: OpaTools['parse'];
   /** Of the whole pack. */
   readonly version: 'V0' | 'V1';
 }
@@ -210,13 +237,4 @@ function* nameProblems(names: ModuleNames, isLibrary: boolean): Generator<string
     const what = root === undefined ? 'data as a whole' : `data.${root}`;
     yield `line ${place.row} looks at ${what}; a template may look at data.lib and data.inventory`;
   }
-}
-
-/** The constraints of a pack, read; they were read once when it was made. */
-export function constraintsIn(pack: GatekeeperPack): readonly Constraint[] {
-  const list = (pack.data['gatekeeper'] as { readonly constraints: readonly unknown[] }).constraints;
-  return list.flatMap((one) => {
-    const read = readConstraint(one);
-    return read.kind === 'ok' ? [read.constraint] : [];
-  });
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Command, CommandError, type ExitCode } from './command.ts';
+import { helpText, PROGRAM } from './help.ts';
+import { outputText, printable } from './output.ts';
+import { parseCommandLine } from './parse.ts';
+
+/** What a command line is carried out with. */
+export interface Surroundings {
+  readonly commands: readonly Command[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+}
+
+/** Carries out one command line; the exit code. What was expected to go wrong is told in plain words. */
+export async function runCommandLine(words: readonly string[], around: Surroundings): Promise<ExitCode> {
+  try {
+    return await carryOut(words, around);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const lines = [
+      `${PROGRAM}: ${printable(error.message)}`,
+      ...error.details.map((one) => `  ${printable(one)}`),
+    ];
+    around.complain(lines.join('\n'));
+    return error.code;
+  }
+}
+
+async function carryOut(words: readonly string[], around: Surroundings): Promise<ExitCode> {
+  const { commands, env, cwd, print } = around;
+  const parsed = parseCommandLine(words, commands);
+  if (parsed.kind === 'help') {
+    print(helpText(parsed.about, commands));
+    return 0;
+  }
+  const { command, args, flags } = parsed;
+  const outcome = await command.run({ args, flags, env, cwd });
+  const text = outputText(outcome, String(flags['output']));
+  if (text !== '') print(text);
+  return outcome.code;
+}
