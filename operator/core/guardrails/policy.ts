@@ -63,6 +63,8 @@ export interface Guardrail {
   readonly exceptNames?: readonly string[];
   /** Requests of `match` that are not judged. The API server knows these before it evaluates anything, which is what costs time. */
   readonly except?: readonly Match[];
+  /** Objects that bear this label, and bore it before the change, are not judged. Costs nothing to speak of, either. */
+  readonly exceptLabelled?: string;
   /** CEL by name: requests for which one of these is false are not judged. */
   readonly conditions?: Readonly<Record<string, Cel>>;
   /** CEL by name, usable in rules as `variables.<name>`; later ones may use earlier ones. */
@@ -149,6 +151,9 @@ function policyOf(name: string, guardrail: Guardrail): KubeObject {
       matchConstraints: {
         resourceRules: guardrail.match.map((match) => resourceRule(match)),
         ...excluded(guardrail),
+        ...(guardrail.exceptLabelled !== undefined && {
+          objectSelector: { matchExpressions: [{ key: guardrail.exceptLabelled, operator: 'DoesNotExist' }] },
+        }),
       },
       ...(guardrail.conditions && { matchConditions: named(guardrail.conditions) }),
       variables: named(variables),

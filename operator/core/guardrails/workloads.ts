@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { annotationOf } from './marks.ts';
+import { isPlainRunPod } from './plain-pods.ts';
 import { hasRunLabel, isOperator, isRun, type PodPlace } from './pod-place.ts';
 import { podRules, podVariables } from './pod-rules.ts';
 import {
@@ -79,7 +80,10 @@ export function workloadGuardrails(settings: GuardrailSettings): readonly Guardr
     name,
     match,
     binds: 'tenant',
-    conditions: { changed: isChanged },
+    conditions: {
+      changed: isChanged,
+      ...(place.isPod && { judged: `!(${isPlainRunPod(place, settings)})` }),
+    },
     variables: podVariables(place, settings),
     rules: [
       ...podRules(place),
@@ -101,6 +105,8 @@ export function priorityGuardrails(settings: GuardrailSettings): readonly Guardr
     name: `${name}-priority`,
     match,
     binds: 'priorityClasses',
+    // Pods of Runs have what class they have, and that only the operator makes such pods the rules above see to.
+    ...(place.isPod && { exceptLabelled: LABELS.runUid }),
     // Nearly no pod names a class, and all that is asked costs time for each class that there is.
     conditions: { changed: isChanged, named: namesClass(place) },
     variables: {
