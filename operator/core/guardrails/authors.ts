@@ -31,7 +31,17 @@ function mutation(name: string, match: Match, patches: readonly Cel[]): readonly
         reinvocationPolicy: 'Never',
         matchConstraints: { resourceRules: [{ ...match, apiVersions: ['*'] }] },
         variables: [{ name: 'creator', expression: CREATOR }],
-        mutations: patches.map((expression) => ({ patchType: 'JSONPatch', jsonPatch: { expression } })),
+        // One, since the API server writes and reads the Run as text for each.
+        mutations: [
+          {
+            patchType: 'JSONPatch',
+            jsonPatch: {
+              expression: [creatorPatch(), approverPatch(), answererPatch(), fieldsPatch()]
+                .map((one) => `(${one})`)
+                .join(' + '),
+            },
+          },
+        ],
       },
     },
     {
@@ -62,4 +72,17 @@ function answererPatch(): Cel {
   const unsigned = `object.spec.answers.filter(k, !(has(oldObject.spec.answers) && k in oldObject.spec.answers) && !has(object.spec.answers[k].by))`;
   const one = `JSONPatch{op: 'add', path: '/spec/answers/' + jsonpatch.escapeKey(k) + '/by', value: ${USER}}`;
   return `!(${IS_NEW}) && has(object.spec.answers) ? ${unsigned}.map(k, ${one}) : []`;
+}
+
+/** What `kubectl apply` keeps; who applies has a use for the record of who wrote which field. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/**
+ * Forgets who wrote which field of a new Run that nobody applies. That record is a third of a Run, in etcd, in the memory of the API server, as a tree of maps,
+ * and in each watch; and where there is none, the API server keeps none at the writes that follow. Who applies the Run after all finds its fields
+ * to be of `before-first-apply`, which conflicts just as the record would have.
+ */
+function fieldsPatch(): Cel {
+  const isApplied = `object.metadata.managedFields.exists(f, f.operation != 'Update') || (has(object.metadata.annotations) && ${quote(LAST_APPLIED)} in object.metadata.annotations)`;
+  return `${IS_NEW} && has(object.metadata.managedFields) && !(${isApplied}) ? [JSONPatch{op: 'remove', path: '/metadata/managedFields'}] : []`;
 }
