@@ -22,7 +22,9 @@ const CASES: Readonly<
   Record<string, { readonly ledger: Ledger; readonly runs?: number; readonly want: number }>
 > = {
   'an empty ledger is decided on twenty times a second': { ledger: ledgerOf(0, 0), want: 50 },
-  'so is that of a tenant with a hundred Runs': { ledger: ledgerOf(100, 0), want: 50 },
+  'so is that of a tenant with twenty Runs': { ledger: ledgerOf(20, 0), want: 50 },
+  'that of a tenant with a hundred Runs four times a second': { ledger: ledgerOf(100, 0), want: 250 },
+  'with a thousand twice': { ledger: ledgerOf(1000, 0), want: 500 },
   'one with two thousand keys twice a second': { ledger: ledgerOf(0, 2000), want: 540 },
   'that of a tenant with a thousand Runs in its queue as often as an empty one': {
     ledger: ledgerOf(10, 0),

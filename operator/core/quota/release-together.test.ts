@@ -45,10 +45,24 @@ interface Case {
   readonly putOffMs?: number;
 }
 
+const OTHERS = Array.from({ length: 99 }, (_, i) => reservation(`other-${i}`));
+const MANY = Array.from({ length: 999 }, (_, i) => reservation(`other-${i}`));
 const running = runOf('b', { phase: 'Running', attempt: 1 });
 
 const cases: Record<string, Case> = {
   'a Run that has just ended, and nobody waits': { runs: [runOf('a', ended(0)), running], putOffMs: 2000 },
+  'a hundred go on, which are written again with it': {
+    runs: [runOf('a', ended(0)), running],
+    before: { ...BEFORE, reservations: [reservation('a'), ...OTHERS] },
+    wants: { ...BEFORE, reservations: OTHERS },
+    putOffMs: 4000,
+  },
+  'however many go on': {
+    runs: [runOf('a', ended(0)), running],
+    before: { ...BEFORE, reservations: [reservation('a'), ...MANY] },
+    wants: { ...BEFORE, reservations: MANY },
+    putOffMs: 10_000,
+  },
   'its time is over': { runs: [runOf('a', ended(2)), running] },
   'the first of two counts': {
     runs: [runOf('a', ended(1)), runOf('b', ended(0))],

@@ -9,6 +9,9 @@ import { runsByUid } from './runs-by-uid.ts';
 
 /** How long after the end of its Run a reservation may stay that nobody needs; instants are whole seconds. */
 const TOGETHER_MS = 2000;
+/** That for each reservation that there is, if it is more: each is written again by every write. */
+const TOGETHER_MS_PER_RESERVATION = 40;
+const LONGEST_TOGETHER_MS = 10_000;
 
 /**
  * The plan of a ledger, put off where all it does is to give reservations back that nobody waits for: those of Runs that end soon
@@ -30,7 +33,11 @@ export function releaseTogether(
   if (plan.status.reservations?.every((one) => known.has(one)) !== true) return plan;
   if (runs.some((run) => wantsQuota(run) && !kept.has(run.metadata.uid ?? ''))) return plan;
   const byUid = runsByUid(runs);
-  const afterMs = Math.min(...released.map((one) => leftMs(one, byUid.get(one.uid), now)));
+  const togetherMs = Math.min(
+    Math.max(TOGETHER_MS, before.length * TOGETHER_MS_PER_RESERVATION),
+    LONGEST_TOGETHER_MS,
+  );
+  const afterMs = Math.min(...released.map((one) => leftMs(one, byUid.get(one.uid), { togetherMs, now })));
   if (!(afterMs > 0 && afterMs < Infinity)) return plan;
   return statusOnly(status, { kind: 'requeueAfter', afterMs, why: 'to give back with others' });
 }
@@ -49,10 +56,13 @@ function rest(status: QuotaLedgerStatus): object {
 }
 
 /** How long a reservation may still stay, in milliseconds; no time where that is not known. */
-function leftMs({ gpuClass }: Reservation, run: Run | undefined, now: Date): number {
+function leftMs(
+  { gpuClass }: Reservation,
+  run: Run | undefined,
+  { togetherMs, now }: { readonly togetherMs: number; readonly now: Date },
+): number {
   if (gpuClass !== undefined || run === undefined || !isFinished(run)) return 0;
-  const untilMs = Date.parse(run.status?.finishedAt ?? '') + TOGETHER_MS;
-  const left = untilMs - now.getTime();
+  const left = Date.parse(run.status?.finishedAt ?? '') + togetherMs - now.getTime();
   // A clock that went back must not keep it.
-  return left > 0 && left <= TOGETHER_MS ? left : 0;
+  return left > 0 && left <= togetherMs ? left : 0;
 }
