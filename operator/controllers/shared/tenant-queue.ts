@@ -10,6 +10,7 @@ import { placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
+import { isNear } from '../../core/run/queue-place.ts';
 import type { Place, RunObserved } from '../../core/run/observed.ts';
 import { inEarnest } from '../../core/run/dry-run.ts';
 import { attemptLabelOf } from '../../core/run/gang.ts';
@@ -18,7 +19,7 @@ import type { Run } from '../../core/run/run.ts';
 import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
 import { clock } from '../../runtime/clock.ts';
-import type { Reader } from '../../runtime/controller.ts';
+import { type Key, keyOf, type Reader } from '../../runtime/controller.ts';
 import { asItsPodSays } from './admission-record.ts';
 import type { CapacityGate } from './capacity-gate.ts';
 import type { DeviceBook } from './device-book.ts';
@@ -63,8 +64,11 @@ export function seeLedger(ledger: Ledger, read: Reader, gate: CapacityGate): See
   };
 }
 
-/** How long the places of a queue are believed while its ledger stays the same, in milliseconds. */
-const BELIEVED_MS = 250;
+/**
+ * How long the places of a queue are believed while its ledger stays the same, and is not decided on anew, in milliseconds. Whatever moves a queue has
+ * its ledger decided on within two seconds.
+ */
+const BELIEVED_MS = 2000;
 /** The same of those that the last pass over the ledger has found: where others come and go, the next one is soon. */
 const LEARNED_MS = 1000;
 
@@ -82,6 +86,7 @@ interface Learned {
   readonly atMs: number;
   /** Worked out when somebody asks. */
   readonly places: () => ReadonlyMap<string, Place>;
+  readonly nearest: () => readonly Key[];
 }
 
 /**
@@ -104,16 +109,25 @@ export class TenantQueues implements LedgerWitness {
     const { name, uid } = ledger.metadata;
     const atMs = performance.now();
     let places: ReadonlyMap<string, Place> | undefined;
+    this.#rankings.delete(ledger);
     this.#learned.delete(name);
     this.#learned.set(name, {
       uid,
       atMs,
       places: () => (places ??= placesOf(queue, runs, ledger.spec.maxQueuedRuns)),
+      nearest: () => nearestOf(queue, runs),
     });
     for (const [old, learned] of this.#learned) {
       if (atMs - learned.atMs < LEARNED_MS) return;
       this.#learned.delete(old);
     }
+  }
+
+  /** Who waits near the head of a queue that was decided on a moment ago: what moves it is news for them. */
+  nearest({ metadata }: KubeObject): readonly Key[] {
+    const learned = this.#learned.get(metadata.name);
+    if (learned === undefined || performance.now() - learned.atMs >= LEARNED_MS) return [];
+    return learned.nearest();
   }
 
   /** Nothing: what counts is learned from the pass itself. */
@@ -170,6 +184,12 @@ export class TenantQueues implements LedgerWitness {
     this.#rankings.set(ledger, { rankedAtMs: nowMs, places });
     return places;
   }
+}
+
+function nearestOf({ waiting }: Queue, runs: readonly Run[]): readonly Key[] {
+  const uids = new Set(waiting.filter((_, ahead) => isNear(ahead + 1)).map(({ candidate }) => candidate.uid));
+  if (uids.size === 0) return [];
+  return runs.filter(({ metadata }) => uids.has(metadata.uid ?? '')).map((run) => keyOf(run));
 }
 
 /** A namespace that is being left still has a ledger, and nothing starts there any more; nor where no quota can be held. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { defined } from '../object.ts';
-import { isWorthWriting } from './queue-place.ts';
+import { isWorthWriting, nextLookMs } from './queue-place.ts';
 import { ago, makeRun, NOW } from './testing/make.ts';
 
 interface Case {
@@ -102,5 +102,41 @@ for (const [name, { written, position, current, want }] of Object.entries(cases)
       ),
       want,
     );
+  });
+}
+
+interface Look {
+  /** Age of the place that is written, in seconds; undefined when none is. */
+  readonly seconds?: number;
+  readonly position: number | undefined;
+  readonly wantMs: number;
+}
+
+const LOOKS: Readonly<Record<string, Look>> = {
+  'a place that nobody has written': { position: 900, wantMs: 5000 },
+  'one near the head': { seconds: 2, position: 3, wantMs: 3000 },
+  none: { seconds: 2, position: undefined, wantMs: 3000 },
+  'one far back': { seconds: 2, position: 300, wantMs: 28_000 },
+  'one that was looked at and found good': { seconds: 5, position: 3, wantMs: 5000 },
+  'one that has stood for a minute': { seconds: 60, position: 3, wantMs: 15_000 },
+  'one that has stood for an hour': { seconds: 3600, position: 3, wantMs: 60_000 },
+  'one far back that has stood for a minute': { seconds: 60, position: 300, wantMs: 30_000 },
+  'one far back that has stood for an hour': { seconds: 3600, position: 300, wantMs: 60_000 },
+  'one of the future, by a clock that went back': { seconds: -60, position: 3, wantMs: 5000 },
+};
+
+for (const [name, { seconds, position, wantMs }] of Object.entries(LOOKS)) {
+  test(`looked at again: ${name}`, (t) => {
+    const queue = {
+      reason: 'ConcurrencyExceeded',
+      message: '',
+      since: ago(7200),
+      updatedAt: ago(seconds ?? 0),
+    };
+    const run = makeRun(
+      {},
+      seconds === undefined ? undefined : { phase: 'Queued', queue: { ...queue, ...defined({ position }) } },
+    );
+    t.is(nextLookMs(run, { position, reason: 'ConcurrencyExceeded', message: '' }, NOW), wantMs);
   });
 }

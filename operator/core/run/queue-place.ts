@@ -8,6 +8,12 @@ const NEAR = 10;
 const NEAR_MS = 5000;
 const FAR_MS = 30_000;
 /**
+ * The same of a place that has stood for long: a quarter of that time, up to this. Thousands who wait for hours would otherwise be most of what the
+ * operator does. Those near the head are woken when their queue moves (`isNear`), so this is for what changes their reason and nothing else.
+ */
+const STOOD_PART = 4;
+const STOOD_MS = 60_000;
+/**
  * How long a place that was written stands at least: as long as the Run had waited by then, within these bounds. So a
  * Run that waits for a minute or two costs one more write, and one that waits for an hour some ten, whatever moves ahead.
  */
@@ -40,8 +46,10 @@ function hasMoved(from: number | undefined, to: number | undefined): boolean {
 export function nextLookMs(run: Run, place: WaitingPlace, now: Date): number {
   const interval = intervalMs(place, run.status?.queue?.position);
   const age = now.getTime() - Date.parse(run.status?.queue?.updatedAt ?? '');
-  // Just written, or looked at and found good: a whole interval again.
-  if (!(age >= 0 && age < interval)) return interval;
+  // Written by this pass for the first time, or by a clock that went back.
+  if (!(age >= 0)) return interval;
+  // Looked at and found good: a whole interval again, or more.
+  if (age >= interval) return Math.max(interval, Math.min(age / STOOD_PART, STOOD_MS));
   return interval - age;
 }
 
@@ -50,6 +58,7 @@ function intervalMs({ position }: WaitingPlace, written: number | undefined): nu
   return isSettled ? NEAR_MS : FAR_MS;
 }
 
-function isNear(position: number | undefined): boolean {
+/** Whether a Run at that place, or at none, is told exactly where it stands. */
+export function isNear(position: number | undefined): boolean {
   return position === undefined || position <= NEAR;
 }
