@@ -4,7 +4,8 @@ import { API_VERSION } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import type { Key, Reader } from '../../runtime/controller.ts';
 import { PARTITION } from './partition.ts';
-import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './resources.ts';
+import { AGENT_REVISIONS, AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './resources.ts';
+import { watchRevisions } from './revisions.ts';
 import { INDEX, namespacesOf, PODS } from './workloads.ts';
 
 const AGENT_OF = { agentRef: { name: 'worker' } };
@@ -54,6 +55,20 @@ interface Case {
 
 const RUN = { namespace: 'acme-main', name: 'r' };
 const WORKER = { namespace: 'acme-main', name: 'worker' };
+
+const REVISION = { namespace: 'acme-main', name: 'worker-0a1b2c' };
+/** An Agent with another revision than that, and without devices. */
+const ACTIVE = make(AGENTS, WORKER, {
+  status: { activeRevision: { name: 'worker-3d4e5f', number: 2, generation: 2 } },
+});
+
+function bound(): KubeObject {
+  return make(RUNS, RUN, { spec: AGENT_OF, status: { revision: { name: REVISION.name, number: 1 } } });
+}
+
+function revision(template: object): KubeObject {
+  return make(AGENT_REVISIONS, REVISION, { spec: { agent: 'worker', revision: 1, template } });
+}
 
 const CASES: Record<string, Case> = {
   'a tenant is its own': { of: TENANTS, key: { name: 'acme' }, among: [], want: 'acme' },
@@ -109,6 +124,41 @@ const CASES: Record<string, Case> = {
     among: [ledger(), make(RUNS, RUN, { spec: AGENT_OF, status: { gpu: DEVICES } })],
     want: undefined,
   },
+  'one that is bound to a revision with devices, too, though its Agent has none any more': {
+    of: RUNS,
+    key: RUN,
+    among: [ledger(), bound(), ACTIVE, revision({ gpu: DEVICES })],
+    want: undefined,
+  },
+  'also where its Agent is gone': {
+    of: RUNS,
+    key: RUN,
+    among: [ledger(), bound(), revision({ gpu: DEVICES })],
+    want: undefined,
+  },
+  'and one that names such a revision': {
+    of: RUNS,
+    key: RUN,
+    among: [
+      ledger(),
+      make(RUNS, RUN, { spec: { ...AGENT_OF, revision: REVISION.name } }),
+      ACTIVE,
+      revision({ gpu: DEVICES }),
+    ],
+    want: undefined,
+  },
+  'one that is bound to a revision without any is its tenant’s, though its Agent has some now': {
+    of: RUNS,
+    key: RUN,
+    among: [ledger(), bound(), make(AGENTS, WORKER, { spec: { gpu: DEVICES } }), revision({})],
+    want: 'acme',
+  },
+  'without its revision, it goes by its Agent': {
+    of: RUNS,
+    key: RUN,
+    among: [ledger(), bound(), make(AGENTS, WORKER, { spec: { gpu: DEVICES } })],
+    want: undefined,
+  },
   'an Agent of the same name elsewhere says nothing': {
     of: RUNS,
     key: RUN,
@@ -153,4 +203,13 @@ test('an Agent that begins or ceases to ask for devices moves Runs of its namesp
   t.deepEqual(moved(AGENTS, with1, undefined), ['acme-main']);
   t.deepEqual(moved(AGENTS, with1, with2), []);
   t.deepEqual(moved(AGENTS, undefined, without), []);
+});
+
+test('a revision that comes, or goes, moves Runs of its namespace, and what is watched of it stays small', (t) => {
+  const [one, other] = [revision({}), revision({ gpu: DEVICES })];
+  t.deepEqual(moved(AGENT_REVISIONS, undefined, one), ['acme-main']);
+  t.deepEqual(moved(AGENT_REVISIONS, other, undefined), ['acme-main']);
+  t.deepEqual(moved(AGENT_REVISIONS, one, one), []);
+  const [watch] = PARTITION.moves.filter(({ resource }) => resource === AGENT_REVISIONS);
+  t.is(watch?.trim, watchRevisions(() => []).trim, 'else all watches on revisions would keep all');
 });

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Agent } from '../../core/agent/agent.ts';
+import { isAtRevision, pinOf } from '../../core/agent/pinned.ts';
+import type { AgentRevision } from '../../core/agent/template.ts';
 import type { KubeObject } from '../../core/object.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
-import type { Key, Reader } from '../../runtime/controller.ts';
+import { type Key, keyOf, type Reader } from '../../runtime/controller.ts';
 import type { Partition } from '../../runtime/shards/partition.ts';
-import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS } from './resources.ts';
+import { AGENT_REVISIONS, AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS } from './resources.ts';
+import { WATCHED_REVISIONS } from './revisions.ts';
 import { ledgerOf, namespacesOf } from './workloads.ts';
 
 /**
@@ -26,6 +29,11 @@ export const PARTITION: Partition = {
   moves: [
     { resource: QUOTA_LEDGERS, namespaces: ({ old, object }) => movedNamespaces(old, object) },
     { resource: AGENTS, namespaces: ({ old, object }) => namespacesOfAgent(old, object), moved: RUNS },
+    {
+      ...WATCHED_REVISIONS,
+      namespaces: ({ old, object }) => namespacesOfRevision(old, object),
+      moved: RUNS,
+    },
   ],
 };
 
@@ -48,8 +56,20 @@ function asksForDevices(key: Key, read: Reader): boolean {
   const run = read.get(RUNS, key) as Run | undefined;
   if (run === undefined) return false;
   if (run.status?.gpu !== undefined) return true;
-  const { name } = run.spec.agentRef;
-  return hasDevices(read.get(AGENTS, { ...key, name }));
+  const agent = read.get(AGENTS, { ...key, name: run.spec.agentRef.name }) as Agent | undefined;
+  const pinned = revisionOf(run, agent, read);
+  return pinned === undefined ? hasDevices(agent) : hasDevicesAt(pinned);
+}
+
+/** The revision that a Run is bound to, if it is there, and is not what its Agent is now: that asks for devices, or does not. */
+function revisionOf(run: Run, agent: Agent | undefined, read: Reader): KubeObject | undefined {
+  const name = pinOf(run);
+  if (name === undefined || (agent !== undefined && isAtRevision(agent, name))) return undefined;
+  return read.get(AGENT_REVISIONS, { ...keyOf(run), name });
+}
+
+function hasDevicesAt(revision: KubeObject | undefined): boolean {
+  return (revision as AgentRevision | undefined)?.spec.template.gpu !== undefined;
 }
 
 function hasDevices(agent: KubeObject | undefined): boolean {
@@ -64,7 +84,18 @@ function movedNamespaces(old: KubeObject | undefined, object: KubeObject | undef
 }
 
 function namespacesOfAgent(old: KubeObject | undefined, object: KubeObject | undefined): readonly string[] {
-  if (hasDevices(old) === hasDevices(object)) return [];
-  const { namespace } = (object ?? old)?.metadata ?? {};
+  return hasDevices(old) === hasDevices(object) ? [] : namespaceOf(object ?? old);
+}
+
+/** One that comes or goes: it cannot be changed. Without it, Runs go by their Agent, so also one without devices moves them. */
+function namespacesOfRevision(
+  old: KubeObject | undefined,
+  object: KubeObject | undefined,
+): readonly string[] {
+  return old === undefined || object === undefined ? namespaceOf(object ?? old) : [];
+}
+
+function namespaceOf(object: KubeObject | undefined): readonly string[] {
+  const { namespace } = object?.metadata ?? {};
   return namespace === undefined ? [] : [namespace];
 }

@@ -28,9 +28,12 @@ export const REVISION_INDEX: IndexDeclaration = {
   of: ({ metadata, spec }) => [agentKey(metadata.namespace ?? '', (spec as AgentRevision['spec']).agent)],
 };
 
-/** A watch on revisions: of what may be large, nothing is kept that only a workload is made from. */
+/** Revisions as they are watched: of what may be large, nothing is kept that only a workload is made from. */
+export const WATCHED_REVISIONS = { resource: AGENT_REVISIONS, trim: withoutProgram } as const;
+
+/** A watch on revisions. */
 export function watchRevisions(keys: Watch['keys']): Watch {
-  return { resource: AGENT_REVISIONS, keys, trim: withoutProgram };
+  return { ...WATCHED_REVISIONS, keys };
 }
 
 function withoutProgram(object: KubeObject): KubeObject {

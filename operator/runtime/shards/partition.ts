@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resource } from '../../core/object.ts';
+import type { WatchTarget } from '../cache.ts';
 import type { Key, Reader } from '../controller.ts';
 import type { Change } from '../store.ts';
 
@@ -13,6 +14,8 @@ export interface Partition {
   /** Kinds that `groupOf` goes by, and the namespaces of which a change moves something. */
   readonly moves: readonly {
     readonly resource: Resource;
+    /** As other watches on that kind have it: one that keeps all would have all kept. */
+    readonly trim?: NonNullable<WatchTarget['trim']>;
     readonly namespaces: (change: Change) => readonly string[];
     /** What of these namespaces is moved; undefined: everything. */
     readonly moved?: Resource;

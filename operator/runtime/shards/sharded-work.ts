@@ -79,8 +79,8 @@ export class ShardedWork {
       this.#counts.set(shard, (this.#counts.get(shard) ?? 0) + by);
       if (by !== 0) this.#gauge();
     });
-    for (const { resource, namespaces, moved } of partition.moves) {
-      watch({ resource }, (change) => this.#moved(namespaces(change), moved));
+    for (const { namespaces, moved, ...target } of partition.moves) {
+      watch(target, (change) => this.#moved(namespaces(change), moved));
     }
   }
 
@@ -130,7 +130,8 @@ export class ShardedWork {
   }
 
   #moved(namespaces: readonly string[], moved: Resource | undefined): void {
-    if (namespaces.length === 0) return;
+    // While stores are filled for the first time, all is news: who gains a part looks at all of it anyway.
+    if (namespaces.length === 0 || this.#tenures.isIdle) return;
     const isOurs = (resource: Resource, key: Key) =>
       this.#tenures.open(this.#partOf(resource, key)) !== undefined;
     const members = this.#members.filter(

@@ -88,6 +88,11 @@ export class Tenures<Made> {
     return this.#held.has(part);
   }
 
+  /** Whether nothing is held. */
+  get isIdle(): boolean {
+    return this.#held.size === 0;
+  }
+
   begin(part: Part, fence: Fence): void {
     this.end(part);
     this.#held.set(part, new Tenure(fence, this.#make));
