@@ -6,6 +6,7 @@ import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
 import type { Agent, GPUClass } from '../core/agent/agent.ts';
 import type { KubeObject } from '../core/object.ts';
 import { handoverPlace } from '../core/quota/handover.ts';
+import { leavesPlace } from '../core/run/admission.ts';
 import { askingOf } from '../core/run/approval.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { isGang, type Member } from '../core/run/gang.ts';
@@ -25,7 +26,7 @@ import {
 import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
-import { type NextPod, findNextPod } from './shared/admission-record.ts';
+import { type NextPod, findNextPod, readNextPod } from './shared/admission-record.ts';
 import type { DeviceBook } from './shared/device-book.ts';
 import { find } from './shared/find.ts';
 import {
@@ -112,9 +113,21 @@ interface Shared {
   readonly book: DeviceBook;
 }
 
-async function observe(run: Run, read: Reader, { queues, book }: Shared): Promise<RunObserved> {
-  const ledger = ledgerOf(read, run.metadata.namespace ?? '');
+async function observe(run: Run, read: Reader, shared: Shared): Promise<RunObserved> {
   const next = await findNextPod(run, read);
+  const observed = await observeWith(run, read, { ...shared, next });
+  if (next.isMade || !leavesPlace(run, observed)) return observed;
+  // Another operator may have made it when all was there, and the watch has not told of it yet.
+  const made = await readNextPod(run, read);
+  return made.isMade ? observeWith(run, read, { ...shared, next: made }) : observed;
+}
+
+async function observeWith(
+  run: Run,
+  read: Reader,
+  { queues, book, next }: Shared & { readonly next: NextPod },
+): Promise<RunObserved> {
+  const ledger = ledgerOf(read, run.metadata.namespace ?? '');
   const standing = standingOf(run, ledger, { read, queues, next });
   const { reservation } = standing;
   const pod = await podOf(run, read);

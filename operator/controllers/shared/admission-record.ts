@@ -48,12 +48,20 @@ export function nextPodOf(run: Run, read: Reader): NextPod {
  */
 export async function findNextPod(run: Run, read: Reader): Promise<NextPod> {
   const seen = nextPodOf(run, read);
-  if (seen.isMade || phaseOf(run) !== 'Queued' || !isToEnd(run)) return seen;
+  return seen.isMade || phaseOf(run) !== 'Queued' || !isToEnd(run) ? seen : readNextPod(run, read);
+}
+
+/**
+ * The pod of the next attempt of a Run that holds a place, as the API server itself has it: for who is about to give that place away.
+ *
+ * @throws ApiError when the API server cannot say.
+ */
+export async function readNextPod(run: Run, read: Reader): Promise<NextPod> {
   const { namespace = '', uid = '' } = run.metadata;
   const ledger = ledgerOf(read, namespace);
-  if (ledger === undefined || reservationIn(ledger, uid) === undefined) return seen;
+  if (ledger === undefined || reservationIn(ledger, uid) === undefined) return NO_POD;
   const pod = await read.live(PODS, { ...keyOf(run), name: nextChildName(run) });
-  return pod === undefined ? seen : nextPodIn(pod, run);
+  return pod === undefined ? NO_POD : nextPodIn(pod, run);
 }
 
 function nextPodIn(pod: KubeObject, run: Run): NextPod {

@@ -24,7 +24,7 @@ import type { RunObserved, RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import { checkParameters, misfit } from './parameters.ts';
 import { retriesAtAdmission } from './retry.ts';
-import { childName, identityOf, phaseOf, type Run } from './run.ts';
+import { attemptsOf, childName, identityOf, phaseOf, type Run } from './run.ts';
 import { missingRevision } from './revision.ts';
 import { settleUnmade } from './settlement.ts';
 import { type AdmittedFacts, admittedStatus, type Cause } from './status.ts';
@@ -43,6 +43,19 @@ export function admit(run: Run, observed: Reserved, now: Date): RunPlan {
     return giveBack(settleUnmade(run, now), observed.reservation, { ...(missing ?? NO_TENANT), now });
   }
   return begin(run, { ...observed, agent, tenant, revision }, now);
+}
+
+/**
+ * Whether a Run is about to give a place back that it has not taken, or to end with it, as something is not there any more, or is otherwise. A pod
+ * may be there by then that was made when it was: who gives the place away must know for certain.
+ */
+export function leavesPlace(run: Run, observed: RunObserved): boolean {
+  const { reservation, agent, made } = observed;
+  if (reservation === undefined || reservation.awaits !== undefined || phaseOf(run) !== 'Queued')
+    return false;
+  if (reservation.attempt <= attemptsOf(run)) return false;
+  if (missingForStart(run, { ...observed, reservation }) !== undefined) return true;
+  return agent !== undefined && unfitFor(run, agent, made) !== undefined;
 }
 
 /** With everything that its workload is made of. */
