@@ -83,7 +83,9 @@ export class Serving {
       );
       return;
     }
-    this.#offered = pair;
+    // The Secret also tells of what is served next: that is no other certificate yet.
+    const isSame = pair.certificate === this.#offered?.certificate && pair.key === this.#offered.key;
+    if (!isSame) this.#offered = pair;
     this.#look();
   }
 

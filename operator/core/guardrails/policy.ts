@@ -16,8 +16,8 @@ export interface GuardrailSettings {
   readonly kueueUser: string;
   /** Image that pods of Runs of remote agents have, wherever images of tenants may come from; empty where there are none. */
   readonly remoteImage: string;
-  /** Secret with the certificate of the admission process, in the platform namespace. */
-  readonly webhookSecret: string;
+  /** Secret with the certificate of the admission process, in the platform namespace, where the operator makes it. */
+  readonly webhookSecret?: string;
   /** What the operator's roles let it write; subresources are told apart by RBAC alone. */
   readonly operatorWrites: readonly Writable[];
 }
