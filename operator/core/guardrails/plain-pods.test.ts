@@ -10,6 +10,7 @@ const SETTINGS = {
   kueueUser: '',
   remoteImage: '',
   operatorWrites: [],
+  webhookSecret: 'nexusos-webhooks-tls',
 };
 
 /** What rules for pods are about. Each has a pod that breaks it in e2e/scenarios/run-pods.e2e.test.ts, made as the operator makes them. */
