@@ -3,8 +3,6 @@ import type { KindDescriptor } from '#crds/openapi/kind';
 import { AGENT } from '#crds/v1alpha1/agent';
 import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
-import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
-import { RUN } from '#crds/v1alpha1/run';
 import { TENANT } from '#crds/v1alpha1/tenant';
 import type { Resource } from '#operator/core/object';
 
@@ -15,10 +13,8 @@ function ours({ kind, plural, scope }: KindDescriptor): Resource {
 }
 
 export const TENANTS = ours(TENANT);
-export const QUOTA_LEDGERS = ours(QUOTA_LEDGER);
 export const GPU_CLASSES = ours(GPU_CLASS);
 export const AGENTS = ours(AGENT);
-export const RUNS = ours(RUN);
 
 export const NAMESPACES: Resource = {
   apiVersion: 'v1',

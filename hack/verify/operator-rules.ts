@@ -20,8 +20,14 @@ const RESERVED: readonly Reserved[] = [
   },
   {
     pattern: /['"]node:net['"]/,
-    // It tells addresses from names there.
-    to: ['operator/runtime/', 'operator/sources/', 'operator/config.ts', 'operator/settings.ts'],
+    // It tells addresses from names there, in settings and in certificates.
+    to: [
+      'operator/runtime/',
+      'operator/sources/',
+      'operator/certificates/issue.ts',
+      'operator/config.ts',
+      'operator/settings.ts',
+    ],
     instead: 'operator/runtime alone speaks to others',
   },
   {

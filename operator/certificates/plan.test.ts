@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { ANNOTATIONS } from '#crds/v1alpha1/names';
-import { issuePair } from '../../certificates/issue.ts';
-import type { KubeObject } from '../object.ts';
-import { readBundle } from './bundle.ts';
-import { type CertificatesObserved, dueRenewal, hostsOf, planCertificates } from './plan.ts';
+import { issuePair } from './issue.ts';
+import type { KubeObject } from '../core/object.ts';
+import { readBundle } from '../core/certificates/bundle.ts';
+import {
+  type CertificatesObserved,
+  dueRenewal,
+  hostsOf,
+  planCertificates,
+} from '../core/certificates/plan.ts';
 
 const START = new Date('2026-11-22T12:00:00Z');
 const SETTINGS = { namespace: 'platform', secretName: 'tls', validSeconds: 1200 };
