@@ -6,12 +6,13 @@ import {
   GPU_CLASSES,
   MUTATING_CONFIGURATIONS,
   NAMESPACES,
+  POLICY_PACKS,
   TENANTS,
   VALIDATING_CONFIGURATIONS,
 } from './resources.ts';
 
 /** What the admission process reads in the whole cluster: the one source of its ClusterRole. It writes nothing. */
-export const WEBHOOK_READS = [AGENTS, GPU_CLASSES, NAMESPACES, TENANTS] as const;
+export const WEBHOOK_READS = [AGENTS, GPU_CLASSES, NAMESPACES, POLICY_PACKS, TENANTS] as const;
 
 /** What it reads by name alone. */
 export const WEBHOOK_READS_BY_NAME = [

@@ -61,6 +61,21 @@ const WORKLOADS: readonly WebhookRule[] = [
   rule('rbac.authorization.k8s.io', ['rolebindings', 'roles']),
 ];
 
+/** Whether the API server asks about some of what `group` and `resource` mean; either may be `*`, and a resource `x/*`. */
+export function isAskedAbout(group: string, resource: string): boolean {
+  return [...OUR_KINDS, ...WORKLOADS].some(
+    ({ apiGroups, resources }) =>
+      (group === '*' || apiGroups.includes(group)) && resources.some((one) => isMeant(resource, one)),
+  );
+}
+
+/** isMeant('pods/*', 'pods/ephemeralcontainers') -> true */
+function isMeant(pattern: string, resource: string): boolean {
+  if (pattern === '*') return !resource.includes('/');
+  if (pattern === '*/*') return true;
+  return pattern.endsWith('/*') ? resource.startsWith(pattern.slice(0, -1)) : pattern === resource;
+}
+
 /** The configurations, in the order in which they are installed. */
 export function registrations(settings: RegistrationSettings): readonly KubeObject[] {
   return [validating(settings), mutating(settings)];

@@ -3,6 +3,7 @@ import type { KindDescriptor } from '#crds/openapi/kind';
 import { AGENT } from '#crds/v1alpha1/agent';
 import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
+import { POLICY_PACK } from '#crds/v1alpha1/policy-pack';
 import { TENANT } from '#crds/v1alpha1/tenant';
 import type { Resource } from '#operator/core/object';
 
@@ -15,6 +16,7 @@ function ours({ kind, plural, scope }: KindDescriptor): Resource {
 export const TENANTS = ours(TENANT);
 export const GPU_CLASSES = ours(GPU_CLASS);
 export const AGENTS = ours(AGENT);
+export const POLICY_PACKS = ours(POLICY_PACK);
 
 export const NAMESPACES: Resource = {
   apiVersion: 'v1',

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request as send } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
-import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createAuthority, issue } from '#hack/cluster/certificates';
 import { eventually } from '#hack/tools/eventually';
 import { createLog } from '#operator/telemetry/log';
@@ -11,7 +12,6 @@ import { admissionMetrics } from './metrics.ts';
 import { ALLOWED, type Answer } from './review.ts';
 import { MAX_BODY_BYTES, type ServedPair, WebhookServer, type WebhookServerOptions } from './server.ts';
 
-const test = anyTest as TestFn;
 const AUTHORITY = createAuthority('test', new Date());
 const CA = AUTHORITY.pair.certificate;
 
@@ -84,7 +84,7 @@ async function ask(server: WebhookServer, body: Buffer, choice: Ask = {}): Promi
     ...(client !== undefined && { cert: client.certificate, key: client.key }),
   });
   request.end(body);
-  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return {

@@ -107,6 +107,11 @@ test.serial(
   },
 );
 
+/** Arguments of kubectl that make something small. */
+function map(namespace: string): readonly string[] {
+  return ['-n', namespace, 'create', 'configmap', 'note', '--from-literal=a=b'];
+}
+
 test.serial(
   'where all are dead, what is judged is refused with a word why, and all else goes on',
   async (t) => {
@@ -118,7 +123,6 @@ test.serial(
     const refused = await user.tries(['apply', '-f', '-'], JSON.stringify(tenant('nobody')));
     t.false(refused.ok);
     t.regex(refused.text, /failed calling webhook "kinds\.nexusos\.dev"/);
-    const map = (namespace: string) => ['-n', namespace, 'create', 'configmap', 'note', '--from-literal=a=b'];
     t.regex(
       (await user.tries(map('orphaned-main'))).text,
       /failed calling webhook "workloads\.nexusos\.dev"/,

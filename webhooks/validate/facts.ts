@@ -5,8 +5,9 @@ import type { KubeObject } from '#operator/core/object';
 import { namespaceNames } from '#operator/core/tenant/namespaces';
 import type { Tenant } from '#operator/core/tenant/tenant';
 import type { Cache } from '#operator/runtime/cache';
+import { clock } from '#operator/runtime/clock';
 import type { IndexDeclaration } from '#operator/runtime/controller';
-import { AGENTS, GPU_CLASSES, NAMESPACES, TENANTS } from '../resources.ts';
+import { AGENTS, GPU_CLASSES, NAMESPACES, POLICY_PACKS, TENANTS } from '../resources.ts';
 
 /** What is known of the cluster when an object is judged. */
 export interface Facts {
@@ -21,6 +22,8 @@ export interface Facts {
   /** Agents whose Runs get devices of that class. */
   readonly agentsOfClass: (name: string) => readonly Agent[];
   readonly tenantsOfClass: (name: string) => readonly Tenant[];
+  readonly policyPack: (namespace: string, name: string) => KubeObject | undefined;
+  readonly now: () => Date;
 }
 
 const BY = {
@@ -42,7 +45,8 @@ export const VALIDATION_INDEXES: readonly IndexDeclaration[] = [
 
 /** Declares what is watched so that objects can be judged. */
 export function watchFacts(cache: Cache): void {
-  for (const resource of [AGENTS, GPU_CLASSES, TENANTS]) cache.watch({ resource }, () => undefined);
+  for (const resource of [AGENTS, GPU_CLASSES, POLICY_PACKS, TENANTS])
+    cache.watch({ resource }, () => undefined);
   cache.watch({ resource: NAMESPACES, metadataOnly: true }, () => undefined);
 }
 
@@ -62,6 +66,8 @@ export function factsOf(cache: Cache): Facts {
     agent: (within, name) => cache.get(AGENTS, { namespace: within, name }) as Agent | undefined,
     agentsOfClass: (value) => cache.list(AGENTS, { index: BY.agentClass, value }) as readonly Agent[],
     tenantsOfClass: (value) => cache.list(TENANTS, { index: BY.tenantClass, value }) as readonly Tenant[],
+    policyPack: (within, name) => cache.get(POLICY_PACKS, { namespace: within, name }),
+    now: () => clock.now(),
   };
 }
 

@@ -6,6 +6,8 @@ import { ALLOWED, type AdmissionRequest } from '../review.ts';
 import { judgeAgent } from './agent.ts';
 import { type Facts, factsOf } from './facts.ts';
 import { judgeGPUClass } from './gpu-class.ts';
+import { judgePolicyExemption } from './policy-exemption.ts';
+import { judgePolicyPack } from './policy-pack.ts';
 import { judgeRun } from './run.ts';
 import { judgeTenant } from './tenant.ts';
 import { answerOf, asksForChange, type Verdict } from './verdict.ts';
@@ -28,15 +30,20 @@ export function validateRequest(cache: Cache, settings: ValidationSettings): Val
 }
 
 function verdictOn(request: AdmissionRequest, facts: Facts, { namespace }: ValidationSettings): Verdict {
+  const settings = { platformNamespace: namespace };
   switch (request.resource.resource) {
     case 'tenants':
-      return judgeTenant(request, facts, { platformNamespace: namespace });
+      return judgeTenant(request, facts, settings);
     case 'agents':
       return judgeAgent(request, facts);
     case 'runs':
       return judgeRun(request, facts);
     case 'gpuclasses':
       return judgeGPUClass(request, facts);
+    case 'policypacks':
+      return judgePolicyPack(request, facts, settings);
+    case 'policyexemptions':
+      return judgePolicyExemption(request, facts, settings);
     default:
       return {};
   }

@@ -97,3 +97,10 @@ caBundle: {{ required "webhooks.certificates.caBundle is needed with mode Secret
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* User name of the admission process, whose word on itself counts; nobody's where there is none. */}}
+{{- define "nexusos.webhookUser" -}}
+{{- if .Values.webhooks.enabled -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.webhooks.serviceAccount.name }}
+{{- end }}
+{{- end }}

@@ -17,6 +17,7 @@ import {
   tenantDeletionGuardrail,
 } from './ownership.ts';
 import { type Guardrail, type GuardrailSettings, toObjects } from './policy.ts';
+import { replicaGuardrail } from './replicas.ts';
 import { roleBindingGuardrail } from './role-bindings.ts';
 import { serviceGuardrail } from './services.ts';
 import { volumeClaimGuardrail } from './volumes.ts';
@@ -47,6 +48,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     decisionGuardrail(),
     exemptionGuardrail(settings),
     gpuClassGuardrail(settings),
+    replicaGuardrail(settings),
     ...operatorGuardrails(settings),
   ];
   return all.flatMap(toObjects);

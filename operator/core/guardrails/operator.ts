@@ -65,7 +65,7 @@ function elsewhereGuardrail({ operatorWrites, platformNamespace, webhookSecret }
 }
 
 /** What it writes in the platform namespace, by resource and name: one line for each. */
-function ofPlatform(webhookSecret: string): Cel {
+function ofPlatform(webhookSecret = ''): Cel {
   return [
     `request.resource.resource == 'secrets' && request.operation != 'DELETE' && object.metadata.name == ${quote(webhookSecret)}`,
   ]

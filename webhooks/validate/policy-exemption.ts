@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { MAX_EXEMPTION_DAYS } from '#crds/v1alpha1/policy-exemption';
+import type { AdmissionRequest, Refusal } from '../review.ts';
+import type { Facts } from './facts.ts';
+import type { TenantSettings } from './tenant.ts';
+import type { Verdict } from './verdict.ts';
+
+const DAY_MS = 86_400_000;
+
+interface Spec {
+  readonly expiresAt: string;
+  readonly packRef: { readonly namespace: string; readonly name: string };
+}
+
+/** Whether an exemption counts where it is, and for a time that is not over or too long. */
+export function judgePolicyExemption(
+  { object, namespace, operation }: AdmissionRequest,
+  facts: Facts,
+  { platformNamespace }: TenantSettings,
+): Verdict {
+  const { expiresAt, packRef } = object?.['spec'] as Spec;
+  const refusals = [
+    ...(namespace === platformNamespace ? [] : [elsewhere(namespace, platformNamespace)]),
+    ...(operation === 'CREATE' ? expiryProblems(expiresAt, facts.now()) : []),
+  ];
+  const isThere = facts.policyPack(packRef.namespace, packRef.name) !== undefined;
+  return {
+    refusals,
+    warnings: isThere
+      ? []
+      : [`spec.packRef: namespace ${packRef.namespace} has no PolicyPack ${packRef.name}`],
+  };
+}
+
+function elsewhere(namespace: string, platformNamespace: string): Refusal {
+  const field = 'metadata.namespace';
+  const message = `${field}: found ${namespace}; allowed is ${platformNamespace}: elsewhere an exemption counts for nothing. Ask your platform team.`;
+  return { code: 'forbidden', message, field };
+}
+
+function expiryProblems(expiresAt: string, now: Date): readonly Refusal[] {
+  const latest = new Date(now.getTime() + MAX_EXEMPTION_DAYS * DAY_MS);
+  const at = new Date(expiresAt);
+  if (at > now && at <= latest) return [];
+  const field = 'spec.expiresAt';
+  const message = `${field}: found ${expiresAt}; allowed is a time after now and before ${latest.toISOString()}, which is in ${MAX_EXEMPTION_DAYS} days`;
+  return [{ code: 'invalid_request', message, field }];
+}

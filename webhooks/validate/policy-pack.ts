@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
+import { isAskedAbout } from '../registrations.ts';
+import type { AdmissionRequest } from '../review.ts';
+import type { Facts } from './facts.ts';
+import type { TenantSettings } from './tenant.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Whether a PolicyPack may be where it is, with that reach. What its rules are worth says its controller. */
+export function judgePolicyPack(
+  { object, namespace }: AdmissionRequest,
+  facts: Facts,
+  { platformNamespace }: TenantSettings,
+): Verdict {
+  const { binding = {} } = (object?.['spec'] ?? {}) as Partial<PolicyPackSpec>;
+  const isOfPlatform = namespace === platformNamespace;
+  const field = 'spec.binding.tenants';
+  const message = `${field}: found in namespace ${namespace}; allowed in ${platformNamespace} alone: the pack of a tenant judges what is in the namespaces of that tenant`;
+  const isTooWide = binding.tenants !== undefined && !isOfPlatform;
+  return {
+    refusals: isTooWide ? [{ code: 'forbidden', message, field }] : [],
+    warnings: [
+      ...(isOfPlatform || facts.tenantOf(namespace) !== undefined ? [] : [ofNobody(namespace)]),
+      ...neverAsked(binding),
+    ],
+  };
+}
+
+function ofNobody(namespace: string): string {
+  return `metadata.namespace: ${namespace} belongs to no tenant, and is not that of the platform; the pack judges nothing`;
+}
+
+/** Resources that the API server does not ask about, so that a rule for them never comes to anything. */
+function neverAsked({ rules = [] }: Partial<PolicyPackSpec['binding']>): readonly string[] {
+  const found = rules.flatMap(({ apiGroups, resources }) =>
+    apiGroups.flatMap((group) =>
+      resources
+        .filter((resource) => !isAskedAbout(group, resource))
+        .map((resource) => (group === '' ? resource : `${resource}.${group}`)),
+    ),
+  );
+  return found.map(
+    (one) => `spec.binding.rules: the API server does not ask about ${one}, so nothing of it is judged`,
+  );
+}
