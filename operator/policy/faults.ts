@@ -21,6 +21,7 @@ export const ModuleFault = {
   /** It has no entry point, or does not tell which it has. */
   Entrypoint: 'Entrypoint',
 } as const;
+/** One of them. */
 export type ModuleFault = (typeof ModuleFault)[keyof typeof ModuleFault];
 
 /** A fault, with what was found and what would pass. */

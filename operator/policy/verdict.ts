@@ -27,6 +27,7 @@ export const Failure = {
   /** The worker ended, for no reason of the module's that is known. */
   Lost: 'Lost',
 } as const;
+/** One of them. */
 export type Failure = (typeof Failure)[keyof typeof Failure];
 
 /** What an evaluation came to. `undefined` is not `false`: no rule has spoken. `micros` is what it took. */

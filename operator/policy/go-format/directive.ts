@@ -9,6 +9,8 @@ export interface Flags {
   readonly space: boolean;
   /** `#` before `v`: as Go source has it. */
   readonly sharpV: boolean;
+  /** `+` before `v`: large numbers take it for a sign, others for nothing. */
+  readonly plusV: boolean;
   readonly width: number | undefined;
   readonly precision: number | undefined;
 }
@@ -21,6 +23,7 @@ export const NO_FLAGS: Flags = {
   minus: false,
   space: false,
   sharpV: false,
+  plusV: false,
   width: undefined,
   precision: undefined,
 };
@@ -112,6 +115,7 @@ export class DirectiveReader {
         sharp: marks.has('#') && !isV,
         sharpV: marks.has('#') && isV,
         plus: marks.has('+') && !isV,
+        plusV: marks.has('+') && isV,
         space: marks.has(' '),
         minus: marks.has('-') || isLeft,
         zero: marks.has('0') && !isLeft,

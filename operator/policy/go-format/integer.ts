@@ -79,7 +79,7 @@ export function formatBigInteger(value: bigint, verb: string, flags: Flags): str
   const base = verb === 's' ? 10 : BASES[verb];
   if (base === undefined) return `%!${verb}(big.Int=${value})`;
   const { precision, width = 0, minus } = flags;
-  const sign = signOf(value, flags);
+  const sign = signOf(value, { ...flags, plus: flags.plus || flags.plusV });
   const start = sign + bigPrefix(verb, flags);
   const digits = digitsOf(value, base, verb === 'X').padStart(precision ?? 0, '0');
   const missing = Math.max(width - start.length - digits.length, 0);

@@ -27,8 +27,10 @@ export function readValue(text: string): Value {
 /** The number that a text stands for, in the form that keeps it. */
 export function readNumber(text: string): number | bigint | Decimal {
   const number = Number(text);
-  if (String(number) === text) return number;
-  return /^-?(0|[1-9][0-9]*)$/.test(text) && text !== '-0' ? BigInt(text) : new Decimal(text);
+  const isWhole = /^-?(?:0|[1-9][0-9]*)$/.test(text) && text !== '-0';
+  // Beyond 53 bits JavaScript may write a number as it was, and yet have another.
+  if (isWhole) return Number.isSafeInteger(number) ? number : BigInt(text);
+  return String(number) === text ? number : new Decimal(text);
 }
 
 class Reader {

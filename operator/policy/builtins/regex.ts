@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RE2JS } from 're2js';
+import type { Value } from '../values/value.ts';
+import { type Builtins, expectModest, ofTexts, wholeOf } from './builtin.ts';
+
+/** Patterns are compiled once; the one used longest ago is forgotten first. */
+const CACHED = 128;
+const cache = new Map<string, RE2JS>();
+
+/** Where a match begins and ends, and each of its groups. A group that has no part in it is undefined. */
+interface Match {
+  readonly start: number;
+  readonly end: number;
+  readonly groups: readonly (string | undefined)[];
+  readonly names: Readonly<Record<string, number>>;
+}
+
+/** Patterns as RE2 has them: an engine that takes linear time, whatever the pattern. */
+export const REGEX_BUILTINS: Builtins = {
+  'regex.split': ofTexts((pattern, text) => withPattern(pattern, (regex) => split(regex, text))),
+  'regex.find_n': ([pattern, text, most]) => {
+    const count = wholeOf(most);
+    if (typeof pattern !== 'string' || typeof text !== 'string' || count === undefined) return undefined;
+    return withPattern(pattern, (regex) =>
+      findAll(regex, { text, most: count }).map(({ start, end }) => text.slice(start, end)),
+    );
+  },
+  'regex.replace': ofTexts((text, pattern, replacement) =>
+    withPattern(pattern, (regex) => replace(regex, text, replacement)),
+  ),
+  'regex.template_match': ofTexts(templateMatch),
+};
+
+function withPattern(pattern: string, use: (regex: RE2JS) => Value): Value | undefined {
+  const regex = compile(pattern);
+  return regex === undefined ? undefined : use(regex);
+}
+
+/** Undefined for what is no pattern. */
+function compile(pattern: string): RE2JS | undefined {
+  const known = cache.get(pattern);
+  const regex = known ?? tryCompile(pattern);
+  if (regex === undefined) return undefined;
+  cache.delete(pattern);
+  cache.set(pattern, regex);
+  const [oldest] = cache.keys();
+  if (cache.size > CACHED && oldest !== undefined) cache.delete(oldest);
+  return regex;
+}
+
+function tryCompile(pattern: string): RE2JS | undefined {
+  try {
+    return RE2JS.compile(pattern);
+  } catch {
+    return undefined;
+  }
+}
+
+/** All matches from left to right, as Go finds them: none that is empty directly after another. */
+function findAll(
+  regex: RE2JS,
+  { text, most }: { readonly text: string; readonly most: bigint },
+): readonly Match[] {
+  const limit = most < 0n ? Number.POSITIVE_INFINITY : Number(most);
+  const matcher = regex.matcher(text);
+  const names = regex.namedGroups();
+  const matches: Match[] = [];
+  let previousEnd = -1;
+  for (let at = 0; at <= text.length && matches.length < limit && matcher.find(at); ) {
+    const [start, end] = [matcher.start(), matcher.end()];
+    const isEmpty = end === at;
+    if (!isEmpty || start !== previousEnd) {
+      const groups = Array.from(
+        { length: matcher.groupCount() + 1 },
+        (_, index) => matcher.group(index) ?? undefined,
+      );
+      matches.push({ start, end, groups, names });
+      expectModest('a regular expression', matches.length);
+    }
+    at = isEmpty ? end + characterLength(text, end) : end;
+    previousEnd = end;
+  }
+  return matches;
+}
+
+/** In halves of code points; one at the end of the text. */
+function characterLength(text: string, at: number): number {
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+}
+
+function split(regex: RE2JS, text: string): readonly string[] {
+  if (regex.pattern() !== '' && text === '') return [''];
+  const pieces: string[] = [];
+  let [from, to] = [0, 0];
+  for (const { start, end } of findAll(regex, { text, most: -1n })) {
+    to = start;
+    if (end !== 0) pieces.push(text.slice(from, to));
+    from = end;
+  }
+  if (to !== text.length) pieces.push(text.slice(from));
+  return pieces;
+}
+
+function replace(regex: RE2JS, text: string, replacement: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (const match of findAll(regex, { text, most: -1n })) {
+    parts.push(text.slice(from, match.start), expand(replacement, match));
+    from = match.end;
+  }
+  return [...parts, text.slice(from)].join('');
+}
+
+/** `$1`, `${1}` and `${name}` stand for groups, `$$` for a dollar sign; groups that are not there for nothing. */
+function expand(replacement: string, { groups, names }: Match): string {
+  return replacement.replace(/\$(?:\$|[\p{L}\p{Nd}_]+|\{[\p{L}\p{Nd}_]+\})/gu, (found) => {
+    if (found === '$$') return '$';
+    const name = found.replaceAll(/[${}]/g, '');
+    const index = /^[0-9]{1,8}$/.test(name) ? Number(name) : names[name];
+    return index === undefined ? '' : (groups[index] ?? '');
+  });
+}
+
+/** Text, in which what stands between two delimiters is a pattern. */
+function templateMatch(template: string, text: string, ...delimiters: readonly string[]): Value | undefined {
+  const parts = delimiters.every((one) => byteLength(one) === 1)
+    ? templateParts(template, delimiters)
+    : undefined;
+  if (parts === undefined) return undefined;
+  const patterns = parts.filter((_, index) => index % 2 === 1);
+  if (patterns.some((pattern) => compile(`^${pattern}$`) === undefined)) return undefined;
+  const whole = parts.map((part, index) => (index % 2 === 1 ? `(${part})` : RE2JS.quote(part))).join('');
+  return withPattern(`^${whole}$`, (regex) => regex.matcher(text).find());
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** Text and patterns in turn, beginning with text; undefined where a delimiter is without the other. */
+function templateParts(template: string, delimiters: readonly string[]): readonly string[] | undefined {
+  const [start, end] = delimiters;
+  const parts = [''];
+  let level = 0;
+  for (const character of template) {
+    const before = level;
+    if (character === start) level += 1;
+    else if (character === end) level -= 1;
+    if (level < 0) return undefined;
+    // Delimiters within a pattern are part of it.
+    if (before + level === 1) parts.push('');
+    else parts.push(`${parts.pop() ?? ''}${character}`);
+  }
+  return level === 0 ? parts : undefined;
+}
