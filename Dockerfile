@@ -14,8 +14,16 @@ COPY hack/build hack/build
 COPY tsconfig.json ./
 RUN node hack/build/main.ts
 
+# The compiler of Rego, by the module that pins it and all it is made of.
+FROM golang:1.26-bookworm AS opa
+WORKDIR /src
+COPY hack/tools/opa ./
+ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=readonly
+RUN go build -trimpath -ldflags='-s -w' -o /opa github.com/open-policy-agent/opa
+
 FROM node:24-bookworm-slim
 WORKDIR /app
+COPY --from=opa /opa /usr/local/bin/opa
 COPY --from=build /src/dist/*.mjs ./
 USER 65532:65532
 ENV NODE_ENV=production

@@ -45,9 +45,7 @@ const VALUES = {
   kueueFlavors: 'kueue.flavors',
   kueuePriorityClasses: 'kueue.priorityClasses',
   remoteImage: 'remoteAgents.image',
-  webhookCertificates: 'webhooks.certificates.mode',
-  webhookCertificateSecret: 'webhooks.certificates.secretName',
-  webhookCertificateSeconds: 'webhooks.certificates.seconds',
+  policySourceHosts: 'platform.policySourceHosts',
 } as const satisfies Partial<Record<SettingName, string>>;
 
 function schemaOf(name: keyof typeof VALUES): Schema {
@@ -151,6 +149,19 @@ test('reservedRanges: both allow the same ranges', (t) => {
       t.is(fits(schema, text), isAllowed('reservedRanges', text), text);
     }),
   );
+});
+
+test('policySourceHosts: both allow the same hosts', (t) => {
+  const schema = schemaOf('policySourceHosts').items!;
+  const unit = fc.constantFrom('a', 'z', '0', '9', '-', '.', ':', '[', ']', 'A', '_', '/', '*', ' ');
+  const isSame = (text: string): void => {
+    // Blanks around a name in a list are no part of it.
+    if (text.trim() === text)
+      t.is(fits(schema, text), isAllowed('policySourceHosts', text) && text !== '', text);
+  };
+  for (const text of ['git.corp.example', '10.0.0.7:8443', '[fd00::7]:443', 'a:0', 'https://a', 'a.', '-a'])
+    isSame(text);
+  fc.assert(fc.property(fc.string({ unit, maxLength: 20 }), isSame));
 });
 
 test('kueue: both know the same modes', (t) => {

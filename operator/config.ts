@@ -25,6 +25,8 @@ const CERTIFICATE_MODES = ['Off', 'Own'] as const;
 const KUEUE_MODES = ['Off', 'Auto', 'Required'] as const;
 /** Characters of references to images, none of which could end a text that it is put into. */
 const IMAGE = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,511}$/;
+/** Of a network, with or without a port; addresses of IPv6 in brackets. */
+const HOST = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$/;
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** Every setting of the operator, by its name in code. Flag and variable follow from the name. */
@@ -143,24 +145,19 @@ export const SETTINGS = {
     allowed: 'a reference to an image, such as registry.example.com/nexusos:1.0.0',
     parse: (text) => (IMAGE.test(text) ? text : undefined),
   } satisfies Setting<string>,
-  webhookCertificates: {
-    what: 'Whether the operator makes and renews the certificate of the admission process.',
-    default: 'Off',
-    allowed: `one of ${CERTIFICATE_MODES.join(', ')}`,
-    parse: (text) => CERTIFICATE_MODES.find((mode) => mode === text),
-  } satisfies Setting<(typeof CERTIFICATE_MODES)[number]>,
-  webhookCertificateSecret: {
-    what: 'Secret, in the platform namespace, that it is kept in.',
-    default: 'nexusos-webhooks-tls',
-    allowed: 'a DNS label',
-    parse: (text) => (DNS_LABEL.test(text) ? text : undefined),
+  opaPath: {
+    what: 'Program that compiles PolicyPacks from Rego. Empty: only what is compiled already can be taken.',
+    default: undefined,
+    allowed: 'an absolute path',
+    parse: (text) => (text.startsWith('/') ? text : undefined),
   } satisfies Setting<string>,
-  webhookCertificateSeconds: {
-    what: 'How long it is valid. It is renewed after two thirds of that.',
-    default: '7776000',
-    allowed: 'an integer from 10 to 31536000',
-    parse: integer(10, 31_536_000),
-  } satisfies Setting<number>,
+  policySourceHosts: {
+    what: 'Hosts that bundles of PolicyPacks may come from although their addresses are not public, separated by commas.',
+    default: '',
+    allowed:
+      'names of hosts separated by commas, each with a port if it is not 443, such as git.corp.example,10.0.0.7:8443',
+    parse: parseHosts,
+  } satisfies Setting<readonly string[]>,
   planWeights: {
     what: 'How much of GPUs that are short tenants get in relation to others, by the plan of the Tenant. A plan that is not named weighs 1.',
     default: '',
@@ -262,6 +259,14 @@ function parseRanges(text: string): readonly string[] | undefined {
     .map((one) => one.trim())
     .filter((one) => one !== '');
   return ranges.every(isRange) ? ranges : undefined;
+}
+
+function parseHosts(text: string): readonly string[] | undefined {
+  const hosts = text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+  return hosts.every((host) => HOST.test(host)) ? hosts : undefined;
 }
 
 function parseWeights(text: string): ReadonlyMap<string, number> | undefined {

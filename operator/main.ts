@@ -5,6 +5,7 @@ import type { CertificateSettings } from './core/certificates/plan.ts';
 import { findKueue, restartWithKueue } from './kueue.ts';
 import { Archive } from './runtime/archive.ts';
 import { createArchiveClient } from './runtime/archive-client.ts';
+import { type PackVerification, packVerification } from './pack-verifier.ts';
 import { type Client, createClient } from './runtime/client.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
 import { createManager, type Manager } from './runtime/manager.ts';
@@ -54,8 +55,11 @@ function archiveOf(
     : new Archive({ ...telemetry, client: createArchiveClient({ url, folder }) });
 }
 
-async function close(client: Client, archive: Archive | undefined): Promise<void> {
-  await archive?.stop();
+async function close(
+  client: Client,
+  { archive, packs }: { readonly archive: Archive | undefined; readonly packs: PackVerification },
+): Promise<void> {
+  await Promise.all([archive?.stop(), packs.close()]);
   await client.close();
 }
 
@@ -72,6 +76,7 @@ async function main(): Promise<void> {
   const search = { client, config, log };
   const kueue = await findKueue(search);
   const archive = archiveOf(config, { metrics, log });
+  const packs = packVerification(config, { metrics, log });
   const manager = createManager({
     client,
     archive,
@@ -88,7 +93,7 @@ async function main(): Promise<void> {
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
       { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },
-      archive,
+      { records: archive, verifier: packs.verifier },
     ),
     identity: identityOf(config),
     leaderElection: leaderElectionOf(config),
@@ -98,7 +103,7 @@ async function main(): Promise<void> {
     log,
   });
   const health = await startHealthServer({ ...config.listen, ready: () => manager.ready(), metrics });
-  const stop = stopOnSignal({ manager, health, log, close: () => close(client, archive) });
+  const stop = stopOnSignal({ manager, health, log, close: () => close(client, { archive, packs }) });
   restartWithKueue(search, kueue, () => stop());
   log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
   await manager.start();

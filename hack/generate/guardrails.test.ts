@@ -28,11 +28,12 @@ test('outside of tenants all is judged that the operator may write, but for Even
     'events.k8s.io/events',
     'nexusos.dev/agents',
     'nexusos.dev/gpuclasses',
+    'nexusos.dev/policypacks',
     'nexusos.dev/quotaledgers',
     'nexusos.dev/tenants',
   ]);
   // Of Runs and revisions only that they are made: those outside of tenants are told so, or go after their time.
-  const made = ['nexusos.dev/agentrevisions', 'nexusos.dev/runs'];
+  const made = ['agentrevisions', 'policypackrevisions', 'runs'].map((one) => `nexusos.dev/${one}`);
   const whole = matched.filter((name) => !name.endsWith('/*') && !made.includes(name));
   for (const one of whole) t.true(matched.includes(`${one}/*`), one);
 });

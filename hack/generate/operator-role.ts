@@ -23,6 +23,14 @@ export interface OperatorRules {
   readonly pullSecrets: readonly PolicyRule[];
 }
 
+/** What rules are made for, beside the controllers. */
+export interface RoleSettings {
+  /** ClusterRoles that may be handed out. */
+  readonly bindable: readonly string[];
+  /** As the controllers were given it. */
+  readonly platformNamespace: string;
+}
+
 const READ = ['get', 'list', 'watch'];
 const WRITE: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
@@ -48,15 +56,16 @@ const RUNTIME_PLATFORM: readonly PolicyRule[] = [
 /**
  * Everything that the operator may do: what the controllers state, what the runtime does for them (reading what they
  * watch, writing the status and the finalizer of their kind), and handing out exactly `bindable` ClusterRoles. What
- * is watched in one namespace only (sources of pull secrets) is readable only there.
+ * is watched in one namespace only (that of the platform, and that of pull secrets) is readable only there.
  */
 export function operatorRules(
   controllers: readonly RoleSource[],
-  bindable: readonly string[],
+  { bindable, platformNamespace }: RoleSettings,
 ): OperatorRules {
   const watches = controllers.flatMap((one) => one.watches);
   const wide = watches.filter((one) => one.namespace === undefined);
   const narrow = watches.filter((one) => one.namespace !== undefined);
+  const isOfPlatform = ({ namespace }: { readonly namespace?: string }) => namespace === platformNamespace;
   const cluster = mergeRules([
     ...RUNTIME_CLUSTER,
     ...controllers.flatMap((one) => [...one.rbac, ...ownKindRules(one)]),
@@ -68,9 +77,9 @@ export function operatorRules(
     kueue: cluster.filter(isOfKueue),
     platform: mergeRules([
       ...RUNTIME_PLATFORM,
-      ...controllers.flatMap(({ platformRbac = [] }) => platformRbac),
+      ...narrow.filter(isOfPlatform).map((one) => readRule(one.resource)),
     ]),
-    pullSecrets: mergeRules(narrow.map((one) => readRule(one.resource))),
+    pullSecrets: mergeRules(narrow.filter((one) => !isOfPlatform(one)).map((one) => readRule(one.resource))),
   };
 }
 

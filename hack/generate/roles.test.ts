@@ -21,7 +21,12 @@ test('no role has a wildcard', (t) => {
 });
 
 test('everything that is watched may be listed and watched, in the namespace where it is', (t) => {
-  const { cluster, pullSecrets } = currentOperatorRules();
+  const { cluster, platform, pullSecrets } = currentOperatorRules();
+  const where = new Map([
+    [undefined, cluster],
+    [SETTINGS.platformNamespace, platform],
+    [SETTINGS.pullSecretNamespace, pullSecrets],
+  ]);
   const watched = controllersFor(SETTINGS).controllers.flatMap(({ resource, watches }) => [
     { resource, namespace: undefined },
     ...watches,
@@ -29,8 +34,8 @@ test('everything that is watched may be listed and watched, in the namespace whe
   t.true(watched.length > 0);
   for (const { resource, namespace } of watched) {
     const [group = ''] = resource.apiVersion.includes('/') ? resource.apiVersion.split('/') : [''];
-    const rules = namespace === undefined ? cluster : pullSecrets;
-    t.true(namespace === undefined || namespace === SETTINGS.pullSecretNamespace, resource.plural);
+    const rules = where.get(namespace);
+    if (rules === undefined) return t.fail(`${resource.plural} in ${namespace}`);
     for (const verb of ['list', 'watch']) {
       t.true(allows(rules, { group, resource: resource.plural, verb }), `${verb} ${resource.plural}`);
     }
@@ -61,7 +66,8 @@ test('the operator approves no Run', (t) => {
 
 test('only Leases of the lead and of shards can be renewed, and no finalizers of owners', (t) => {
   const { cluster, platform } = currentOperatorRules();
-  t.deepEqual(platform, [
+  const leases = platform.filter(({ resources }) => resources.includes('leases'));
+  t.deepEqual(leases, [
     {
       apiGroups: ['coordination.k8s.io'],
       resources: ['leases'],
@@ -71,8 +77,10 @@ test('only Leases of the lead and of shards can be renewed, and no finalizers of
       ].toSorted(),
       verbs: ['get', 'update'],
     },
-    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'list'] },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'list', 'watch'] },
   ]);
+  const others = platform.filter((rule) => !leases.includes(rule));
+  t.true(others.every(({ verbs }) => verbs.every((verb) => ['get', 'list', 'watch'].includes(verb))));
   const resources = cluster.flatMap((rule) => rule.resources);
   t.deepEqual(
     resources.filter((one) => one.endsWith('/finalizers')),

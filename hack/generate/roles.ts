@@ -25,8 +25,9 @@ const SETTINGS = {
 
 /** The operator's permissions, as its controllers state them. */
 export function currentOperatorRules(): OperatorRules {
+  const { platformNamespace } = SETTINGS;
   const bindable = tenantClusterRoles().map((role) => role.metadata.name);
-  return operatorRules(controllersFor(SETTINGS).controllers, bindable);
+  return operatorRules(controllersFor(SETTINGS).controllers, { bindable, platformNamespace });
 }
 
 /** The ClusterRoles of tenants' owners, and the roles of the operator. */

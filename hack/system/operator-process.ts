@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import type { AttachedCluster } from '../cluster/attached-cluster.ts';
+import { ensureTools } from '../tools/build.ts';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { dieWithParent } from '../tools/die-with-parent.ts';
 import { PLATFORM_NAMESPACE } from './chart.ts';
@@ -189,6 +190,8 @@ export async function spawnProgram(
     // Half of the time of a start is compiling; tests start it often. What is compiled of a bundle goes with the bundle.
     NODE_COMPILE_CACHE: join(isSource ? cacheFolder() : dirname(program), 'compiled'),
     ...settings,
+    // The chart names that of the image.
+    NEXUSOS_OPA_PATH: (await ensureTools(['opa'])).opa,
     NEXUSOS_API_SERVER: options.apiServer ?? cluster.url,
     NEXUSOS_TOKEN_FILE: token.path,
     NEXUSOS_CA_FILE: caFile,

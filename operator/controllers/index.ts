@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resource } from '../core/object.ts';
+import type { PackVerifier } from '../core/policy-pack/verification.ts';
 import type { PlatformSettings } from '../core/tenant/tenant.ts';
 import type { AnyController, IndexDeclaration, Key } from '../runtime/controller.ts';
 import { agentController } from './agent.ts';
 import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
+import { POLICY_PACK_INDEXES, policyPackController } from './policy-pack.ts';
 import { podController } from './pod.ts';
 import { runController } from './run.ts';
 import { type Records, RUN_HISTORY_INDEX, runHistoryController } from './run-history.ts';
@@ -36,11 +38,22 @@ export interface ControllerSet {
   readonly onGain: (isGained: (resource: Resource, key: Key) => boolean) => void;
 }
 
-/** Every controller of the operator. `metering`: where run units are counted, if anywhere; `records`: where finished Runs go. */
+/** What works beside the loop. */
+export interface Beside {
+  /** Where finished Runs go. */
+  readonly records?: Records | undefined;
+  /** What verifies PolicyPacks. */
+  readonly verifier?: PackVerifier;
+}
+
+/** For who only wants to know what controllers there are. */
+const NO_VERIFIER: PackVerifier = { ask: () => ({ kind: 'pending' }), onDone: () => undefined };
+
+/** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
 export function controllersFor(
   settings: ControllerSettings,
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
-  records?: Records,
+  { records, verifier = NO_VERIFIER }: Beside = {},
 ): ControllerSet {
   const { kueue, webhookCertificates } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
@@ -55,7 +68,7 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
+      policyPackController({ platformNamespace: settings.platformNamespace, verifier }),
     ],
     indexes: [
       ...TENANT_INDEXES,
@@ -65,6 +78,7 @@ export function controllersFor(
       RUN_HISTORY_INDEX,
       SERVICE_INDEX,
       DEVICE_INDEX,
+      ...POLICY_PACK_INDEXES,
       ...book.gate.indexes,
     ],
     catchUp: [QUOTA_LEDGERS],

@@ -63,11 +63,10 @@ export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNames
 
 /** The controller of PolicyPacks: from their sources it makes revisions, and has these decide, stage by stage. */
 export function policyPackController({
-  platformNamespace = '',
+  platformNamespace,
   verifier,
 }: PolicyPackOptions): Controller<PolicyPack, PackObserved, PolicyPackStatus> {
   const replicas = new PolicyReplicas(platformNamespace);
-  const everybody = (read: Reader) => read.list(POLICY_PACKS).map(keyOf);
   return {
     name: 'policy-pack',
     resource: POLICY_PACKS,
@@ -92,6 +91,10 @@ export function policyPackController({
     heldUp: planHeldUp,
     finalize: finalizePolicyPack,
   };
+}
+
+function everybody(read: Reader): readonly Key[] {
+  return read.list(POLICY_PACKS).map(keyOf);
 }
 
 const RBAC: readonly PolicyRule[] = [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
@@ -104,7 +104,7 @@ function pathOf({ name, type }: Header): string | undefined {
   const path = name.replace(/^(?:\.\/|\/)/, '');
   const parts = path.split('/');
   const isOdd =
-    parts.some((part) => part === '' || part === '.' || part === '..') || /[\\\0-\x1f]/.test(path);
+    parts.some((part) => part === '' || part === '.' || part === '..') || /[\\\p{Cc}]/u.test(path);
   if (isOdd || path.length > BUNDLE_LIMITS.pathLength)
     throw new BundleError(`${quoted(name)} is no path of a file within the archive`);
   return path;

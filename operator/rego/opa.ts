@@ -23,8 +23,8 @@ export type RunOpa = (args: readonly string[], options: OpaOptions) => Promise<O
 /** Most that is read of its output: a tree of a module is some forty times as long as the module. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** Soft limit of its heap, by the collector of Go; what goes beyond is killed. */
-const SOFT_MEMORY = '512MiB';
-const MAX_RESIDENT_BYTES = 768 * 1024 * 1024;
+const SOFT_MEMORY = '384MiB';
+const MAX_RESIDENT_BYTES = 512 * 1024 * 1024;
 const LOOK_MS = 50;
 const PAGE_BYTES = 4096;
 /** The code of what a signal ended. */

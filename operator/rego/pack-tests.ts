@@ -92,7 +92,7 @@ interface Result {
   readonly package?: string;
   readonly name?: string;
   readonly fail?: boolean;
-  readonly error?: unknown;
+  readonly error?: { readonly message?: string };
 }
 
 function wordsOf(all: readonly unknown[], wrong: readonly Result[]): string {
@@ -104,7 +104,7 @@ function wordsOf(all: readonly unknown[], wrong: readonly Result[]): string {
 function nameOf({ package: path = '', name = '', error }: Result): string {
   const called = `${path.replace(/^data\./, '')}.${name}`;
   if (error === undefined) return called;
-  return `${called} (${String((error as { readonly message?: unknown }).message ?? 'error').slice(0, 200)})`;
+  return `${called} (${(error.message ?? 'error').slice(0, 200)})`;
 }
 
 /** Lines of rules that tests reach; tests themselves are no part of it. */

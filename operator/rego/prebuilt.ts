@@ -8,7 +8,7 @@ type Entrypoint = PolicyPackRevisionSpec['entrypoints'][number];
  * What the entry points of a module answer that somebody else has compiled: the last part of the path says so, as with rules. Those that
  * nobody asks are left out.
  */
-export function rolesOf(entrypoints: readonly string[]): readonly Entrypoint[] {
+export function rolesOf(entrypoints: readonly string[]): Entrypoint[] {
   return entrypoints.flatMap((path) => {
     const last = path.split('/').at(-1) ?? '';
     const role = ENTRYPOINT_ROLES.find((one) => one === last);

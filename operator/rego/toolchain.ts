@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { tmpdir } from 'node:os';
 import { type OpaCapabilities, restrictCapabilities } from '../policy/capabilities.ts';
+import { type HostOptions, PolicyHost } from '../policy/host.ts';
 import { opaRunner, type RunOpa } from './opa.ts';
+import { LONG_MS } from './trial.ts';
 
 /** The compiler of Rego, and what packs are compiled with. */
 export interface Toolchain {
@@ -13,6 +15,18 @@ export interface Toolchain {
 }
 
 const TIMEOUT_MS = 10_000;
+
+/** A host for what is tried once: nobody waits for it but who tries, and what it holds goes with it. */
+export function trialHost(metrics: HostOptions['metrics']): PolicyHost {
+  const limits = {
+    maxDeadlineMs: LONG_MS,
+    loadDeadlineMs: LONG_MS,
+    maxWaitMs: 10_000,
+    budget: { msPerSecond: 1000, burstMs: 60_000 },
+    quarantine: { strikes: 1000, withinMs: 60_000 },
+  };
+  return new PolicyHost({ platformWorkers: 1, tenantWorkers: 1, spareWorkers: 0, metrics, limits });
+}
 
 /** The compiler at `path`. What it says of itself is asked for once. */
 export function toolchainAt(path: string): Toolchain {

@@ -104,10 +104,13 @@ export class Verifier implements PackVerifier {
     // Somebody else's pack may have come to the same meanwhile.
     if (known !== undefined && !this.#isStale(known)) return known.outcome;
     const startedAt = performance.now();
+    let hasFailed = false;
     const outcome = await verify(request).catch((error: unknown): Outcome => {
       onError?.(error, request);
+      hasFailed = true;
       return { kind: 'fault', fault: faultOf(error) };
     });
+    if (hasFailed) return outcome;
     const reason = outcome.kind === 'verified' ? 'Verified' : outcome.fault.reason;
     observe?.(reason, (performance.now() - startedAt) / 1000);
     return outcome;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { gunzipSync } from 'node:zlib';
-import test from 'ava';
+import anyTest from 'ava';
 import type { PackPlace } from '../core/policy-pack/pack.ts';
 import { writeArchive } from './archive.ts';
 import { packRequest, pinnedToolchain, verifyTools } from './testing/verifying.ts';
 import { compilePack, sourceFiles } from './compile.ts';
 import { verifyPack } from './verify-pack.ts';
 
+/** One after the other, as packs are verified: what is timed must not wait for what is beside it. */
+const test = anyTest.serial;
 const TENANT: PackPlace = { kind: 'tenant', tenant: 'vp' };
 
 function inline(modules: Readonly<Record<string, string>>, data?: object) {
@@ -31,7 +33,7 @@ test('a pack becomes a module that is stored in parts, and data beside it', asyn
     tests: { minCoveragePercent: 50 },
   });
   const outcome = await verifyPack(request, await verifyTools());
-  if (outcome.kind !== 'verified') return t.fail(JSON.stringify(outcome));
+  if (outcome.kind !== 'verified') throw new Error(JSON.stringify(outcome));
   const { pack } = outcome;
   t.like(pack, {
     provenance: 'Inline',
@@ -137,7 +139,7 @@ const REFUSED: Readonly<Record<string, Refused>> = {
       'a.rego': 'package a\nx := 1 if input.review\nx := 2 if input.review\ndeny contains "y" if x == 3',
     }),
     want: 'EvaluationFailed',
-    words: /tried on a plain Pod example-main\/web, it fails \(Abort\)/,
+    words: /tried on Pod example-main\/web, it fails \(Abort\)/,
   },
   'what is against kube-system': {
     spec: inline({
@@ -157,7 +159,7 @@ const REFUSED: Readonly<Record<string, Refused>> = {
 for (const [title, { spec, place, want, words }] of Object.entries(REFUSED)) {
   test(`refused: ${title}`, async (t) => {
     const outcome = await verifyPack(packRequest(spec, place), await verifyTools());
-    if (outcome.kind !== 'fault') return t.fail('it was verified');
+    if (outcome.kind !== 'fault') throw new Error('it was verified');
     t.is(outcome.fault.reason, want as typeof outcome.fault.reason, outcome.fault.message);
     t.regex(outcome.fault.message, words);
     t.false(outcome.fault.passing);
@@ -208,18 +210,33 @@ for (const [title, { spec, place }] of Object.entries(TAKEN)) {
   });
 }
 
-test('a pack that takes too long is refused, and by whatever stops it', async (t) => {
+test('a pack that takes too long is refused, and stopped', async (t) => {
+  const startedAt = performance.now();
+  const outcome = await verifyPack(packRequest(inline({ 'slow.rego': LOOP })), await verifyTools());
+  t.like(outcome, { kind: 'fault', fault: { reason: 'EvaluationFailed' } });
+  t.regex(JSON.stringify(outcome), /tried on Pod example-main\/web, it fails \((Timeout|OutOfMemory)\)/);
+  t.true(performance.now() - startedAt < 20_000);
+});
+
+test('a pack that has its time again when a machine is busy is taken', async (t) => {
   const tools = await verifyTools();
-  const asked: number[] = [];
-  const outcome = await verifyPack(packRequest(inline({ 'slow.rego': LOOP })), {
+  let asked = 0;
+  const outcome = await verifyPack(packRequest(inline({ 'images.rego': NO_LATEST })), {
     ...tools,
-    evaluate: ({ deadlineMs }) => {
-      asked.push(deadlineMs);
-      return Promise.resolve({ kind: 'failed', reason: 'Timeout', message: 'stopped', micros: 50_000 });
+    host() {
+      const host = tools.host();
+      return {
+        ready: () => host.ready(),
+        close: () => host.close(),
+        evaluate(evaluation) {
+          asked += 1;
+          const late = { kind: 'failed', reason: 'Timeout', message: 'stopped', micros: 50_000 } as const;
+          return asked < 3 ? Promise.resolve(late) : host.evaluate(evaluation);
+        },
+      };
     },
   });
-  t.deepEqual(asked, [50, 50, 50], 'it has its chances, with the time that its spec allows');
-  t.like(outcome, { kind: 'fault', fault: { reason: 'EvaluationFailed' } });
+  t.is(outcome.kind, 'verified', JSON.stringify(outcome).slice(0, 300));
 });
 
 const SPEC = {
@@ -241,7 +258,7 @@ test('a bundle says its own version of Rego, and its data may be anywhere in it'
     'README.md': 'not part of it',
   });
   const outcome = await verifyPack(packRequest(SPEC), await verifyTools(bundle));
-  if (outcome.kind !== 'verified') return t.fail(JSON.stringify(outcome));
+  if (outcome.kind !== 'verified') throw new Error(JSON.stringify(outcome));
   t.is(outcome.pack.provenance, 'Bundle');
   const data = gunzipSync(Buffer.from(outcome.pack.data!.parts[0]!, 'base64')).toString();
   t.deepEqual(JSON.parse(data), { allowed: { names: { web: true } } });
@@ -276,7 +293,7 @@ test('a module that somebody else has compiled is taken as it is, by what its en
     'data.json': '{"a":1}',
   });
   const outcome = await verifyPack(packRequest(SPEC), await verifyTools(bundle));
-  if (outcome.kind !== 'verified') return t.fail(JSON.stringify(outcome));
+  if (outcome.kind !== 'verified') throw new Error(JSON.stringify(outcome));
   t.like(outcome.pack, {
     provenance: 'Prebuilt',
     hasMutate: true,
@@ -315,7 +332,7 @@ for (const [title, { manifest, wasm, want, words }] of Object.entries(ODD_MODULE
     const module = wasm ?? (await prebuilt());
     const bundle = await bytes({ '.manifest': JSON.stringify(manifest), 'policy.wasm': module });
     const outcome = await verifyPack(packRequest(SPEC), await verifyTools(bundle));
-    if (outcome.kind !== 'fault') return t.fail('it was verified');
+    if (outcome.kind !== 'fault') throw new Error('it was verified');
     t.is(outcome.fault.reason, want as typeof outcome.fault.reason, outcome.fault.message);
     t.regex(outcome.fault.message, words);
   });

@@ -6,7 +6,8 @@ import { MAX_CHUNKS } from '#crds/v1alpha1/policy-pack-revision';
 import { snapshotRevision } from '../core/policy/objects.ts';
 import { draftRevision } from '../core/policy-pack/revision.ts';
 import type { PackFault, PackRequest, StoredBlob, VerifiedPack } from '../core/policy-pack/verification.ts';
-import type { Evaluate } from '../policy/packs/ask.ts';
+import type { PolicyHost } from '../policy/host.ts';
+import type { Evaluation } from '../policy/evaluate-here.ts';
 import { type PolicyModule, verifyModule } from '../policy/module.ts';
 import { type Bundle, readBundle } from './bundle.ts';
 import { compilePack, type PackSource, type SourceProblem } from './compile.ts';
@@ -29,7 +30,8 @@ export interface VerifyTools {
   readonly compiler: () => Promise<string>;
   /** Fetches a file whose digest is known beforehand. */
   readonly fetch: (bundle: { readonly url: string; readonly digest: string }) => Promise<Fetched>;
-  readonly evaluate: Evaluate;
+  /** What modules are tried in; closed after use. */
+  readonly host: () => Pick<PolicyHost, 'ready' | 'evaluate' | 'close'>;
   readonly platformNamespace: string;
   readonly now: () => Date;
 }
@@ -235,21 +237,28 @@ interface Tried {
   readonly tools: VerifyTools;
 }
 
-function trial(pack: VerifiedPack, { made, module, request, tools }: Tried): Promise<PackFault | undefined> {
-  const { platformNamespace, evaluate } = tools;
+async function trial(
+  pack: VerifiedPack,
+  { made, module, request, tools }: Tried,
+): Promise<PackFault | undefined> {
+  const { platformNamespace } = tools;
   const places = { platformNamespace, namespaces: new Map() };
-  const object = draftRevision(request, pack);
-  const revision = snapshotRevision(object, { places, pack: undefined, isLoaded: true });
-  const data = made.data && { digest: digestOf(made.data), bytes: made.data };
-  const { place } = request;
-  return tryPack({
-    revision,
-    loaded: { module, data, ...constraintsIn(made.data) },
-    tenant: place.kind === 'tenant' ? place.tenant : undefined,
-    platformNamespace,
-    evaluate,
-    now: tools.now(),
+  const revision = snapshotRevision(draftRevision(request, pack), {
+    places,
+    pack: undefined,
+    isLoaded: true,
   });
+  const data = made.data && { digest: digestOf(made.data), bytes: made.data };
+  const tenant = request.place.kind === 'tenant' ? request.place.tenant : undefined;
+  const host = tools.host();
+  try {
+    await host.ready();
+    const loaded = { module, data, ...constraintsIn(made.data) };
+    const evaluate = (evaluation: Evaluation) => host.evaluate(evaluation);
+    return await tryPack({ revision, loaded, tenant, platformNamespace, evaluate, now: tools.now() });
+  } finally {
+    await host.close();
+  }
 }
 
 /** That there are some is enough: none of them is asked for here. */

@@ -62,7 +62,7 @@ export class HttpsFetcher {
   }
 
   /** Fetches a file. Never rejects. */
-  async fetch({ url, digest }: FileAddress): Promise<FetchOutcome> {
+  async get({ url, digest }: FileAddress): Promise<FetchOutcome> {
     const signal = AbortSignal.timeout(this.#options.timeoutMs ?? TIMEOUT_MS);
     let at = new URL(url);
     for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {

@@ -27,6 +27,7 @@ const POLICY_OUTCOMES = [
     'Lost',
   ] as const),
 ] as const;
+const VERIFICATIONS = ['verified', 'refused', 'failed'] as const;
 const WORKER_ENDS = ['deadline', 'memory', 'crash', 'closed'] as const;
 /** Seconds, from a hundredth of a millisecond to the longest that an evaluation may take. */
 const EVALUATION_BUCKETS = [
@@ -230,6 +231,19 @@ function policyMetrics(factory: MetricFactory) {
       help: 'Workers that were replaced: since an evaluation passed its deadline, or its builtins took too much memory, or they crashed.',
       labels: { reason: WORKER_ENDS },
     }),
+    packVerificationsTotal: factory.counter({
+      name: 'nexusos_policy_pack_verifications_total',
+      help: 'Sources of PolicyPacks that were verified, by what came of it. What failed was no fault of the pack.',
+      labels: { outcome: VERIFICATIONS },
+    }),
+    packVerificationSeconds: factory.histogram(
+      {
+        name: 'nexusos_policy_pack_verification_seconds',
+        help: 'Time that it took to read, compile, test and try a PolicyPack.',
+        labels: {},
+      },
+      LATENCY_BUCKETS,
+    ),
     policyQuarantined: factory.gauge({
       name: 'nexusos_policy_quarantined_modules',
       help: 'Modules that are not evaluated any more, since they failed too often.',

@@ -9,6 +9,8 @@ import { POLICY_REPLICAS } from './resources.ts';
 /** Replicas tell of much at one time, every two seconds: packs are looked at once for it. */
 const PATIENCE_MS = 250;
 
+const patience = (): number => PATIENCE_MS;
+
 /** What one replica has seen of a lease without one: it has not told yet that it is alive. */
 const NEVER: LeaseSighting['seenAtMs'] = -Infinity;
 
@@ -27,9 +29,8 @@ export class PolicyReplicas {
   /** What has to be watched for it. `everybody`: whom a replica concerns that comes, goes or tells something. */
   watches(everybody: (read: Reader) => readonly Key[]): readonly Watch[] {
     const namespace = this.#namespace;
-    const patienceMs = () => PATIENCE_MS;
     return [
-      { resource: POLICY_REPLICAS, namespace, keys: (_, read) => everybody(read), patienceMs },
+      { resource: POLICY_REPLICAS, namespace, keys: (_, read) => everybody(read), patienceMs: patience },
       { resource: LEASES, namespace, keys: (lease) => this.#see(lease) },
     ];
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, FINALIZERS, GROUP, LABELS } from '#crds/v1alpha1/names';
 import { CALLER_PREFIX } from '../agent/caller.ts';
+import { CHUNK_PREFIX } from '../policy-pack/revision.ts';
 import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER, RUN_CALLER } from '../tenant/roles.ts';
 import { annotationOf, isManaged, isUnchanged, labelOf, labelsOf } from './marks.ts';
 import { UNJUDGED } from './ownership.ts';
@@ -39,17 +40,17 @@ type Bounds = Omit<Guardrail, 'conditions'>;
  * What it writes outside of tenants. A policy costs the API server time for each request that it matches, whoever sends
  * it: so it names only what the operator's roles let it write, and is bound to the namespaces where it seldom does.
  */
-function elsewhereGuardrail({ operatorWrites, platformNamespace, webhookSecret }: GuardrailSettings): Bounds {
+function elsewhereGuardrail({ operatorWrites, platformNamespace }: GuardrailSettings): Bounds {
   return {
     name: 'operator-objects',
     binds: 'elsewhere',
-    match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), ...OF_AGENTS],
+    match: [...byGroup(operatorWrites.filter((one) => !isFreeElsewhere(one))), ...MADE_FOR_OTHERS],
     except: UNJUDGED,
     variables: {
       // What it made goes with, or after, the mark of a namespace that is released; pods of Runs when it lets go of them.
       isRemoval: `(request.operation == 'DELETE' || (${IS_LEAVING})) && oldObject != null && ${isManaged('oldObject')}`,
       // What it keeps for itself, and for the admission process.
-      isOfPlatform: `request.namespace == ${quote(platformNamespace)} && (${ofPlatform(webhookSecret)})`,
+      isOfPlatform: `request.namespace == ${quote(platformNamespace)} && (${OF_PLATFORM})`,
     },
     rules: [
       {
@@ -57,7 +58,7 @@ function elsewhereGuardrail({ operatorWrites, platformNamespace, webhookSecret }
         holds: 'variables.isRemoval || variables.isOfPlatform',
         found: "request.namespace + ', for ' + request.resource.resource",
         allowed: quote(
-          'namespaces of tenants; elsewhere Events, status, removal of its own, and its certificates',
+          'namespaces of tenants; elsewhere Events, status, removal of its own, and modules of packs',
         ),
       },
     ],
@@ -65,20 +66,24 @@ function elsewhereGuardrail({ operatorWrites, platformNamespace, webhookSecret }
 }
 
 /** What it writes in the platform namespace, by resource and name: one line for each. */
-function ofPlatform(webhookSecret = ''): Cel {
-  return [
-    `request.resource.resource == 'secrets' && request.operation != 'DELETE' && object.metadata.name == ${quote(webhookSecret)}`,
-  ]
-    .map((one) => `(${one})`)
-    .join(' || ');
-}
+const OF_PLATFORM: Cel = [
+  `request.resource.resource == 'configmaps' && request.name.startsWith(${quote(CHUNK_PREFIX)}) && request.operation != 'UPDATE'`,
+  "request.resource.resource == 'policypackrevisions'",
+]
+  .map((one) => `(${one})`)
+  .join(' || ');
 
 /** Another policy sees to it that nothing of a pod is changed but its finalizers. */
 const IS_LEAVING: Cel = "request.operation == 'UPDATE' && request.resource.resource == 'pods'";
 
-/** Agents have revisions, and their schedules start Runs, where tenants are. */
-const OF_AGENTS: readonly Match[] = [
-  { apiGroups: [GROUP], resources: ['agentrevisions', 'runs'], operations: ['CREATE'], scope: 'Namespaced' },
+/** Agents have revisions, and their schedules start Runs, where tenants are; packs have revisions there and where the platform is. */
+const MADE_FOR_OTHERS: readonly Match[] = [
+  {
+    apiGroups: [GROUP],
+    resources: ['agentrevisions', 'policypackrevisions', 'runs'],
+    operations: ['CREATE'],
+    scope: 'Namespaced',
+  },
   { apiGroups: [GROUP], resources: ['agentrevisions'], operations: ['UPDATE'], scope: 'Namespaced' },
 ];
 

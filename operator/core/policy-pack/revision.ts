@@ -11,6 +11,8 @@ import type { PackRequest, StoredBlob, VerifiedPack } from './verification.ts';
 
 /** Key of the part of a module in a ConfigMap. */
 export const PART = 'part';
+/** What names of ConfigMaps begin with that modules are kept in. */
+export const CHUNK_PREFIX = 'nexusos-policy-';
 const NAME_DIGITS = 12;
 const CHUNK_DIGITS = 24;
 
@@ -53,10 +55,7 @@ export function objectsOf(
 }
 
 /** What a revision would be, for who tries it before there is one. */
-export function draftRevision(
-  { pack, spec, key }: PackRequest,
-  { module: _, data: __, tests: ___, coveragePercent: ____, ...verified }: VerifiedPack,
-): KubeObject {
+export function draftRevision({ pack, spec, key }: PackRequest, verified: VerifiedPack): KubeObject {
   const [namespace = '', name = ''] = pack.split('/');
   const { binding, parameters, enforcement, input, evaluation } = spec;
   return {
@@ -64,7 +63,8 @@ export function draftRevision(
     kind: POLICY_PACK_REVISION.kind,
     metadata: { name: 'draft', namespace },
     spec: {
-      ...verified,
+      entrypoints: verified.entrypoints,
+      hasMutate: verified.hasMutate,
       packRef: { name, uid: '' },
       version: 'draft',
       digest: key,
@@ -125,7 +125,7 @@ function blobOf(pack: PolicyPack, { digest, size, parts }: StoredBlob): PolicyBl
 /** By what is in it: parts of two ways to compress the same are never mixed. And by the pack, so that no two have one in common. */
 function chunkName({ metadata }: PolicyPack, part: string): string {
   const digest = createHash('sha256').update(`${metadata.uid}/${part}`).digest('hex');
-  return `nexusos-policy-${digest.slice(0, CHUNK_DIGITS)}`;
+  return `${CHUNK_PREFIX}${digest.slice(0, CHUNK_DIGITS)}`;
 }
 
 /**

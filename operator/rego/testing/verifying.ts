@@ -4,8 +4,8 @@ import { ensureTools } from '#hack/tools/build';
 import type { PackPlace } from '../../core/policy-pack/pack.ts';
 import { readSource } from '../../core/policy-pack/source.ts';
 import type { PackRequest } from '../../core/policy-pack/verification.ts';
-import { evaluateHere, HereSession } from '../../policy/evaluate-here.ts';
-import { type Toolchain, toolchainAt } from '../toolchain.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import { type Toolchain, toolchainAt, trialHost } from '../toolchain.ts';
 import type { Fetched, VerifyTools } from '../verify-pack.ts';
 
 let toolchain: Promise<Toolchain> | undefined;
@@ -16,13 +16,13 @@ export function pinnedToolchain(): Promise<Toolchain> {
   return toolchain;
 }
 
-/** What a pack is verified with, in the thread of the test; `bundle` is what every address answers with. */
+/** What a pack is verified with; `bundle` is what every address answers with. */
 export async function verifyTools(bundle: Uint8Array = new Uint8Array()): Promise<VerifyTools> {
-  const session = new HereSession();
+  const metrics = createMetrics();
   return {
     ...(await pinnedToolchain()),
     fetch: (): Promise<Fetched> => Promise.resolve({ kind: 'ok', bytes: bundle }),
-    evaluate: (evaluation) => Promise.resolve(evaluateHere(evaluation, session)),
+    host: () => trialHost(metrics),
     platformNamespace: 'nexusos-system',
     now: () => new Date('2026-11-22T12:00:00Z'),
   };

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Config } from './config.ts';
+import { BUNDLE_LIMITS } from './rego/bundle.ts';
+import { toolchainAt, trialHost } from './rego/toolchain.ts';
+import { verifyPack, type VerifyTools } from './rego/verify-pack.ts';
+import { Verifier } from './rego/verifier.ts';
+import { clock } from './runtime/clock.ts';
+import { HttpsFetcher } from './sources/https.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+/** What verifies packs, and how it ends. */
+export interface PackVerification {
+  readonly verifier: Verifier;
+  readonly close: () => Promise<void>;
+}
+
+/** Where no path is set, the shell's would be searched: this names nothing. */
+const NO_COMPILER = '/nonexistent/opa';
+
+/** What verifies packs, with the compiler that the settings name. Nothing is started before the first of them. */
+export function packVerification(
+  config: Pick<Config, 'namespace' | 'opaPath' | 'policySourceHosts'>,
+  { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
+): PackVerification {
+  const fetcher = new HttpsFetcher({
+    trustedHosts: config.policySourceHosts,
+    maxBytes: BUNDLE_LIMITS.bytes,
+  });
+  const tools: VerifyTools = {
+    ...toolchainAt(config.opaPath ?? NO_COMPILER),
+    fetch: (bundle) => fetcher.get(bundle),
+    // One for each verification: what it quarantines, and what it holds, goes with it.
+    host: () => trialHost(metrics),
+    platformNamespace: config.namespace,
+    now: () => clock.now(),
+  };
+  const verifier = new Verifier({
+    verify: (request) => verifyPack(request, tools),
+    observe: (outcome, seconds) => {
+      metrics.packVerificationsTotal.inc({ outcome: outcome === 'Verified' ? 'verified' : 'refused' });
+      metrics.packVerificationSeconds.observe({}, seconds);
+    },
+    onError: (error, { pack }) => {
+      metrics.packVerificationsTotal.inc({ outcome: 'failed' });
+      log.error({ err: error, pack }, 'a pack could not be verified');
+    },
+  });
+  const close = async (): Promise<void> => {
+    verifier.stop();
+    await fetcher.close();
+  };
+  return { verifier, close };
+}
