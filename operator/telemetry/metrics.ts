@@ -34,6 +34,8 @@ const EVALUATION_BUCKETS = [
   0.00001, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075,
 ];
 
+const ENFORCEMENTS = ['Deny', 'Warn', 'DryRun'] as const;
+const SCAN_RESULTS = ['fail', 'error', 'warn', 'skip'] as const;
 const ARCHIVED = ['taken', 'refused', 'failed'] as const;
 
 /** What became of an object that was sent to the archive. */
@@ -213,6 +215,21 @@ function requestMetrics(factory: MetricFactory) {
 
 function policyMetrics(factory: MetricFactory) {
   return {
+    policyViolations: factory.gauge({
+      name: 'nexusos_policy_violations',
+      help: 'Findings of active packs on objects that exist, as of the last scan: fail would be refused now, error could not be judged, warn is only told, skip is exempt.',
+      labels: { enforcement: ENFORCEMENTS, result: SCAN_RESULTS },
+    }),
+    policyScannedObjects: factory.gauge({
+      name: 'nexusos_policy_scanned_objects',
+      help: 'Objects that some pack is about, as of the last scan.',
+      labels: {},
+    }),
+    policyScanSeconds: factory.gauge({
+      name: 'nexusos_policy_scan_seconds',
+      help: 'What the last scan of objects that exist took.',
+      labels: {},
+    }),
     policyEvaluations: factory.counter({
       name: 'nexusos_policy_evaluations_total',
       help: 'Evaluations of compiled policies, by what they came to: a value, none, or a failure.',

@@ -114,12 +114,13 @@ test('an object is judged as one that is made, by nobody', (t) => {
   });
 });
 
+const rules = (operations: readonly string[]) => ({
+  rules: [{ apiGroups: [''], resources: ['pods'], operations }],
+});
+const named = (name: string, parts: Partial<SnapshotRevision>) =>
+  makeRevision({ pack: { namespace: PLATFORM, name }, revision: `${name}-1`, ...parts });
+
 test('who is asked about an object: whom admission would ask, each once', (t) => {
-  const rules = (operations: readonly string[]) => ({
-    rules: [{ apiGroups: [''], resources: ['pods'], operations }],
-  });
-  const named = (name: string, parts: Partial<SnapshotRevision>) =>
-    makeRevision({ pack: { namespace: PLATFORM, name }, revision: `${name}-1`, ...parts });
   const snapshot = snapshotOf([
     named('both', { binding: rules(['CREATE', 'UPDATE']) }),
     named('changes', { binding: rules(['UPDATE']) }),
@@ -192,16 +193,17 @@ test('an exemption lifts a finding until the very moment at which it expires, an
 const PACK = { namespace: PLATFORM, name: 'baseline', revision: 'baseline-1', version: '1.0.0' };
 const object = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', name, uid: `uid-${name}` });
 
+const tallyOf = (order: readonly number[]) => {
+  const tally = new NamespaceTally();
+  for (const i of order) {
+    tally.add(object(`p${i}`), [{ rule: 'root', result: i % 10 === 0 ? 'fail' : 'warn', message: 'no' }]);
+  }
+  tally.add(object('fine'), []);
+  return tally;
+};
+
 test('a report tells the gravest first, the same whatever the order was, and counts what it does not tell', (t) => {
   const findings = Array.from({ length: 1000 }, (_, i) => i);
-  const tallyOf = (order: readonly number[]) => {
-    const tally = new NamespaceTally();
-    for (const i of order) {
-      tally.add(object(`p${i}`), [{ rule: 'root', result: i % 10 === 0 ? 'fail' : 'warn', message: 'no' }]);
-    }
-    tally.add(object('fine'), []);
-    return tally;
-  };
   const report = reportOf(PACK, 'acme-dev', tallyOf(findings));
   t.deepEqual(reportOf(PACK, 'acme-dev', tallyOf(findings.toReversed())), report);
   const { summary, results } = report as unknown as {

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
+import type { BlastRadius } from '#crds/v1alpha1/policy-rollout';
+import type { KubeObject, Resource } from '../core/object.ts';
+import { BlastCount, type Says } from '../core/policy-pack/blast-radius.ts';
+import type { Snapshot } from '../core/policy/snapshot.ts';
+import { askedAbout } from '../core/scan/live-review.ts';
+import { scannedBy } from '../core/scan/scannable.ts';
+import { type ScanVerdict, verdictOn } from '../core/scan/verdict.ts';
+import { backoffMs } from '../runtime/backoff.ts';
+import type { Client } from '../runtime/client.ts';
+import { clock } from '../runtime/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { PolicyJudge } from './judge.ts';
+import { livePages } from './live-objects.ts';
+import { type ScanWorld, snapshotOf } from './world.ts';
+
+/** What a report is asked of: a revision, and the one that decides now. */
+export interface BlastQuestion {
+  readonly pack: KubeObject;
+  readonly revision: KubeObject;
+  readonly against: KubeObject | undefined;
+  readonly world: ScanWorld;
+}
+
+/** A report; or how far it is, in words. */
+export type BlastAnswer =
+  | { readonly kind: 'known'; readonly report: BlastRadius }
+  | { readonly kind: 'pending'; readonly progress: string };
+
+/** How long a report may take, and of how many objects it is. */
+export interface BlastLimits {
+  readonly objects: number;
+  readonly ms: number;
+}
+
+/** What reports are made with. */
+export interface BlastOptions {
+  readonly client: Pick<Client, 'list'>;
+  readonly judge: PolicyJudge;
+  readonly log: Log;
+  /** What a report is made of at most; more is told as not complete. */
+  readonly limits?: Partial<BlastLimits>;
+}
+
+const LIMITS: BlastLimits = { objects: 50_000, ms: 120_000 };
+const BACKOFF = { baseMs: 1000, maxMs: 60_000, jitter: 0.2 };
+
+interface Work {
+  readonly key: string;
+  readonly stopping: AbortController;
+  scanned: number;
+  report?: BlastRadius;
+  trouble?: string;
+}
+
+/**
+ * Finds out what revisions would do to what exists, each once, in the background: whoever asks is told how far that is, and is woken when it
+ * is known. Nothing of it is kept but in memory, so who asks keeps what it was told.
+ */
+export class BlastService {
+  readonly #options: BlastOptions;
+  readonly #limits: BlastLimits;
+  readonly #work = new Map<string, Work>();
+  readonly #listeners: ((pack: string) => void)[] = [];
+  /** One report at a time: they are read from the whole cluster. */
+  #turn: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: BlastOptions) {
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
+  }
+
+  /** Told `namespace/name` of a pack whose report is there. */
+  onDone(listener: (pack: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The report, or how far it is. A pack has one: who asks for another gives up the former. */
+  ask(question: BlastQuestion): BlastAnswer {
+    const uid = question.pack.metadata.uid ?? '';
+    const key = JSON.stringify([question.revision.metadata.uid, question.against?.metadata.uid]);
+    const known = this.#work.get(uid);
+    if (known?.key === key) return answerOf(known);
+    known?.stopping.abort();
+    const work: Work = { key, stopping: new AbortController(), scanned: 0 };
+    this.#work.set(uid, work);
+    if (!this.#isClosed) this.#turn = this.#turn.then(() => this.#carryOut(question, work));
+    return answerOf(work);
+  }
+
+  /** Nobody wants a report of this pack any more. */
+  forget(uid: string): void {
+    this.#work.get(uid)?.stopping.abort();
+    this.#work.delete(uid);
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { stopping } of this.#work.values()) stopping.abort();
+    await this.#turn;
+  }
+
+  async #carryOut(question: BlastQuestion, work: Work): Promise<void> {
+    const { signal } = work.stopping;
+    for (let failures = 1; !signal.aborted && work.report === undefined; failures += 1) {
+      try {
+        const report = await this.#report(question, work);
+        if (report === undefined) return;
+        work.report = report;
+        const { namespace, name } = question.pack.metadata;
+        for (const listener of this.#listeners) listener(`${namespace}/${name}`);
+      } catch (error) {
+        work.trouble = error instanceof Error ? error.message : String(error);
+        this.#options.log.warn({ err: error }, 'a report on policy could not be made: trying again');
+        await sleep(backoffMs(BACKOFF, failures, Math.random()), undefined, { signal }).catch(
+          () => undefined,
+        );
+      }
+    }
+  }
+
+  /** Undefined where nobody wants it any more. */
+  async #report(question: BlastQuestion, work: Work): Promise<BlastRadius | undefined> {
+    const pair = await this.#pairOf(question);
+    const count = new BlastCount();
+    const endsAt = performance.now() + this.#limits.ms;
+    let complete = pair.beyond.length === 0;
+    const onUnread = (resource: Resource, why: string) => {
+      complete = false;
+      this.#options.log.info({ kind: resource.kind, why }, 'a report on policy leaves out a kind');
+    };
+    for await (const { resource, items } of livePages(this.#options.client, pair.resources, onUnread)) {
+      for (const object of items) {
+        if (work.stopping.signal.aborted) return undefined;
+        const isOver = performance.now() > endsAt || count.scanned >= this.#limits.objects;
+        if (isOver) return count.report(pair.names, { complete: false }, clock.now());
+        if (!(await this.#add(count, pair, { object, resource }))) complete = false;
+        work.scanned = count.scanned;
+      }
+    }
+    return count.report(pair.names, { complete }, clock.now());
+  }
+
+  async #pairOf({ pack, revision, against, world }: BlastQuestion): Promise<Pair> {
+    const both = [revision, against].filter((one) => one !== undefined);
+    for (const one of both) {
+      const outcome = await this.#options.judge.load(one);
+      if (outcome.kind !== 'ok') throw new Error(`${one.metadata.name} cannot be loaded: ${outcome.message}`);
+    }
+    const active = against?.metadata.name;
+    return {
+      names: { revision: revision.metadata.name, ...(active !== undefined && { against: active }) },
+      candidate: snapshotOf([{ pack, revision }], world),
+      active: snapshotOf(against === undefined ? [] : [{ pack, revision: against }], world),
+      exemptions: world.exemptions,
+      ...scannedBy(both.map((one) => (one['spec'] as PolicyPackRevisionSpec).binding)),
+    };
+  }
+
+  /** Whether an object could be judged by both. One that neither is about is left out. */
+  async #add(count: BlastCount, pair: Pair, live: Live): Promise<boolean> {
+    const candidate = await this.#say(pair.candidate, pair, live);
+    const active = await this.#say(pair.active, pair, live);
+    if (candidate === 'unasked' || active === 'unasked') return false;
+    if (candidate === undefined && active === undefined) return true;
+    const said = { candidate: saysOf(candidate), active: saysOf(active) };
+    const message = (said.candidate === 'Denied' ? candidate : active)?.findings[0]?.message;
+    const { name, namespace } = live.object.metadata;
+    count.add({ kind: live.resource.kind, name, namespace, ...said, message });
+    return true;
+  }
+
+  async #say(
+    snapshot: Snapshot,
+    { exemptions }: Pair,
+    { object, resource }: Live,
+  ): Promise<ScanVerdict | undefined | 'unasked'> {
+    const [asked] = askedAbout(snapshot, object, resource);
+    if (asked === undefined) return undefined;
+    const now = clock.now();
+    const result = await this.#options.judge.ask(asked, now);
+    return result.kind === 'unasked' ? 'unasked' : verdictOn(asked, result, { exemptions, now });
+  }
+}
+
+interface Pair extends ReturnType<typeof scannedBy> {
+  readonly names: { readonly revision: string; readonly against?: string };
+  readonly candidate: Snapshot;
+  readonly active: Snapshot;
+  readonly exemptions: ScanWorld['exemptions'];
+}
+
+interface Live {
+  readonly object: KubeObject;
+  readonly resource: Resource;
+}
+
+function answerOf({ report, scanned, trouble }: Work): BlastAnswer {
+  if (report !== undefined) return { kind: 'known', report };
+  const far = `${scanned} objects so far`;
+  return { kind: 'pending', progress: trouble === undefined ? far : `${far}; ${trouble}` };
+}
+
+/** Whoever is not asked has nothing against it. */
+function saysOf(verdict: ScanVerdict | undefined): Says {
+  return verdict?.isDenied === true ? 'Denied' : 'Allowed';
+}

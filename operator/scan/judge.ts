@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
+import type { KubeObject, Resource } from '../core/object.ts';
+import type { PackResult } from '../core/policy/compose.ts';
+import { type Constraint, constraintsFor, readConstraint } from '../core/policy/gatekeeper-constraints.ts';
+import { projector } from '../core/policy/projection.ts';
+import type { AskedRevision } from '../core/scan/live-review.ts';
+import { askPack, type Evaluate } from '../policy/packs/ask.ts';
+import { type LoadedRevision, type LoadOutcome, loadRevision } from '../policy/packs/load.ts';
+import type { Client } from '../runtime/client.ts';
+
+/** What a judge works with. */
+export interface JudgeOptions {
+  readonly client: Pick<Client, 'get'>;
+  /** Namespace that modules are kept in. */
+  readonly platformNamespace: string;
+  readonly evaluate: Evaluate;
+}
+
+/** What a revision says of an object; or that it could not be asked, for a reason that is not its own. */
+export type Judgement = PackResult | { readonly kind: 'unasked'; readonly why: string };
+
+const CONFIG_MAPS: Resource = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  namespaced: true,
+};
+/** Reasons of failures that are the host's, and not the module's. */
+const OF_THE_HOST: ReadonlySet<string> = new Set(['Overloaded', 'Lost']);
+const MAX_TRIES = 3;
+/** Modules are a megabyte or two; of packs there are some dozens. */
+const MAX_LOADED = 256;
+
+/** Asks revisions about objects that exist, by the very modules that replicas ask. */
+export class PolicyJudge {
+  readonly #options: JudgeOptions;
+  /** By what a revision is made of, in the order in which they were last asked for. */
+  readonly #loaded = new Map<string, LoadOutcome>();
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
+  }
+
+  /** Has a revision ready to be asked; the reason, where it cannot be. */
+  async load(revision: KubeObject): Promise<LoadOutcome> {
+    const key = keyOf(revision);
+    const known = this.#loaded.get(key);
+    this.#loaded.delete(key);
+    const outcome =
+      known?.kind === 'ok' ? known : await this.#read(revision['spec'] as PolicyPackRevisionSpec);
+    this.#loaded.set(key, outcome);
+    const [oldest] = this.#loaded.keys();
+    if (this.#loaded.size > MAX_LOADED && oldest !== undefined) this.#loaded.delete(oldest);
+    return outcome;
+  }
+
+  /** What a revision that was loaded says of an object. Never rejects for what a module does. */
+  async ask(asked: AskedRevision, now: Date): Promise<Judgement> {
+    const { revision, review, facts } = asked;
+    const outcome = this.#loaded.get(revision.key);
+    const loaded = outcome?.kind === 'ok' ? outcome.loaded : undefined;
+    const { shape, trust, parameters } = revision;
+    const constraints = constraintText(loaded, asked);
+    const question = {
+      revision,
+      loaded,
+      input: new TextEncoder().encode(
+        projector(review, facts, now)({ shape, trust, parameters, constraints }),
+      ),
+      nowNs: BigInt(now.getTime()) * 1_000_000n,
+      leftMs: () => revision.deadlineMs,
+      tenant: trust === 'Tenant' ? (facts.tenant?.name ?? '') : undefined,
+    };
+    for (let tries = 1; ; tries += 1) {
+      const { result } = await askPack(this.#options.evaluate, question);
+      if (result.kind === 'answer' || !OF_THE_HOST.has(result.reason)) return result;
+      if (tries === MAX_TRIES) return { kind: 'unasked', why: result.message };
+    }
+  }
+
+  async #read(spec: PolicyPackRevisionSpec): Promise<LoadOutcome> {
+    const parts = new Map<string, Uint8Array>();
+    for (const name of [...spec.module.chunks, ...(spec.data?.chunks ?? [])]) {
+      const part = await this.#part(name);
+      if (part !== undefined) parts.set(name, part);
+    }
+    return loadRevision(spec, (name) => parts.get(name));
+  }
+
+  async #part(name: string): Promise<Uint8Array | undefined> {
+    const { client, platformNamespace: namespace } = this.#options;
+    const object = await client.get(CONFIG_MAPS, { namespace, name });
+    const { part } = (object?.['binaryData'] ?? {}) as { readonly part?: unknown };
+    return typeof part === 'string' ? Buffer.from(part, 'base64') : undefined;
+  }
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** The constraints of Gatekeeper that are about an object, as JSON; undefined where the pack has none at all. */
+function constraintText(
+  loaded: LoadedRevision | undefined,
+  { review, facts }: AskedRevision,
+): string | undefined {
+  if (loaded?.constraints === undefined) return undefined;
+  const constraints = loaded.constraints
+    .map(readConstraint)
+    .flatMap((one): readonly Constraint[] => (one.kind === 'ok' ? [one.constraint] : []));
+  return JSON.stringify(constraintsFor(constraints, { review, namespace: facts.namespace, point: 'audit' }));
+}

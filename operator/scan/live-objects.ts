@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject, Resource } from '../core/object.ts';
+import { ApiError } from '../runtime/api-error.ts';
+import type { Client } from '../runtime/client.ts';
+
+/** Some objects of one kind. */
+export interface LivePage {
+  readonly resource: Resource;
+  readonly items: readonly KubeObject[];
+}
+
+/** Told what of the cluster could not be read, and why. */
+export type OnUnread = (resource: Resource, why: string) => void;
+
+/**
+ * All objects of some kinds, page by page, so that no more than a page is in memory. A kind that is not served, or that we may not
+ * read, is left out and told; so is the rest of one whose list went out of date while it was read.
+ */
+export async function* livePages(
+  client: Pick<Client, 'list'>,
+  resources: readonly Resource[],
+  onUnread: OnUnread,
+): AsyncGenerator<LivePage> {
+  for (const resource of resources) {
+    try {
+      for await (const { items } of client.list(resource)) yield { resource, items };
+    } catch (error) {
+      const why = unreadable(error);
+      if (why === undefined) throw error;
+      onUnread(resource, why);
+    }
+  }
+}
+
+const UNREADABLE: ReadonlySet<number> = new Set([403, 404, 405, 410]);
+
+function unreadable(error: unknown): string | undefined {
+  return error instanceof ApiError && UNREADABLE.has(error.status) ? error.words : undefined;
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeObject } from '../core/object.ts';
+import type { Exemption } from '../core/policy/exemption.ts';
+import type { NamespaceFacts, TenantFacts } from '../core/policy/facts.ts';
+import { packState, snapshotRevision } from '../core/policy/objects.ts';
+import { buildSnapshot, type Snapshot } from '../core/policy/snapshot.ts';
+
+/** What is known of the cluster when something is judged. */
+export interface ScanWorld {
+  readonly platformNamespace: string;
+  readonly namespaces: ReadonlyMap<string, NamespaceFacts>;
+  readonly tenants: ReadonlyMap<string, TenantFacts>;
+  /** Those of the namespace of the platform. */
+  readonly exemptions: readonly Exemption[];
+}
+
+/** A pack, and the revision of it that is asked. */
+export interface JudgedPack {
+  readonly pack: KubeObject;
+  readonly revision: KubeObject;
+}
+
+/** A snapshot in which each pack decides by the revision that is given with it, for everybody. */
+export function snapshotOf(packs: readonly JudgedPack[], world: ScanWorld): Snapshot {
+  const { platformNamespace, namespaces, tenants, exemptions } = world;
+  const places = { platformNamespace, namespaces };
+  const revisions = packs.map(({ pack, revision }) =>
+    snapshotRevision(revision, { places, pack, isLoaded: true }),
+  );
+  return buildSnapshot({
+    platformNamespace,
+    ownUsers: [],
+    packs: packs.flatMap(({ pack }, index) => {
+      const state = packState(pack, places);
+      const active = revisions[index]?.key;
+      return state === undefined
+        ? []
+        : [{ ...state, active, candidate: undefined, rollout: 'None' as const }];
+    }),
+    revisions: new Map(revisions.map((one) => [one.key, one])),
+    quarantined: new Set(),
+    enforced: new Map(),
+    exemptions,
+    tenants,
+    namespaces,
+  });
+}
