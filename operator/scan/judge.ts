@@ -15,6 +15,8 @@ export interface JudgeOptions {
   /** Namespace that modules are kept in. */
   readonly platformNamespace: string;
   readonly evaluate: Evaluate;
+  /** A module is not asked any more. */
+  readonly release?: (digest: string) => void;
 }
 
 /** What a revision says of an object; or that it could not be asked, for a reason that is not its own. */
@@ -50,8 +52,7 @@ export class PolicyJudge {
     const outcome =
       known?.kind === 'ok' ? known : await this.#read(revision['spec'] as PolicyPackRevisionSpec);
     this.#loaded.set(key, outcome);
-    const [oldest] = this.#loaded.keys();
-    if (this.#loaded.size > MAX_LOADED && oldest !== undefined) this.#loaded.delete(oldest);
+    if (this.#loaded.size > MAX_LOADED) this.#forgetOldest();
     return outcome;
   }
 
@@ -77,6 +78,14 @@ export class PolicyJudge {
       if (result.kind === 'answer' || !OF_THE_HOST.has(result.reason)) return result;
       if (tries === MAX_TRIES) return { kind: 'unasked', why: result.message };
     }
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#loaded;
+    if (oldest === undefined) return;
+    const [key, outcome] = oldest;
+    this.#loaded.delete(key);
+    if (outcome.kind === 'ok') this.#options.release?.(outcome.loaded.module.digest);
   }
 
   async #read(spec: PolicyPackRevisionSpec): Promise<LoadOutcome> {

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { eventually } from '#hack/tools/eventually';
+import type { KubeObject } from '../core/object.ts';
+import { makeExemption } from '../core/policy/testing/make.ts';
+import type { Evaluate } from '../policy/packs/ask.ts';
+import { type BlastAnswer, type BlastQuestion, BlastService } from './blast-service.ts';
+import { HostOnDemand } from './host-on-demand.ts';
+import { PolicyJudge } from './judge.ts';
+import { PolicyScanner } from './scanner.ts';
+import { createScanWorld, denying, type ScanTestWorld, SILENT_LOG } from './testing/scan-world.ts';
+
+const of: { world: ScanTestWorld } = {} as never;
+
+test.before('a world with forty services, twelve of them labelled', async () => {
+  of.world = await createScanWorld();
+  const [a = '', b = ''] = of.world.namespaces;
+  for (let i = 0; i < 40; i += 1)
+    await of.world.service(i % 2 === 0 ? a : b, `s${i}`, i < 12 ? { tier: 'web' } : {});
+});
+
+test.after.always('it goes', () => of.world.close());
+
+const LABELLED = denying('input.review.object.metadata.labels.tier == "web"');
+const NOBODY = denying('input.review.name == "none"');
+const EVERYBODY = denying('input.review.name != ""');
+
+/** The report, once there is one. */
+async function reported(service: BlastService, question: BlastQuestion) {
+  const known = await eventually('the report is there', async () => {
+    const answer: BlastAnswer = service.ask(question);
+    return answer.kind === 'known' ? answer.report : undefined;
+  });
+  return known;
+}
+
+test('a report has what two real modules judge differently, of what really exists', async (t) => {
+  const { world } = of;
+  const pack = world.pack('blast');
+  const [v1, v2] = [
+    await world.revision(pack, 'blast-1', NOBODY),
+    await world.revision(pack, 'blast-2', LABELLED),
+  ];
+  const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const told: string[] = [];
+  service.onDone((key) => told.push(key));
+  const stricter = await reported(service, { pack, revision: v2, against: v1, world: world.world() });
+  t.like(stricter, {
+    revision: 'blast-2',
+    against: 'blast-1',
+    scanned: 40,
+    complete: true,
+    newlyDenied: 12,
+    newlyAllowed: 0,
+    bothDenied: 0,
+  });
+  t.deepEqual(
+    stricter.byNamespace?.map(({ newlyDenied }) => newlyDenied),
+    [6, 6],
+  );
+  t.like(stricter.examples?.[0], {
+    kind: 'Service',
+    name: 's0',
+    newly: 'Denied',
+    message: 's0 is not allowed',
+  });
+  t.deepEqual(told, [`${world.platformNamespace}/blast`], 'whoever asked is woken');
+  const looser = await reported(service, { pack, revision: v1, against: v2, world: world.world() });
+  t.like(looser, { newlyDenied: 0, newlyAllowed: 12 });
+  const first = await reported(service, { pack, revision: v2, against: undefined, world: world.world() });
+  t.is(first.newlyDenied, 12);
+  t.is(first.against, undefined);
+  const exempt = makeExemption({
+    packRef: { namespace: world.platformNamespace, name: 'blast' },
+    subjects: { namespaces: [world.namespaces[0]!] },
+    expiresAt: '2100-01-01T00:00:00Z',
+  });
+  const again = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const lifted = await reported(again, { pack, revision: v2, against: v1, world: world.world([exempt]) });
+  t.is(lifted.newlyDenied, 6, 'what an exemption lifts is not refused');
+  await Promise.all([service.close(), again.close()]);
+});
+
+test('a report on what cannot run says so of each object, and ends', async (t) => {
+  const { world } = of;
+  const pack = world.pack('loop');
+  const endless = denying(
+    'count({x | some i in numbers.range(0, 3000); some j in numbers.range(0, 3000); x := i * j}) > 0',
+  );
+  const revision = await world.revision(pack, 'loop-1', endless);
+  const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
+  t.like(report, { newlyDenied: 40, scanned: 40 });
+  t.regex(report.examples?.[0]?.message ?? '', /cannot be evaluated/);
+  await service.close();
+});
+
+test('a report is bounded, and says that it is not of everything', async (t) => {
+  const { world } = of;
+  const pack = world.pack('bounded');
+  const revision = await world.revision(pack, 'bounded-1', EVERYBODY);
+  const secrets = await world.revision(pack, 'bounded-2', EVERYBODY, {
+    binding: { rules: [{ apiGroups: [''], resources: ['services', 'secrets'] }] },
+  });
+  const some = { client: world.client, judge: world.judge, log: SILENT_LOG };
+  const few = new BlastService({ ...some, limits: { objects: 10 } });
+  t.like(await reported(few, { pack, revision, against: undefined, world: world.world() }), {
+    scanned: 10,
+    complete: false,
+  });
+  const service = new BlastService(some);
+  t.like(await reported(service, { pack, revision: secrets, against: undefined, world: world.world() }), {
+    scanned: 40,
+    complete: false,
+  });
+  await Promise.all([few.close(), service.close()]);
+});
+
+test('a module that is not there is told, and waited for', async (t) => {
+  const { world } = of;
+  const pack = world.pack('absent');
+  const there = await world.revision(pack, 'absent-1', NOBODY);
+  const spec = there['spec'] as { readonly module: object };
+  const absent = {
+    ...there,
+    metadata: { ...there.metadata, name: 'absent-2' },
+    spec: { ...spec, module: { ...spec.module, chunks: ['nowhere'] } },
+  };
+  const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const question = { pack, revision: absent, against: undefined, world: world.world() };
+  const progress = await eventually('it says why', async () => {
+    const answer = service.ask(question);
+    return answer.kind === 'pending' && answer.progress.includes('nowhere') ? answer.progress : undefined;
+  });
+  t.regex(progress, /ConfigMap nowhere is not there/);
+  await service.close();
+});
+
+/** A scanner that is quick, and how often modules were asked for it. */
+function scannerOf(world: ScanTestWorld) {
+  const asked = { count: 0 };
+  const evaluate: Evaluate = (evaluation) => {
+    asked.count += 1;
+    return world.host.evaluate(evaluation);
+  };
+  const { client, platformNamespace, metrics } = world;
+  const judge = new PolicyJudge({ client, platformNamespace, evaluate });
+  const scanner = new PolicyScanner({ client, judge, metrics, log: SILENT_LOG, intervalMs: 200, soonMs: 10 });
+  return { scanner, asked };
+}
+
+interface ReportView {
+  readonly summary: Readonly<Record<string, number>>;
+  readonly results: readonly {
+    readonly result: string;
+    readonly resources: readonly { readonly name: string }[];
+  }[];
+}
+
+const summaryOf = (report: KubeObject | undefined) => (report as unknown as ReportView | undefined)?.summary;
+
+test.serial('a scan asks about each object once, and again only about what has changed', async (t) => {
+  const { world } = of;
+  const pack = world.pack('scan');
+  const revision = await world.revision(pack, 'scan-1', LABELLED);
+  const { scanner, asked } = scannerOf(world);
+  const ask = () => scanner.ask({ pack, revision, world: world.world() });
+  const scan = await eventually('it is scanned', async () => ask());
+  t.is(scan.reports.length, 2);
+  t.true(scan.complete);
+  t.deepEqual(scan.reports.map(summaryOf), [
+    { pass: 14, fail: 6, warn: 0, error: 0, skip: 0 },
+    { pass: 14, fail: 6, warn: 0, error: 0, skip: 0 },
+  ]);
+  t.is(asked.count, 40);
+  const text = await world.metrics.text();
+  t.regex(text, /nexusos_policy_violations\{enforcement="Deny",result="fail"\} 12/);
+  t.notRegex(text, /scan-[0-9a-f]{8}-a/, 'no name of an object, a namespace or a tenant');
+  const told: string[] = [];
+  scanner.onDone((key) => told.push(key));
+  const [a = ''] = world.namespaces;
+  const extra = await world.service(a, 'extra', { tier: 'web' });
+  await eventually('the new one is found', async () =>
+    summaryOf(ask()?.reports[0])?.['fail'] === 7 ? true : undefined,
+  );
+  t.is(asked.count, 41);
+  t.deepEqual(
+    told,
+    [`${world.platformNamespace}/scan`],
+    'one change is told once, and rounds without any are not',
+  );
+  await world.client.delete(
+    { apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true },
+    { name: extra.metadata.name, namespace: a },
+  );
+  await eventually('it is gone', async () =>
+    summaryOf(ask()?.reports[0])?.['fail'] === 6 ? true : undefined,
+  );
+  t.is(asked.count, 41);
+  await scanner.close();
+});
+
+test.serial('an exemption counts in a scan until it expires, with no module asked again', async (t) => {
+  const { world } = of;
+  const pack = world.pack('expiry');
+  const revision = await world.revision(pack, 'expiry-1', LABELLED);
+  const { scanner, asked } = scannerOf(world);
+  const [a = ''] = world.namespaces;
+  const until = new Date(Date.now() + 3000).toISOString();
+  const exemption = makeExemption({
+    packRef: { namespace: world.platformNamespace, name: 'expiry' },
+    subjects: { namespaces: [a] },
+    expiresAt: until,
+  });
+  const ask = () => scanner.ask({ pack, revision, world: world.world([exemption]) });
+  const results = () =>
+    (ask()?.reports.find(({ metadata }) => metadata.namespace === a) as unknown as ReportView | undefined)
+      ?.summary;
+  await eventually('it is exempt', async () => (results()?.['skip'] === 6 ? true : undefined));
+  t.is(results()?.['fail'], 0);
+  await eventually('it is not any more', async () => (results()?.['fail'] === 6 ? true : undefined));
+  t.true(Date.now() >= Date.parse(until));
+  t.is(results()?.['skip'], 0);
+  t.is(asked.count, 40);
+  await scanner.close();
+});
+
+test.serial('workers are there while something is asked, and not for longer', async (t) => {
+  const { world } = of;
+  const { metrics } = world;
+  const host = new HostOnDemand({ platformWorkers: 1, tenantWorkers: 1, spareWorkers: 0, metrics }, 50);
+  t.false(host.isRunning);
+  const pack = world.pack('demand');
+  const revision = await world.revision(pack, 'demand-1', LABELLED);
+  const { client, platformNamespace } = world;
+  const judge = new PolicyJudge({ client, platformNamespace, evaluate: host.evaluate });
+  const service = new BlastService({ client, judge, log: SILENT_LOG });
+  const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
+  t.is(report.newlyDenied, 12);
+  await eventually('they end', async () => (host.isRunning ? undefined : true));
+  await service.close();
+});
