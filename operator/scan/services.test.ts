@@ -38,8 +38,8 @@ test('a report has what two real modules judge differently, of what really exist
   const { world } = of;
   const pack = world.pack('blast');
   const [v1, v2] = [
-    await world.revision(pack, 'blast-1', NOBODY),
-    await world.revision(pack, 'blast-2', LABELLED),
+    await world.revision(pack, { name: 'blast-1', rego: NOBODY }),
+    await world.revision(pack, { name: 'blast-2', rego: LABELLED }),
   ];
   const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
   const told: string[] = [];
@@ -87,7 +87,7 @@ test('a report on what cannot run says so of each object, and ends', async (t) =
   const endless = denying(
     'count({x | some i in numbers.range(0, 3000); some j in numbers.range(0, 3000); x := i * j}) > 0',
   );
-  const revision = await world.revision(pack, 'loop-1', endless);
+  const revision = await world.revision(pack, { name: 'loop-1', rego: endless });
   const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
   const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
   t.like(report, { newlyDenied: 40, scanned: 40 });
@@ -98,8 +98,10 @@ test('a report on what cannot run says so of each object, and ends', async (t) =
 test('a report is bounded, and says that it is not of everything', async (t) => {
   const { world } = of;
   const pack = world.pack('bounded');
-  const revision = await world.revision(pack, 'bounded-1', EVERYBODY);
-  const secrets = await world.revision(pack, 'bounded-2', EVERYBODY, {
+  const revision = await world.revision(pack, { name: 'bounded-1', rego: EVERYBODY });
+  const secrets = await world.revision(pack, {
+    name: 'bounded-2',
+    rego: EVERYBODY,
     binding: { rules: [{ apiGroups: [''], resources: ['services', 'secrets'] }] },
   });
   const some = { client: world.client, judge: world.judge, log: SILENT_LOG };
@@ -119,7 +121,7 @@ test('a report is bounded, and says that it is not of everything', async (t) => 
 test('a module that is not there is told, and waited for', async (t) => {
   const { world } = of;
   const pack = world.pack('absent');
-  const there = await world.revision(pack, 'absent-1', NOBODY);
+  const there = await world.revision(pack, { name: 'absent-1', rego: NOBODY });
   const spec = there['spec'] as { readonly module: object };
   const absent = {
     ...there,
@@ -162,7 +164,7 @@ const summaryOf = (report: KubeObject | undefined) => (report as unknown as Repo
 test.serial('a scan asks about each object once, and again only about what has changed', async (t) => {
   const { world } = of;
   const pack = world.pack('scan');
-  const revision = await world.revision(pack, 'scan-1', LABELLED);
+  const revision = await world.revision(pack, { name: 'scan-1', rego: LABELLED });
   const { scanner, asked } = scannerOf(world);
   const ask = () => scanner.ask({ pack, revision, world: world.world() });
   const scan = await eventually('it is scanned', async () => ask());
@@ -203,7 +205,7 @@ test.serial('a scan asks about each object once, and again only about what has c
 test.serial('an exemption counts in a scan until it expires, with no module asked again', async (t) => {
   const { world } = of;
   const pack = world.pack('expiry');
-  const revision = await world.revision(pack, 'expiry-1', LABELLED);
+  const revision = await world.revision(pack, { name: 'expiry-1', rego: LABELLED });
   const { scanner, asked } = scannerOf(world);
   const [a = ''] = world.namespaces;
   const until = new Date(Date.now() + 3000).toISOString();
@@ -231,7 +233,7 @@ test.serial('workers are there while something is asked, and not for longer', as
   const host = new HostOnDemand({ platformWorkers: 1, tenantWorkers: 1, spareWorkers: 0, metrics }, 50);
   t.false(host.isRunning);
   const pack = world.pack('demand');
-  const revision = await world.revision(pack, 'demand-1', LABELLED);
+  const revision = await world.revision(pack, { name: 'demand-1', rego: LABELLED });
   const { client, platformNamespace } = world;
   const judge = new PolicyJudge({ client, platformNamespace, evaluate: host.evaluate });
   const service = new BlastService({ client, judge, log: SILENT_LOG });

@@ -22,6 +22,13 @@ export const SERVICES: Resource = { apiVersion: 'v1', kind: 'Service', plural: '
 
 const ENTRYPOINT = 'nexusos/main/decision';
 
+/** What a revision is made from; the rest goes into its spec as it is. */
+export interface RevisionSource {
+  readonly name: string;
+  readonly rego: string;
+  readonly binding?: Readonly<Record<string, unknown>>;
+}
+
 /** Real modules in a real API server, and namespaces that count as a tenant's. */
 export interface ScanTestWorld {
   readonly client: Client;
@@ -36,12 +43,7 @@ export interface ScanTestWorld {
   /** A pack of the platform that is about services. */
   pack(name: string): KubeObject;
   /** A revision of it, compiled by the real compiler and kept in ConfigMaps. */
-  revision(
-    pack: KubeObject,
-    name: string,
-    rego: string,
-    fields?: Readonly<Record<string, unknown>>,
-  ): Promise<KubeObject>;
+  revision(pack: KubeObject, source: RevisionSource): Promise<KubeObject>;
   /** Makes a Service. */
   service(namespace: string, name: string, labels?: Readonly<Record<string, string>>): Promise<KubeObject>;
   close(): Promise<void>;
@@ -77,7 +79,7 @@ export async function createScanWorld(): Promise<ScanTestWorld> {
     namespaces,
     world: (exemptions = []) => worldOf({ id, platformNamespace, namespaces, exemptions }),
     pack: (name) => makePack(platformNamespace, name),
-    revision: async (pack, name, rego, fields = {}) => {
+    revision: async (pack, { name, rego, ...fields }) => {
       const module = packed(`${name}-${id}`, await compileRego({ rego, entrypoints: [ENTRYPOINT] }));
       for (const [chunk, part] of module.parts) {
         const binaryData = { part: Buffer.from(part).toString('base64') };
