@@ -76,6 +76,8 @@ export const ANNOTATIONS = {
   source: 'nexusos.dev/source',
   /** On a PolicyPack: whom somebody asks whose request it refuses. */
   contact: 'nexusos.dev/contact',
+  /** On a Report on what exists: the PolicyPack that it is of, as namespace/name. */
+  reportOf: 'nexusos.dev/report-of',
   /** On the Leases of operators: number of shards that tenants are dealt out in by who holds it. */
   shards: 'nexusos.dev/shards',
   /** On the Lease of a shard: the operator that asks its holder for it, and when it asked. */

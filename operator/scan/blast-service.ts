@@ -14,7 +14,7 @@ import { clock } from '../runtime/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PolicyJudge } from './judge.ts';
 import { livePages } from './live-objects.ts';
-import { type ScanWorld, snapshotOf } from './world.ts';
+import { type ScanWorld, snapshotOf } from '../core/scan/world.ts';
 
 /** What a report is asked of: a revision, and the one that decides now. */
 export interface BlastQuestion {

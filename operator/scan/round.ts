@@ -10,14 +10,11 @@ import { type FindingResult, type ScanFinding, verdictOn } from '../core/scan/ve
 import { clock } from '../runtime/clock.ts';
 import type { PolicyJudge } from './judge.ts';
 import type { JudgedAs, KnownObjects } from './known-objects.ts';
-import { type JudgedPack, type ScanWorld, snapshotOf } from './world.ts';
-
-/** A pack, and the revision of it that decides. */
-export type RoundPack = JudgedPack;
+import { type JudgedPack, type ScanWorld, snapshotOf } from '../core/scan/world.ts';
 
 /** What a round is made with. */
 export interface RoundOptions {
-  readonly packs: readonly RoundPack[];
+  readonly packs: readonly JudgedPack[];
   readonly world: ScanWorld;
   readonly judge: PolicyJudge;
   readonly known: KnownObjects;

@@ -13,23 +13,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { PolicyJudge } from './judge.ts';
 import { KnownObjects } from './known-objects.ts';
 import { livePages } from './live-objects.ts';
-import { Round, type RoundPack } from './round.ts';
-import type { ScanWorld } from './world.ts';
-
-/** A pack that decides, as it is to be asked about what exists. */
-export interface ScanQuestion extends RoundPack {
-  readonly world: ScanWorld;
-}
-
-/** What a pack says of what exists. */
-export interface PackScan {
-  /** The revision that said it. */
-  readonly revision: string;
-  /** One for each namespace in which it says something. */
-  readonly reports: readonly KubeObject[];
-  /** false: some of it could not be read or judged. */
-  readonly complete: boolean;
-}
+import { Round } from './round.ts';
+import type { JudgedPack, PackScan, ScanQuestion, ScanWorld } from '../core/scan/world.ts';
 
 /** What scans are made with. */
 export interface ScannerOptions {
@@ -162,7 +147,7 @@ export class PolicyScanner {
   }
 
   /** Undefined where it was ended. */
-  async #walk(packs: readonly RoundPack[], world: ScanWorld): Promise<Round | undefined> {
+  async #walk(packs: readonly JudgedPack[], world: ScanWorld): Promise<Round | undefined> {
     const { client, judge, log } = this.#options;
     const round = new Round({ packs, world, judge, known: this.#known });
     await round.load();

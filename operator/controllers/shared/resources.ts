@@ -4,6 +4,7 @@ import { AGENT } from '#crds/v1alpha1/agent';
 import { AGENT_REVISION } from '#crds/v1alpha1/agent-revision';
 import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
+import { POLICY_EXEMPTION } from '#crds/v1alpha1/policy-exemption';
 import { POLICY_PACK } from '#crds/v1alpha1/policy-pack';
 import { POLICY_PACK_REVISION } from '#crds/v1alpha1/policy-pack-revision';
 import { POLICY_REPLICA } from '#crds/v1alpha1/policy-replica';
@@ -29,6 +30,7 @@ export const AGENTS = ours(AGENT);
 export const AGENT_REVISIONS = ours(AGENT_REVISION);
 export const RUNS = ours(RUN);
 export const POLICY_PACKS = ours(POLICY_PACK);
+export const POLICY_EXEMPTIONS = ours(POLICY_EXEMPTION);
 export const POLICY_PACK_REVISIONS = ours(POLICY_PACK_REVISION);
 export const POLICY_REPLICAS = ours(POLICY_REPLICA);
 

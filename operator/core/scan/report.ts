@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '../object.ts';
 import { FINDING_RESULTS, type FindingResult, type ScanFinding } from './verdict.ts';
 
@@ -85,6 +85,7 @@ export function reportOf(
       name: reportName(pack),
       namespace,
       labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.pack]: pack.name },
+      annotations: { [ANNOTATIONS.reportOf]: `${pack.namespace}/${pack.name}` },
     },
     source: MANAGED_BY,
     configuration: { limits: { maxResults: MAX_RESULTS } },

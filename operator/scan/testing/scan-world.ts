@@ -13,7 +13,7 @@ import { createLog } from '../../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
 import { HostOnDemand } from '../host-on-demand.ts';
 import { PolicyJudge } from '../judge.ts';
-import type { ScanWorld } from '../world.ts';
+import type { ScanWorld } from '../../core/scan/world.ts';
 
 const NAMESPACES: Resource = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
 const CONFIG_MAPS: Resource = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeObject } from '../core/object.ts';
-import type { Exemption } from '../core/policy/exemption.ts';
-import type { NamespaceFacts, TenantFacts } from '../core/policy/facts.ts';
-import { packState, snapshotRevision } from '../core/policy/objects.ts';
-import { buildSnapshot, type Snapshot } from '../core/policy/snapshot.ts';
+import type { KubeObject } from '../object.ts';
+import type { Exemption } from '../policy/exemption.ts';
+import type { NamespaceFacts, TenantFacts } from '../policy/facts.ts';
+import { packState, snapshotRevision } from '../policy/objects.ts';
+import { buildSnapshot, type Snapshot } from '../policy/snapshot.ts';
 
 /** What is known of the cluster when something is judged. */
 export interface ScanWorld {
@@ -44,4 +44,19 @@ export function snapshotOf(packs: readonly JudgedPack[], world: ScanWorld): Snap
     tenants,
     namespaces,
   });
+}
+
+/** A pack that decides, as it is to be asked about what exists. */
+export interface ScanQuestion extends JudgedPack {
+  readonly world: ScanWorld;
+}
+
+/** What a pack says of what exists. */
+export interface PackScan {
+  /** The revision that said it. */
+  readonly revision: string;
+  /** One for each namespace in which it says something. */
+  readonly reports: readonly KubeObject[];
+  /** false: some of it could not be read or judged. */
+  readonly complete: boolean;
 }

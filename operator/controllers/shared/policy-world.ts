@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS } from '#crds/v1alpha1/names';
+import { exemptionOf, namespaceFacts, tenantFacts } from '../../core/policy/objects.ts';
+import type { ScanWorld } from '../../core/scan/world.ts';
+import type { Reader, Watch } from '../../runtime/controller.ts';
+import { NAMESPACES, POLICY_EXEMPTIONS, TENANTS } from './resources.ts';
+
+/** What has to be watched for `scanWorld`, beside exemptions. Nobody is woken: it is looked at when something is judged. */
+export const WORLD_WATCHES: readonly Watch[] = [
+  { resource: NAMESPACES, keys: () => [] },
+  { resource: TENANTS, keys: () => [] },
+];
+
+/** What is known of the cluster when what exists is judged: namespaces of tenants alone, since webhooks are asked about no others. */
+export function scanWorld(read: Reader, platformNamespace: string): ScanWorld {
+  const namespaces = read
+    .list(NAMESPACES)
+    .filter(({ metadata }) => metadata.labels?.[LABELS.tenant] !== undefined)
+    .map(namespaceFacts);
+  const tenants = read.list(TENANTS).map(tenantFacts);
+  return {
+    platformNamespace,
+    namespaces: new Map(namespaces.map((one) => [one.name, one])),
+    tenants: new Map(tenants.map((one) => [one.name, one])),
+    exemptions: read.list(POLICY_EXEMPTIONS, { namespace: platformNamespace }).map(exemptionOf),
+  };
+}
