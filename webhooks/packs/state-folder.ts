@@ -74,16 +74,18 @@ export class StateFolder {
     const folder = this.#folder;
     if (folder === undefined) return Promise.resolve();
     const path = join(folder, name);
-    this.#writing = this.#writing.then(async () => {
-      try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        await writeFile(`${path}.new`, bytes, { mode: 0o600 });
-        await rename(`${path}.new`, path);
-      } catch (error) {
-        this.#log.warn({ err: error }, 'what is decided by cannot be kept for a restart');
-      }
-    });
+    this.#writing = this.#writing.then(() => this.#writeFile(folder, path, bytes));
     return this.#writing;
+  }
+
+  async #writeFile(folder: string, path: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await writeFile(`${path}.new`, bytes, { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'what is decided by cannot be kept for a restart');
+    }
   }
 
   async #forgetAllBut(digests: ReadonlySet<string>): Promise<void> {

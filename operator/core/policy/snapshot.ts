@@ -4,6 +4,7 @@ import { canonicalJson } from '../compare.ts';
 import type { JudgingPack } from './compose.ts';
 import type { Exemption, PackRef } from './exemption.ts';
 import type { NamespaceFacts, TenantFacts } from './facts.ts';
+import type { Constraint } from './gatekeeper-constraints.ts';
 import { type Binding, rulesOf } from './match.ts';
 import type { Trust } from './mutate.ts';
 import type { InputShape } from './projection.ts';
@@ -27,7 +28,7 @@ export interface SnapshotRevision extends JudgingPack {
   /** JSON text of its parameters. */
   readonly parameters: string;
   /** Constraints of Gatekeeper that its data holds. */
-  readonly constraints?: readonly unknown[] | undefined;
+  readonly constraints?: readonly Constraint[] | undefined;
   readonly mayChange: boolean;
   readonly deadlineMs: number;
   readonly memoryMiB: number;

@@ -80,10 +80,19 @@ test('what is not loaded, and what there is no time for, is a failure', async (t
   });
 });
 
-test('constraints are found among the data', async (t) => {
-  const data = pack('data', utf8({ gatekeeper: { constraints: [{ kind: 'K' }] } }));
-  const outcome = load(pack('module', await rego), data);
-  t.deepEqual(outcome.kind === 'ok' ? outcome.loaded.constraints : undefined, [{ kind: 'K' }]);
+const constraint = (spec: object) => ({
+  gatekeeper: { constraints: [{ kind: 'K8sNames', metadata: { name: 'n' }, name: 'n', spec }] },
+});
+
+test('constraints are found among the data, and are read strictly', async (t) => {
+  const module = pack('module', await rego);
+  const outcome = load(module, pack('data', utf8(constraint({ enforcementAction: 'warn' }))));
+  const found = outcome.kind === 'ok' ? outcome.loaded.constraints : undefined;
+  t.deepEqual(
+    found?.map(({ kind, name }) => [kind, name]),
+    [['K8sNames', 'n']],
+  );
+  t.is(reasonOf(load(module, pack('data', utf8(constraint({ match: { kinds: 'Pod' } }))))), 'Constraint');
 });
 
 test('what is not what the revision names is not loaded', async (t) => {

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
+import {
+  type Constraint,
+  constraintsOf,
+  type ReadConstraint,
+} from '../../core/policy/gatekeeper-constraints.ts';
 import { isJsonObject } from '../../core/policy/review.ts';
 import type { PolicyData } from '../evaluate-here.ts';
 import { type PolicyModule, verifyModule } from '../module.ts';
@@ -10,7 +15,7 @@ export interface LoadedRevision {
   readonly module: PolicyModule;
   readonly data?: PolicyData | undefined;
   /** Constraints of Gatekeeper that the data hold. */
-  readonly constraints?: readonly unknown[] | undefined;
+  readonly constraints?: readonly Constraint[] | undefined;
 }
 
 /** A revision that can be evaluated, or why it cannot. */
@@ -63,10 +68,21 @@ function withData(module: PolicyModule, digest: string, bytes: AssembledBlob): L
   const parsed = parse(bytes.bytes);
   if (!isJsonObject(parsed))
     return { kind: 'failed', reason: 'Corrupt', message: 'the data are no JSON object' };
-  const gatekeeper = parsed['gatekeeper'];
-  const constraints = isJsonObject(gatekeeper) ? gatekeeper['constraints'] : undefined;
   const data = { digest, bytes: bytes.bytes };
-  return { kind: 'ok', loaded: { module, data, ...(Array.isArray(constraints) && { constraints }) } };
+  return withConstraints({ module, data }, constraintsOf(parsed) ?? []);
+}
+
+function withConstraints(loaded: LoadedRevision, read: readonly ReadConstraint[]): LoadOutcome {
+  const constraints: Constraint[] = [];
+  for (const one of read) {
+    if (one.kind === 'refused') {
+      const { field = '', wanted = '' } = one.faults[0] ?? {};
+      const message = `a constraint in the data: ${field} has to be ${wanted}`;
+      return { kind: 'failed', reason: 'Constraint', message };
+    }
+    constraints.push(one.constraint);
+  }
+  return { kind: 'ok', loaded: { ...loaded, ...(read.length > 0 && { constraints }) } };
 }
 
 function blobFailure(

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PackResult } from '#operator/core/policy/compose';
+import type { RequestFacts } from '#operator/core/policy/facts';
+import { constraintsFor } from '#operator/core/policy/gatekeeper-constraints';
+import { projector } from '#operator/core/policy/projection';
+import type { Review } from '#operator/core/policy/review';
+import type { Snapshot, SnapshotRevision } from '#operator/core/policy/snapshot';
+import { askPack, type Evaluate } from '#operator/policy/packs/ask';
+import type { LoadedRevision } from '#operator/policy/packs/load';
+
+/** A revision that was asked, what that came to, and how long it took. */
+export interface Judged {
+  readonly revision: SnapshotRevision;
+  readonly result: PackResult;
+  readonly micros: number;
+}
+
+/** One request, and what it is judged with. */
+export interface JudgementOptions {
+  readonly snapshot: Snapshot;
+  readonly review: Review;
+  readonly facts: RequestFacts;
+  readonly now: Date;
+  /** What is left of the time of the request. */
+  readonly leftMs: () => number;
+  readonly loaded: ReadonlyMap<string, LoadedRevision>;
+  readonly evaluate: Evaluate;
+}
+
+const NANOSECONDS = 1_000_000n;
+
+/** One request before packs: each revision is asked at most once, with its own input, whoever wants to know. */
+export class Judgement {
+  readonly options: JudgementOptions;
+  readonly #inputOf: ReturnType<typeof projector>;
+  readonly #encoder = new TextEncoder();
+
+  constructor(options: JudgementOptions) {
+    this.options = options;
+    this.#inputOf = projector(options.review, options.facts, options.now);
+  }
+
+  /** All at once: packs of the platform and of tenants have workers of their own, so none waits for the other. */
+  ask(revisions: readonly SnapshotRevision[]): Promise<readonly Judged[]> {
+    return Promise.all(revisions.map((one) => this.askOne(one, this.options.leftMs)));
+  }
+
+  /** Asks one. Never rejects: what goes wrong is what it comes to. */
+  async askOne(revision: SnapshotRevision, leftMs: () => number, isShadow = false): Promise<Judged> {
+    const { loaded, evaluate, facts, now } = this.options;
+    const tenant = revision.trust === 'Tenant' ? (facts.tenant?.name ?? '') : undefined;
+    const { result, micros } = await askPack(evaluate, {
+      revision,
+      loaded: loaded.get(revision.key),
+      input: this.#encoder.encode(this.#input(revision)),
+      nowNs: BigInt(now.getTime()) * NANOSECONDS,
+      leftMs,
+      tenant,
+      subject: isShadow ? `shadow of ${revision.pack.namespace}/${revision.pack.name}` : facts.tenant?.name,
+    });
+    return { revision, result, micros };
+  }
+
+  #input({ shape, trust, parameters, constraints }: SnapshotRevision): string {
+    const { review, facts } = this.options;
+    if (constraints === undefined) return this.#inputOf({ shape, trust, parameters });
+    const matching = constraintsFor(constraints, { review, namespace: facts.namespace, point: 'webhook' });
+    return this.#inputOf({ shape, trust, parameters, constraints: JSON.stringify(matching) });
+  }
+}

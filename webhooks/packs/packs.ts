@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Writable } from 'node:stream';
+import type { MetricFactory } from '#operator/telemetry/metric';
+import type { Log } from '#operator/telemetry/log';
+import { type ClusterSettings, type PackCache, PackCluster } from './cluster.ts';
+import { PackDecider } from './decider.ts';
+import { DecisionLog } from './decision-log.ts';
+import { packMetrics } from './metrics.ts';
+import { type PackHost, PackModules } from './modules.ts';
+import { pairKey, Shadow } from './shadow.ts';
+import { Snapshots } from './snapshots.ts';
+import { StateFolder } from './state-folder.ts';
+
+/** What judging by packs needs. */
+export interface PacksOptions {
+  readonly cache: PackCache;
+  readonly host: PackHost;
+  readonly settings: ClusterSettings;
+  /** Where what is decided by is kept for a restart; undefined: nowhere. */
+  readonly stateFolder: string | undefined;
+  readonly decisionLog: {
+    readonly to: Writable | undefined;
+    readonly allowedPercent: number;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly factory: MetricFactory;
+  readonly log: Log;
+  /** Called when there may be something to report. */
+  readonly onChange?: () => void;
+}
+
+/** All parts of judging by packs. Made before the caches start, since it declares what is watched. */
+export interface Packs {
+  readonly decider: PackDecider;
+  readonly snapshots: Snapshots;
+  readonly modules: PackModules;
+  readonly shadow: Shadow;
+  /** Begins, once the caches are filled. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Wires what judges by packs. */
+export function createPacks(options: PacksOptions): Packs {
+  const { cache, host, settings, log, factory, onChange = () => undefined } = options;
+  const metrics = packMetrics(factory);
+  const state = new StateFolder(options.stateFolder, log);
+  const cluster = new PackCluster(cache, settings, () => snapshots.changed());
+  const modules = new PackModules({
+    host,
+    state,
+    partOf: (chunk) => cluster.partOf(chunk),
+    onChange: () => snapshots.changed(),
+    log,
+  });
+  const snapshots = new Snapshots({ cluster, modules, state, metrics, log });
+  const shadow = new Shadow(metrics, onChange);
+  const decisionLog = new DecisionLog({ ...options.decisionLog, metrics });
+  snapshots.onSnapshot(({ snapshot }) => {
+    shadow.keep(
+      new Set(snapshot.packs.filter((pack) => pack.rollout !== 'None').map((pack) => pairKey({ pack }))),
+    );
+    onChange();
+  });
+  return {
+    decider: new PackDecider({ snapshots, host, shadow, decisionLog, metrics }),
+    snapshots,
+    modules,
+    shadow,
+    start: () => snapshots.start(),
+    close: async () => {
+      snapshots.close();
+      modules.close();
+      await decisionLog.close();
+    },
+  };
+}
