@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 import { WEBHOOKS_NAME } from '#crds/v1alpha1/names';
+import { GROUP } from '#crds/v1alpha1/names';
 import type { PolicyRule } from '#operator/runtime/controller';
 import {
   AGENTS,
   GPU_CLASSES,
   MUTATING_CONFIGURATIONS,
   NAMESPACES,
+  POLICY_PACK_REVISIONS,
   POLICY_PACKS,
+  QUOTA_LEDGERS,
+  RUNS,
   TENANTS,
   VALIDATING_CONFIGURATIONS,
 } from './resources.ts';
 
 /** What the admission process reads in the whole cluster: the one source of its ClusterRole. It writes nothing. */
-export const WEBHOOK_READS = [AGENTS, GPU_CLASSES, NAMESPACES, POLICY_PACKS, TENANTS] as const;
+export const WEBHOOK_READS = [
+  AGENTS,
+  GPU_CLASSES,
+  NAMESPACES,
+  POLICY_PACK_REVISIONS,
+  POLICY_PACKS,
+  QUOTA_LEDGERS,
+  RUNS,
+  TENANTS,
+] as const;
 
 /** What it reads by name alone. */
 export const WEBHOOK_READS_BY_NAME = [
@@ -20,5 +33,16 @@ export const WEBHOOK_READS_BY_NAME = [
   { resource: MUTATING_CONFIGURATIONS, name: WEBHOOKS_NAME },
 ] as const;
 
-/** What it may do in the platform namespace besides reading its certificate. */
-export const WEBHOOK_PLATFORM_RULES: readonly PolicyRule[] = [];
+const READ = ['get', 'list', 'watch'] as const;
+
+/**
+ * What it may do in the platform namespace besides reading its certificate: read modules of packs and exemptions, and tell, in an object
+ * and a Lease of its own, what it decides by. It writes nothing else, and nothing while it answers.
+ */
+export const WEBHOOK_PLATFORM_RULES: readonly PolicyRule[] = [
+  { apiGroups: [''], resources: ['configmaps'], verbs: READ },
+  { apiGroups: [GROUP], resources: ['policyexemptions'], verbs: READ },
+  { apiGroups: [GROUP], resources: ['policyreplicas'], verbs: ['create', 'patch', 'delete'] },
+  { apiGroups: [GROUP], resources: ['policyreplicas/status'], verbs: ['patch'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'patch', 'delete'] },
+];

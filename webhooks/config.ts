@@ -45,6 +45,12 @@ export const WEBHOOK_SETTINGS = {
     allowed: '1 to 128 characters',
     parse: (text) => (text.length >= 1 && text.length <= 128 ? text : undefined),
   } satisfies Setting<string>,
+  podUid: {
+    what: 'UID of the pod that this replica is: what it tells of itself goes with that. Empty: it is no pod.',
+    default: undefined,
+    allowed: 'a UID',
+    parse: (text) => (/^[0-9a-f-]{1,64}$/.test(text) ? text : undefined),
+  } satisfies Setting<string>,
   serve: {
     what: 'Address and port of the webhooks, by HTTPS. Port 0: any free one.',
     default: '0.0.0.0:9443',
@@ -77,6 +83,33 @@ export const WEBHOOK_SETTINGS = {
     default: '8000',
     allowed: 'an integer from 0 to 60000',
     parse: integer(0, 60_000),
+  } satisfies Setting<number>,
+  platformWorkers: {
+    what: 'Threads that evaluate packs of the platform.',
+    default: '2',
+    allowed: 'an integer from 1 to 16',
+    parse: integer(1, 16),
+  } satisfies Setting<number>,
+  tenantWorkers: {
+    what: 'Threads that evaluate packs of tenants; no tenant ever has all of them where there are two or more.',
+    default: '2',
+    allowed: 'an integer from 1 to 16',
+    parse: integer(1, 16),
+  } satisfies Setting<number>,
+  stateFolder: pathSetting(
+    'Folder of this replica alone, where it keeps the packs that it decides by for a restart. Empty: nowhere.',
+  ),
+  decisionLog: {
+    what: 'Where decisions by packs are logged, as lines of JSON in the format of OPA: stdout, none, or the path of a file, which is appended to.',
+    default: 'stdout',
+    allowed: 'stdout, none or a path',
+    parse: (text) => (text === '' ? undefined : text),
+  } satisfies Setting<string>,
+  decisionLogAllowedPercent: {
+    what: 'Of the requests that packs allow without a word, how many of a hundred are logged. What is refused, warned of or exempt always is.',
+    default: '1',
+    allowed: 'an integer from 0 to 100',
+    parse: integer(0, 100),
   } satisfies Setting<number>,
   logLevel: {
     what: 'Least important level that is logged.',

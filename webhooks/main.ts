@@ -7,11 +7,12 @@ import { type HealthServer, startHealthServer } from '#operator/runtime/health-s
 import { REFLECTOR_TIMING } from '#operator/runtime/reflector';
 import { ConfigError } from '#operator/settings';
 import { createLog, type Log } from '#operator/telemetry/log';
-import { createMetrics } from '#operator/telemetry/metrics';
+import { createMetrics, type Metrics } from '#operator/telemetry/metrics';
 import { judge, type Judges } from './admission.ts';
 import { readWebhookConfig, type WebhookConfig } from './config.ts';
 import { type AdmissionMetrics, admissionMetrics } from './metrics.ts';
-import { type DecisionContext, NO_PACKS } from './policy.ts';
+import { type DecisionContext } from './policy.ts';
+import { createPackProcess, type PackProcess } from './packs/process.ts';
 import type { AdmissionRequest } from './review.ts';
 import { Serving } from './serving.ts';
 import { VALIDATION_INDEXES, watchFacts } from './validate/facts.ts';
@@ -75,6 +76,33 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, 'a fault of the program: ending');
     process.exit(1);
   });
+  const { all, client, cache, packs, serving } = await wire(config, log);
+  const watching = new AbortController();
+  const ready = () => cache.isSynced && packs.decider.ready() && serving.isReady;
+  const health = await startHealthServer({ ...config.listen, ready, metrics: all });
+  const stop = async (): Promise<void> => {
+    await serving.stop({ drainMs: config.drainMs, graceMs: GRACE_MS });
+    await packs.close();
+    watching.abort();
+  };
+  stopOnSignal({ stop, health, client, log });
+  log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
+  await cache.start(watching.signal).synced;
+  await packs.start();
+  serving.start();
+  log.info({ afterMs: Math.round(process.uptime() * 1000) }, 'synced');
+}
+
+/** Everything that has to be there before the caches start. */
+interface Wired {
+  readonly all: Metrics;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly packs: PackProcess;
+  readonly serving: Serving;
+}
+
+async function wire(config: WebhookConfig, log: Log): Promise<Wired> {
   const all = createMetrics({ process: true });
   const metrics = admissionMetrics(all.factory);
   const client = createClient({ credentials: await credentialsFrom(config, process.env), metrics: all });
@@ -86,20 +114,10 @@ async function main(): Promise<void> {
     indexes: VALIDATION_INDEXES,
   });
   watchFacts(cache);
-  const judges: Judges = { validate: validateRequest(cache, config), decider: NO_PACKS };
+  const packs = createPackProcess({ cache, client, config, metrics: all, log });
+  const judges: Judges = { validate: validateRequest(cache, config), decider: packs.decider };
   const serving = await servingOf({ config, cache, judges, metrics, log });
-  const watching = new AbortController();
-  const ready = () => cache.isSynced && judges.decider.ready() && serving.isReady;
-  const health = await startHealthServer({ ...config.listen, ready, metrics: all });
-  const stop = async (): Promise<void> => {
-    await serving.stop({ drainMs: config.drainMs, graceMs: GRACE_MS });
-    watching.abort();
-  };
-  stopOnSignal({ stop, health, client, log });
-  log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
-  await cache.start(watching.signal).synced;
-  serving.start();
-  log.info({ afterMs: Math.round(process.uptime() * 1000) }, 'synced');
+  return { all, client, cache, packs, serving };
 }
 
 await main();

@@ -25,10 +25,9 @@ import {
 } from '../resources.ts';
 import type { PackModules, WantedRevision } from './modules.ts';
 
-/** Where packs are, and who NexusOS itself is. */
+/** Where packs of the platform are. */
 export interface ClusterSettings {
   readonly platformNamespace: string;
-  readonly ownUsers: readonly string[];
 }
 
 /** The key of a ConfigMap under which a part of a module is. */

@@ -94,8 +94,8 @@ test('access that no rule of the platform allows is refused', async (t) => {
   t.true((await ask({ userInfo: { username: 'root', groups: [] } })).allowed);
 });
 
-test('an exemption lifts what it names, says so, and lapses', async (t) => {
-  const exemption = (expiresAt: string): KubeObject => ({
+function exemption(expiresAt: string): KubeObject {
+  return {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'PolicyExemption',
     metadata: { name: 'legacy', namespace: PLATFORM, annotations: { 'nexusos.dev/created-by': 'ann' } },
@@ -108,7 +108,10 @@ test('an exemption lifts what it names, says so, and lapses', async (t) => {
       expiresAt,
       approval: { decision: 'Approved', by: 'bob' },
     },
-  });
+  };
+}
+
+test('an exemption lifts what it names, says so, and lapses', async (t) => {
   const soon = new Date(Date.now() + 60_000).toISOString();
   const world = await startWorld({ cache: makeCache(...(await activePack(NO_HOST)), exemption(soon)) });
   const lifted = await world.ask();
@@ -124,9 +127,10 @@ test('an exemption lifts what it names, says so, and lapses', async (t) => {
   t.false((await world.ask()).allowed, 'one of a tenant counts for nothing');
 });
 
+const fills = (path: string, value: string) =>
+  `package defaults\nmutate contains {"path": "${path}", "value": "${value}"}`;
+
 test('defaults are filled in, by the platform and by tenants', async (t) => {
-  const fills = (path: string, value: string) =>
-    `package defaults\nmutate contains {"path": "${path}", "value": "${value}"}`;
   const cache = makeCache(
     ...(await activePack(fills('/metadata/labels/team', 'core'))),
     ...(await activePack(fills('/metadata/annotations/owner', 'ann'), OWN)),
@@ -240,10 +244,11 @@ test('a revision of another pack is none of this one', async (t) => {
   t.regex((await (await startWorld({ cache })).ask()).refusals[0]?.message ?? '', /NotLoaded/);
 });
 
+const constraint = (name: string, spec: object) => ({ kind: 'K8sNo', metadata: { name }, spec });
+
 test('constraints of Gatekeeper are asked about what they match', async (t) => {
   const rego = `package gatekeeper
 violation contains {"msg": sprintf("%s says no", [c.name]), "rule": sprintf("%s/%s", [c.kind, c.name]), "enforcementAction": c.enforcementAction} if some c in input.constraints`;
-  const constraint = (name: string, spec: object) => ({ kind: 'K8sNo', metadata: { name }, spec });
   const constraints = [
     constraint('pods', { match: { kinds: [{ apiGroups: [''], kinds: ['Pod'] }] } }),
     constraint('jobs', { match: { kinds: [{ apiGroups: ['batch'], kinds: ['Job'] }] } }),

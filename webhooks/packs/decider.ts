@@ -13,6 +13,7 @@ import { clock } from '#operator/runtime/clock';
 import type { DecisionContext, PolicyDecider } from '../policy.ts';
 import { type AdmissionRequest, type Answer, refused } from '../review.ts';
 import type { DecisionLog } from './decision-log.ts';
+import type { Failures } from './failures.ts';
 import { type Judged, Judgement } from './judgement.ts';
 import type { PackMetrics } from './metrics.ts';
 import type { PackHost } from './modules.ts';
@@ -24,6 +25,7 @@ export interface PackDeciderOptions {
   readonly snapshots: Snapshots;
   readonly host: PackHost;
   readonly shadow: Shadow;
+  readonly failures: Failures;
   readonly decisionLog: DecisionLog;
   readonly metrics: PackMetrics;
 }
@@ -84,6 +86,7 @@ export class PackDecider implements PolicyDecider {
       evaluate,
     });
     const judged = await judgement.ask(deciding);
+    for (const { revision, result } of judged) this.#options.failures.note(revision.key, result);
     const millis = performance.now() - context.startedAt;
     const asked = { judged, judgement, millis };
     return context.mutating

@@ -5,6 +5,7 @@ import type { Log } from '#operator/telemetry/log';
 import { type ClusterSettings, type PackCache, PackCluster } from './cluster.ts';
 import { PackDecider } from './decider.ts';
 import { DecisionLog } from './decision-log.ts';
+import { Failures } from './failures.ts';
 import { packMetrics } from './metrics.ts';
 import { type PackHost, PackModules } from './modules.ts';
 import { pairKey, Shadow } from './shadow.ts';
@@ -35,6 +36,7 @@ export interface Packs {
   readonly snapshots: Snapshots;
   readonly modules: PackModules;
   readonly shadow: Shadow;
+  readonly failures: Failures;
   /** Begins, once the caches are filled. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -55,18 +57,21 @@ export function createPacks(options: PacksOptions): Packs {
   });
   const snapshots = new Snapshots({ cluster, modules, state, metrics, log });
   const shadow = new Shadow(metrics, onChange);
+  const failures = new Failures(onChange);
   const decisionLog = new DecisionLog({ ...options.decisionLog, metrics });
   snapshots.onSnapshot(({ snapshot }) => {
     shadow.keep(
       new Set(snapshot.packs.filter((pack) => pack.rollout !== 'None').map((pack) => pairKey({ pack }))),
     );
+    failures.keep(new Set(modules.prepared));
     onChange();
   });
   return {
-    decider: new PackDecider({ snapshots, host, shadow, decisionLog, metrics }),
+    decider: new PackDecider({ snapshots, host, shadow, failures, decisionLog, metrics }),
     snapshots,
     modules,
     shadow,
+    failures,
     start: () => snapshots.start(),
     close: async () => {
       snapshots.close();

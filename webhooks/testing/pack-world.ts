@@ -187,9 +187,9 @@ export interface PackWorld {
   readonly packs: Packs;
   readonly factory: MetricFactory;
   /** Asks about a new Pod in acme-dev, but for what is given. */
-  ask(request?: Partial<AdmissionRequest>, context?: Partial<DecisionContext>): Promise<Answer>;
+  readonly ask: (request?: Partial<AdmissionRequest>, context?: Partial<DecisionContext>) => Promise<Answer>;
   /** Resolves when what has changed is what is judged by. */
-  settled(): Promise<void>;
+  readonly settled: () => Promise<void>;
 }
 
 /** Begins to judge by what is in `cache`. */
@@ -205,10 +205,7 @@ export async function startWorld(options: {
   const packs = createPacks({
     cache,
     host,
-    settings: {
-      platformNamespace: PLATFORM,
-      ownUsers: [`system:serviceaccount:${PLATFORM}:nexusos-operator`],
-    },
+    settings: { platformNamespace: PLATFORM },
     stateFolder,
     decisionLog: { to, allowedPercent, labels: { app: 'nexusos' } },
     factory,
@@ -258,7 +255,7 @@ export function makeRequest(parts: Partial<AdmissionRequest> = {}): AdmissionReq
       kind: 'Pod',
       metadata: { name: 'web', namespace, labels: { app: 'web' } },
       spec: { hostNetwork: true, containers: [{ name: 'c', image: 'x' }] },
-    } as KubeObject,
+    },
     oldObject: null,
     dryRun: false,
     ...parts,

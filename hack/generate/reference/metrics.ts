@@ -2,6 +2,7 @@
 import { ANY, type LabelSpec, MetricFactory, type MetricSpec } from '#operator/telemetry/metric';
 import { createMetrics } from '#operator/telemetry/metrics';
 import { admissionMetrics } from '#webhooks/metrics';
+import { packMetrics } from '#webhooks/packs/metrics';
 import type { GeneratedFile } from '../file.ts';
 import { code, pageHead, table } from './markdown.ts';
 
@@ -9,6 +10,7 @@ import { code, pageHead, table } from './markdown.ts';
 export function metricsPage(): GeneratedFile {
   const factory = new MetricFactory();
   admissionMetrics(factory);
+  packMetrics(factory);
   const text = [
     pageHead('Metrics', 'operator/telemetry/metrics.ts and webhooks/metrics.ts'),
     'Served at `/metrics` in the Prometheus format, beside those of the Node process (`nodejs_*`, `process_*`). No label holds the name of an object.\n',

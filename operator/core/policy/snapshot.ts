@@ -61,8 +61,6 @@ export interface SnapshotPack extends Omit<PackState, 'active' | 'candidate' | '
 /** What a snapshot is made from. */
 export interface SnapshotInput {
   readonly platformNamespace: string;
-  /** User names of NexusOS itself. */
-  readonly ownUsers: readonly string[];
   readonly packs: readonly PackState[];
   /** By key, loaded or not. */
   readonly revisions: ReadonlyMap<string, SnapshotRevision>;
@@ -80,7 +78,6 @@ export interface Snapshot {
   /** Of what decides: revisions, how far candidates are, exemptions. Not of tenants and namespaces, which are what is judged. */
   readonly digest: string;
   readonly platformNamespace: string;
-  readonly ownUsers: ReadonlySet<string>;
   /** The platform's first, then by name. */
   readonly packs: readonly SnapshotPack[];
   readonly index: PackIndex;
@@ -113,7 +110,6 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
   return {
     digest: digestOf(packs, input.exemptions),
     platformNamespace: input.platformNamespace,
-    ownUsers: new Set(input.ownUsers),
     packs,
     index: indexOf(packs),
     exemptions: input.exemptions,

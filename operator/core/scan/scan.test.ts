@@ -28,7 +28,6 @@ function snapshotOf(revisions: readonly SnapshotRevision[]) {
   const { tenant, namespace } = FACTS;
   return buildSnapshot({
     platformNamespace: PLATFORM,
-    ownUsers: [],
     packs: revisions.map((one) => makeState(one, { ...(one.trust === 'Tenant' && { tenant: 'acme' }) })),
     revisions: new Map(revisions.map((one) => [one.key, one])),
     quarantined: new Set(),

@@ -130,7 +130,6 @@ export function makeInput(
   const { tenant, namespace } = FACTS;
   return {
     platformNamespace: PLATFORM,
-    ownUsers: ['system:serviceaccount:nexusos:nexusos-operator'],
     packs,
     revisions: new Map(revisions.map((one) => [one.key, one])),
     quarantined: new Set(),

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
+import { PolicyHost } from '#operator/policy/host';
+import type { Cache } from '#operator/runtime/cache';
+import type { Client } from '#operator/runtime/client';
+import type { Log } from '#operator/telemetry/log';
+import type { Metrics } from '#operator/telemetry/metrics';
+import type { WebhookConfig } from '../config.ts';
+import type { PolicyDecider } from '../policy.ts';
+import { openDecisionLog } from './decision-log.ts';
+import { createPacks } from './packs.ts';
+import { ReplicaReport, replicaName } from './replica-report.ts';
+import { replicaStatus } from './replica-status.ts';
+
+/** What judging by packs needs of the process. */
+export interface PackProcessOptions {
+  readonly cache: Cache;
+  readonly client: Client;
+  readonly config: WebhookConfig;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** Judging by packs, as part of the process. */
+export interface PackProcess {
+  readonly decider: PolicyDecider;
+  /** Begins, once the caches are filled. */
+  start(): Promise<void>;
+  /** Ends. Nothing may be asked any more. */
+  close(): Promise<void>;
+}
+
+/** Declares what is watched, and wires the host, what judges and what tells of it. */
+export function createPackProcess({ cache, client, config, metrics, log }: PackProcessOptions): PackProcess {
+  const { platformWorkers, tenantWorkers, namespace, identity } = config;
+  const host = new PolicyHost({
+    platformWorkers,
+    tenantWorkers,
+    spareWorkers: 1,
+    metrics,
+    onQuarantine: () => packs.snapshots.changed(),
+  });
+  const name = replicaName(identity ?? `${hostname().slice(0, 40)}-${randomBytes(4).toString('hex')}`);
+  const packs = createPacks({
+    cache,
+    host,
+    settings: { platformNamespace: namespace },
+    stateFolder: config.stateFolder,
+    decisionLog: {
+      to: openDecisionLog(config.decisionLog, log),
+      allowedPercent: config.decisionLogAllowedPercent,
+      labels: { app: 'nexusos-webhooks', id: name },
+    },
+    factory: metrics.factory,
+    log,
+    onChange: () => report.changed(),
+  });
+  const report = new ReplicaReport({
+    client,
+    namespace,
+    name,
+    podUid: config.podUid,
+    log,
+    status: () => {
+      const { snapshots, modules, shadow, failures } = packs;
+      if (snapshots.current === undefined) return undefined;
+      const { snapshot } = snapshots.current;
+      const { prepared, faults: refused, quarantined } = modules;
+      const comparisons = shadow.comparisons() as readonly ReplicaComparison[];
+      return replicaStatus({
+        snapshot,
+        prepared,
+        refused,
+        quarantined,
+        violations: failures.counts(),
+        comparisons,
+      });
+    },
+  });
+  return {
+    decider: packs.decider,
+    start: async () => {
+      await host.ready();
+      await packs.start();
+      report.start();
+    },
+    close: async () => {
+      await report.close();
+      await packs.close();
+      await host.close();
+    },
+  };
+}

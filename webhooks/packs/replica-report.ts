@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import type { PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
+import { canonicalJson } from '#operator/core/compare';
+import type { KubeObject } from '#operator/core/object';
+import { hasStatus } from '#operator/runtime/api-error';
+import type { Client } from '#operator/runtime/client';
+import { clock } from '#operator/runtime/clock';
+import { LEASES, microTime } from '#operator/runtime/lease';
+import type { Log } from '#operator/telemetry/log';
+import { POLICY_REPLICAS } from '../resources.ts';
+
+/** The part of the client that is used. */
+export type ReportClient = Pick<Client, 'apply' | 'patch' | 'delete'>;
+
+/** Who reports, where, and what. */
+export interface ReplicaReportOptions {
+  readonly client: ReportClient;
+  readonly namespace: string;
+  /** Name of the PolicyReplica and of its Lease; of the pod, where it is one. */
+  readonly name: string;
+  readonly podUid: string | undefined;
+  /** What there is to tell now; undefined before there is anything. */
+  readonly status: () => Omit<PolicyReplicaStatus, 'renewedAt'> | undefined;
+  readonly log: Log;
+  readonly timing?: Partial<ReportTiming>;
+}
+
+/** How often is written. */
+export interface ReportTiming {
+  /** Between two writes of what is decided by: a rollback waits for it. */
+  readonly urgentMs: number;
+  /** Between two writes of figures alone. */
+  readonly figuresMs: number;
+  readonly renewMs: number;
+  readonly leaseMs: number;
+  readonly retryMs: number;
+}
+
+const TIMING: ReportTiming = {
+  urgentMs: 200,
+  figuresMs: 2000,
+  renewMs: 3000,
+  leaseMs: 12_000,
+  retryMs: 1000,
+};
+const FIELD_MANAGER = 'nexusos-webhooks';
+/** Figures, which may wait; all else is what others wait for. */
+const FIGURES = { comparisons: undefined, violations: undefined };
+
+/**
+ * Tells the operator what this replica has loaded and decides by, in an object of its own, and by a Lease that it is alive. Written when
+ * it changes and not otherwise; never by who answers a request.
+ */
+export class ReplicaReport {
+  readonly #options: ReplicaReportOptions;
+  readonly #timing: ReportTiming;
+  #told = '';
+  #toldUrgent = '';
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #isThere = false;
+  #timer: NodeJS.Timeout | undefined;
+  #renewal: NodeJS.Timeout | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #isOn = false;
+
+  constructor(options: ReplicaReportOptions) {
+    this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
+  }
+
+  /** Begins to tell. */
+  start(): void {
+    if (this.#isOn) return;
+    this.#isOn = true;
+    this.#renew();
+    this.changed();
+  }
+
+  /** There may be something new. */
+  changed(): void {
+    if (this.#isOn) this.#timer ??= setTimeout(() => this.#tell(), this.#waitMs());
+  }
+
+  /** Says that it is no more, so that nobody waits for it. */
+  async close(): Promise<void> {
+    if (!this.#isOn) return;
+    this.#isOn = false;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#renewal);
+    await this.#work;
+    const { client, namespace, name, log } = this.#options;
+    const key = { namespace, name };
+    for (const resource of [LEASES, POLICY_REPLICAS]) {
+      await client.delete(resource, key).catch((error: unknown) => {
+        if (!hasStatus(error, 404)) log.warn({ err: error, kind: resource.kind }, 'cannot be taken back');
+      });
+    }
+  }
+
+  /** What is urgent waits for little, figures for their turn. */
+  #waitMs(): number {
+    const status = this.#options.status();
+    const isUrgent = status === undefined || urgentOf(status) !== this.#toldUrgent;
+    const { urgentMs, figuresMs } = this.#timing;
+    return Math.max(this.#toldAt + (isUrgent ? urgentMs : figuresMs) - performance.now(), 0);
+  }
+
+  #tell(): void {
+    this.#timer = undefined;
+    this.#work = this.#work.then(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
+    const status = this.#options.status();
+    if (status === undefined || !this.#isOn) return;
+    const text = canonicalJson(status);
+    if (text === this.#told) return;
+    if (this.#toldUrgent === urgentOf(status) && this.#waitMs() > 0) {
+      this.changed();
+      return;
+    }
+    try {
+      await this.#writeStatus(status);
+      this.#told = text;
+      this.#toldUrgent = urgentOf(status);
+      this.#toldAt = performance.now();
+    } catch (error) {
+      this.#isThere = false;
+      this.#options.log.warn({ err: error }, 'what this replica decides by cannot be told; trying again');
+      this.#timer ??= setTimeout(() => this.#tell(), this.#timing.retryMs);
+    }
+  }
+
+  async #writeStatus(status: Omit<PolicyReplicaStatus, 'renewedAt'>): Promise<void> {
+    const { client, namespace, name, podUid } = this.#options;
+    if (!this.#isThere)
+      await client.apply(
+        POLICY_REPLICAS,
+        this.#object({ ...(podUid !== undefined && { podUID: podUid }) }),
+        FIELD_MANAGER,
+      );
+    this.#isThere = true;
+    const body = { status: { ...status, renewedAt: clock.now().toISOString() } };
+    await client.patch(
+      POLICY_REPLICAS,
+      { namespace, name },
+      { fieldManager: FIELD_MANAGER, subresource: 'status', body },
+    );
+  }
+
+  #object(spec: object): KubeObject {
+    return { apiVersion: API_VERSION, kind: 'PolicyReplica', metadata: this.#metadata(), spec };
+  }
+
+  #renew(): void {
+    if (!this.#isOn) return;
+    this.#work = this.#work.then(() => this.#writeLease());
+    this.#renewal = setTimeout(() => this.#renew(), this.#timing.renewMs);
+  }
+
+  async #writeLease(): Promise<void> {
+    const { client, name, log } = this.#options;
+    const spec = {
+      holderIdentity: name,
+      leaseDurationSeconds: Math.ceil(this.#timing.leaseMs / 1000),
+      renewTime: microTime(clock.now()),
+    };
+    const lease = { apiVersion: LEASES.apiVersion, kind: LEASES.kind, metadata: this.#metadata(), spec };
+    await client.apply(LEASES, lease, FIELD_MANAGER).catch((error: unknown) => {
+      log.warn({ err: error }, 'the Lease of this replica cannot be renewed; trying again');
+    });
+  }
+
+  /** What a pod has told goes with it. */
+  #metadata(): KubeObject['metadata'] {
+    const { namespace, name, podUid } = this.#options;
+    const owner = podUid === undefined ? [] : [{ apiVersion: 'v1', kind: 'Pod', name, uid: podUid }];
+    return {
+      name,
+      namespace,
+      labels: { [LABELS.managedBy]: MANAGED_BY },
+      ...(owner.length > 0 && { ownerReferences: owner }),
+    };
+  }
+}
+
+function urgentOf(status: Omit<PolicyReplicaStatus, 'renewedAt'>): string {
+  return canonicalJson({ ...status, ...FIGURES });
+}
+
+/** A name that objects can have, from whatever a machine is called. */
+export function replicaName(identity: string): string {
+  const name = identity
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63);
+  return name.replace(/-+$/, '') || 'replica';
+}
