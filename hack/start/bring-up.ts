@@ -2,6 +2,7 @@
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { installChart } from '../system/chart.ts';
 import { startOperator } from '../system/operator-process.ts';
+import { WebhookSystem } from '../system/webhook-process.ts';
 import { ensureTools } from '../tools/build.ts';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { type BuildStep, showBuild } from '../tools/progress.ts';
@@ -31,7 +32,9 @@ const PROGRAMS = [
   'kwok',
   'helm',
 ] as const;
-const STEPS = 5;
+const STEPS = 6;
+/** Admission processes, as many as the chart has. */
+const REPLICAS = 2;
 const TENANTS_READY_MS = 180_000;
 
 /**
@@ -52,7 +55,11 @@ export async function bringUp({ terminal, resources, restarts }: BringUpOptions)
       return started;
     },
   );
-  await step('chart', 'charts/nexusos, by Helm: CRDs, roles, guardrails', () => installChart(cluster));
+  const webhooks = await WebhookSystem.open(cluster);
+  resources.defer(() => webhooks.stop());
+  await step('chart', 'charts/nexusos, by Helm: CRDs, roles, guardrails', () =>
+    installChart(cluster, { values: { webhooks: webhooks.values } }),
+  );
   const operator = await step(
     'operator',
     "as a process, with the chart's ServiceAccount and no other rights",
@@ -60,6 +67,17 @@ export async function bringUp({ terminal, resources, restarts }: BringUpOptions)
       const started = await KeptOperator.start((signal) => startOperator(cluster, { signal }), restarts);
       resources.defer(() => started.stop(5000));
       return started;
+    },
+  );
+  await step(
+    'admission',
+    `${REPLICAS} processes that the API server asks, with rights of their own`,
+    async () => {
+      const start = (signal: AbortSignal) => webhooks.start({ signal }).then((one) => one.process);
+      const kept = await Promise.all(
+        Array.from({ length: REPLICAS }, () => KeptOperator.start(start, restarts)),
+      );
+      for (const one of kept) resources.defer(() => one.stop(5000));
     },
   );
   await step('samples', 'crds/samples: GPU classes, tenants, agents, runs', () => applyAll(cluster));

@@ -40,10 +40,10 @@ test.serial(
   async (t) => {
     t.timeout(IS_WARM_MS);
     const { sandbox, command } = start('--once');
-    await eventually('it installs the chart', () => /\[3\/5\] chart/.test(textOf(command)));
+    await eventually('it installs the chart', () => /\[3\/6\] chart/.test(textOf(command)));
     process.kill(pidOf(sandbox, 'kube-apiserver'), 'SIGKILL');
     t.is(await command.ended, 1, textOf(command));
-    const isNamed = () => /npm start: step 3 of 5, chart, failed/.test(textOf(command));
+    const isNamed = () => /npm start: step 3 of 6, chart, failed/.test(textOf(command));
     await eventually('the step is named', isNamed);
     await eventually('everything has ended', () => sandbox.leftovers().length === 0);
     sandbox.remove();

@@ -148,14 +148,32 @@ test('a webhook that is found elsewhere gets a certificate for that, without a g
   t.is(readBundle(world.text('next.crt'))[0]?.checkHost(HOST), HOST);
 });
 
-test('what cannot be used is replaced as a whole', async (t) => {
+test('what is over is replaced as a whole', async (t) => {
   const world = new World();
   await world.pass(START);
   const expired = at(1300);
   await world.pass(expired);
   t.true(world.isTrusted(expired));
   t.is(readBundle(world.text('ca.crt')).length, 1);
-  world.secret = { ...world.secret!, data: { 'tls.crt': 'bm9uZQ==', 'tls.key': '', 'ca.crt': '' } };
-  await world.pass(at(1301));
-  t.true(world.isTrusted(at(1301)));
+});
+
+test('where the Secret is lost, or broken, what replicas still serve goes on being trusted', async (t) => {
+  const world = new World();
+  await world.pass(START);
+  const served = world.secret;
+  for (const secret of [undefined, { ...served!, data: { 'tls.crt': 'bm9uZQ==', 'tls.key': '' } }]) {
+    world.secret = secret;
+    await world.pass(at(1));
+    t.true(world.isTrusted(at(1)));
+    const made = world.secret;
+    world.secret = served;
+    t.true(world.isTrusted(at(1)), 'the old one');
+    world.secret = made;
+  }
+  for (let count = 0; count < 20; count += 1) {
+    world.secret = undefined;
+    await world.pass(at(2 + count));
+  }
+  t.is(readBundle(world.text('ca.crt')).length, 8, 'not without end');
+  t.true(world.isTrusted(at(30)));
 });

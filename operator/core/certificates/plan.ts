@@ -98,7 +98,8 @@ function nextHeld(
   now: Date,
 ): Held | undefined {
   const held = heldIn(secret, now);
-  if (fresh !== undefined) return withFresh(held, fresh);
+  if (fresh !== undefined)
+    return withFresh(held, fresh, held?.authorities ?? trustedNow(configurations, now));
   if (held?.next === undefined) return held;
   const { next } = held;
   const isTrusted = configurations.every((one) => trusts(one, next, now));
@@ -109,13 +110,26 @@ function nextHeld(
   return { authorities: held.authorities, serving: next, next: undefined, trustedAt: undefined };
 }
 
-function withFresh(held: Held | undefined, fresh: IssuedPair): Held | undefined {
+function withFresh(
+  held: Held | undefined,
+  fresh: IssuedPair,
+  trusted: readonly X509Certificate[],
+): Held | undefined {
   const pair = pairOf(fresh.certificate, fresh.key);
   if (pair === undefined) return held;
-  const authorities = [...(held?.authorities ?? []), ...readBundle(fresh.authority)];
+  const authorities = [...trusted.slice(1 - MAX_AUTHORITIES), ...readBundle(fresh.authority)];
   return held === undefined
     ? { authorities, serving: pair, next: undefined, trustedAt: undefined }
     : { authorities, serving: held.serving, next: pair, trustedAt: undefined };
+}
+
+/** What every API server trusts already: where the Secret is lost, replicas still serve by it for a moment. */
+function trustedNow(configurations: readonly KubeObject[], now: Date): readonly X509Certificate[] {
+  const pems = configurations
+    .flatMap(webhooksOf)
+    .map(({ clientConfig }) => Buffer.from(clientConfig?.caBundle ?? '', 'base64').toString('utf8'));
+  const found = pems.flatMap(readBundle).filter((one) => one.ca && isValid(one, now));
+  return [...new Map(found.map((one) => [one.fingerprint256, one])).values()];
 }
 
 function heldIn(secret: KubeObject | undefined, now: Date): Held | undefined {
@@ -238,6 +252,8 @@ function comeAgain(held: Held, settings: CertificateSettings, now: Date): Result
 }
 
 const DAY_MS = 86_400_000;
+/** That are trusted at one time; usually one, and two while a certificate is renewed. */
+const MAX_AUTHORITIES = 8;
 
 function settleMs({ validSeconds }: CertificateSettings): number {
   return Math.min(validSeconds * 1000 * SETTLE.share, SETTLE.atMostMs);
