@@ -10,10 +10,11 @@ import { type Figure, keepsBar, toMarkdown } from './report.ts';
 import { measureScale } from './scale.ts';
 import { measureShards } from './shards.ts';
 import { measureTenants } from './tenants.ts';
+import { measureWebhook } from './webhook.ts';
 
 const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--json]
 
-Measurements: tenants, latency, failover, shards, runs, neighbour, scale, growth; or all. Each has a control plane of its own.
+Measurements: tenants, latency, failover, shards, runs, webhook, neighbour, scale, growth; or all. Each has a control plane of its own.
 Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
 --tenants and --runs are for all measurements that are named: smaller ones while you work on something.`;
 
@@ -33,6 +34,7 @@ function measurements({ tenants, runs, tell }: Sizes): Readonly<Record<string, M
     failover: (environment) => measureFailover(environment, 5),
     shards: (environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 }),
     runs: (environment) => measureRuns(environment, runs ?? 1000),
+    webhook: (environment) => measureWebhook(environment, runs ?? 400),
     neighbour: (environment) => measureNeighbour(environment, runs ?? 5000),
     scale: (environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 }),
     growth: (environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell }),

@@ -2,10 +2,12 @@
 import test from 'ava';
 import { LEASE_NAME } from '#operator/config';
 import { controllersFor } from '#operator/controllers/index';
+import { certificateRules } from '#operator/controllers/webhook-certificates';
 import { PULL_SECRET_WRITER, tenantClusterRoles } from '#operator/core/tenant/roles';
 import type { PolicyRule } from '#operator/runtime/controller';
 import { currentOperatorRules, roleFiles } from './roles.ts';
 import { allows } from './rules.ts';
+import { webhookRules } from './webhooks.ts';
 
 const SETTINGS = {
   platformNamespace: 'platform',
@@ -34,8 +36,8 @@ test('everything that is watched may be listed and watched, in the namespace whe
   t.true(watched.length > 0);
   for (const { resource, namespace } of watched) {
     const [group = ''] = resource.apiVersion.includes('/') ? resource.apiVersion.split('/') : [''];
-    const rules = where.get(namespace);
-    if (rules === undefined) return t.fail(`${resource.plural} in ${namespace}`);
+    const rules = where.get(namespace) ?? [];
+    t.true(where.has(namespace), `${resource.plural} in ${namespace}`);
     for (const verb of ['list', 'watch']) {
       t.true(allows(rules, { group, resource: resource.plural, verb }), `${verb} ${resource.plural}`);
     }
@@ -47,6 +49,24 @@ test('Secrets can be read where pull secrets are shared from only, and written n
   const elsewhere = [...cluster, ...platform].filter((rule) => rule.resources.includes('secrets'));
   t.deepEqual(elsewhere, []);
   t.deepEqual(pullSecrets, [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }]);
+});
+
+test('the admission process reads what it judges by, and writes what it says of itself alone', (t) => {
+  const { cluster, platform } = webhookRules();
+  t.true(cluster.every(({ verbs }) => verbs.every((verb) => ['get', 'list', 'watch'].includes(verb))));
+  t.false(cluster.some(({ resources }) => resources.includes('secrets')));
+  const written = platform.filter(
+    ({ verbs }) => !verbs.every((verb) => ['get', 'list', 'watch'].includes(verb)),
+  );
+  const resources = written.flatMap((rule) => rule.resources).toSorted();
+  t.deepEqual(resources, ['leases', 'policyreplicas', 'policyreplicas/status']);
+  const secrets = platform.filter((rule) => rule.resources.includes('secrets'));
+  t.true(secrets.length === 1 && secrets[0]?.resourceNames?.length === 1);
+});
+
+test('the operator keeps certificates by name alone', (t) => {
+  const { cluster, platform } = certificateRules('tls');
+  for (const { resourceNames } of [...cluster, ...platform]) t.is(resourceNames?.length, 1);
 });
 
 test('pods are made, deleted and let go; what becomes of them nodes say', (t) => {
