@@ -66,12 +66,16 @@ function elsewhereGuardrail({ operatorWrites, platformNamespace }: GuardrailSett
 }
 
 /** What it writes in the platform namespace, by resource and name: one line for each. */
-const OF_PLATFORM: Cel = [
-  `request.resource.resource == 'configmaps' && request.name.startsWith(${quote(CHUNK_PREFIX)}) && request.operation != 'UPDATE'`,
-  "request.resource.resource == 'policypackrevisions'",
-]
-  .map((one) => `(${one})`)
-  .join(' || ');
+function ofPlatform(webhookSecret: string | undefined): Cel {
+  const certificate = `request.resource.resource == 'secrets' && request.operation != 'DELETE' && object.metadata.name == ${quote(webhookSecret ?? '')}`;
+  return [
+    ...(webhookSecret === undefined ? [] : [certificate]),
+    `request.resource.resource == 'configmaps' && request.name.startsWith(${quote(CHUNK_PREFIX)}) && request.operation != 'UPDATE'`,
+    "request.resource.resource == 'policypackrevisions'",
+  ]
+    .map((one) => `(${one})`)
+    .join(' || ');
+}
 
 /** Another policy sees to it that nothing of a pod is changed but its finalizers. */
 const IS_LEAVING: Cel = "request.operation == 'UPDATE' && request.resource.resource == 'pods'";

@@ -29,7 +29,6 @@ export function snapshotOf(packs: readonly JudgedPack[], world: ScanWorld): Snap
   );
   return buildSnapshot({
     platformNamespace,
-    ownUsers: [],
     packs: packs.flatMap(({ pack }, index) => {
       const state = packState(pack, places);
       const active = revisions[index]?.key;
