@@ -46,6 +46,10 @@ const VALUES = {
   kueuePriorityClasses: 'kueue.priorityClasses',
   remoteImage: 'remoteAgents.image',
   policySourceHosts: 'platform.policySourceHosts',
+  policyScanSeconds: 'platform.policyScanSeconds',
+  webhookCertificates: 'webhooks.certificates.mode',
+  webhookCertificateSecret: 'webhooks.certificates.secretName',
+  webhookCertificateSeconds: 'webhooks.certificates.seconds',
 } as const satisfies Partial<Record<SettingName, string>>;
 
 function schemaOf(name: keyof typeof VALUES): Schema {
@@ -74,6 +78,7 @@ test('every setting that the chart gives is compared here; the namespace is that
 for (const name of [
   'concurrency',
   'leaseDurationMs',
+  'policyScanSeconds',
   'namedTenants',
   'kueueCheckMs',
   'kueueGuaranteedPercent',

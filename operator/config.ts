@@ -158,6 +158,30 @@ export const SETTINGS = {
       'names of hosts separated by commas, each with a port if it is not 443, such as git.corp.example,10.0.0.7:8443',
     parse: parseHosts,
   } satisfies Setting<readonly string[]>,
+  policyScanSeconds: {
+    what: 'How often what exists is judged by PolicyPacks. Only what has changed is asked about again.',
+    default: '300',
+    allowed: 'an integer from 10 to 86400',
+    parse: integer(10, 86_400),
+  } satisfies Setting<number>,
+  webhookCertificates: {
+    what: 'Whether the operator makes and renews the certificate of the admission process.',
+    default: 'Off',
+    allowed: `one of ${CERTIFICATE_MODES.join(', ')}`,
+    parse: (text) => CERTIFICATE_MODES.find((mode) => mode === text),
+  } satisfies Setting<(typeof CERTIFICATE_MODES)[number]>,
+  webhookCertificateSecret: {
+    what: 'Secret, in the platform namespace, that it is kept in.',
+    default: 'nexusos-webhooks-tls',
+    allowed: 'a DNS label',
+    parse: (text) => (DNS_LABEL.test(text) ? text : undefined),
+  } satisfies Setting<string>,
+  webhookCertificateSeconds: {
+    what: 'How long it is valid. It is renewed after two thirds of that.',
+    default: '7776000',
+    allowed: 'an integer from 10 to 31536000',
+    parse: integer(10, 31_536_000),
+  } satisfies Setting<number>,
   planWeights: {
     what: 'How much of GPUs that are short tenants get in relation to others, by the plan of the Tenant. A plan that is not named weighs 1.',
     default: '',

@@ -6,6 +6,7 @@ import { findKueue, restartWithKueue } from './kueue.ts';
 import { Archive } from './runtime/archive.ts';
 import { createArchiveClient } from './runtime/archive-client.ts';
 import { type PackVerification, packVerification } from './pack-verifier.ts';
+import { type PolicyScans, policyScans } from './policy-scans.ts';
 import { type Client, createClient } from './runtime/client.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
 import { createManager, type Manager } from './runtime/manager.ts';
@@ -57,9 +58,14 @@ function archiveOf(
 
 async function close(
   client: Client,
-  { archive, packs }: { readonly archive: Archive | undefined; readonly packs: PackVerification },
+  beside: {
+    readonly archive: Archive | undefined;
+    readonly packs: PackVerification;
+    readonly scans: PolicyScans;
+  },
 ): Promise<void> {
-  await Promise.all([archive?.stop(), packs.close()]);
+  const { archive, packs, scans } = beside;
+  await Promise.all([archive?.stop(), packs.close(), scans.close()]);
   await client.close();
 }
 
@@ -77,6 +83,7 @@ async function main(): Promise<void> {
   const kueue = await findKueue(search);
   const archive = archiveOf(config, { metrics, log });
   const packs = packVerification(config, { metrics, log });
+  const scans = await policyScans(config, { client, metrics, log });
   const manager = createManager({
     client,
     archive,
@@ -93,7 +100,7 @@ async function main(): Promise<void> {
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
       { count: (labels, units) => metrics.runUnitsTotal.inc(labels, units), maxTenants: config.namedTenants },
-      { records: archive, verifier: packs.verifier },
+      { records: archive, verifier: packs.verifier, scans },
     ),
     identity: identityOf(config),
     leaderElection: leaderElectionOf(config),
@@ -103,8 +110,9 @@ async function main(): Promise<void> {
     log,
   });
   const health = await startHealthServer({ ...config.listen, ready: () => manager.ready(), metrics });
-  const stop = stopOnSignal({ manager, health, log, close: () => close(client, { archive, packs }) });
+  const stop = stopOnSignal({ manager, health, log, close: () => close(client, { archive, packs, scans }) });
   restartWithKueue(search, kueue, () => stop());
+  scans.restartWithReports(() => stop());
   log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
   await manager.start();
   log.info({ afterMs: Math.round(process.uptime() * 1000) }, 'ready');

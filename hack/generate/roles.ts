@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import { controllersFor } from '#operator/controllers/index';
+import { controllersFor, type PolicyScanning } from '#operator/controllers/index';
 import type { Kueue } from '#operator/core/kueue/kueue';
 import { tenantClusterRoles } from '#operator/core/tenant/roles';
 import type { GeneratedFile } from './file.ts';
 import { kueueRoleFile, operatorRoleFile, operatorRules, type OperatorRules } from './operator-role.ts';
 import { toTemplate } from './template.ts';
+
+/** For who only wants to know what they may. */
+const NO_SCANS: PolicyScanning = {
+  reports: {
+    ask: () => ({ kind: 'pending', progress: '' }),
+    forget: () => undefined,
+    onDone: () => undefined,
+  },
+  scanner: { intervalMs: 0, ask: () => undefined, forget: () => undefined, onDone: () => undefined },
+  hasReports: true,
+};
 
 /** Everything that needs a permission is in use; which version of Kueue it is, permissions do not tell. */
 const KUEUE: Kueue = {
@@ -27,7 +38,10 @@ const SETTINGS = {
 export function currentOperatorRules(): OperatorRules {
   const { platformNamespace } = SETTINGS;
   const bindable = tenantClusterRoles().map((role) => role.metadata.name);
-  return operatorRules(controllersFor(SETTINGS).controllers, { bindable, platformNamespace });
+  return operatorRules(controllersFor(SETTINGS, undefined, { scans: NO_SCANS }).controllers, {
+    bindable,
+    platformNamespace,
+  });
 }
 
 /** The ClusterRoles of tenants' owners, and the roles of the operator. */

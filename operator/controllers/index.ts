@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resource } from '../core/object.ts';
 import type { PackVerifier } from '../core/policy-pack/verification.ts';
+import type { BlastReports, Scans } from '../core/scan/world.ts';
 import type { PlatformSettings } from '../core/tenant/tenant.ts';
 import type { AnyController, IndexDeclaration, Key } from '../runtime/controller.ts';
 import { agentController } from './agent.ts';
 import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
 import { POLICY_PACK_INDEXES, policyPackController } from './policy-pack.ts';
+import { policyReportController, policyScanController } from './policy-scan.ts';
 import { podController } from './pod.ts';
 import { runController } from './run.ts';
 import { type Records, RUN_HISTORY_INDEX, runHistoryController } from './run-history.ts';
@@ -44,6 +46,16 @@ export interface Beside {
   readonly records?: Records | undefined;
   /** What verifies PolicyPacks. */
   readonly verifier?: PackVerifier;
+  /** What judges what exists by PolicyPacks; without, nobody does. */
+  readonly scans?: PolicyScanning | undefined;
+}
+
+/** What judges what exists. */
+export interface PolicyScanning {
+  readonly reports: BlastReports;
+  readonly scanner: Scans;
+  /** Whether the cluster has the kinds of OpenReports. */
+  readonly hasReports: boolean;
 }
 
 /** For who only wants to know what controllers there are. */
@@ -53,9 +65,9 @@ const NO_VERIFIER: PackVerifier = { ask: () => ({ kind: 'pending' }), onDone: ()
 export function controllersFor(
   settings: ControllerSettings,
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
-  { records, verifier = NO_VERIFIER }: Beside = {},
+  { records, verifier = NO_VERIFIER, scans }: Beside = {},
 ): ControllerSet {
-  const { kueue, webhookCertificates } = settings;
+  const { kueue, webhookCertificates, platformNamespace } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
   const queues = new TenantQueues(book);
   const meter = new RunUnitsMeter(metering);
@@ -68,7 +80,10 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      policyPackController({ platformNamespace: settings.platformNamespace, verifier }),
+      policyPackController({ platformNamespace, verifier, reports: scans?.reports }),
+      ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
+      ...(scans?.hasReports === true ? [policyReportController()] : []),
+      ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],
     indexes: [
       ...TENANT_INDEXES,

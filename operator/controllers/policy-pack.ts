@@ -20,6 +20,7 @@ import {
 import { isWhole, type Kept, type RevisionName, revisionNameOf } from '../core/policy-pack/revision.ts';
 import { digestOf, readSource } from '../core/policy-pack/source.ts';
 import type { PackVerifier, Verification } from '../core/policy-pack/verification.ts';
+import type { BlastReports } from '../core/scan/world.ts';
 import type { Ledger, PlatformSettings } from '../core/tenant/tenant.ts';
 import {
   type Controller,
@@ -32,7 +33,9 @@ import {
   type Reader,
   type Watch,
 } from '../runtime/controller.ts';
+import { seeBlast } from './shared/blast-reports.ts';
 import { PolicyReplicas } from './shared/policy-replicas.ts';
+import { exemptionWatch, WORLD_WATCHES } from './shared/policy-world.ts';
 import { CONFIG_MAPS, POLICY_PACK_REVISIONS, POLICY_PACKS, QUOTA_LEDGERS } from './shared/resources.ts';
 import { ledgerOf, namespacesOf } from './shared/workloads.ts';
 
@@ -59,33 +62,45 @@ export const POLICY_PACK_INDEXES: readonly IndexDeclaration[] = [
 /** What the controller works with. */
 export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNamespace'> {
   readonly verifier: PackVerifier;
+  /** What finds out what revisions would do to what exists; without, nobody waits for it. */
+  readonly reports?: BlastReports | undefined;
 }
 
 /** The controller of PolicyPacks: from their sources it makes revisions, and has these decide, stage by stage. */
 export function policyPackController({
   platformNamespace,
   verifier,
+  reports,
 }: PolicyPackOptions): Controller<PolicyPack, PackObserved, PolicyPackStatus> {
   const replicas = new PolicyReplicas(platformNamespace);
   return {
     name: 'policy-pack',
     resource: POLICY_PACKS,
-    watches: [...watchesOf(platformNamespace), ...replicas.watches(everybody)],
+    watches: [
+      ...watchesOf(platformNamespace),
+      ...replicas.watches(everybody),
+      ...(reports === undefined ? [] : [...WORLD_WATCHES, exemptionWatch(platformNamespace)]),
+    ],
     rbac: RBAC,
     finalizer: FINALIZERS.policyPack,
-    wakesItself: (wake) => verifier.onDone((pack) => wake(parseKey(pack))),
+    wakesItself: (wake) => {
+      for (const one of [verifier, reports]) one?.onDone((pack) => wake(parseKey(pack)));
+    },
     parse: parseWith(z.object({ spec: POLICY_PACK.spec })),
     // What was made by an older release must be able to go, whatever its spec says.
     salvage: (pack) => pack as PolicyPack,
     group: ({ metadata }, read) => ledgerOf(read, metadata.namespace ?? '')?.metadata.name,
-    observe: async (pack, read) => ({
-      ...keptOf(pack, read, platformNamespace),
-      place: placeOf(pack, read, platformNamespace),
-      platformNamespace,
-      source: await seeSource({ pack, read, platformNamespace, verifier }),
-      replicas: replicas.views(read),
-      blast: 'none',
-    }),
+    observe: async (pack, read) => {
+      const source = await seeSource({ pack, read, platformNamespace, verifier });
+      return {
+        ...keptOf(pack, read, platformNamespace),
+        place: placeOf(pack, read, platformNamespace),
+        platformNamespace,
+        source,
+        replicas: replicas.views(read),
+        ...seeBlast(pack, { read, platformNamespace, source, reports }),
+      };
+    },
     plan: planPolicyPack,
     refused: planRefused,
     heldUp: planHeldUp,

@@ -7,7 +7,7 @@ import type { PolicyPack } from '../core/policy-pack/pack.ts';
 import { packOfReport, planScan, type ScanObserved } from '../core/scan/plan.ts';
 import { REPORTS } from '../core/scan/report.ts';
 import { groupOf, SCANNABLE } from '../core/scan/scannable.ts';
-import type { PackScan, ScanQuestion } from '../core/scan/world.ts';
+import type { Scans } from '../core/scan/world.ts';
 import {
   type Controller,
   type Key,
@@ -17,25 +17,13 @@ import {
   type Reader,
   type Watch,
 } from '../runtime/controller.ts';
-import { scanWorld, WORLD_WATCHES } from './shared/policy-world.ts';
-import { POLICY_EXEMPTIONS, POLICY_PACK_REVISIONS, POLICY_PACKS } from './shared/resources.ts';
-
-/** What goes over what exists, beside the loop. */
-export interface Scanner {
-  /** How often it does. */
-  readonly intervalMs: number;
-  /** What a pack says of what exists; undefined: not known yet. */
-  ask(question: ScanQuestion): PackScan | undefined;
-  /** A pack decides nothing any more. */
-  forget(pack: string): void;
-  /** Told `namespace/name` of a pack of which something else is said. */
-  onDone(listener: (pack: string) => void): void;
-}
+import { exemptionWatch, scanWorld, WORLD_WATCHES } from './shared/policy-world.ts';
+import { POLICY_PACK_REVISIONS, POLICY_PACKS } from './shared/resources.ts';
 
 /** What the controllers work with. */
 export interface PolicyScanOptions {
   readonly platformNamespace: string;
-  readonly scanner: Scanner;
+  readonly scanner: Scans;
   /** Whether the cluster has the kinds of OpenReports. */
   readonly hasReports: boolean;
 }
@@ -57,7 +45,7 @@ export function policyScanController(
     watches: [
       ...WORLD_WATCHES,
       { resource: POLICY_PACK_REVISIONS, keys: () => [] },
-      { resource: POLICY_EXEMPTIONS, namespace: platformNamespace, keys: packOfExemption },
+      exemptionWatch(platformNamespace, packOfExemption),
       ...(hasReports ? [{ resource: REPORTS, ...OURS, keys: keysOfReport }] : []),
     ],
     rbac: RBAC,

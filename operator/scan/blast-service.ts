@@ -14,20 +14,13 @@ import { clock } from '../runtime/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PolicyJudge } from './judge.ts';
 import { livePages } from './live-objects.ts';
-import { type ScanWorld, snapshotOf } from '../core/scan/world.ts';
-
-/** What a report is asked of: a revision, and the one that decides now. */
-export interface BlastQuestion {
-  readonly pack: KubeObject;
-  readonly revision: KubeObject;
-  readonly against: KubeObject | undefined;
-  readonly world: ScanWorld;
-}
-
-/** A report; or how far it is, in words. */
-export type BlastAnswer =
-  | { readonly kind: 'known'; readonly report: BlastRadius }
-  | { readonly kind: 'pending'; readonly progress: string };
+import {
+  type BlastAnswer,
+  type BlastQuestion,
+  type BlastReports,
+  type ScanWorld,
+  snapshotOf,
+} from '../core/scan/world.ts';
 
 /** How long a report may take, and of how many objects it is. */
 export interface BlastLimits {
@@ -59,7 +52,7 @@ interface Work {
  * Finds out what revisions would do to what exists, each once, in the background: whoever asks is told how far that is, and is woken when it
  * is known. Nothing of it is kept but in memory, so who asks keeps what it was told.
  */
-export class BlastService {
+export class BlastService implements BlastReports {
   readonly #options: BlastOptions;
   readonly #limits: BlastLimits;
   readonly #work = new Map<string, Work>();

@@ -14,7 +14,7 @@ import type { PolicyJudge } from './judge.ts';
 import { KnownObjects } from './known-objects.ts';
 import { livePages } from './live-objects.ts';
 import { Round } from './round.ts';
-import type { JudgedPack, PackScan, ScanQuestion, ScanWorld } from '../core/scan/world.ts';
+import type { JudgedPack, PackScan, ScanQuestion, Scans, ScanWorld } from '../core/scan/world.ts';
 
 /** What scans are made with. */
 export interface ScannerOptions {
@@ -45,7 +45,7 @@ interface Wanted {
  * Goes over what exists again and again, for as long as somebody asks, and asks each pack about what has changed: objects, packs, what is known
  * of tenants; exemptions count by the moment. Who asks is woken when the answer is another one. It writes nothing.
  */
-export class PolicyScanner {
+export class PolicyScanner implements Scans {
   readonly #options: ScannerOptions;
   readonly #intervalMs: number;
   readonly #wanted = new Map<string, Wanted>();

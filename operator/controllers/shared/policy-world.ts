@@ -11,6 +11,11 @@ export const WORLD_WATCHES: readonly Watch[] = [
   { resource: TENANTS, keys: () => [] },
 ];
 
+/** Exemptions: only those in the namespace of the platform count. `keys`: whom one concerns. */
+export function exemptionWatch(platformNamespace: string, keys: Watch['keys'] = () => []): Watch {
+  return { resource: POLICY_EXEMPTIONS, namespace: platformNamespace, keys };
+}
+
 /** What is known of the cluster when what exists is judged: namespaces of tenants alone, since webhooks are asked about no others. */
 export function scanWorld(read: Reader, platformNamespace: string): ScanWorld {
   const namespaces = read

@@ -4,7 +4,7 @@ import type { BlastRadius } from '#crds/v1alpha1/policy-rollout';
 import { type Standing, toInstant } from '../conditions.ts';
 import { isNamed, type Move, present, reconciling, type Stand, stalled } from './move.ts';
 import { PREPARING } from './rollout.ts';
-import type { StageStatus } from './stage.ts';
+import type { StageFacts, StageStatus } from './stage.ts';
 
 const { Verifying, Reporting, AwaitingAcknowledgement, Loading, Suspended, RolledBack } = POLICY_PACK_REASONS;
 
@@ -26,6 +26,14 @@ function settledMove({ was, spec }: Stand, wanted: string): Move | undefined {
   if (was.rejected?.includes(wanted) === true) return { status: was, standing: undoneStanding(was, wanted) };
   if (!spec.suspended) return undefined;
   return { status: { ...was, phase: 'Verified' }, standing: suspendedStanding(wanted) };
+}
+
+/** Whether somebody has to find out what `wanted` would do to what exists before anything else can be decided on it. */
+export function asksForReport({ pack, wanted }: Pick<StageFacts, 'pack' | 'wanted'>): boolean {
+  const { activeRevision, candidateRevision, rejected = [], report } = pack.status ?? {};
+  if (wanted === undefined || wanted === activeRevision || wanted === candidateRevision) return false;
+  if (rejected.includes(wanted) || pack.spec.suspended || isNamed(pack.spec.rollbackTo)) return false;
+  return !isOf(report, { wanted, activeRevision });
 }
 
 function judge(stand: Stand, wanted: string, report: BlastRadius): Move {
@@ -60,8 +68,14 @@ function awaitReport(stand: Stand, wanted: string): Move {
 }
 
 function reportFor(report: BlastRadius | undefined, { wanted, was }: Stand): BlastRadius | undefined {
-  const isSame = report?.revision === wanted && (report?.against ?? '') === (was.activeRevision ?? '');
-  return isSame ? report : undefined;
+  return isOf(report, { wanted, activeRevision: was.activeRevision }) ? report : undefined;
+}
+
+function isOf(
+  report: BlastRadius | undefined,
+  pair: { readonly wanted: string | undefined; readonly activeRevision: string | undefined },
+): boolean {
+  return report?.revision === pair.wanted && (report?.against ?? '') === (pair.activeRevision ?? '');
 }
 
 /** Why somebody has to read the report first; undefined: it says nothing that was not allowed beforehand. */

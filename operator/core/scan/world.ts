@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { BlastRadius } from '#crds/v1alpha1/policy-rollout';
 import type { KubeObject } from '../object.ts';
 import type { Exemption } from '../policy/exemption.ts';
 import type { NamespaceFacts, TenantFacts } from '../policy/facts.ts';
@@ -58,4 +59,37 @@ export interface PackScan {
   readonly reports: readonly KubeObject[];
   /** false: some of it could not be read or judged. */
   readonly complete: boolean;
+}
+
+/** What a report is asked of: a revision, and the one that decides now. */
+export interface BlastQuestion extends JudgedPack {
+  readonly against: KubeObject | undefined;
+  readonly world: ScanWorld;
+}
+
+/** A report; or how far it is, in words. */
+export type BlastAnswer =
+  | { readonly kind: 'known'; readonly report: BlastRadius }
+  | { readonly kind: 'pending'; readonly progress: string };
+
+/** What finds out, beside the loop, what revisions would do to what exists. */
+export interface BlastReports {
+  /** The report, or how far it is. A pack has one: who asks for another gives up the former. */
+  ask(question: BlastQuestion): BlastAnswer;
+  /** Nobody wants a report of the pack of this uid any more. */
+  forget(uid: string): void;
+  /** Told `namespace/name` of a pack whose report is there. */
+  onDone(listener: (pack: string) => void): void;
+}
+
+/** What goes over what exists, beside the loop. */
+export interface Scans {
+  /** How often it does. */
+  readonly intervalMs: number;
+  /** What a pack says of what exists; undefined: not known yet. */
+  ask(question: ScanQuestion): PackScan | undefined;
+  /** A pack decides nothing any more. */
+  forget(pack: string): void;
+  /** Told `namespace/name` of a pack of which something else is said. */
+  onDone(listener: (pack: string) => void): void;
 }
