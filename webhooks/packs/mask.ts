@@ -14,8 +14,19 @@ export const MASK = '[masked]';
 const CREDENTIAL =
   /(^|[-_.]|[a-z](?=[A-Z]))(token|password|passwd|passphrase|secret|api[-_]?key|private[-_]?key|authorization|credentials?)$/i;
 /** Credentials within texts: `--token=abc`, `Bearer abc`, tokens and keys that tell themselves by how they begin. */
-const WITHIN =
-  /\b(?:(?:token|password|passwd|secret|api[-_]?key|authorization)["']?\s*[=:]\s*["']?[^\s"',;&]+|bearer\s+[\w.~+/=-]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|AKIA[0-9A-Z]{16}|gh[pousr]_\w{20,}|sk-[\w-]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*)/gi;
+const WITHIN = new RegExp(
+  [
+    String.raw`\bauthorization["']?\s*[=:]\s*["']?(?:\w+\s+)?[^\s"',;&]+`,
+    String.raw`\bbearer\s+[\w.~+/=-]{8,}`,
+    String.raw`\b(?:token|password|passwd|secret|api[-_]?key)["']?\s*[=:]\s*["']?[^\s"',;&]+`,
+    String.raw`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*`,
+    String.raw`\bAKIA[0-9A-Z]{16}`,
+    String.raw`\bgh[pousr]_\w{20,}`,
+    String.raw`\bsk-[\w-]{20,}`,
+    String.raw`-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[\s\S]*`,
+  ].join('|'),
+  'gi',
+);
 /** A list of variables of containers: their values are where people put secrets. */
 const ENV = 'env';
 /** Of a value that is deeper nothing is told. */

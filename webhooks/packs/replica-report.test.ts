@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import test, { type ExecutionContext } from 'ava';
+import { eventually } from '#hack/tools/eventually';
+import type { KubeObject, Resource } from '#operator/core/object';
+import { createLog } from '#operator/telemetry/log';
+import { type ReplicaReportOptions, ReplicaReport, replicaName } from './replica-report.ts';
+
+type Status = NonNullable<ReturnType<ReplicaReportOptions['status']>>;
+
+/** An API server that takes note of what is written, and can be away. */
+function recorder() {
+  const writes: { verb: string; kind: string; body?: unknown }[] = [];
+  const state = { isAway: false };
+  const note = (verb: string, resource: Resource, body?: unknown): Promise<KubeObject> => {
+    if (state.isAway) return Promise.reject(new Error('away'));
+    writes.push({ verb, kind: resource.kind, body });
+    return Promise.resolve({ apiVersion: 'v1', kind: resource.kind, metadata: { name: 'x' } });
+  };
+  const client: ReplicaReportOptions['client'] = {
+    apply: (resource, object) => note('apply', resource, object),
+    patch: (resource, _key, patch) => note('patch', resource, patch.body),
+    delete: (resource) => note('delete', resource),
+  };
+  return { client, writes, state, statuses: () => writes.filter(({ verb }) => verb === 'patch') };
+}
+
+const STATUS: Status = {
+  snapshotDigest: `sha256:${'0'.repeat(64)}`,
+  prepared: ['a/b-1'],
+  enforcing: ['a/b-1'],
+  comparisons: [],
+};
+const compared = (newlyDenied: number): Status => ({
+  ...STATUS,
+  comparisons: [{ pack: 'a/b', revision: 'b-2', newlyDenied }],
+});
+
+function start(t: ExecutionContext, options: Partial<ReplicaReportOptions> = {}) {
+  const recorded = recorder();
+  const told: { status: Status | undefined } = { status: STATUS };
+  const report = new ReplicaReport({
+    client: recorded.client,
+    namespace: 'platform',
+    name: 'hooks-1',
+    podUid: undefined,
+    status: () => told.status,
+    log: createLog({ level: 'silent' }),
+    timing: { urgentMs: 20, figuresMs: 400, renewMs: 50, leaseMs: 2000, retryMs: 30 },
+    ...options,
+  });
+  t.teardown(() => report.close());
+  report.start();
+  return { ...recorded, report, told };
+}
+
+const passes = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test('what is decided by is told once, and again only when it is something else', async (t) => {
+  const { statuses, report, told, writes } = start(t);
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  for (let i = 0; i < 10; i += 1) report.changed();
+  await passes(200);
+  t.is(statuses().length, 1);
+  told.status = { ...STATUS, enforcing: [] };
+  report.changed();
+  await eventually('the change is told', () => Promise.resolve(statuses().length === 2));
+  t.is(writes.filter(({ verb, kind }) => verb === 'apply' && kind === 'PolicyReplica').length, 1);
+  t.true(writes.filter(({ kind }) => kind === 'Lease').length > 2, 'and all the while that it is alive');
+});
+
+test('figures wait for their turn, a rollback does not', async (t) => {
+  const { statuses, report, told } = start(t);
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  for (let i = 1; i <= 10; i += 1) {
+    told.status = compared(i);
+    report.changed();
+    await passes(10);
+  }
+  t.is(statuses().length, 1);
+  told.status = { ...compared(11), enforcing: ['a/b-0'] };
+  report.changed();
+  const from = performance.now();
+  await passes(0);
+  report.changed();
+  await eventually('figures, too, are told in the end', () => Promise.resolve(statuses().length >= 2));
+  t.true(performance.now() - from < 2000);
+  const last = statuses().at(-1)?.body as { status: Status };
+  t.is(last.status.comparisons?.[0]?.newlyDenied, 11);
+});
+
+test('when the API server is away it is told when that is back', async (t) => {
+  const { statuses, report, told, state } = start(t);
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  state.isAway = true;
+  told.status = { ...STATUS, enforcing: [] };
+  report.changed();
+  await passes(150);
+  t.is(statuses().length, 1);
+  state.isAway = false;
+  await eventually('it is told in the end', () => Promise.resolve(statuses().length === 2));
+});
+
+test('what a pod has told goes with it, and who ends in order takes it back', async (t) => {
+  const { writes, report, statuses } = start(t, { podUid: 'p-1' });
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  const applied = writes.find(({ kind }) => kind === 'PolicyReplica')?.body as KubeObject;
+  t.deepEqual(applied.metadata.ownerReferences, [
+    { apiVersion: 'v1', kind: 'Pod', name: 'hooks-1', uid: 'p-1' },
+  ]);
+  await report.close();
+  t.deepEqual(
+    writes.filter(({ verb }) => verb === 'delete').map(({ kind }) => kind),
+    ['Lease', 'PolicyReplica'],
+  );
+  const count = writes.length;
+  await passes(200);
+  t.is(writes.length, count, 'and writes nothing after');
+});
+
+test('a name that objects can have', (t) => {
+  t.is(replicaName('nexusos-webhooks-7f-x2'), 'nexusos-webhooks-7f-x2');
+  t.is(replicaName('My_Host.local'), 'my-host-local');
+  t.is(replicaName('__'), 'replica');
+  t.true(replicaName(`${'a'.repeat(62)}-b`).length <= 63);
+});
