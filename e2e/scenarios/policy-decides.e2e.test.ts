@@ -85,7 +85,10 @@ function deployment(
     metadata: { name, namespace, labels },
     spec: {
       selector: { matchLabels: selector },
-      template: { metadata: { labels: selector }, spec: { containers: [{ name: 'c', image }] } },
+      template: {
+        metadata: { labels: selector },
+        spec: { containers: [{ name: 'c', image, imagePullPolicy: 'Always' }] },
+      },
     },
   };
 }

@@ -15,8 +15,16 @@ export type LogDrop = (typeof DROPS)[number];
 /** What is counted of decisions by packs. */
 export type PackMetrics = ReturnType<typeof packMetrics>;
 
+/** Figures of exemptions that count now; they lapse by themselves, so they are asked for when somebody reads. */
+export interface ExemptionFigures {
+  readonly count: () => number;
+  readonly oldestSeconds: () => number;
+}
+
+const NONE: ExemptionFigures = { count: () => 0, oldestSeconds: () => 0 };
+
 /** Declares the metrics of decisions by packs. */
-export function packMetrics(factory: MetricFactory) {
+export function packMetrics(factory: MetricFactory, exemptions: ExemptionFigures = NONE) {
   return {
     decisions: factory.counter({
       name: 'nexusos_policy_decisions_total',
@@ -38,16 +46,22 @@ export function packMetrics(factory: MetricFactory) {
       help: 'Packs that this replica judges by.',
       labels: {},
     }),
-    exemptions: factory.gauge({
-      name: 'nexusos_policy_exemptions',
-      help: 'Exemptions that are approved and have not expired.',
-      labels: {},
-    }),
-    oldestExemption: factory.gauge({
-      name: 'nexusos_policy_exemption_oldest_seconds',
-      help: 'Age of the oldest exemption that counts; 0 where there is none.',
-      labels: {},
-    }),
+    exemptions: factory.gauge(
+      {
+        name: 'nexusos_policy_exemptions',
+        help: 'Exemptions that are approved and have not expired.',
+        labels: {},
+      },
+      exemptions.count,
+    ),
+    oldestExemption: factory.gauge(
+      {
+        name: 'nexusos_policy_exemption_oldest_seconds',
+        help: 'Age of the oldest exemption that counts; 0 where there is none.',
+        labels: {},
+      },
+      exemptions.oldestSeconds,
+    ),
     logged: factory.counter({
       name: 'nexusos_policy_decision_log_events_total',
       help: 'Events that were written to the decision log.',

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Writable } from 'node:stream';
+import { type Exemption, isInForce } from '#operator/core/policy/exemption';
+import type { Snapshot } from '#operator/core/policy/snapshot';
+import { clock } from '#operator/runtime/clock';
 import type { MetricFactory } from '#operator/telemetry/metric';
 import type { Log } from '#operator/telemetry/log';
 import { type ClusterSettings, type PackCache, PackCluster } from './cluster.ts';
@@ -42,10 +45,23 @@ export interface Packs {
   close(): Promise<void>;
 }
 
+function exemptionsInForce(snapshot: Snapshot | undefined, now: Date): readonly Exemption[] {
+  return snapshot?.exemptions.filter((one) => isInForce(one, now)) ?? [];
+}
+
+function oldestSeconds(exemptions: readonly Exemption[], now: Date): number {
+  const ages = exemptions.map(({ requestedAt }) => (now.getTime() - Date.parse(requestedAt ?? '')) / 1000);
+  return Math.max(0, ...ages.filter(Number.isFinite));
+}
+
 /** Wires what judges by packs. */
 export function createPacks(options: PacksOptions): Packs {
   const { cache, host, settings, log, factory, onChange = () => undefined } = options;
-  const metrics = packMetrics(factory);
+  const counting = () => exemptionsInForce(snapshots.current?.snapshot, clock.now());
+  const metrics = packMetrics(factory, {
+    count: () => counting().length,
+    oldestSeconds: () => oldestSeconds(counting(), clock.now()),
+  });
   const state = new StateFolder(options.stateFolder, log);
   const cluster = new PackCluster(cache, settings, () => snapshots.changed());
   const modules = new PackModules({

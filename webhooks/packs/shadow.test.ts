@@ -118,17 +118,18 @@ test('what is compared no more is forgotten', async (t) => {
   t.is(packs.shadow.comparisons().length, 0);
 });
 
-test('a replica tells what it has loaded, and what somebody may be judged by', async (t) => {
-  const told = async (phase: 'Shadow' | 'Cohort') => {
-    const { packs, active, candidate } = await world(ALLOWS, DENIES_WEB, { phase });
-    const { snapshot } = packs.snapshots.current!;
-    const { prepared } = packs.modules;
-    const facts = { snapshot, prepared, refused: [], quarantined: [], violations: [], comparisons: [] };
-    return {
-      status: replicaStatus(facts),
-      names: [active!.name, candidate.name].map((one) => `nexusos-system/${one}`),
-    };
+const told = async (phase: 'Shadow' | 'Cohort') => {
+  const { packs, active, candidate } = await world(ALLOWS, DENIES_WEB, { phase });
+  const { snapshot } = packs.snapshots.current!;
+  const { prepared } = packs.modules;
+  const facts = { snapshot, prepared, refused: [], quarantined: [], violations: [], comparisons: [] };
+  return {
+    status: replicaStatus(facts),
+    names: [active!.name, candidate.name].map((one) => `nexusos-system/${one}`),
   };
+};
+
+test('a replica tells what it has loaded, and what somebody may be judged by', async (t) => {
   const shadow = await told('Shadow');
   t.deepEqual(new Set(shadow.status.prepared), new Set(shadow.names));
   t.deepEqual(shadow.status.enforcing, [shadow.names[0]!]);

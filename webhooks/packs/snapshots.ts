@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '#operator/core/object';
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
-import { isInForce } from '#operator/core/policy/exemption';
 import { buildSnapshot, packKey, type Snapshot } from '#operator/core/policy/snapshot';
 import type { LoadedRevision } from '#operator/policy/packs/load';
-import { clock } from '#operator/runtime/clock';
 import type { Log } from '#operator/telemetry/log';
 import { keyOf, type PackCluster } from './cluster.ts';
 import type { PackMetrics } from './metrics.ts';
@@ -124,9 +122,13 @@ export class Snapshots {
   /** Remembers what is decided by, for when it cannot be loaded once: a part of it may be gone, or this process. */
   #note(snapshot: Snapshot): void {
     const { cluster, state } = this.#options;
+    const before = new Map(this.#enforced);
     this.#enforced.clear();
-    for (const { pack, active } of snapshot.packs)
-      if (active?.isLoaded === true) this.#enforced.set(packKey(pack), active.key);
+    for (const { pack, active } of snapshot.packs) {
+      // What decided before is not forgotten because nothing is loaded yet.
+      const key = active?.isLoaded === true ? active.key : before.get(packKey(pack));
+      if (key !== undefined && active !== undefined) this.#enforced.set(packKey(pack), key);
+    }
     const objects = [...this.#enforced.values()].flatMap((key) => cluster.revision(key) ?? []);
     for (const object of objects) cluster.remember(object);
     cluster.forgetAllBut(new Set(this.#enforced.values()));
@@ -136,12 +138,10 @@ export class Snapshots {
     void state.saveEnforced(objects, new Set(objects.flatMap(digestsOf)));
   }
 
-  #measure({ packs, behind, exemptions }: Snapshot): void {
+  #measure({ packs, behind }: Snapshot): void {
     const { metrics } = this.#options;
-    const counting = exemptions.filter((one) => isInForce(one, clock.now()));
     metrics.packs.set({}, packs.filter(({ active }) => active !== undefined).length);
     metrics.behind.set({}, behind.length);
-    metrics.exemptions.set({}, counting.length);
   }
 }
 

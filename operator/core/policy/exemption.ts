@@ -28,6 +28,8 @@ export interface Exemption {
   readonly ticket: string;
   /** Who asked for it, as the API server noted. */
   readonly requestedBy: string | undefined;
+  /** When that was. */
+  readonly requestedAt?: string | undefined;
   readonly approval?: { readonly decision: string; readonly by?: string | undefined } | undefined;
 }
 

@@ -150,6 +150,7 @@ export function exemptionOf(object: KubeObject): Exemption {
     expiresAt,
     ticket,
     requestedBy: metadata.annotations?.[ANNOTATIONS.createdBy],
+    requestedAt: metadata.creationTimestamp,
     approval,
   };
 }
