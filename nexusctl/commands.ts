@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from './cli/command.ts';
 import { CONFORMANCE } from './conformance/command.ts';
+import { BUILD } from './pack/build.ts';
+import { CAPABILITIES_COMMAND } from './pack/capabilities.ts';
+import { CONVERT } from './pack/convert.ts';
+import { DIFF } from './pack/diff.ts';
+import { EXPLAIN } from './pack/explain.ts';
+import { INIT } from './pack/init.ts';
+import { TEST } from './pack/test.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [CONFORMANCE];
+export const COMMANDS: readonly Command[] = [
+  INIT,
+  TEST,
+  BUILD,
+  DIFF,
+  EXPLAIN,
+  CONVERT,
+  CONFORMANCE,
+  CAPABILITIES_COMMAND,
+];

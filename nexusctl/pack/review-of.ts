@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isJsonObject, type JsonObject, readReview, type Review } from '#operator/core/policy/review';
+import { pluralOf } from './plural.ts';
 
 /** A review, or what about it cannot be read. */
 export type Reviewed =
@@ -9,7 +10,7 @@ export type Reviewed =
 /** Who asks in reviews that are made of objects alone. */
 const NOBODY = { username: 'nexusctl', groups: [] };
 
-/** The review of creating an object. The plural of its kind is not known here; `resource` says it where it is. */
+/** The review of creating an object. The plural of its kind is guessed, unless `resource` says it. */
 export function reviewOfObject(object: JsonObject, resource = ''): Reviewed {
   return reviewOfRequest({ operation: 'CREATE', object, resource: { resource } });
 }
@@ -33,7 +34,7 @@ export function reviewOfRequest(request: JsonObject): Reviewed {
       group: kind.group,
       version: kind.version,
       ...resource,
-      resource: resource['resource'] || 'unknown',
+      resource: resource['resource'] || pluralOf(String(kind.kind)),
     },
   });
   if (read.kind === 'ok') return read;

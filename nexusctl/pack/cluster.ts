@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+import { resolve } from 'node:path';
+import type { KubeObject, Resource } from '#operator/core/object';
+import { labelsOf, type NamespaceFacts } from '#operator/core/policy/facts';
+import { type BindingRule, rulesOf } from '#operator/core/policy/match';
+import type { JsonObject } from '#operator/core/policy/review';
+import { type Client, createClient } from '#operator/runtime/client';
+import { kubeconfigCredentials } from '#operator/runtime/credentials';
+import { isObject, listAt, objectAt, textAt } from '#operator/rego/gatekeeper/json';
+import { type Call, CommandError, EXIT, type Flag, flagValue } from '../cli/command.ts';
+import type { LocalPack } from './folder.ts';
+
+/** The flags of commands that look at a cluster. */
+export const CLUSTER_FLAGS: readonly Flag[] = [
+  { name: 'kubeconfig', value: 'FILE', what: 'else KUBECONFIG, else ~/.kube/config' },
+  { name: 'context', value: 'NAME', what: 'of the kubeconfig; else its current one' },
+  { name: 'namespace', value: 'NAME', what: 'only objects in it' },
+];
+
+/** An object that exists, and the plural of its kind. */
+export interface LiveObject {
+  readonly object: JsonObject;
+  readonly resource: string;
+}
+
+/** What a cluster holds of what packs are about. */
+export interface Live {
+  readonly objects: AsyncIterable<LiveObject>;
+  namespace(name: string): NamespaceFacts | undefined;
+}
+
+/** Uses a client for the cluster that the flags name, and ends it. It only reads. */
+export async function withCluster<T>(call: Call, use: (client: Client) => Promise<T>): Promise<T> {
+  const path = flagValue(call, 'kubeconfig') ?? call.env['KUBECONFIG'];
+  const context = flagValue(call, 'context');
+  const client = await open({ ...(path && { path: resolve(call.cwd, path) }), ...(context && { context }) });
+  try {
+    return await use(client);
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(EXIT.unavailable, `the cluster does not answer: ${wordsOf(error)}`);
+  } finally {
+    await client.close();
+  }
+}
+
+async function open(options: Parameters<typeof kubeconfigCredentials>[0]): Promise<Client> {
+  try {
+    return createClient({ credentials: await kubeconfigCredentials(options), attempts: 2 });
+  } catch (error) {
+    throw new CommandError(EXIT.unavailable, `the kubeconfig cannot be used: ${wordsOf(error)}`);
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** All objects that one of the packs may be asked about, page by page, and the namespaces that they are in. */
+export async function readLive(
+  client: Client,
+  packs: readonly LocalPack[],
+  namespace: string | undefined,
+): Promise<Live> {
+  const resources = await resourcesFor(
+    client,
+    packs.flatMap((one) => rulesOf(one.spec.binding)),
+  );
+  const labels = await namespacesOf(client);
+  return {
+    objects: objectsOf(client, resources, namespace),
+    namespace: (name) => labels.get(name),
+  };
+}
+
+async function namespacesOf(client: Client): Promise<ReadonlyMap<string, NamespaceFacts>> {
+  const found = new Map<string, NamespaceFacts>();
+  const resource: Resource = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
+  for await (const page of client.list(resource, { metadataOnly: true })) {
+    for (const one of page.items)
+      found.set(one.metadata.name, { name: one.metadata.name, labels: labelsOf(asJson(one)) });
+  }
+  return found;
+}
+
+async function* objectsOf(
+  client: Client,
+  resources: readonly Resource[],
+  namespace: string | undefined,
+): AsyncGenerator<LiveObject> {
+  for (const resource of resources) {
+    if (namespace !== undefined && !resource.namespaced) continue;
+    for await (const page of client.list(resource, { namespace })) {
+      for (const one of page.items) {
+        const object = { ...asJson(one), apiVersion: resource.apiVersion, kind: resource.kind };
+        yield { object, resource: resource.plural };
+      }
+    }
+  }
+}
+
+/** Objects of Kubernetes are JSON, whatever we call their type. */
+function asJson(object: KubeObject): JsonObject {
+  return { ...object };
+}
+
+/** What the API server serves that a rule names, each kind once, in the version that it prefers. */
+async function resourcesFor(client: Client, rules: readonly BindingRule[]): Promise<readonly Resource[]> {
+  const found = new Map<string, Resource>();
+  for (const { group, version } of await groupsOf(client)) {
+    const wanted = rules.filter((rule) => rule.apiGroups.includes('*') || rule.apiGroups.includes(group));
+    if (wanted.length === 0) continue;
+    const names = wanted.flatMap((rule) => rule.resources);
+    for (const one of await servedBy(client, version)) {
+      if (names.includes('*') || names.includes('*/*') || names.includes(one.plural))
+        found.set(`${version}/${one.plural}`, one);
+    }
+  }
+  return [...found.values()];
+}
+
+interface Group {
+  readonly group: string;
+  /** `apps/v1`. */
+  readonly version: string;
+}
+
+async function groupsOf(client: Client): Promise<readonly Group[]> {
+  const answer = await client.raw({ verb: 'get', path: '/apis' });
+  const groups = isObject(answer) ? listAt(answer, 'groups').filter(isObject) : [];
+  const named = groups.map((one) => ({
+    group: textAt(one, 'name'),
+    version: textAt(objectAt(one, 'preferredVersion'), 'groupVersion'),
+  }));
+  return [{ group: '', version: 'v1' }, ...named];
+}
+
+async function servedBy(client: Client, apiVersion: string): Promise<readonly Resource[]> {
+  const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const answer = await client.raw({ verb: 'get', path });
+  const list = isObject(answer) ? listAt(answer, 'resources').filter(isObject) : [];
+  return list
+    .filter((one) => !textAt(one, 'name').includes('/') && listAt(one, 'verbs').includes('list'))
+    .map((one) => ({
+      apiVersion,
+      kind: textAt(one, 'kind'),
+      plural: textAt(one, 'name'),
+      namespaced: one['namespaced'] === true,
+    }));
+}
