@@ -66,6 +66,8 @@ export const ANNOTATIONS = {
   tenantUid: 'nexusos.dev/tenant-uid',
   /** On a tenant's namespace: PriorityClasses that its pods may name, separated by commas. */
   priorityClasses: 'nexusos.dev/priority-classes',
+  /** On an Agent with a schedule: user name of who said last what it starts. The API server accepts no other. */
+  scheduleAuthor: 'nexusos.dev/schedule-author',
   /** On a Run that a schedule started: when that was due, in RFC 3339. */
   scheduledTime: 'nexusos.dev/scheduled-time',
   /** On a pod of a Run: what the Run was admitted by, in JSON, until its status tells. */

@@ -5,13 +5,15 @@ import { instant, int, text } from './meta.ts';
 
 /** Longest user name that a decision can be of. */
 export const MAX_USER_LENGTH = 512;
+/** The most users that are told to be behind a Run. */
+export const MAX_BEHIND = 16;
 const MAX_REASON = 1024;
 const DECISIONS = ['Approved', 'Rejected'] as const;
 
 const approvers = z
   .enum(['Others', 'Anyone'])
   .describe(
-    'Who may approve, of those who have the verb approve on runs in the namespace. Others: whoever did not create the Run.',
+    'Who may approve, of those who have the verb approve on runs in the namespace. Others: whoever did not create the Run, nor is behind it.',
   );
 const onTimeout = z.enum(['Reject', 'Approve']).describe('What becomes of a Run that nobody decided on.');
 
@@ -57,6 +59,15 @@ export const approvalStatus = z
     onTimeout,
     deadline: instant('Until when it waits for one. Empty: for ever.').optional(),
     createdBy: text('User name of who created the Run, if that is known.', MAX_USER_LENGTH).optional(),
+    onBehalfOf: z
+      .array(text('A user name.', MAX_USER_LENGTH))
+      .min(1)
+      .max(MAX_BEHIND)
+      .describe(
+        'User names of who is behind it, as far as that is known: who created the Runs that call it, and who wrote the schedule that started it, or those.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional(),
     outcome: z
       .enum(['Approved', 'Rejected', 'TimedOut'])
       .describe('What was decided. Empty: nothing yet.')

@@ -3,6 +3,7 @@ import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { eventually } from '#hack/tools/eventually';
 import { type ApiAnswer, type ApiUser, apiUser } from '../api-user.ts';
+import { Caller } from '../caller.ts';
 import { agent, FOREVER, phase, run, type RunChoice, waits, type World, world } from '../run-world.ts';
 import { User } from '../user.ts';
 
@@ -40,7 +41,7 @@ const HOOK = { teardown: (end: () => unknown) => ENDS.push(end) } as unknown as 
 test.before(async (t) => {
   const cluster = await attachSystem();
   const place = await world(HOOK, 'signed', {
-    tenant: { owners: OWNERS, quotas: { runs: { maxConcurrent: 3 } } },
+    tenant: { owners: OWNERS, quotas: { runs: { maxConcurrent: 6 } } },
     worker: { approval: {} },
   });
   await place.user.applies({ ...named(place, 'lenient', { approval: { approvers: 'Anyone' } }) });
@@ -224,6 +225,96 @@ test('nobody passes for the creator, nor changes who that was', async (t) => {
     else refused(t, answer, /found signed-boss; allowed: signed-maker/);
     t.is((await read(place, 'theirs'))?.metadata.annotations?.[CREATED_BY], 'signed-maker');
   }
+});
+
+/** Waits until the approval that a Run asks for tells who is behind it. */
+function behind(place: World, name: string): Promise<unknown> {
+  return eventually(`${name} tells who is behind it`, async () => {
+    const { approval } = (await place.user.sees<Behind>('-n', place.namespace, `run/${name}`))?.status ?? {};
+    return approval?.onBehalfOf;
+  });
+}
+
+interface Behind {
+  readonly status?: { readonly approval?: { readonly onBehalfOf?: readonly string[] } };
+}
+
+test('who has a container create a Run cannot approve it either', async (t) => {
+  const place = t.context;
+  const { boss, deputy } = place;
+  await place.user.applies(named(place, 'lead', { calls: { agents: ['worker'] } }));
+  await place.user.awaitsReady('-n', place.namespace, 'agent/lead');
+  await create(boss, 'calling', { ...FOREVER, spec: { agentRef: { name: 'lead' } } });
+  const container = await Caller.of(place, 'calling');
+  t.is((await container.calls('called', FOREVER)).status, 201);
+  t.deepEqual(await behind(place, 'called'), ['signed-boss']);
+  refused(
+    t,
+    await decide(boss, 'called', { decision: 'Approved' }),
+    /found Approved by signed-boss, who is behind what created the Run/,
+  );
+  const answer = await decide(deputy, 'called', { decision: 'Approved' });
+  t.is(answer.status, 200, answer.message);
+  await ends(place, 'called', 'Running');
+});
+
+test('nor can who wrote what a schedule starts, which nobody else passes for', async (t) => {
+  const place = t.context;
+  const { boss, deputy, user, namespace } = { ...place, namespace: 'signed-main' };
+  const path = `/apis/nexusos.dev/v1alpha1/namespaces/${namespace}/agents`;
+  // Falls due while no test runs, and has fallen due in every year before.
+  const schedule = { cron: '0 0 1 1 *', runTemplate: { spec: { priority: 1 } } };
+  const agentOf = (annotations: object) => {
+    const made = named(place, 'yearly', { approval: {}, schedule }) as { readonly metadata: object };
+    return { ...made, metadata: { ...made.metadata, annotations } };
+  };
+  const AUTHOR = 'nexusos.dev/schedule-author';
+  refused(
+    t,
+    await boss.send('POST', path, agentOf({ [AUTHOR]: 'signed-deputy' })),
+    /schedule-author.+found signed-deputy; allowed: signed-boss, or none/,
+  );
+  t.is((await boss.send('POST', path, agentOf({}))).status, 201);
+  const authorOf = async () => {
+    const found = await user.sees<Told>('-n', namespace, 'agent/yearly');
+    return found?.metadata.annotations?.[AUTHOR];
+  };
+  t.is(await authorOf(), 'signed-boss');
+  const change = (spec: object, annotations = {}) =>
+    deputy.send('PATCH', `${path}/yearly`, { spec, metadata: { annotations } });
+  t.is((await change({ schedule: { suspend: true } })).status, 200);
+  t.is((await change({ schedule: { suspend: false } }, { [AUTHOR]: null })).status, 200);
+  t.is(await authorOf(), 'signed-boss', 'to pause a schedule, or to forget its author, is not to write it');
+  refused(t, await change({}, { [AUTHOR]: 'signed-deputy' }), /found signed-deputy; allowed: signed-boss/);
+  await user.awaitsReady('-n', namespace, 'agent/yearly');
+  const since = `${new Date().getUTCFullYear() - 3}-06-01T00:00:00Z`;
+  const late = { since, lastScheduleTime: null, lastMissedTime: null, nextScheduleTime: null };
+  const patch = JSON.stringify({ status: { schedule: late } });
+  const args = [
+    'patch',
+    'agent/yearly',
+    '-n',
+    namespace,
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    patch,
+  ];
+  await user.does(args);
+  const label = ['runs', '-n', namespace, '-l', 'nexusos.dev/agent=yearly'];
+  const started = await eventually('its Run is there', async () => {
+    const list = await user.sees<{ readonly items: readonly { metadata: { name: string } }[] }>(...label);
+    return list?.items[0]?.metadata.name;
+  });
+  t.deepEqual(await behind(place, started), ['signed-boss']);
+  refused(
+    t,
+    await decide(boss, started, { decision: 'Approved' }),
+    /signed-boss, who is behind what created/,
+  );
+  t.is((await decide(deputy, started, { decision: 'Approved' })).status, 200);
+  t.is((await change({ schedule: { runTemplate: { spec: { priority: 2 } } } })).status, 200);
+  t.is(await authorOf(), 'signed-deputy', 'who says something else is the author of that');
 });
 
 test('a decision stands: it is not changed, taken back, or written where nothing is asked', async (t) => {

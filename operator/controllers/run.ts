@@ -39,7 +39,7 @@ import {
 import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
 import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
-import { findParent, kinshipIn, relativesOf, treeOf, untoldTrees } from './shared/trees.ts';
+import { findParent, kinshipIn, relativesOf, startersOf, treeOf, untoldTrees } from './shared/trees.ts';
 import {
   keyRecordIn,
   ledgerOf,
@@ -143,7 +143,7 @@ async function observeWith(
     tree: treeOf(run, ledger, read),
     kin: kinshipIn(ledger, read),
     ...standing,
-    asking: askingOf(run, agentIn(run, read)),
+    asking: askingOf(run, agentIn(run, read), () => startersOf(run, read)),
     ...(await findIngredients(run, { read, pod, members, reservation, book, next })),
     pod,
     members,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation, TreeRecord } from '#crds/v1alpha1/quota-ledger';
+import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../../core/object.ts';
+import { creatorOf } from '../../core/run/approval.ts';
 import { isToldToEnd } from '../../core/run/interruption.ts';
 import { type Kinship, NO_KIN } from '../../core/run/retirement.ts';
 import { isActive, isFinished, type Run } from '../../core/run/run.ts';
 import { countTree, isTold, type TreeObserved } from '../../core/run/tree-status.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { type Key, keyOf, type Reader } from '../../runtime/controller.ts';
-import { RUNS } from './resources.ts';
+import { AGENTS, RUNS } from './resources.ts';
 import { INDEX, reservationIn } from './workloads.ts';
 
 /** Runs below one that are counted: as many as there may be, finished ones of earlier attempts included. */
@@ -126,6 +128,39 @@ function descendantsOf(run: Run, read: Reader): readonly Run[] {
 function parentOf(run: Run): readonly Key[] {
   const { parentRef } = run.spec;
   return parentRef === undefined ? [] : [{ ...keyOf(run), name: parentRef.name }];
+}
+
+/** No Run is deeper: a line that is longer is none. */
+const MOST_ABOVE = 32;
+
+/** Users who are behind a Run, as far as watches tell: who created those above it, and wrote the schedules that started these, or it. */
+export function startersOf(run: Run, read: Reader): readonly string[] {
+  const line = lineOf(run, read);
+  const names = [...line.slice(1).map(creatorOf), ...line.map((one) => scheduleAuthorOf(one, read))];
+  return names.filter((one) => one !== undefined);
+}
+
+/** A Run, and all above it. */
+function lineOf(run: Run, read: Reader): readonly Run[] {
+  const line = [run];
+  for (let next = callerOf(run, read); next !== undefined; next = callerOf(next, read)) {
+    if (line.length > MOST_ABOVE) break;
+    line.push(next);
+  }
+  return line;
+}
+
+function callerOf(run: Run, read: Reader): Run | undefined {
+  const [key] = parentOf(run);
+  const found = key && (read.get(RUNS, key) as Run | undefined);
+  return found?.metadata.uid === run.spec.parentRef?.uid ? found : undefined;
+}
+
+function scheduleAuthorOf(run: Run, read: Reader): string | undefined {
+  const uid = run.metadata.labels?.[LABELS.scheduledBy];
+  const agent = uid && read.get(AGENTS, { ...keyOf(run), name: run.spec.agentRef.name });
+  if (!agent || agent.metadata.uid !== uid) return undefined;
+  return agent.metadata.annotations?.[ANNOTATIONS.scheduleAuthor];
 }
 
 /** The Run above all, if it is known: before its admission, that of its parent, or that itself. */

@@ -4,23 +4,40 @@ import type { KubeObject } from '../object.ts';
 import { OF_RUNS, USER } from './decisions.ts';
 import { OF_EXEMPTIONS } from './exemptions.ts';
 import { annotationOf } from './marks.ts';
+import { AUTHOR_TO_NOTE, OF_AGENTS } from './schedules.ts';
 import { type Cel, type Match, quote } from './policy.ts';
 
 const API_VERSION = 'admissionregistration.k8s.io/v1';
 const IS_NEW: Cel = "request.operation == 'CREATE'";
 
 /**
- * Fills in who created a Run, who decided on it, and who answered, and the same of PolicyExemptions, so that nobody has to write his own name. Only what is left
+ * Fills in who created a Run, who decided on it, and who answered, the same of PolicyExemptions, and who wrote a schedule, so that nobody has to write his own name. Only what is left
  * out: whoever writes another name is refused by the guardrail, which holds on clusters without mutating policies, too.
  */
 export function authorMutation(): readonly KubeObject[] {
   return [
-    ...mutation('nexusos-run-authors', OF_RUNS, [creatorPatch(), approverPatch(), answererPatch()]),
-    ...mutation('nexusos-exemption-authors', OF_EXEMPTIONS, [creatorPatch(), approverPatch()]),
+    ...mutation('nexusos-run-authors', OF_RUNS, {
+      noted: CREATOR,
+      patches: [CREATOR_PATCH, approverPatch(), answererPatch()],
+    }),
+    ...mutation('nexusos-exemption-authors', OF_EXEMPTIONS, {
+      noted: CREATOR,
+      patches: [CREATOR_PATCH, approverPatch()],
+    }),
+    ...mutation('nexusos-schedule-authors', OF_AGENTS, {
+      noted: AUTHOR_TO_NOTE,
+      patches: [notePatch(ANNOTATIONS.scheduleAuthor)],
+    }),
   ];
 }
 
-function mutation(name: string, match: Match, patches: readonly Cel[]): readonly KubeObject[] {
+interface Patches {
+  /** The name that `notePatch` writes; empty where nothing is to be done. */
+  readonly noted: Cel;
+  readonly patches: readonly Cel[];
+}
+
+function mutation(name: string, match: Match, { noted, patches }: Patches): readonly KubeObject[] {
   return [
     {
       apiVersion: API_VERSION,
@@ -30,18 +47,8 @@ function mutation(name: string, match: Match, patches: readonly Cel[]): readonly
         failurePolicy: 'Fail',
         reinvocationPolicy: 'Never',
         matchConstraints: { resourceRules: [{ ...match, apiVersions: ['*'] }] },
-        variables: [{ name: 'creator', expression: CREATOR }],
-        // One, since the API server writes and reads the Run as text for each.
-        mutations: [
-          {
-            patchType: 'JSONPatch',
-            jsonPatch: {
-              expression: [creatorPatch(), approverPatch(), answererPatch(), fieldsPatch()]
-                .map((one) => `(${one})`)
-                .join(' + '),
-            },
-          },
-        ],
+        variables: [{ name: 'noted', expression: noted }],
+        mutations: patches.map((expression) => ({ patchType: 'JSONPatch', jsonPatch: { expression } })),
       },
     },
     {
@@ -56,12 +63,15 @@ function mutation(name: string, match: Match, patches: readonly Cel[]): readonly
 /** Who is to be noted as creator: also when a client replaces the Run by a manifest that does not know. Empty where nothing is to be done. */
 const CREATOR: Cel = `${annotationOf('object', ANNOTATIONS.createdBy)} != '' ? '' : (${IS_NEW} ? ${USER} : ${annotationOf('oldObject', ANNOTATIONS.createdBy)})`;
 
-function creatorPatch(): Cel {
-  const name = quote(ANNOTATIONS.createdBy);
-  const one = `JSONPatch{op: 'add', path: '/metadata/annotations/' + jsonpatch.escapeKey(${name}), value: variables.creator}`;
-  const all = `JSONPatch{op: 'add', path: '/metadata/annotations', value: {${name}: variables.creator}}`;
-  return `variables.creator == '' ? [] : [has(object.metadata.annotations) ? ${one} : ${all}]`;
+function notePatch(annotation: string): Cel {
+  const value = 'variables.noted';
+  const name = quote(annotation);
+  const one = `JSONPatch{op: 'add', path: '/metadata/annotations/' + jsonpatch.escapeKey(${name}), value: ${value}}`;
+  const all = `JSONPatch{op: 'add', path: '/metadata/annotations', value: {${name}: ${value}}}`;
+  return `${value} == '' ? [] : [has(object.metadata.annotations) ? ${one} : ${all}]`;
 }
+
+const CREATOR_PATCH = notePatch(ANNOTATIONS.createdBy);
 
 function approverPatch(): Cel {
   const decides = `!(${IS_NEW}) && has(object.spec.approval) && !has(oldObject.spec.approval) && !has(object.spec.approval.by)`;

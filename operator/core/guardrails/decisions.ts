@@ -22,6 +22,8 @@ const DECIDES: Cel = 'has(object.spec.approval) && !has(oldObject.spec.approval)
 const IS_QUEUED: Cel =
   "has(oldObject.status) && has(oldObject.status.phase) && oldObject.status.phase == 'Queued'";
 const ASKS_APPROVAL: Cel = 'has(oldObject.status.approval) && !has(oldObject.status.approval.outcome)';
+/** Who creates a Run by a schedule, or by a container, is not another person than that. */
+const IS_BEHIND: Cel = `has(oldObject.status) && has(oldObject.status.approval) && has(oldObject.status.approval.onBehalfOf) && ${USER} in oldObject.status.approval.onBehalfOf`;
 /** Answers that this request changes. */
 const ANSWERS: Cel =
   'has(object.spec.answers) && (!has(oldObject.spec.answers) || object.spec.answers != oldObject.spec.answers)';
@@ -47,6 +49,7 @@ export function decisionGuardrail(): Guardrail {
       creator: CREATOR,
       oldCreator: OLD_CREATOR,
       decides: `!(${IS_NEW}) && ${DECIDES}`,
+      isBehind: `!(${IS_NEW}) && ${IS_BEHIND}`,
       asksApproval: `!(${IS_NEW}) && ${IS_QUEUED} && ${ASKS_APPROVAL}`,
       answers: 'has(object.spec.answers) ? object.spec.answers : {}',
       answered: `!(${IS_NEW}) && has(oldObject.spec.answers) ? oldObject.spec.answers : {}`,
@@ -95,8 +98,8 @@ function approvalRules(): readonly Rule[] {
     },
     {
       field: 'spec.approval.decision',
-      holds: `!(variables.decides && variables.asksApproval) || ${approval}.decision != 'Approved' || !(${isOwn}) || !(variables.oldCreator in ['', variables.user])`,
-      found: `'Approved by ' + variables.user + (variables.oldCreator == '' ? ', and nobody knows who created the Run' : ', who created the Run')`,
+      holds: `!(variables.decides && variables.asksApproval) || ${approval}.decision != 'Approved' || !(${isOwn}) || !(variables.oldCreator in ['', variables.user] || variables.isBehind)`,
+      found: `'Approved by ' + variables.user + (variables.oldCreator == '' ? ', and nobody knows who created the Run' : (variables.isBehind ? ', who is behind what created the Run' : ', who created the Run'))`,
       allowed: `${quote('approval by somebody else, or approvers: Anyone in spec.approval of the Agent')} + (variables.oldCreator == '' ? ${quote(UNKNOWN)} : '')`,
     },
   ];

@@ -19,6 +19,7 @@ import {
 import { type Guardrail, type GuardrailSettings, toObjects } from './policy.ts';
 import { replicaGuardrail } from './replicas.ts';
 import { roleBindingGuardrail } from './role-bindings.ts';
+import { scheduleGuardrail } from './schedules.ts';
 import { serviceGuardrail } from './services.ts';
 import { volumeClaimGuardrail } from './volumes.ts';
 import { priorityGuardrails, workloadGuardrails } from './workloads.ts';
@@ -46,6 +47,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     callGuardrail(),
     callerGuardrail(),
     decisionGuardrail(),
+    scheduleGuardrail(),
     exemptionGuardrail(settings),
     gpuClassGuardrail(settings),
     replicaGuardrail(settings),

@@ -158,6 +158,32 @@ test('a message with names as long as they can be fits into the status', (t) => 
   t.true((status?.approval?.createdBy?.length ?? 0) <= 512);
 });
 
+test('who is behind what created a Run is told, and named to who looks for somebody to approve it', (t) => {
+  const run = makeRun();
+  const annotations = { [ANNOTATIONS.createdBy]: 'system:serviceaccount:a:b' };
+  const created = { ...run, metadata: { ...run.metadata, annotations } };
+  const behind = ['alice', 'alice', 'system:serviceaccount:a:b', 'b'.repeat(600)];
+  const { status } = planRun(created, { ...NOTHING_SEEN, place: HELD, asking: { ...ASKING, behind } }, NOW);
+  t.is(status?.approval?.onBehalfOf?.length, 2);
+  t.is(status?.approval?.onBehalfOf?.[0], 'alice');
+  t.is(status?.approval?.onBehalfOf?.[1]?.length, 512);
+  t.regex(
+    saidIn(status),
+    /who created it, nor alice and 1 more \(status\.approval\.onBehalfOf\), who is behind/,
+  );
+  const many = Array.from({ length: 40 }, (_, i) => `user-${i}`);
+  const crowd = planRun(created, { ...NOTHING_SEEN, place: HELD, asking: { ...ASKING, behind: many } }, NOW);
+  t.is(crowd.status?.approval?.onBehalfOf?.length, 16);
+});
+
+test('who is behind a Run is looked for when it is about to ask, and not else', (t) => {
+  const behind = () => ['alice'];
+  const agent = makeAgent({ approval: POLICY });
+  t.deepEqual(askingOf(makeRun(), agent, behind).behind, ['alice']);
+  t.is(askingOf(makeRun({}, asked()), agent, behind).behind, undefined);
+  t.is(askingOf(makeRun(), makeAgent(), behind).behind, undefined);
+});
+
 test('where nobody knows who created a Run, it says that nobody can approve it, and what helps', (t) => {
   const { status } = planRun(makeRun(), { ...NOTHING_SEEN, place: HELD, asking: ASKING }, NOW);
   const help = /create it again with the annotation nexusos\.dev\/created-by, which says your own user name$/;

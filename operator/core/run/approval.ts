@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import { RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';
-import { type ApprovalPolicy, type ApprovalStatus, MAX_USER_LENGTH } from '#crds/v1alpha1/run-approval';
+import {
+  type ApprovalPolicy,
+  type ApprovalStatus,
+  MAX_BEHIND,
+  MAX_USER_LENGTH,
+} from '#crds/v1alpha1/run-approval';
 import type { QuestionPolicy } from '#crds/v1alpha1/run-questions';
 import type { Agent } from '../agent/agent.ts';
 import { pinOf } from '../agent/pinned.ts';
 import { setCondition, toInstant, truncate } from '../conditions.ts';
-import { type Condition, defined } from '../object.ts';
+import { type Condition, defined, type KubeObject } from '../object.ts';
 import { type PlanEvent, type Result, statusOnly } from '../plan.ts';
 import { fail, requeue } from './ending.ts';
 import type { RunObserved, RunPlan } from './observed.ts';
@@ -29,16 +34,24 @@ export interface Asking {
   readonly approval?: ApprovalPolicy;
   /** Undefined where it says nothing of that. */
   readonly questions?: QuestionPolicy;
+  /** Who is behind the Run, beside who created it. */
+  readonly behind?: readonly string[];
   /** What a Run that is bound to no revision is bound to when it asks: what is approved is what starts. */
   readonly revision?: NonNullable<RunStatus['revision']>;
 }
 
-/** What `agent` says of asking people, to `run`. */
-export function askingOf(run: Run, agent: Agent | undefined): Asking {
+/** What `agent` says of asking people, to `run`; `behind`: who is behind that, asked for only where it matters. */
+export function askingOf(
+  run: Run,
+  agent: Agent | undefined,
+  behind: () => readonly string[] = () => [],
+): Asking {
+  const asks = agent?.spec.approval !== undefined && run.status?.approval === undefined;
   const active = pinOf(run) === undefined ? agent?.status?.activeRevision : undefined;
   return defined({
     approval: agent?.spec.approval,
     questions: agent?.spec.questions,
+    behind: asks ? behind() : undefined,
     revision: active && { name: active.name, number: active.number },
   });
 }
@@ -159,11 +172,17 @@ function withApproval(
   return { ...run, status: { ...run.status, approval, conditions: [...conditions] } };
 }
 
+/** User name of who created an object, if that is known. */
+export function creatorOf({ metadata }: Pick<KubeObject, 'metadata'>): string | undefined {
+  return metadata.annotations?.[ANNOTATIONS.createdBy];
+}
+
 /** What a Run asks for; undefined where its Agent demands nothing any more. */
 function requestFor({ metadata }: Run, asking: Asking | undefined, now: Date): ApprovalStatus | undefined {
   if (asking?.approval === undefined) return undefined;
   const { timeoutSeconds, approvers, onTimeout } = asking.approval;
-  const createdBy = metadata.annotations?.[ANNOTATIONS.createdBy];
+  const createdBy = creatorOf({ metadata });
+  const behind = [...new Set(asking.behind)].filter((one) => one !== createdBy).slice(0, MAX_BEHIND);
   const until = timeoutSeconds && new Date(now.getTime() + timeoutSeconds * 1000);
   return {
     requestedAt: toInstant(now),
@@ -172,23 +191,29 @@ function requestFor({ metadata }: Run, asking: Asking | undefined, now: Date): A
     ...defined({
       deadline: until ? toInstant(until) : undefined,
       createdBy: createdBy && truncate(createdBy, MAX_USER_LENGTH),
+      onBehalfOf: behind.length > 0 ? behind.map((one) => truncate(one, MAX_USER_LENGTH)) : undefined,
     }),
   };
 }
 
-function whatHelps(
-  { metadata, spec }: Run,
-  { approvers, createdBy, deadline, onTimeout }: ApprovalStatus,
-): string {
+function whatHelps({ metadata, spec }: Run, request: ApprovalStatus): string {
+  const { approvers, createdBy, deadline, onTimeout } = request;
   const late = onTimeout === 'Approve' ? 'it starts without' : 'it is rejected';
   const until = deadline === undefined ? '' : `. At ${deadline} ${late}`;
   if (approvers === 'Others' && createdBy === undefined) {
     return `nobody can approve it, since who created it is not known, and that one must not: create it again with the annotation ${ANNOTATIONS.createdBy}, which says your own user name${spec.parentRef === undefined ? '' : ' (of the container that calls it: $NEXUSOS_USER)'}${until}`;
   }
-  const others = approvers === 'Others' ? `, and is not ${quoted(createdBy ?? '')}, who created it` : '';
+  const others = approvers === 'Others' ? othersThan(request) : '';
   const patch = '{"spec":{"approval":{"decision":"Approved","reason":"..."}}}';
   const command = `kubectl patch run ${metadata.name} -n ${metadata.namespace} --type merge -p '${patch}'`;
   return `it waits for approval, by whoever has the verb approve on runs here${others}: ${command}; or "Rejected"${until}`;
+}
+
+function othersThan({ createdBy = '', onBehalfOf: [first, ...rest] = [] }: ApprovalStatus): string {
+  const creator = `, and is not ${quoted(createdBy)}, who created it`;
+  if (first === undefined) return creator;
+  const more = rest.length === 0 ? '' : ` and ${rest.length} more (status.approval.onBehalfOf)`;
+  return `${creator}, nor ${quoted(first)}${more}, who is behind that`;
 }
 
 function quoted(words: string): string {
