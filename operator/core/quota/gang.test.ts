@@ -170,10 +170,17 @@ test('devices are taken over where they are: from a Run whose pods each make roo
   t.deepEqual(victims('six', 'gang', { gpus: 6, pods: 3 }), [], 'six on three nodes are not six on one');
 });
 
+const APPROVAL = { approvers: 'Others', onTimeout: 'Reject' } as const;
+
+interface Kueue {
+  readonly deviceClassName?: string;
+  readonly approval?: typeof APPROVAL;
+}
+
 /** What becomes of a Run of an urgent gang, and of the one that holds all it needs, where Kueue decides on what has no DeviceClass. */
-function atKueue(deviceClassName?: string) {
+function atKueue({ deviceClassName, approval }: Kueue = {}) {
   const agents = new Map([
-    ...namedAgent('gang', { ...CARDS, approval: { approvers: 'Others', onTimeout: 'Reject' } }),
+    ...namedAgent('gang', { ...CARDS, ...defined({ approval }) }),
     ...namedAgent('six', SIZES.six),
   ]);
   const held = heldRun(1, 'low', { agent: 'six', reservation: { gpuClass: 'h100', gpus: 6 } });
@@ -198,7 +205,11 @@ test('a gang that Kueue would let in one by one ends nobody, and asks nobody: it
   t.is(marked, 0);
   t.is(waiting?.reason, 'WorkloadRefused');
   t.regex(waiting?.message ?? '', /spec.gang of its Agent: found 3 pods where Kueue decides/);
-  t.is(atKueue('gpu.example.com').waiting?.reason, 'ApprovalRequired', 'we decide on it ourselves');
+  t.is(atKueue({ approval: APPROVAL }).waiting?.reason, 'WorkloadRefused');
+  // We decide on these ourselves.
+  const ours = { deviceClassName: 'gpu.example.com' };
+  t.is(atKueue(ours).marked, 1, 'it ends the other one');
+  t.is(atKueue({ ...ours, approval: APPROVAL }).waiting?.reason, 'ApprovalRequired');
 });
 
 const decidedByKueue = () => true;

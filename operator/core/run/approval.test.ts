@@ -158,30 +158,36 @@ test('a message with names as long as they can be fits into the status', (t) => 
   t.true((status?.approval?.createdBy?.length ?? 0) <= 512);
 });
 
-test('who is behind what created a Run is told, and named to who looks for somebody to approve it', (t) => {
+const ACCOUNT = 'system:serviceaccount:a:b';
+
+/** The approval that a Run which an account created asks for, and what it says. */
+function askedFor(behind: readonly string[]) {
   const run = makeRun();
-  const annotations = { [ANNOTATIONS.createdBy]: 'system:serviceaccount:a:b' };
-  const created = { ...run, metadata: { ...run.metadata, annotations } };
-  const behind = ['alice', 'alice', 'system:serviceaccount:a:b', 'b'.repeat(600)];
-  const { status } = planRun(created, { ...NOTHING_SEEN, place: HELD, asking: { ...ASKING, behind } }, NOW);
-  t.is(status?.approval?.onBehalfOf?.length, 2);
-  t.is(status?.approval?.onBehalfOf?.[0], 'alice');
-  t.is(status?.approval?.onBehalfOf?.[1]?.length, 512);
-  t.regex(
-    saidIn(status),
-    /who created it, nor alice and 1 more \(status\.approval\.onBehalfOf\), who is behind/,
+  const metadata = { ...run.metadata, annotations: { [ANNOTATIONS.createdBy]: ACCOUNT } };
+  const asking = { ...ASKING, behind };
+  const { status } = planRun({ ...run, metadata }, { ...NOTHING_SEEN, place: HELD, asking }, NOW);
+  return { names: status?.approval?.onBehalfOf ?? [], said: saidIn(status) };
+}
+
+test('who is behind what created a Run is told, and named to who looks for somebody to approve it', (t) => {
+  const { names, said } = askedFor(['alice', 'alice', ACCOUNT, 'b'.repeat(600)]);
+  t.deepEqual(
+    names.map((one) => one.length),
+    [5, 512],
   );
-  const many = Array.from({ length: 40 }, (_, i) => `user-${i}`);
-  const crowd = planRun(created, { ...NOTHING_SEEN, place: HELD, asking: { ...ASKING, behind: many } }, NOW);
-  t.is(crowd.status?.approval?.onBehalfOf?.length, 16);
+  t.is(names[0], 'alice');
+  t.regex(said, /who created it, nor alice and 1 more \(status\.approval\.onBehalfOf\), who is behind/);
+  t.deepEqual(askedFor([ACCOUNT]).names, []);
+  t.is(askedFor(Array.from({ length: 40 }, (_, i) => `user-${i}`)).names.length, 16);
 });
 
+const byAlice = () => ['alice'];
+
 test('who is behind a Run is looked for when it is about to ask, and not else', (t) => {
-  const behind = () => ['alice'];
   const agent = makeAgent({ approval: POLICY });
-  t.deepEqual(askingOf(makeRun(), agent, behind).behind, ['alice']);
-  t.is(askingOf(makeRun({}, asked()), agent, behind).behind, undefined);
-  t.is(askingOf(makeRun(), makeAgent(), behind).behind, undefined);
+  t.deepEqual(askingOf(makeRun(), agent, byAlice).behind, ['alice']);
+  t.is(askingOf(makeRun({}, asked()), agent, byAlice).behind, undefined);
+  t.is(askingOf(makeRun(), makeAgent(), byAlice).behind, undefined);
 });
 
 test('where nobody knows who created a Run, it says that nobody can approve it, and what helps', (t) => {

@@ -46,11 +46,13 @@ export function askingOf(
   agent: Agent | undefined,
   behind: () => readonly string[] = () => [],
 ): Asking {
-  const asks = agent?.spec.approval !== undefined && run.status?.approval === undefined;
-  const active = pinOf(run) === undefined ? agent?.status?.activeRevision : undefined;
+  if (agent === undefined) return {};
+  const { approval, questions } = agent.spec;
+  const asks = approval !== undefined && run.status?.approval === undefined;
+  const active = pinOf(run) === undefined ? agent.status?.activeRevision : undefined;
   return defined({
-    approval: agent?.spec.approval,
-    questions: agent?.spec.questions,
+    approval,
+    questions,
     behind: asks ? behind() : undefined,
     revision: active && { name: active.name, number: active.number },
   });
