@@ -5,7 +5,7 @@ import { type Failure, failure } from './core/failure.ts';
 import { type Generation, isOtherGeneration } from './core/generation.ts';
 import type { Outgoing, Saying } from './core/message.ts';
 import { outputOfMessage } from './core/output.ts';
-import { withoutQuery } from './core/refusal.ts';
+import { toldAddress } from './core/refusal.ts';
 import type { Ending } from './core/said.ts';
 import type { Sent, Task, TaskState } from './core/task.ts';
 import { usageOf } from './core/usage.ts';
@@ -61,12 +61,12 @@ function failed({ stop }: AttemptWorld, why: Failure): Ending {
   };
 }
 
-async function findEndpoint({ attempt, peer, stop }: AttemptWorld): Promise<Endpoint | Failure> {
+async function findEndpoint({ attempt, peer, stop, hide }: AttemptWorld): Promise<Endpoint | Failure> {
   const { cardUrl } = attempt;
   if (cardUrl === undefined) return endpointWithoutCard(attempt);
   const found = await peer.read(cardUrl, stop);
   if ('exitCode' in found) return found;
-  if (found.kind === 'unread') return failure('NotUnderstood', `${withoutQuery(cardUrl)}: ${found.why}`);
+  if (found.kind === 'unread') return failure('NotUnderstood', `${toldAddress(cardUrl, hide)}: ${found.why}`);
   return endpointOf(attempt, found.value);
 }
 
@@ -88,7 +88,7 @@ async function begin(world: AttemptWorld, endpoint: Endpoint): Promise<Taken | F
   if (task.state !== 'input-required') return { ...place, sent: { kind: 'task', task } };
   const taken = await send(world, { url: place.url, generations: [place.generation] }, message);
   if ('exitCode' in taken || taken.sent.kind === 'message') return taken;
-  const next = sameTask(taken.sent.task, task, place.url);
+  const next = sameTask(taken.sent.task, task, toldAddress(place.url, world.hide));
   if ('exitCode' in next) return next;
   // It may be told as it was before the answer: the next look at it tells whether it asks again.
   const state = next.state === 'input-required' ? 'submitted' : next.state;
@@ -137,14 +137,12 @@ async function send(
   if (called.kind === 'error' && next !== undefined && isOtherGeneration(called.code)) {
     return send(world, { url, generations: [next, ...rest] }, message);
   }
-  if (called.kind !== 'result') return callFailure(called, { url, generation }, 'it refused the message');
+  const where = toldAddress(url, world.hide);
+  if (called.kind !== 'result') return callFailure(called, where, 'it refused the message');
   const sent = generation.readSent(called.value);
-  if (sent?.kind === 'task' && !isTellable(sent.task, world)) return untellable(url);
+  if (sent?.kind === 'task' && !isTellable(sent.task, world)) return untellable(where);
   if (sent !== undefined) return { url, generation, sent };
-  return failure(
-    'NotUnderstood',
-    `${withoutQuery(url)}: its answer to the message is no task, and no message`,
-  );
+  return failure('NotUnderstood', `${where}: its answer to the message is no task, and no message`);
 }
 
 async function followTask(world: AttemptWorld, place: Place, first: Task): Promise<Ending> {
@@ -198,14 +196,14 @@ function taskIn(
   called: Called,
   { wanted, ...place }: Place & { readonly wanted: Ids },
 ): Task | Failure {
-  const where = withoutQuery(place.url);
+  const where = toldAddress(place.url, world.hide);
   if (called.kind === 'error' && called.code === TASK_NOT_FOUND) {
     return failure('TaskLost', `${where} has no task ${wanted.id} any more`);
   }
-  if (called.kind !== 'result') return callFailure(called, place, `it does not tell of task ${wanted.id}`);
+  if (called.kind !== 'result') return callFailure(called, where, `it does not tell of task ${wanted.id}`);
   const task = place.generation.readTask(called.value);
   if (task === undefined) return failure('NotUnderstood', `${where}: what it tells is no task`);
-  return isTellable(task, world) ? sameTask(task, wanted, place.url) : untellable(place.url);
+  return isTellable(task, world) ? sameTask(task, wanted, where) : untellable(where);
 }
 
 /** Whether identifiers may stand in the Run and in logs, where they stay as they are: the endpoint chooses them. */
@@ -213,15 +211,15 @@ function isTellable({ id, contextId = '' }: Ids, { hide }: AttemptWorld): boolea
   return hide(id) === id && hide(contextId) === contextId;
 }
 
-function untellable(url: string): Failure {
-  const message = `${withoutQuery(url)}: the id of its task, or of the context of that, holds the credential of spec.remote.auth; allowed are ids without it`;
+function untellable(where: string): Failure {
+  const message = `${where}: the id of its task, or of the context of that, holds the credential of spec.remote.auth; allowed are ids without it`;
   return failure('NotUnderstood', message);
 }
 
-function sameTask(task: Task, wanted: Ids, url: string): Task | Failure {
+function sameTask(task: Task, wanted: Ids, where: string): Task | Failure {
   const isSame = wanted.contextId === undefined || task.contextId === wanted.contextId;
   if (task.id === wanted.id && isSame) return task;
-  const message = `${withoutQuery(url)}: asked for task ${wanted.id}, it tells of another one`;
+  const message = `${where}: asked for task ${wanted.id}, it tells of another one`;
   return failure('NotUnderstood', message);
 }
 
@@ -258,7 +256,7 @@ async function cancel(
   });
   log('cancels the task', { task: task.id, answer: called.kind });
   if (called.kind === 'result') return undefined;
-  return callFailure(called, { url, generation }, 'it will not').message;
+  return callFailure(called, toldAddress(url, world.hide), 'it will not').message;
 }
 
 /** Longest part of what an endpoint says of an error. */
@@ -266,10 +264,9 @@ const MAX_WORDS = 500;
 
 function callFailure(
   called: Exclude<Called, { readonly kind: 'result' }>,
-  { url }: Place,
+  where: string,
   what: string,
 ): Failure {
-  const where = withoutQuery(url);
   switch (called.kind) {
     case 'failed':
       return called.failure;

@@ -45,15 +45,16 @@ async function attemptIt(secrets: Secrets): Promise<Ending> {
   const signals = listen(attempt.graceSeconds * 1000);
   const { serverName, caFile } = attempt.tls ?? {};
   const ca = caFile === undefined ? undefined : await readText(caFile, 'spec.remote.tls');
+  const hide = (words: string): string => secrets.hide(words);
   const peer = new Peer({
     attempt,
     connect: { ca, serverName },
     show: showing(attempt, secrets),
     endMs: Date.now() + attempt.timeoutSeconds * 1000,
+    hide,
     log: logLines,
   });
   const saying = await readSaying(process.env, attempt);
-  const hide = (words: string): string => secrets.hide(words);
   return follow({ attempt, saying, peer, ...signals, hide, log: logLines });
 }
 

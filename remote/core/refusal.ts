@@ -3,15 +3,14 @@ import type { Answer } from './answer.ts';
 import { type Failure, failure } from './failure.ts';
 import type { Purpose } from './repeat.ts';
 
-/** Where a request went, and what for. */
+/** Where a request went, as it may be told, and what for. */
 export interface Place {
-  readonly url: string;
+  readonly where: string;
   readonly purpose: Purpose;
 }
 
 /** How an attempt fails with an answer that is final, and of no use. Says nothing of what stands in the answer: it may be anything. */
-export function failureOf(answer: Answer, { url, purpose }: Place): Failure {
-  const where = withoutQuery(url);
+export function failureOf(answer: Answer, { where, purpose }: Place): Failure {
   switch (answer.kind) {
     case 'unsent':
       return answer.passes
@@ -51,7 +50,7 @@ function lost(where: string, why: string): string {
   return `the message to ${where} has no answer (${why}), and nobody knows whether it was taken. It is not sent again: see spec.remote.retries.lostAnswer`;
 }
 
-/** An address as it may be told: a query may hold anything. */
-export function withoutQuery(url: string): string {
-  return url.split('?', 1)[0] ?? '';
+/** An address as it may be told: a query may hold anything. Credentials are taken out first: of one that is cut, half would stay. */
+export function toldAddress(url: string, hide: (text: string) => string): string {
+  return hide(url).split('?', 1)[0] ?? '';
 }

@@ -6,7 +6,7 @@ import type { Answer } from '../core/answer.ts';
 import { type Failure, failure } from '../core/failure.ts';
 import type { Call, Generation } from '../core/generation.ts';
 import { parseJson, type Parsed } from '../core/json.ts';
-import { failureOf, type Place } from '../core/refusal.ts';
+import { failureOf, toldAddress } from '../core/refusal.ts';
 import { mayRepeat, type Purpose, waitMs } from '../core/repeat.ts';
 import { readRpc, type RpcAnswer, rpcText } from '../core/rpc.ts';
 import type { Log } from '../log.ts';
@@ -20,6 +20,8 @@ export interface PeerOptions {
   readonly show: () => Promise<Readonly<Record<string, string>>>;
   /** When all of it must have ended, in milliseconds of the clock. */
   readonly endMs: number;
+  /** Takes credentials out of what is told. */
+  readonly hide: (text: string) => string;
   readonly log: Log;
 }
 
@@ -38,12 +40,10 @@ export interface Calling {
 /** An answer that is not an error of HTTP, or why there is none. */
 export type Called = RpcAnswer | { readonly kind: 'failed'; readonly failure: Failure };
 
-type Request = Place & {
+type Request = Pick<Calling, 'url' | 'purpose' | 'signal' | 'patience'> & {
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  readonly signal: AbortSignal;
-  readonly patience: AbortSignal;
 };
 
 /** An endpoint that is spoken to: requests are bounded, shown who asks, and repeated where that does no harm. */
@@ -66,7 +66,7 @@ export class Peer {
       patience: signal,
     });
     if (answer.kind !== 'answered' || answer.status !== 200)
-      return failureOf(answer, { url, purpose: 'read' });
+      return failureOf(answer, this.#placeOf({ url, purpose: 'read' }));
     return parseJson(answer.body);
   }
 
@@ -81,7 +81,11 @@ export class Peer {
       const said = readRpc(answer.body, id);
       if (answer.status === 200 || (answer.status < 500 && said.kind === 'error')) return said;
     }
-    return { kind: 'failed', failure: failureOf(answer, where) };
+    return { kind: 'failed', failure: failureOf(answer, this.#placeOf(where)) };
+  }
+
+  #placeOf({ url, purpose }: Pick<Request, 'url' | 'purpose'>) {
+    return { where: toldAddress(url, this.#options.hide), purpose };
   }
 
   /** Asks until there is an answer that is final. */
