@@ -73,7 +73,7 @@ export async function bringUp({ terminal, resources, restarts }: BringUpOptions)
     'admission',
     `${REPLICAS} processes that the API server asks, with rights of their own`,
     async () => {
-      const start = (signal: AbortSignal) => webhooks.start({ signal }).then((one) => one.process);
+      const start = async (signal: AbortSignal) => (await webhooks.start({ signal })).process;
       const kept = await Promise.all(
         Array.from({ length: REPLICAS }, () => KeptOperator.start(start, restarts)),
       );

@@ -18,7 +18,9 @@ export function judgePolicyExemption(
   facts: Facts,
   { platformNamespace }: TenantSettings,
 ): Verdict {
-  const { expiresAt, packRef } = object?.['spec'] as Spec;
+  const spec = object?.['spec'] as Spec | undefined;
+  if (spec === undefined) return {};
+  const { expiresAt, packRef } = spec;
   const refusals = [
     ...(namespace === platformNamespace ? [] : [elsewhere(namespace, platformNamespace)]),
     ...(operation === 'CREATE' ? expiryProblems(expiresAt, facts.now()) : []),
