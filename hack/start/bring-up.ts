@@ -69,19 +69,20 @@ export async function bringUp({ terminal, resources, restarts }: BringUpOptions)
       return started;
     },
   );
-  await step(
-    'admission',
-    `${REPLICAS} processes that the API server asks, with rights of their own`,
-    async () => {
-      const start = async (signal: AbortSignal) => (await webhooks.start({ signal })).process;
-      const kept = await Promise.all(
-        Array.from({ length: REPLICAS }, () => KeptOperator.start(start, restarts)),
-      );
-      for (const one of kept) resources.defer(() => one.stop(5000));
-    },
+  await step('admission', `${REPLICAS} processes that the API server asks, with rights of their own`, () =>
+    keepAsked(webhooks, { resources, restarts }),
   );
   await step('samples', 'crds/samples: GPU classes, tenants, agents, runs', () => applyAll(cluster));
   return { cluster, operator };
+}
+
+async function keepAsked(
+  webhooks: WebhookSystem,
+  { resources, restarts }: Pick<BringUpOptions, 'resources' | 'restarts'>,
+): Promise<void> {
+  const start = async (signal: AbortSignal) => (await webhooks.start({ signal })).process;
+  const started = Array.from({ length: REPLICAS }, () => KeptOperator.start(start, restarts));
+  for (const one of await Promise.all(started)) resources.defer(() => one.stop(5000));
 }
 
 async function applyAll(cluster: Cluster): Promise<void> {

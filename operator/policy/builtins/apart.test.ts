@@ -34,6 +34,7 @@ const TOO_MUCH: Readonly<Record<string, readonly Value[]>> = {
   'numbers.range_step': [0, 1e12, 1],
   indexof_n: ['a'.repeat(100_000), 'a'],
   'regex.find_n': ['a', 'a'.repeat(100_000), -1],
+  'regex.replace': ['a'.repeat(10_000), 'a', 'b'.repeat(1000)],
   sprintf: ['%1000000d%1000000d', [1, 1]],
 };
 

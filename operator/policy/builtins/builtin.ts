@@ -22,6 +22,15 @@ export class TooMuch extends Error {}
 /** The most members of a list that a builtin makes from a few characters. */
 export const MAX_MADE = 65_536;
 
+/** The longest text that a builtin makes. */
+const MAX_TEXT = 4 * 1024 * 1024;
+
+/** Throws `TooMuch` where a builtin is to make a longer text. */
+export function expectShort(what: string, length: number): void {
+  if (length > MAX_TEXT)
+    throw new TooMuch(`${what} makes a text of ${length} characters; at most ${MAX_TEXT} are made`);
+}
+
 /** Throws `TooMuch` where a builtin is to make a longer list. */
 export function expectModest(what: string, count: number | bigint): void {
   if (count > MAX_MADE) throw new TooMuch(`${what} makes ${count} values; at most ${MAX_MADE} are made`);

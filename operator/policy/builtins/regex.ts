@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RE2JS } from 're2js';
 import type { Value } from '../values/value.ts';
-import { type Builtins, expectModest, ofTexts, wholeOf } from './builtin.ts';
+import { type Builtins, expectModest, expectShort, ofTexts, wholeOf } from './builtin.ts';
 
 /** Patterns are compiled once; the one used longest ago is forgotten first. */
 const CACHED = 128;
@@ -104,8 +104,12 @@ function split(regex: RE2JS, text: string): readonly string[] {
 function replace(regex: RE2JS, text: string, replacement: string): string {
   const parts: string[] = [];
   let from = 0;
+  let length = text.length;
   for (const match of findAll(regex, { text, most: -1n })) {
-    parts.push(text.slice(from, match.start), expand(replacement, match));
+    const expanded = expand(replacement, match);
+    length += expanded.length;
+    expectShort('regex.replace', length);
+    parts.push(text.slice(from, match.start), expanded);
     from = match.end;
   }
   return [...parts, text.slice(from)].join('');

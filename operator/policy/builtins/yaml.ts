@@ -2,7 +2,7 @@
 import { type Document, isScalar, parseAllDocuments, type ScalarTag, stringify, visit } from 'yaml';
 import { Decimal, isArray, RegoObject, RegoSet, type Value } from '../values/value.ts';
 import { keyText } from '../values/write.ts';
-import { type Builtins, fromWhole, ofTexts } from './builtin.ts';
+import { type Builtins, fromWhole, ofTexts, TooMuch } from './builtin.ts';
 
 /** Numbers in forms that YAML 1.2 has given up, and OPA still reads: octal with a zero, binary, and with underscores. */
 const OLD_NUMBERS: readonly ScalarTag[] = [
@@ -46,6 +46,10 @@ function parse(text: string): { readonly value: Value } | undefined {
   try {
     return { value: fromYaml(document.toJS({ maxAliasCount: MAX_ALIASES })) };
   } catch (error) {
+    // Other documents with parts that stand for others may be right: of this one nothing is known.
+    if (error instanceof ReferenceError && error.message.startsWith('Excessive')) {
+      throw new TooMuch(`a document of YAML stands for itself more than ${MAX_ALIASES} times`);
+    }
     if (error instanceof ReferenceError || error instanceof NoJson) return undefined;
     throw error;
   }

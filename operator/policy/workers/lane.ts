@@ -56,6 +56,7 @@ export class Lane {
       this.#onReady = resolve;
     });
     this.#slots = Array.from({ length: options.workers }, () => this.#newSlot());
+    if (options.workers === 0) this.#onReady();
   }
 
   /** When each worker takes orders for the first time. */
