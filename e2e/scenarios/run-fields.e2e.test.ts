@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
 import { attachSystem } from '#hack/system/attach';
+import { pod } from '../guardrail-objects.ts';
 import { run } from '../run-world.ts';
 import { tenantManifest, User } from '../user.ts';
 
@@ -20,6 +21,10 @@ test.before(async (t) => {
   await admin.awaitsReady('tenant/fields');
   t.context = { admin };
 });
+
+interface Pods {
+  readonly items: readonly Recorded[];
+}
 
 /** A Run that waits for an Agent that there will never be. */
 function manifest(name: string, spec: object = {}): string {
@@ -75,3 +80,45 @@ test('who applies by kubectl alone keeps the record as well', async (t) => {
   const record = await recordOf(admin, 'by-kubectl');
   t.true(record.includes('Update by kubectl-client-side-apply'), record.join());
 });
+
+test('of the pod of a Run nothing is recorded either, whatever its node says of it', async (t) => {
+  const { admin } = t.context;
+  await admin.applies(agent());
+  await admin.awaitsReady('-n', NAMESPACE, 'agent/short');
+  const made = run(NAMESPACE, 'podded', { annotations: { 'kwok.nexusos.dev/duration': '10ms' } });
+  await admin.does(['create', '-f', '-'], JSON.stringify({ ...made, spec: { agentRef: { name: 'short' } } }));
+  const phase = '--for=jsonpath={.status.phase}=Succeeded';
+  await admin.does(['wait', '-n', NAMESPACE, 'run/podded', phase, '--timeout=60s']);
+  const said = await admin.does([
+    'get',
+    'pods',
+    '-n',
+    NAMESPACE,
+    '-l',
+    'nexusos.dev/run=podded',
+    '-o',
+    'json',
+  ]);
+  const { items } = JSON.parse(said) as Pods;
+  t.is(items.length, 1);
+  t.deepEqual(
+    items.flatMap(({ metadata }) => metadata.managedFields ?? []),
+    [],
+  );
+});
+
+test('pods that others make keep their record', async (t) => {
+  const { admin } = t.context;
+  await admin.does(['create', '-f', '-'], JSON.stringify(pod({}, { name: 'plain', namespace: NAMESPACE })));
+  const found = await admin.sees<Recorded>('-n', NAMESPACE, 'pod/plain');
+  t.true((found?.metadata.managedFields ?? []).some(({ manager }) => manager === 'kubectl-create'));
+});
+
+function agent(): object {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'Agent',
+    metadata: { name: 'short', namespace: NAMESPACE },
+    spec: { container: { image: 'registry.example.com/agent:1' } },
+  };
+}

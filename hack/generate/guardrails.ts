@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { authorMutation } from '#operator/core/guardrails/authors';
+import { podFieldsMutation } from '#operator/core/guardrails/pod-fields';
 import { guardrails, kueueGuardrails } from '#operator/core/guardrails/guardrails';
 import type { GuardrailSettings, Writable } from '#operator/core/guardrails/policy';
 import type { KubeObject } from '#operator/core/object';
@@ -30,14 +31,12 @@ const LABELS = { 'app.kubernetes.io/part-of': 'nexusos' };
 
 /** What fills in who did something, where the API server knows how to: what refuses false names are guardrails. */
 export function mutationFile(): GeneratedFile {
-  const objects = authorMutation().map((object) => ({
-    ...object,
-    metadata: { ...object.metadata, labels: LABELS },
-  }));
+  const objects = labelled([...authorMutation(), ...podFieldsMutation(settings())]);
   return {
     path: 'charts/nexusos/templates/generated/mutations.yaml',
     text: toTemplate(objects, {
-      source: 'operator/core/guardrails/authors.ts',
+      source: 'operator/core/guardrails',
+      placeholders: OPERATOR,
       condition: '.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"',
     }),
   };
@@ -58,9 +57,13 @@ function settings(): GuardrailSettings {
   };
 }
 
-const PLACEHOLDERS = {
+const OPERATOR = {
   [NAMESPACE]: '{{ .Release.Namespace }}',
   [SERVICE_ACCOUNT]: '{{ .Values.serviceAccount.name }}',
+};
+
+const PLACEHOLDERS = {
+  ...OPERATOR,
   // With its quotes: one string becomes a list of them.
   [`'${ADMIN_GROUPS}'`]: '{{ include "nexusos.strings" .Values.platform.adminGroups }}',
   [KUEUE_USER]: '{{ include "nexusos.kueueUser" . }}',
