@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { dnsLabel, instant, int, text } from './meta.ts';
 import { RUN } from './run.ts';
+import { priority } from './run-fixed.ts';
 
 const LIST = (item: string) => `(${item})(,(${item}))*`;
 /** One field of a cron line: `*`, a value or a range, each with a step if need be, or several of these. */
@@ -56,6 +57,7 @@ const runSpec = RUN.spec
     parentRef: true,
   })
   .extend({
+    priority,
     // Shorter, and the Run could be gone before it is on record that it was made.
     ttlSecondsAfterFinished: int(
       'A Run is deleted this long after it finished, if its history limit leaves it so long.',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import type { CelRule, KindDescriptor } from '../openapi/kind.ts';
+import type { KindDescriptor } from '../openapi/kind.ts';
 import { callsBudget } from './agent-calls.ts';
 import { AGE, REASON } from './columns.ts';
 import { estimate } from './budgets.ts';
@@ -12,6 +12,7 @@ import { CALL_COLUMNS, callStatus, RUN_FIELDS, PARENT_RULES, parentRef, treeStat
 import { approval, approvalRule, approvalStatus } from './run-approval.ts';
 import { child } from './run-child.ts';
 import { dryRun, dryRunStatus } from './run-dry-run.ts';
+import { fixed, KEPT, priority } from './run-fixed.ts';
 import { idempotencyKey, idempotencyKeySeconds, keyHolder } from './run-idempotency.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
 import { answers, answersRule, questionStatus } from './run-questions.ts';
@@ -19,19 +20,12 @@ import { result } from './run-result.ts';
 import { retries, retriesStatus } from './run-retries.ts';
 import { runUsage } from './run-usage.ts';
 
-/** A rule that keeps an optional field as the Run was created with. */
-function fixed(field: string): CelRule {
-  return {
-    rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-    message: `${field} cannot be changed: create a new Run`,
-  };
-}
-
 const spec = z
   .object({
     agentRef: z
       .object({ name: dnsLabel('Name of an Agent in the same namespace.') })
-      .describe('What to run.'),
+      .describe('What to run.')
+      .meta(KEPT),
     revision: dnsLabel(
       'AgentRevision of that Agent to run. Empty: the one that is active when the Run is first admitted.',
     ).optional(),
@@ -39,7 +33,7 @@ const spec = z
     callsBudget: callsBudget.optional(),
     input: input.optional(),
     parameters: parameters.optional(),
-    priority: int('Runs of a higher priority are admitted first within the tenant.', -1000, 1000).default(0),
+    priority: priority.meta(KEPT),
     timeoutSeconds: int(
       'At most this long, if shorter than the limit of the Agent.',
       1,
@@ -59,7 +53,7 @@ const spec = z
       1,
       31_536_000,
     ).optional(),
-    dryRun,
+    dryRun: dryRun.meta(KEPT),
     session: token(
       'Visible ASCII, blanks within. Runs of one session of an Agent start in the order of their creation, one after the other unless its limits.maxRunsPerSession says otherwise.',
     ).optional(),
@@ -69,41 +63,40 @@ const spec = z
       .describe(
         'true ends its workload and keeps it out of the queue; false takes it up again, from its beginning. It spends no retry.',
       ),
-    cancel: z.boolean().default(false).describe('true ends the Run. It cannot be taken back.'),
+    cancel: z
+      .boolean()
+      .default(false)
+      .describe('true ends the Run. It cannot be taken back.')
+      .meta({
+        'x-kubernetes-validations': [
+          { rule: '!oldSelf || self', message: 'a cancelled Run cannot be taken up again' },
+        ],
+      }),
     approval: approval.optional(),
     answers: answers.optional(),
   })
   .describe('What to do.')
   .meta({
     'x-kubernetes-validations': [
-      {
-        rule: 'self.agentRef == oldSelf.agentRef',
-        message: 'cannot be changed: create a new Run',
-        fieldPath: '.agentRef',
-      },
       ...PARENT_RULES,
-      ...['revision', 'parentRef', 'callsBudget', 'input', 'parameters'].map(fixed),
-      {
-        rule: 'self.priority == oldSelf.priority',
-        message: 'cannot be changed: create a new Run',
-        fieldPath: '.priority',
-      },
-      ...['timeoutSeconds', 'retries', 'estimate', 'startingDeadlineSeconds', 'session'].map(fixed),
-      ...['idempotencyKey', 'idempotencyKeySeconds'].map(fixed),
-      {
-        rule: 'self.dryRun == oldSelf.dryRun',
-        message: 'cannot be changed: create a new Run',
-        fieldPath: '.dryRun',
-      },
+      fixed([
+        'revision',
+        'parentRef',
+        'callsBudget',
+        'input',
+        'parameters',
+        'timeoutSeconds',
+        'retries',
+        'estimate',
+        'startingDeadlineSeconds',
+        'session',
+        'idempotencyKey',
+        'idempotencyKeySeconds',
+      ]),
       {
         rule: 'has(self.idempotencyKey) || !has(self.idempotencyKeySeconds)',
         message: 'needs idempotencyKey',
         fieldPath: '.idempotencyKeySeconds',
-      },
-      {
-        rule: '!oldSelf.cancel || self.cancel',
-        message: 'a cancelled Run cannot be taken up again',
-        fieldPath: '.cancel',
       },
       approvalRule,
       answersRule,
