@@ -71,7 +71,7 @@ const TOLD_BY_PLANS: ReadonlySet<string> = new Set([
 ]);
 
 /** Counts are written every few seconds at most; the next start of a schedule may wait for the end of the last. */
-const COUNTS_MS = 1000;
+const COUNTS_MS = 3000;
 
 const ofRun: Patience = ({ old, object }) =>
   (object ?? old)?.metadata.labels?.[LABELS.scheduledBy] === undefined ? COUNTS_MS : 0;

@@ -238,7 +238,7 @@ function hasCopies({ spec, metadata }: Tenant): boolean {
 }
 
 /** Figures are written every few seconds at most, and Runs change them all the time. */
-const FIGURES_MS = 1000;
+const FIGURES_MS = 3000;
 
 /** Who holds what changes with every Run; how the ledger stands, and what is granted where, is waited for. */
 const ofLedger: Patience = ({ old, object }) => {

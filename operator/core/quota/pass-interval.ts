@@ -8,11 +8,12 @@ import type { Ledger } from '../tenant/tenant.ts';
  */
 const LEAST_MS = 50;
 /**
- * What a write of a ledger costs the API server grows with it: some 10 ms of processor time at 140 reservations. So one with more is decided on less
- * often, up to twice a second, and a tenant has a few hundredths of the API server for its ledger. A Run that comes alone waits for nothing all the same.
+ * What a write of a ledger costs the API server grows with it: some 10 ms of processor time at 140 reservations, more than all the rest of a Run. So the
+ * larger it is, the less often it is decided on, down to once a second: a tenant takes a hundredth of the API server for its ledger, and not a
+ * fifth. A Run that comes after a moment of rest waits for nothing all the same.
  */
-const DEARER_MS_PER_BYTE = 0.01;
-const DEAREST_MS = 500;
+const DEAR_MS_PER_BYTE = 0.02;
+const DEAREST_MS = 1000;
 /**
  * Bytes of one ledger that are written in a millisecond at most: 1 MB a second. etcd keeps what was written until it is compacted,
  * every five minutes, and takes 2 GB by default: a single tenant with a full ledger could fill it, and nobody could write any more.
@@ -37,7 +38,7 @@ export const LONGEST_INTERVAL_MS = MAX_LEDGER_BYTES / BYTES_PER_MS;
 export function passIntervalMs({ status }: Ledger, runs = 0): number {
   const { reservations = [], keys = [] } = status ?? {};
   const bytes = reservations.length * RESERVATION_BYTES + keys.length * KEY_BYTES;
-  const dear = Math.min(bytes * DEARER_MS_PER_BYTE, DEAREST_MS);
+  const dear = Math.min(bytes * DEAR_MS_PER_BYTE, DEAREST_MS);
   const wanted = Math.max(LEAST_MS, dear, bytes / BYTES_PER_MS, runs * MS_PER_RUN);
   return Math.min(wanted, LONGEST_INTERVAL_MS);
 }
