@@ -50,6 +50,8 @@ export const policySource = z
   })
   .describe('Where the pack comes from.')
   .meta({
+    // As a whole: modules that another manifest had are no part of this one.
+    'x-kubernetes-map-type': 'atomic',
     'x-kubernetes-validations': [
       {
         rule: '[has(self.inline), has(self.configMapRef), has(self.bundle)].exists_one(x, x)',

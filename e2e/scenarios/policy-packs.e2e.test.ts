@@ -150,7 +150,7 @@ test('it is Ready when every replica decides by it', async (t) => {
   await admin.awaitsReady('-n', NAMESPACE, 'policypack/images');
   const [revision] = await revisions(t.context, 'images');
   t.like((await seen(admin, 'images')).status, { phase: 'Active', activeRevision: revision!.metadata.name });
-  const shown = await t.context.owner.does(['get', 'packs', '-n', NAMESPACE]);
+  const shown = await t.context.owner.does(['get', 'pack', '-n', NAMESPACE]);
   t.regex(
     shown,
     /^NAME +VERSION +ENFORCEMENT +PHASE +ACTIVE +READY +AGE\nimages +1\.0\.0 +Deny +Active +images-[0-9a-f]{12} +True /,

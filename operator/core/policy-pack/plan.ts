@@ -201,9 +201,11 @@ function planRevision(
   now: Date,
 ): Plan<PolicyPackStatus> {
   const message = `PolicyPackRevision ${wanted.name} is being made`;
+  const status = underWay(pack, { reason: RevisionPending, message }, now);
+  const verdict = { kind: 'made', wanted, verification: { kind: 'verified', pack: verified } } as const;
+  // Written first: once it is made, nobody finds out again what its tests came to.
   return {
-    ...statusOnly(underWay(pack, { reason: RevisionPending, message }, now)),
-    defersStatus: true,
+    ...statusOnly({ ...status, ...defined({ source: sourceOf(pack, verdict) }) }),
     create: objectsOf(pack, wanted, { verified, platformNamespace }),
   };
 }
