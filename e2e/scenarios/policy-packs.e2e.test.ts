@@ -217,7 +217,7 @@ test('a version that is refused says why, and changes nothing for the one that d
   const { admin } = t.context;
   const before = await seen(admin, 'images');
   for (const [title, { spec, reason, words }] of Object.entries(BROKEN)) {
-    await admin.applies(pack('images', { version: '2.0.0', ...spec }));
+    await admin.applies(pack('images', { version: '2.0.0', tests: { minCoveragePercent: 0 }, ...spec }));
     const verified = await says(admin, { type: 'Verified', reason, name: 'images' });
     t.is(verified.status, 'False', title);
     t.regex(verified.message, words, title);
@@ -277,6 +277,8 @@ test('an operator that begins anew writes nothing of what is as it should be', a
   };
   await admin.applies(pack('refused', inline('package a\ndeny if {')));
   await says(admin, { type: 'Verified', reason: 'CompileFailed', name: 'refused' });
+  await admin.awaitsReady('-n', NAMESPACE, 'policypack/images');
+  await admin.awaitsReady('-n', NAMESPACE, 'policypack/followed');
   const before = await versions();
   await operator.stop();
   operator = await startOperator(cluster);
