@@ -308,6 +308,46 @@ test('neither revisions nor what they are kept in are for a tenant to write', as
   t.regex(forged.text, /cannot create resource "policypackrevisions"/);
 });
 
+test('what a module is kept in is written by nobody else, whatever roles he has', async (t) => {
+  const { cluster, admin } = t.context;
+  const metadata = { name: 'packer-thief', namespace: PLATFORM_NAMESPACE };
+  const apiGroup = 'rbac.authorization.k8s.io';
+  const verbs = ['get', 'create', 'patch', 'delete'];
+  await admin.applies(
+    {
+      apiVersion: `${apiGroup}/v1`,
+      kind: 'Role',
+      metadata,
+      rules: [{ apiGroups: [''], resources: ['configmaps'], verbs }],
+    },
+    {
+      apiVersion: `${apiGroup}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup, kind: 'Role', name: 'packer-thief' },
+      subjects: [{ kind: 'User', apiGroup, name: 'packer-thief' }],
+    },
+  );
+  const thief = new User(cluster, await cluster.kubeconfigFor({ user: 'packer-thief' }));
+  const [chunk] = await chunks(t.context, 'images');
+  const where = ['-n', PLATFORM_NAMESPACE];
+  const tries = [
+    ['delete', 'configmap', chunk!.metadata.name, ...where],
+    ['label', 'configmap', chunk!.metadata.name, 'nexusos.dev/policy-pack-uid-', ...where],
+    ['create', 'configmap', 'nexusos-policy-of-mine', '--from-literal=part=x', ...where],
+  ];
+  for (const args of tries) {
+    const said = await thief.tries(args);
+    t.regex(
+      said.text,
+      /policy_blocked: request: found a change of ConfigMap .*only NexusOS writes modules/,
+      args[0],
+    );
+  }
+  const own = await thief.tries(['create', 'configmap', 'of-mine', '--from-literal=part=x', ...where]);
+  t.true(own.ok, own.text);
+});
+
 test('a pack that is deleted takes with it what it was kept in', async (t) => {
   const { owner, cluster } = t.context;
   t.true((await chunks(t.context, 'images')).length > 0);

@@ -3,6 +3,7 @@ import type { KubeObject } from '../object.ts';
 import { decisionGuardrail } from './decisions.ts';
 import { exemptionGuardrail } from './exemptions.ts';
 import { leavingGuardrail } from './leaving.ts';
+import { moduleGuardrail } from './modules.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
 import { callerGuardrail, callGuardrail } from './calls.ts';
 import { gpuClassGuardrail } from './node-rules.ts';
@@ -49,6 +50,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     decisionGuardrail(),
     scheduleGuardrail(),
     exemptionGuardrail(settings),
+    moduleGuardrail(settings),
     gpuClassGuardrail(settings),
     replicaGuardrail(settings),
     ...operatorGuardrails(settings),
