@@ -10,9 +10,10 @@ interface Named {
   readonly metadata: { readonly name: string; readonly namespace: string };
 }
 
-interface Pack extends Named {
+/** A pack, as far as a replica goes by it. */
+export interface PlayedPack extends Named {
   readonly status?: Readonly<
-    Partial<Record<'activeRevision' | 'candidateRevision' | 'previousRevision', string>>
+    Partial<Record<'activeRevision' | 'candidateRevision' | 'previousRevision' | 'phase', string>>
   >;
 }
 
@@ -20,6 +21,8 @@ interface Pack extends Named {
 export class PlayedReplica {
   readonly #cluster: AttachedCluster;
   readonly #name: string;
+  /** What else it tells in its status, given the packs that there are: what it has counted, or cannot load. */
+  tells: (packs: readonly PlayedPack[]) => Readonly<Record<string, unknown>> = () => ({});
   #isPlaying = true;
   #play: Promise<void> = Promise.resolve();
 
@@ -72,19 +75,23 @@ export class PlayedReplica {
 
   /** It has loaded what packs name and revisions are there of, and decides by what is active. */
   async #status(): Promise<{ readonly prepared: readonly string[]; readonly enforcing: readonly string[] }> {
-    const packs = (await this.#list('policypacks')) as readonly Pack[];
+    const packs = (await this.#list('policypacks')) as readonly PlayedPack[];
     const there = new Set((await this.#list('policypackrevisions')).map(keyOf));
-    const keys = (pack: Pack, names: readonly (string | undefined)[]) =>
+    const keys = (pack: PlayedPack, names: readonly (string | undefined)[]) =>
       names.filter((one) => one !== undefined).map((one) => `${pack.metadata.namespace}/${one}`);
     const prepared = packs.flatMap((pack) => {
       const { activeRevision, candidateRevision, previousRevision } = pack.status ?? {};
       return keys(pack, [activeRevision, candidateRevision, previousRevision]);
     });
-    const enforcing = packs.flatMap((pack) => keys(pack, [pack.status?.activeRevision]));
+    const enforcing = packs.flatMap((pack) => {
+      const { activeRevision, candidateRevision, phase } = pack.status ?? {};
+      return keys(pack, [activeRevision, phase === 'Cohort' ? candidateRevision : undefined]);
+    });
     const isThere = (one: string): boolean => there.has(one);
     return {
       prepared: [...new Set(prepared)].filter(isThere).toSorted(),
       enforcing: [...new Set(enforcing)].filter(isThere).toSorted(),
+      ...this.tells(packs),
     };
   }
 

@@ -19,20 +19,30 @@ export interface BlastLooking {
 /** What the wanted revision would do to what exists, if that is what is to be known now. */
 export function seeBlast(
   pack: PolicyPack,
-  { read, platformNamespace, source, reports }: BlastLooking,
+  looking: BlastLooking,
 ): Pick<PackObserved, 'blast' | 'blastProgress'> {
+  const { source, reports } = looking;
   if (reports === undefined) return { blast: 'none' };
   const wanted = source.kind === 'found' ? source.wanted.name : undefined;
-  const { namespace = '', uid = '', deletionTimestamp } = pack.metadata;
-  const revision =
-    wanted === undefined ? undefined : read.get(POLICY_PACK_REVISIONS, { namespace, name: wanted });
-  const isAsked = deletionTimestamp === undefined && asksForReport({ pack, wanted });
-  if (revision === undefined || !isAsked) {
-    if (!isAsked) reports.forget(uid);
+  const { deletionTimestamp, uid = '' } = pack.metadata;
+  if (wanted === undefined || deletionTimestamp !== undefined || !asksForReport({ pack, wanted })) {
+    reports.forget(uid);
     return { blast: undefined };
   }
+  return ask(pack, wanted, { ...looking, reports });
+}
+
+function ask(
+  pack: PolicyPack,
+  wanted: string,
+  { read, platformNamespace, reports }: BlastLooking & { readonly reports: BlastReports },
+): Pick<PackObserved, 'blast' | 'blastProgress'> {
+  const find = (name: string) =>
+    read.get(POLICY_PACK_REVISIONS, { namespace: pack.metadata.namespace ?? '', name });
   const active = pack.status?.activeRevision ?? '';
-  const against = active === '' ? undefined : read.get(POLICY_PACK_REVISIONS, { namespace, name: active });
+  const revision = find(wanted);
+  const against = active === '' ? undefined : find(active);
+  if (revision === undefined) return { blast: undefined };
   // Nobody can tell what would change when what decides is gone.
   if (active !== '' && against === undefined) return { blast: 'none' };
   const answer = reports.ask({ pack, revision, against, world: scanWorld(read, platformNamespace) });
