@@ -70,6 +70,23 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     from: 'operator/rego/',
     may: ['operator/rego/', 'operator/policy/', 'operator/core/', 'crds/', 'node:', 'tar-stream'],
   },
+  // It reads what exists, and writes nothing.
+  {
+    from: 'operator/scan/testing/',
+    may: ['operator/', 'crds/', 'hack/cluster/', 'hack/tools/', 'node:'],
+  },
+  {
+    from: 'operator/scan/',
+    may: [
+      'operator/scan/',
+      'operator/core/',
+      'operator/policy/',
+      'operator/runtime/',
+      'operator/telemetry/',
+      'crds/',
+      'node:',
+    ],
+  },
   // It runs in namespaces of tenants, and has no part in what the operator may.
   { from: 'remote/core/', may: ['remote/core/', 'crds/', 'zod'] },
   { from: 'remote/testing/', may: ['remote/', 'crds/', 'hack/tools/', 'node:', '@a2a-js/sdk'] },
