@@ -222,6 +222,19 @@ test('what packs decide is told in the log, without what is secret', async (t) =
   t.false(DECISIONS.some((one) => JSON.stringify(one).includes('hunter2')));
 });
 
+test('a replica writes of itself, and takes no Lease from anybody else', async (t) => {
+  const { cluster } = t.context;
+  const kubeconfig = await cluster.serviceAccountKubeconfig(PLATFORM_NAMESPACE, 'nexusos-webhooks');
+  for (const args of [
+    ['patch', 'lease', 'nexusos-operator', '--type=merge', '-p', '{"spec":{"holderIdentity":"evil"}}'],
+    ['delete', 'lease', 'nexusos-operator'],
+  ]) {
+    const { code, stderr } = await cluster.kubectl(['-n', PLATFORM_NAMESPACE, ...args], { kubeconfig });
+    t.not(code, 0);
+    t.regex(stderr, /found nexusos-operator; allowed: the name of the replica itself/);
+  }
+});
+
 test('each replica tells what it decides by', async (t) => {
   const { user } = t.context;
   const read = async () => {

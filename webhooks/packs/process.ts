@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
+import { replicaName } from '#operator/core/policy/replica-name';
 import { PolicyHost } from '#operator/policy/host';
 import type { Cache } from '#operator/runtime/cache';
 import type { Client } from '#operator/runtime/client';
@@ -11,7 +12,7 @@ import type { WebhookConfig } from '../config.ts';
 import type { PolicyDecider } from '../policy.ts';
 import { openDecisionLog } from './decision-log.ts';
 import { createPacks } from './packs.ts';
-import { ReplicaReport, replicaName } from './replica-report.ts';
+import { ReplicaReport } from './replica-report.ts';
 import { replicaStatus } from './replica-status.ts';
 
 /** What judging by packs needs of the process. */

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { eventually } from '#hack/tools/eventually';
 import type { KubeObject, Resource } from '#operator/core/object';
 import { createLog } from '#operator/telemetry/log';
-import { type ReplicaReportOptions, ReplicaReport, replicaName } from './replica-report.ts';
+import { type ReplicaReportOptions, ReplicaReport } from './replica-report.ts';
 
 type Status = NonNullable<ReturnType<ReplicaReportOptions['status']>>;
 
@@ -115,11 +115,4 @@ test('what a pod has told goes with it, and who ends in order takes it back', as
   const count = writes.length;
   await passes(200);
   t.is(writes.length, count, 'and writes nothing after');
-});
-
-test('a name that objects can have', (t) => {
-  t.is(replicaName('nexusos-webhooks-7f-x2'), 'nexusos-webhooks-7f-x2');
-  t.is(replicaName('My_Host.local'), 'my-host-local');
-  t.is(replicaName('__'), 'replica');
-  t.true(replicaName(`${'a'.repeat(62)}-b`).length <= 63);
 });

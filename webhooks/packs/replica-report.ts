@@ -188,13 +188,3 @@ export class ReplicaReport {
 function urgentOf(status: Omit<PolicyReplicaStatus, 'renewedAt'>): string {
   return canonicalJson({ ...status, ...FIGURES });
 }
-
-/** A name that objects can have, from whatever a machine is called. */
-export function replicaName(identity: string): string {
-  const name = identity
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9-]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 63);
-  return name.replace(/-+$/, '') || 'replica';
-}

@@ -28,6 +28,9 @@ export interface SnapshotsOptions {
 const PATIENCE_MS = 20_000;
 /** Changes within so short a time come to one snapshot. */
 const TOGETHER_MS = 10;
+/** Of its time, building snapshots takes a twentieth at most; but what is decided by is never older than this. */
+const SHARE = 20;
+const AT_LATEST_MS = 250;
 
 /**
  * Keeps the snapshot that requests are judged by: built anew when something changes, and put in place of the one before as a
@@ -42,6 +45,7 @@ export class Snapshots {
   #timer: NodeJS.Timeout | undefined;
   #kept = '';
   #startedAt: number | undefined;
+  #buildMs = 0;
   #isReady = false;
 
   constructor(options: SnapshotsOptions) {
@@ -77,7 +81,8 @@ export class Snapshots {
   /** Something has changed. */
   readonly changed = (): void => {
     if (this.#startedAt === undefined) return;
-    this.#timer ??= setTimeout(() => this.#build(), TOGETHER_MS);
+    const waitMs = Math.min(Math.max(TOGETHER_MS, this.#buildMs * SHARE), AT_LATEST_MS);
+    this.#timer ??= setTimeout(() => this.#build(), waitMs);
   };
 
   /** Has `listener` called with each snapshot from now on. */
@@ -107,11 +112,13 @@ export class Snapshots {
   #build(): void {
     this.#timer = undefined;
     const { cluster, modules, log } = this.#options;
+    const from = performance.now();
     const packs = cluster.packs();
     modules.want(cluster.wanted(packs, this.#enforced));
     const snapshot = buildSnapshot(cluster.snapshotInput(packs, this.#enforced, modules));
     if (snapshot.digest !== this.#current?.snapshot.digest)
       log.info({ snapshot: snapshot.digest, packs: snapshot.packs.length }, 'deciding by another snapshot');
+    this.#buildMs = performance.now() - from;
     const standing = { snapshot, loaded: loadedOf(snapshot, modules) };
     this.#current = standing;
     this.#note(snapshot);

@@ -54,6 +54,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     gpuClassGuardrail(settings),
     replicaGuardrail(settings),
     ...operatorGuardrails(settings),
+    ...replicaGuardrail(settings),
   ];
   return all.flatMap(toObjects);
 }
