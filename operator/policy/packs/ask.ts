@@ -44,12 +44,30 @@ export async function askPack(evaluate: Evaluate, question: PackQuestion): Promi
   const asked: Asked[] = [];
   let micros = 0;
   for (const entrypoint of revision.entrypoints) {
-    const verdict = await askOne(evaluate, question, { loaded, path: entrypoint.path });
+    const verdict = await askInTime(evaluate, question, { loaded, path: entrypoint.path });
     micros += verdict.micros;
     asked.push({ entrypoint, result: resultFrom(verdict) });
     if (verdict.kind === 'failed') break;
   }
   return { result: resultOf(asked), micros };
+}
+
+/**
+ * Time is that of the clock on the wall, so where others take all cores an evaluation is stopped that would have ended. A pack of the
+ * platform is asked once more then, where there is time: everybody's requests hang on it, and its author is trusted not to waste it.
+ */
+async function askInTime(
+  evaluate: Evaluate,
+  question: PackQuestion,
+  which: { readonly loaded: LoadedRevision; readonly path: string },
+): Promise<Verdict> {
+  const first = await askOne(evaluate, question, which);
+  const isStopped =
+    first.kind === 'failed' && (first.reason === Failure.Timeout || first.reason === Failure.Lost);
+  const { tenant, revision, leftMs } = question;
+  if (!isStopped || tenant !== undefined || leftMs() < 2 * revision.deadlineMs) return first;
+  const second = await askOne(evaluate, question, which);
+  return { ...second, micros: first.micros + second.micros };
 }
 
 async function askOne(

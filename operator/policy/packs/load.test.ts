@@ -121,3 +121,26 @@ test('what would unpack to gigabytes is not unpacked', (t) => {
   const many = { ...blob, chunks: Array.from({ length: 20 }, (_, index) => `c-${index}`) };
   t.is(assembleBlob(many, () => new Uint8Array(1024 * 1024)).kind, 'refused');
 });
+
+test('a pack of the platform that was stopped is asked once more, where there is time', async (t) => {
+  const outcome = load(pack('module', await rego));
+  t.is(outcome.kind, 'ok');
+  if (outcome.kind !== 'ok') return;
+  const { loaded } = outcome;
+  const asked = async (parts: { tenant?: string; leftMs?: number; reason?: 'Timeout' | 'Abort' }) => {
+    const { tenant, leftMs = 1000, reason = 'Timeout' } = parts;
+    let times = 0;
+    const reply = await askPack(
+      () => {
+        times += 1;
+        return Promise.resolve({ kind: 'failed', reason, message: 'stopped', micros: 10 });
+      },
+      { revision: makeRevision(), loaded, input: utf8({}), nowNs: 0n, leftMs: () => leftMs, tenant },
+    );
+    return [times, reply.micros];
+  };
+  t.deepEqual(await asked({}), [2, 20]);
+  t.deepEqual(await asked({ tenant: 'acme' }), [1, 10], 'whose author may want it to be stopped');
+  t.deepEqual(await asked({ leftMs: 60 }), [1, 10]);
+  t.deepEqual(await asked({ reason: 'Abort' }), [1, 10], 'what it does by itself it would do again');
+});
