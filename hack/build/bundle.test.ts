@@ -12,7 +12,7 @@ test('each role is one file that runs outside of the repository', async (t) => {
   const bundles = await bundleRoles(folder);
   t.deepEqual(
     bundles.map((one) => one.path),
-    ['operator.mjs', 'webhooks.mjs', 'leave.mjs', 'remote.mjs', 'policy-worker.mjs'],
+    ['operator.mjs', 'webhooks.mjs', 'leave.mjs', 'remote.mjs', 'nexusctl.mjs', 'policy-worker.mjs'],
   );
   for (const { path, bytes } of bundles) {
     t.true(bytes < 2 * 1024 * 1024, 'what is needed rarely is not in it');
@@ -20,6 +20,7 @@ test('each role is one file that runs outside of the repository', async (t) => {
     const result = await runProgram(process.execPath, { args, cwd: folder, env: {} });
     t.is(result.code, 2, result.stderr);
     if (path === 'policy-worker.mjs') t.regex(result.stderr, /started by other roles, in a thread/);
+    else if (path === 'nexusctl.mjs') t.regex(result.stderr, /there is no command --log-level=loud/);
     else if (path === 'remote.mjs') t.regex(result.stdout, /"how":"InvalidSettings"/);
     else t.regex(result.stderr, /--log-level: found "loud"; allowed is one of trace, debug/);
   }

@@ -11,6 +11,7 @@ import { metricsPage } from './reference/metrics.ts';
 import { roleFiles } from './roles.ts';
 import { guardrailFile, kueueGuardrailFile, mutationFile } from './guardrails.ts';
 import { certificateRoleFile, registrationFiles, webhookRoleFile } from './webhooks.ts';
+import { nexusctlPage } from './reference/nexusctl.ts';
 import { readReasons, reasonsPage } from './reference/reasons.ts';
 
 /** Every generated file of the repository at `root`, from its sources as they are now. */
@@ -27,6 +28,7 @@ export async function generatedFiles(root: string): Promise<readonly GeneratedFi
     ...kindPages(),
     reasonsPage(readReasons(root)),
     metricsPage(),
+    nexusctlPage(),
     configurationPage(),
     await valuesPage(join(root, 'charts/nexusos')),
   ];

@@ -132,7 +132,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   },
   { from: 'hack/cluster/', may: ['hack/cluster/', 'hack/tools/', 'crds/', 'node:', '*'] },
   { from: 'hack/tools/', may: ['hack/tools/', 'node:'] },
-  { from: 'hack/', may: ['hack/', 'crds/', 'operator/', 'webhooks/', 'node:', '*'] },
+  { from: 'hack/', may: ['hack/', 'crds/', 'operator/', 'webhooks/', 'nexusctl/', 'node:', '*'] },
 ];
 
 /** What every test may import besides what its subject may; scenarios, which have no subject, may not. */

@@ -50,7 +50,7 @@ export async function runSuite(suite: Suite, context: RunContext): Promise<reado
 type Bare = Omit<CaseResult, 'suite' | 'test'>;
 
 async function runTest(suite: Suite, test: SuiteTest, context: RunContext): Promise<readonly Bare[]> {
-  if (suite.isSkipped || test.isSkipped) return each(test, { outcome: 'skipped', why: 'the suite says so' });
+  if (suite.isSkipped || test.isSkipped) return each(test, SKIPPED);
   if (test.expansion !== undefined)
     return each(test, { outcome: 'skipped', why: 'it expands templates, which is not done here' });
   try {
@@ -71,11 +71,13 @@ async function judgeTest(suite: Suite, test: SuiteTest, context: RunContext): Pr
   return Promise.all(test.cases.map((one) => runCase(one, { suite, pack: pack.value, judge, context })));
 }
 
-/** The same of all cases; a test without any is about its constraint. */
+/** The same of all cases that are not skipped anyway; a test without any is about its constraint. */
 function each({ cases }: SuiteTest, result: Omit<Bare, 'case'>): readonly Bare[] {
-  const names = cases.length === 0 ? ['(the constraint)'] : cases.map((one) => one.name);
-  return names.map((name) => ({ case: name, ...result }));
+  if (cases.length === 0) return [{ case: '(the constraint)', ...result }];
+  return cases.map(({ name, isSkipped }) => ({ case: name, ...(isSkipped ? SKIPPED : result) }));
 }
+
+const SKIPPED = { outcome: 'skipped', why: 'the suite says so' } as const;
 
 async function packOf(suite: Suite, test: SuiteTest, { folder, tools }: RunContext) {
   const [templates, constraints] = await Promise.all(
@@ -113,7 +115,7 @@ interface CaseContext {
 
 async function runCase(one: SuiteCase, { suite, pack, judge, context }: CaseContext): Promise<Bare> {
   const { name, isSkipped, assertions } = one;
-  if (isSkipped) return { case: name, outcome: 'skipped', why: 'the suite says so' };
+  if (isSkipped) return { case: name, ...SKIPPED };
   if (assertions.length === 0) return { case: name, outcome: 'differs', why: 'the case asserts nothing' };
   const [object, ...others] = await documentsOf(suite, one.object, context.folder);
   if (object === undefined || others.length > 0)
