@@ -7,27 +7,9 @@ import type { JsonObject } from '#operator/core/policy/review';
 import { type Client, createClient } from '#operator/runtime/client';
 import { kubeconfigCredentials } from '#operator/runtime/credentials';
 import { isObject, listAt, objectAt, textAt } from '#operator/rego/gatekeeper/json';
-import { type Call, CommandError, EXIT, type Flag, flagValue } from '../cli/command.ts';
+import { type Call, CommandError, EXIT, flagValue } from '../cli/command.ts';
 import type { LocalPack } from './folder.ts';
-
-/** The flags of commands that look at a cluster. */
-export const CLUSTER_FLAGS: readonly Flag[] = [
-  { name: 'kubeconfig', value: 'FILE', what: 'else KUBECONFIG, else ~/.kube/config' },
-  { name: 'context', value: 'NAME', what: 'of the kubeconfig; else its current one' },
-  { name: 'namespace', value: 'NAME', what: 'only objects in it' },
-];
-
-/** An object that exists, and the plural of its kind. */
-export interface LiveObject {
-  readonly object: JsonObject;
-  readonly resource: string;
-}
-
-/** What a cluster holds of what packs are about. */
-export interface Live {
-  readonly objects: AsyncIterable<LiveObject>;
-  namespace(name: string): NamespaceFacts | undefined;
-}
+import type { Live, LiveObject } from './live.ts';
 
 /** Uses a client for the cluster that the flags name, and ends it. It only reads. */
 export async function withCluster<T>(call: Call, use: (client: Client) => Promise<T>): Promise<T> {

@@ -11,11 +11,11 @@ import {
   flagValue,
   type Outcome,
 } from '../cli/command.ts';
-import { CLUSTER_FLAGS, type Live, type LiveObject, readLive, withCluster } from './cluster.ts';
+import { CLUSTER_FLAGS, type Live, type LiveObject } from './live.ts';
 import { OPA_FLAG, openCompiler } from './compiler.ts';
 import { type Difference, DifferenceCounter } from './difference.ts';
 import { documentsAt } from './documents.ts';
-import { type LocalPack, readPack } from './folder.ts';
+import { readPack } from './folder.ts';
 import { pluralOf } from './plural.ts';
 import { reviewOfObject } from './review-of.ts';
 import { judge, openPack, type ReadyPack } from './verdict.ts';
@@ -55,14 +55,29 @@ async function diff(call: Call): Promise<Outcome> {
     before: before && (await openPack(before, compiler)),
   };
   const folder = flagValue(call, 'against');
+  const namespace = flagValue(call, 'namespace');
   const { difference, unread } =
     folder === undefined
-      ? await withCluster(call, async (client) => {
-          const both = [after, before].filter((one): one is LocalPack => one !== undefined);
-          return compare(packs, await readLive(client, both, flagValue(call, 'namespace')));
-        })
-      : await compare(packs, await liveFrom(resolve(call.cwd, folder), flagValue(call, 'namespace')));
+      ? await compareCluster(call, packs)
+      : await compare(packs, await liveFrom(resolve(call.cwd, folder), namespace));
   return outcomeOf(difference, unread);
+}
+
+/** First with what our connections need. */
+const CLUSTER_NODE = 22;
+
+/** What speaks to clusters is loaded only here: the other commands begin sooner without it, and on older versions of Node. */
+async function compareCluster(call: Call, packs: Packs): Promise<Compared> {
+  if (Number(process.versions.node.split('.')[0]) < CLUSTER_NODE)
+    throw new CommandError(
+      EXIT.unavailable,
+      `to look at a cluster, Node ${CLUSTER_NODE} or newer is needed, and this is ${process.versions.node}; --against FOLDER does without`,
+    );
+  const { readLive, withCluster } = await import('./cluster.ts');
+  const both = [packs.after, packs.before].flatMap((one) => (one === undefined ? [] : [one.pack]));
+  return withCluster(call, async (client) =>
+    compare(packs, await readLive(client, both, flagValue(call, 'namespace'))),
+  );
 }
 
 /** Kinds and namespaces that are named. */

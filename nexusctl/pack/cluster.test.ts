@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { attachCluster } from '#hack/cluster/attach';
+import { openDesk } from '../testing/cli.ts';
+
+const NAMESPACE = 'nexusctl-diff';
+
+test('diff looks at a cluster: what is bound, with its namespace, and nothing is written', async (t) => {
+  const { kubeconfigPath, admin } = await attachCluster();
+  await admin.create('/api/v1/namespaces', {
+    metadata: { name: NAMESPACE, labels: { 'nexusctl-diff': 'yes' } },
+  });
+  t.teardown(() => admin.send('DELETE', `/api/v1/namespaces/${NAMESPACE}`));
+  for (const [name, owner] of Object.entries({ one: 'ann', two: '', three: '' })) {
+    const metadata = { name, labels: owner === '' ? {} : { owner } };
+    await admin.create(`/api/v1/namespaces/${NAMESPACE}/configmaps`, { metadata });
+  }
+  const desk = await openDesk(t, { KUBECONFIG: kubeconfigPath });
+  await desk.write({
+    'pack/manifest.yaml': `kind: PolicyPack
+metadata: { name: owners }
+spec:
+  version: 1.0.0
+  binding:
+    rules: [{ apiGroups: [""], resources: [configmaps] }]
+    namespaceSelector: { matchLabels: { nexusctl-diff: "yes" } }
+`,
+    'pack/owners.rego': `package owners
+deny contains "who owns it?" if {
+	not input.review.object.metadata.labels.owner
+	input.review.object.metadata.name != "kube-root-ca.crt"
+	input.namespace.labels["nexusctl-diff"] == "yes"
+}
+`,
+  });
+  const told = await desk.nexusctl('pack diff pack -o json');
+  t.is(told.code, 1, told.err);
+  const found = JSON.parse(told.out) as { examples: { name: string; namespace: string }[] };
+  t.like(found, { newlyDenied: 2, newlyAllowed: 0, unread: 0 });
+  t.deepEqual(found.examples.map(({ namespace, name }) => `${namespace}/${name}`).toSorted(), [
+    `${NAMESPACE}/three`,
+    `${NAMESPACE}/two`,
+  ]);
+  const inOne = await desk.nexusctl(`pack diff pack --namespace ${NAMESPACE} --old pack`);
+  t.is(inOne.code, 0, inOne.err);
+  t.regex(inOne.out, /0 newly denied, 0 newly allowed, 2 denied/);
+});
+
+test('a cluster that is not there is told in plain words', async (t) => {
+  const desk = await openDesk(t, { KUBECONFIG: 'nowhere' });
+  await desk.nexusctl('pack init tags');
+  const { code, err } = await desk.nexusctl('pack diff tags');
+  t.is(code, 3);
+  t.regex(err, /the kubeconfig cannot be used: /);
+});

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NamespaceFacts } from '#operator/core/policy/facts';
+import type { JsonObject } from '#operator/core/policy/review';
+import type { Flag } from '../cli/command.ts';
+
+/** The flags of commands that look at a cluster. */
+export const CLUSTER_FLAGS: readonly Flag[] = [
+  { name: 'kubeconfig', value: 'FILE', what: 'else KUBECONFIG, else ~/.kube/config' },
+  { name: 'context', value: 'NAME', what: 'of the kubeconfig; else its current one' },
+  { name: 'namespace', value: 'NAME', what: 'only objects in it' },
+];
+
+/** An object that exists, and the plural of its kind. */
+export interface LiveObject {
+  readonly object: JsonObject;
+  readonly resource: string;
+}
+
+/** What a cluster holds of what packs are about. */
+export interface Live {
+  readonly objects: AsyncIterable<LiveObject>;
+  namespace(name: string): NamespaceFacts | undefined;
+}
