@@ -123,4 +123,5 @@ test.serial('Runs that another one has called are on record before that takes th
   t.is(RECORDS.get(above)?.status.phase, 'Cancelled');
   const [first] = [...RECORDS.keys()].filter((uid) => uid === above || uid === below);
   t.is(first, below);
+  t.regex(await operator.metrics(), /nexusos_run_children_total\{tenant="archivist-tree"\} 1/);
 });

@@ -118,6 +118,11 @@ function loopMetrics(factory: MetricFactory) {
       help: 'Run units of attempts that were counted while this process led. Tenants beyond a cap (setting namedTenants) are told as _other.',
       labels: { tenant: ANY, tier: TIERS },
     }),
+    runChildrenTotal: factory.counter({
+      name: 'nexusos_run_children_total',
+      help: 'Runs that others have called, and that were given a place while this process led; what is tried again does not count again. Tenants as in nexusos_run_units_total.',
+      labels: { tenant: ANY },
+    }),
     archivedTotal: factory.counter({
       name: 'nexusos_archived_total',
       help: 'Finished Runs that were sent to the archive, by its answer. What is refused, or failed, stays in the cluster; what failed is sent again.',

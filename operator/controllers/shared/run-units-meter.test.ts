@@ -2,6 +2,7 @@
 import test from 'ava';
 import { dnsLabel } from '#crds/v1alpha1/meta';
 import { API_VERSION } from '#crds/v1alpha1/names';
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { RunUnitsMeter } from './run-units-meter.ts';
 
@@ -93,4 +94,32 @@ test('no tenant can be taken for the others, whatever it is named', (t) => {
   const [own, rest] = told.map((line) => line.split(' ', 1)[0]);
   t.is(own, 'other');
   t.false(dnsLabel('A tenant.').safeParse(rest).success);
+});
+
+function withPlaces(reservations: readonly Partial<Reservation>[]): Ledger {
+  const made = reservations.map((one, i) => ({ ...PLACE, uid: `run-${i}`, ...one }));
+  const lastSerial = Math.max(0, ...made.map(({ serial = 0 }) => serial));
+  const { status, ...rest } = ledger('acme');
+  return { ...rest, status: { ...status, reservations: made, lastSerial } };
+}
+
+const PLACE = { namespace: 'acme-main', name: 'r', agent: 'a', attempt: 1 };
+const CALLED = { call: { parent: 'p', attempt: 1, root: 'p', rootName: 'above', depth: 1 } };
+
+test('Runs that others call are told when they have a place for the first time, once', (t) => {
+  const told: string[] = [];
+  const meter = new RunUnitsMeter({
+    maxTenants: 1,
+    count: () => t.fail('nothing was used'),
+    countChildren: ({ tenant }, runs) => told.push(`${tenant} ${runs}`),
+  });
+  const before = { ...CALLED, serial: 1 };
+  meter.see(withPlaces([before]));
+  meter.see(withPlaces([before, { serial: 2 }, { ...CALLED, serial: 3 }, { ...CALLED, serial: 4 }]));
+  meter.see(withPlaces([{ serial: 2 }, { ...CALLED, serial: 4 }]));
+  meter.see(withPlaces([{ ...CALLED, attempt: 2, serial: 5 }]));
+  meter.startAnew();
+  meter.see(withPlaces([{ ...CALLED, serial: 6 }]));
+  meter.see(withPlaces([{ ...CALLED, serial: 7 }]));
+  t.deepEqual(told, ['acme 2', 'acme 1']);
 });

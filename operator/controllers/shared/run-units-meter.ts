@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { MICRO, parseMicro } from '../../core/metering/micro.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { LedgerWitness } from './ledger-witness.ts';
@@ -12,10 +13,12 @@ export interface UsedBy {
   readonly tier: Tier;
 }
 
-/** Where run units are counted. */
+/** Where run units are counted, and Runs that others call. */
 export interface RunUnitsMeterOptions {
   /** Takes run units that were used since the last time. */
   readonly count: (labels: UsedBy, runUnits: number) => void;
+  /** Takes how many Runs that others have called were given a place since the last time, not counting what is tried again. */
+  readonly countChildren?: (labels: Pick<UsedBy, 'tenant'>, runs: number) => void;
   /** So many tenants are told by name, those that use something first; the rest as `_other`. */
   readonly maxTenants: number;
 }
@@ -23,14 +26,27 @@ export interface RunUnitsMeterOptions {
 /** No tenant can have that name: names of objects have no underscore. */
 const OTHER = '_other';
 
+interface Told {
+  readonly name: string;
+  readonly tiers: ReadonlyMap<Tier, bigint>;
+  readonly lastSerial: number;
+}
+
+/** Runs that others call, and that were given a place for the first time after that one. */
+function childrenIn(reservations: readonly Reservation[], lastSerial: number): number {
+  const isNew = ({ call, attempt, serial = 0 }: Reservation) =>
+    call !== undefined && attempt === 1 && serial > lastSerial;
+  return reservations.filter((one) => isNew(one)).length;
+}
+
 /**
  * Tells what ledgers have counted since this process saw them first, or led anew: of several replicas, each tells what was counted
  * while it led.
  */
 export class RunUnitsMeter implements LedgerWitness {
   readonly #options: RunUnitsMeterOptions;
-  /** By uid of the ledger: its name, and what was told, or there before. */
-  readonly #told = new Map<string, { readonly name: string; readonly tiers: ReadonlyMap<Tier, bigint> }>();
+  /** By uid of the ledger: what was told, or there before. */
+  readonly #told = new Map<string, Told>();
   /** Names stay when their tenants go: their figures are still told, and so many there may be. */
   readonly #named = new Set<string>();
 
@@ -43,8 +59,10 @@ export class RunUnitsMeter implements LedgerWitness {
     const { uid = '', name } = metadata;
     const before = this.#told.get(uid);
     const tiers = new Map((status?.usage?.tiers ?? []).map((one) => [one.tier, parseMicro(one.runUnits)]));
-    this.#told.set(uid, { name, tiers });
+    this.#told.set(uid, { name, tiers, lastSerial: status?.lastSerial ?? 0 });
     if (before === undefined) return;
+    const children = childrenIn(status?.reservations ?? [], before.lastSerial);
+    if (children > 0) this.#options.countChildren?.({ tenant: this.#labelOf(name) }, children);
     for (const [tier, micro] of tiers) {
       const more = micro - (before.tiers.get(tier) ?? 0n);
       if (more > 0n) this.#options.count({ tenant: this.#labelOf(name), tier }, Number(more) / Number(MICRO));
