@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { type Cluster, startCluster } from '#hack/cluster/cluster';
 import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
@@ -171,28 +171,31 @@ test('Runs that call each other survive SIGKILL of the operator at every write: 
   }
   t.log(`ended ${ends.length} times`);
   const pods = await createdPods();
-  t.is(
-    ends.filter(({ verb, path, status }) => verb === 'POST' && path.endsWith('/pods') && status === 201)
-      .length,
-    5,
-  );
+  t.is(ends.filter(makesPod).length, 5);
   t.is(new Set(pods).size, pods.length, 'no pod is made twice');
   const seen = await runs();
-  const reservations: unknown[] = [];
-  for (const [name, want] of Object.entries(WANT)) {
+  const attempts = Object.entries(WANT).flatMap(([name, want]) => {
     const { status } = seen.get(name)!;
     t.like(status, want, name);
     t.is(pods.filter((pod) => pod.startsWith(`${name}-`)).length, want.attempt, `pods of ${name}`);
     t.is(status?.usage?.attempts?.length, want.attempt, 'each attempt is settled, once');
-    reservations.push(...(status?.usage?.attempts ?? []).map(({ reservation }) => reservation));
-  }
+    return status?.usage?.attempts ?? [];
+  });
+  const reservations = attempts.map(({ reservation }) => reservation);
   t.is(new Set(reservations).size, 5, 'each attempt by a reservation of its own');
+  judgeTree(t, seen);
+});
+
+function makesPod({ verb, path, status }: SeenWrite): boolean {
+  return verb === 'POST' && path.endsWith('/pods') && status === 201;
+}
+
+/** What the Run above tells of those below is what they tell of themselves. */
+function judgeTree(t: ExecutionContext, seen: ReadonlyMap<string, Found>): void {
   const tree = seen.get('above')?.status?.tree;
   t.like(tree, { calls: 3, active: 0, succeeded: 1, failed: 1, cancelled: 1 });
   const used = Object.keys(CHILDREN).map((name) => micro(seen.get(name)?.status?.usage?.total?.runUnits));
-  t.is(
-    micro(tree?.runUnits.used),
-    used.reduce((sum, one) => sum + one, 0n),
-  );
-  t.is(micro(tree?.runUnits.reserved), 0n);
-});
+  const sum = used.reduce((total, one) => total + one, 0n);
+  t.true(sum > 0n);
+  t.deepEqual([micro(tree?.runUnits.used), micro(tree?.runUnits.reserved)], [sum, 0n]);
+}
