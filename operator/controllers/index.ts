@@ -3,6 +3,7 @@ import type { Resource } from '../core/object.ts';
 import type { PackVerifier } from '../core/policy-pack/verification.ts';
 import type { BlastReports, Scans } from '../core/scan/world.ts';
 import type { PlatformSettings } from '../core/tenant/tenant.ts';
+import type { CatchUp } from '../runtime/catch-up.ts';
 import type { AnyController, IndexDeclaration, Key } from '../runtime/controller.ts';
 import { agentController } from './agent.ts';
 import { gpuClassController } from './gpu-class.ts';
@@ -14,7 +15,7 @@ import { runController } from './run.ts';
 import { type Records, RUN_HISTORY_INDEX, runHistoryController } from './run-history.ts';
 import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
-import { PARTITION } from './shared/partition.ts';
+import { givesDevices, PARTITION } from './shared/partition.ts';
 import { QUOTA_LEDGERS, TENANTS } from './shared/resources.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
 import { REVISION_INDEX } from './shared/revisions.ts';
@@ -35,7 +36,7 @@ export interface ControllerSet {
   /** To be told when this process begins to write, and when it ceases to. */
   readonly onLead: (isLeading: boolean) => void;
   /** What who leads anew must know as it is: devices are given away by all ledgers. */
-  readonly catchUp: readonly Resource[];
+  readonly catchUp: readonly CatchUp[];
   /** With shards: to be told of which objects it begins to. */
   readonly onGain: (isGained: (resource: Resource, key: Key) => boolean) => void;
 }
@@ -96,7 +97,7 @@ export function controllersFor(
       ...POLICY_PACK_INDEXES,
       ...book.gate.indexes,
     ],
-    catchUp: [QUOTA_LEDGERS],
+    catchUp: [{ resource: QUOTA_LEDGERS, isClaimed: givesDevices }],
     onLead: () => meter.startAnew(),
     onGain: (isGained) => meter.startAnew((name) => isGained(QUOTA_LEDGERS, { name })),
   };

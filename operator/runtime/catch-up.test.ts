@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import { attachCluster } from '#hack/cluster/attach';
 import { eventually } from '#hack/tools/eventually';
+import type { KubeObject } from '../core/object.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { hasStatus } from './api-error.ts';
 import { Cache } from './cache.ts';
 import { catchUp } from './catch-up.ts';
 import { createClient } from './client.ts';
@@ -11,7 +14,8 @@ import { REFLECTOR_TIMING } from './reflector.ts';
 import { FaultProxy } from './testing/fault-proxy.ts';
 import { createWidgetWorld, makeWidget } from './testing/widgets.ts';
 
-test('a store whose watch is silent is brought up to date, and only what is old is read', async (t) => {
+/** Widgets, and a store of them whose watch can be silenced. */
+async function storeOf(t: ExecutionContext) {
   const world = await createWidgetWorld((await attachCluster()).kubeconfigPath);
   const { widgets, namespace } = world;
   const proxy = await FaultProxy.start(world.credentials);
@@ -32,10 +36,15 @@ test('a store whose watch is silent is brought up to date, and only what is old 
     await proxy.close();
     await world.close();
   });
+  return { world, widgets, namespace, proxy, client, cache, watching: watching.signal };
+}
+
+test('a store whose watch is silent is brought up to date, and only what is old is read', async (t) => {
+  const { world, widgets, namespace, proxy, client, cache, watching } = await storeOf(t);
   for (const name of ['same', 'changed', 'replaced']) {
     await world.client.create(widgets, makeWidget(world, name, { text: 'old' }), 'test');
   }
-  await cache.start(watching.signal).synced;
+  await cache.start(watching).synced;
   proxy.watches.fateOf = () => 'drop';
   const change = { body: { spec: { text: 'new' } } };
   await world.client.patch(widgets, { namespace, name: 'changed' }, change);
@@ -47,7 +56,8 @@ test('a store whose watch is silent is brought up to date, and only what is old 
     (cache.get(widgets, { namespace, name })?.['spec'] as { readonly text?: string } | undefined)?.text;
   t.is(textOf('changed'), 'old', 'its watch has told of nothing');
   const before = proxy.requests.length;
-  await catchUp(widgets, { client, cache });
+  const means = { client, cache, claim: 'b' };
+  await catchUp({ resource: widgets }, means);
   t.deepEqual(['same', 'changed', 'replaced', 'made'].map(textOf), ['old', 'new', 'new', 'new']);
   const read = proxy.requests.slice(before).filter(({ path }) => path.includes(`/${namespace}/widgets/`));
   const names = read.map(({ path }) => path.split('/').at(-1));
@@ -55,7 +65,33 @@ test('a store whose watch is silent is brought up to date, and only what is old 
   t.deepEqual(new Set(names), new Set(['changed', 'made', 'replaced']));
   await eventually('what is read is not read again', async () => {
     const asked = proxy.requests.length;
-    await catchUp(widgets, { client, cache });
+    await catchUp({ resource: widgets }, means);
     return proxy.requests.slice(asked).every(({ path }) => !path.includes(`/${namespace}/widgets/`));
   });
+});
+
+function isClaimed({ metadata }: KubeObject): boolean {
+  return metadata.name !== 'free';
+}
+
+test('what a former leader decided on claimed objects fails, whenever it comes, and nothing else does', async (t) => {
+  const { world, widgets, namespace, client, cache, watching } = await storeOf(t);
+  const names = ['claimed', 'gone', 'free'];
+  for (const name of names) {
+    await world.client.create(widgets, makeWidget(world, name, { text: 'old' }), 'test');
+  }
+  await cache.start(watching).synced;
+  const decided = names.map((name) => cache.get(widgets, { namespace, name })!);
+  const [claimed, , free] = decided;
+  await world.client.delete(widgets, { namespace, name: 'gone' });
+  for (const claim of ['b 1', 'b 2']) {
+    await catchUp({ resource: widgets, isClaimed }, { client, cache, claim });
+    const now = await client.get(widgets, { namespace, name: 'claimed' });
+    t.is(now?.metadata.annotations?.[ANNOTATIONS.ledBy], claim);
+    const known = cache.get(widgets, { namespace, name: 'claimed' });
+    t.is(known?.metadata.resourceVersion, now?.metadata.resourceVersion, 'the store knows it at once');
+  }
+  const late = await t.throwsAsync(() => world.client.replace(widgets, claimed!, 'test'));
+  t.true(hasStatus(late, 409));
+  await t.notThrowsAsync(() => world.client.replace(widgets, free!, 'test'));
 });

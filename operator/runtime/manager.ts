@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomUUID } from 'node:crypto';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Archive } from './archive.ts';
 import type { Client } from './client.ts';
 import { Cache, type WatchTarget } from './cache.ts';
-import { catchUp } from './catch-up.ts';
+import { type CatchUp, catchUp } from './catch-up.ts';
 import {
   type AnyController,
   fairnessGroup,
@@ -45,8 +46,8 @@ export interface ManagerOptions {
    * writes all. Needs `leaderElection`.
    */
   readonly sharding?: ShardingOptions | undefined;
-  /** Kinds that a new leader must know no worse than the one before it did. */
-  readonly catchUp?: readonly Resource[];
+  /** What a new leader must know no worse than the one before it did. */
+  readonly catchUp?: readonly CatchUp[];
   /** With shards, in place of `onLead`: told which objects this process works on anew, before any of them is reconciled. */
   readonly onGain?: (isGained: (resource: Resource, key: Key) => boolean) => void;
   /** Watch and reconcile namespaced kinds in this namespace only; undefined means all. */
@@ -173,8 +174,9 @@ class ControllerManager implements Manager {
   }
 
   async #catchUp(): Promise<void> {
-    const { client, catchUp: resources = [] } = this.#options;
-    for (const resource of resources) await catchUp(resource, { client, cache: this.#cache });
+    const { client, identity, catchUp: kinds = [] } = this.#options;
+    const claim = `${identity} ${randomUUID()}`;
+    for (const kind of kinds) await catchUp(kind, { client, cache: this.#cache, claim });
   }
 
   #shardsOf() {

@@ -41,7 +41,7 @@ export const PARTITION: Partition = {
 const giving = new WeakMap<KubeObject, boolean>();
 
 /** Whether a ledger deals out devices, or still has some dealt out. */
-function givesDevices(object: KubeObject): boolean {
+export function givesDevices(object: KubeObject): boolean {
   let gives = giving.get(object);
   if (gives === undefined) {
     const { spec, status } = object as Ledger;
