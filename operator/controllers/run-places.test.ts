@@ -11,8 +11,7 @@ import { planRun } from '../core/run/plan.ts';
 import { makeAgent, makePod, makeRun, makeTenant, NOW } from '../core/run/testing/make.ts';
 import { NOTHING_SEEN, RESERVED } from '../core/run/testing/plan-cases.ts';
 import type { Reader } from '../runtime/controller.ts';
-import { runController } from './run.ts';
-import { DeviceBook } from './shared/device-book.ts';
+import { loneRunController } from './testing/lone-run.ts';
 
 const MADE = planRun(makeRun(), { ...NOTHING_SEEN, reservation: RESERVED }, NOW).create.at(-1);
 /** Was made by another operator; only the API server knows it yet. */
@@ -81,7 +80,7 @@ function reading({ agent, reserved, live }: Sight): { readonly read: Reader; rea
 
 for (const [name, { agent, spec = {}, reserved = {}, wantReason }] of Object.entries(CASES)) {
   test(`a place is kept while its pod runs, seen or not, also when ${name}`, async (t) => {
-    const controller = runController(new DeviceBook());
+    const controller = loneRunController();
     const run = makeRun(spec);
     const place = { agent, reserved: { ...RESERVED, ...reserved } };
     const found = reading({ ...place, live: UNSEEN });
@@ -98,7 +97,7 @@ for (const [name, { agent, spec = {}, reserved = {}, wantReason }] of Object.ent
 
 test('who starts as usual asks nobody', async (t) => {
   const { read, asked } = reading({ agent: makeAgent(), reserved: RESERVED, live: UNSEEN });
-  const observed = await runController(new DeviceBook()).observe(makeRun(), read);
+  const observed = await loneRunController().observe(makeRun(), read);
   t.is(observed.early, undefined);
   t.deepEqual(asked, []);
 });
