@@ -13,8 +13,8 @@ import { secondsUntilDone } from './until-done.ts';
 const TENANT_COUNT = 10;
 /** The first Runs of a program that has just started cost more, which would flatter those that come later. */
 const WARM_UP = 500;
-/** Places are given back, and counted, up to two seconds after the end of a Run. */
-const AFTERMATH_MS = 4000;
+/** Places are given back, and counted, up to ten seconds after the end of a Run. */
+const AFTERMATH_MS = 12_000;
 const BAR = 1.3;
 
 /** How far it is looked, and who is told on the way. */

@@ -23,8 +23,9 @@ const CASES: Readonly<
 > = {
   'an empty ledger is decided on twenty times a second': { ledger: ledgerOf(0, 0), want: 50 },
   'so is that of a tenant with ten Runs': { ledger: ledgerOf(10, 0), want: 50 },
-  'that of a tenant with a hundred Runs twice a second': { ledger: ledgerOf(100, 0), want: 500 },
-  'with a thousand once': { ledger: ledgerOf(1000, 0), want: 1000 },
+  'that of a tenant with thirty Runs four times a second': { ledger: ledgerOf(30, 0), want: 250 },
+  'with a hundred once': { ledger: ledgerOf(100, 0), want: 1000 },
+  'with a thousand as often': { ledger: ledgerOf(1000, 0), want: 1000 },
   'one with two thousand keys once a second': { ledger: ledgerOf(0, 2000), want: 1000 },
   'that of a tenant with a thousand Runs in its queue as often as an empty one': {
     ledger: ledgerOf(10, 0),

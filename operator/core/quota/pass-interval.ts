@@ -12,7 +12,8 @@ const LEAST_MS = 50;
  * larger it is, the less often it is decided on, down to once a second: a tenant takes a hundredth of the API server for its ledger, and not a
  * fifth. A Run that comes after a moment of rest waits for nothing all the same.
  */
-const DEAR_MS_PER_BYTE = 0.02;
+const CHEAP_BYTES = 2500;
+const DEAR_MS_PER_BYTE = 0.05;
 const DEAREST_MS = 1000;
 /**
  * Bytes of one ledger that are written in a millisecond at most: 1 MB a second. etcd keeps what was written until it is compacted,
@@ -38,7 +39,7 @@ export const LONGEST_INTERVAL_MS = MAX_LEDGER_BYTES / BYTES_PER_MS;
 export function passIntervalMs({ status }: Ledger, runs = 0): number {
   const { reservations = [], keys = [] } = status ?? {};
   const bytes = reservations.length * RESERVATION_BYTES + keys.length * KEY_BYTES;
-  const dear = Math.min(bytes * DEAR_MS_PER_BYTE, DEAREST_MS);
+  const dear = Math.min((bytes - CHEAP_BYTES) * DEAR_MS_PER_BYTE, DEAREST_MS);
   const wanted = Math.max(LEAST_MS, dear, bytes / BYTES_PER_MS, runs * MS_PER_RUN);
   return Math.min(wanted, LONGEST_INTERVAL_MS);
 }
