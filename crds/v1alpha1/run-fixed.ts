@@ -14,8 +14,6 @@ export const priority = int(
  * each write of the status, too, and reads the schema of the whole spec for each field that a rule names.
  */
 export function fixed(fields: readonly string[]): CelRule {
-  const isSame = (field: string) =>
-    `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`;
   const changed = fields.reduceRight(
     (others, field) => `!(${isSame(field)}) ? '${field}' : ${others}`,
     "'this'",
@@ -33,3 +31,7 @@ export const KEPT = {
     { rule: 'self == oldSelf', message: 'cannot be changed: create a new Run' },
   ] satisfies readonly CelRule[],
 };
+
+function isSame(field: string): string {
+  return `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`;
+}
