@@ -24,7 +24,6 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   rolebinding: 'apis/rbac.authorization.k8s.io/v1 rolebindings',
   run: 'apis/nexusos.dev/v1alpha1 runs',
   secret: 'api/v1 secrets',
-  policypack: 'apis/nexusos.dev/v1alpha1 policypacks',
   service: 'api/v1 services',
   serviceaccount: 'api/v1 serviceaccounts',
 };
