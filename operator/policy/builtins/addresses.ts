@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isIPv4, isIPv6 } from 'node:net';
 
 /** An address of 32 or 128 bits. */
 export interface Address {
@@ -19,24 +18,24 @@ const MAPPED = 0xffffn << 32n;
 
 /** Undefined for what is no address. One of IPv4 in the form of IPv6 is one of IPv4. */
 export function parseAddress(text: string): Address | undefined {
-  if (isIPv4(text)) return { value: numberOf(text.split('.').map(Number), 8n), bits: 32 };
-  if (!isIPv6(text) || text.includes('%')) return undefined;
+  const short = parseIPv4(text);
+  if (short !== undefined) return { value: short, bits: 32 };
   const value = parseIPv6(text);
+  if (value === undefined) return undefined;
   return value >> 32n === 0xffffn ? { value: value - MAPPED, bits: 32 } : { value, bits: 128 };
 }
 
 /** An address and a length; undefined for what is none. */
 export function parseNetwork(text: string): Network | undefined {
   const [address = '', length = '', ...more] = text.split('/');
-  const parsed =
-    isIPv6(address) && !address.includes('%')
-      ? { value: parseIPv6(address), bits: 128 }
-      : parseAddress(address);
+  const short = parseIPv4(address);
+  const bits = short === undefined ? 128 : 32;
+  const value = short ?? parseIPv6(address);
   const ones = /^[0-9]{1,3}$/.test(length) ? Number(length) : Number.NaN;
-  if (more.length > 0 || parsed === undefined || !(ones <= parsed.bits)) return undefined;
-  const size = 1n << BigInt(parsed.bits - ones);
-  const first = (parsed.value / size) * size;
-  return { first, last: first + size - 1n, bits: parsed.bits };
+  if (more.length > 0 || value === undefined || !(ones <= bits)) return undefined;
+  const size = 1n << BigInt(bits - ones);
+  const first = (value / size) * size;
+  return { first, last: first + size - 1n, bits };
 }
 
 /** A range that is one network, with its length. */
@@ -75,22 +74,41 @@ function groupsOf(
   );
 }
 
-function parseIPv6(text: string): bigint {
-  const dotted = /^(.*:)([0-9.]+)$/.exec(text);
-  const plain = dotted?.[2]?.includes('.') ? `${dotted[1]}${dottedGroups(dotted[2])}` : text;
-  const [head = '', tail = ''] = plain.split('::');
-  const [before, after] = [hexGroups(head), hexGroups(tail)];
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => 0);
-  return numberOf([...before, ...zeros, ...after], 16n);
+/** Four numbers without zeros before them. */
+function parseIPv4(text: string): bigint | undefined {
+  if (!/^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/.test(text)) return undefined;
+  const numbers = text.split('.').map(Number);
+  return numbers.some((one) => one > 255) ? undefined : numberOf(numbers, 8n);
 }
 
-function hexGroups(text: string): readonly number[] {
-  return text === '' ? [] : text.split(':').map((one) => Number.parseInt(one, 16));
+/** Eight groups; once, two colons stand for one or more that are zero. The last two may be written as IPv4. */
+function parseIPv6(text: string): bigint | undefined {
+  const [, start = '', end] = /^(.*:)([0-9.]+\.[0-9.]+)$/.exec(text) ?? [];
+  const low = end === undefined ? 0n : parseIPv4(end);
+  if (low === undefined) return undefined;
+  const plain =
+    end === undefined ? text : `${start}${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`;
+  const [head, tail, ...more] = plain.split('::');
+  const groups =
+    tail === undefined ? hexGroups(head ?? '') : withZeros(hexGroups(head ?? ''), hexGroups(tail));
+  return groups?.length !== 8 || more.length > 0 ? undefined : numberOf(groups, 16n);
 }
 
-function dottedGroups(text: string): string {
-  const value = numberOf(text.split('.').map(Number), 8n);
-  return `${(value >> 16n).toString(16)}:${(value & 0xffffn).toString(16)}`;
+function withZeros(head: Groups, tail: Groups): Groups {
+  if (head === undefined || tail === undefined) return undefined;
+  const missing = 8 - head.length - tail.length;
+  return missing < 1 ? undefined : [...head, ...Array.from({ length: missing }, () => 0), ...tail];
+}
+
+/** Undefined where one is none. */
+type Groups = readonly number[] | undefined;
+
+function hexGroups(text: string): Groups {
+  if (text === '') return [];
+  const groups = text.split(':');
+  return groups.every((one) => /^[0-9a-f]{1,4}$/i.test(one))
+    ? groups.map((one) => Number.parseInt(one, 16))
+    : undefined;
 }
 
 function numberOf(groups: readonly number[], size: bigint): bigint {
