@@ -5,6 +5,7 @@ import { measureFailover } from './failover.ts';
 import { measureGrowth } from './growth.ts';
 import { measureLatency } from './latency.ts';
 import { measureNeighbour } from './neighbour.ts';
+import { measurePolicy } from './policy.ts';
 import { measureRuns } from './runs.ts';
 import { type Figure, keepsBar, toMarkdown } from './report.ts';
 import { measureScale } from './scale.ts';
@@ -14,7 +15,8 @@ import { measureWebhook } from './webhook.ts';
 
 const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--json]
 
-Measurements: tenants, latency, failover, shards, runs, webhook, neighbour, scale, growth; or all. Each has a control plane of its own.
+Measurements: policy, tenants, latency, failover, shards, runs, neighbour, scale, growth; or all. Each has a control plane of its own,
+but for policy, which needs none.
 Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
 --tenants and --runs are for all measurements that are named: smaller ones while you work on something.`;
 
@@ -25,19 +27,24 @@ interface Sizes {
   readonly tell: (text: string) => void;
 }
 
-type Measurement = (environment: BenchEnvironment) => Promise<readonly Figure[]>;
+type Measurement = () => Promise<readonly Figure[]>;
+
+/** A measurement on a control plane of its own. */
+function on(measure: (environment: BenchEnvironment) => Promise<readonly Figure[]>): Measurement {
+  return () => withEnvironment(measure);
+}
 
 function measurements({ tenants, runs, tell }: Sizes): Readonly<Record<string, Measurement>> {
   return {
-    tenants: (environment) => measureTenants(environment, tenants ?? 1000),
-    latency: (environment) => measureLatency(environment, 200),
-    failover: (environment) => measureFailover(environment, 5),
-    shards: (environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 }),
-    runs: (environment) => measureRuns(environment, runs ?? 1000),
-    webhook: (environment) => measureWebhook(environment, runs ?? 400),
-    neighbour: (environment) => measureNeighbour(environment, runs ?? 5000),
-    scale: (environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 }),
-    growth: (environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell }),
+    policy: measurePolicy,
+    tenants: on((environment) => measureTenants(environment, tenants ?? 1000)),
+    latency: on((environment) => measureLatency(environment, 200)),
+    failover: on((environment) => measureFailover(environment, 5)),
+    shards: on((environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 })),
+    runs: on((environment) => measureRuns(environment, runs ?? 1000)),
+    neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
+    scale: on((environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 })),
+    growth: on((environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell })),
   };
 }
 
@@ -90,7 +97,7 @@ async function main(): Promise<number> {
   const figures: Figure[] = [];
   for (const [name, measure] of chosen) {
     if (!asJson) console.log(`measuring ${name} ...`);
-    figures.push(...(await withEnvironment(measure)));
+    figures.push(...(await measure()));
   }
   console.log(asJson ? JSON.stringify(figures, undefined, 2) : toMarkdown(figures));
   return figures.some((figure) => keepsBar(figure) === false) ? 1 : 0;

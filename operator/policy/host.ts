@@ -9,7 +9,7 @@ import { Lane, type LaneJob, type LaneOutcome } from './workers/lane.ts';
 import type { WorkerSettings } from './workers/messages.ts';
 import { isStrike, type ModuleOwner, Quarantine, type QuarantineRule } from './workers/quarantine.ts';
 import { Spares } from './workers/spares.ts';
-import { type WorkerEnd, WorkerHandle } from './workers/worker-handle.ts';
+import { WORKER_URL, type WorkerEnd, WorkerHandle } from './workers/worker-handle.ts';
 
 /** What evaluations may take, of a worker and of the host. */
 export interface HostLimits extends EvaluationLimits, WorkerSettingsOfHost {
@@ -59,6 +59,8 @@ export interface HostOptions {
   >;
   /** Milliseconds from any beginning, which never go back. */
   readonly clock?: () => number;
+  /** The program of the workers; by default the one beside this program. */
+  readonly workerUrl?: URL;
   /** A module is no longer evaluated, until its digest is released. */
   readonly onQuarantine?: (owner: ModuleOwner) => void;
 }
@@ -100,10 +102,8 @@ export class PolicyHost {
     this.#limits = { ...HOST_LIMITS, ...options.limits };
     this.#clock = options.clock ?? (() => performance.now());
     const { budget, quarantine } = this.#limits;
-    this.#spares = new Spares(
-      options.spareWorkers,
-      (events) => new WorkerHandle(workerSettings(this.#limits), events),
-    );
+    const program = { settings: workerSettings(this.#limits), url: options.workerUrl ?? WORKER_URL };
+    this.#spares = new Spares(options.spareWorkers, (events) => new WorkerHandle(program, events));
     this.#lanes = {
       platform: this.#newLane(options.platformWorkers),
       tenant: this.#newLane(options.tenantWorkers),

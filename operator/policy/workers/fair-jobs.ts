@@ -39,11 +39,14 @@ export class FairJobs<T extends Job> {
     return true;
   }
 
-  /** The job whose turn it is, which runs from now on; undefined where none waits, or those that do have enough under way. */
-  take(): T | undefined {
+  /**
+   * The job whose turn it is, which runs from now on; undefined where none waits, or those that do have enough under way, or may not
+   * run for another reason.
+   */
+  take(mayRun: (subject: string) => boolean = () => true): T | undefined {
     for (const [subject, jobs] of this.#waiting) {
       const running = this.#running.get(subject) ?? 0;
-      if (running >= this.#limits.maxRunningPerSubject) continue;
+      if (running >= this.#limits.maxRunningPerSubject || !mayRun(subject)) continue;
       const job = jobs.shift();
       // To the end of the line, if there is more.
       this.#waiting.delete(subject);

@@ -38,6 +38,8 @@ interface Load {
 interface Slot {
   worker: WorkerHandle;
   loads: Load[];
+  /** Whose job its worker does, or did last. */
+  subject: string;
 }
 
 /** Some workers, and the jobs that wait for them. Lanes share nothing: what one is busy with does not keep the other waiting. */
@@ -45,6 +47,8 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #slots: Slot[];
   readonly #jobs: FairJobs<Waiting>;
+  /** Of whom a worker had to be ended, and when. */
+  readonly #suspects = new Map<string, number>();
   #isClosed = false;
   #onReady: () => void = () => undefined;
   readonly #ready: Promise<void>;
@@ -108,7 +112,7 @@ export class Lane {
 
   #newSlot(): Slot {
     const loads: Load[] = [];
-    const slot: Slot = { worker: this.#newWorker(() => slot), loads };
+    const slot: Slot = { worker: this.#newWorker(() => slot), loads, subject: '' };
     return slot;
   }
 
@@ -122,6 +126,7 @@ export class Lane {
   #replace(slot: Slot, why: WorkerEnd): void {
     if (this.#isClosed) return;
     this.#options.onWorkerEnd(why);
+    this.#suspect(slot.subject);
     slot.worker = this.#newWorker(() => slot);
     this.#pump();
   }
@@ -137,18 +142,33 @@ export class Lane {
     if (this.#slots.every(({ worker }) => worker.isStarted)) this.#onReady();
   }
 
+  /** The last idle worker is for those of whom none had to be ended of late: it takes a while until there is another. */
   #next(slot: Slot): void {
-    const waiting = this.#jobs.take();
+    const isLast = this.#slots.length > 1 && this.#slots.filter(({ worker }) => worker.isIdle).length === 1;
+    const waiting = this.#jobs.take((subject) => !isLast || !this.#isSuspect(subject));
     if (waiting === undefined) return;
     clearTimeout(waiting.patience);
     void this.#run(slot, waiting.job, () => this.#jobs.done(waiting)).then(waiting.resolve);
   }
 
+  #suspect(subject: string): void {
+    const now = performance.now();
+    for (const [name, atMs] of this.#suspects) if (now - atMs > SUSPECT_MS) this.#suspects.delete(name);
+    // The platform itself is nobody's suspect.
+    if (subject !== '') this.#suspects.set(subject, now);
+  }
+
+  #isSuspect(subject: string): boolean {
+    return performance.now() - (this.#suspects.get(subject) ?? Number.NEGATIVE_INFINITY) < SUSPECT_MS;
+  }
+
   async #run(
-    { worker }: Slot,
-    { order, source, deadlineMs }: LaneJob,
+    slot: Slot,
+    { subject, order, source, deadlineMs }: LaneJob,
     onEnd?: () => void,
   ): Promise<RunOutcome> {
+    const { worker } = slot;
+    slot.subject = subject;
     const outcome = await worker.run(
       { ...order, source: worker.knows(order.key) ? undefined : source },
       deadlineMs,
@@ -158,6 +178,8 @@ export class Lane {
     return outcome;
   }
 }
+
+const SUSPECT_MS = 10_000;
 
 const CLOSED: RunOutcome = { kind: 'stopped', reason: 'Lost', message: 'the host is closed', micros: 0 };
 

@@ -31,7 +31,10 @@ interface Running {
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
 
 /** Beside the bundle of a role, the worker is a file of its own. */
-const WORKER_FILE = import.meta.url.endsWith('.ts') ? './worker.ts' : './policy-worker.mjs';
+export const WORKER_URL = new URL(
+  import.meta.url.endsWith('.ts') ? './worker.ts' : './policy-worker.mjs',
+  import.meta.url,
+);
 
 /**
  * One worker thread, with at most one evaluation at a time. WebAssembly cannot be interrupted: one that does not end in time
@@ -47,11 +50,14 @@ export class WorkerHandle {
   #running: Running | undefined;
   #orders = 0;
 
-  constructor(settings: WorkerSettings, events: WorkerEvents) {
+  constructor(
+    { settings, url }: { readonly settings: WorkerSettings; readonly url: URL },
+    events: WorkerEvents,
+  ) {
     this.#events = events;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    this.#worker = new Worker(new URL(WORKER_FILE, import.meta.url), {
+    this.#worker = new Worker(url, {
       workerData: { port: port2, settings },
       transferList: [port2],
       resourceLimits: RESOURCE_LIMITS,
