@@ -56,15 +56,20 @@ export class PlayedReplica {
     await this.#play;
   }
 
+  /** A busy API server may have no answer at the moment: then it is asked again, as a real one would. */
   async #goOn(): Promise<void> {
     let told = '';
     while (this.#isPlaying) {
-      const status = await this.#status();
-      const text = JSON.stringify(status);
-      if (text !== told) await this.#tell(status);
-      told = text;
+      told = await this.#sayAfter(told).catch(() => told);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  }
+
+  async #sayAfter(told: string): Promise<string> {
+    const status = await this.#status();
+    const text = JSON.stringify(status);
+    if (text !== told) await this.#tell(status);
+    return text;
   }
 
   #tell(status: object): Promise<void> {
