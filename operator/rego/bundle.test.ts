@@ -22,7 +22,7 @@ function read(...entries: readonly Entry[]): Promise<BundleRead> {
 const RULE: Entry = [{ name: 'a.rego' }, 'package a'];
 
 test('what OPA reads of a bundle is read, and nothing else', async (t) => {
-  const read_ = await read(
+  const found = await read(
     [{ name: '/.manifest' }, '{"revision":"7","roots":["a","b/c/"],"rego_version":0}'],
     [{ name: './a/a.rego' }, 'package a'],
     [{ name: 'a/a_test.rego' }, 'package a_test'],
@@ -34,8 +34,8 @@ test('what OPA reads of a bundle is read, and nothing else', async (t) => {
     [{ name: 'b/policy.wasm' }, 'x'],
     [{ name: '.signatures.json' }, '{}'],
   );
-  if (read_.kind !== 'ok') throw new Error(read_.message);
-  const { files, manifest, wasm } = read_.bundle;
+  if (found.kind !== 'ok') throw new Error(found.message);
+  const { files, manifest, wasm } = found.bundle;
   t.deepEqual([...files.keys()], ['a/a.rego', 'a/a_test.rego', 'b/c/data.yaml', 'data.json']);
   t.deepEqual(manifest, { roots: ['a', 'b/c'], regoVersion: 'V0', entrypoints: [] });
   t.is(wasm, undefined);
