@@ -86,12 +86,15 @@ function inline(rego: string): object {
 }
 
 /** The condition, when it says `reason` of the present spec. */
-async function says(user: User, { type, reason, name }: { type: string; reason: string; name: string }) {
+function says(
+  user: User,
+  { type, reason, name }: { readonly type: string; readonly reason: string; readonly name: string },
+): Promise<ReadCondition> {
   return eventually(`${name} is ${type}: ${reason}`, async () => {
     const found = await user.condition(type, '-n', NAMESPACE, `policypack/${name}`);
     if (found?.reason !== reason) throw new Error(JSON.stringify(found));
     return found;
-  }) as Promise<ReadCondition>;
+  });
 }
 
 async function seen(user: User, name: string): Promise<Pack> {
