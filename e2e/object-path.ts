@@ -16,7 +16,6 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   pod: 'api/v1 pods',
   resourcequota: 'api/v1 resourcequotas',
   policyexemption: 'apis/nexusos.dev/v1alpha1 policyexemptions',
-  policypack: 'apis/nexusos.dev/v1alpha1 policypacks',
   policypackrevision: 'apis/nexusos.dev/v1alpha1 policypackrevisions',
   policyreplica: 'apis/nexusos.dev/v1alpha1 policyreplicas',
   poddisruptionbudget: 'apis/policy/v1 poddisruptionbudgets',
