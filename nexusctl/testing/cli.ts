@@ -17,9 +17,9 @@ export interface Ran {
 /** A folder, and the command line in it. */
 export interface Desk {
   readonly folder: string;
-  write(files: Readonly<Record<string, string>>): Promise<void>;
+  readonly write: (files: Readonly<Record<string, string>>) => Promise<void>;
   /** Arguments by spaces. */
-  nexusctl(words: string): Promise<Ran>;
+  readonly nexusctl: (words: string) => Promise<Ran>;
 }
 
 /** A command line in a folder of its own, with the pinned compiler. */
@@ -31,13 +31,13 @@ export async function openDesk(
   const { opa } = await ensureTools(['opa']);
   return {
     folder,
-    async write(files) {
+    write: async (files) => {
       for (const [path, text] of Object.entries(files)) {
         await mkdir(dirname(join(folder, path)), { recursive: true });
         await writeFile(join(folder, path), text);
       }
     },
-    async nexusctl(words) {
+    nexusctl: async (words) => {
       const out: string[] = [];
       const err: string[] = [];
       const code = await runCommandLine(words.split(' '), {
