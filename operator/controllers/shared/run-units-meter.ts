@@ -55,17 +55,22 @@ export class RunUnitsMeter implements LedgerWitness {
   }
 
   /** Looks at a ledger as it is now. */
-  see({ metadata, status }: Ledger): void {
+  see({ metadata, status = {} }: Ledger): void {
     const { uid = '', name } = metadata;
     const before = this.#told.get(uid);
-    const tiers = new Map((status?.usage?.tiers ?? []).map((one) => [one.tier, parseMicro(one.runUnits)]));
-    this.#told.set(uid, { name, tiers, lastSerial: status?.lastSerial ?? 0 });
+    const { usage, lastSerial = 0, reservations = [] } = status;
+    const tiers = new Map((usage?.tiers ?? []).map((one) => [one.tier, parseMicro(one.runUnits)]));
+    this.#told.set(uid, { name, tiers, lastSerial });
     if (before === undefined) return;
-    const children = childrenIn(status?.reservations ?? [], before.lastSerial);
-    if (children > 0) this.#options.countChildren?.({ tenant: this.#labelOf(name) }, children);
+    this.#countChildren(name, childrenIn(reservations, before.lastSerial));
+    this.#countUnits(name, tiers, before.tiers);
+  }
+
+  #countUnits(tenant: string, tiers: Told['tiers'], before: Told['tiers']): void {
     for (const [tier, micro] of tiers) {
-      const more = micro - (before.tiers.get(tier) ?? 0n);
-      if (more > 0n) this.#options.count({ tenant: this.#labelOf(name), tier }, Number(more) / Number(MICRO));
+      const more = micro - (before.get(tier) ?? 0n);
+      if (more > 0n)
+        this.#options.count({ tenant: this.#labelOf(tenant), tier }, Number(more) / Number(MICRO));
     }
   }
 
