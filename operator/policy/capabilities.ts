@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { HOST_BUILTINS } from './builtins/known.ts';
+import { HOST_BUILTINS } from './builtins/names.ts';
 
 /** What the compiler itself has code for. None of it knows more than its arguments. */
 const COMPILED_BUILTINS: readonly string[] = words(`

@@ -8,6 +8,7 @@ import {
   type EvaluationLimits,
   Failure,
   type Verdict,
+  verdictOf,
 } from './verdict.ts';
 
 /** What a policy knows beyond its rules and its input: JSON in UTF-8, by its digest. */
@@ -77,31 +78,6 @@ export class HereSession {
   /** Forgets an instance that has failed: its memory may be in any state. */
   discard(evaluation: Evaluation): void {
     this.#instances.delete(keyOf(evaluation));
-  }
-}
-
-/** The verdict that the text of an answer stands for; undefined where there was none. */
-export function verdictOf(json: string | undefined, micros: number): Verdict {
-  if (json === undefined) return { kind: 'undefined', micros };
-  const value = resultOf(json);
-  if (value !== undefined) return { kind: 'value', value: value.result, micros };
-  const message = 'the module answered with something else than one result';
-  return { kind: 'failed', reason: Failure.BadResult, message, micros };
-}
-
-/** A list of one object with `result` alone. */
-function resultOf(json: string): { readonly result: unknown } | undefined {
-  const list = parse(json);
-  if (!Array.isArray(list) || list.length !== 1) return undefined;
-  const only: unknown = list[0];
-  return typeof only === 'object' && only !== null && 'result' in only ? only : undefined;
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type CompiledModule, ENGINE } from './engine.ts';
-import { type Evaluation, type PolicyData, verdictOf } from './evaluate-here.ts';
+import type { Evaluation, PolicyData } from './evaluate-here.ts';
 import type { PolicyModule } from './module.ts';
-import { EVALUATION_LIMITS, type EvaluationLimits, Failure, type Verdict } from './verdict.ts';
+import { EVALUATION_LIMITS, type EvaluationLimits, Failure, type Verdict, verdictOf } from './verdict.ts';
 import { type BudgetRule, Budgets } from './workers/budgets.ts';
 import { Lane, type LaneJob, type LaneOutcome } from './workers/lane.ts';
 import type { WorkerSettings } from './workers/messages.ts';

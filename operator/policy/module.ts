@@ -6,7 +6,7 @@ import { MalformedBinary } from './binary/reader.ts';
 import type { ModuleShape } from './binary/shape.ts';
 import { abiFaults, readAbi } from './binary/abi-rules.ts';
 import { PAGE_BYTES, sizeFaults } from './binary/size-rules.ts';
-import { isKnownBuiltin } from './builtins/known.ts';
+import { isKnownBuiltin } from './builtins/names.ts';
 import { type Fault, MODULE_LIMITS, ModuleFault, type ModuleLimits } from './faults.ts';
 
 export { MODULE_LIMITS, ModuleFault, type Fault, type ModuleLimits } from './faults.ts';

@@ -60,3 +60,28 @@ export class EvaluationFailure extends Error {
     this.reason = reason;
   }
 }
+
+/** The verdict that the text of an answer stands for; undefined where there was none. */
+export function verdictOf(json: string | undefined, micros: number): Verdict {
+  if (json === undefined) return { kind: 'undefined', micros };
+  const value = resultOf(json);
+  if (value !== undefined) return { kind: 'value', value: value.result, micros };
+  const message = 'the module answered with something else than one result';
+  return { kind: 'failed', reason: Failure.BadResult, message, micros };
+}
+
+/** A list of one object with `result` alone. */
+function resultOf(json: string): { readonly result: unknown } | undefined {
+  const list = parse(json);
+  if (!Array.isArray(list) || list.length !== 1) return undefined;
+  const only: unknown = list[0];
+  return typeof only === 'object' && only !== null && 'result' in only ? only : undefined;
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { callOf, compareWithOpa, readLines } from '../testing/same-as-opa.ts';
-import { HOST_BUILTINS } from './known.ts';
+import { BUILTINS } from './known.ts';
+import { HOST_BUILTINS } from './names.ts';
 
 /** What answers with sets: a module writes them in an order of its own. */
 const SETS = /^(?:net\.cidr_(?:expand|merge|contains_matches)|graph\.reachable_paths)\(/;
@@ -32,4 +33,8 @@ test('each builtin of the host is held against opa somewhere', async (t) => {
     HOST_BUILTINS.filter((name) => !asked.has(name)),
     [],
   );
+});
+
+test('what is named is what there is, so that modules may ask for nothing that nobody answers', (t) => {
+  t.deepEqual(HOST_BUILTINS, Object.keys(BUILTINS).toSorted());
 });

@@ -14,7 +14,8 @@ import { UNIT_BUILTINS } from './units.ts';
 import { VERSION_BUILTINS } from './versions.ts';
 import { YAML_BUILTINS } from './yaml.ts';
 
-const BUILTINS: Builtins = {
+/** The builtins that modules are given by their host, by name. Those in the module itself are not among them. */
+export const BUILTINS: Builtins = {
   ...ENCODING_BUILTINS,
   ...HASH_BUILTINS,
   ...MISC_BUILTINS,
@@ -30,15 +31,7 @@ const BUILTINS: Builtins = {
   ...YAML_BUILTINS,
 };
 
-/** The builtins that modules are given by their host, sorted. Those in the module itself are not among them. */
-export const HOST_BUILTINS: readonly string[] = Object.keys(BUILTINS).toSorted();
-
-/** Whether a module may call this. */
-export function isKnownBuiltin(name: string): boolean {
-  return Object.hasOwn(BUILTINS, name);
-}
-
 /** What is called under this name. */
 export function findBuiltin(name: string): Builtin | undefined {
-  return isKnownBuiltin(name) ? BUILTINS[name] : undefined;
+  return Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
 }
