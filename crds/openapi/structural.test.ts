@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SchemaError, toStructural } from './structural.ts';
 
 const accepted: Record<string, { schema: z.ZodType; want: unknown }> = {

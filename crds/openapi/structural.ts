@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A node of a structural schema, as `apiextensions.k8s.io/v1` JSONSchemaProps. */
 export type Schema = Record<string, unknown>;

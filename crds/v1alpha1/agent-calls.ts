@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BUDGET_UNITS } from './budgets.ts';
 import { dnsLabel, int, quantity } from './meta.ts';
 

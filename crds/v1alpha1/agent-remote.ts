@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsSubdomain, int, keyRef, notAbove, quantities } from './meta.ts';
 
 /** Address of an endpoint: no user name, no password, no fragment. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsLabel, instant, int, text } from './meta.ts';
 import { RUN } from './run.ts';
 import { priority } from './run-fixed.ts';

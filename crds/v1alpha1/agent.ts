@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { calls, callsRule } from './agent-calls.ts';
 import { agentParameters } from './agent-parameters.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { instant, int } from './meta.ts';
 
 /** The most pods that one Run has. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelSelector } from './label-selector.ts';
 import { dnsLabel, instant, int, sha256, text } from './meta.ts';
 

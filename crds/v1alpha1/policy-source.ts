@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsSubdomain, sha256 } from './meta.ts';
 
 /** The most text of one module of Rego. */

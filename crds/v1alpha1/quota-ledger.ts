@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { MAX_CALLS, MAX_LEVELS } from './agent-calls.ts';
 import { budgets, WINDOWS } from './budgets.ts';

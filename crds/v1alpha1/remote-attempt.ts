@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { remote } from './agent-remote.ts';
 
 /** Variable in which the program that speaks to an endpoint finds what it is to do. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_GANG_DEVICES, MAX_GANG_PODS } from './gang.ts';
 import { dnsLabel, dnsSubdomain, int, quantities, text } from './meta.ts';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { int } from './meta.ts';
 
 /** Shorter, and a Run could be gone before it is on record that a schedule has made it. */

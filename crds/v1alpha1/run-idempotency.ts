@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsLabel, int, text, token } from './meta.ts';
 
 /** How long a key is remembered after the end of its Run, unless the Run says otherwise, in seconds. */

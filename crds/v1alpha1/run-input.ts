@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { int, keyRef, sha256, text, uri } from './meta.ts';
 
 /** The largest input that is taken from a ConfigMap, in bytes; it is copied, so it counts twice in the API server. */

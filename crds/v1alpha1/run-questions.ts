@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CelRule } from '../openapi/kind.ts';
 import { attempts, instant, int, text, uri } from './meta.ts';
 import { MAX_USER_LENGTH } from './run-approval.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { ERROR_CODES } from './error-codes.ts';
 import { int, sha256, text, uri } from './meta.ts';
 import { inputRequired } from './run-questions.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { attempts, dnsLabel, instant, int, text } from './meta.ts';
 
 /** Ways in which an attempt fails that another one may mend. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_GANG_PODS } from './gang.ts';
 import { attempts, dnsLabel, instant, int, text } from './meta.ts';
 import { reportedUsage } from './run-result.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsSubdomain, notAbove, quantities } from './meta.ts';
 
 /** Defaults and bounds of every container, applied by a LimitRange. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { AGENT, type AgentStatus } from '#crds/v1alpha1/agent';
 import { AGENT_SCHEDULE_REASONS } from '#crds/v1alpha1/agent-schedule';
 import { LABELS } from '#crds/v1alpha1/names';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { GPU_CLASS, type GPUClassStatus } from '#crds/v1alpha1/gpu-class';
 import type { GPUClass } from '../core/agent/agent.ts';
 import { planGPUClass } from '../core/capacity/class-status.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { POLICY_PACK, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
 import type { KubeObject } from '../core/object.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN, RUN_REASONS, type RunStatus } from '#crds/v1alpha1/run';

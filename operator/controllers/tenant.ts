@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { ANNOTATIONS, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { TENANT, TENANT_REASONS, type TenantStatus } from '#crds/v1alpha1/tenant';
 import { isDeepEqual } from '../core/compare.ts';

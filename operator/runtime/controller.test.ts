@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KubeObject, OwnerReference, Resource } from '../core/object.ts';
 import { isParseFailure, keyString, ownedBy, parseKey, parseWith } from './controller.ts';
 

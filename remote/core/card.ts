@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RemoteAttempt } from '#crds/v1alpha1/remote-attempt';
 import { type Failure, failure } from './failure.ts';
 import { type Generation, generationOf, type ProtocolVersion } from './generation.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Part, type Sent, type Task, TASK_STATES, type TaskState } from './task.ts';
 
 /** A name or identifier of somebody else: short, and nothing in it that could take over a terminal or a header. */

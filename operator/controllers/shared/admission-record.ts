@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { ANNOTATIONS } from '#crds/v1alpha1/names';
 import { RUN } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../../core/object.ts';
