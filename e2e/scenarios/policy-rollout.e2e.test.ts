@@ -345,5 +345,6 @@ test('a pack that is deleted leaves no Report behind', async (t) => {
   };
   await eventually('there is a report', async () => ((await count()) === 1 ? true : undefined));
   await place.owner.does(['delete', '-n', NAMESPACE, 'policypack/names', '--timeout=60s']);
-  await eventually('it is gone', async () => ((await count()) === 0 ? true : undefined));
+  const isGone = await eventually('it is gone', async () => ((await count()) === 0 ? true : undefined));
+  t.true(isGone);
 });
