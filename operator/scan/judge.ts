@@ -5,7 +5,7 @@ import type { PackResult } from '../core/policy/compose.ts';
 import { type Constraint, constraintsFor, readConstraint } from '../core/policy/gatekeeper-constraints.ts';
 import { projector } from '../core/policy/projection.ts';
 import type { AskedRevision } from '../core/scan/live-review.ts';
-import { askPack, type Evaluate } from '../policy/packs/ask.ts';
+import { askPack, type Evaluate, type PackQuestion } from '../policy/packs/ask.ts';
 import { type LoadedRevision, type LoadOutcome, loadRevision } from '../policy/packs/load.ts';
 import type { Client } from '../runtime/client.ts';
 
@@ -30,6 +30,8 @@ const CONFIG_MAPS: Resource = {
 };
 /** Reasons of failures that are the host's, and not the module's. */
 const OF_THE_HOST: ReadonlySet<string> = new Set(['Overloaded', 'Lost']);
+/** That may be the machine's, too. Nobody waits here. */
+const LATE = 'Timeout';
 const MAX_TRIES = 3;
 /** Modules are a megabyte or two; of packs there are some dozens. */
 const MAX_LOADED = 256;
@@ -39,6 +41,8 @@ export class PolicyJudge {
   readonly #options: JudgeOptions;
   /** By what a revision is made of, in the order in which they were last asked for. */
   readonly #loaded = new Map<string, LoadOutcome>();
+  /** Revisions that were late however often they were asked. */
+  readonly #late = new Set<string>();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
@@ -73,10 +77,21 @@ export class PolicyJudge {
       leftMs: () => revision.deadlineMs,
       tenant: trust === 'Tenant' ? (facts.tenant?.name ?? '') : undefined,
     };
+    return this.#insist(question);
+  }
+
+  /** Asks again where it may be the machine that was late, as long as the revision has not been late three times in a row before. */
+  async #insist(question: PackQuestion): Promise<Judgement> {
+    const { key } = question.revision;
     for (let tries = 1; ; tries += 1) {
       const { result } = await askPack(this.#options.evaluate, question);
-      if (result.kind === 'answer' || !OF_THE_HOST.has(result.reason)) return result;
-      if (tries === MAX_TRIES) return { kind: 'unasked', why: result.message };
+      if (result.kind === 'answer') return result;
+      const isOfHost = OF_THE_HOST.has(result.reason);
+      if (!isOfHost && (result.reason !== LATE || this.#late.has(key))) return result;
+      if (tries < MAX_TRIES) continue;
+      if (isOfHost) return { kind: 'unasked', why: result.message };
+      this.#late.add(key);
+      return result;
     }
   }
 
@@ -85,6 +100,7 @@ export class PolicyJudge {
     if (oldest === undefined) return;
     const [key, outcome] = oldest;
     this.#loaded.delete(key);
+    this.#late.delete(key);
     if (outcome.kind === 'ok') this.#options.release?.(outcome.loaded.module.digest);
   }
 

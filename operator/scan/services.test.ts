@@ -228,6 +228,24 @@ test.serial('an exemption counts in a scan until it expires, with no module aske
   await scanner.close();
 });
 
+test.serial('one answer that came too late may be the machine, and is no denial', async (t) => {
+  const { world } = of;
+  const late = { left: 2 };
+  const evaluate: Evaluate = async (evaluation) => {
+    late.left -= 1;
+    if (late.left < 0) return world.host.evaluate(evaluation);
+    return { kind: 'failed', reason: 'Timeout', message: 'it took more than 50 ms', micros: 50_000 };
+  };
+  const { client, platformNamespace } = world;
+  const judge = new PolicyJudge({ client, platformNamespace, evaluate });
+  const pack = world.pack('late');
+  const revision = await world.revision(pack, { name: 'late-1', rego: NOBODY });
+  const service = new BlastService({ client, judge, log: SILENT_LOG });
+  const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
+  t.like(report, { newlyDenied: 0, complete: true });
+  await service.close();
+});
+
 test.serial('workers are there while something is asked, and not for longer', async (t) => {
   const { world } = of;
   const { metrics } = world;
