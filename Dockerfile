@@ -10,6 +10,7 @@ COPY crds crds
 COPY operator operator
 COPY remote remote
 COPY webhooks webhooks
+COPY nexusctl nexusctl
 COPY hack/build hack/build
 COPY tsconfig.json ./
 RUN node hack/build/main.ts

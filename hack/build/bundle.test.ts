@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events';
+import { cp, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import test from 'ava';
@@ -42,4 +43,16 @@ test('the worker of policies takes orders as a file by itself', async (t) => {
   t.deepEqual(ready, { id: 0, kind: 'answer', json: undefined, micros: 0 });
   port1.close();
   await worker.terminate();
+});
+
+test('what the image is built from is all that its roles need', async (t) => {
+  const root = join(import.meta.dirname, '../..');
+  const folder = await temporaryFolder(t, 'image');
+  const [stage = ''] = (await readFile(join(root, 'Dockerfile'), 'utf8')).split(/^FROM golang/m);
+  const copied = [...stage.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, paths = '']) => paths.split(' '));
+  for (const path of copied) await cp(join(root, path), join(folder, path), { recursive: true });
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+  const result = await runProgram(process.execPath, { args: ['hack/build/main.ts'], cwd: folder });
+  t.is(result.code, 0, result.stderr);
+  t.true((await readdir(join(folder, 'dist'))).includes('webhooks.mjs'));
 });
