@@ -15,6 +15,7 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   persistentvolumeclaim: 'api/v1 persistentvolumeclaims',
   pod: 'api/v1 pods',
   resourcequota: 'api/v1 resourcequotas',
+  policypack: 'apis/nexusos.dev/v1alpha1 policypacks',
   policyexemption: 'apis/nexusos.dev/v1alpha1 policyexemptions',
   policypackrevision: 'apis/nexusos.dev/v1alpha1 policypackrevisions',
   policyreplica: 'apis/nexusos.dev/v1alpha1 policyreplicas',
