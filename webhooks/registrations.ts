@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GROUP, LABELS, VERSION, WEBHOOKS_NAME } from '#crds/v1alpha1/names';
+import { isUnchanged } from '#operator/core/guardrails/marks';
 import type { KubeObject } from '#operator/core/object';
 
 // What the API server asks about: the one source of the webhook configurations of the chart.
@@ -148,6 +149,20 @@ function ofTenants({ platformNamespace }: RegistrationSettings): object {
   };
 }
 
+/** What an object does while a finalizer keeps it: who holds one could else write there what is refused to all others. */
+const SAME_CONTENT = [
+  'spec',
+  'data',
+  'binaryData',
+  'rules',
+  'subjects',
+  'roleRef',
+  'secrets',
+  'imagePullSecrets',
+]
+  .map((field) => `(${isUnchanged(field)})`)
+  .join(' && ');
+
 /**
  * Who is asked about. The controllers of Kubernetes keep up what is there, also while nobody answers; new pods and Jobs, which somebody
  * else wanted, are judged whoever makes them. What is being deleted must be able to go.
@@ -162,7 +177,7 @@ function conditions({ breakGlassGroups }: RegistrationSettings): Conditions {
   return {
     'break-glass': `!(has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in ${breakGlassGroups}))`,
     kubernetes: `!(${controllers}) || (${isNew})`,
-    leaving: "!(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp))",
+    leaving: `!(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp) && ${SAME_CONTENT})`,
   };
 }
 

@@ -56,3 +56,19 @@ test('what the image is built from is all that its roles need', async (t) => {
   t.is(result.code, 0, result.stderr);
   t.true((await readdir(join(folder, 'dist'))).includes('webhooks.mjs'));
 });
+
+test('what the image copies is let into its build', async (t) => {
+  const root = join(import.meta.dirname, '../..');
+  const [dockerfile, ignored] = await Promise.all(
+    ['Dockerfile', '.dockerignore'].map((name) => readFile(join(root, name), 'utf8')),
+  );
+  const copied = [...(dockerfile ?? '').matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, paths = '']) =>
+    paths.split(' '),
+  );
+  const letIn = new Set((ignored ?? '').split('\n'));
+  t.true(letIn.has('*') && copied.length > 5);
+  t.deepEqual(
+    copied.filter((path) => !letIn.has(`!${path}`)),
+    [],
+  );
+});

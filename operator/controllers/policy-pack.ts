@@ -212,10 +212,15 @@ async function seeSource(looking: Looking): Promise<SourceSeen> {
   if (place.kind === 'nobody' || isMade(looking, wanted))
     return { kind: 'found', wanted, verification: PENDING };
   const { minCoveragePercent } = pack.spec.tests;
-  const key = digestOf({ digest: wanted.digest, minCoveragePercent, place });
   const { content } = source;
+  const key = digestOf({ digest: wanted.digest, minCoveragePercent, place, url: addressOf(pack) });
   const verification = looking.verifier.ask({ key, pack: packKey(pack), place, content, spec: pack.spec });
   return { kind: 'found', wanted, verification };
+}
+
+/** Where the source is fetched; another address is another chance for what failed. */
+function addressOf({ spec }: PolicyPack): string {
+  return spec.source.bundle?.url ?? '';
 }
 
 const PENDING: Verification = { kind: 'pending' };

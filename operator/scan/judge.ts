@@ -2,7 +2,7 @@
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { PackResult } from '../core/policy/compose.ts';
-import { type Constraint, constraintsFor, readConstraint } from '../core/policy/gatekeeper-constraints.ts';
+import { constraintsFor } from '../core/policy/gatekeeper-constraints.ts';
 import { projector } from '../core/policy/projection.ts';
 import type { AskedRevision } from '../core/scan/live-review.ts';
 import { askPack, type Evaluate, type PackQuestion } from '../policy/packs/ask.ts';
@@ -131,8 +131,6 @@ function constraintText(
   { review, facts }: AskedRevision,
 ): string | undefined {
   if (loaded?.constraints === undefined) return undefined;
-  const constraints = loaded.constraints
-    .map(readConstraint)
-    .flatMap((one): readonly Constraint[] => (one.kind === 'ok' ? [one.constraint] : []));
+  const { constraints } = loaded;
   return JSON.stringify(constraintsFor(constraints, { review, namespace: facts.namespace, point: 'audit' }));
 }

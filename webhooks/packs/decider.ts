@@ -127,7 +127,8 @@ export class PackDecider implements PolicyDecider {
     metrics.decisions.inc({ outcome: outcomeOf(composition) });
     if (!review.dryRun || !decision.allowed)
       decisionLog.offer({ review, facts, snapshot, judged, composition, decision, now, millis });
-    shadow.offer(selection, { judgement, judged });
+    // Dry runs cost nobody anything: whoever wants a revision undone could make as many as that takes.
+    if (!review.dryRun) shadow.offer(selection, { judgement, judged });
     return decision;
   }
 

@@ -55,6 +55,28 @@ const CASES: Readonly<Record<string, Case>> = {
     claim: { review: makeReview({ name: '', object: { metadata: { generateName: 'web-7f-' } } }) },
     want: true,
   },
+  'a name that was generated': {
+    exemption: { subjects: { ...IN_ACME, names: ['web-7f-'] } },
+    claim: {
+      review: makeReview({
+        name: 'web-7f-x',
+        object: { metadata: { name: 'web-7f-x', generateName: 'web-7f-' } },
+      }),
+    },
+    want: true,
+  },
+  'a name beside one from which it was not generated': {
+    exemption: { subjects: { ...IN_ACME, names: ['legacy', 'legacy-*'] } },
+    claim: {
+      review: makeReview({ name: 'evil', object: { metadata: { name: 'evil', generateName: 'legacy-' } } }),
+    },
+    want: false,
+  },
+  'a name that begins as one that is meant whole': {
+    exemption: { subjects: { ...IN_ACME, names: ['legacy'] } },
+    claim: { review: makeReview({ name: '', object: { metadata: { generateName: 'legacy' } } }) },
+    want: false,
+  },
   'its labels': {
     exemption: { subjects: { ...IN_ACME, selector: { matchLabels: { app: 'web' } } } },
     want: true,

@@ -81,13 +81,30 @@ function isListed(list: readonly string[] | undefined, value: string | undefined
 /** What is made under a generated name has no other yet: the part before counts, then and later. */
 function isNamed(patterns: readonly string[] | undefined, review: Review): boolean {
   if (patterns === undefined) return true;
-  const metadata = review.object?.['metadata'] ?? review.oldObject?.['metadata'];
-  const generated = isJsonObject(metadata) ? metadata['generateName'] : undefined;
-  const given = isJsonObject(metadata) ? metadata['name'] : undefined;
-  return [review.name, given, generated].some(
-    (name) =>
-      typeof name === 'string' && name !== '' && patterns.some((pattern) => matchesGlob(pattern, name)),
+  const found = review.object?.['metadata'] ?? review.oldObject?.['metadata'];
+  const metadata = isJsonObject(found) ? found : {};
+  const name = textOf(metadata['name']);
+  const beginning = textOf(metadata['generateName']);
+  // Whoever gives a name may write any beginning beside it, from which it was not generated.
+  const isGenerated = name === '' || name.startsWith(beginning);
+  return (
+    fitsOne(review.name, patterns) ||
+    fitsOne(name, patterns) ||
+    (isGenerated && fitsOne(beginning, patterns.filter(isBeginning)))
   );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function fitsOne(name: string, patterns: readonly string[]): boolean {
+  return name !== '' && patterns.some((pattern) => matchesGlob(pattern, name));
+}
+
+/** No name ends like this, so it can only mean what others begin with. */
+function isBeginning(pattern: string): boolean {
+  return /[*-]$/.test(pattern);
 }
 
 /** Both, unlike in a binding: a label that is put on with this very request must not lift anything from what was there. */
