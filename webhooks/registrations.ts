@@ -164,7 +164,7 @@ const SAME_CONTENT = [
   .join(' && ');
 
 /**
- * Who is asked about. The controllers of Kubernetes keep up what is there, also while nobody answers; new pods and Jobs, which somebody
+ * Who is asked about. The controllers of Kubernetes keep up what is there, also while nobody answers; new pods, Jobs and claims, which somebody
  * else wanted, are judged whoever makes them. What is being deleted must be able to go.
  */
 function conditions({ breakGlassGroups }: RegistrationSettings): Conditions {
@@ -173,7 +173,8 @@ function conditions({ breakGlassGroups }: RegistrationSettings): Conditions {
     "request.userInfo.username in ['system:kube-controller-manager', 'system:kube-scheduler', 'system:apiserver']",
     "(has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)",
   ].join(' || ');
-  const isNew = "request.operation == 'CREATE' && request.resource.resource in ['pods', 'jobs']";
+  const isNew =
+    "request.operation == 'CREATE' && request.resource.resource in ['pods', 'jobs', 'persistentvolumeclaims']";
   return {
     'break-glass': `!(has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in ${breakGlassGroups}))`,
     kubernetes: `!(${controllers}) || (${isNew})`,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { ModuleFault, verifyModule } from './module.ts';
+import { type ModuleFault, verifyModule } from './module.ts';
 import { ADDRESSES, handMade, namesBody, type HandMade } from './testing/hand-made.ts';
 
 /** What is refused before any of it runs. */

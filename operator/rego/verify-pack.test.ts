@@ -87,6 +87,11 @@ const REFUSED: Readonly<Record<string, Refused>> = {
     want: 'CompileFailed',
     words: /a\.rego:2: .*`if` keyword is required/,
   },
+  'constraints that nobody could read': {
+    spec: inline({ 'a.rego': 'package a\ndeny contains "x" if input.x' }, { gatekeeper: { constraints: 1 } }),
+    want: 'InvalidSource',
+    words: /a constraint in the data: gatekeeper\.constraints has to be a list of constraints/,
+  },
   'a request over the network': {
     spec: inline({ 'a.rego': 'package a\ndeny if http.send({"url": "https://a.example"}).status == 200' }),
     want: 'CompileFailed',

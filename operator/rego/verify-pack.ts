@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { MAX_CHUNKS } from '#crds/v1alpha1/policy-pack-revision';
+import { constraintsOf } from '../core/policy/gatekeeper-constraints.ts';
 import { snapshotRevision } from '../core/policy/objects.ts';
 import { draftRevision } from '../core/policy-pack/revision.ts';
 import type { PackFault, PackRequest, StoredBlob, VerifiedPack } from '../core/policy-pack/verification.ts';
@@ -192,6 +193,8 @@ async function finish(made: Made, request: PackRequest, tools: VerifyTools): Pro
   const { module } = verified;
   const missing = made.entrypoints.find(({ path }) => !module.entrypoints.includes(path));
   if (missing !== undefined) return fault('ModuleRefused', `the module has no entry point ${missing.path}`);
+  const unread = constraintFault(made.data);
+  if (unread !== undefined) return fault('InvalidSource', unread);
   const pack = await storedPack(made, module);
   const large = [pack.module, pack.data].find((blob) => blob !== undefined && blob.parts.length > MAX_CHUNKS);
   if (large !== undefined)
@@ -259,6 +262,15 @@ async function trial(
   } finally {
     await host.close();
   }
+}
+
+/** What is wrong with the first constraint of Gatekeeper that cannot be read: a revision with one would never be loaded. */
+function constraintFault(data: Uint8Array | undefined): string | undefined {
+  if (data === undefined) return undefined;
+  const read = constraintsOf(JSON.parse(Buffer.from(data).toString('utf8'))) ?? [];
+  const refused = read.find((one) => one.kind === 'refused');
+  const [first] = refused?.faults ?? [];
+  return first && `a constraint in the data: ${first.field} has to be ${first.wanted}`;
 }
 
 /** That there are some is enough: none of them is asked for here. */

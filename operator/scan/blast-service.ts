@@ -48,6 +48,13 @@ interface Work {
   trouble?: string;
 }
 
+interface Attempt {
+  readonly question: BlastQuestion;
+  readonly work: Work;
+  /** How often it failed before. */
+  readonly failures: number;
+}
+
 /**
  * Finds out what revisions would do to what exists, each once, in the background: whoever asks is told how far that is, and is woken when it
  * is known. Nothing of it is kept but in memory, so who asks keeps what it was told.
@@ -80,7 +87,7 @@ export class BlastService implements BlastReports {
     known?.stopping.abort();
     const work: Work = { key, stopping: new AbortController(), scanned: 0 };
     this.#work.set(uid, work);
-    if (!this.#isClosed) this.#turn = this.#turn.then(() => this.#carryOut(question, work));
+    this.#enqueue({ question, work, failures: 0 });
     return answerOf(work);
   }
 
@@ -97,23 +104,32 @@ export class BlastService implements BlastReports {
     await this.#turn;
   }
 
-  async #carryOut(question: BlastQuestion, work: Work): Promise<void> {
-    const { signal } = work.stopping;
-    for (let failures = 1; !signal.aborted && work.report === undefined; failures += 1) {
-      try {
-        const report = await this.#report(question, work);
-        if (report === undefined) return;
-        work.report = report;
-        const { namespace, name } = question.pack.metadata;
-        for (const listener of this.#listeners) listener(`${namespace}/${name}`);
-      } catch (error) {
-        work.trouble = error instanceof Error ? error.message : String(error);
-        this.#options.log.warn({ err: error }, 'a report on policy could not be made: trying again');
-        await sleep(backoffMs(BACKOFF, failures, Math.random()), undefined, { signal }).catch(
-          () => undefined,
-        );
-      }
+  #enqueue(attempt: Attempt): void {
+    if (!this.#isClosed) this.#turn = this.#turn.then(() => this.#carryOut(attempt));
+  }
+
+  async #carryOut(attempt: Attempt): Promise<void> {
+    const { question, work } = attempt;
+    if (work.stopping.signal.aborted) return;
+    try {
+      const report = await this.#report(question, work);
+      if (report === undefined) return;
+      work.report = report;
+      const { namespace, name } = question.pack.metadata;
+      for (const listener of this.#listeners) listener(`${namespace}/${name}`);
+    } catch (error) {
+      work.trouble = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn({ err: error }, 'a report on policy could not be made: trying again');
+      void this.#tryAgain(attempt);
     }
+  }
+
+  /** After others had their turn: one that can never be made must not hold them up. */
+  async #tryAgain({ question, work, failures }: Attempt): Promise<void> {
+    const { signal } = work.stopping;
+    const next = { question, work, failures: failures + 1 };
+    const waited = sleep(backoffMs(BACKOFF, next.failures, Math.random()), true, { signal });
+    if (await waited.catch(() => false)) this.#enqueue(next);
   }
 
   /** Undefined where nobody wants it any more. */

@@ -88,7 +88,8 @@ test('a report on what cannot run says so of each object, and ends', async (t) =
   const endless = denying(
     'count({x | some i in numbers.range(0, 3000); some j in numbers.range(0, 3000); x := i * j}) > 0',
   );
-  const revision = await world.revision(pack, { name: 'loop-1', rego: endless });
+  const evaluation = { deadlineMs: 50, memoryMiB: 16 };
+  const revision = await world.revision(pack, { name: 'loop-1', rego: endless, evaluation });
   const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
   const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
   t.like(report, { newlyDenied: 40, scanned: 40 });
@@ -136,6 +137,13 @@ test('a module that is not there is told, and waited for', async (t) => {
     return answer.kind === 'pending' && answer.progress.includes('nowhere') ? answer.progress : undefined;
   });
   t.regex(progress, /ConfigMap nowhere is not there/);
+  const other = { pack: world.pack('present'), revision: there, against: undefined, world: world.world() };
+  const known = await eventually('others have their turn meanwhile', async () => {
+    const answer = service.ask(other);
+    return answer.kind === 'known' ? answer.report : undefined;
+  });
+  t.is(known.revision, 'absent-1');
+  t.is(service.ask(question).kind, 'pending');
   await service.close();
 });
 

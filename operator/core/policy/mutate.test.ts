@@ -163,3 +163,13 @@ test('redaction takes out whole texts, and nothing that the object is', (t) => {
     { op: 'replace', path: '/spec/containers/0/env/0/value', value: REDACTED },
   ]);
 });
+
+test('with what is redacted goes the copy of it that kubectl keeps, and else it stays', (t) => {
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{"spec":{}}', note: 'x' };
+  const applied = { ...POD, metadata: { ...(POD['metadata'] as object), annotations } };
+  t.deepEqual(planRedactions(applied, ['/spec/containers/0/env/0/value']), [
+    { op: 'replace', path: '/spec/containers/0/env/0/value', value: REDACTED },
+    { op: 'remove', path: '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration' },
+  ]);
+  t.deepEqual(planRedactions(applied, ['/spec/none']), []);
+});

@@ -17,9 +17,10 @@ export interface WantedDefault extends Default {
 
 /** One step of a JSON Patch. */
 export interface PatchStep {
-  readonly op: 'add' | 'replace';
+  readonly op: 'add' | 'replace' | 'remove';
   readonly path: string;
-  readonly value: unknown;
+  /** Not of what is removed. */
+  readonly value?: unknown;
 }
 
 /** A default that is not filled in, and why. */
@@ -137,15 +138,20 @@ function patchOf(object: JsonObject, wanted: readonly WantedDefault[]): readonly
 /** What stands where something was taken out. */
 export const REDACTED = '[redacted by policy]';
 
+/** Where kubectl keeps the whole manifest, with all that stands in it. */
+const LAST_APPLIED = ['metadata', 'annotations', 'kubectl.kubernetes.io/last-applied-configuration'];
+
 /**
- * The patch that takes out what detectors found. Only whole texts that are not part of what the object is; what is left is refused
+ * The patch that takes out what detectors found, and the copy of it that kubectl keeps: its next `apply` makes another. Only whole texts that are not part of what the object is; what is left is refused
  * when the object is judged.
  */
 export function planRedactions(object: JsonObject, paths: readonly string[]): readonly PatchStep[] {
-  return [...new Set(paths)].toSorted().flatMap((path): PatchStep[] => {
+  const steps = [...new Set(paths)].toSorted().flatMap((path): PatchStep[] => {
     if (path === '' || IDENTITY.test(path) || RESERVED_KEY.test(path)) return [];
     const target = resolve(object, partsOf(path));
     if (target.kind !== 'found' || typeof target.value !== 'string') return [];
     return [{ op: 'replace', path, value: REDACTED }];
   });
+  const isKept = steps.length > 0 && resolve(object, LAST_APPLIED).kind === 'found';
+  return isKept ? [...steps, { op: 'remove', path: pointerOf(LAST_APPLIED) }] : steps;
 }
