@@ -104,7 +104,7 @@ async function main(): Promise<void> {
         countChildren: (labels, runs) => metrics.runChildrenTotal.inc(labels, runs),
         maxTenants: config.namedTenants,
       },
-      archive,
+      { records: archive, verifier: packs.verifier, scans },
     ),
     identity: identityOf(config),
     leaderElection: leaderElectionOf(config),

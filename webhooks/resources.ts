@@ -7,8 +7,6 @@ import { POLICY_EXEMPTION } from '#crds/v1alpha1/policy-exemption';
 import { POLICY_PACK } from '#crds/v1alpha1/policy-pack';
 import { POLICY_PACK_REVISION } from '#crds/v1alpha1/policy-pack-revision';
 import { POLICY_REPLICA } from '#crds/v1alpha1/policy-replica';
-import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
-import { RUN } from '#crds/v1alpha1/run';
 import { TENANT } from '#crds/v1alpha1/tenant';
 import type { Resource } from '#operator/core/object';
 
@@ -21,7 +19,6 @@ function ours({ kind, plural, scope }: KindDescriptor): Resource {
 export const TENANTS = ours(TENANT);
 export const GPU_CLASSES = ours(GPU_CLASS);
 export const AGENTS = ours(AGENT);
-export const RUNS = ours(RUN);
 export const POLICY_PACKS = ours(POLICY_PACK);
 export const POLICY_PACK_REVISIONS = ours(POLICY_PACK_REVISION);
 export const POLICY_EXEMPTIONS = ours(POLICY_EXEMPTION);

@@ -78,6 +78,8 @@ export const ANNOTATIONS = {
   source: 'nexusos.dev/source',
   /** On a PolicyPack: whom somebody asks whose request it refuses. */
   contact: 'nexusos.dev/contact',
+  /** On a Report on what exists: the PolicyPack that it is of, as namespace/name. */
+  reportOf: 'nexusos.dev/report-of',
   /** On the Secret of the admission process: since when every webhook configuration trusts what is to be served next, in RFC 3339. */
   trustedAt: 'nexusos.dev/trusted-at',
   /** On a QuotaLedger that deals out devices: who leads, written anew by each who begins to. */

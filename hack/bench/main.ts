@@ -15,8 +15,8 @@ import { measureWebhook } from './webhook.ts';
 
 const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--json]
 
-Measurements: policy, tenants, latency, failover, shards, runs, neighbour, scale, growth; or all. Each has a control plane of its own,
-but for policy, which needs none.
+Measurements: policy, tenants, latency, failover, shards, runs, webhook, neighbour, scale, growth; or all. Each has a control
+plane of its own, but for policy, which needs none.
 Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
 --tenants and --runs are for all measurements that are named: smaller ones while you work on something.`;
 
@@ -42,6 +42,7 @@ function measurements({ tenants, runs, tell }: Sizes): Readonly<Record<string, M
     failover: on((environment) => measureFailover(environment, 5)),
     shards: on((environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 })),
     runs: on((environment) => measureRuns(environment, runs ?? 1000)),
+    webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
     neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
     scale: on((environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 })),
     growth: on((environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell })),

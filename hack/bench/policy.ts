@@ -93,12 +93,13 @@ async function throughWorkers(
   tenant: PolicyModule,
 ): Promise<readonly Figure[]> {
   const samples: number[] = [];
+  let late = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     const startedAt = performance.now();
     const verdicts = await Promise.all(
       [asked(platform, undefined), asked(tenant, 'team-a')].map((one) => host.evaluate(one)),
     );
-    if (verdicts.some((one) => one.kind !== 'value')) throw new Error(JSON.stringify(verdicts));
+    late += verdicts.filter((one) => one.kind !== 'value').length;
     samples.push(performance.now() - startedAt);
   }
   return [
@@ -109,6 +110,8 @@ async function throughWorkers(
     },
     { name: '... p95', value: percentile(samples, 0.95), unit: 'ms' },
     { name: '... p99', value: percentile(samples, 0.99), unit: 'ms' },
+    // Deadlines are of the clock on the wall: on a machine that does something else, some are passed.
+    { name: '... that came to no decision', value: late, unit: 'of 10,000' },
   ];
 }
 
@@ -122,18 +125,18 @@ async function besideRunaways(
   for (let round = 0; round < RUNAWAYS; round += 1) {
     const endless: HostEvaluation = { ...asked(runaway, 'team-a'), memoryMiB: 64 };
     const startedAt = performance.now();
-    let isUnderWay = true;
-    const kill = host.evaluate(endless).then((verdict) => {
-      if (verdict.kind !== 'failed' || verdict.reason !== 'Timeout') throw new Error(JSON.stringify(verdict));
+    const state = { isStopped: false };
+    const kill = host.evaluate(endless).finally(() => {
       stopped.push(performance.now() - startedAt);
-      isUnderWay = false;
+      state.isStopped = true;
     });
-    while (isUnderWay) {
+    while (!state.isStopped) {
       const askedAt = performance.now();
       await host.evaluate(asked(tenant, 'team-b'));
       neighbour.push(performance.now() - askedAt);
     }
-    await kill;
+    const verdict = await kill;
+    if (verdict.kind !== 'failed' || verdict.reason !== 'Timeout') throw new Error(JSON.stringify(verdict));
   }
   return [
     { name: 'a rule that never ends is stopped after: p50', value: percentile(stopped, 0.5), unit: 'ms' },

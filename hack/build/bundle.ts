@@ -10,6 +10,8 @@ const ROLES = {
   leave: 'operator/leave.ts',
   remote: 'remote/main.ts',
   nexusctl: 'nexusctl/main.ts',
+  // No role by itself: others start it in threads of theirs.
+  'policy-worker': 'operator/policy/workers/worker.ts',
 } as const;
 
 const ROOT = join(import.meta.dirname, '../..');

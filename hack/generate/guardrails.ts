@@ -18,7 +18,7 @@ const REMOTE_IMAGE = 'REMOTE_IMAGE';
 const NODE_KEYS = 'RESERVED_NODE_KEYS';
 const KUEUE_USER = 'KUEUE_USER';
 const WEBHOOK_SECRET = 'WEBHOOK_SECRET';
-const WEBHOOK_ACCOUNT = 'WEBHOOK_SERVICE_ACCOUNT';
+const WEBHOOK_USER = 'WEBHOOK_USER';
 
 /** What the operator may write in some namespace: by its ClusterRole, and by the role that it binds to itself. */
 export function operatorWrites(): readonly Writable[] {
@@ -52,7 +52,7 @@ function settings(): GuardrailSettings {
     kueueUser: KUEUE_USER,
     remoteImage: REMOTE_IMAGE,
     webhookSecret: WEBHOOK_SECRET,
-    webhookUser: `system:serviceaccount:${NAMESPACE}:${WEBHOOK_ACCOUNT}`,
+    webhookUser: WEBHOOK_USER,
     operatorWrites: operatorWrites(),
   };
 }
@@ -79,7 +79,6 @@ export function guardrailFile(): GeneratedFile {
         ...PLACEHOLDERS,
         [WEBHOOK_USER]: '{{ include "nexusos.webhookUser" . }}',
         [WEBHOOK_SECRET]: '{{ .Values.webhooks.certificates.secretName }}',
-        [WEBHOOK_ACCOUNT]: '{{ .Values.webhooks.serviceAccount.name }}',
         [REMOTE_IMAGE]: '{{ include "nexusos.remoteImage" . }}',
         [`'${NODE_KEYS}'`]: '{{ include "nexusos.strings" .Values.platform.reservedNodeKeys }}',
       },

@@ -77,6 +77,7 @@ export function operatorRules(
     kueue: cluster.filter(isOfKueue),
     platform: mergeRules([
       ...RUNTIME_PLATFORM,
+      ...controllers.flatMap(({ platformRbac = [] }) => platformRbac),
       ...narrow.filter(isOfPlatform).map((one) => readRule(one.resource)),
     ]),
     pullSecrets: mergeRules(narrow.filter((one) => !isOfPlatform(one)).map((one) => readRule(one.resource))),

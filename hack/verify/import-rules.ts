@@ -30,6 +30,11 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'operator/telemetry/', may: ['operator/telemetry/', 'pino', 'prom-client'] },
   // It asks what people name, and knows nobody: neither the cluster nor what it fetches.
   { from: 'operator/sources/', may: ['operator/sources/', 'node:', 'undici'] },
+  // Hostile modules are assembled from text, which the product has no use for.
+  {
+    from: 'operator/policy/testing/',
+    may: ['operator/policy/', 'hack/tools/', 'node:', 'wabt', 'yaml'],
+  },
   // It runs what others wrote: it knows neither the cluster nor HTTP.
   {
     from: 'operator/policy/',

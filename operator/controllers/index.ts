@@ -62,6 +62,12 @@ export interface PolicyScanning {
 /** For who only wants to know what controllers there are. */
 const NO_VERIFIER: PackVerifier = { ask: () => ({ kind: 'pending' }), onDone: () => undefined };
 
+/** What the platform chooses. */
+export interface ControllerSettings extends PlatformSettings {
+  /** Where the operator makes the certificate of the admission process; else somebody else does, or there is none. */
+  readonly webhookCertificates?: CertificateSettings | undefined;
+}
+
 /** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
 export function controllersFor(
   settings: ControllerSettings,

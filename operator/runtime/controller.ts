@@ -125,6 +125,8 @@ export interface Controller<K extends KubeObject, Observed, Status> {
    * begun beside the loop and has ended. Which process works on it does not change by that.
    */
   wakesItself?(wake: (key: Key) => void): void;
+  /** What it needs in the platform namespace alone. */
+  readonly platformRbac?: readonly PolicyRule[];
   /** How long a change of the reconciled object itself may wait; none when left out. */
   readonly patienceMs?: Patience;
   /**

@@ -74,6 +74,10 @@ export class RunUnitsMeter implements LedgerWitness {
     }
   }
 
+  #countChildren(tenant: string, children: number): void {
+    if (children > 0) this.#options.countChildren?.({ tenant: this.#labelOf(tenant) }, children);
+  }
+
   /** Forgets a ledger that is gone. */
   forget({ metadata: { uid = '' } }: Ledger): void {
     this.#told.delete(uid);

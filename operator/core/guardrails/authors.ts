@@ -18,7 +18,7 @@ export function authorMutation(): readonly KubeObject[] {
   return [
     ...mutation('nexusos-run-authors', OF_RUNS, {
       noted: CREATOR,
-      patches: [CREATOR_PATCH, approverPatch(), answererPatch()],
+      patches: [CREATOR_PATCH, approverPatch(), answererPatch(), fieldsPatch()],
     }),
     ...mutation('nexusos-exemption-authors', OF_EXEMPTIONS, {
       noted: CREATOR,
@@ -48,7 +48,13 @@ function mutation(name: string, match: Match, { noted, patches }: Patches): read
         reinvocationPolicy: 'Never',
         matchConstraints: { resourceRules: [{ ...match, apiVersions: ['*'] }] },
         variables: [{ name: 'noted', expression: noted }],
-        mutations: patches.map((expression) => ({ patchType: 'JSONPatch', jsonPatch: { expression } })),
+        // One, since the API server writes and reads the object as text for each.
+        mutations: [
+          {
+            patchType: 'JSONPatch',
+            jsonPatch: { expression: patches.map((one) => `(${one})`).join(' + ') },
+          },
+        ],
       },
     },
     {

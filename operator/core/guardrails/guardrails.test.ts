@@ -12,7 +12,6 @@ const SETTINGS = {
   platformAdminGroups: ['system:masters', "o'brien"],
   reservedNodeKeys: ['nvidia.com'],
   webhookSecret: 'nexusos-webhooks-tls',
-  webhookUser: 'system:serviceaccount:platform:webhooks',
   kueueUser: 'system:serviceaccount:kueue-system:kueue',
   remoteImage: 'registry.example.com/nexusos:1',
   operatorWrites: [{ group: '', resource: 'configmaps' }],

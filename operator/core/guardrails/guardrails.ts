@@ -18,7 +18,7 @@ import {
   tenantDeletionGuardrail,
 } from './ownership.ts';
 import { type Guardrail, type GuardrailSettings, toObjects } from './policy.ts';
-import { replicaGuardrail } from './replicas.ts';
+import { leaseGuardrail, replicaGuardrail } from './replicas.ts';
 import { roleBindingGuardrail } from './role-bindings.ts';
 import { scheduleGuardrail } from './schedules.ts';
 import { serviceGuardrail } from './services.ts';
@@ -53,8 +53,8 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     moduleGuardrail(settings),
     gpuClassGuardrail(settings),
     replicaGuardrail(settings),
+    leaseGuardrail(settings),
     ...operatorGuardrails(settings),
-    ...replicaGuardrail(settings),
   ];
   return all.flatMap(toObjects);
 }

@@ -40,7 +40,7 @@ type Bounds = Omit<Guardrail, 'conditions'>;
  * What it writes outside of tenants. A policy costs the API server time for each request that it matches, whoever sends
  * it: so it names only what the operator's roles let it write, and is bound to the namespaces where it seldom does.
  */
-function elsewhereGuardrail({ operatorWrites, platformNamespace }: GuardrailSettings): Bounds {
+function elsewhereGuardrail({ operatorWrites, platformNamespace, webhookSecret }: GuardrailSettings): Bounds {
   return {
     name: 'operator-objects',
     binds: 'elsewhere',
@@ -50,7 +50,7 @@ function elsewhereGuardrail({ operatorWrites, platformNamespace }: GuardrailSett
       // What it made goes with, or after, the mark of a namespace that is released; pods of Runs when it lets go of them.
       isRemoval: `(request.operation == 'DELETE' || (${IS_LEAVING})) && oldObject != null && ${isManaged('oldObject')}`,
       // What it keeps for itself, and for the admission process.
-      isOfPlatform: `request.namespace == ${quote(platformNamespace)} && (${OF_PLATFORM})`,
+      isOfPlatform: `request.namespace == ${quote(platformNamespace)} && (${ofPlatform(webhookSecret)})`,
     },
     rules: [
       {
@@ -58,7 +58,7 @@ function elsewhereGuardrail({ operatorWrites, platformNamespace }: GuardrailSett
         holds: 'variables.isRemoval || variables.isOfPlatform',
         found: "request.namespace + ', for ' + request.resource.resource",
         allowed: quote(
-          'namespaces of tenants; elsewhere Events, status, removal of its own, and modules of packs',
+          'namespaces of tenants; elsewhere Events, status, removal of its own, modules of packs, and its certificates',
         ),
       },
     ],

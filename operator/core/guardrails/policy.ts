@@ -18,7 +18,7 @@ export interface GuardrailSettings {
   readonly remoteImage: string;
   /** Secret with the certificate of the admission process, in the platform namespace, where the operator makes it. */
   readonly webhookSecret?: string;
-  /** User name of the admission process; undefined where there is none. */
+  /** User name of the admission process; empty where there is none, which is nobody's name. */
   readonly webhookUser?: string;
   /** What the operator's roles let it write; subresources are told apart by RBAC alone. */
   readonly operatorWrites: readonly Writable[];

@@ -83,15 +83,21 @@ function parseIPv4(text: string): bigint | undefined {
 
 /** Eight groups; once, two colons stand for one or more that are zero. The last two may be written as IPv4. */
 function parseIPv6(text: string): bigint | undefined {
-  const [, start = '', end] = /^(.*:)([0-9.]+\.[0-9.]+)$/.exec(text) ?? [];
-  const low = end === undefined ? 0n : parseIPv4(end);
-  if (low === undefined) return undefined;
-  const plain =
-    end === undefined ? text : `${start}${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`;
-  const [head, tail, ...more] = plain.split('::');
-  const groups =
-    tail === undefined ? hexGroups(head ?? '') : withZeros(hexGroups(head ?? ''), hexGroups(tail));
+  const plain = withoutDots(text);
+  if (plain === undefined) return undefined;
+  const [head = '', tail, ...more] = plain.split('::');
+  const groups = tail === undefined ? hexGroups(head) : withZeros(hexGroups(head), hexGroups(tail));
   return groups?.length !== 8 || more.length > 0 ? undefined : numberOf(groups, 16n);
+}
+
+/** The same with the last two groups as such; undefined where they are no address of IPv4. */
+function withoutDots(text: string): string | undefined {
+  const [, start = '', end] = /^(.*:)([0-9.]+\.[0-9.]+)$/.exec(text) ?? [];
+  if (end === undefined) return text;
+  const low = parseIPv4(end);
+  return low === undefined
+    ? undefined
+    : `${start}${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`;
 }
 
 function withZeros(head: Groups, tail: Groups): Groups {
