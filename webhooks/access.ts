@@ -11,7 +11,7 @@ import {
   POLICY_PACKS,
   TENANTS,
   VALIDATING_CONFIGURATIONS,
-} from './resources.ts';
+} from '#operator/core/resources';
 
 /** What the admission process reads in the whole cluster: the one source of its ClusterRole. It writes nothing. */
 export const WEBHOOK_READS = [

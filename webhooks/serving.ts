@@ -7,7 +7,7 @@ import { clock } from '#operator/runtime/clock';
 import type { Log } from '#operator/telemetry/log';
 import { bundlesOf, choosePair, isTrusted, type OfferedPair, readPair } from './certificate.ts';
 import type { AdmissionMetrics } from './metrics.ts';
-import { MUTATING_CONFIGURATIONS, SECRETS, VALIDATING_CONFIGURATIONS } from './resources.ts';
+import { MUTATING_CONFIGURATIONS, SECRETS, VALIDATING_CONFIGURATIONS } from '#operator/core/resources';
 import { WebhookServer, type WebhookServerOptions } from './server.ts';
 
 /** What serving needs besides the certificate. */

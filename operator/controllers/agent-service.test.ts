@@ -15,7 +15,7 @@ import {
   NAMESPACES,
   SERVICES,
   TENANTS,
-} from './shared/resources.ts';
+} from '../core/resources.ts';
 import { CORE_EVENTS, PODS } from './shared/workloads.ts';
 import type { AuditEntry } from './testing/audit-log.ts';
 import {

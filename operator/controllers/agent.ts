@@ -24,7 +24,7 @@ import {
 } from '../runtime/controller.ts';
 import { CALLER_RBAC, CALLER_WATCHES, observeCaller } from './shared/agent-caller.ts';
 import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
-import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
 import { kinshipIn } from './shared/trees.ts';
 import { INDEX, ledgerOf, namespacesOf } from './shared/workloads.ts';

@@ -4,7 +4,7 @@ import type { RunStatus } from '#crds/v1alpha1/run';
 import { eventually } from '#hack/tools/eventually';
 import type { Agent } from '../core/agent/agent.ts';
 import { revisionSuffix } from '../core/agent/template.ts';
-import { AGENTS, NODES } from './shared/resources.ts';
+import { AGENTS, NODES } from '../core/resources.ts';
 import {
   cancel,
   cordon,

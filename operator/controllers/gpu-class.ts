@@ -17,7 +17,7 @@ import {
 } from '../runtime/controller.ts';
 import { kueueKinds } from './shared/capacity-gate.ts';
 import type { DeviceBook } from './shared/device-book.ts';
-import { GPU_CLASSES } from './shared/resources.ts';
+import { GPU_CLASSES } from '../core/resources.ts';
 
 /** What was seen of a GPUClass: all devices, and the ResourceFlavor that Kueue is to know it by, where that decides on capacity. */
 export interface GPUClassObserved {

@@ -16,7 +16,7 @@ import { type Records, RUN_HISTORY_INDEX, runHistoryController } from './run-his
 import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { givesDevices, PARTITION } from './shared/partition.ts';
-import { QUOTA_LEDGERS, TENANTS } from './shared/resources.ts';
+import { QUOTA_LEDGERS, TENANTS } from '../core/resources.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
 import { REVISION_INDEX } from './shared/revisions.ts';
 import { TenantQueues } from './shared/tenant-queue.ts';

@@ -6,7 +6,7 @@ import type { Ledger } from '../core/tenant/tenant.ts';
 import { createClient } from '../runtime/client.ts';
 import { certificateCredentials } from '../runtime/testing/certificate-credentials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { QUOTA_LEDGERS } from './shared/resources.ts';
+import { QUOTA_LEDGERS } from '../core/resources.ts';
 
 test('the API server and etcd take a ledger that is full to the last place', async (t) => {
   const { kubeconfigPath: path } = await attachChart();

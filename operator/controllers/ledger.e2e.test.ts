@@ -6,7 +6,7 @@ import { parseQuantity } from '../core/quota/quantity.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { hasStatus } from '../runtime/api-error.ts';
 import { eventually } from '#hack/tools/eventually';
-import { QUOTA_LEDGERS, RESOURCE_QUOTAS, TENANTS } from './shared/resources.ts';
+import { QUOTA_LEDGERS, RESOURCE_QUOTAS, TENANTS } from '../core/resources.ts';
 import { CORE_EVENTS, PODS } from './shared/workloads.ts';
 import { followQuota } from './testing/quota-history.ts';
 import {

@@ -41,7 +41,7 @@ import {
   RESOURCE_QUOTAS,
   RUNS,
   TENANTS,
-} from './shared/resources.ts';
+} from '../core/resources.ts';
 import { watchRevisions } from './shared/revisions.ts';
 import { type SeenLedger, seeLedger, TenantQueues } from './shared/tenant-queue.ts';
 import {

@@ -12,7 +12,7 @@ import type { KubeObject } from '../core/object.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { isFinished, type Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
-import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import type { AuditEntry } from './testing/audit-log.ts';
 import { tally } from './testing/concurrency.ts';

@@ -4,7 +4,7 @@ import { FINALIZERS, LABELS } from '#crds/v1alpha1/names';
 import { eventually } from '#hack/tools/eventually';
 import type { KubeObject } from '../core/object.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
-import { RUNS } from './shared/resources.ts';
+import { RUNS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import {
   becomes,

@@ -6,7 +6,7 @@ import { planLeave, type PodObserved } from '../core/run/leave.ts';
 import type { Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import { type Controller, type Key, keyOf, type Reader } from '../runtime/controller.ts';
-import { QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { QUOTA_LEDGERS, RUNS } from '../core/resources.ts';
 import { INDEX, ledgerOf, namespacesOf, OF_RUNS, PODS, podsOf, reservationIn } from './shared/workloads.ts';
 
 /**

@@ -36,7 +36,7 @@ import {
 import { seeBlast } from './shared/blast-reports.ts';
 import { PolicyReplicas } from './shared/policy-replicas.ts';
 import { exemptionWatch, WORLD_WATCHES } from './shared/policy-world.ts';
-import { CONFIG_MAPS, POLICY_PACK_REVISIONS, POLICY_PACKS, QUOTA_LEDGERS } from './shared/resources.ts';
+import { CONFIG_MAPS, POLICY_PACK_REVISIONS, POLICY_PACKS, QUOTA_LEDGERS } from '../core/resources.ts';
 import { ledgerOf, namespacesOf } from './shared/workloads.ts';
 
 const BY_PACK_UID = 'policy-chunks-of-pack';

@@ -18,7 +18,7 @@ import {
   type Watch,
 } from '../runtime/controller.ts';
 import { exemptionWatch, scanWorld, WORLD_WATCHES } from './shared/policy-world.ts';
-import { POLICY_PACK_REVISIONS, POLICY_PACKS } from './shared/resources.ts';
+import { POLICY_PACK_REVISIONS, POLICY_PACKS } from '../core/resources.ts';
 
 /** What the controllers work with. */
 export interface PolicyScanOptions {

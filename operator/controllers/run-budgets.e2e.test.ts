@@ -6,7 +6,7 @@ import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
 import { eventually } from '#hack/tools/eventually';
 import { parseMicro } from '../core/metering/micro.ts';
 import type { Tenant } from '../core/tenant/tenant.ts';
-import { RUNS, TENANTS } from './shared/resources.ts';
+import { RUNS, TENANTS } from '../core/resources.ts';
 import {
   attachWorkloadRig,
   becomes,

@@ -4,7 +4,7 @@ import { eventually } from '#hack/tools/eventually';
 import type { Agent } from '../core/agent/agent.ts';
 import { findCondition, READY } from '../core/conditions.ts';
 import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
-import { AGENTS, QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import {
   attachWorkloadRig,

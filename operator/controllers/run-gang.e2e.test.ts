@@ -5,7 +5,7 @@ import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import { eventually } from '#hack/tools/eventually';
 import type { KubeObject } from '../core/object.ts';
 import type { Run } from '../core/run/run.ts';
-import { RUNS } from './shared/resources.ts';
+import { RUNS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import {
   attachWorkloadRig,

@@ -6,7 +6,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import { eventually } from '#hack/tools/eventually';
 import type { Agent } from '../core/agent/agent.ts';
 import type { KubeObject } from '../core/object.ts';
-import { AGENTS, CONFIG_MAPS, RESOURCE_QUOTAS, RUNS } from './shared/resources.ts';
+import { AGENTS, CONFIG_MAPS, RESOURCE_QUOTAS, RUNS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import {
   becomes,

@@ -7,7 +7,7 @@ import { hasHistoryLimits, type HistoryObserved, planHistory } from '../core/run
 import { isFinished, type Run } from '../core/run/run.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, IndexDeclaration, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
-import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import { kinshipIn } from './shared/trees.ts';
 import { ledgerOf, namespacesOf } from './shared/workloads.ts';
 

@@ -3,7 +3,7 @@ import anyTest, { type TestFn } from 'ava';
 import { eventually } from '#hack/tools/eventually';
 import type { KeyRecord, QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import { isFinished, type Run } from '../core/run/run.ts';
-import { QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { QUOTA_LEDGERS, RUNS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import {
   attachWorkloadRig,

@@ -10,7 +10,7 @@ import {
   runOf,
   type WorkloadRig,
 } from './testing/workload-rig.ts';
-import { RUNS } from './shared/resources.ts';
+import { RUNS } from '../core/resources.ts';
 
 const test = anyTest.serial as TestFn<WorkloadRig>;
 const namespace = 'aging-main';

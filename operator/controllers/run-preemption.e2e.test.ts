@@ -6,7 +6,7 @@ import type { QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { deletePodByForce } from '#hack/system/delete-by-force';
 import { eventually } from '#hack/tools/eventually';
-import { QUOTA_LEDGERS, RUNS } from './shared/resources.ts';
+import { QUOTA_LEDGERS, RUNS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import {
   attachWorkloadRig,

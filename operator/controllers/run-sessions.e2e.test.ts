@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import anyTest, { type TestFn } from 'ava';
 import type { Run } from '../core/run/run.ts';
-import { RUNS } from './shared/resources.ts';
+import { RUNS } from '../core/resources.ts';
 import { tally } from './testing/concurrency.ts';
 import {
   attachWorkloadRig,

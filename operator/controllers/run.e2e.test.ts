@@ -6,7 +6,7 @@ import type { KubeObject } from '../core/object.ts';
 import { childName, isFinished } from '../core/run/run.ts';
 import { deletePodByForce } from '#hack/system/delete-by-force';
 import { eventually } from '#hack/tools/eventually';
-import { LIMIT_RANGES, RUNS, TENANTS } from './shared/resources.ts';
+import { LIMIT_RANGES, RUNS, TENANTS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import {
   becomes,

@@ -36,7 +36,7 @@ import {
   lacksMembers,
   unmountedIn,
 } from './shared/gang-members.ts';
-import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { AGENTS, CONFIG_MAPS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import { findSource, watchRevisions } from './shared/revisions.ts';
 import { TenantQueues, type Trial } from './shared/tenant-queue.ts';
 import { findParent, kinshipIn, relativesOf, startersOf, treeOf, untoldTrees } from './shared/trees.ts';

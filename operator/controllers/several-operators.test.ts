@@ -9,7 +9,7 @@ import { isFinished, type Run } from '../core/run/run.ts';
 import type { Ledger } from '../core/tenant/tenant.ts';
 import { follow } from '../runtime/testing/follow.ts';
 import { hasStatus } from '../runtime/api-error.ts';
-import { NAMESPACES, QUOTA_LEDGERS, RUNS, TENANTS } from './shared/resources.ts';
+import { NAMESPACES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import { PODS } from './shared/workloads.ts';
 import { isDealtOut, type OperatorFleet, startFleet, sumOf } from './testing/operator-fleet.ts';
 import {

@@ -9,7 +9,7 @@ import { hasStatus } from '../runtime/api-error.ts';
 import { type Client, createClient } from '../runtime/client.ts';
 import { certificateCredentials } from '../runtime/testing/certificate-credentials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { TENANTS } from './shared/resources.ts';
+import { TENANTS } from '../core/resources.ts';
 import {
   isQuotaContention,
   listAll,

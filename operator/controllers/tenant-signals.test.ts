@@ -4,7 +4,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import { eventually } from '#hack/tools/eventually';
 import { findCondition } from '../core/conditions.ts';
 import type { KubeObject } from '../core/object.ts';
-import { NETWORK_POLICIES, NODES, RUNTIME_CLASSES, SECRETS } from './shared/resources.ts';
+import { NETWORK_POLICIES, NODES, RUNTIME_CLASSES, SECRETS } from '../core/resources.ts';
 import {
   becomes,
   changeTenant,

@@ -16,7 +16,7 @@ import {
   RUNS,
   SECRETS,
   TENANTS,
-} from './shared/resources.ts';
+} from '../core/resources.ts';
 import {
   becomes,
   createRun,

@@ -16,7 +16,7 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
   TENANTS,
-} from './shared/resources.ts';
+} from '../core/resources.ts';
 import {
   becomes,
   changeTenant,

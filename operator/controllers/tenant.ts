@@ -37,7 +37,7 @@ import {
   RUNTIME_CLASSES,
   SECRETS,
   TENANTS,
-} from './shared/resources.ts';
+} from '../core/resources.ts';
 import { queueRules, queueWatches, seeQueues } from './shared/tenant-queues.ts';
 import {
   ANY,

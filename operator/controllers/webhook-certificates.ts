@@ -11,7 +11,7 @@ import {
 import type { KubeObject } from '../core/object.ts';
 import { clock } from '../runtime/clock.ts';
 import type { Controller, PolicyRule, Reader } from '../runtime/controller.ts';
-import { MUTATING_CONFIGURATIONS, SECRETS, VALIDATING_CONFIGURATIONS } from './shared/resources.ts';
+import { MUTATING_CONFIGURATIONS, SECRETS, VALIDATING_CONFIGURATIONS } from '../core/resources.ts';
 
 const KEY = { name: WEBHOOKS_NAME } as const;
 const fieldSelector = `metadata.name=${WEBHOOKS_NAME}`;

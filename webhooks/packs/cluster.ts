@@ -22,7 +22,7 @@ import {
   POLICY_PACK_REVISIONS,
   POLICY_PACKS,
   TENANTS,
-} from '../resources.ts';
+} from '#operator/core/resources';
 import type { PackModules, WantedRevision } from './modules.ts';
 
 /** Where packs of the platform are. */

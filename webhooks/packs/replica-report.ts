@@ -8,7 +8,7 @@ import type { Client } from '#operator/runtime/client';
 import { clock } from '#operator/runtime/clock';
 import { LEASES, microTime } from '#operator/runtime/lease';
 import type { Log } from '#operator/telemetry/log';
-import { POLICY_REPLICAS } from '../resources.ts';
+import { POLICY_REPLICAS } from '#operator/core/resources';
 
 /** The part of the client that is used. */
 export type ReportClient = Pick<Client, 'apply' | 'patch' | 'delete'>;

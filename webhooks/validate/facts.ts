@@ -7,7 +7,7 @@ import type { Tenant } from '#operator/core/tenant/tenant';
 import type { Cache } from '#operator/runtime/cache';
 import { clock } from '#operator/runtime/clock';
 import type { IndexDeclaration } from '#operator/runtime/controller';
-import { AGENTS, GPU_CLASSES, NAMESPACES, POLICY_PACKS, TENANTS } from '../resources.ts';
+import { AGENTS, GPU_CLASSES, NAMESPACES, POLICY_PACKS, TENANTS } from '#operator/core/resources';
 
 /** What is known of the cluster when an object is judged. */
 export interface Facts {

@@ -4,7 +4,7 @@ import type { Agent } from '../../core/agent/agent.ts';
 import { CALLER_PREFIX, type CallerObserved, callerName } from '../../core/agent/caller.ts';
 import type { KubeObject } from '../../core/object.ts';
 import type { Key, PolicyRule, Reader, Watch } from '../../runtime/controller.ts';
-import { ROLE_BINDINGS, SERVICE_ACCOUNTS } from './resources.ts';
+import { ROLE_BINDINGS, SERVICE_ACCOUNTS } from '../../core/resources.ts';
 
 /** Accounts by which Runs call others, among all that NexusOS makes: watched for tenants as well, so it costs nothing. */
 export const CALLER_WATCHES: readonly Watch[] = [SERVICE_ACCOUNTS, ROLE_BINDINGS].map((resource) => ({

@@ -27,7 +27,7 @@ import {
   NAMESPACES,
   RESOURCE_QUOTAS,
   SERVICES,
-} from './resources.ts';
+} from '../../core/resources.ts';
 import { PODS } from './workloads.ts';
 
 const RESOURCES: Readonly<Record<ServiceKind, Resource>> = {

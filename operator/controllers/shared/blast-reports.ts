@@ -5,7 +5,7 @@ import type { PackObserved, SourceSeen } from '../../core/policy-pack/plan.ts';
 import type { BlastReports } from '../../core/scan/world.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import { scanWorld } from './policy-world.ts';
-import { POLICY_PACK_REVISIONS } from './resources.ts';
+import { POLICY_PACK_REVISIONS } from '../../core/resources.ts';
 
 /** What is asked, and of whom. */
 export interface BlastLooking {

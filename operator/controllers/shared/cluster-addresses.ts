@@ -3,7 +3,7 @@ import type { KubeObject, Resource } from '../../core/object.ts';
 import { addressesOf, clusterRanges, type Neighbourhood } from '../../core/tenant/cluster-ranges.ts';
 import { type Key, keyOf, keyString, type Reader, type Watch } from '../../runtime/controller.ts';
 import { trimNode } from './nodes.ts';
-import { ENDPOINT_SLICES, NODES, SERVICE_CIDRS } from './resources.ts';
+import { ENDPOINT_SLICES, NODES, SERVICE_CIDRS } from '../../core/resources.ts';
 
 /** The API server writes its own addresses into a slice of this Service, in this namespace. */
 const API_SERVER = { service: 'kubernetes', namespace: 'default' };

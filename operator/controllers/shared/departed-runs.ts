@@ -4,7 +4,7 @@ import type { Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { LedgerWitness } from './ledger-witness.ts';
 import { keyOf, type Reader, type Watch } from '../../runtime/controller.ts';
-import { RUNS } from './resources.ts';
+import { RUNS } from '../../core/resources.ts';
 import { ledgerOf, reservationIn } from './workloads.ts';
 
 interface Departed {

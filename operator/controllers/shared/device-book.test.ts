@@ -9,7 +9,7 @@ import { makeClass, makeRun, NOW } from '../../core/run/testing/make.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import { DeviceBook } from './device-book.ts';
-import { GPU_CLASSES, NODES, QUOTA_LEDGERS, RUNS, TENANTS } from './resources.ts';
+import { GPU_CLASSES, NODES, QUOTA_LEDGERS, RUNS, TENANTS } from '../../core/resources.ts';
 import { PODS } from './workloads.ts';
 
 /** What the watches have told, by kind. */

@@ -28,7 +28,7 @@ import {
   RESOURCE_SLICES,
   RUNS,
   TENANTS,
-} from './resources.ts';
+} from '../../core/resources.ts';
 import { CapacityGate } from './capacity-gate.ts';
 import { trimNode } from './nodes.ts';
 import { PODS, watchPods } from './workloads.ts';

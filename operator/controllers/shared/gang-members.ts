@@ -9,7 +9,7 @@ import { type Unmounted, unmountedOf } from '../../core/run/unmounted.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import type { DeviceBook } from './device-book.ts';
-import { GPU_CLASSES, SERVICES } from './resources.ts';
+import { GPU_CLASSES, SERVICES } from '../../core/resources.ts';
 import { CORE_EVENTS, INDEX, PODS, podsOf } from './workloads.ts';
 
 /**

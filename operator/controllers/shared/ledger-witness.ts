@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { keyOf, type Watch } from '../../runtime/controller.ts';
-import { QUOTA_LEDGERS } from './resources.ts';
+import { QUOTA_LEDGERS } from '../../core/resources.ts';
 
 /** Who remembers something of ledgers from one pass to the next. */
 export interface LedgerWitness {

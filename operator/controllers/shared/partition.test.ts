@@ -4,7 +4,7 @@ import { API_VERSION } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '../../core/object.ts';
 import type { Key, Reader } from '../../runtime/controller.ts';
 import { PARTITION } from './partition.ts';
-import { AGENT_REVISIONS, AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from './resources.ts';
+import { AGENT_REVISIONS, AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../../core/resources.ts';
 import { watchRevisions } from './revisions.ts';
 import { INDEX, namespacesOf, PODS } from './workloads.ts';
 

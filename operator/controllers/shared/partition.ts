@@ -7,7 +7,7 @@ import type { Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { type Key, keyOf, type Reader } from '../../runtime/controller.ts';
 import type { Partition } from '../../runtime/shards/partition.ts';
-import { AGENT_REVISIONS, AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS } from './resources.ts';
+import { AGENT_REVISIONS, AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS } from '../../core/resources.ts';
 import { WATCHED_REVISIONS } from './revisions.ts';
 import { ledgerOf, namespacesOf } from './workloads.ts';
 

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../core/object.ts';
 import type { ReplicaView } from '../../core/policy-pack/replicas.ts';
 import type { Key, Reader, Watch } from '../../runtime/controller.ts';
 import { type LeaseSighting, LEASES, sight } from '../../runtime/lease.ts';
-import { POLICY_REPLICAS } from './resources.ts';
+import { POLICY_REPLICAS } from '../../core/resources.ts';
 
 /** Replicas tell of much at one time, every two seconds: packs are looked at once for it. */
 const PATIENCE_MS = 250;

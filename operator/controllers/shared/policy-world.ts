@@ -3,7 +3,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import { exemptionOf, namespaceFacts, tenantFacts } from '../../core/policy/objects.ts';
 import type { ScanWorld } from '../../core/scan/world.ts';
 import type { Reader, Watch } from '../../runtime/controller.ts';
-import { NAMESPACES, POLICY_EXEMPTIONS, TENANTS } from './resources.ts';
+import { NAMESPACES, POLICY_EXEMPTIONS, TENANTS } from '../../core/resources.ts';
 
 /** What has to be watched for `scanWorld`, beside exemptions. Nobody is woken: it is looked at when something is judged. */
 export const WORLD_WATCHES: readonly Watch[] = [

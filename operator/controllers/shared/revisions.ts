@@ -17,7 +17,7 @@ import type { Tenant } from '../../core/tenant/tenant.ts';
 import { clock } from '../../runtime/clock.ts';
 import { type IndexDeclaration, keyOf, type Reader, type Watch } from '../../runtime/controller.ts';
 import { find } from './find.ts';
-import { AGENT_REVISIONS, AGENTS, RUNS } from './resources.ts';
+import { AGENT_REVISIONS, AGENTS, RUNS } from '../../core/resources.ts';
 
 const OF_AGENT = 'revisions-of-agent';
 

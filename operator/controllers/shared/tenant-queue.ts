@@ -24,7 +24,7 @@ import { asItsPodSays } from './admission-record.ts';
 import type { CapacityGate } from './capacity-gate.ts';
 import type { DeviceBook } from './device-book.ts';
 import type { LedgerWitness } from './ledger-witness.ts';
-import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from './resources.ts';
+import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from '../../core/resources.ts';
 import { pinnedAgents } from './revisions.ts';
 import { CORE_EVENTS, INDEX, namespacesOf, podsOf, runsWithKeyOf } from './workloads.ts';
 

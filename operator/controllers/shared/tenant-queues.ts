@@ -7,7 +7,7 @@ import { isOurs } from '../../core/tenant/namespaces.ts';
 import { isOwnedBy, type TenantObserved } from '../../core/tenant/tenant.ts';
 import type { IndexDeclaration, Key, PolicyRule, Reader, Watch } from '../../runtime/controller.ts';
 import { kueueKinds } from './capacity-gate.ts';
-import { GPU_CLASSES, NAMESPACES, TENANTS } from './resources.ts';
+import { GPU_CLASSES, NAMESPACES, TENANTS } from '../../core/resources.ts';
 import { BY, isForeign, type Observing } from './tenant-view.ts';
 
 /** Kinds of Kueue that are made for each tenant; none without Kueue. */

@@ -45,7 +45,7 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
   TENANTS,
-} from './resources.ts';
+} from '../../core/resources.ts';
 import { PODS } from './workloads.ts';
 
 /** Kinds that the tenant controller makes and prunes. */

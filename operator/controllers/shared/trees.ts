@@ -9,7 +9,7 @@ import { isActive, isFinished, type Run } from '../../core/run/run.ts';
 import { countTree, isTold, type TreeObserved } from '../../core/run/tree-status.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { type Key, keyOf, type Reader } from '../../runtime/controller.ts';
-import { AGENTS, RUNS } from './resources.ts';
+import { AGENTS, RUNS } from '../../core/resources.ts';
 import { INDEX, reservationIn } from './workloads.ts';
 
 /** Runs below one that are counted: as many as there may be, finished ones of earlier attempts included. */

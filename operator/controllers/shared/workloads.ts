@@ -9,7 +9,7 @@ import { keyDigest } from '../../core/run/idempotency.ts';
 import { isFinished, type Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { IndexDeclaration, Key, Reader, Watch } from '../../runtime/controller.ts';
-import { AGENTS, QUOTA_LEDGERS, RUNS } from './resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS } from '../../core/resources.ts';
 
 export const PODS: Resource = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 /** Events as the controllers of Kubernetes write them. */

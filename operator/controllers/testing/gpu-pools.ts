@@ -3,7 +3,7 @@ import type { GPUClassStatus } from '#crds/v1alpha1/gpu-class';
 import { LABELS } from '#crds/v1alpha1/names';
 import { eventually } from '#hack/tools/eventually';
 import type { KubeObject } from '../../core/object.ts';
-import { GPU_CLASSES, NODES, RUNS } from '../shared/resources.ts';
+import { GPU_CLASSES, NODES, RUNS } from '../../core/resources.ts';
 import { PODS } from '../shared/workloads.ts';
 import { listAll, makeAgent, makeTenant, type WorkloadRig } from './workload-rig.ts';
 

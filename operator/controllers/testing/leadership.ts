@@ -5,7 +5,7 @@ import { eventually } from '#hack/tools/eventually';
 import { LEASE_NAME } from '../../config.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { LEASES } from '../../runtime/lease.ts';
-import { QUOTA_LEDGERS } from '../shared/resources.ts';
+import { QUOTA_LEDGERS } from '../../core/resources.ts';
 import type { OwnWorkloadRig } from './workload-rig.ts';
 
 /** The value of a metric of the operator with these labels, in any order; 0 where it was never counted. */

@@ -4,7 +4,7 @@ import { parseQuantity } from '../../core/quota/quantity.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
 import type { Client } from '../../runtime/client.ts';
 import { follow, type Seen } from '../../runtime/testing/follow.ts';
-import { RESOURCE_QUOTAS } from '../shared/resources.ts';
+import { RESOURCE_QUOTAS } from '../../core/resources.ts';
 import { PODS } from '../shared/workloads.ts';
 
 /** What became of a quota of pods in all namespaces of a tenant, at every moment. */

@@ -14,7 +14,7 @@ import { isIdle } from '../../runtime/testing/rig.ts';
 import { eventually } from '#hack/tools/eventually';
 import { createLog } from '../../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
-import { NAMESPACES, QUOTA_LEDGERS, TENANTS } from '../shared/resources.ts';
+import { NAMESPACES, QUOTA_LEDGERS, TENANTS } from '../../core/resources.ts';
 import { TENANT_INDEXES, tenantController } from '../tenant.ts';
 import { auditEntries } from './audit-log.ts';
 

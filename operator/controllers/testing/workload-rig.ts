@@ -16,7 +16,7 @@ import { type Client, createClient } from '../../runtime/client.ts';
 import { certificateCredentials } from '../../runtime/testing/certificate-credentials.ts';
 import { eventually } from '#hack/tools/eventually';
 import { createMetrics } from '../../telemetry/metrics.ts';
-import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../shared/resources.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../../core/resources.ts';
 import { CORE_EVENTS } from '../shared/workloads.ts';
 import { type AuditEntry, auditEntries } from './audit-log.ts';
 

@@ -11,7 +11,7 @@ import { POLICY_REPLICA } from '#crds/v1alpha1/policy-replica';
 import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
 import { RUN } from '#crds/v1alpha1/run';
 import { TENANT } from '#crds/v1alpha1/tenant';
-import type { Resource } from '../../core/object.ts';
+import type { Resource } from './object.ts';
 
 function ours({ kind, plural, scope }: KindDescriptor): Resource {
   return { apiVersion: API_VERSION, kind, plural, namespaced: scope === 'Namespaced' };
