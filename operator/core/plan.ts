@@ -35,6 +35,8 @@ export interface Plan<Status> {
 /** Deletes one object; `propagation` defaults to Background. */
 export interface Removal {
   readonly ref: ObjectRef & { readonly uid: string };
+  /** The resourceVersion that it was judged by, where another would be judged differently: one that has changed since is looked at again. */
+  readonly asSeen?: string;
   readonly propagation?: 'Background' | 'Foreground' | 'Orphan';
   /** What is put on record first, where the platform has an archive: then the object goes when that has it, and not before. */
   readonly record?: KubeObject;

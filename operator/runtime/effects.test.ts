@@ -220,6 +220,31 @@ test('what may not be replaced as it is wanted is refused, and what has moved on
   t.true(isStale(await t.throwsAsync(effects.replace(made, UNFENCED))));
 });
 
+test('what is deleted as it was seen is kept when it has changed since, and any other is not', async (t) => {
+  const { effects, world } = await effectsOf(t);
+  const { client, namespace } = world;
+  const make = async (name: string) => {
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace } };
+    const made = await client.create(CONFIG_MAPS, object, 'test');
+    await client.patch(CONFIG_MAPS, made.metadata, { body: { data: { is: 'done' } } });
+    const { uid = '', resourceVersion = '' } = made.metadata;
+    return { ref: { apiVersion: 'v1', kind: 'ConfigMap', namespace, name, uid }, resourceVersion };
+  };
+  const seen = await make('seen');
+  const error = await t.throwsAsync(
+    effects.remove({ ref: seen.ref, asSeen: seen.resourceVersion }, UNFENCED),
+  );
+  t.true(isStale(error), 'it is looked at again');
+  const kept = await client.get(CONFIG_MAPS, seen.ref);
+  t.deepEqual(kept?.['data'], { is: 'done' });
+  await effects.remove({ ref: seen.ref, asSeen: kept?.metadata.resourceVersion ?? '' }, UNFENCED);
+  t.is(await client.get(CONFIG_MAPS, seen.ref), undefined);
+
+  const other = await make('other');
+  await effects.remove({ ref: other.ref }, UNFENCED);
+  t.is(await client.get(CONFIG_MAPS, other.ref), undefined);
+});
+
 test('a finalizer that comes off an object that is gone is off', async (t) => {
   const { effects, world } = await effectsOf(t);
   const { client, widgets, namespace } = world;

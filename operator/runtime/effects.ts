@@ -215,7 +215,11 @@ export class Effects {
     }
   }
 
-  /** Deletes the very object that `removal` names. Gone, going and replaced all count as done. */
+  /**
+   * Deletes the very object that `removal` names. Gone, going and replaced all count as done.
+   *
+   * @throws ApiError of status 409 when the object is no longer as it was seen, where that matters.
+   */
   async remove(removal: Removal, fence: WriteFence): Promise<void> {
     const { ref, record } = removal;
     const resource = await this.#options.client.resourceOf(ref.apiVersion, ref.kind);
@@ -230,17 +234,19 @@ export class Effects {
     await this.#delete(resource, removal);
   }
 
-  async #delete(resource: Resource, { ref, propagation }: Removal): Promise<void> {
+  async #delete(resource: Resource, { ref, asSeen, propagation }: Removal): Promise<void> {
     try {
       this.#count('remove');
       const lingering = await this.#options.client.delete(resource, ref, {
         uid: ref.uid,
+        ...(asSeen !== undefined && { resourceVersion: asSeen }),
         ...(propagation !== undefined && { propagation }),
       });
       if (lingering === undefined) this.#options.cache.observeRemoval(ref);
       else this.#written(lingering);
     } catch (error) {
-      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+      if (hasStatus(error, 404) || (hasStatus(error, 409) && asSeen === undefined)) return;
+      throw error;
     }
   }
 

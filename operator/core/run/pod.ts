@@ -4,7 +4,7 @@ import { API_VERSION, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/name
 import { type Agent, type GPUClass } from '../agent/agent.ts';
 import { KUEUE_MARKS, type QueuePlace } from '../kueue/kueue.ts';
 import { type Container, containerOf, statedResources } from '../agent/container.ts';
-import { type KubeObject, type ObjectMeta, refOf } from '../object.ts';
+import { defined, type KubeObject, type ObjectMeta, refOf } from '../object.ts';
 import type { Removal } from '../plan.ts';
 import type { Quantities } from '../quota/amounts.ts';
 import { type ContainerResources, containerResources } from '../quota/demand.ts';
@@ -92,9 +92,13 @@ function memberPod(
   };
 }
 
-/** Deletes that very pod. What it owns goes after it, and not first: nothing else ends its container. */
-export function podRemoval(pod: KubeObject): Removal {
-  return { ref: { ...refOf(pod), uid: pod.metadata.uid ?? '' } };
+/**
+ * Deletes that very pod, as it was seen: one that has succeeded meanwhile has done its work, and once it is deleted nobody could tell that it
+ * did so by itself. What it owns goes after it, and not first: nothing else ends its container.
+ */
+export function podRemoval({ metadata, ...pod }: KubeObject): Removal {
+  const { uid = '', resourceVersion } = metadata;
+  return { ref: { ...refOf({ ...pod, metadata }), uid }, ...defined({ asSeen: resourceVersion }) };
 }
 
 /** At most how long an attempt may take, in seconds: the shorter of what Run and Agent say. */

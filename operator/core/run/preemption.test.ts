@@ -99,6 +99,15 @@ const cases: Record<string, Case> = {
 
 testPlans(cases);
 
+test('its pod is ended as it was seen: one that has succeeded since has done its work', (t) => {
+  const pod = { ...running, metadata: { ...running.metadata, resourceVersion: '41' } };
+  const { remove } = planRun(makeRun({}, TOLD), { ...NOTHING_SEEN, pod, reservation: PREEMPTED }, NOW);
+  t.deepEqual(
+    remove.map(({ asSeen }) => asSeen),
+    ['41'],
+  );
+});
+
 test('what a reservation of another attempt says is nothing to it', (t) => {
   const run = makeRun({}, ADMITTED_BY_IT);
   t.is(preemption(run, { ...PREEMPTED, serial: 6 }), undefined);
