@@ -181,11 +181,12 @@ test('a new version decides for all that is asked after it is active, and each r
   const host = hostHere();
   const world = await startWorld({ cache: makeCache(pack(one!.name), ...objects), host });
   const asked = Array.from({ length: 40 }, async (_, index) => {
-    if (index === 20) world.cache.put(pack(two!.name));
     await new Promise((resolve) => setTimeout(resolve, index * 2));
+    if (index === 20) world.cache.put(pack(two!.name));
     return world.ask();
   });
   const answers = await Promise.all(asked);
+  await world.settled();
   for (const { refusals, auditAnnotations } of answers) {
     const version = /rules ([12])\.0\.0, rule v: ([12])\.0\.0/.exec(refusals[0]?.message ?? '');
     t.is(version?.[1], version?.[2]);

@@ -66,6 +66,11 @@ export class Snapshots {
     return this.#isReady;
   }
 
+  /** Whether something has changed that no snapshot has yet. */
+  get isDue(): boolean {
+    return this.#timer !== undefined;
+  }
+
   /** Begins, once the watches have told what there is. */
   async start(): Promise<void> {
     const { cluster, state } = this.#options;
@@ -106,6 +111,7 @@ export class Snapshots {
   /** Ends what it does by itself. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#startedAt = undefined;
   }
 

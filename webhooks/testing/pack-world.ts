@@ -218,9 +218,7 @@ export async function startWorld(options: {
     factory,
     ask: (request, context) => packs.decider.decide(makeRequest(request), makeContext(context)),
     settled: async () => {
-      do await packs.snapshots.next(200);
-      while (!packs.modules.isSettled);
-      await packs.snapshots.next(100);
+      while (packs.snapshots.isDue || !packs.modules.isSettled) await packs.snapshots.next(50);
     },
   };
   await world.settled();
