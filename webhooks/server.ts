@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
+import { setImmediate } from 'node:timers/promises';
 import type { Log } from '#operator/telemetry/log';
 import type { AdmissionMetrics, AdmissionOutcome } from './metrics.ts';
 import { answerInTime, timeoutOf } from './deadline.ts';
@@ -95,6 +96,8 @@ export class WebhookServer {
   /** Takes no more connections, lets what is asked be answered for `graceMs`, and ends the rest. */
   async close(graceMs: number): Promise<void> {
     this.drain();
+    // What has come while others were busy is read first: a connection that is idle only because nobody has looked yet has a question on it.
+    await setImmediate();
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });

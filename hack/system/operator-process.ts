@@ -113,8 +113,8 @@ export class OperatorProcess {
     }
   }
 
-  /** Ends it in order: SIGTERM, and SIGKILL after `graceMs`. */
-  async stop(graceMs = 10_000): Promise<void> {
+  /** Ends it in order: SIGTERM, and SIGKILL after `graceMs`; by default as long as a pod of the chart has at least. */
+  async stop(graceMs = 30_000): Promise<void> {
     this.#token.stop();
     this.#child.kill('SIGTERM');
     const killer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs);
