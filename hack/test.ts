@@ -9,6 +9,8 @@ import { installChart } from './system/chart.ts';
 import { operatorProgramVariable, startOperator } from './system/operator-process.ts';
 import { readArguments, selectFiles, type TestSelection } from './test/arguments.ts';
 import { type Phase, runPhase } from './test/phase.ts';
+import { ensureTools } from './tools/build.ts';
+import { PROGRAMS, type ProgramName } from './tools/catalog.ts';
 import { addFailure, addTally, emptyTally, failureText, type Tally } from './test/tap.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -24,6 +26,8 @@ function testFiles(): readonly string[] {
 /** One control plane for all: with the chart, and so with its guardrails, from the beginning. */
 async function startControlPlane(): Promise<Cluster> {
   console.log('Starting a control plane for all tests; what is missing is built first.');
+  // All of them, now: a test that waits for one to be built waits longer than a test may.
+  await ensureTools(Object.keys(PROGRAMS) as ProgramName[]);
   const cluster = await startCluster({ name: 'nexusos-test' });
   await installChart(cluster);
   console.log(

@@ -30,6 +30,27 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'operator/telemetry/', may: ['operator/telemetry/', 'pino', 'prom-client'] },
   // It asks what people name, and knows nobody: neither the cluster nor what it fetches.
   { from: 'operator/sources/', may: ['operator/sources/', 'node:', 'undici'] },
+  // Signs as others would: with the real cosign, and authorities and logs of its own.
+  {
+    from: 'operator/supply-chain/testing/',
+    may: ['operator/supply-chain/', 'operator/core/', 'hack/tools/', 'crds/', 'node:', '*'],
+  },
+  // It judges what others signed. What it is given is fetched elsewhere: it knows neither the cluster nor HTTP.
+  {
+    from: 'operator/supply-chain/',
+    may: [
+      'operator/supply-chain/',
+      'operator/core/',
+      'crds/',
+      'node:crypto',
+      '@noble/curves',
+      '@sigstore/bundle',
+      '@sigstore/core',
+      '@sigstore/protobuf-specs',
+      '@sigstore/verify',
+      're2js',
+    ],
+  },
   // Hostile modules are assembled from text, which the product has no use for.
   {
     from: 'operator/policy/testing/',

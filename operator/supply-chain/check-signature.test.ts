@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+import { generateKeyPairSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import test from 'ava';
+import type { Refusal } from '../core/supply-chain/judgement.ts';
+import { readSimpleSigning, readStatement } from '../core/supply-chain/statement.ts';
+import type { ReadyAuthority } from './authority.ts';
+import { checkSignature } from './check-signature.ts';
+import { exactly, matching, type Matcher } from './identity.ts';
+import { isTrustedKey, readPublicKey, type TrustedKey } from './keys.ts';
+import type { SignedItem } from './signed-item.ts';
+import { itemsOf } from './testing/attached.ts';
+import { Cosign } from './testing/cosign.ts';
+import { MemoryRegistry } from './testing/memory-registry.ts';
+import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from './testing/private-sigstore.ts';
+import { isTrustRoot, readTrustRoot, type TrustRoot } from './trust-root.ts';
+
+const SIGNER = 'https://ci.example/builds/main';
+
+let cosign: Cosign;
+let registry: MemoryRegistry;
+let sigstore: PrivateSigstore;
+let other: PrivateSigstore;
+/** One of a key, in the form of today; one without keys, with log entry and timestamp. */
+let byKey: SignedItem;
+let keyless: SignedItem;
+let key: TrustedKey;
+
+async function files(instance: PrivateSigstore): Promise<{ root: string; config: string; offline: string }> {
+  const name = new URL(instance.url).port;
+  return {
+    root: await cosign.write(`${name}-root.json`, instance.trustedRoot),
+    config: await cosign.write(`${name}-config.json`, instance.signingConfig(['rekor', 'tsa'])),
+    offline: await cosign.write(`${name}-offline.json`, { ...instance.signingConfig([]), caUrls: [] }),
+  };
+}
+
+function publicKey(pem: string): TrustedKey {
+  const read = readPublicKey(pem);
+  if (!isTrustedKey(read)) throw new Error(read.found);
+  return read;
+}
+
+function trust(root: object): TrustRoot {
+  const read = readTrustRoot(JSON.stringify(root));
+  if (!isTrustRoot(read)) throw new Error(`${read.field}: ${read.found}`);
+  return read;
+}
+
+async function attached(seed: string, ...args: readonly string[]): Promise<readonly SignedItem[]> {
+  const digest = registry.image(seed);
+  await cosign.run('sign', '--yes', ...args, `${registry.host}/app@${digest}`);
+  return itemsOf(registry.gathered(digest));
+}
+
+test.before(async () => {
+  [cosign, sigstore, other] = await Promise.all([Cosign.create(), startSigstore(), startSigstore()]);
+  registry = new MemoryRegistry();
+  await registry.start();
+  const { root, config, offline } = await files(sigstore);
+  const pair = await cosign.keys('first');
+  key = publicKey(await readFile(pair.publicPath, 'utf8'));
+  byKey = (await attached('by key', '--key', pair.privatePath, '--signing-config', offline))[0]!;
+  const identity = ['--identity-token', tokenOf(SIGNER), '--signing-config', config, '--trusted-root', root];
+  keyless = (await attached('keyless', ...identity))[0]!;
+});
+
+test.after.always(async () => {
+  await Promise.all([cosign?.remove(), registry?.stop(), sigstore?.stop(), other?.stop()]);
+});
+
+const now = new Date();
+const against = { now, revoked: new Set<string>() };
+
+function keys(...trusted: readonly TrustedKey[]): ReadyAuthority {
+  return { name: 'keys', signer: { kind: 'keys', keys: trusted }, log: 'Ignored', time: 'Observer' };
+}
+
+function people(
+  subject: Matcher,
+  root: object = sigstore.trustedRoot,
+  issuer = exactly(ISSUER),
+): ReadyAuthority {
+  const identities = [{ issuer, subject }];
+  const signer = { kind: 'certificates', identities, certificateLog: 'Required' } as const;
+  return { name: 'people', signer, root: trust(root), log: 'Required', time: 'Log' };
+}
+
+test('what the real cosign signed with a key verifies by that key', (t) => {
+  t.like(checkSignature(byKey, keys(key), against), {
+    kind: 'verified',
+    value: { authority: 'keys', fingerprint: key.fingerprint },
+  });
+});
+
+test('what it signed without one verifies by identity, certificate log, transparency log and timestamp', (t) => {
+  const judged = checkSignature(keyless, people(exactly(SIGNER)), against);
+  t.like(judged, { kind: 'verified', value: { identity: { issuer: ISSUER, subject: SIGNER } } });
+  t.is(keyless.logEntries.length, 1);
+  t.is(keyless.timestamps.length, 1);
+});
+
+for (const type of ['P-384', 'P-521', 'ed25519', 'rsa'] as const) {
+  for (const form of ['bundle', 'classic'] as const) {
+    test(`both forms of cosign verify with keys of every kind: ${type}, ${form}`, async (t) => {
+      const pair =
+        type === 'ed25519'
+          ? generateKeyPairSync('ed25519')
+          : type === 'rsa'
+            ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+            : generateKeyPairSync('ec', { namedCurve: type });
+      const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      const path = await cosign.importKey(`${type}-${form}`, pem);
+      const { offline } = await files(sigstore);
+      const flags =
+        form === 'bundle'
+          ? ['--signing-config', offline]
+          : ['--new-bundle-format=false', '--use-signing-config=false', '--tlog-upload=false'];
+      const seed = `${type} ${form}`;
+      const [item] = await attached(seed, '--key', path, ...flags);
+      const trusted = publicKey(pair.publicKey.export({ type: 'spki', format: 'pem' }).toString());
+      t.is(item!.form, form === 'bundle' ? 'statement' : 'message');
+      t.is(checkSignature(item!, keys(trusted), against).kind, 'verified');
+      t.like(checkSignature(item!, keys(key), against), { kind: 'refused', reason: 'WrongKey' });
+      const read = form === 'bundle' ? readStatement : readSimpleSigning;
+      t.is(read(item!.payload, registry.image(seed)).kind, 'verified');
+      t.like(read(item!.payload, registry.image('another')), { reason: 'DigestMismatch' });
+    });
+  }
+}
+
+/** What is refused of a signature that the real cosign made: spoilt by one thing, or held against somebody else. */
+interface Spoilt {
+  readonly item?: () => SignedItem;
+  readonly authority?: () => ReadyAuthority;
+  readonly revoked?: () => readonly string[];
+  readonly now?: Date;
+  readonly want: Refusal;
+}
+
+const entry = (change: Partial<SignedItem['logEntries'][number]>): SignedItem => ({
+  ...keyless,
+  logEntries: keyless.logEntries.map((one) => ({ ...one, ...change })),
+});
+
+const without = (field: string): object => ({ ...sigstore.trustedRoot, [field]: [] });
+const withOthers = (...fields: readonly string[]): object => ({
+  ...sigstore.trustedRoot,
+  ...Object.fromEntries(fields.map((field) => [field, other.trustedRoot[field as 'tlogs']])),
+});
+
+const spoilt: Readonly<Record<string, Spoilt>> = {
+  'another person': {
+    authority: () => people(exactly('https://ci.example/builds/other')),
+    want: 'WrongIdentity',
+  },
+  'the beginning of the name': {
+    authority: () => people(exactly('https://ci.example/builds')),
+    want: 'WrongIdentity',
+  },
+  'a pattern that matches a part only': {
+    authority: () => people(matching('builds')!),
+    want: 'WrongIdentity',
+  },
+  'an empty name': { authority: () => people(exactly('')), want: 'WrongIdentity' },
+  'another issuer': {
+    authority: () => people(exactly(SIGNER), sigstore.trustedRoot, exactly('https://evil.example')),
+    want: 'WrongIssuer',
+  },
+  'an authority of another instance': {
+    authority: () => people(exactly(SIGNER), withOthers('certificateAuthorities')),
+    want: 'CertificateUntrusted',
+  },
+  'a certificate log of another instance': {
+    authority: () => people(exactly(SIGNER), withOthers('ctlogs')),
+    want: 'CertificateNotLogged',
+  },
+  'a log of another instance': {
+    authority: () => people(exactly(SIGNER), withOthers('tlogs')),
+    want: 'LogEntryInvalid',
+  },
+  'a timestamp authority of another instance': {
+    authority: () => people(exactly(SIGNER), withOthers('timestampAuthorities')),
+    want: 'TimestampInvalid',
+  },
+  'no entry of a log': { item: () => ({ ...keyless, logEntries: [] }), want: 'LogEntryMissing' },
+  'no time at all': {
+    item: () => ({ ...entry({ inclusionPromise: undefined }), timestamps: [] }),
+    want: 'TimestampMissing',
+  },
+  'the word of the log where a timestamp is asked for': {
+    item: () => ({ ...keyless, timestamps: [] }),
+    authority: () => ({ ...people(exactly(SIGNER)), time: 'Timestamp' }),
+    want: 'TimestampMissing',
+  },
+  'a log entry that is dated back': {
+    item: () => ({ ...entry({ integratedTime: '1600000000' }), timestamps: [] }),
+    want: 'CertificateExpired',
+  },
+  'a log entry with another number': { item: () => entry({ logIndex: '7' }), want: 'LogEntryInvalid' },
+  'a timestamp of another signature': {
+    item: () => ({ ...keyless, timestamps: [Buffer.from('not a timestamp')] }),
+    want: 'Malformed',
+  },
+  'another payload under the same signature': {
+    item: () => ({ ...keyless, signedBytes: Buffer.from('something else') }),
+    want: 'SignatureInvalid',
+  },
+  'a certificate that is held against keys': { authority: () => keys(key), want: 'WrongKey' },
+  'a key that is held against identities': { item: () => byKey, want: 'WrongKey' },
+  'a trusted key under a spoilt signature': {
+    item: () => ({ ...byKey, signature: Buffer.from(byKey.signature.map((byte) => byte ^ 1)) }),
+    authority: () => keys(key),
+    want: 'SignatureInvalid',
+  },
+  'a key that has been revoked': {
+    item: () => byKey,
+    authority: () => keys(key),
+    revoked: () => [key.fingerprint],
+    want: 'Revoked',
+  },
+  'a key without the log entry that is asked for': {
+    item: () => byKey,
+    authority: () => ({ ...keys(key), root: trust(sigstore.trustedRoot), log: 'Required' }),
+    want: 'LogEntryMissing',
+  },
+  'a certificate that has run out, with nothing to say when it was used': {
+    authority: () => ({ ...people(exactly(SIGNER)), time: 'Observer' }),
+    now: new Date(now.getTime() + 3_600_000),
+    want: 'CertificateExpired',
+  },
+  'a certificate of another authority, with nothing to say when it was used': {
+    authority: () => ({ ...people(exactly(SIGNER), withOthers('certificateAuthorities')), time: 'Observer' }),
+    now: new Date(now.getTime() + 30_000),
+    want: 'CertificateUntrusted',
+  },
+  'a log of another instance, with nothing to say when it was used': {
+    authority: () => ({ ...people(exactly(SIGNER), withOthers('tlogs')), time: 'Observer' }),
+    now: new Date(now.getTime() + 30_000),
+    want: 'LogEntryInvalid',
+  },
+  'a root without authorities': {
+    authority: () => people(exactly(SIGNER), without('certificateAuthorities')),
+    want: 'CertificateUntrusted',
+  },
+};
+
+for (const [title, { item, authority, revoked, now: at, want }] of Object.entries(spoilt)) {
+  test(`refused for the reason that is true of it: ${title}`, (t) => {
+    const judged = checkSignature(item?.() ?? keyless, authority?.() ?? people(exactly(SIGNER)), {
+      now: at ?? now,
+      revoked: new Set(revoked?.()),
+    });
+    t.is(judged.kind === 'refused' ? judged.reason : judged.kind, want, JSON.stringify(judged));
+  });
+}
+
+test('a certificate that is valid now needs no proof of time where the observer is believed', (t) => {
+  const authority: ReadyAuthority = { ...people(exactly(SIGNER)), log: 'Ignored', time: 'Observer' };
+  const soon = new Date(now.getTime() + 30_000);
+  const judged = checkSignature({ ...keyless, logEntries: [], timestamps: [] }, authority, {
+    now: soon,
+    revoked: new Set(),
+  });
+  t.is(judged.kind, 'verified', JSON.stringify(judged));
+});
+
+test('a pattern is held against the whole name', (t) => {
+  const authority = people(matching(String.raw`https://ci\.example/builds/.*`)!);
+  t.is(checkSignature(keyless, authority, against).kind, 'verified');
+});

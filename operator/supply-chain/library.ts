@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash, type KeyObject } from 'node:crypto';
+import { RFC3161Timestamp } from '@sigstore/core';
+import { VerificationError, Verifier } from '@sigstore/verify';
+import { refuse, type Refusal, type Refused } from '../core/supply-chain/judgement.ts';
+import type { ReadyAuthority } from './authority.ts';
+import { isSignedBy } from './keys.ts';
+import { firstInTotoProblem, isFirstInToto } from './log-proofs.ts';
+import { messageOf, type SignedItem } from './signed-item.ts';
+import type { TrustMaterial } from './trust-root.ts';
+
+type SignedEntity = Parameters<Verifier['verify']>[0];
+type Timestamp = SignedEntity['timestamps'][number];
+
+/** What the library is to hold of an item. */
+export interface LibraryCheck {
+  readonly item: SignedItem;
+  readonly authority: ReadyAuthority;
+  readonly material: TrustMaterial;
+  /** The key that was trusted beforehand, of signatures by keys. */
+  readonly key?: KeyObject;
+}
+
+/**
+ * Has the library check certificate, log and timestamps. Whatever it throws is a refusal: several of its checks fail with errors of the language
+ * itself on input that somebody broke on purpose.
+ */
+export function libraryProblem(check: LibraryCheck): Refused | undefined {
+  try {
+    const old = check.item.logEntries.find(isFirstInToto);
+    const problem = old === undefined ? undefined : firstInTotoProblem(old, check.item, check.material);
+    if (problem !== undefined) return problem;
+    verifierOf(check).verify(entityOf(check));
+    return undefined;
+  } catch (error) {
+    return refusalOf(error);
+  }
+}
+
+function verifierOf({ item, authority, material, key }: LibraryCheck): Verifier {
+  const own = item.logEntries.filter(isFirstInToto).length;
+  const { signer } = authority;
+  const needsCertificateLog = signer.kind === 'certificates' && signer.certificateLog === 'Required';
+  const trusted =
+    key === undefined
+      ? material
+      : { ...material, publicKey: () => ({ publicKey: key, validFor: () => true }) };
+  return new Verifier(trusted, {
+    ctlogThreshold: needsCertificateLog ? 1 : 0,
+    tlogThreshold: authority.log === 'Required' && own === 0 ? 1 : 0,
+    timestampThreshold: authority.time === 'Observer' ? 0 : 1,
+  });
+}
+
+function entityOf({ item, authority, material }: LibraryCheck): SignedEntity {
+  const logEntries = authority.log === 'Required' || material.tlogs.length > 0 ? item.logEntries : [];
+  const promised = logEntries.filter((one) => one.inclusionPromise !== undefined);
+  // Where a timestamp is asked for, the word of a log is not one.
+  const byLog = authority.time === 'Timestamp' ? [] : promised;
+  const byAuthority = material.timestampAuthorities.length > 0 ? item.timestamps : [];
+  const timestamps: Timestamp[] = [
+    ...byLog.map((tlogEntry) => ({ $case: 'transparency-log' as const, tlogEntry })),
+    ...byAuthority.map((bytes) => ({
+      $case: 'timestamp-authority' as const,
+      timestamp: RFC3161Timestamp.parse(Buffer.from(bytes)),
+    })),
+  ];
+  return {
+    signature: contentOf(item),
+    key:
+      item.signer.kind === 'key'
+        ? { $case: 'public-key', hint: item.signer.hint }
+        : { $case: 'certificate', certificate: item.signer.leaf },
+    tlogEntries: logEntries.filter((one) => !isFirstInToto(one)),
+    timestamps,
+  };
+}
+
+const HASHES: Readonly<Record<number, string>> = { 32: 'sha256', 48: 'sha384', 64: 'sha512' };
+
+function isDigest(bytes: Buffer, digest: Buffer): boolean {
+  const hash = HASHES[digest.length];
+  return hash !== undefined && createHash(hash).update(bytes).digest().equals(digest);
+}
+
+/** The library's own contents know one hash and no Ed25519ph. A log entry tells by the length of the digest which hash it means. */
+function contentOf(item: SignedItem): SignedEntity['signature'] {
+  return {
+    signature: item.signature,
+    compareSignature: (signature) => item.signature.equals(signature),
+    compareDigest: (digest) => isDigest(item.payload, digest),
+    compareSignedDigest: (digest) => isDigest(item.signedBytes, digest),
+    verifySignature: (key) => isSignedBy(key, item.signedBytes, item.signature),
+  };
+}
+
+const BY_CODE: Readonly<Record<string, Refusal>> = {
+  TLOG_ERROR: 'LogEntryInvalid',
+  TLOG_INCLUSION_PROOF_ERROR: 'LogEntryInvalid',
+  TLOG_INCLUSION_PROMISE_ERROR: 'LogEntryInvalid',
+  TLOG_MISSING_INCLUSION_ERROR: 'LogEntryInvalid',
+  TLOG_BODY_ERROR: 'LogEntryMismatch',
+  CERTIFICATE_ERROR: 'CertificateUntrusted',
+  PUBLIC_KEY_ERROR: 'WrongKey',
+  SIGNATURE_ERROR: 'SignatureInvalid',
+  TIMESTAMP_ERROR: 'TimestampInvalid',
+};
+
+/** What we say of an error of the library. What is not an error of its own is a document that it could not read. */
+export function refusalOf(error: unknown): Refused {
+  if (!(error instanceof VerificationError)) return refuse('Malformed', messageOf(error));
+  if (error.code === 'CERTIFICATE_ERROR' && /\bSCTs?\b/.test(error.message)) {
+    return refuse('CertificateNotLogged', error.message);
+  }
+  return refuse(BY_CODE[error.code] ?? 'Malformed', error.message);
+}
