@@ -20,6 +20,8 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'crds/', may: ['crds/', 'zod'] },
   // Reading a cron line is pure, and done in one place.
   { from: 'operator/core/agent/cron.ts', may: ['operator/core/', 'crds/', 'croner'] },
+  // So is what a vector of CVSS comes to.
+  { from: 'operator/core/supply-chain/cvss.ts', may: ['operator/core/', 'ae-cvss-calculator'] },
   // Its issuing of certificates needs a library, and is done where nothing is decided.
   {
     from: 'operator/certificates/',

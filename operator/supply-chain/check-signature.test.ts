@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import type { Refusal } from '../core/supply-chain/judgement.ts';
-import { readSimpleSigning, readStatement } from '../core/supply-chain/statement.ts';
+import { bindingProblem, readSimpleSigning, readStatement } from '../core/supply-chain/statement.ts';
 import type { ReadyAuthority } from './authority.ts';
 import { checkSignature } from './check-signature.ts';
 import { exactly, matching, type Matcher } from './identity.ts';
@@ -25,6 +25,7 @@ let other: PrivateSigstore;
 let byKey: SignedItem;
 let keyless: SignedItem;
 let key: TrustedKey;
+let offline: string;
 
 async function files(instance: PrivateSigstore): Promise<{ root: string; config: string; offline: string }> {
   const name = new URL(instance.url).port;
@@ -57,7 +58,9 @@ test.before(async () => {
   [cosign, sigstore, other] = await Promise.all([Cosign.create(), startSigstore(), startSigstore()]);
   registry = new MemoryRegistry();
   await registry.start();
-  const { root, config, offline } = await files(sigstore);
+  const written = await files(sigstore);
+  const { root, config } = written;
+  offline = written.offline;
   const pair = await cosign.keys('first');
   key = publicKey(await readFile(pair.publicPath, 'utf8'));
   byKey = (await attached('by key', '--key', pair.privatePath, '--signing-config', offline))[0]!;
@@ -111,7 +114,6 @@ for (const type of ['P-384', 'P-521', 'ed25519', 'rsa'] as const) {
             : generateKeyPairSync('ec', { namedCurve: type });
       const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       const path = await cosign.importKey(`${type}-${form}`, pem);
-      const { offline } = await files(sigstore);
       const flags =
         form === 'bundle'
           ? ['--signing-config', offline]
@@ -123,8 +125,10 @@ for (const type of ['P-384', 'P-521', 'ed25519', 'rsa'] as const) {
       t.is(checkSignature(item!, keys(trusted), against).kind, 'verified');
       t.like(checkSignature(item!, keys(key), against), { kind: 'refused', reason: 'WrongKey' });
       const read = form === 'bundle' ? readStatement : readSimpleSigning;
-      t.is(read(item!.payload, registry.image(seed)).kind, 'verified');
-      t.like(read(item!.payload, registry.image('another')), { reason: 'DigestMismatch' });
+      const statement = read(item!.payload);
+      if (statement.kind !== 'verified') throw new Error(statement.message);
+      t.is(bindingProblem(statement.value, registry.image(seed)), undefined);
+      t.like(bindingProblem(statement.value, registry.image('another')), { reason: 'DigestMismatch' });
     });
   }
 }

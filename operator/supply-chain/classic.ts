@@ -3,6 +3,7 @@ import { envelopeFromJSON, type TransparencyLogEntry } from '@sigstore/bundle';
 import { pem } from '@sigstore/core';
 import { asText, at, type Document, LARGE, readDocument, SMALL } from '../core/supply-chain/documents.ts';
 import { type Judgement, refuse } from '../core/supply-chain/judgement.ts';
+import { SIMPLE_SIGNING } from '../core/supply-chain/statement.ts';
 import {
   certificateSigner,
   envelopeItem,
@@ -41,7 +42,7 @@ export function readClassicSignature(
         payload: bytes,
         signedBytes: bytes,
         form: 'message',
-        payloadType: '',
+        payloadType: SIMPLE_SIGNING,
         signature: Buffer.from(signature, 'base64'),
         ...proofs,
       },

@@ -34,6 +34,9 @@ export interface SignedItem {
   readonly envelopeDigest?: string;
 }
 
+/** What a bare signature in a bundle is over: the manifest itself. */
+export const ARTIFACT = 'artifact';
+
 /** Signatures of one envelope, log entries and timestamps of one signature. */
 const MAX_PARTS = 16;
 
@@ -96,7 +99,7 @@ function itemOf(bundle: Bundle, artifact: Uint8Array): SignedItem {
   if (content.$case === 'messageSignature') {
     const payload = Buffer.from(artifact);
     const { signature } = content.messageSignature;
-    return { payload, signedBytes: payload, form: 'message', payloadType: '', signature, ...rest };
+    return { payload, signedBytes: payload, form: 'message', payloadType: ARTIFACT, signature, ...rest };
   }
   return { ...envelopeItem(content.dsseEnvelope), ...rest };
 }

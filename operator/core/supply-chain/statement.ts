@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asDocument, asList, asText, at, type Document, LARGE, readDocument, SMALL } from './documents.ts';
-import { type Judgement, quote, refuse } from './judgement.ts';
+import { type Judgement, quote, refuse, type Refused } from './judgement.ts';
 
 /** The predicate that says nothing but: I have signed this. */
 export const SIGNATURE_PREDICATE = 'https://sigstore.dev/cosign/sign/v1';
@@ -16,14 +16,16 @@ const STATEMENT_TYPES = new Set(['https://in-toto.io/Statement/v0.1', 'https://i
 /** Subjects of one statement: releases list all their artifacts. */
 const MAX_SUBJECTS = 1024;
 
-/** What a signer states about an image. */
+/** What a signer states, and about what. */
 export interface Statement {
   readonly predicateType: string;
   readonly predicate: Document;
+  /** Digests of what it is about, as `sha256:...`. */
+  readonly subjects: readonly string[];
 }
 
-/** Reads an in-toto statement, and holds that it is about `digest` (`sha256:...`). A signature says nothing else of what it is for. */
-export function readStatement(payload: Uint8Array, digest: string): Judgement<Statement> {
+/** Reads an in-toto statement. Nothing of it is true yet: see who signed it, and `bindingProblem`. */
+export function readStatement(payload: Uint8Array): Judgement<Statement> {
   const read = readDocument(payload, 'the statement', LARGE);
   if (read.kind !== 'verified') return read;
   const statement = read.value;
@@ -35,32 +37,31 @@ export function readStatement(payload: Uint8Array, digest: string): Judgement<St
   if (predicateType === undefined) return refuse('Malformed', 'the statement has no predicateType');
   const predicate = asDocument(statement['predicate'] ?? {});
   if (predicate === undefined) return refuse('Malformed', 'the predicate of the statement is no object');
-  const wrong = subjectProblem(statement['subject'], digest);
-  return wrong ?? { kind: 'verified', value: { predicateType, predicate } };
+  const subjects = asList(statement['subject']);
+  return subjects.length > MAX_SUBJECTS
+    ? refuse('TooLarge', `the statement has ${subjects.length} subjects; ${MAX_SUBJECTS} are allowed`)
+    : { kind: 'verified', value: { predicateType, predicate, subjects: subjects.flatMap(digestsOf) } };
 }
 
-function subjectProblem(subjects: unknown, digest: string): ReturnType<typeof refuse> | undefined {
-  const list = asList(subjects);
-  if (list.length > MAX_SUBJECTS) {
-    return refuse('TooLarge', `the statement has ${list.length} subjects; ${MAX_SUBJECTS} are allowed`);
-  }
-  const [algorithm = '', hex = ''] = digest.split(':');
-  const digests = list.map((one) => asText(at(one, 'digest', algorithm)));
-  if (digests.includes(hex)) return undefined;
-  const found = digests.find((one) => one !== undefined);
-  return refuse(
-    'DigestMismatch',
-    found === undefined
-      ? `the statement names no ${algorithm} digest of an image; ${digest} is asked for`
-      : `the statement is about ${algorithm}:${quote(found).slice(1, -1)}; ${digest} is asked for`,
-  );
+function digestsOf(subject: unknown): readonly string[] {
+  return ['sha256', 'sha512'].flatMap((algorithm) => {
+    const hex = asText(at(subject, 'digest', algorithm));
+    return hex === undefined ? [] : [`${algorithm}:${hex}`];
+  });
+}
+
+/** Undefined where a statement is about `digest`: the signature of an envelope does not say what it is for. */
+export function bindingProblem({ subjects }: Statement, digest: string): Refused | undefined {
+  if (subjects.includes(digest)) return undefined;
+  const found = subjects[0] === undefined ? 'no image' : quote(subjects[0]).slice(1, -1);
+  return refuse('DigestMismatch', `the signed statement is about ${found}; ${digest} is asked for`);
 }
 
 /** Types of the payload of simple signing that are signatures of images. */
 const SIMPLE_TYPES = new Set(['cosign container image signature', SIGNATURE_PREDICATE]);
 
-/** Reads a payload of simple signing, and holds that it is about `digest`. */
-export function readSimpleSigning(payload: Uint8Array, digest: string): Judgement<Statement> {
+/** Reads a payload of simple signing as the statement that it is. */
+export function readSimpleSigning(payload: Uint8Array): Judgement<Statement> {
   const read = readDocument(payload, 'the signed payload', SMALL);
   if (read.kind !== 'verified') return read;
   const type = asText(at(read.value, 'critical', 'type'));
@@ -68,9 +69,7 @@ export function readSimpleSigning(payload: Uint8Array, digest: string): Judgemen
     return refuse('Malformed', `the signed payload is of type ${quote(type ?? '')}`);
   }
   const found = asText(at(read.value, 'critical', 'image', 'docker-manifest-digest'));
-  if (found !== digest) {
-    return refuse('DigestMismatch', `the signature is about ${quote(found ?? '')}; ${digest} is asked for`);
-  }
   const predicate = asDocument(read.value['optional']) ?? {};
-  return { kind: 'verified', value: { predicateType: SIGNATURE_PREDICATE, predicate } };
+  const subjects = found === undefined ? [] : [found];
+  return { kind: 'verified', value: { predicateType: SIGNATURE_PREDICATE, predicate, subjects } };
 }

@@ -33,8 +33,10 @@ export interface PrivateSigstore {
   stop(): Promise<void>;
 }
 
-/** Starts one. With `clock` it lives at that time, whatever the time is. */
-export async function startSigstore(clock?: Date): Promise<PrivateSigstore> {
+/** Starts one. With `issuedAt` its certificates are of that time, whatever the time is. */
+export async function startSigstore(issuedAt?: Date): Promise<PrivateSigstore> {
+  // A whole second: of fractions the library reads those of three digits only, and one in ten ends with a zero, which is not written.
+  const whole = new Date(Math.floor(Date.now() / 1000) * 1000);
   const keys = { ca: pair(), ctlog: pair(), rekor: pair(), tsa: pair() };
   const routes = new Map<string, (request: IncomingMessage, body: Buffer) => Promise<Answer>>();
   const server = createServer((request, response) => void answer(request, response, routes));
@@ -42,10 +44,10 @@ export async function startSigstore(clock?: Date): Promise<PrivateSigstore> {
     server.listen(0, '127.0.0.1', resolve);
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const ctlog = await initializeCTLog(keys.ctlog, clock);
-  const ca = await initializeCA(keys.ca, ctlog, clock);
-  const tlog = await initializeTLog(url, keys.rekor, clock);
-  const tsa = await initializeTSA(keys.tsa, clock);
+  const ctlog = await initializeCTLog(keys.ctlog, issuedAt ?? whole);
+  const ca = await initializeCA(keys.ca, ctlog, issuedAt ?? whole);
+  const tlog = await initializeTLog(url, keys.rekor);
+  const tsa = await initializeTSA(keys.tsa, whole);
   routes.set('/api/v2/signingCert', (request, body) => issue(fulcioHandler(ca).fn, request, body));
   routes.set('/api/v1/log/entries', (_, body) => enter(rekorHandler(tlog).fn, body));
   routes.set('/api/v1/timestamp', async (_, body) => ({

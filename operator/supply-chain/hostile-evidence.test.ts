@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import test from 'ava';
+import type { Refusal, Unknown } from '../core/supply-chain/judgement.ts';
+import { SIMPLE_SIGNING } from '../core/supply-chain/statement.ts';
+import type { Evidence } from './evidence.ts';
+import { judgeImage } from './judge-image.ts';
+import type { ReadyPolicy } from './policy.ts';
+
+const IMAGE = `sha256:${createHash('sha256').update('{}').digest('hex')}`;
+
+const policy: ReadyPolicy = {
+  digest: 'sha256:policy',
+  authorities: [{ name: 'nobody', signer: { kind: 'keys', keys: [] }, log: 'Ignored', time: 'Observer' }],
+  requirement: { signatures: { from: ['nobody'], threshold: 1 } },
+  revoked: new Set(),
+  waivers: [],
+  platforms: 'Index',
+};
+
+function bundle(text: string | Uint8Array): Evidence {
+  return { form: 'bundle', origin: 'sha256:x', bytes: Buffer.from(text), annotations: {} };
+}
+
+/** What whoever may push attaches to an image, to be accepted or to make reading it take long. */
+const attached: Readonly<
+  Record<string, { readonly evidence: () => readonly Evidence[]; readonly want: Refusal | Unknown }>
+> = {
+  'with a document that is none': {
+    evidence: () => [bundle('{"mediaType":')],
+    want: 'Malformed',
+  },
+  'with a document that is too large': {
+    evidence: () => [bundle(Buffer.alloc(33 << 20, 0x20))],
+    want: 'TooLarge',
+  },
+  'with a document that is nested too deep': {
+    evidence: () => [bundle(`{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`)],
+    want: 'TooLarge',
+  },
+  'with an envelope of a thousand signatures': {
+    evidence: () => [
+      bundle(
+        JSON.stringify({
+          dsseEnvelope: { payload: '', signatures: Array.from({ length: 1000 }, () => ({ sig: '' })) },
+        }),
+      ),
+    ],
+    want: 'TooLarge',
+  },
+  'with an annotation without a signature': {
+    evidence: () => [
+      { form: 'signature', origin: 'x', bytes: Buffer.from('{}'), annotations: { type: SIMPLE_SIGNING } },
+    ],
+    want: 'Malformed',
+  },
+  'with ten thousand documents of somebody else': {
+    evidence: () => Array.from({ length: 10_000 }, () => bundle('{}')),
+    want: 'EvidenceIncomplete',
+  },
+  'with an attestation whose envelope is a list': {
+    evidence: () => [{ form: 'attestation', origin: 'x', bytes: Buffer.from('[]'), annotations: {} }],
+    want: 'Malformed',
+  },
+  'with bytes that are no text': {
+    evidence: () => [bundle(Buffer.from([0xff, 0xfe, 0x00]))],
+    want: 'Malformed',
+  },
+  'with a certificate that is none': {
+    evidence: () => [
+      {
+        form: 'signature',
+        origin: 'x',
+        bytes: Buffer.from('{}'),
+        annotations: {
+          'dev.cosignproject.cosign/signature': 'AAAA',
+          'dev.sigstore.cosign/certificate': 'AAAA',
+        },
+      },
+    ],
+    want: 'Malformed',
+  },
+  'with an annotation of megabytes': {
+    evidence: () => [
+      {
+        form: 'signature',
+        origin: 'x',
+        bytes: Buffer.from('{}'),
+        annotations: { 'dev.cosignproject.cosign/signature': 'A'.repeat(2 << 20) },
+      },
+    ],
+    want: 'TooLarge',
+  },
+};
+
+for (const [title, { evidence, want }] of Object.entries(attached)) {
+  test(`read no further than it may be, and never accepted: ${title}`, (t) => {
+    const gathered = { subject: Buffer.from('{}'), evidence: evidence() };
+    const startedAt = process.cpuUsage();
+    const verdict = judgeImage(IMAGE, gathered, { policy, now: new Date() });
+    const { user } = process.cpuUsage(startedAt);
+    t.is(verdict.reason, want, JSON.stringify(verdict, undefined, 2));
+    t.not(verdict.outcome, 'Verified');
+    t.true(verdict.message.length < 1000);
+    t.true(user < 2_000_000, `${user} microseconds`);
+  });
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NotKnown } from '../core/supply-chain/judgement.ts';
+import type { Asked } from '../core/supply-chain/requirement.ts';
+import {
+  decidingCheck,
+  failedCheck,
+  type ImageFacts,
+  type ImageVerdict,
+} from '../core/supply-chain/verdict.ts';
+import { readClaims } from './claims.ts';
+import { checkBuilt, checkListed, checkVulnerable } from './contents.ts';
+import { Court, type PartOutcome } from './court.ts';
+import type { Gathered } from './evidence.ts';
+import type { ReadyPolicy } from './policy.ts';
+
+/** Documents that are read of one image: one that has more has them from somebody who wants this to take long. */
+export const MAX_EVIDENCE = 128;
+
+/** What a policy says of an image, given all that is attached to it. Synchronous, some milliseconds for each signature by certificate: for worker threads. */
+export function judgeImage(
+  image: string,
+  gathered: Gathered,
+  { policy, now }: { policy: ReadyPolicy; now: Date },
+): ImageVerdict {
+  const bounded = boundedEvidence(gathered);
+  const read = readClaims(image, bounded, { now, revoked: policy.revoked });
+  const court = new Court(policy, read, bounded.incomplete);
+  const parts = partsOf(court, now);
+  const checks = parts.map((one) => one.check);
+  const until = parts.flatMap((one) => one.validUntil ?? []).toSorted()[0];
+  return {
+    image,
+    policy: policy.digest,
+    ...decided(checks, bounded.incomplete),
+    checks,
+    facts: Object.assign({ signers: court.signers() }, ...parts.map((one) => one.facts ?? {})) as ImageFacts,
+    notes: court.notes(),
+    checkedAt: now.toISOString(),
+    ...(until !== undefined && { validUntil: until }),
+  };
+}
+
+function decided(
+  checks: ImageVerdict['checks'],
+  incomplete: NotKnown | undefined,
+): Pick<ImageVerdict, 'outcome' | 'reason' | 'message' | 'retryAfterMs'> {
+  const deciding = decidingCheck(checks);
+  if (deciding === undefined) return { outcome: 'Verified', message: 'all that is asked for was verified' };
+  const { outcome, reason, message } = deciding;
+  const retryAfterMs = outcome === 'Unknown' ? incomplete?.retryAfterMs : undefined;
+  return {
+    outcome,
+    ...(reason !== undefined && { reason }),
+    message,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+function boundedEvidence(gathered: Gathered): Gathered {
+  if (gathered.evidence.length <= MAX_EVIDENCE) return gathered;
+  const message = `${gathered.evidence.length} documents are attached to the image; ${MAX_EVIDENCE} are read`;
+  return {
+    ...gathered,
+    evidence: gathered.evidence.slice(0, MAX_EVIDENCE),
+    incomplete: { kind: 'unknown', reason: 'EvidenceIncomplete', message },
+  };
+}
+
+function partsOf(court: Court, now: Date): readonly PartOutcome[] {
+  const { requirement, waivers } = court.policy;
+  const { signatures, provenance, sbom, vulnerabilities } = requirement;
+  return [
+    ...(signatures === undefined ? [] : [signedPart(court, signatures)]),
+    ...(provenance === undefined ? [] : [checkBuilt(court, provenance)]),
+    ...(sbom === undefined ? [] : [checkListed(court, sbom)]),
+    ...(vulnerabilities === undefined ? [] : [checkVulnerable(court, vulnerabilities, { now, waivers })]),
+  ];
+}
+
+function signedPart(court: Court, asked: Asked): PartOutcome {
+  const heard = court.hear('signature', asked);
+  const problem = court.missing('signature', asked, { heard });
+  if (problem !== undefined) return { check: failedCheck('signatures', problem) };
+  const names = [...new Set(heard.map((one) => one.signer.authority))].join(', ');
+  return { check: { name: 'signatures', outcome: 'Verified', message: `signed by ${names}` } };
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Provenance as a builder of level 3 states it. */
+export function provenance(
+  builder = 'https://builder.example/v1',
+  source = 'https://git.example/team/app',
+): object {
+  return {
+    buildDefinition: {
+      buildType: 'https://builder.example/container/v1',
+      externalParameters: { source: `git+${source}.git@refs/heads/main` },
+      internalParameters: {},
+      resolvedDependencies: [{ uri: `git+${source}.git@refs/heads/main`, digest: { sha1: 'a'.repeat(40) } }],
+    },
+    runDetails: { builder: { id: builder }, metadata: { invocationId: 'one' } },
+  };
+}
+
+/** A bill of materials of two components. */
+export function cycloneDx(licence = 'MIT', specVersion = '1.6'): object {
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion,
+    version: 1,
+    components: [
+      {
+        type: 'library',
+        name: 'left',
+        version: '1.0.0',
+        purl: 'pkg:npm/left@1.0.0',
+        licenses: [{ license: { id: 'Apache-2.0' } }],
+      },
+      {
+        type: 'library',
+        name: 'right',
+        version: '2.0.0',
+        purl: 'pkg:npm/right@2.0.0',
+        licenses: [{ license: { id: licence } }],
+      },
+    ],
+  };
+}
+
+const VECTOR = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
+
+/** A report of Trivy in the frame of cosign: with one critical vulnerability, or none. */
+export function report(scannedAt: string, isClean = false): object {
+  const found = {
+    VulnerabilityID: 'CVE-2026-0001',
+    PkgIdentifier: { PURL: 'pkg:npm/right@2.0.0' },
+    Severity: 'LOW',
+    CVSS: { nvd: { V3Vector: VECTOR } },
+  };
+  return {
+    invocation: { uri: '', event_id: '', 'builder.id': '' },
+    scanner: {
+      uri: 'pkg:github/aquasecurity/trivy@v0.70.0',
+      version: '0.70.0',
+      db: { uri: '', version: '' },
+      result: { SchemaVersion: 2, Results: [{ Target: 'app', Vulnerabilities: isClean ? [] : [found] }] },
+    },
+    metadata: { scanStartedOn: scannedAt, scanFinishedOn: scannedAt },
+  };
+}
+
+/** A document that says: not affected by it. */
+export function openVex(vulnerability = 'CVE-2026-0001'): object {
+  return {
+    '@context': 'https://openvex.dev/ns/v0.2.0',
+    '@id': 'https://vex.example/1',
+    author: 'analyst',
+    timestamp: '2026-01-01T00:00:00Z',
+    version: 1,
+    statements: [
+      {
+        vulnerability: { name: vulnerability },
+        products: [{ '@id': 'pkg:oci/app', subcomponents: [{ '@id': 'pkg:npm/right@2.0.0' }] }],
+        status: 'not_affected',
+        justification: 'vulnerable_code_not_in_execute_path',
+      },
+    ],
+  };
+}
