@@ -121,13 +121,14 @@ async function besideRunaways(
   { tenant, runaway }: { readonly tenant: PolicyModule; readonly runaway: PolicyModule },
 ): Promise<readonly Figure[]> {
   const stopped: number[] = [];
+  const told: number[] = [];
   const neighbour: number[] = [];
   for (let round = 0; round < RUNAWAYS; round += 1) {
     const endless: HostEvaluation = { ...asked(runaway, 'team-a'), memoryMiB: 64 };
     const startedAt = performance.now();
     const state = { isStopped: false };
     const kill = host.evaluate(endless).finally(() => {
-      stopped.push(performance.now() - startedAt);
+      told.push(performance.now() - startedAt);
       state.isStopped = true;
     });
     while (!state.isStopped) {
@@ -137,10 +138,18 @@ async function besideRunaways(
     }
     const verdict = await kill;
     if (verdict.kind !== 'failed' || verdict.reason !== 'Timeout') throw new Error(JSON.stringify(verdict));
+    stopped.push(verdict.micros / 1000);
   }
   return [
-    { name: 'a rule that never ends is stopped after: p50', value: percentile(stopped, 0.5), unit: 'ms' },
+    {
+      name: 'a rule that never ends is stopped, from when it began: p50',
+      value: percentile(stopped, 0.5),
+      unit: 'ms',
+    },
     { name: '... the longest', value: percentile(stopped, 1), unit: 'ms', bar: { atMost: 75 } },
+    // Each round ends a worker; the next may have to wait until there is another.
+    { name: '... from when it was asked, again and again: p50', value: percentile(told, 0.5), unit: 'ms' },
+    { name: '... the longest', value: percentile(told, 1), unit: 'ms' },
     { name: 'another tenant beside it: p50', value: percentile(neighbour, 0.5), unit: 'ms' },
     { name: '... p99', value: percentile(neighbour, 0.99), unit: 'ms' },
   ];

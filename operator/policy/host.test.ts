@@ -87,6 +87,48 @@ test.serial('what does not end is stopped, while others are answered', async (t)
   t.deepEqual(said(await ask()), ['bad is not allowed'], 'its own next one is answered by another worker');
 });
 
+/** Takes some times its deadline of a processor, and then it ends. */
+const busy = { entrypoint: 'p/slow', memoryMiB: 64, deadlineMs: 5, about: { list: LONG_LIST.slice(0, 25) } };
+
+test.serial('who did not get a processor is let go on, and who has had it is stopped', async (t) => {
+  const starved = await host(t, {
+    threadClock: () => 0,
+    limits: { quarantine: { strikes: 1, withinMs: 1e6 } },
+  });
+  const verdict = await starved.ask(busy);
+  t.is(said(verdict), 0, 'it came to its end');
+  const { ask } = await host(t);
+  t.is(said(await ask(busy)), 'Timeout');
+});
+
+test.serial('who gets no processor at all is given up without any blame', async (t) => {
+  const {
+    host: made,
+    ask,
+    module,
+    metrics,
+  } = await host(t, {
+    threadClock: () => 0,
+    limits: { quarantine: { strikes: 1, withinMs: 1e6 } },
+  });
+  const verdict = await ask({ ...slow, deadlineMs: 20 });
+  t.is(said(verdict), 'Overloaded');
+  t.regex(
+    verdict.kind === 'failed' ? verdict.message : '',
+    /^this replica is too busy: within \d+ ms it had a processor for -?\d+ of 20 ms$/,
+  );
+  t.true(verdict.micros >= 150_000, `after ${verdict.micros} microseconds`);
+  t.false(made.isQuarantined({ tenant: 'a', digest: module.digest }));
+  t.deepEqual(said(await ask()), ['bad is not allowed']);
+  t.regex(await metrics.text(), /nexusos_policy_worker_restarts_total\{reason="deadline"\} 1/);
+});
+
+test.serial('where nobody tells of threads, the clock on the wall counts', async (t) => {
+  const { ask } = await host(t, { threadClock: () => undefined });
+  const verdict = await ask({ ...slow, deadlineMs: 20 });
+  t.is(said(verdict), 'Timeout');
+});
+
 test.serial('one tenant never has all workers, and what waits too long is told so', async (t) => {
   const { ask } = await host(t, { limits: { maxWaitMs: 400, maxWaitingPerSubject: 4 } });
   const flood = Array.from({ length: 8 }, () => ask(slow));

@@ -9,6 +9,7 @@ import { Lane, type LaneJob, type LaneOutcome } from './workers/lane.ts';
 import type { WorkerSettings } from './workers/messages.ts';
 import { isStrike, type ModuleOwner, Quarantine, type QuarantineRule } from './workers/quarantine.ts';
 import { Spares } from './workers/spares.ts';
+import type { ThreadClock } from './workers/thread-clock.ts';
 import { WORKER_URL, type WorkerEnd, WorkerHandle } from './workers/worker-handle.ts';
 
 /** What evaluations may take, of a worker and of the host. */
@@ -34,7 +35,8 @@ export const HOST_LIMITS: HostLimits = {
   recycleAfter: 10_000,
   recycleBytes: 4 * 1024 * 1024,
   residentBytes: 96 * 1024 * 1024,
-  maxDeadlineMs: 75,
+  // What is to be over after 75 ms is stopped before: until a timer fires, and its worker is given up, takes some milliseconds.
+  maxDeadlineMs: 60,
   maxMemoryMiB: 64,
   loadDeadlineMs: 1000,
   maxWaitMs: 1000,
@@ -59,6 +61,8 @@ export interface HostOptions {
   >;
   /** Milliseconds from any beginning, which never go back. */
   readonly clock?: () => number;
+  /** How it is told what time the thread of a worker has had. */
+  readonly threadClock?: ThreadClock;
   /** The program of the workers; by default the one beside this program. */
   readonly workerUrl?: URL;
   /** A module is no longer evaluated, until its digest is released. */
@@ -102,7 +106,8 @@ export class PolicyHost {
     this.#limits = { ...HOST_LIMITS, ...options.limits };
     this.#clock = options.clock ?? (() => performance.now());
     const { budget, quarantine } = this.#limits;
-    const program = { settings: workerSettings(this.#limits), url: options.workerUrl ?? WORKER_URL };
+    const { workerUrl = WORKER_URL, threadClock } = options;
+    const program = { settings: workerSettings(this.#limits), url: workerUrl, threadClock };
     this.#spares = new Spares(options.spareWorkers, (events) => new WorkerHandle(program, events));
     this.#lanes = {
       platform: this.#newLane(options.platformWorkers),
@@ -214,14 +219,14 @@ export class PolicyHost {
     const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
     const outcome = await this.#lanes[scopeOf(tenant)].submit({ ...job, order: { ...job.order, question } });
     const verdict = toVerdict(outcome);
-    this.#account(evaluation, verdict);
+    this.#account(evaluation, verdict, outcome.kind === 'crowded' ? 0 : outcome.hadMs);
     return verdict;
   }
 
-  #account(evaluation: HostEvaluation, verdict: Verdict): void {
+  #account(evaluation: HostEvaluation, verdict: Verdict, hadMs: number): void {
     const { tenant, module } = evaluation;
     const [subject, nowMs] = [subjectOf(evaluation), this.#clock()];
-    if (subject !== '') this.#budgets[scopeOf(tenant)].charge(subject, { ms: verdict.micros / 1000, nowMs });
+    if (subject !== '') this.#budgets[scopeOf(tenant)].charge(subject, { ms: hadMs, nowMs });
     if (verdict.kind !== 'failed' || !isStrike(verdict.reason)) return;
     const owner = { tenant, digest: module.digest };
     if (!this.#quarantine.strike(owner, { subject, atMs: nowMs })) return;

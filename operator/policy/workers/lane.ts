@@ -187,7 +187,13 @@ export class Lane {
 
 const SUSPECT_MS = 10_000;
 
-const CLOSED: RunOutcome = { kind: 'stopped', reason: 'Lost', message: 'the host is closed', micros: 0 };
+const CLOSED: RunOutcome = {
+  kind: 'stopped',
+  reason: 'Lost',
+  message: 'the host is closed',
+  micros: 0,
+  hadMs: 0,
+};
 
 function crowded(message: string): LaneOutcome {
   return { kind: 'crowded', message };

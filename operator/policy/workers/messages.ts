@@ -32,7 +32,15 @@ export type ReplyContent =
   | { readonly kind: 'failed'; readonly reason: Failure; readonly message: string };
 
 /** The same, and which it was. */
-export type Reply = ReplyContent & { readonly id: number; readonly micros: number };
+export type Reply = ReplyContent & {
+  readonly id: number;
+  readonly micros: number;
+  /** What its thread has had of a processor until then, in milliseconds. */
+  readonly processorMs: number;
+};
+
+/** What a worker says first: that it takes orders, and which thread it is, where that is known. */
+export type Ready = Extract<Reply, { kind: 'answer' }> & { readonly thread: number | undefined };
 
 /** The number of the reply with which a worker says that it takes orders. */
 export const READY = 0;

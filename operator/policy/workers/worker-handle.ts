@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Failure } from '../verdict.ts';
-import { type Order, READY, type Reply, type WorkerSettings } from './messages.ts';
+import type { Order, Ready, Reply, ReplyContent, WorkerSettings } from './messages.ts';
+import { processorMs, type ThreadClock } from './thread-clock.ts';
 
 /** Why a worker is no longer there. */
 export type WorkerEnd = 'deadline' | 'memory' | 'crash' | 'closed';
 
 /** What a run came to. */
-export type RunOutcome =
-  | Reply
-  | { readonly kind: 'stopped'; readonly reason: Failure; readonly message: string; readonly micros: number };
+export type RunOutcome = (
+  | ReplyContent
+  | { readonly kind: 'stopped'; readonly reason: Failure; readonly message: string }
+) & {
+  readonly micros: number;
+  /** What it had of a processor, in milliseconds; where nobody tells, how long it took. */
+  readonly hadMs: number;
+};
 
 /** What a handle tells of its worker. */
 export interface WorkerEvents {
@@ -23,7 +29,7 @@ interface Running {
   readonly id: number;
   readonly startedAt: number;
   readonly deadlineMs: number;
-  readonly watchdog: NodeJS.Timeout;
+  watchdog: NodeJS.Timeout;
   readonly resolve: (outcome: RunOutcome) => void;
 }
 
@@ -36,9 +42,26 @@ export const WORKER_URL = new URL(
   import.meta.url,
 );
 
+/** What workers run, and how their time is read. */
+export interface WorkerProgram {
+  readonly settings: WorkerSettings;
+  readonly url: URL;
+  readonly threadClock?: ThreadClock | undefined;
+}
+
+/** Who had so much of its deadline on a processor has had its time: what the clock of a thread tells is some milliseconds old. */
+const FULL_SHARE = 0.8;
+/** One that others keep from the processors is waited for so many times as long; then it is the machine that is told of, and not the module. */
+const PATIENCE = 8;
+const LEAST_PATIENCE_MS = 250;
+const MOST_PATIENCE_MS = 4000;
+/** Between two looks. */
+const LEAST_WAIT_MS = 5;
+
 /**
  * One worker thread, with at most one evaluation at a time. WebAssembly cannot be interrupted: one that does not end in time
- * is ended with its worker.
+ * is ended with its worker. Its time is that of its thread: on a machine where others take all processors, rules that are right would else
+ * be stopped.
  */
 export class WorkerHandle {
   readonly #worker: Worker;
@@ -46,15 +69,17 @@ export class WorkerHandle {
   #events: WorkerEvents;
   /** Keys of what it has been told to load. */
   readonly #known = new Set<string>();
+  readonly #threadClock: ThreadClock;
   #state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
+  #thread: number | undefined;
+  /** What its thread had until it answered last. */
+  #spentMs = 0;
   #running: Running | undefined;
   #orders = 0;
 
-  constructor(
-    { settings, url }: { readonly settings: WorkerSettings; readonly url: URL },
-    events: WorkerEvents,
-  ) {
+  constructor({ settings, url, threadClock = processorMs }: WorkerProgram, events: WorkerEvents) {
     this.#events = events;
+    this.#threadClock = threadClock;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#worker = new Worker(url, {
@@ -67,7 +92,7 @@ export class WorkerHandle {
       env: {},
       name: 'policy',
     });
-    this.#port.on('message', (reply: Reply) => this.#take(reply));
+    this.#port.on('message', (reply: Reply | Ready) => this.#take(reply));
     this.#worker.once('error', (error) => this.#beLost(error));
     this.#worker.once('exit', () => this.#beLost(undefined));
   }
@@ -124,20 +149,23 @@ export class WorkerHandle {
     await this.#worker.terminate();
   }
 
-  #beReady(): void {
+  #beReady({ thread }: Ready): void {
     if (this.#state !== 'starting') return;
+    this.#thread = thread;
     this.#rest();
     this.#events.onReady();
   }
 
-  #take(reply: Reply): void {
-    if (reply.id === READY) return this.#beReady();
+  #take(reply: Reply | Ready): void {
+    const hadMs = reply.processorMs - this.#spentMs;
+    this.#spentMs = reply.processorMs;
+    if ('thread' in reply) return this.#beReady(reply);
     const running = this.#running;
     if (running?.id !== reply.id) return;
     clearTimeout(running.watchdog);
     this.#running = undefined;
     this.#rest();
-    running.resolve(reply);
+    running.resolve({ ...reply, hadMs });
   }
 
   /** A worker that does nothing does not keep the process. */
@@ -149,10 +177,33 @@ export class WorkerHandle {
 
   /** Where it was this process that was busy, the answer may be here already. */
   #beLate(): void {
-    const answer: { readonly message: Reply } | undefined = receiveMessageOnPort(this.#port);
+    const answer: { readonly message: Reply | Ready } | undefined = receiveMessageOnPort(this.#port);
     if (answer !== undefined) return this.#take(answer.message);
-    const message = `it was stopped after ${this.#running?.deadlineMs ?? 0} ms`;
-    this.#end('deadline', { reason: Failure.Timeout, message });
+    const running = this.#running;
+    if (running === undefined) return;
+    const hadMs = this.#hadMs();
+    const { deadlineMs } = running;
+    if (hadMs === undefined || hadMs >= deadlineMs * FULL_SHARE)
+      return this.#stop({ reason: Failure.Timeout, message: `it was stopped after ${deadlineMs} ms` });
+    const passedMs = performance.now() - running.startedAt;
+    const patienceMs = patienceFor(deadlineMs) - passedMs;
+    if (patienceMs <= 0) {
+      const [had, passed] = [Math.round(hadMs), Math.round(passedMs)];
+      const message = `this replica is too busy: within ${passed} ms it had a processor for ${had} of ${deadlineMs} ms`;
+      return this.#stop({ reason: Failure.Overloaded, message });
+    }
+    const waitMs = Math.min(Math.max(deadlineMs - hadMs, LEAST_WAIT_MS), patienceMs);
+    running.watchdog = setTimeout(() => this.#beLate(), waitMs);
+  }
+
+  /** What the thread had of a processor since it began with what it does now; undefined where nobody tells. */
+  #hadMs(): number | undefined {
+    const nowMs = this.#thread === undefined ? undefined : this.#threadClock(this.#thread);
+    return nowMs === undefined ? undefined : nowMs - this.#spentMs;
+  }
+
+  #stop(why: { readonly reason: Failure; readonly message: string }): void {
+    this.#end('deadline', why);
     void this.#worker.terminate();
   }
 
@@ -175,9 +226,14 @@ export class WorkerHandle {
     this.#running = undefined;
     if (running !== undefined) {
       clearTimeout(running.watchdog);
-      const micros = Math.round((performance.now() - running.startedAt) * 1000);
-      running.resolve({ kind: 'stopped', reason, message, micros });
+      const tookMs = performance.now() - running.startedAt;
+      const hadMs = this.#hadMs() ?? tookMs;
+      running.resolve({ kind: 'stopped', reason, message, micros: Math.round(tookMs * 1000), hadMs });
     }
     this.#events.onEnd(why);
   }
+}
+
+function patienceFor(deadlineMs: number): number {
+  return Math.max(LEAST_PATIENCE_MS, Math.min(deadlineMs * PATIENCE, deadlineMs + MOST_PATIENCE_MS));
 }

@@ -2,7 +2,15 @@
 import { isMainThread, type MessagePort, workerData } from 'node:worker_threads';
 import { EvaluationFailure, Failure } from '../verdict.ts';
 import { Instances } from './instances.ts';
-import { type Order, READY, type Reply, type ReplyContent, type WorkerSettings } from './messages.ts';
+import {
+  type Order,
+  READY,
+  type Ready,
+  type Reply,
+  type ReplyContent,
+  type WorkerSettings,
+} from './messages.ts';
+import { ownProcessorMs, ownThread } from './thread-clock.ts';
 
 /** What a worker is started with. */
 export interface WorkerStart {
@@ -17,7 +25,14 @@ function serve({ port, settings }: WorkerStart): void {
     if (order.kind === 'forget') instances.forget(order.key);
     else port.postMessage(run(instances, order));
   });
-  const ready: Reply = { id: READY, kind: 'answer', json: undefined, micros: 0 };
+  const ready: Ready = {
+    id: READY,
+    kind: 'answer',
+    json: undefined,
+    micros: 0,
+    processorMs: ownProcessorMs(),
+    thread: ownThread(),
+  };
   port.postMessage(ready);
 }
 
@@ -26,7 +41,8 @@ type Run = Extract<Order, { kind: 'run' }>;
 function run(instances: Instances, order: Run): Reply {
   const startedAt = performance.now();
   const outcome = attempt(instances, order);
-  return { ...outcome, id: order.id, micros: Math.round((performance.now() - startedAt) * 1000) };
+  const micros = Math.round((performance.now() - startedAt) * 1000);
+  return { ...outcome, id: order.id, micros, processorMs: ownProcessorMs() };
 }
 
 function attempt(instances: Instances, { key, source, question }: Run): ReplyContent {
