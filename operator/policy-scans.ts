@@ -5,7 +5,7 @@ import { REPORTS } from './core/scan/report.ts';
 import { groupOf } from './core/scan/scannable.ts';
 import type { Client } from './runtime/client.ts';
 import { servedVersion, type Wanted, watchServed } from './runtime/served.ts';
-import { BlastService } from './scan/blast-service.ts';
+import { BlastReporter } from './scan/blast-reporter.ts';
 import { HostOnDemand } from './scan/host-on-demand.ts';
 import { PolicyJudge } from './scan/judge.ts';
 import { PolicyScanner } from './scan/scanner.ts';
@@ -39,7 +39,7 @@ export async function policyScans(
     evaluate: host.evaluate,
     release: (digest) => host.release(digest),
   });
-  const reports = new BlastService({ client, judge, log });
+  const reports = new BlastReporter({ client, judge, log });
   const intervalMs = config.policyScanSeconds * 1000;
   const scanner = new PolicyScanner({ client, judge, metrics, log, intervalMs });
   // Whoever cannot say now is asked again; until then there are no Reports.

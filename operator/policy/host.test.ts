@@ -138,6 +138,31 @@ test.serial('one tenant never has all workers, and what waits too long is told s
   t.true(reasons.filter((one) => one === 'Overloaded').length >= 6, JSON.stringify(reasons));
 });
 
+test.serial('loading asks the entry points that are used, in a time that is bounded', async (t) => {
+  const metrics = createMetrics();
+  const limits = { warmUpMs: 400, maxDeadlineMs: DEADLINE_MS, maxWaitMs: 30_000 };
+  const workers = { platformWorkers: 1, tenantWorkers: 2, spareWorkers: 1 };
+  const made = new PolicyHost({ ...workers, metrics, limits });
+  t.teardown(() => made.close());
+  await made.ready();
+  const loops = Array.from({ length: 8 }, (_, index) => `loop${index}`);
+  const rego = `package p
+    quick := 1
+    ${loops.map((name) => `${name} := count([1 | some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); some c in numbers.range(1, 3000); a + b + c == -1])`).join('\n    ')}`;
+  const entrypoints = ['p/quick', ...loops.map((name) => `p/${name}`)];
+  const module = await compileModule({ rego, entrypoints });
+  const preparation = { module, memoryMiB: 64, tenant: 'a' };
+  t.deepEqual(await made.prepare({ ...preparation, entrypoints: ['p/quick'] }), { kind: 'ready' });
+  const ended = async () => /restarts_total\{reason="deadline"\} ([1-9]\d*)/.exec(await metrics.text())?.[1];
+  t.is(await ended(), undefined, 'what is not asked later is not asked now');
+  t.deepEqual(await made.prepare(preparation), { kind: 'ready' });
+  t.is(await ended(), '1', 'eight of them have the time of one');
+  t.like(await made.prepare({ ...preparation, entrypoints: ['p/loop0', 'p/quick'] }), {
+    kind: 'refused',
+    reason: 'Timeout',
+  });
+});
+
 test.serial('memory beyond the limit fails one evaluation, and no other', async (t) => {
   const { ask } = await host(t);
   const verdict = await ask({

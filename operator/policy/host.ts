@@ -19,6 +19,8 @@ export interface HostLimits extends EvaluationLimits, WorkerSettingsOfHost {
   readonly maxMemoryMiB: number;
   /** For loading a module with its data, its start function included. */
   readonly loadDeadlineMs: number;
+  /** For asking its entry points once, all together. */
+  readonly warmUpMs: number;
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly maxWaitingPerSubject: number;
@@ -39,6 +41,7 @@ export const HOST_LIMITS: HostLimits = {
   maxDeadlineMs: 60,
   maxMemoryMiB: 64,
   loadDeadlineMs: 1000,
+  warmUpMs: 1000,
   maxWaitMs: 1000,
   maxWaiting: 1024,
   maxWaitingPerSubject: 128,
@@ -71,6 +74,8 @@ export interface HostOptions {
 
 /** What is to be loaded before it is asked. */
 export type Preparation = Pick<Evaluation, 'module' | 'memoryMiB' | 'tenant'> & {
+  /** The entry points that will be asked; those of a prebuilt module may be thousands. Without, all of them. */
+  readonly entrypoints?: readonly string[] | undefined;
   readonly data?: PolicyData | undefined;
 };
 
@@ -137,7 +142,7 @@ export class PolicyHost {
     const outcomes = await lane.everywhere(job);
     const failed = outcomes.find((one) => one.kind !== 'answer');
     if (failed !== undefined) return { kind: 'refused', reason: failed.reason, message: failed.message };
-    return this.#warmUp(lane, job, module);
+    return this.#warmUp(lane, job, preparation.entrypoints ?? module.entrypoints);
   }
 
   /** Evaluates. Never rejects; what cannot be evaluated is a verdict, too. */
@@ -257,12 +262,20 @@ export class PolicyHost {
     return { subject, deadlineMs, source, order: { key, question: undefined } };
   }
 
-  /** V8 compiles a function when it is first called; the threads share the result. What an empty input comes to does not matter, if it ends. */
-  async #warmUp(lane: Lane, job: LaneJob, { entrypoints }: PolicyModule): Promise<Prepared> {
-    for (const entrypoint of entrypoints) {
+  /**
+   * V8 compiles a function when it is first called; the threads share the result. What an empty input comes to does not matter, if it ends.
+   * When the time for this is over, the module is ready as it is: to be quick is worth no more of what others wait for. Only one that took
+   * all of it for its first entry point is refused.
+   */
+  async #warmUp(lane: Lane, job: LaneJob, entrypoints: readonly string[]): Promise<Prepared> {
+    const endsAt = performance.now() + this.#limits.warmUpMs;
+    for (const [index, entrypoint] of entrypoints.entries()) {
+      const leftMs = Math.floor(endsAt - performance.now());
+      if (leftMs < 1) break;
       const question = { entrypoint, nowNs: 0n, input: new TextEncoder().encode('{}') };
-      const outcome = await lane.submit({ ...job, order: { ...job.order, question } });
-      if (outcome.kind === 'stopped')
+      const order = { ...job.order, question };
+      const outcome = await lane.submit({ ...job, order, deadlineMs: leftMs });
+      if (outcome.kind === 'stopped' && (index === 0 || outcome.reason !== Failure.Timeout))
         return { kind: 'refused', reason: outcome.reason, message: outcome.message };
     }
     return { kind: 'ready' };

@@ -12,18 +12,30 @@ export interface LivePage {
 /** Told what of the cluster could not be read, and why. */
 export type OnUnread = (resource: Resource, why: string) => void;
 
+/** What is read: of some kinds, all objects, or those of some namespaces. */
+export interface LiveSelection {
+  readonly resources: readonly Resource[];
+  readonly namespaces?: readonly string[] | undefined;
+}
+
+/** With more, one list of the whole cluster is less to ask than one of each. */
+const MAX_APART = 32;
+
 /**
  * All objects of some kinds, page by page, so that no more than a page is in memory. A kind that is not served, or that we may not
  * read, is left out and told; so is the rest of one whose list went out of date while it was read.
  */
 export async function* livePages(
   client: Pick<Client, 'list'>,
-  resources: readonly Resource[],
+  { resources, namespaces }: LiveSelection,
   onUnread: OnUnread,
 ): AsyncGenerator<LivePage> {
+  const isApart = namespaces !== undefined && namespaces.length <= MAX_APART;
+  const selections = isApart ? namespaces.map((namespace) => ({ namespace })) : [{}];
   for (const resource of resources) {
     try {
-      for await (const { items } of client.list(resource)) yield { resource, items };
+      for (const selection of selections)
+        for await (const { items } of client.list(resource, selection)) yield { resource, items };
     } catch (error) {
       const why = unreadable(error);
       if (why === undefined) throw error;

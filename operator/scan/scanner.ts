@@ -158,7 +158,7 @@ export class PolicyScanner implements Scans {
       round.isComplete = false;
       log.debug({ kind: resource.kind, why }, 'a scan leaves out a kind');
     };
-    for await (const { resource, items } of livePages(client, resources, onUnread)) {
+    for await (const { resource, items } of livePages(client, { resources }, onUnread)) {
       for (const object of items) {
         if (this.#stopping.signal.aborted) return undefined;
         await round.add(object, resource);

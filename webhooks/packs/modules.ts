@@ -6,6 +6,8 @@ import { assembleBlob } from '#operator/policy/packs/blob';
 import { type LoadedRevision, loadBytes, type LoadOutcome } from '#operator/policy/packs/load';
 import type { PolicyData } from '#operator/policy/evaluate-here';
 import type { PolicyModule } from '#operator/policy/module';
+import { Turns } from '#operator/policy/workers/turns';
+import { backoffMs } from '#operator/runtime/backoff';
 import type { Log } from '#operator/telemetry/log';
 import type { StateFolder } from './state-folder.ts';
 
@@ -17,6 +19,7 @@ export interface PackHost {
     readonly memoryMiB: number;
     readonly tenant: string | undefined;
     readonly data?: PolicyData | undefined;
+    readonly entrypoints: readonly string[];
   }): Promise<
     | { readonly kind: 'ready' }
     | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
@@ -54,31 +57,53 @@ interface Entry {
   state: 'loading' | 'loaded' | 'failed';
   loaded?: LoadedRevision;
   fault?: RevisionFault;
-  failedAt?: number;
+  /** How often it failed in a row, and when it may be tried again. */
+  failures: number;
+  dueAt: number;
 }
 
-/** What failed is tried again after so long, and whenever something changes after a second. */
-const AGAIN_MS = 5000;
-const AGAIN_AT_ONCE_MS = 1000;
+/** A revision that waits to be loaded, by whom it is of: they take turns. */
+interface Waiting {
+  readonly subject: string;
+  readonly key: string;
+  readonly entry: Entry;
+}
+
+/** What failed is tried again later and later: to load it costs time that others wait for. */
+const AGAIN = { baseMs: 1000, maxMs: 60_000, jitter: 0.2 };
+/** What has a part that the watch has not told yet is tried as soon as that has come. */
+const MISSING_MS = 5000;
+const AT_LEAST_MS = 1000;
+
+/** Reason of what has parts that are not there (yet). */
+const MISSING = 'ChunkMissing';
 
 type Spec = PolicyPackRevisionSpec;
 
-/** The modules of revisions that packs name: loaded, checked and prepared in the host, one after the other. */
+/**
+ * The modules of revisions that packs name: loaded, checked and prepared in the host. Those of the platform wait for each other alone, and
+ * tenants take turns, so that a module that is slow to load holds up its own tenant.
+ */
 export class PackModules {
   readonly #options: PackModulesOptions;
   readonly #entries = new Map<string, Entry>();
-  #queue: Promise<void> = Promise.resolve();
+  readonly #turns: { readonly platform: Turns<Waiting>; readonly tenants: Turns<Waiting> };
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PackModulesOptions) {
     this.#options = options;
+    const load = ({ key, entry }: Waiting) => this.#carryOut(key, entry);
+    this.#turns = {
+      platform: new Turns(load, { atOnce: 1, waitingPerSubject: Infinity }),
+      tenants: new Turns(load, { atOnce: 2, waitingPerSubject: Infinity }),
+    };
   }
 
   /** Loads what is wanted and not there yet, and lets go of what is not wanted any more. */
   want(revisions: ReadonlyMap<string, WantedRevision>): void {
     for (const [key, wanted] of revisions) {
       const known = this.#entries.get(key);
-      if (known === undefined || !isSame(known.wanted, wanted) || isDue(known)) this.#load(key, wanted);
+      if (known === undefined || !isSame(known.wanted, wanted) || this.#isDue(known)) this.#load(key, wanted);
     }
     for (const [key, entry] of this.#entries) if (!revisions.has(key)) this.#forget(key, entry);
   }
@@ -116,15 +141,27 @@ export class PackModules {
     clearTimeout(this.#timer);
   }
 
+  #isDue({ state, dueAt, fault, wanted }: Entry): boolean {
+    if (state !== 'failed') return false;
+    if (performance.now() >= dueAt) return true;
+    const { module, data } = wanted.object['spec'] as Spec;
+    const isThere = (chunk: string) => this.#options.partOf(chunk) !== undefined;
+    return fault?.reason === MISSING && [...module.chunks, ...(data?.chunks ?? [])].every(isThere);
+  }
+
   #load(key: string, wanted: WantedRevision): void {
     const before = this.#entries.get(key);
     const entry: Entry = {
       wanted,
       state: 'loading',
       ...(before?.fault !== undefined && { fault: before.fault }),
+      failures: before !== undefined && isSame(before.wanted, wanted) ? before.failures : 0,
+      dueAt: 0,
     };
     this.#entries.set(key, entry);
-    this.#queue = this.#queue.then(() => this.#carryOut(key, entry));
+    const { platform, tenants } = this.#turns;
+    const turns = wanted.tenant === undefined ? platform : tenants;
+    turns.add({ subject: wanted.tenant ?? '', key, entry });
   }
 
   async #carryOut(key: string, entry: Entry): Promise<void> {
@@ -136,18 +173,24 @@ export class PackModules {
     if (outcome.kind === 'ok') {
       entry.state = 'loaded';
       entry.loaded = outcome.loaded;
+      entry.failures = 0;
       delete entry.fault;
       log.info({ revision: key, digest: outcome.loaded.module.digest }, 'a policy revision is loaded');
     } else {
-      const { reason, message } = outcome;
-      if (entry.fault?.message !== message)
-        log.warn({ revision: key, reason, message }, 'a policy revision cannot be loaded');
-      entry.state = 'failed';
-      entry.fault = { revision: key, reason, message };
-      entry.failedAt = performance.now();
-      this.#tryAgain();
+      this.#fail(key, entry, outcome);
     }
     onChange();
+  }
+
+  #fail(key: string, entry: Entry, { reason, message }: Extract<LoadOutcome, { kind: 'failed' }>): void {
+    if (entry.fault?.message !== message)
+      this.#options.log.warn({ revision: key, reason, message }, 'a policy revision cannot be loaded');
+    entry.state = 'failed';
+    entry.fault = { revision: key, reason, message };
+    entry.failures += 1;
+    const waitMs = reason === MISSING ? MISSING_MS : backoffMs(AGAIN, entry.failures, Math.random());
+    entry.dueAt = performance.now() + waitMs;
+    this.#tryAgain();
   }
 
   async #outcomeOf({ object, tenant }: WantedRevision): Promise<LoadOutcome> {
@@ -163,6 +206,7 @@ export class PackModules {
       memoryMiB,
       tenant,
       data: loaded.data,
+      entrypoints: spec.entrypoints.map(({ path }) => path),
     });
     if (prepared.kind === 'refused')
       return { kind: 'failed', reason: prepared.reason, message: prepared.message };
@@ -195,7 +239,17 @@ export class PackModules {
 
   #tryAgain(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#options.onChange, AGAIN_MS);
+    const failed = [...this.#entries.values()].filter(({ state }) => state === 'failed');
+    if (failed.length === 0) return;
+    const waitMs = Math.min(...failed.map(({ dueAt }) => dueAt - performance.now()));
+    this.#timer = setTimeout(
+      () => {
+        this.#options.onChange();
+        // Others are due later.
+        this.#tryAgain();
+      },
+      Math.max(waitMs, AT_LEAST_MS),
+    );
     this.#timer.unref();
   }
 }
@@ -204,8 +258,4 @@ export class PackModules {
 function isSame(a: WantedRevision, b: WantedRevision): boolean {
   const digest = ({ object }: WantedRevision) => (object['spec'] as Spec).digest;
   return digest(a) === digest(b) && a.tenant === b.tenant;
-}
-
-function isDue({ state, failedAt = 0 }: Entry): boolean {
-  return state === 'failed' && performance.now() - failedAt > AGAIN_AT_ONCE_MS;
 }

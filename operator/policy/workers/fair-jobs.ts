@@ -28,6 +28,11 @@ export class FairJobs<T extends Job> {
     return this.#count;
   }
 
+  /** How much of one subject waits. */
+  waitingOf(subject: string): number {
+    return this.#waiting.get(subject)?.length ?? 0;
+  }
+
   /** Takes a job; false where too much waits already. */
   add(job: T): boolean {
     const mine = this.#waiting.get(job.subject) ?? [];

@@ -87,13 +87,18 @@ export class Lane {
     });
   }
 
-  /** Has every worker do the same, one after what it is doing; the outcome of each. */
+  /**
+   * Has every worker do the same, one worker after the other, so that others are free for what is asked meanwhile; the outcomes, up to
+   * the first that is no answer.
+   */
   async everywhere(job: LaneJob): Promise<readonly RunOutcome[]> {
-    const outcomes = this.#slots.map(
-      (slot) => new Promise<RunOutcome>((resolve) => slot.loads.push({ job, resolve })),
-    );
-    this.#pump();
-    return Promise.all(outcomes);
+    const outcomes: RunOutcome[] = [];
+    for (const slot of this.#slots) {
+      const outcome = this.#isClosed ? CLOSED : await this.#load(slot, job);
+      outcomes.push(outcome);
+      if (outcome.kind !== 'answer') break;
+    }
+    return outcomes;
   }
 
   forget(key: string): void {
@@ -108,6 +113,12 @@ export class Lane {
     }
     await Promise.all(this.#slots.map(({ worker }) => worker.close()));
     for (const { resolve } of this.#slots.flatMap(({ loads }) => loads.splice(0))) resolve(CLOSED);
+  }
+
+  #load(slot: Slot, job: LaneJob): Promise<RunOutcome> {
+    const outcome = new Promise<RunOutcome>((resolve) => slot.loads.push({ job, resolve }));
+    this.#pump();
+    return outcome;
   }
 
   #newSlot(): Slot {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LABELS } from '#crds/v1alpha1/names';
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
 import type { BlastRadius } from '#crds/v1alpha1/policy-rollout';
 import type { KubeObject, Resource } from '../core/object.ts';
@@ -14,6 +15,7 @@ import { clock } from '../runtime/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PolicyJudge } from './judge.ts';
 import { livePages } from './live-objects.ts';
+import { Turns } from '../policy/workers/turns.ts';
 import {
   type BlastAnswer,
   type BlastQuestion,
@@ -22,10 +24,13 @@ import {
   snapshotOf,
 } from '../core/scan/world.ts';
 
-/** How long a report may take, and of how many objects it is. */
+/** How long a report may take, of how many objects it is, and how many a tenant may have waiting. */
 export interface BlastLimits {
   readonly objects: number;
   readonly ms: number;
+  /** A report for a tenant, which others wait for, is of its namespaces alone. */
+  readonly tenantMs: number;
+  readonly waitingPerTenant: number;
 }
 
 /** What reports are made with. */
@@ -37,7 +42,7 @@ export interface BlastOptions {
   readonly limits?: Partial<BlastLimits>;
 }
 
-const LIMITS: BlastLimits = { objects: 50_000, ms: 120_000 };
+const LIMITS: BlastLimits = { objects: 50_000, ms: 120_000, tenantMs: 30_000, waitingPerTenant: 16 };
 const BACKOFF = { baseMs: 1000, maxMs: 60_000, jitter: 0.2 };
 
 interface Work {
@@ -49,6 +54,7 @@ interface Work {
 }
 
 interface Attempt {
+  readonly subject: string;
   readonly question: BlastQuestion;
   readonly work: Work;
   /** How often it failed before. */
@@ -57,23 +63,29 @@ interface Attempt {
 
 /**
  * Finds out what revisions would do to what exists, each once, in the background: whoever asks is told how far that is, and is woken when it
- * is known. Nothing of it is kept but in memory, so who asks keeps what it was told.
+ * is known. Nothing of it is kept but in memory, so who asks keeps what it was told. Reports of the platform wait for each other alone, and
+ * tenants take turns: however many packs one makes, a neighbour waits for one of them at most.
  */
-export class BlastService implements BlastReports {
+export class BlastReporter implements BlastReports {
   readonly #options: BlastOptions;
   readonly #limits: BlastLimits;
   readonly #work = new Map<string, Work>();
   readonly #listeners: ((pack: string) => void)[] = [];
-  /** One report at a time: they are read from the whole cluster. */
-  #turn: Promise<void> = Promise.resolve();
-  #isClosed = false;
+  readonly #turns: { readonly platform: Turns<Attempt>; readonly tenants: Turns<Attempt> };
 
   constructor(options: BlastOptions) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
+    const carryOut = (attempt: Attempt) => this.#carryOut(attempt);
+    const { waitingPerTenant } = this.#limits;
+    this.#turns = {
+      platform: new Turns(carryOut, { atOnce: 1, waitingPerSubject: Infinity }),
+      // A report that takes long is beside others, and not before them.
+      tenants: new Turns(carryOut, { atOnce: 2, waitingPerSubject: waitingPerTenant }),
+    };
   }
 
-  /** Told `namespace/name` of a pack whose report is there. */
+  /** Told `namespace/name` of a pack whose report is there, or can be asked for now. */
   onDone(listener: (pack: string) => void): void {
     this.#listeners.push(listener);
   }
@@ -84,10 +96,14 @@ export class BlastService implements BlastReports {
     const key = JSON.stringify([question.revision.metadata.uid, question.against?.metadata.uid]);
     const known = this.#work.get(uid);
     if (known?.key === key) return answerOf(known);
-    known?.stopping.abort();
+    this.forget(uid);
     const work: Work = { key, stopping: new AbortController(), scanned: 0 };
+    if (!this.#enqueue({ subject: subjectOf(question), question, work, failures: 0 })) {
+      const { waitingPerTenant } = this.#limits;
+      const progress = `not begun: ${waitingPerTenant} reports of the same tenant wait already; this one follows by itself`;
+      return { kind: 'pending', progress };
+    }
     this.#work.set(uid, work);
-    this.#enqueue({ question, work, failures: 0 });
     return answerOf(work);
   }
 
@@ -99,13 +115,21 @@ export class BlastService implements BlastReports {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    this.#isClosed = true;
     for (const { stopping } of this.#work.values()) stopping.abort();
-    await this.#turn;
+    await Promise.all([this.#turns.platform.close(), this.#turns.tenants.close()]);
   }
 
-  #enqueue(attempt: Attempt): void {
-    if (!this.#isClosed) this.#turn = this.#turn.then(() => this.#carryOut(attempt));
+  /** Not kept where too much waits: whoever asked is woken when there is room. */
+  #enqueue(attempt: Attempt): boolean {
+    const { platform, tenants } = this.#turns;
+    const turns = attempt.subject === PLATFORM ? platform : tenants;
+    const { signal } = attempt.work.stopping;
+    signal.addEventListener('abort', () => turns.drop(attempt), { once: true });
+    return turns.add(attempt, { key: packKeyOf(attempt), onRoom: (pack) => this.#tell(pack) });
+  }
+
+  #tell(pack: string): void {
+    for (const listener of this.#listeners) listener(pack);
   }
 
   async #carryOut(attempt: Attempt): Promise<void> {
@@ -115,8 +139,7 @@ export class BlastService implements BlastReports {
       const report = await this.#report(question, work);
       if (report === undefined) return;
       work.report = report;
-      const { namespace, name } = question.pack.metadata;
-      for (const listener of this.#listeners) listener(`${namespace}/${name}`);
+      this.#tell(packKeyOf(attempt));
     } catch (error) {
       work.trouble = error instanceof Error ? error.message : String(error);
       this.#options.log.warn({ err: error }, 'a report on policy could not be made: trying again');
@@ -125,27 +148,36 @@ export class BlastService implements BlastReports {
   }
 
   /** After others had their turn: one that can never be made must not hold them up. */
-  async #tryAgain({ question, work, failures }: Attempt): Promise<void> {
+  async #tryAgain(attempt: Attempt): Promise<void> {
+    const { question, work } = attempt;
     const { signal } = work.stopping;
-    const next = { question, work, failures: failures + 1 };
+    const next = { ...attempt, failures: attempt.failures + 1 };
     const waited = sleep(backoffMs(BACKOFF, next.failures, Math.random()), true, { signal });
-    if (await waited.catch(() => false)) this.#enqueue(next);
+    if (!(await waited.catch(() => false)) || this.#enqueue(next)) return;
+    // Asked for anew when there is room.
+    this.#work.delete(question.pack.metadata.uid ?? '');
   }
 
   /** Undefined where nobody wants it any more. */
   async #report(question: BlastQuestion, work: Work): Promise<BlastRadius | undefined> {
     const pair = await this.#pairOf(question);
     const count = new BlastCount();
-    const endsAt = performance.now() + this.#limits.ms;
+    const { ms, tenantMs, objects } = this.#limits;
+    const namespaces = reachOf(question);
+    const endsAt = performance.now() + (namespaces === undefined ? ms : tenantMs);
     let complete = pair.beyond.length === 0;
     const onUnread = (resource: Resource, why: string) => {
       complete = false;
       this.#options.log.info({ kind: resource.kind, why }, 'a report on policy leaves out a kind');
     };
-    for await (const { resource, items } of livePages(this.#options.client, pair.resources, onUnread)) {
+    for await (const { resource, items } of livePages(
+      this.#options.client,
+      { resources: pair.resources, namespaces },
+      onUnread,
+    )) {
       for (const object of items) {
         if (work.stopping.signal.aborted) return undefined;
-        const isOver = performance.now() > endsAt || count.scanned >= this.#limits.objects;
+        const isOver = performance.now() > endsAt || count.scanned >= objects;
         if (isOver) return count.report(pair.names, { complete: false }, clock.now());
         if (!(await this.#add(count, pair, { object, resource }))) complete = false;
         work.scanned = count.scanned;
@@ -217,4 +249,27 @@ function answerOf({ report, scanned, trouble }: Work): BlastAnswer {
 /** Whoever is not asked has nothing against it. */
 function saysOf(verdict: ScanVerdict | undefined): Says {
   return verdict?.isDenied === true ? 'Denied' : 'Allowed';
+}
+
+/** Whose the platform's own reports are. */
+const PLATFORM = '';
+
+/** Who waits for it, and takes turns with others: a tenant, however many namespaces it has. */
+function subjectOf({ pack, world }: BlastQuestion): string {
+  const { namespace = '' } = pack.metadata;
+  if (namespace === world.platformNamespace) return PLATFORM;
+  return world.namespaces.get(namespace)?.labels[LABELS.tenant] ?? `namespace ${namespace}`;
+}
+
+/** The namespaces that a pack can have a say in; undefined: all of them. */
+function reachOf(question: BlastQuestion): readonly string[] | undefined {
+  const subject = subjectOf(question);
+  if (subject === PLATFORM) return undefined;
+  const all = [...question.world.namespaces.values()];
+  return all.filter(({ labels }) => labels[LABELS.tenant] === subject).map(({ name }) => name);
+}
+
+function packKeyOf({ question }: Attempt): string {
+  const { namespace, name } = question.pack.metadata;
+  return `${namespace}/${name}`;
 }

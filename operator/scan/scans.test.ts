@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
+import { LABELS } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../core/object.ts';
 import { makeExemption } from '../core/policy/testing/make.ts';
 import type { Evaluate } from '../policy/packs/ask.ts';
 import type { BlastAnswer, BlastQuestion } from '../core/scan/world.ts';
-import { BlastService } from './blast-service.ts';
+import type { Client } from '../runtime/client.ts';
+import { BlastReporter } from './blast-reporter.ts';
 import { HostOnDemand } from './host-on-demand.ts';
 import { PolicyJudge } from './judge.ts';
 import { PolicyScanner } from './scanner.ts';
@@ -27,9 +29,9 @@ const NOBODY = denying('input.review.name == "none"');
 const EVERYBODY = denying('input.review.name != ""');
 
 /** The report, once there is one. */
-async function reported(service: BlastService, question: BlastQuestion) {
+async function reported(reporter: BlastReporter, question: BlastQuestion) {
   const known = await eventually('the report is there', async () => {
-    const answer: BlastAnswer = service.ask(question);
+    const answer: BlastAnswer = reporter.ask(question);
     return answer.kind === 'known' ? answer.report : undefined;
   });
   return known;
@@ -42,10 +44,10 @@ test('a report has what two real modules judge differently, of what really exist
     await world.revision(pack, { name: 'blast-1', rego: NOBODY }),
     await world.revision(pack, { name: 'blast-2', rego: LABELLED }),
   ];
-  const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const reporter = new BlastReporter({ client: world.client, judge: world.judge, log: SILENT_LOG });
   const told: string[] = [];
-  service.onDone((key) => told.push(key));
-  const stricter = await reported(service, { pack, revision: v2, against: v1, world: world.world() });
+  reporter.onDone((key) => told.push(key));
+  const stricter = await reported(reporter, { pack, revision: v2, against: v1, world: world.world() });
   t.like(stricter, {
     revision: 'blast-2',
     against: 'blast-1',
@@ -66,9 +68,9 @@ test('a report has what two real modules judge differently, of what really exist
     message: 's0 is not allowed',
   });
   t.deepEqual(told, [`${world.platformNamespace}/blast`], 'whoever asked is woken');
-  const looser = await reported(service, { pack, revision: v1, against: v2, world: world.world() });
+  const looser = await reported(reporter, { pack, revision: v1, against: v2, world: world.world() });
   t.like(looser, { newlyDenied: 0, newlyAllowed: 12 });
-  const first = await reported(service, { pack, revision: v2, against: undefined, world: world.world() });
+  const first = await reported(reporter, { pack, revision: v2, against: undefined, world: world.world() });
   t.is(first.newlyDenied, 12);
   t.is(first.against, undefined);
   const exempt = makeExemption({
@@ -76,10 +78,10 @@ test('a report has what two real modules judge differently, of what really exist
     subjects: { namespaces: [world.namespaces[0]!] },
     expiresAt: '2100-01-01T00:00:00Z',
   });
-  const again = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const again = new BlastReporter({ client: world.client, judge: world.judge, log: SILENT_LOG });
   const lifted = await reported(again, { pack, revision: v2, against: v1, world: world.world([exempt]) });
   t.is(lifted.newlyDenied, 6, 'what an exemption lifts is not refused');
-  await Promise.all([service.close(), again.close()]);
+  await Promise.all([reporter.close(), again.close()]);
 });
 
 test('a report on what cannot run says so of each object, and ends', async (t) => {
@@ -90,11 +92,11 @@ test('a report on what cannot run says so of each object, and ends', async (t) =
   );
   const evaluation = { deadlineMs: 50, memoryMiB: 16 };
   const revision = await world.revision(pack, { name: 'loop-1', rego: endless, evaluation });
-  const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
-  const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
+  const reporter = new BlastReporter({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const report = await reported(reporter, { pack, revision, against: undefined, world: world.world() });
   t.like(report, { newlyDenied: 40, scanned: 40 });
   t.regex(report.examples?.[0]?.message ?? '', /cannot be evaluated/);
-  await service.close();
+  await reporter.close();
 });
 
 test('a report is bounded, and says that it is not of everything', async (t) => {
@@ -107,17 +109,17 @@ test('a report is bounded, and says that it is not of everything', async (t) => 
     binding: { rules: [{ apiGroups: [''], resources: ['services', 'secrets'] }] },
   });
   const some = { client: world.client, judge: world.judge, log: SILENT_LOG };
-  const few = new BlastService({ ...some, limits: { objects: 10 } });
+  const few = new BlastReporter({ ...some, limits: { objects: 10 } });
   t.like(await reported(few, { pack, revision, against: undefined, world: world.world() }), {
     scanned: 10,
     complete: false,
   });
-  const service = new BlastService(some);
-  t.like(await reported(service, { pack, revision: secrets, against: undefined, world: world.world() }), {
+  const reporter = new BlastReporter(some);
+  t.like(await reported(reporter, { pack, revision: secrets, against: undefined, world: world.world() }), {
     scanned: 40,
     complete: false,
   });
-  await Promise.all([few.close(), service.close()]);
+  await Promise.all([few.close(), reporter.close()]);
 });
 
 test('a module that is not there is told, and waited for', async (t) => {
@@ -130,21 +132,84 @@ test('a module that is not there is told, and waited for', async (t) => {
     metadata: { ...there.metadata, name: 'absent-2' },
     spec: { ...spec, module: { ...spec.module, chunks: ['nowhere'] } },
   };
-  const service = new BlastService({ client: world.client, judge: world.judge, log: SILENT_LOG });
+  const reporter = new BlastReporter({ client: world.client, judge: world.judge, log: SILENT_LOG });
   const question = { pack, revision: absent, against: undefined, world: world.world() };
   const progress = await eventually('it says why', async () => {
-    const answer = service.ask(question);
+    const answer = reporter.ask(question);
     return answer.kind === 'pending' && answer.progress.includes('nowhere') ? answer.progress : undefined;
   });
   t.regex(progress, /ConfigMap nowhere is not there/);
   const other = { pack: world.pack('present'), revision: there, against: undefined, world: world.world() };
   const known = await eventually('others have their turn meanwhile', async () => {
-    const answer = service.ask(other);
+    const answer = reporter.ask(other);
     return answer.kind === 'known' ? answer.report : undefined;
   });
   t.is(known.revision, 'absent-1');
-  t.is(service.ask(question).kind, 'pending');
-  await service.close();
+  t.is(reporter.ask(question).kind, 'pending');
+  await reporter.close();
+});
+
+test('a hundred packs of a tenant keep neither the platform nor a neighbour waiting', async (t) => {
+  const { world } = of;
+  const [loud = '', calm = ''] = world.namespaces;
+  const base = world.world();
+  const tenantOf = (name: string, tenant: string) =>
+    [name, { name, labels: { [LABELS.tenant]: tenant } }] as const;
+  const facts = { labels: {}, plan: 'standard', tier: 'Soft' as const };
+  const scanWorld = {
+    ...base,
+    namespaces: new Map([tenantOf(loud, 'loud'), tenantOf(calm, 'calm')]),
+    tenants: new Map(['loud', 'calm'].map((name) => [name, { name, ...facts }])),
+  };
+  const open = Promise.withResolvers<void>();
+  let underWay = 0;
+  let most = 0;
+  const client: Pick<Client, 'list'> = {
+    // What the loud tenant has is slow to read.
+    async *list(resource, selection) {
+      if (selection?.namespace === loud) {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        await open.promise;
+        underWay -= 1;
+      }
+      yield* world.client.list(resource, selection);
+    },
+  };
+  const reporter = new BlastReporter({ client, judge: world.judge, log: SILENT_LOG });
+  const told: string[] = [];
+  reporter.onDone((key) => told.push(key));
+  const packIn = (namespace: string, name: string) => {
+    const pack = world.pack(name);
+    return { ...pack, metadata: { ...pack.metadata, namespace } };
+  };
+  const revised = async (pack: KubeObject) => ({
+    pack,
+    revision: await world.revision(pack, { name: `${pack.metadata.name}-1`, rego: EVERYBODY }),
+    against: undefined,
+    world: scanWorld,
+  });
+  const first = await revised(packIn(loud, 'loud'));
+  const many = Array.from({ length: 100 }, (_, i) => {
+    const pack = packIn(loud, `loud-${i}`);
+    const { metadata } = first.revision;
+    const named = { ...metadata, uid: `uid-of-loud-${i}-1` };
+    return { ...first, pack, revision: { ...first.revision, metadata: named } };
+  });
+  const answers = many.map((question) => reporter.ask(question));
+  t.is(answers.filter((one) => one.kind === 'pending' && one.progress.startsWith('not begun')).length, 83);
+  const ours = await reported(reporter, await revised(world.pack('turn-platform')));
+  t.is(ours.scanned, 40, 'the whole cluster');
+  const theirs = await reported(reporter, await revised(packIn(calm, 'turn-calm')));
+  t.is(theirs.scanned, 20, 'what the tenant has');
+  t.is(most, 1, 'one of a tenant at a time');
+  open.resolve();
+  await eventually('all of them follow by themselves', async () => {
+    const left = many.filter(({ pack }) => told.includes(`${loud}/${pack.metadata.name}`));
+    for (const question of left) reporter.ask(question);
+    return many.every((question) => reporter.ask(question).kind === 'known') ? true : undefined;
+  });
+  await reporter.close();
 });
 
 /** A scanner that is quick, and how often modules were asked for it. */
@@ -248,10 +313,10 @@ test.serial('one answer that came too late may be the machine, and is no denial'
   const judge = new PolicyJudge({ client, platformNamespace, evaluate });
   const pack = world.pack('late');
   const revision = await world.revision(pack, { name: 'late-1', rego: NOBODY });
-  const service = new BlastService({ client, judge, log: SILENT_LOG });
-  const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
+  const reporter = new BlastReporter({ client, judge, log: SILENT_LOG });
+  const report = await reported(reporter, { pack, revision, against: undefined, world: world.world() });
   t.like(report, { newlyDenied: 0, complete: true });
-  await service.close();
+  await reporter.close();
 });
 
 test.serial('workers are there while something is asked, and not for longer', async (t) => {
@@ -263,9 +328,9 @@ test.serial('workers are there while something is asked, and not for longer', as
   const revision = await world.revision(pack, { name: 'demand-1', rego: LABELLED });
   const { client, platformNamespace } = world;
   const judge = new PolicyJudge({ client, platformNamespace, evaluate: host.evaluate });
-  const service = new BlastService({ client, judge, log: SILENT_LOG });
-  const report = await reported(service, { pack, revision, against: undefined, world: world.world() });
+  const reporter = new BlastReporter({ client, judge, log: SILENT_LOG });
+  const report = await reported(reporter, { pack, revision, against: undefined, world: world.world() });
   t.is(report.newlyDenied, 12);
   await eventually('they end', async () => (host.isRunning ? undefined : true));
-  await service.close();
+  await reporter.close();
 });

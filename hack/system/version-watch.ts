@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Agent, type Dispatcher, request } from 'undici';
+import type { WebhookProcess } from './webhook-process.ts';
+
+/** By what a replica has decided, and when. By `performance.now()`. */
+export interface VersionAnswer {
+  readonly port: number;
+  /** Versions that the refusal names: one, or else it was made of two revisions. */
+  readonly versions: readonly string[];
+  readonly askedAt: number;
+  readonly at: number;
+  readonly text: string;
+}
+
+/** What is asked: something that every version of the pack refuses. */
+export interface VersionQuestion {
+  /** The pack, as namespace/name. */
+  readonly pack: string;
+  /** Where the object would be made. */
+  readonly namespace: string;
+}
+
+/** Asks at a time, of each replica. */
+const WIDTH = 2;
+
+/**
+ * Asks each admission process by itself, past the Service, over and over: which version of a pack decides? An API server asks whom it
+ * happens to be connected to; here every replica is heard.
+ */
+export class VersionWatch {
+  readonly answers: VersionAnswer[] = [];
+  readonly #question: VersionQuestion;
+  readonly #loops: Promise<void>[] = [];
+  readonly #agents: Dispatcher[] = [];
+  #isStopped = false;
+
+  constructor(question: VersionQuestion) {
+    this.#question = question;
+  }
+
+  /** Asks this one as well, until it ends. */
+  add({ port, process }: WebhookProcess): void {
+    // Who answers here is known; certificates are tried by the API server, which goes the way of the Service.
+    const agent = new Agent({ connections: WIDTH, allowH2: false, connect: { rejectUnauthorized: false } });
+    this.#agents.push(agent);
+    for (let i = 0; i < WIDTH; i += 1)
+      this.#loops.push(this.#loop(port, { agent, hasEnded: () => process.hasEnded }));
+  }
+
+  /** The last answer of any replica since then that names a version; undefined: there is none. */
+  last(version: string, since: number): VersionAnswer | undefined {
+    return this.answers.findLast(({ at, versions }) => at >= since && versions.includes(version));
+  }
+
+  /** How many answers each replica has given since then, of which `version` alone was named; by port. */
+  counts(version: string, since: number): ReadonlyMap<number, number> {
+    const counts = new Map<number, number>();
+    for (const { port, versions, askedAt } of this.answers) {
+      const isIt = askedAt >= since && versions.length === 1 && versions[0] === version;
+      if (isIt) counts.set(port, (counts.get(port) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** Answers that name two versions, or none: these are no answers of one revision. */
+  mixed(): readonly string[] {
+    return this.answers.filter(({ versions }) => versions.length !== 1).map(({ text }) => text);
+  }
+
+  /** Ends it, and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all(this.#loops);
+    await Promise.all(this.#agents.map((agent) => agent.close()));
+  }
+
+  async #loop(
+    port: number,
+    { agent, hasEnded }: { readonly agent: Dispatcher; readonly hasEnded: () => boolean },
+  ): Promise<void> {
+    while (!this.#isStopped && !hasEnded()) {
+      const askedAt = performance.now();
+      const text = await this.#ask(port, agent).catch(() => undefined);
+      // Nobody listens any more: it is on its way out, and a Service would not send anybody there.
+      if (text === undefined) return;
+      this.answers.push({
+        port,
+        versions: versionsIn(text, this.#question.pack),
+        askedAt,
+        at: performance.now(),
+        text,
+      });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async #ask(port: number, dispatcher: Dispatcher): Promise<string> {
+    const response = await request(`https://127.0.0.1:${port}/validate?timeout=3s`, {
+      method: 'POST',
+      dispatcher,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(reviewOf(this.#question.namespace)),
+    });
+    return response.body.text();
+  }
+}
+
+/** The versions of a pack that a refusal names. */
+export function versionsIn(text: string, pack: string): readonly string[] {
+  const found = text.matchAll(new RegExp(`${pack} ([0-9.]+), rule `, 'g'));
+  return [...new Set([...found].map(([, version = '']) => version))];
+}
+
+/** What is asked about: a Service that is called `probe`, as a dry run, which no comparison counts. */
+function reviewOf(namespace: string) {
+  return {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: '5f2a9c01-d3aa-4b1e-9a44-0123456789ab',
+      kind: { group: '', version: 'v1', kind: 'Service' },
+      resource: { group: '', version: 'v1', resource: 'services' },
+      name: 'probe',
+      namespace,
+      operation: 'CREATE',
+      dryRun: true,
+      userInfo: { username: 'jane', groups: ['system:authenticated'] },
+      object: probeService(namespace),
+    },
+  };
+}
+
+/** A Service that the pack of `timedPack` refuses, whatever its version. */
+export function probeService(namespace: string) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'probe', namespace },
+    spec: { clusterIP: 'None', ports: [{ port: 80 }] },
+  };
+}
+
+/** A pack of the platform that refuses what is called `probe` twice over, in words that name its version; `rego` is added. */
+export function timedPack(
+  {
+    namespace,
+    name,
+    version,
+  }: { readonly namespace: string; readonly name: string; readonly version: string },
+  { rego = '', rollout = {} }: { readonly rego?: string; readonly rollout?: object } = {},
+) {
+  const finding = (which: string) => `deny contains "${which} of ${version}" if input.review.name == "probe"`;
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'PolicyPack',
+    metadata: { name, namespace },
+    spec: {
+      version,
+      source: {
+        inline: {
+          modules: { 'timed.rego': `package timed\n\n${finding('first')}\n${finding('second')}\n${rego}\n` },
+        },
+      },
+      binding: { rules: [{ apiGroups: [''], resources: ['services'] }] },
+      rollout: { shadowSeconds: 0, ...rollout },
+    },
+  };
+}

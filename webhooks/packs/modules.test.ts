@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { eventually } from '#hack/tools/eventually';
+import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
+import { createLog } from '#operator/telemetry/log';
+import { hostHere, makeRevision } from '../testing/pack-world.ts';
+import { type PackHost, PackModules } from './modules.ts';
+import { StateFolder } from './state-folder.ts';
+
+const DENY = 'package rules\ndeny contains {"msg": "no"} if input.review.name == "x"';
+
+type Preparation = Parameters<PackHost['prepare']>[0];
+
+/** Modules in a host that prepares when it is told to. */
+async function played(prepare: (one: Preparation) => ReturnType<PackHost['prepare']>) {
+  const { object, chunks } = await makeRevision(DENY);
+  const parts = new Map(chunks.map((one) => [one.metadata.name, partOf(one)]));
+  const changed: number[] = [];
+  const log = createLog({ level: 'silent' });
+  const modules = new PackModules({
+    host: { ...hostHere(), prepare },
+    state: new StateFolder(undefined, log),
+    partOf: (chunk) => parts.get(chunk),
+    onChange: () => changed.push(performance.now()),
+    log,
+  });
+  const wanted = (key: string, tenant: string | undefined) => [key, { object, tenant }] as const;
+  return { modules, wanted, object, changed };
+}
+
+function partOf(chunk: object): Uint8Array {
+  const { binaryData } = chunk as { readonly binaryData: { readonly part: string } };
+  return Buffer.from(binaryData.part, 'base64');
+}
+
+test('a tenant whose modules take long to load holds up neither the platform nor a neighbour', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  let underWay = 0;
+  let most = 0;
+  const { modules, wanted } = await played(async ({ tenant }) => {
+    if (tenant !== 'slow') return { kind: 'ready' };
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await gate.promise;
+    underWay -= 1;
+    return { kind: 'ready' };
+  });
+  const slow = Array.from({ length: 50 }, (_, i) => wanted(`slow/p-${i}`, 'slow'));
+  const others = [wanted('calm/p', 'calm'), wanted('nexusos-system/p', undefined)];
+  modules.want(new Map([...slow, ...others]));
+  await eventually('others are loaded', async () => (modules.prepared.length === 2 ? true : undefined));
+  t.deepEqual([...modules.prepared].toSorted(), ['calm/p', 'nexusos-system/p']);
+  t.is(most, 1, 'one of a tenant at a time');
+  gate.resolve();
+  await eventually('all are loaded', async () => (modules.isSettled ? true : undefined));
+  t.is(modules.prepared.length, 52);
+  modules.close();
+});
+
+test('what cannot be loaded is tried again later and later, however often something changes', async (t) => {
+  let tries = 0;
+  const { modules, wanted, changed } = await played(async () => {
+    tries += 1;
+    return { kind: 'refused', reason: 'Trap', message: 'it does not begin' };
+  });
+  const all = new Map([wanted('a/p', 'a')]);
+  const until = performance.now() + 2600;
+  await eventually('time has passed', async () => {
+    modules.want(all);
+    return performance.now() > until ? true : undefined;
+  });
+  // At 0, about 1 s, and not before about 3 s.
+  t.is(tries, 2);
+  t.true(changed.length >= tries, 'who holds snapshots is told');
+  t.like(modules.faults, [{ revision: 'a/p', reason: 'Trap' }]);
+  modules.close();
+});
+
+test('the host is told which entry points are asked: those of the revision, and no others', async (t) => {
+  const asked: (readonly string[])[] = [];
+  const { modules, wanted, object } = await played(async ({ entrypoints }) => {
+    asked.push(entrypoints);
+    return { kind: 'ready' };
+  });
+  modules.want(new Map([wanted('a/p', 'a')]));
+  await eventually('it is loaded', async () => (modules.isSettled ? true : undefined));
+  t.deepEqual(asked, [(object['spec'] as PolicyPackRevisionSpec).entrypoints.map(({ path }) => path)]);
+  modules.close();
+});
