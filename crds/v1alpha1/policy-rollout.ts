@@ -6,9 +6,11 @@ import { dnsLabel, instant, int, sha256, text } from './meta.ts';
 const step = z.object({
   percent: int('Share of tenants, or of namespaces, that the new revision decides for.', 1, 100),
   soakSeconds: int('How long at least.', 0, 2_592_000).default(300),
-  minSamples: int('How many requests must have been judged by both revisions before.', 0, 10_000_000).default(
+  minSamples: int(
+    'How many requests must have been judged by both revisions before. Of each tenant, a replica judges four a second at most, after the first 128; of each user three, after the first 96.',
     0,
-  ),
+    10_000_000,
+  ).default(0),
 });
 
 /** What `spec.rollout` of a PolicyPack is. */
@@ -89,7 +91,12 @@ const example = z.object({
   message: text('In the words of the policy.', 512).optional(),
 });
 
-const figures = {
+/** The most tenants that figures are told of apart. */
+export const MAX_SHARES = 8;
+
+/** What of the figures is one tenant's. */
+const share = z.object({
+  tenant: text('The tenant.', 63),
   bothDenied: count('Requests that both deny.').optional(),
   bothAllowed: count('Requests that both allow.').optional(),
   newlyDenied: count('Requests that only the new one denies.').optional(),
@@ -97,7 +104,28 @@ const figures = {
   errors: count('Evaluations of the new one that failed.').optional(),
   timeouts: count('Those that were ended at their deadline.').optional(),
   slow: count('Those that took longer than the budget.').optional(),
-  protectedDenied: count('Requests of Kubernetes, or of NexusOS itself, that the new one denies.').optional(),
+});
+
+const figures = {
+  tenants: count(
+    'Tenants that the pack is about. With two or more of them, nothing undoes the new one that is seen in requests of one tenant alone.',
+  ).optional(),
+  byTenant: z
+    .array(share)
+    .max(MAX_SHARES)
+    .describe('What of the figures is of the tenants for which the two differ most.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .optional(),
+  bothDenied: count('Requests that both deny.').optional(),
+  bothAllowed: count('Requests that both allow.').optional(),
+  newlyDenied: count('Requests that only the new one denies.').optional(),
+  newlyAllowed: count('Requests that only the new one allows.').optional(),
+  errors: count('Evaluations of the new one that failed.').optional(),
+  timeouts: count('Those that were ended at their deadline.').optional(),
+  slow: count('Those that took longer than the budget.').optional(),
+  protectedDenied: count(
+    'Requests of Kubernetes, or of NexusOS itself, that the new one denies. Counted where the API server proves itself to the admission process.',
+  ).optional(),
   p95Micros: count('What 95 of 100 evaluations of the new one took at most, in microseconds.').optional(),
   examples: z
     .array(example)
@@ -156,5 +184,7 @@ export type PolicyRollout = z.output<typeof policyRollout>;
 export type PolicyComparison = z.output<typeof packComparison>;
 /** The same as one replica has counted them. */
 export type ReplicaComparison = z.output<typeof replicaComparison>;
+/** What of them is one tenant's. */
+export type ComparisonShare = z.output<typeof share>;
 /** What a new revision would do to what exists. */
 export type BlastRadius = z.output<typeof blastRadius>;

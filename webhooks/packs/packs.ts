@@ -27,6 +27,8 @@ export interface PacksOptions {
     readonly allowedPercent: number;
     readonly labels: Readonly<Record<string, string>>;
   };
+  /** Whether only who proves to be the API server is answered. */
+  readonly isVouchedFor: boolean;
   readonly factory: MetricFactory;
   readonly log: Log;
   /** Called when there may be something to report. */
@@ -72,7 +74,7 @@ export function createPacks(options: PacksOptions): Packs {
     log,
   });
   const snapshots = new Snapshots({ cluster, modules, state, metrics, log });
-  const shadow = new Shadow(metrics, onChange);
+  const shadow = new Shadow({ metrics, onChange, isVouchedFor: options.isVouchedFor });
   const failures = new Failures(onChange);
   const decisionLog = new DecisionLog({ ...options.decisionLog, metrics });
   snapshots.onSnapshot(({ snapshot }) => {

@@ -54,6 +54,7 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
       allowedPercent: config.decisionLogAllowedPercent,
       labels: { app: 'nexusos-webhooks', id: name },
     },
+    isVouchedFor: config.clientCaFile !== undefined,
     factory: metrics.factory,
     log,
     onChange: () => report.changed(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
 import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
+import { fairly } from '#operator/core/policy/fairly';
 import type { Snapshot } from '#operator/core/policy/snapshot';
 import type { RevisionFault } from './modules.ts';
 
@@ -26,25 +27,39 @@ const MAX_REASON = 128;
 
 /** What a replica tells: the same facts always come to the same status, so that it is only written when there is something new. */
 export function replicaStatus(facts: ReplicaFacts): Omit<PolicyReplicaStatus, 'renewedAt'> {
+  const { platformNamespace } = facts.snapshot;
   const { snapshot, prepared, refused, quarantined, violations, comparisons } = facts;
   return {
     snapshotDigest: snapshot.digest,
-    prepared: sorted(prepared).slice(0, MAX_REVISIONS),
-    enforcing: enforcingOf(snapshot).slice(0, MAX_REVISIONS),
-    refused: refused
-      .toSorted(byRevision)
-      .slice(0, MAX_ENTRIES)
-      .map(({ revision, reason, message }) => ({
-        revision,
-        reason: reason.slice(0, MAX_REASON),
-        message: message.slice(0, MAX_MESSAGE),
-      })),
-    quarantined: sorted(quarantined)
-      .slice(0, MAX_ENTRIES)
-      .map((revision) => ({ revision, reason: 'Quarantined' })),
-    violations: violations.toSorted(byRevision).slice(0, MAX_ENTRIES),
-    comparisons: comparisons.toSorted((a, b) => (a.pack < b.pack ? -1 : 1)).slice(0, MAX_ENTRIES),
+    prepared: names(sorted(prepared), platformNamespace),
+    enforcing: names(enforcingOf(snapshot), platformNamespace),
+    refused: cut(refused.toSorted(byRevision), platformNamespace).map(({ revision, reason, message }) => ({
+      revision,
+      reason: reason.slice(0, MAX_REASON),
+      message: message.slice(0, MAX_MESSAGE),
+    })),
+    quarantined: cut(
+      sorted(quarantined).map((revision) => ({ revision, reason: 'Quarantined' })),
+      platformNamespace,
+    ),
+    violations: cut(violations.toSorted(byRevision), platformNamespace),
+    comparisons: fairly(
+      comparisons.toSorted((a, b) => (a.pack < b.pack ? -1 : 1)),
+      { groupOf: ({ pack }) => namespaceOf(pack), first: platformNamespace, most: MAX_ENTRIES },
+    ),
   };
+}
+
+function namespaceOf(key: string): string {
+  return key.split('/', 1)[0] ?? '';
+}
+
+function cut<T extends { readonly revision: string }>(list: readonly T[], first: string): T[] {
+  return fairly(list, { groupOf: ({ revision }) => namespaceOf(revision), first, most: MAX_ENTRIES });
+}
+
+function names(list: readonly string[], first: string): string[] {
+  return fairly(list, { groupOf: namespaceOf, first, most: MAX_REVISIONS });
 }
 
 /** What somebody may be judged by: the active revision of each pack, and in a cohort the new one as well. */

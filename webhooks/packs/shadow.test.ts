@@ -13,6 +13,7 @@ import {
 } from '../testing/pack-world.ts';
 import type { PackHost } from './modules.ts';
 import { replicaStatus } from './replica-status.ts';
+import { SHARE_OF_TENANT, SHARE_OF_USER } from './shadow.ts';
 
 const ALLOWS = 'package p\nwarn contains "old" if false';
 const DENIES_WEB = 'package p\ndeny contains "no web" if input.review.name == "web"';
@@ -21,9 +22,14 @@ const BREAKS = 'package p\ndeny contains "never" if false\nlimits := {"words": 1
 async function world(
   oldRego: string | undefined,
   newRego: string,
-  more: { phase?: PolicyPackStatus['phase']; percent?: number; host?: PackHost } = {},
+  more: {
+    phase?: PolicyPackStatus['phase'];
+    percent?: number;
+    host?: PackHost;
+    isVouchedFor?: boolean;
+  } = {},
 ) {
-  const { phase = 'Shadow', percent = 0, host } = more;
+  const { phase = 'Shadow', percent = 0, host, isVouchedFor = true } = more;
   const active = oldRego === undefined ? undefined : await makeRevision(oldRego, { version: '1.0.0' });
   const candidate = await makeRevision(newRego, { version: '2.0.0' });
   const cache = new FakeCache();
@@ -36,7 +42,7 @@ async function world(
   };
   cache.put(...makeTenant('acme', 'acme-dev'), makePack(status));
   for (const one of [active, candidate]) if (one !== undefined) cache.put(one.object, ...one.chunks);
-  const made = await startWorld({ cache, ...(host && { host }) });
+  const made = await startWorld({ cache, isVouchedFor, ...(host && { host }) });
   return { ...made, active, candidate };
 }
 
@@ -107,6 +113,65 @@ test('under load some are left out, and no answer waits', async (t) => {
   t.true(count('sampled_out') > 0 && count('compared') >= 64);
   t.true(tookMs < 64 * 20, `${tookMs} ms`);
 });
+
+test('a comparison tells whose requests it is of, and how many tenants there are', async (t) => {
+  const { ask, packs, cache, settled } = await world(ALLOWS, DENIES_WEB);
+  cache.put(...makeTenant('other', 'other-dev'), ...makeTenant('idle'));
+  await settled();
+  await ask();
+  await ask({ namespace: 'other-dev', name: 'db' });
+  await packs.shadow.settled();
+  const [comparison] = packs.shadow.comparisons();
+  t.is(comparison?.tenants, 2, 'one has no namespace, so it asks for nothing');
+  t.like(comparison, { newlyDenied: 1, bothAllowed: 1 });
+  t.deepEqual(
+    comparison?.byTenant?.map(({ tenant, newlyDenied }) => [tenant, newlyDenied]),
+    [['acme', 1]],
+    'those for whom something differs',
+  );
+});
+
+test('one tenant, and one user, is compared on so much and no more, and others are not left out for it', async (t) => {
+  const { ask, packs, cache, settled, factory } = await world(ALLOWS, DENIES_WEB);
+  cache.put(...makeTenant('other', 'other-dev'));
+  await settled();
+  const asks = async (count: number, request: Parameters<typeof ask>[0] & object) => {
+    for (let index = 0; index < count; index += 1) {
+      await ask(request);
+      if (index % 16 === 15) await packs.shadow.settled();
+    }
+    await packs.shadow.settled();
+  };
+  const as = (username: string) => ({ userInfo: { username, groups: [] } });
+  const from = performance.now();
+  const newly = () => packs.shadow.comparisons()[0]?.newlyDenied ?? 0;
+  const earned = (perSecond: number) => Math.ceil(((performance.now() - from) / 1000) * perSecond);
+  await asks(300, as('loud'));
+  t.true(newly() >= SHARE_OF_USER.burst && newly() <= SHARE_OF_USER.burst + earned(SHARE_OF_USER.perSecond));
+  for (let user = 0; user < 10; user += 1) await asks(30, as(`loud-${user}`));
+  t.true(newly() >= SHARE_OF_TENANT.burst);
+  t.true(newly() <= SHARE_OF_TENANT.burst + earned(SHARE_OF_TENANT.perSecond), `${newly()}`);
+  const before = packs.shadow.comparisons()[0]?.bothAllowed;
+  t.is(before, 0);
+  await asks(20, { ...as('calm'), namespace: 'other-dev', name: 'db' });
+  t.is(packs.shadow.comparisons()[0]?.bothAllowed, 20);
+  t.regex(await factory.registry.metrics(), /outcome="sampled_out"} [1-9]\d\d/);
+});
+
+for (const isVouchedFor of [true, false]) {
+  test(`a denial of our own is ${isVouchedFor ? '' : 'not '}counted as a lock-out where the API server ${isVouchedFor ? 'proves itself' : 'does not'}`, async (t) => {
+    const { ask, packs } = await world(ALLOWS, 'package p\ndeny contains "no" if input.review.name != ""', {
+      isVouchedFor,
+    });
+    const own = { userInfo: { username: 'system:serviceaccount:nexusos-system:nexusos', groups: [] } };
+    const resource = { group: 'apps', version: 'v1', resource: 'daemonsets' };
+    await ask({ ...own, resource, kind: { group: 'apps', version: 'v1', kind: 'DaemonSet' } });
+    await packs.shadow.settled();
+    const [comparison] = packs.shadow.comparisons();
+    t.is(comparison?.newlyDenied, 1);
+    t.is(comparison?.protectedDenied, isVouchedFor ? 1 : 0);
+  });
+}
 
 test('what is compared no more is forgotten', async (t) => {
   const { ask, packs, cache, active, settled } = await world(ALLOWS, DENIES_WEB);

@@ -9,9 +9,12 @@ import {
 } from '#operator/core/policy/comparison-counters';
 import { compose, type PackResult } from '#operator/core/policy/compose';
 import { objectionText } from '#operator/core/policy/decision';
+import { ReachOfPairs } from '#operator/core/policy/reach';
 import { isJsonObject, type Review } from '#operator/core/policy/review';
 import type { Selection, ShadowPair } from '#operator/core/policy/selection';
 import { packKey, type SnapshotRevision } from '#operator/core/policy/snapshot';
+import { FairJobs, type Job } from '#operator/policy/workers/fair-jobs';
+import { TokenBuckets } from '#operator/runtime/token-buckets';
 import type { Judged, Judgement } from './judgement.ts';
 import type { PackMetrics } from './metrics.ts';
 
@@ -23,7 +26,17 @@ export interface ShadowRequest {
 }
 
 /** More requests than these do not wait to be compared: under load a sample is as good. */
-const MAX_WAITING = 64;
+const MAX_WAITING = 256;
+/** Of each tenant, so that one that is loud leaves room for the others. */
+const MAX_WAITING_EACH = 64;
+/**
+ * What one tenant, and one user, counts for in a comparison: so many requests at once, and then by the second. Which ones are compared follows
+ * from when they come alone, and not from what they are: so what is compared is as good a sample as all of them.
+ */
+export const SHARE_OF_TENANT = { burst: 128, perSecond: 4 } as const;
+/** The same of a user. */
+export const SHARE_OF_USER = { burst: 96, perSecond: 3 } as const;
+const MAX_BUCKETS = 16_384;
 /** What no revision can be blamed for: its host had no time, or it was not to be had. */
 const NOT_ITS_OWN: ReadonlySet<string> = new Set(['Overloaded', 'Lost', 'NotLoaded', 'Quarantined']);
 const ALLOWED: PackResult = {
@@ -31,36 +44,50 @@ const ALLOWED: PackResult = {
   answer: { deny: [], warn: [], violation: [], dlp: [], disclosures: [], limits: {}, masks: [], mutate: [] },
 };
 
+/** How requests are compared. */
+export interface ShadowOptions {
+  readonly metrics: PackMetrics;
+  readonly onChange: () => void;
+  /** Whether who asks has proved to be the API server: else anybody could have made up whose request it is. */
+  readonly isVouchedFor: boolean;
+}
+
+interface Waiting extends Job {
+  readonly pair: ShadowPair;
+  readonly request: ShadowRequest;
+  readonly isProtected: boolean;
+}
+
 /**
  * Compares new revisions with active ones on the same requests. After the answer and one at a time: nobody waits for
  * it, and it takes no more than one worker.
  */
 export class Shadow {
-  readonly #metrics: PackMetrics;
-  readonly #onChange: () => void;
+  readonly #options: ShadowOptions;
   readonly #counters = new Map<string, ComparisonCounters>();
-  readonly #waiting: {
-    readonly pair: ShadowPair;
-    readonly request: ShadowRequest;
-    readonly isProtected: boolean;
-  }[] = [];
+  readonly #waiting = new FairJobs<Waiting>({
+    maxWaiting: MAX_WAITING,
+    maxWaitingPerSubject: MAX_WAITING_EACH,
+    maxRunningPerSubject: 1,
+  });
+  readonly #tenants = new TokenBuckets({ ...SHARE_OF_TENANT, maxBuckets: MAX_BUCKETS });
+  readonly #users = new TokenBuckets({ ...SHARE_OF_USER, maxBuckets: MAX_BUCKETS });
+  readonly #reach = new ReachOfPairs();
   #isAtWork = false;
 
-  constructor(metrics: PackMetrics, onChange: () => void) {
-    this.#metrics = metrics;
-    this.#onChange = onChange;
+  constructor(options: ShadowOptions) {
+    this.#options = options;
   }
 
   /** Has the pairs of a request compared some time. */
   offer({ shadow, isProtected }: Selection, request: ShadowRequest): void {
+    const { metrics, isVouchedFor } = this.#options;
+    const subject = tenantOf(request) ?? '';
     for (const pair of shadow) {
-      if (this.#waiting.length >= MAX_WAITING) {
-        this.#metrics.shadow.inc({ outcome: 'sampled_out' });
-        continue;
-      }
-      this.#waiting.push({ pair, request, isProtected });
+      const job = { subject, pair, request, isProtected: isProtected && isVouchedFor };
+      if (!this.#mayCount(job) || !this.#waiting.add(job)) metrics.shadow.inc({ outcome: 'sampled_out' });
     }
-    if (this.#waiting.length > 0 && !this.#isAtWork) void this.#work();
+    if (this.#waiting.waiting > 0 && !this.#isAtWork) void this.#work();
   }
 
   /** What has been counted, of pairs that are still compared. */
@@ -78,20 +105,34 @@ export class Shadow {
     while (this.#isAtWork) await new Promise((resolve) => setImmediate(resolve));
   }
 
+  /** Of each pair, a tenant and a user count for so much. */
+  #mayCount({ pair, request, subject, isProtected }: Waiting): boolean {
+    if (isProtected || subject === '') return true;
+    const key = pairKey(pair);
+    const now = performance.now();
+    const { username } = request.judgement.options.review.userInfo;
+    // The user first: one who has had its share takes nothing of what is left to others of the tenant.
+    return (
+      this.#users.take(JSON.stringify([key, subject, username]), now) &&
+      this.#tenants.take(JSON.stringify([key, subject]), now)
+    );
+  }
+
   async #work(): Promise<void> {
     this.#isAtWork = true;
     try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
         // What waits to be answered goes first.
         await new Promise((resolve) => setImmediate(resolve));
-        await this.#compare(next.pair, next.request, next.isProtected);
+        await this.#compare(next);
+        this.#waiting.done(next);
       }
     } finally {
       this.#isAtWork = false;
     }
   }
 
-  async #compare(pair: ShadowPair, request: ShadowRequest, isProtected: boolean): Promise<void> {
+  async #compare({ pair, request, isProtected }: Waiting): Promise<void> {
     const { pack } = pair;
     const [active, candidate] = [
       await judgedBy(pair.active, request),
@@ -99,7 +140,7 @@ export class Shadow {
     ];
     const verdict = verdictOf(active, candidate, { request, isProtected });
     if (verdict === undefined) {
-      this.#metrics.shadow.inc({ outcome: 'not_judged' });
+      this.#options.metrics.shadow.inc({ outcome: 'not_judged' });
       return;
     }
     const key = pairKey(pair);
@@ -110,15 +151,22 @@ export class Shadow {
         revision: pack.candidate?.revision ?? '',
         against: pack.active?.revision,
       });
-    this.#counters.set(key, countPair(before, { ...verdict, budgetMicros: pack.latencyBudgetMs * 1000 }));
-    this.#metrics.shadow.inc({ outcome: 'compared' });
-    this.#onChange();
+    const { snapshot } = request.judgement.options;
+    const whose = { tenant: tenantOf(request), tenants: this.#reach.of(snapshot, pack) };
+    const budgetMicros = pack.latencyBudgetMs * 1000;
+    this.#counters.set(key, countPair(before, { ...verdict, ...whose, budgetMicros }));
+    this.#options.metrics.shadow.inc({ outcome: 'compared' });
+    this.#options.onChange();
   }
 }
 
 /** Names what is compared. */
 export function pairKey({ pack }: Pick<ShadowPair, 'pack'>): string {
   return `${packKey(pack.pack)} ${pack.candidate?.revision ?? ''} ${pack.active?.revision ?? ''}`;
+}
+
+function tenantOf({ judgement }: ShadowRequest): string | undefined {
+  return judgement.options.facts.tenant?.name;
 }
 
 interface OneJudged {
@@ -137,7 +185,7 @@ async function judgedBy(
   return known ?? judgement.askOne(revision, () => revision.deadlineMs, true);
 }
 
-type UnbudgetedVerdict = Omit<PairedVerdict, 'budgetMicros'>;
+type UnbudgetedVerdict = Omit<PairedVerdict, 'budgetMicros' | 'tenant' | 'tenants'>;
 
 function verdictOf(
   active: OneJudged,

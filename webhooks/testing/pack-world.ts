@@ -199,8 +199,16 @@ export async function startWorld(options: {
   readonly stateFolder?: string;
   readonly log?: Writable;
   readonly allowedPercent?: number;
+  readonly isVouchedFor?: boolean;
 }): Promise<PackWorld> {
-  const { cache, host = hostHere(), stateFolder, log: to, allowedPercent = 100 } = options;
+  const {
+    cache,
+    host = hostHere(),
+    stateFolder,
+    log: to,
+    allowedPercent = 100,
+    isVouchedFor = true,
+  } = options;
   const factory = new MetricFactory();
   const packs = createPacks({
     cache,
@@ -208,6 +216,7 @@ export async function startWorld(options: {
     settings: { platformNamespace: PLATFORM },
     stateFolder,
     decisionLog: { to, allowedPercent, labels: { app: 'nexusos' } },
+    isVouchedFor,
     factory,
     log: createLog({ level: 'silent' }),
   });

@@ -3,7 +3,7 @@ import test from 'ava';
 import {
   addCounts,
   doubtsOf,
-  faultOf,
+  faultsOf,
   faultWords,
   NO_COUNTS,
   type PairBounds,
@@ -11,6 +11,8 @@ import {
 } from './comparison.ts';
 import { isAbove, logEvidence } from './evidence.ts';
 
+/** The first that is shown. */
+const faultOf = (counts: PairCounts, bounds: PairBounds) => faultsOf(counts, bounds)[0];
 const BOUNDS: PairBounds = { newlyDenied: 0.05, newlyAllowed: 0.1, failed: 0.01 };
 
 interface Case {

@@ -53,8 +53,15 @@ export const FALSE_ALARM = 0.01;
 const ALPHA = FALSE_ALARM / 4;
 /** A 95th percentile above a budget is more than every twentieth above it. */
 const SLOW_RATE = 0.05;
-/** One may be the machine's; those that the watchdog quarantines for are as many. */
-const TIMEOUTS = 3;
+/** From how many on, without statistics. One deadline may be the machine's; those that the watchdog quarantines for are as many. */
+const CERTAIN: Readonly<Record<FaultKind, number>> = {
+  ProtectedDenied: 1,
+  TimedOut: 3,
+  Failing: Infinity,
+  Slow: Infinity,
+  NewlyDenied: Infinity,
+  NewlyAllowed: Infinity,
+};
 
 /** Nothing was compared yet. */
 export const NO_COUNTS: PairCounts = {
@@ -85,6 +92,21 @@ export function addCounts(all: readonly PairCounts[]): PairCounts {
   );
 }
 
+/** Counts without some of them. */
+export function withoutCounts(all: PairCounts, some: PairCounts): PairCounts {
+  const left = (key: keyof PairCounts) => Math.max(0, all[key] - some[key]);
+  return {
+    bothDenied: left('bothDenied'),
+    bothAllowed: left('bothAllowed'),
+    newlyDenied: left('newlyDenied'),
+    newlyAllowed: left('newlyAllowed'),
+    errors: left('errors'),
+    timeouts: left('timeouts'),
+    slow: left('slow'),
+    protectedDenied: left('protectedDenied'),
+  };
+}
+
 /** On how many requests both gave an answer. */
 export function comparedOf(counts: PairCounts): number {
   return counts.bothDenied + counts.bothAllowed + counts.newlyDenied + counts.newlyAllowed;
@@ -96,18 +118,20 @@ export function askedOf(counts: PairCounts): number {
 }
 
 /**
- * The first fault that is shown; undefined: none is. That of a protected subject needs no statistics, and neither do deadlines that are
+ * The faults that are shown. That of a protected subject needs no statistics, and neither do deadlines that are
  * missed again and again. The rates are tested at any moment, as often as one likes, with `FALSE_ALARM` for all together.
  *
  * A candidate that newly denies 30 % where 5 % are allowed is found within 70 requests in 99 of 100 cases (comparison.test.ts).
  */
-export function faultOf(counts: PairCounts, bounds: PairBounds): PairFault | undefined {
+export function faultsOf(counts: PairCounts, bounds: PairBounds): readonly PairFault[] {
   const asked = askedOf(counts);
-  if (counts.protectedDenied > 0)
-    return { kind: 'ProtectedDenied', tally: { seen: counts.protectedDenied, of: asked }, bound: 0 };
-  if (counts.timeouts >= TIMEOUTS)
-    return { kind: 'TimedOut', tally: { seen: counts.timeouts, of: asked }, bound: 0 };
-  return ratesOf(counts, bounds).find(({ tally, bound }) => isAbove(tally, bound, ALPHA));
+  const { protectedDenied, timeouts } = counts;
+  const certain: readonly PairFault[] = [
+    { kind: 'ProtectedDenied', tally: { seen: protectedDenied, of: asked }, bound: 0 },
+    { kind: 'TimedOut', tally: { seen: timeouts, of: asked }, bound: 0 },
+  ];
+  const shown = ratesOf(counts, bounds).filter(({ tally, bound }) => isAbove(tally, bound, ALPHA));
+  return [...certain.filter(({ kind, tally }) => tally.seen >= CERTAIN[kind]), ...shown];
 }
 
 /** The rates that are above their bound so far, though that is not shown yet: nobody is promoted on these. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PolicyComparison } from '#crds/v1alpha1/policy-rollout';
+import type { ComparisonShare, PolicyComparison } from '#crds/v1alpha1/policy-rollout';
+import { largestShares } from '../policy/comparison-shares.ts';
 import { addCounts, type PairBounds, type PairCounts } from './comparison.ts';
+import type { Compared } from './harm.ts';
 import type { Stand } from './move.ts';
 
 const MAX_EXAMPLES = 5;
@@ -22,6 +24,13 @@ export function countsOf(comparison: Partial<Counted> | undefined): PairCounts {
   };
 }
 
+/** A comparison as harm is looked for in it. */
+export function comparedIn(comparison: PolicyComparison | undefined): Compared {
+  const { byTenant = [], tenants = 0 } = comparison ?? {};
+  const shares = byTenant.map((share) => ({ tenant: share.tenant, counts: countsOf(share) }));
+  return { counts: countsOf(comparison), shares, tenants };
+}
+
 /**
  * What all replicas have counted of `candidate` beside what is active, as one; undefined: nothing yet. Those that are not alive count as
  * well: what they saw happened.
@@ -33,13 +42,28 @@ export function comparisonOf({ replicas, key, was }: Stand, candidate: string): 
     .filter((one) => one.pack === key && one.revision === candidate && (one.against ?? '') === against);
   if (found.length === 0) return undefined;
   const examples = found.flatMap((one) => one.examples ?? []).slice(0, MAX_EXAMPLES);
+  const tenants = Math.max(...found.map((one) => one.tenants ?? 0));
+  const byTenant = largestShares(addShares(found.flatMap((one) => one.byTenant ?? [])));
   return {
     revision: candidate,
+    ...(tenants > 0 && { tenants }),
+    ...(byTenant.length > 0 && { byTenant }),
     ...(against !== '' && { against }),
     ...addCounts(found.map((one) => countsOf(one))),
     p95Micros: Math.max(...found.map(({ p95Micros = 0 }) => p95Micros)),
     ...(examples.length > 0 && { examples }),
   };
+}
+
+/** Of each tenant one, with what all replicas have counted of it. */
+function addShares(all: readonly ComparisonShare[]): readonly ComparisonShare[] {
+  const tenants = [...new Set(all.map(({ tenant }) => tenant))].toSorted();
+  return tenants.map((tenant) => {
+    const { protectedDenied: _, ...counts } = addCounts(
+      all.filter((one) => one.tenant === tenant).map((one) => countsOf(one)),
+    );
+    return { tenant, ...counts };
+  });
 }
 
 /**

@@ -2,7 +2,8 @@
 import { POLICY_PACK_REASONS, type PackPhase } from '#crds/v1alpha1/policy-pack';
 import type { PolicyRollout } from '#crds/v1alpha1/policy-rollout';
 import { toInstant } from '../conditions.ts';
-import { comparedOf, doubtsOf, type FaultKind, faultOf, faultWords } from './comparison.ts';
+import { comparedOf, doubtsOf, type FaultKind, faultWords } from './comparison.ts';
+import { type Harm, harmShown } from './harm.ts';
 import {
   activate,
   isNamed,
@@ -14,7 +15,7 @@ import {
   undo,
   withdraw,
 } from './move.ts';
-import { boundsOf, comparisonOf, countsOf } from './pairs.ts';
+import { boundsOf, comparedIn, comparisonOf, countsOf } from './pairs.ts';
 import { loadingOf, quarantineOf, someOf } from './replicas.ts';
 import type { StageStatus } from './stage.ts';
 
@@ -72,8 +73,9 @@ function harmOf(stand: Stand, revision: string): Move | undefined {
     const message = `replicas have stopped running it (${trouble.reason}): ${trouble.message ?? 'it misbehaves'}`;
     return undo(stand, { revision, phase: 'Quarantined', reason: Quarantined, message });
   }
-  const fault = faultOf(countsOf(was.comparison), boundsOf(stand));
-  if (fault === undefined) return undefined;
+  const harm = harmShown(comparedIn(was.comparison), boundsOf(stand));
+  if (harm === undefined || harm.kind === 'oneTenant') return undefined;
+  const { fault } = harm;
   const phase = QUARANTINES.includes(fault.kind) ? 'Quarantined' : 'RolledBack';
   return undo(stand, { revision, phase, reason: fault.kind, message: faultWords(fault) });
 }
@@ -166,10 +168,19 @@ function awaitEvidence(
   }
   if (stage.samples < samples)
     return doubt(stand, `${stage.samples} of ${samples} requests have been judged by ${candidate}`);
-  const [first] = doubtsOf(countsOf(stand.was.comparison), boundsOf(stand));
+  const { comparison } = stand.was;
+  const harm = harmShown(comparedIn(comparison), boundsOf(stand));
+  if (harm?.kind === 'oneTenant') return doubt(stand, oneTenantWords(harm, candidate));
+  const [first] = doubtsOf(countsOf(comparison), boundsOf(stand));
   return (
     first && doubt(stand, `${faultWords(first)}; more requests will tell whether ${candidate} is to blame`)
   );
+}
+
+/** Whether that tenant is right is for people to say: it could have all that it does not like undone. */
+function oneTenantWords({ fault, tenant }: Extract<Harm, { kind: 'oneTenant' }>, candidate: string): string {
+  const words = `${faultWords(fault)}, but for tenant ${tenant} that is not shown`;
+  return `${words}; spec.rollout.promoteTo: ${candidate} goes on, another spec.version or source takes it back`;
 }
 
 function doubt(stand: Stand, message: string): Move {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { largestShares } from './comparison-shares.ts';
 
 /** Which revisions of a pack are compared: the new one, and what is active, which may be no policy at all. */
 export interface ComparedPair {
@@ -26,6 +27,10 @@ export interface PairedVerdict {
   readonly budgetMicros: number;
   readonly object: ComparedObject;
   readonly message?: string | undefined;
+  /** Whose namespace the request is in. */
+  readonly tenant?: string | undefined;
+  /** How many tenants the pair is about. */
+  readonly tenants?: number | undefined;
   /** Whether the request is of Kubernetes or of NexusOS itself. */
   readonly isProtected: boolean;
 }
@@ -50,10 +55,29 @@ export interface ComparisonCounters {
   readonly timeouts: number;
   readonly slow: number;
   readonly protectedDenied: number;
+  /** Tenants that the pair is about. */
+  readonly tenants: number;
+  /** What of this is whose. Requests that are in no tenant are nobody's. */
+  readonly byTenant: ReadonlyMap<string, TenantCells>;
   /** Evaluations by how long they took: index i counts those of at most `boundOf(i)` microseconds. */
   readonly micros: readonly number[];
   readonly examples: readonly DifferingExample[];
 }
+
+/** What of the figures is one tenant's. */
+export type TenantCells = Readonly<Record<Cell | 'slow', number>>;
+
+/** Requests of more tenants are not counted: what is nobody's counts as what no tenant could have made up. */
+const MAX_TENANTS = 1024;
+const NO_CELLS: TenantCells = {
+  bothDenied: 0,
+  bothAllowed: 0,
+  newlyDenied: 0,
+  newlyAllowed: 0,
+  errors: 0,
+  timeouts: 0,
+  slow: 0,
+};
 
 /** Examples that are kept of a pair. */
 export const MAX_EXAMPLES = 5;
@@ -79,6 +103,8 @@ export function emptyCounters(pair: ComparedPair): ComparisonCounters {
     timeouts: 0,
     slow: 0,
     protectedDenied: 0,
+    tenants: 0,
+    byTenant: new Map(),
     micros: Array.from({ length: BUCKETS }, () => 0),
     examples: [],
   };
@@ -89,8 +115,12 @@ export function countPair(counters: ComparisonCounters, verdict: PairedVerdict):
   const cell = cellOf(verdict);
   const isSlow = verdict.micros > verdict.budgetMicros;
   const isLockOut = verdict.isProtected && verdict.candidate !== 'Allowed';
+  const byTenant = withTenant(counters.byTenant, verdict.tenant, { cell, isSlow });
+  if (byTenant === undefined) return counters;
   return {
     ...counters,
+    tenants: verdict.tenants ?? counters.tenants,
+    byTenant,
     [cell]: counters[cell] + 1,
     slow: counters.slow + (isSlow ? 1 : 0),
     protectedDenied: counters.protectedDenied + (isLockOut ? 1 : 0),
@@ -103,6 +133,20 @@ export function countPair(counters: ComparisonCounters, verdict: PairedVerdict):
 }
 
 type Cell = 'bothDenied' | 'bothAllowed' | 'newlyDenied' | 'newlyAllowed' | 'errors' | 'timeouts';
+
+/** Undefined where there is no room for one tenant more. */
+function withTenant(
+  byTenant: ComparisonCounters['byTenant'],
+  tenant: string | undefined,
+  { cell, isSlow }: { readonly cell: Cell; readonly isSlow: boolean },
+): ComparisonCounters['byTenant'] | undefined {
+  if (tenant === undefined) return byTenant;
+  const known = byTenant.get(tenant);
+  if (known === undefined && byTenant.size >= MAX_TENANTS) return undefined;
+  const before = known ?? NO_CELLS;
+  const cells = { ...before, [cell]: before[cell] + 1, slow: before.slow + (isSlow ? 1 : 0) };
+  return new Map(byTenant).set(tenant, cells);
+}
 
 function cellOf({ active, candidate }: PairedVerdict): Cell {
   if (candidate === 'Failed') return 'errors';
@@ -147,11 +191,14 @@ export function quantileMicros(counters: Pick<ComparisonCounters, 'micros'>, sha
 
 /** The counters as the status of a PolicyReplica tells them. */
 export function toComparison(counters: ComparisonCounters) {
-  const { pair, micros: _, ...figures } = counters;
+  const { pair, micros: _, byTenant, tenants, ...figures } = counters;
+  const shares = largestShares([...byTenant].map(([tenant, cells]) => ({ tenant, ...cells })));
   return {
     pack: pair.pack,
     revision: pair.revision,
     ...(pair.against !== undefined && { against: pair.against }),
+    ...(tenants > 0 && { tenants }),
+    ...(shares.length > 0 && { byTenant: shares }),
     ...figures,
     p95Micros: quantileMicros(counters, 0.95),
   };

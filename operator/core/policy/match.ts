@@ -129,7 +129,11 @@ function objectIsSelected(selector: LabelSelector | undefined, review: Review): 
   return isSelected(review.object) || isSelected(review.oldObject);
 }
 
-function isForTenant(tenants: TenantBinding | undefined, { tenant }: RequestFacts): boolean {
+/** Whether a binding means a tenant; without any, it means requests that are in none as well. */
+export function isForTenant(
+  tenants: TenantBinding | undefined,
+  { tenant }: Pick<RequestFacts, 'tenant'>,
+): boolean {
   if (tenants === undefined) return true;
   if (tenant === undefined) return false;
   const { names: listed, plans, selector } = tenants;
