@@ -12,10 +12,14 @@ import { roleFiles } from './roles.ts';
 import { guardrailFile, kueueGuardrailFile, mutationFile } from './guardrails.ts';
 import { certificateRoleFile, registrationFiles, webhookRoleFile } from './webhooks.ts';
 import { nexusctlPage } from './reference/nexusctl.ts';
+import { policyPackFiles } from './policy-packs.ts';
+import { policyPacksPage } from './reference/policy-packs.ts';
 import { readReasons, reasonsPage } from './reference/reasons.ts';
+import { readShippedPacks } from '../policy-packs/packs.ts';
 
 /** Every generated file of the repository at `root`, from its sources as they are now. */
 export async function generatedFiles(root: string): Promise<readonly GeneratedFile[]> {
+  const packs = readShippedPacks(root);
   return [
     ...crdFiles(),
     ...roleFiles(),
@@ -30,6 +34,8 @@ export async function generatedFiles(root: string): Promise<readonly GeneratedFi
     metricsPage(),
     nexusctlPage(),
     configurationPage(),
+    ...policyPackFiles(packs),
+    policyPacksPage(packs),
     await valuesPage(join(root, 'charts/nexusos')),
   ];
 }

@@ -12,6 +12,7 @@ export interface GeneratedFile {
 export const GENERATED_FOLDERS = [
   'crds/manifests',
   'charts/nexusos/templates/generated',
+  'charts/nexusos-policy-packs/packs',
   'docs/reference',
 ] as const;
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { writeArchive } from '#operator/rego/archive';
 import { isTestFile } from '#operator/rego/compile';
 import { isObject, type JsonObject, objectAt } from '#operator/rego/gatekeeper/json';
@@ -94,18 +94,19 @@ function inlineSource({ source }: LocalPack): JsonObject {
   for (const [path, content] of source.files) {
     const text = Buffer.from(content).toString('utf8');
     if (path.endsWith('.rego')) modules[path.replaceAll('/', '.')] = text;
-    else if (path === 'data.json') data = dataOf(path, text);
+    else if (path === 'data.json' || path === 'data.yaml') data = dataOf(path, text);
     else
       throw new CommandError(
         EXIT.usage,
-        `${path}: a manifest has one document of data, data.json; use --url for a bundle`,
+        `${path}: a manifest has one document of data, data.json or data.yaml; use --url for a bundle`,
       );
   }
   return { modules, ...(Object.keys(data).length > 0 && { data }) };
 }
 
 function dataOf(path: string, text: string): JsonObject {
-  const data: unknown = JSON.parse(text);
+  // JSON is YAML.
+  const data: unknown = parse(text);
   if (isObject(data)) return data;
   throw new CommandError(EXIT.usage, `${path} must hold an object`);
 }

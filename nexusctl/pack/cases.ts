@@ -13,6 +13,8 @@ export interface CaseOutcome {
   readonly passed: boolean;
   /** Why it did not pass. */
   readonly why: string;
+  /** Rules that said something. */
+  readonly rules: readonly string[];
 }
 
 const VERDICTS = ['Allowed', 'Warned', 'Denied', 'NotBound'] as const;
@@ -46,7 +48,12 @@ export function runCase(ready: ReadyPack, { file, value }: SourceDocument): Case
     parameters: isObject(parameters) ? parameters : undefined,
   });
   const why = difference(value, found);
-  return { file, name, passed: why === '', why };
+  return { file, name, passed: why === '', why, rules: rulesOf(found) };
+}
+
+function rulesOf({ composition }: PackVerdict): readonly string[] {
+  const { denials = [], warnings = [], noted = [] } = composition ?? {};
+  return [...new Set([...denials, ...warnings, ...noted].map(({ rule }) => rule))].toSorted();
 }
 
 function problemOf(value: JsonObject): string | undefined {
