@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
+import { lean, partsOfUndici } from './lean.ts';
 
 /** Roles of the image, each with the file that it starts from. */
 const ROLES = {
@@ -13,6 +14,18 @@ const ROLES = {
   // No role by itself: others start it in threads of theirs.
   'policy-worker': 'operator/policy/workers/worker.ts',
 } as const;
+
+/** What people carry about by itself, on the Node that they have: one file, that runs on all that package.json allows. */
+const PORTABLE: BuildOptions = {
+  splitting: false,
+  target: 'node20',
+  minify: true,
+  // Errors go on to say what they are.
+  keepNames: true,
+  plugins: [lean, partsOfUndici],
+};
+/** By role, beside what all have. */
+const APART: Readonly<Record<string, BuildOptions>> = { nexusctl: PORTABLE };
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -26,33 +39,33 @@ export interface Bundle {
 /** Bundles every role into `folder`, which is emptied first. */
 export async function bundleRoles(folder: string): Promise<readonly Bundle[]> {
   await rm(folder, { recursive: true, force: true });
-  const roles = Object.entries(ROLES);
-  return Promise.all(roles.map(([role, entry]) => bundleRole(folder, { role, entry })));
+  const roles = Object.keys(ROLES) as readonly (keyof typeof ROLES)[];
+  return Promise.all(roles.map((role) => bundleRole(folder, role)));
 }
 
 /** One role by itself: what two have in common would otherwise become a third file. */
-async function bundleRole(
-  folder: string,
-  { role, entry }: { readonly role: string; readonly entry: string },
-): Promise<Bundle> {
+export async function bundleRole(folder: string, role: keyof typeof ROLES): Promise<Bundle> {
+  const entry = ROLES[role];
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [{ in: join(ROOT, entry), out: role }],
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    // What is imported only when it is needed (reading kubeconfigs: 15 MB) stays a file of its own.
+    plugins: [lean],
+    // What is imported only when it is needed (reading kubeconfigs) stays a file of its own.
     splitting: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',
     minifySyntax: true,
-    metafile: true,
     banner: {
       // Packages in the old module format ask for require, which modules do not have.
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
     logLevel: 'warning',
+    ...APART[role],
+    metafile: true,
   });
   const found = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry);
   if (found === undefined) throw new Error(`${entry} became no file`);

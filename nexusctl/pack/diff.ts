@@ -63,16 +63,8 @@ async function diff(call: Call): Promise<Outcome> {
   return outcomeOf(difference, unread);
 }
 
-/** First with what our connections need. */
-const CLUSTER_NODE = 22;
-
-/** What speaks to clusters is loaded only here: the other commands begin sooner without it, and on older versions of Node. */
+/** What speaks to clusters is loaded only here: the other commands begin sooner without it. */
 async function compareCluster(call: Call, packs: Packs): Promise<Compared> {
-  if (Number(process.versions.node.split('.')[0]) < CLUSTER_NODE)
-    throw new CommandError(
-      EXIT.unavailable,
-      `to look at a cluster, Node ${CLUSTER_NODE} or newer is needed, and this is ${process.versions.node}; --against FOLDER does without`,
-    );
   const { readLive, withCluster } = await import('./cluster.ts');
   const both = [packs.after, packs.before].flatMap((one) => (one === undefined ? [] : [one.pack]));
   return withCluster(call, async (client) =>

@@ -107,7 +107,7 @@ export async function kubeconfigCredentials(
   options: { readonly path?: string; readonly context?: string } = {},
 ): Promise<Credentials> {
   // Half a second and 80 MB: only for those who use a kubeconfig.
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./kubeconfig.ts');
   const config = new KubeConfig();
   if (options.path === undefined) config.loadFromDefault();
   else config.loadFromFile(options.path);

@@ -20,7 +20,7 @@ export function nexusctlPage(): GeneratedFile {
   ]);
   const text = [
     pageHead(PROGRAM, 'nexusctl/commands.ts'),
-    `\`npm run build\` makes it, \`dist/${PROGRAM}.mjs\`, which runs on Node with the files beside it. A link to it of the name \`kubectl-nexus\` in \`PATH\` is a plugin: \`kubectl nexus pack test\`. From the repository: \`npm run ${PROGRAM} -- pack test FOLDER\`.\n`,
+    `\`npm run build\` makes it: one file, \`dist/${PROGRAM}.mjs\`, that runs on Node 20 or newer, wherever it is put. A link to it of the name \`kubectl-nexus\` in \`PATH\` is a plugin: \`kubectl nexus pack test\`. From the repository: \`npm run ${PROGRAM} -- pack test FOLDER\`.\n`,
     '## Exit codes\n',
     table(['code', 'means'], codes),
     '## Flags of all commands\n',
