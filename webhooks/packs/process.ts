@@ -11,7 +11,7 @@ import type { Metrics } from '#operator/telemetry/metrics';
 import type { WebhookConfig } from '../config.ts';
 import type { PolicyDecider } from '../policy.ts';
 import { openDecisionLog } from './decision-log.ts';
-import { createPacks } from './packs.ts';
+import { createPacks, type Packs } from './packs.ts';
 import { ReplicaReport } from './replica-report.ts';
 import { replicaStatus } from './replica-status.ts';
 
@@ -65,21 +65,7 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
     name,
     podUid: config.podUid,
     log,
-    status: () => {
-      const { snapshots, modules, shadow, failures } = packs;
-      if (snapshots.current === undefined) return undefined;
-      const { snapshot } = snapshots.current;
-      const { prepared, faults: refused, quarantined } = modules;
-      const comparisons = shadow.comparisons() as readonly ReplicaComparison[];
-      return replicaStatus({
-        snapshot,
-        prepared,
-        refused,
-        quarantined,
-        violations: failures.counts(),
-        comparisons,
-      });
-    },
+    status: () => statusOf(packs),
   });
   return {
     decider: packs.decider,
@@ -94,4 +80,22 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
       await host.close();
     },
   };
+}
+
+/** What this replica reports; undefined before it judges by anything. */
+function statusOf({
+  snapshots,
+  modules,
+  shadow,
+  failures,
+}: Packs): ReturnType<typeof replicaStatus> | undefined {
+  if (snapshots.current === undefined) return undefined;
+  return replicaStatus({
+    snapshot: snapshots.current.snapshot,
+    prepared: modules.prepared,
+    refused: modules.faults,
+    quarantined: modules.quarantined,
+    violations: failures.counts(),
+    comparisons: shadow.comparisons() as readonly ReplicaComparison[],
+  });
 }

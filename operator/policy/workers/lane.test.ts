@@ -4,7 +4,7 @@ import { Lane, type LaneJob } from './lane.ts';
 import type { RunOutcome, WorkerHandle } from './worker-handle.ts';
 
 const ANSWER: RunOutcome = { kind: 'answer', json: undefined, micros: 1 } as unknown as RunOutcome;
-const STOPPED: RunOutcome = { kind: 'stopped', reason: 'Timeout', message: 'late', micros: 1 };
+const STOPPED: RunOutcome = { kind: 'stopped', reason: 'Timeout', message: 'late', micros: 1, hadMs: 1 };
 
 /** Workers that are busy until they are told that they are not. */
 function played(count: number) {
