@@ -32,6 +32,16 @@ export function admissionMetrics(factory: MetricFactory) {
       help: 'Reviews that are being worked on.',
       labels: {},
     }),
+    heldBytes: factory.gauge({
+      name: 'nexusos_admission_held_bytes',
+      help: 'Bytes of bodies that are being read, or worked on.',
+      labels: {},
+    }),
+    connectionsRefusedTotal: factory.counter({
+      name: 'nexusos_admission_connections_refused_total',
+      help: 'Connections that were closed at once, since there are too many: of one peer, or of all.',
+      labels: { why: ['peer', 'all'] },
+    }),
     handshakesFailedTotal: factory.counter({
       name: 'nexusos_admission_tls_handshakes_failed_total',
       help: 'Connections that came to nothing: clients that do not trust the certificate that is served, or that show none where one is asked for.',

@@ -2,12 +2,14 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as send } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { createAuthority, issue } from '#hack/cluster/certificates';
 import { eventually } from '#hack/tools/eventually';
 import { createLog } from '#operator/telemetry/log';
 import { MetricFactory } from '#operator/telemetry/metric';
+import { Intake, INTAKE_LIMITS } from './intake.ts';
 import { admissionMetrics } from './metrics.ts';
 import { ALLOWED, type Answer } from './review.ts';
 import { MAX_BODY_BYTES, type ServedPair, WebhookServer, type WebhookServerOptions } from './server.ts';
@@ -246,4 +248,109 @@ test('who stays silent is not waited for when it ends', async (t) => {
   await eventually('it is being worked on', () => asked() === 1);
   await server.close(100);
   t.is(await first, 'cut off');
+});
+
+/** A request whose body never comes to an end: so many bytes of it, and nothing more. */
+function slowBody(t: ExecutionContext, server: WebhookServer, bytes: number): Promise<void> {
+  const request = send({
+    host: '127.0.0.1',
+    port: server.port,
+    path: '/validate',
+    method: 'POST',
+    ca: CA,
+    agent: false,
+    headers: { 'content-length': bytes + 1 },
+  });
+  request.on('error', () => undefined);
+  t.teardown(() => request.destroy());
+  request.write(Buffer.concat([review().subarray(0, 100), Buffer.alloc(Math.max(0, bytes - 100), 0x20)]));
+  return once(request, 'close').then(() => undefined);
+}
+
+test('bodies that are held are bounded: what is too much is told under its uid, and room comes again', async (t) => {
+  const intake = { heldBytes: 4_000_000, heldBytesPerPeer: 4_000_000, requestMs: 4000 };
+  const factory = new MetricFactory();
+  const server = await serve(t, { intake, metrics: admissionMetrics(factory) });
+  const held = async () => Number(/held_bytes (\d+)/.exec(await factory.registry.metrics())?.[1] ?? 0);
+  const slow = Array.from({ length: 3 }, () => slowBody(t, server, 1_250_000));
+  const large = review({ object: { metadata: { name: 'a' }, data: 'x'.repeat(1_000_000) } });
+  const told = await eventually('there is no room', async () => {
+    const reply = await ask(server, large);
+    return reply.status === 200 && responseOf(reply).allowed ? undefined : reply;
+  });
+  t.like(responseOf(told), { uid: UID, allowed: false, status: { code: 429 } });
+  t.regex(responseOf(told).status?.message ?? '', /holds as many bytes .* try again/);
+  t.is(told.connection, 'close');
+  t.like(responseOf(await ask(server, review())), { allowed: true }, 'what is small has room');
+  await Promise.all(slow);
+  t.like(responseOf(await ask(server, large)), { allowed: true });
+  await eventually('all is let go', async () => ((await held()) === 0 ? true : undefined));
+});
+
+test('one peer has its share of what is held, and no more', (t) => {
+  const intake = new Intake({
+    ...INTAKE_LIMITS,
+    heldBytes: 100,
+    heldBytesPerPeer: 60,
+    connectionsPerPeer: 2,
+  });
+  t.true(intake.hold('a', 60));
+  t.false(intake.hold('a', 1));
+  t.true(intake.hold('b', 40));
+  t.false(intake.hold('b', 1), 'there is no more for anybody');
+  intake.letGo('a', 60);
+  t.true(intake.hold('b', 20));
+  t.is(intake.heldBytes, 60);
+  t.true(intake.connect('a') && intake.connect('a') && intake.connect('b'));
+  t.false(intake.connect('a'));
+  intake.disconnect('a');
+  t.true(intake.connect('a'));
+});
+
+test('who sends slowly turns nobody away, and is given up', async (t) => {
+  const server = await serve(t, { maxInFlight: 2, intake: { requestMs: 4000 } });
+  const from = performance.now();
+  const slow = Array.from({ length: 20 }, () => slowBody(t, server, 200));
+  for (let index = 0; index < 10; index += 1) {
+    const reply = await ask(server, review());
+    t.deepEqual(responseOf(reply), { uid: UID, allowed: true });
+  }
+  await Promise.all(slow);
+  t.true(performance.now() - from < 30_000);
+});
+
+test('who connects and says nothing is given up, before and after the handshake', async (t) => {
+  const server = await serve(t, { intake: { handshakeMs: 3000, headersMs: 3000 } });
+  const mute = connectPlain(server.port, '127.0.0.1');
+  const greeted = connect({ port: server.port, host: '127.0.0.1', ca: CA });
+  await once(greeted, 'secureConnect');
+  greeted.write('POST /validate HTTP/1.1\r\nhost: a\r\n');
+  const ends = [mute, greeted].map((socket) => {
+    socket.on('error', () => undefined);
+    socket.resume();
+    return once(socket, 'close');
+  });
+  await Promise.all(ends);
+  t.like(responseOf(await ask(server, review())), { allowed: true });
+});
+
+test('connections of one peer are bounded, and those that are open go on', async (t) => {
+  const factory = new MetricFactory();
+  const server = await serve(t, { intake: { connectionsPerPeer: 3 }, metrics: admissionMetrics(factory) });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  t.is((await ask(server, review(), { agent })).status, 200);
+  const others = Array.from({ length: 20 }, () => connectPlain(server.port, '127.0.0.1'));
+  t.teardown(() => others.forEach((one) => one.destroy()));
+  let closed = 0;
+  for (const one of others) {
+    one.on('error', () => undefined);
+    one.resume().once('close', () => (closed += 1));
+  }
+  await eventually('those that are too many are closed', async () => (closed >= 18 ? true : undefined));
+  t.is((await ask(server, review(), { agent })).status, 200);
+  t.regex(await factory.registry.metrics(), /connections_refused_total{why="peer"} 18/);
+  others.forEach((one) => one.destroy());
+  const again = await eventually('there is room again', () => ask(server, review()).catch(() => undefined));
+  t.is(again.status, 200);
 });

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { Log } from '#operator/telemetry/log';
 import type { AdmissionMetrics, AdmissionOutcome } from './metrics.ts';
+import { Intake, INTAKE_LIMITS, type IntakeLimits } from './intake.ts';
 import { answerInTime, timeoutOf } from './deadline.ts';
 import type { DecisionContext } from './policy.ts';
 import { type AdmissionRequest, type Answer, readReview, refused, uidOf, writeReview } from './review.ts';
@@ -25,6 +27,8 @@ export interface WebhookServerOptions {
   readonly decide: (request: AdmissionRequest, context: DecisionContext) => Promise<Answer>;
   readonly deadlineMs: number;
   readonly maxInFlight: number;
+  /** What is taken in before anybody has looked at it; what is not named is as in general. */
+  readonly intake?: Partial<IntakeLimits>;
   readonly metrics: AdmissionMetrics;
   readonly log: Log;
 }
@@ -33,25 +37,35 @@ export interface WebhookServerOptions {
 export const MAX_BODY_BYTES = 7 * 1024 * 1024;
 /** The API server keeps a connection that is not in use for 90 s: who ends it first must not be us, or a request is on its way. */
 const KEEP_ALIVE_MS = 95_000;
-const HEADERS_MS = 10_000;
-const BODY_MS = 20_000;
+/** How often it is looked for what takes longer than it may. */
+const LOOK_MS = 500;
 const PATHS: ReadonlySet<string> = new Set(['/validate', '/mutate']);
 
 /** HTTPS of the API server's reviews. HTTP/1.1 alone: it takes half of the time, and requests do not share one connection. */
 export class WebhookServer {
   readonly #options: WebhookServerOptions;
   readonly #server: Server;
+  readonly #intake: Intake;
   #inFlight = 0;
   #isDraining = false;
 
   private constructor(options: WebhookServerOptions) {
     this.#options = options;
-    this.#server = createServer(this.#tls(options.pair), (request, response) => {
-      void this.#serve(request, response);
-    });
+    const limits = { ...INTAKE_LIMITS, ...options.intake };
+    this.#intake = new Intake(limits);
+    const settings = { ...this.#tls(options.pair), handshakeTimeout: limits.handshakeMs };
+    this.#server = createServer(
+      { ...settings, connectionsCheckingInterval: LOOK_MS },
+      (request, response) => {
+        void this.#serve(request, response);
+      },
+    );
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
-    this.#server.headersTimeout = HEADERS_MS;
-    this.#server.requestTimeout = BODY_MS;
+    this.#server.headersTimeout = limits.headersMs;
+    this.#server.requestTimeout = limits.requestMs;
+    this.#server.maxConnections = limits.connections;
+    this.#server.on('connection', (socket: Socket) => this.#receive(socket));
+    this.#server.on('drop', () => options.metrics.connectionsRefusedTotal.inc({ why: 'all' }));
     this.#server.maxHeadersCount = 64;
     // A client that breaks off is nothing of ours to tell.
     this.#server.on('tlsClientError', () => options.metrics.handshakesFailedTotal.inc({}));
@@ -116,75 +130,155 @@ export class WebhookServer {
     };
   }
 
+  /** Before the handshake, which is what costs. */
+  #receive(socket: Socket): void {
+    const peer = peerOf(socket);
+    if (!this.#intake.connect(peer)) {
+      this.#options.metrics.connectionsRefusedTotal.inc({ why: 'peer' });
+      socket.destroy();
+      return;
+    }
+    socket.once('close', () => this.#intake.disconnect(peer));
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { metrics, log } = this.#options;
     const startedAt = performance.now();
     if (this.#isDraining) response.setHeader('connection', 'close');
-    this.#inFlight += 1;
-    metrics.inFlight.set({}, this.#inFlight);
+    const held = new HeldBody(this.#intake, peerOf(request.socket));
     let outcome: AdmissionOutcome = 'failed';
     try {
-      outcome = await this.#answer(request, response, startedAt);
+      outcome = await this.#take(request, response, { held, startedAt });
     } catch (error) {
       log.error({ err: error }, 'a request could not be answered');
       response.destroy();
     } finally {
-      this.#inFlight -= 1;
-      metrics.inFlight.set({}, this.#inFlight);
+      held.letGo();
+      metrics.heldBytes.set({}, this.#intake.heldBytes);
       metrics.requestsTotal.inc({ outcome });
       metrics.seconds.observe({}, (performance.now() - startedAt) / 1000);
     }
   }
 
-  async #answer(
+  async #take(
     request: IncomingMessage,
     response: ServerResponse,
-    startedAt: number,
+    { held, startedAt }: { readonly held: HeldBody; readonly startedAt: number },
   ): Promise<AdmissionOutcome> {
-    const { deadlineMs, maxInFlight, decide, log } = this.#options;
+    const { metrics } = this.#options;
     const { pathname, searchParams } = new URL(request.url ?? '/', 'https://webhook');
     if (request.method !== 'POST' || !PATHS.has(pathname)) return sendText(response, 404, 'not found');
-    const body = await readBody(request);
-    if (body.kind === 'tooLarge') return sendTooLarge(response, body.beginning);
+    const body = await readBody(request, held);
+    metrics.heldBytes.set({}, this.#intake.heldBytes);
     if (body.kind === 'broken') return 'malformed';
+    if (body.kind !== 'whole') {
+      const refuse = body.kind === 'tooLarge' ? sendTooLarge : sendNoRoom;
+      return refuse(response, body.beginning);
+    }
+    // What is only being sent is no work yet: else some slow senders would have all others turned away.
+    this.#inFlight += 1;
+    metrics.inFlight.set({}, this.#inFlight);
+    const mutating = pathname === '/mutate';
+    const waitMs = timeoutOf(searchParams.get('timeout'), this.#options.deadlineMs);
+    try {
+      return await this.#answer(response, body.bytes, { mutating, waitMs, startedAt });
+    } finally {
+      this.#inFlight -= 1;
+      metrics.inFlight.set({}, this.#inFlight);
+    }
+  }
+
+  async #answer(
+    response: ServerResponse,
+    bytes: Buffer,
+    { mutating, waitMs, startedAt }: Asked,
+  ): Promise<AdmissionOutcome> {
+    const { maxInFlight, decide, log } = this.#options;
     // Before the body is parsed, which is what costs.
-    if (this.#inFlight > maxInFlight) return sendOverloaded(response, body.bytes, maxInFlight);
-    const read = readReview(body.bytes);
+    if (this.#inFlight > maxInFlight) return sendOverloaded(response, bytes, maxInFlight);
+    const read = readReview(bytes);
     if (read.kind === 'malformed') return sendMalformed(response, read);
-    const waitMs = timeoutOf(searchParams.get('timeout'), deadlineMs);
     const { outcome, answer } = await answerInTime(
       { deadlineAt: startedAt + waitMs, waitMs, log, uid: read.request.uid },
-      (signal, deadlineAt) => decide(read.request, { signal, deadlineAt, mutating: pathname === '/mutate' }),
+      (signal, deadlineAt) => decide(read.request, { signal, deadlineAt, mutating }),
     );
     sendReview(response, read.request.uid, answer);
     return outcome;
   }
 }
 
+interface Asked {
+  readonly mutating: boolean;
+  readonly waitMs: number;
+  readonly startedAt: number;
+}
+
+/** What is held of one body. */
+class HeldBody {
+  readonly #intake: Intake;
+  readonly #peer: string;
+  #bytes = 0;
+
+  constructor(intake: Intake, peer: string) {
+    this.#intake = intake;
+    this.#peer = peer;
+  }
+
+  hold(bytes: number): boolean {
+    if (!this.#intake.hold(this.#peer, bytes)) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  letGo(): void {
+    this.#intake.letGo(this.#peer, this.#bytes);
+    this.#bytes = 0;
+  }
+}
+
+function peerOf({ remoteAddress }: Socket): string {
+  return remoteAddress ?? '';
+}
+
 type Body =
   | { readonly kind: 'whole'; readonly bytes: Buffer }
-  | { readonly kind: 'tooLarge'; readonly beginning: Buffer }
+  | { readonly kind: 'tooLarge' | 'noRoom'; readonly beginning: Buffer }
   | { readonly kind: 'broken' };
 
-function readBody(request: IncomingMessage): Promise<Body> {
+function readBody(request: IncomingMessage, held: HeldBody): Promise<Body> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const take = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes <= MAX_BODY_BYTES) {
-        chunks.push(chunk);
-        return;
-      }
+    const refuse = (kind: 'tooLarge' | 'noRoom', chunk: Buffer): void => {
       request.off('data', take);
       // Read on and dropped: who is cut off while sending does not read what it is told.
       request.resume();
-      resolve({ kind: 'tooLarge', beginning: chunks[0] ?? chunk });
+      held.letGo();
+      resolve({ kind, beginning: chunks[0] ?? chunk });
+    };
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) return refuse('tooLarge', chunk);
+      if (!held.hold(chunk.length)) return refuse('noRoom', chunk);
+      chunks.push(chunk);
     };
     request.on('data', take);
     request.once('end', () => resolve({ kind: 'whole', bytes: Buffer.concat(chunks, bytes) }));
     request.once('close', () => resolve({ kind: 'broken' }));
   });
+}
+
+/** Nothing of the answer depends on what else is in the body, which is not there. */
+function sendNoRoom(response: ServerResponse, beginning: Buffer): AdmissionOutcome {
+  response.setHeader('connection', 'close');
+  const message =
+    'the admission process is overloaded: it holds as many bytes of requests as it may; try again in a second';
+  const uid = uidOf(beginning);
+  if (uid === undefined) {
+    response.setHeader('retry-after', '1');
+    sendText(response, 503, message);
+  } else sendReview(response, uid, refused({ code: 'rate_limited', message }));
+  return 'overloaded';
 }
 
 function sendTooLarge(response: ServerResponse, beginning: Buffer): AdmissionOutcome {

@@ -287,6 +287,34 @@ test('of replicas that all work, one at a time may be evicted; else all but one'
   t.deepEqual([together.minAvailable, together.maxUnavailable], [undefined, 1]);
 });
 
+test('who may ask the admission process is closed where it is known who the API server is', async (t) => {
+  const ours = (objects: readonly KubeObject[]) =>
+    pick(objects, 'NetworkPolicy').filter(({ metadata }) => metadata.name === 'nexusos-webhooks');
+  t.deepEqual(ours(await render()), [], 'a wrong one would have all requests of tenants refused');
+  const apiServer = { addresses: ['10.0.0.10/32', 'fd00::1/128'], clientCaConfigMap: 'front-proxy' };
+  const objects = await render({ webhooks: { apiServer } });
+  const [policy] = ours(objects);
+  const cidrs = ['10.0.0.10/32', 'fd00::1/128'].map((cidr) => ({ ipBlock: { cidr } }));
+  t.like(policy?.['spec'], {
+    policyTypes: ['Ingress'],
+    ingress: [{ from: cidrs, ports: [{ port: 9443 }] }, { ports: [{ port: 8080 }] }],
+  });
+  const labels = (policy?.['spec'] as { readonly podSelector: { readonly matchLabels: object } }).podSelector
+    .matchLabels;
+  const deployment = pick(objects, 'Deployment').find(({ metadata }) => metadata.name === 'nexusos-webhooks');
+  t.like(deployment?.['spec'], { selector: { matchLabels: labels } });
+  const text = JSON.stringify(deployment);
+  t.regex(text, /"mountPath":"\/etc\/nexusos\/client-ca"/);
+  t.regex(text, /"configMap":\{"name":"front-proxy"\}/);
+  const settings = pick(objects, 'ConfigMap').find(({ metadata }) => metadata.name === 'nexusos-webhooks');
+  t.like(settings?.['data'], { NEXUSOS_CLIENT_CA_FILE: '/etc/nexusos/client-ca/ca.crt' });
+  const refused = await helm(['template', 'nexusos', CHART], {
+    webhooks: { apiServer: { addresses: ['any'] } },
+  });
+  t.not(refused.code, 0);
+  t.regex(refused.stderr, /addresses/);
+});
+
 test('a single replica has no disruption budget', async (t) => {
   const values = { operator: { replicas: 1 }, webhooks: { replicas: 1 } };
   t.is(pick(await render(values), 'PodDisruptionBudget').length, 0);
