@@ -164,6 +164,18 @@ export const SETTINGS = {
     allowed: 'an integer from 10 to 86400',
     parse: integer(10, 86_400),
   } satisfies Setting<number>,
+  policyPacksPerTenant: {
+    what: 'How many PolicyPacks of a tenant are looked at, the oldest first.',
+    default: '32',
+    allowed: 'an integer from 0 to 1000',
+    parse: integer(0, 1000),
+  } satisfies Setting<number>,
+  policyMebibytesPerTenant: {
+    what: 'What all revisions of the PolicyPacks of a tenant may have together, modules and data, in MiB.',
+    default: '64',
+    allowed: 'an integer from 1 to 4096',
+    parse: integer(1, 4096),
+  } satisfies Setting<number>,
   webhookCertificates: {
     what: 'Whether the operator makes and renews the certificate of the admission process.',
     default: 'Off',

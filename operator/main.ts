@@ -97,6 +97,7 @@ async function main(): Promise<void> {
         planWeights: config.planWeights,
         remoteImage: config.remoteImage,
         webhookCertificates: certificatesOf(config),
+        packAllowance: { packs: config.policyPacksPerTenant, mebibytes: config.policyMebibytesPerTenant },
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
       {

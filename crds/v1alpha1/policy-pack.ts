@@ -207,6 +207,10 @@ export const POLICY_PACK_REASONS = {
   VerificationFailed: 'VerificationFailed',
   /** It refuses an object of Kubernetes, or of NexusOS itself, and not the same of a tenant. */
   LocksOut: 'LocksOut',
+  /** The tenant has more packs than it may; older ones go first. */
+  TooManyPacks: 'TooManyPacks',
+  /** With this revision, those of the tenant would have more bytes than they may. */
+  StorageExceeded: 'StorageExceeded',
   /** The revision is being made. */
   RevisionPending: 'RevisionPending',
   /** Replicas are loading the revision. */

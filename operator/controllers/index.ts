@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resource } from '../core/object.ts';
+import type { PackAllowance } from '../core/policy-pack/allowance.ts';
 import type { PackVerifier } from '../core/policy-pack/verification.ts';
 import type { BlastReports, Scans } from '../core/scan/world.ts';
 import type { PlatformSettings } from '../core/tenant/tenant.ts';
@@ -66,7 +67,12 @@ const NO_VERIFIER: PackVerifier = { ask: () => ({ kind: 'pending' }), onDone: ()
 export interface ControllerSettings extends PlatformSettings {
   /** Where the operator makes the certificate of the admission process; else somebody else does, or there is none. */
   readonly webhookCertificates?: CertificateSettings | undefined;
+  /** What the packs of a tenant may come to. */
+  readonly packAllowance?: PackAllowance | undefined;
 }
+
+/** As the settings have it where they say nothing else. */
+const PACK_ALLOWANCE: PackAllowance = { packs: 32, mebibytes: 64 };
 
 /** Every controller of the operator. `metering`: where run units are counted, if anywhere. */
 export function controllersFor(
@@ -74,7 +80,12 @@ export function controllersFor(
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
   { records, verifier = NO_VERIFIER, scans }: Beside = {},
 ): ControllerSet {
-  const { kueue, webhookCertificates, platformNamespace } = settings;
+  const {
+    kueue,
+    webhookCertificates,
+    platformNamespace,
+    packAllowance: allowance = PACK_ALLOWANCE,
+  } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
   const queues = new TenantQueues(book);
   const meter = new RunUnitsMeter(metering);
@@ -87,7 +98,7 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      policyPackController({ platformNamespace, verifier, reports: scans?.reports }),
+      policyPackController({ platformNamespace, verifier, allowance, reports: scans?.reports }),
       ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
       ...(scans?.hasReports === true ? [policyReportController()] : []),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { POLICY_PACK, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
 import type { KubeObject } from '../core/object.ts';
+import { numberFault, type PackAllowance, type TenantHoldings } from '../core/policy-pack/allowance.ts';
 import {
   packKey,
   type PackPlace,
@@ -62,6 +63,8 @@ export const POLICY_PACK_INDEXES: readonly IndexDeclaration[] = [
 /** What the controller works with. */
 export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNamespace'> {
   readonly verifier: PackVerifier;
+  /** What the packs of a tenant may come to. */
+  readonly allowance: PackAllowance;
   /** What finds out what revisions would do to what exists; without, nobody waits for it. */
   readonly reports?: BlastReports | undefined;
 }
@@ -70,6 +73,7 @@ export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNames
 export function policyPackController({
   platformNamespace,
   verifier,
+  allowance,
   reports,
 }: PolicyPackOptions): Controller<PolicyPack, PackObserved, PolicyPackStatus> {
   const replicas = new PolicyReplicas(platformNamespace);
@@ -91,10 +95,12 @@ export function policyPackController({
     salvage: (pack) => pack as PolicyPack,
     group: ({ metadata }, read) => ledgerOf(read, metadata.namespace ?? '')?.metadata.name,
     observe: async (pack, read) => {
-      const source = await seeSource({ pack, read, platformNamespace, verifier });
+      const holdings = holdingsOf(pack, read, allowance);
+      const source = await seeSource({ pack, read, platformNamespace, verifier, holdings });
       return {
         ...keptOf(pack, read, platformNamespace),
         place: placeOf(pack, read, platformNamespace),
+        holdings,
         platformNamespace,
         source,
         replicas: replicas.views(read),
@@ -191,11 +197,31 @@ function keptOf({ metadata }: PolicyPack, read: Reader, platformNamespace: strin
   };
 }
 
+/** Undefined for packs of the platform, and of nobody. */
+function holdingsOf(
+  { metadata }: PolicyPack,
+  read: Reader,
+  allowance: PackAllowance,
+): TenantHoldings | undefined {
+  const ledger = ledgerOf(read, metadata.namespace ?? '');
+  if (ledger === undefined) return undefined;
+  const namespaces = namespacesOf(ledger);
+  return {
+    tenant: ledger.metadata.name,
+    packs: namespaces.flatMap((namespace) => read.list(POLICY_PACKS, { namespace })),
+    revisions: namespaces.flatMap(
+      (namespace) => read.list(POLICY_PACK_REVISIONS, { namespace }) as readonly PolicyPackRevision[],
+    ),
+    allowance,
+  };
+}
+
 interface Looking {
   readonly pack: PolicyPack;
   readonly read: Reader;
   readonly platformNamespace: string;
   readonly verifier: PackVerifier;
+  readonly holdings: TenantHoldings | undefined;
 }
 
 async function seeSource(looking: Looking): Promise<SourceSeen> {
@@ -208,8 +234,9 @@ async function seeSource(looking: Looking): Promise<SourceSeen> {
   if (source.kind === 'fault') return source;
   const wanted = revisionNameOf(pack, source.digest);
   const place = placeOf(pack, read, looking.platformNamespace);
+  const isTooMuch = looking.holdings !== undefined && numberFault(pack, looking.holdings) !== undefined;
   // Whoever is not to have a pack here has nothing compiled here.
-  if (place.kind === 'nobody' || isMade(looking, wanted))
+  if (place.kind === 'nobody' || isTooMuch || isMade(looking, wanted))
     return { kind: 'found', wanted, verification: PENDING };
   const { minCoveragePercent } = pack.spec.tests;
   const { content } = source;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { eventually } from '#hack/tools/eventually';
 import type { PackRequest } from '../core/policy-pack/verification.ts';
 import { packRequest } from './testing/verifying.ts';
 import { Verifier } from './verifier.ts';
@@ -129,4 +130,56 @@ test('stopped, it begins nothing and tells nobody', async (t) => {
   verifier.ask(request('c/z'));
   t.deepEqual(jobs.begun, ['a/x']);
   t.deepEqual(told, []);
+});
+
+const MISMATCH: Outcome = {
+  kind: 'fault',
+  fault: { reason: 'DigestMismatch', message: 'another file', passing: false },
+};
+
+test('a file that is another one is asked for again, later and later, and who asks is told when', async (t) => {
+  const jobs = new Jobs();
+  const { verifier } = verifierOf(jobs, 100);
+  verifier.ask(request('a/x'));
+  await jobs.end(MISMATCH);
+  const againMs = () => {
+    const told = verifier.ask(request('a/x'));
+    return told.kind === 'fault' ? told.fault.againMs : undefined;
+  };
+  const first = againMs() ?? 0;
+  t.true(first > 0 && first <= 200, `${first}`);
+  t.like(verifier.ask(request('a/x')), {
+    kind: 'fault',
+    fault: { reason: 'DigestMismatch', passing: false },
+  });
+  t.is(jobs.begun.length, 1);
+  await eventually(
+    'it is asked for again',
+    async () => (againMs(), jobs.begun.length === 2 ? true : undefined),
+  );
+  await jobs.end(MISMATCH);
+  const second = againMs() ?? 0;
+  t.true(second > 250 && second <= 400, `${second}`);
+  await eventually('and again', async () => (againMs(), jobs.begun.length === 3 ? true : undefined));
+  await jobs.end(REFUSED);
+  t.is(againMs(), undefined, 'what is its own fault is not');
+});
+
+test('who is told and asks at once does not have two verified at a time; one that fails stops nobody', async (t) => {
+  const jobs = new Jobs();
+  const { verifier, errors } = verifierOf(jobs);
+  verifier.onDone((pack) => {
+    verifier.ask(request('c/x'));
+    verifier.ask(request('d/x'));
+    if (pack === 'a/x') throw new Error('a listener fails');
+  });
+  verifier.ask(request('a/x'));
+  verifier.ask(request('b/x'));
+  await jobs.end();
+  t.deepEqual(jobs.begun, ['a/x', 'b/x']);
+  t.is(errors.length, 1);
+  await jobs.end();
+  await jobs.end();
+  await jobs.end();
+  t.deepEqual(jobs.begun, ['a/x', 'b/x', 'c/x', 'd/x']);
 });

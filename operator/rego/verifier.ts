@@ -19,9 +19,15 @@ const RETRY_MS = 30_000;
 const MAX_FAULTS = 1000;
 const MAX_VERIFIED = 8;
 
+/** What may be put right where it comes from, and nobody waits for: asked for later and later, up to an hour. */
+const LATER: ReadonlySet<PackFault['reason']> = new Set(['DigestMismatch']);
+const MAX_LATER_MS = 3_600_000;
+
 interface Known {
   readonly outcome: Outcome;
   readonly atMs: number;
+  /** How often the same was found in a row. */
+  readonly times: number;
 }
 
 /**
@@ -45,7 +51,7 @@ export class Verifier implements PackVerifier {
     const known = this.#known.get(request.key);
     if (known === undefined || this.#isStale(known)) this.#enqueue(request);
     // What was found out goes on being told until something else is.
-    return known?.outcome ?? { kind: 'pending' };
+    return known === undefined ? { kind: 'pending' } : this.#told(known);
   }
 
   onDone(tell: (pack: string) => void): void {
@@ -58,9 +64,23 @@ export class Verifier implements PackVerifier {
     this.#waiting.clear();
   }
 
-  #isStale({ outcome, atMs }: Known): boolean {
+  #isStale(known: Known): boolean {
+    return performance.now() >= known.atMs + this.#retryMs(known);
+  }
+
+  #retryMs({ outcome, times }: Known): number {
     const { retryMs = RETRY_MS } = this.#options;
-    return outcome.kind === 'fault' && outcome.fault.passing && performance.now() - atMs >= retryMs;
+    if (outcome.kind !== 'fault') return Infinity;
+    if (LATER.has(outcome.fault.reason)) return Math.min(retryMs * 2 ** times, MAX_LATER_MS);
+    return outcome.fault.passing ? retryMs : Infinity;
+  }
+
+  /** With when to ask again, where nobody else would say. */
+  #told(known: Known): Verification {
+    const { outcome } = known;
+    if (outcome.kind !== 'fault' || !LATER.has(outcome.fault.reason)) return outcome;
+    const againMs = Math.max(0, Math.ceil(known.atMs + this.#retryMs(known) - performance.now()));
+    return { kind: 'fault', fault: { ...outcome.fault, againMs } };
   }
 
   #enqueue(request: PackRequest): void {
@@ -77,12 +97,22 @@ export class Verifier implements PackVerifier {
     if (this.#current !== undefined) return;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       this.#current = next;
-      const outcome = await this.#verify(next);
-      this.#current = undefined;
-      if (this.#isStopped) return;
-      this.#remember(next.key, outcome);
-      for (const tell of this.#tells) tell(next.pack);
+      try {
+        await this.#settle(next);
+      } catch (error) {
+        this.#options.onError?.(error, next);
+      } finally {
+        this.#current = undefined;
+      }
     }
+  }
+
+  /** Whoever is told may ask for more at once: that waits, since this one is still under way. */
+  async #settle(request: PackRequest): Promise<void> {
+    const outcome = await this.#verify(request);
+    if (this.#isStopped) return;
+    this.#remember(request.key, outcome);
+    for (const tell of this.#tells) tell(request.pack);
   }
 
   /** Whoever was served goes to the end. */
@@ -117,12 +147,18 @@ export class Verifier implements PackVerifier {
   }
 
   #remember(key: string, outcome: Outcome): void {
+    const before = this.#known.get(key);
     this.#known.delete(key);
-    this.#known.set(key, { outcome, atMs: performance.now() });
+    const times = before !== undefined && isSameFault(before.outcome, outcome) ? before.times + 1 : 1;
+    this.#known.set(key, { outcome, atMs: performance.now(), times });
     const max = outcome.kind === 'verified' ? MAX_VERIFIED : MAX_FAULTS;
     const alike = [...this.#known].filter(([, one]) => one.outcome.kind === outcome.kind);
     for (const [old] of alike.slice(0, Math.max(0, alike.length - max))) this.#known.delete(old);
   }
+}
+
+function isSameFault(a: Outcome, b: Outcome): boolean {
+  return a.kind === 'fault' && b.kind === 'fault' && a.fault.reason === b.fault.reason;
 }
 
 function ownerOf({ place }: PackRequest): string {

@@ -34,13 +34,22 @@ export async function* livePages(
   const selections = isApart ? namespaces.map((namespace) => ({ namespace })) : [{}];
   for (const resource of resources) {
     try {
-      for (const selection of selections)
-        for await (const { items } of client.list(resource, selection)) yield { resource, items };
+      for await (const items of itemsOf(client, resource, selections)) yield { resource, items };
     } catch (error) {
       const why = unreadable(error);
       if (why === undefined) throw error;
       onUnread(resource, why);
     }
+  }
+}
+
+async function* itemsOf(
+  client: Pick<Client, 'list'>,
+  resource: Resource,
+  selections: readonly { readonly namespace?: string }[],
+): AsyncGenerator<LivePage['items']> {
+  for (const selection of selections) {
+    for await (const { items } of client.list(resource, selection)) yield items;
   }
 }
 

@@ -30,9 +30,6 @@ export interface ClusterSettings {
   readonly platformNamespace: string;
 }
 
-/** The key of a ConfigMap under which a part of a module is. */
-const PART = 'part';
-
 /** What is needed of the cache. */
 export type PackCache = Pick<Cache, 'watch' | 'get' | 'list'>;
 
@@ -52,16 +49,18 @@ export class PackCluster {
       cache.watch({ resource }, onChange);
     cache.watch({ resource: NAMESPACES, metadataOnly: true }, onChange);
     cache.watch({ resource: POLICY_EXEMPTIONS, namespace }, onChange);
-    cache.watch({ resource: CONFIG_MAPS, namespace, labelSelector: LABELS.pack }, onChange);
+    // What is in them is read when it is loaded, and not kept: most of it is of revisions that nobody is judged by any more.
+    cache.watch(
+      { resource: CONFIG_MAPS, namespace, labelSelector: LABELS.pack, metadataOnly: true },
+      onChange,
+    );
   }
 
-  /** The part of a module that a ConfigMap of the platform holds. */
-  partOf(chunk: string): Uint8Array | undefined {
-    const found = this.#cache.get(CONFIG_MAPS, { namespace: this.#settings.platformNamespace, name: chunk });
-    const parts = found?.['binaryData'];
-    const part =
-      typeof parts === 'object' && parts !== null ? (parts as Record<string, unknown>)[PART] : undefined;
-    return typeof part === 'string' ? Buffer.from(part, 'base64') : undefined;
+  /** Whether a ConfigMap with a part of a module is there. */
+  hasPart(chunk: string): boolean {
+    return (
+      this.#cache.get(CONFIG_MAPS, { namespace: this.#settings.platformNamespace, name: chunk }) !== undefined
+    );
   }
 
   /** Keeps a revision in mind though it may go. */
@@ -172,6 +171,17 @@ export class PackCluster {
 
 function packKey({ pack }: PackState): string {
   return `${pack.namespace}/${pack.name}`;
+}
+
+/** The key of a ConfigMap under which a part of a module is. */
+const PART = 'part';
+
+/** The part of a module that a ConfigMap of the platform holds. */
+export function partIn(configMap: KubeObject | undefined): Uint8Array | undefined {
+  const parts = configMap?.['binaryData'];
+  const part =
+    typeof parts === 'object' && parts !== null ? (parts as Record<string, unknown>)[PART] : undefined;
+  return typeof part === 'string' ? Buffer.from(part, 'base64') : undefined;
 }
 
 /** `namespace/name`. */

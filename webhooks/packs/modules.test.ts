@@ -20,7 +20,8 @@ async function played(prepare: (one: Preparation) => ReturnType<PackHost['prepar
   const modules = new PackModules({
     host: { ...hostHere(), prepare },
     state: new StateFolder(undefined, log),
-    partOf: (chunk) => parts.get(chunk),
+    hasPart: (chunk) => parts.has(chunk),
+    readPart: (chunk) => Promise.resolve(parts.get(chunk)),
     onChange: () => changed.push(performance.now()),
     log,
   });

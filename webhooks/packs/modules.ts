@@ -45,8 +45,10 @@ export interface RevisionFault {
 export interface PackModulesOptions {
   readonly host: PackHost;
   readonly state: StateFolder;
-  /** The part of a module that a ConfigMap holds, as last seen. */
-  readonly partOf: (chunk: string) => Uint8Array | undefined;
+  /** Whether a ConfigMap with a part of a module is there. */
+  readonly hasPart: (chunk: string) => boolean;
+  /** Reads the part of a module that a ConfigMap holds; undefined where it is not there. */
+  readonly readPart: (chunk: string) => Promise<Uint8Array | undefined>;
   /** Called when something was loaded, or could not be. */
   readonly onChange: () => void;
   readonly log: Log;
@@ -145,8 +147,8 @@ export class PackModules {
     if (state !== 'failed') return false;
     if (performance.now() >= dueAt) return true;
     const { module, data } = wanted.object['spec'] as Spec;
-    const isThere = (chunk: string) => this.#options.partOf(chunk) !== undefined;
-    return fault?.reason === MISSING && [...module.chunks, ...(data?.chunks ?? [])].every(isThere);
+    const chunks = [...module.chunks, ...(data?.chunks ?? [])];
+    return fault?.reason === MISSING && chunks.every((chunk) => this.#options.hasPart(chunk));
   }
 
   #load(key: string, wanted: WantedRevision): void {
@@ -214,12 +216,16 @@ export class PackModules {
     return outcome;
   }
 
-  /** From the parts in the cluster; where one is not there, from what was kept of an earlier time. */
+  /** From what was kept of an earlier time, or else from the parts in the cluster, which are read one by one and not kept. */
   async #bytesOf(blob: Spec['module']) {
-    const assembled = assembleBlob(blob, this.#options.partOf);
-    if (assembled.kind === 'ok') return assembled;
     const kept = await this.#options.state.read(blob.digest);
-    return kept === undefined ? assembled : ({ kind: 'ok', bytes: kept } as const);
+    if (kept !== undefined) return { kind: 'ok', bytes: kept } as const;
+    const parts = new Map<string, Uint8Array>();
+    for (const chunk of blob.chunks) {
+      const part = this.#options.hasPart(chunk) ? await this.#options.readPart(chunk) : undefined;
+      if (part !== undefined) parts.set(chunk, part);
+    }
+    return assembleBlob(blob, (chunk) => parts.get(chunk));
   }
 
   async #keep(spec: Spec, { module, data }: LoadedRevision): Promise<void> {

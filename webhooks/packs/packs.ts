@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Writable } from 'node:stream';
+import type { KubeObject } from '#operator/core/object';
 import { type Exemption, isInForce } from '#operator/core/policy/exemption';
 import type { Snapshot } from '#operator/core/policy/snapshot';
 import { clock } from '#operator/runtime/clock';
 import type { MetricFactory } from '#operator/telemetry/metric';
 import type { Log } from '#operator/telemetry/log';
-import { type ClusterSettings, type PackCache, PackCluster } from './cluster.ts';
+import { type ClusterSettings, type PackCache, PackCluster, partIn } from './cluster.ts';
 import { PackDecider } from './decider.ts';
 import { DecisionLog } from './decision-log.ts';
 import { Failures } from './failures.ts';
@@ -19,6 +20,8 @@ import { StateFolder } from './state-folder.ts';
 export interface PacksOptions {
   readonly cache: PackCache;
   readonly host: PackHost;
+  /** Reads a ConfigMap of the platform that a part of a module is in. */
+  readonly readChunk: (name: string) => Promise<KubeObject | undefined>;
   readonly settings: ClusterSettings;
   /** Where what is decided by is kept for a restart; undefined: nowhere. */
   readonly stateFolder: string | undefined;
@@ -69,7 +72,8 @@ export function createPacks(options: PacksOptions): Packs {
   const modules = new PackModules({
     host,
     state,
-    partOf: (chunk) => cluster.partOf(chunk),
+    hasPart: (chunk) => cluster.hasPart(chunk),
+    readPart: async (chunk) => partIn(await options.readChunk(chunk)),
     onChange: () => snapshots.changed(),
     log,
   });

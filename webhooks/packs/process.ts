@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
+import { CONFIG_MAPS } from '#operator/core/resources';
 import { replicaName } from '#operator/core/policy/replica-name';
 import { PolicyHost } from '#operator/policy/host';
 import type { Cache } from '#operator/runtime/cache';
@@ -47,6 +48,7 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
   const packs = createPacks({
     cache,
     host,
+    readChunk: (chunk) => client.get(CONFIG_MAPS, { namespace, name: chunk }),
     settings: { platformNamespace: namespace },
     stateFolder: config.stateFolder,
     decisionLog: {

@@ -6,6 +6,7 @@ import { POLICY_PACK, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
 import { TENANT } from '#crds/v1alpha1/tenant';
 import type { KubeObject, Resource } from '#operator/core/object';
+import { CONFIG_MAPS } from '#operator/core/resources';
 import { HereSession, evaluateHere } from '#operator/policy/evaluate-here';
 import { pack as packBytes } from '#operator/policy/packs/testing/packed';
 import { type CompiledPack, compilePack, sourceFiles } from '#operator/rego/compile';
@@ -213,6 +214,7 @@ export async function startWorld(options: {
   const packs = createPacks({
     cache,
     host,
+    readChunk: (name) => Promise.resolve(cache.get(CONFIG_MAPS, { namespace: PLATFORM, name })),
     settings: { platformNamespace: PLATFORM },
     stateFolder,
     decisionLog: { to, allowedPercent, labels: { app: 'nexusos' } },

@@ -4,6 +4,7 @@ import { POLICY_PACK } from '#crds/v1alpha1/policy-pack';
 import { RefusedError } from '../errors.ts';
 import type { KubeObject } from '../object.ts';
 import type { Plan } from '../plan.ts';
+import type { TenantHoldings } from './allowance.ts';
 import type { PolicyPack, PolicyPackRevision } from './pack.ts';
 import { finalizePolicyPack, type PackObserved, planPolicyPack, planRefused } from './plan.ts';
 import { objectsOf, type RevisionName, revisionNameOf } from './revision.ts';
@@ -99,6 +100,68 @@ test('what was said of this generation stands while it is found out anew', (t) =
   const fault = { reason: 'CompileFailed', message: 'a.rego:1: x', passing: false } as const;
   const said = planPolicyPack(one, observed(one, { source: { kind: 'fault', fault } }), NOW).status;
   t.deepEqual(planPolicyPack(pack({}, said), observed(one), NOW).status, said);
+});
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What acme has, in all of its namespaces. */
+function holdings(fields: Partial<TenantHoldings> = {}): TenantHoldings {
+  const allowance = { packs: 2, mebibytes: 1 };
+  return { tenant: 'acme', packs: [], revisions: [], allowance, ...fields };
+}
+
+function aged(name: string, second: number, deletionTimestamp?: string): PolicyPack {
+  const one = pack();
+  const creationTimestamp = `2026-11-22T11:00:0${second}Z`;
+  const metadata = { ...one.metadata, name, uid: `uid-${name}`, creationTimestamp };
+  return { ...one, metadata: { ...metadata, ...(deletionTimestamp !== undefined && { deletionTimestamp }) } };
+}
+
+const LINE: Readonly<Record<string, { readonly of: number; readonly want: string | undefined }>> = {
+  'the oldest': { of: 0, want: undefined },
+  'one that is going, whose place is free': { of: 1, want: undefined },
+  'the last for whom there is room': { of: 2, want: undefined },
+  'one too many': { of: 3, want: 'False TooManyPacks' },
+};
+
+for (const [title, { of, want }] of Object.entries(LINE)) {
+  test(`of the packs of a tenant so many are looked at, the oldest first: ${title}`, (t) => {
+    const packs = [aged('a', 1), aged('b', 2, '2026-11-22T11:30:00Z'), aged('c', 3), aged('d', 4)];
+    const one = packs[of]!;
+    const source = found(one, { kind: 'verified', pack: VERIFIED });
+    const plan = planPolicyPack(
+      one,
+      observed(one, { source, holdings: holdings({ packs: packs.toReversed() }) }),
+      NOW,
+    );
+    if (want === undefined) t.is(plan.create.length, 4);
+    else {
+      t.is(condition(plan, 'Verified'), want);
+      t.is(plan.create.length, 0);
+      t.regex(JSON.stringify(plan.status), /tenant acme has 3 PolicyPacks; the 2 that are oldest/);
+      t.like(plan.result, { kind: 'requeueAfter' }, 'there may be room later');
+    }
+  });
+}
+
+test('what a tenant keeps has a limit: a revision that would be too much is not made, and what decides stays', (t) => {
+  const one = pack({}, { phase: 'Active', activeRevision: 'images-old' });
+  const old = made(one).revision;
+  const large = { ...old, spec: { ...old.spec, module: { ...old.spec.module, size: MEBIBYTE - 10 } } };
+  const source = found(one, { kind: 'verified', pack: VERIFIED });
+  const at = (revisions: readonly PolicyPackRevision[]) =>
+    planPolicyPack(one, observed(one, { source, holdings: holdings({ revisions }) }), NOW);
+  t.is(at([old]).create.length, 4, 'there is room');
+  const plan = at([large]);
+  t.is(condition(plan, 'Verified'), 'False StorageExceeded');
+  t.is(plan.create.length, 0);
+  t.is(plan.status.activeRevision, 'images-old');
+  t.regex(JSON.stringify(plan.status), /together they may have 1 .*spec.revisionHistoryLimit/);
+  t.is(
+    planPolicyPack(one, observed(one, { source, place: { kind: 'platform' } }), NOW).create.length,
+    4,
+    'the platform has no such limit',
+  );
 });
 
 test('verified: its parts are made first, then what names them', (t) => {

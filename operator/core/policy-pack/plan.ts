@@ -10,6 +10,7 @@ import {
 import type { ReconcileError, RefusedError } from '../errors.ts';
 import { defined } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
+import { numberFault, storageFault, type TenantHoldings } from './allowance.ts';
 import type { PackPlace, PolicyPack } from './pack.ts';
 import type { ReplicaView } from './replicas.ts';
 import {
@@ -43,6 +44,8 @@ export interface PackObserved extends Kept {
   readonly place: PackPlace;
   readonly platformNamespace: string;
   readonly source: SourceSeen;
+  /** Of a pack of a tenant: what that has besides. */
+  readonly holdings?: TenantHoldings | undefined;
   readonly replicas: readonly ReplicaView[];
   /** What the wanted revision would do to what exists. */
   readonly blast: StageFacts['blast'];
@@ -65,6 +68,9 @@ export function planPolicyPack(pack: PolicyPack, observed: PackObserved, now: Da
     return planStage(pack, { observed, verdict: { kind: 'made', wanted, verification } }, now);
   if (verification.kind === 'fault') return planStage(pack, { observed, verdict: verification }, now);
   if (verification.kind === 'pending') return planPending(pack, now);
+  const excess = observed.holdings && storageFault(verification.pack, observed.holdings);
+  if (excess !== undefined)
+    return planStage(pack, { observed, verdict: { kind: 'fault', fault: excess } }, now);
   return planRevision(pack, { observed, wanted, verified: verification.pack }, now);
 }
 
@@ -73,14 +79,15 @@ function namesOf({ chunks }: Kept): ReadonlySet<string> {
 }
 
 /** What can be said without looking at the source. */
-function faultOf({ metadata, spec }: PolicyPack, { place }: PackObserved): PackFault | undefined {
+function faultOf(pack: PolicyPack, { place, holdings }: PackObserved): PackFault | undefined {
+  const { metadata, spec } = pack;
   if (place.kind === 'nobody') {
     const message = `namespace ${metadata.namespace} belongs to no tenant, and is not that of the platform: nobody is judged by packs in it`;
     return { reason: NotBound, message, passing: true };
   }
   if (place.kind === 'platform') return undefined;
   const field = (['tenants', 'excludedNamespaces'] as const).find((one) => spec.binding[one] !== undefined);
-  if (field === undefined) return undefined;
+  if (field === undefined) return holdings && numberFault(pack, holdings);
   const message = `spec.binding.${field}: found in a pack of tenant ${place.tenant}; only packs in the namespace of the platform may have it, this one binds the namespaces of its tenant`;
   return { reason: BindingNotAllowed, message, passing: false };
 }
@@ -173,7 +180,7 @@ function standingOf({ spec }: PolicyPack, verdict: Verdict, standing: Standing):
 }
 
 function resultOf(afterMs: number | undefined, verdict: Verdict): Result {
-  const passingMs = verdict.kind === 'fault' && verdict.fault.passing ? PASSING_MS : Infinity;
+  const passingMs = verdict.kind === 'fault' ? againMsOf(verdict.fault) : Infinity;
   const soonest = Math.min(afterMs ?? Infinity, passingMs);
   if (soonest === Infinity) return DONE;
   return {
@@ -181,6 +188,10 @@ function resultOf(afterMs: number | undefined, verdict: Verdict): Result {
     afterMs: soonest,
     why: 'the rollout goes on, or the source is looked at again',
   };
+}
+
+function againMsOf({ passing, againMs }: PackFault): number {
+  return againMs ?? (passing ? PASSING_MS : Infinity);
 }
 
 /** What is verified already goes on being told, until something else is known. */

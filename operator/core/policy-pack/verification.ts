@@ -9,6 +9,8 @@ export interface PackFault {
   readonly message: string;
   /** Whether it may be otherwise by and by, though nobody changes the pack. */
   readonly passing: boolean;
+  /** When it is looked at again though nobody changes the pack; without, soon where it may pass, and else never. */
+  readonly againMs?: number | undefined;
 }
 
 /** What is to be verified. */
