@@ -11,6 +11,7 @@ import { bundleRoles } from '../build/bundle.ts';
 import { compileBenchPacks, compileRunaway, DECISION, podReview } from './policy-packs.ts';
 import { residentMegabytes } from './process-memory.ts';
 import type { Figure } from './report.ts';
+import { measureShippedPacks } from './shipped-packs.ts';
 import { percentile } from './statistics.ts';
 
 const ROUNDS = 5000;
@@ -38,6 +39,7 @@ export async function measurePolicy(): Promise<readonly Figure[]> {
     const grownMB = (await residentMegabytes(process.pid)) - beforeMB;
     return [
       ...inProcess(platform, tenant),
+      ...(await measureShippedPacks()),
       ...(await throughWorkers(host, platform, tenant)),
       ...(await besideRunaways(host, { tenant, runaway })),
       {
