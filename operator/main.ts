@@ -82,7 +82,7 @@ async function main(): Promise<void> {
   const search = { client, config, log };
   const kueue = await findKueue(search);
   const archive = archiveOf(config, { metrics, log });
-  const packs = packVerification(config, { metrics, log });
+  const packs = packVerification(config, { client, metrics, log });
   const scans = await policyScans(config, { client, metrics, log });
   const manager = createManager({
     client,

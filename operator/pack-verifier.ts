@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Config } from './config.ts';
+import { tryFloor } from './floor-trial.ts';
 import { BUNDLE_LIMITS } from './rego/bundle.ts';
 import { toolchainAt, trialHost } from './rego/toolchain.ts';
 import { verifyPack, type VerifyTools } from './rego/verify-pack.ts';
 import { Verifier } from './rego/verifier.ts';
+import type { Client } from './runtime/client.ts';
 import { clock } from './runtime/clock.ts';
 import { HttpsFetcher } from './sources/https.ts';
+import { operatorUserOf } from './setup.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -20,18 +23,20 @@ const NO_COMPILER = '/nonexistent/opa';
 
 /** What verifies packs, with the compiler that the settings name. Nothing is started before the first of them. */
 export function packVerification(
-  config: Pick<Config, 'namespace' | 'opaPath' | 'policySourceHosts'>,
-  { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
+  config: Pick<Config, 'kubeconfig' | 'namespace' | 'opaPath' | 'policySourceHosts' | 'serviceAccount'>,
+  { client, metrics, log }: { readonly client: Client; readonly metrics: Metrics; readonly log: Log },
 ): PackVerification {
   const fetcher = new HttpsFetcher({
     trustedHosts: config.policySourceHosts,
     maxBytes: BUNDLE_LIMITS.bytes,
   });
+  const settings = { platformNamespace: config.namespace, operatorUser: operatorUserOf(config) ?? '' };
   const tools: VerifyTools = {
     ...toolchainAt(config.opaPath ?? NO_COMPILER),
     fetch: (bundle) => fetcher.get(bundle),
     // One for each verification: what it quarantines, and what it holds, goes with it.
     host: () => trialHost(metrics),
+    tryFloor: (request, floor) => tryFloor(client, { request, floor, settings }),
     platformNamespace: config.namespace,
     now: () => clock.now(),
   };

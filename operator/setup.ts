@@ -22,7 +22,11 @@ export function credentialsOf(config: Config): Promise<Credentials> {
 }
 
 /** The user that the operator is to the API server: its ServiceAccount. A kubeconfig may be anybody's. */
-export function operatorUserOf({ kubeconfig, namespace, serviceAccount }: Config): string | undefined {
+export function operatorUserOf({
+  kubeconfig,
+  namespace,
+  serviceAccount,
+}: Pick<Config, 'kubeconfig' | 'namespace' | 'serviceAccount'>): string | undefined {
   return kubeconfig === undefined ? `system:serviceaccount:${namespace}:${serviceAccount}` : undefined;
 }
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GROUP, LABELS, VERSION, WEBHOOKS_NAME } from '#crds/v1alpha1/names';
-import { isUnchanged } from '#operator/core/guardrails/marks';
 import type { KubeObject } from '#operator/core/object';
+import {
+  KUBERNETES_CONDITION,
+  LEAVING_CONDITION,
+  operatorOnKinds,
+  operatorOnWorkloads,
+} from '#operator/core/policy/asked';
 
 // What the API server asks about: the one source of the webhook configurations of the chart.
 
@@ -86,13 +91,16 @@ function validating(settings: RegistrationSettings): KubeObject {
   return configuration('ValidatingWebhookConfiguration', [
     webhook('kinds', settings, {
       rules: OUR_KINDS,
-      matchConditions: named({ ...conditions(settings), operator: operatorOnKinds(settings) }),
+      matchConditions: named({ ...conditions(settings), operator: operatorOnKinds(settings.operatorUser) }),
       clientConfig: settings.client('/validate'),
     }),
     webhook('workloads', settings, {
       rules: WORKLOADS,
       namespaceSelector: ofTenants(settings),
-      matchConditions: named({ ...conditions(settings), operator: operatorOnWorkloads(settings) }),
+      matchConditions: named({
+        ...conditions(settings),
+        operator: operatorOnWorkloads(settings.operatorUser),
+      }),
       clientConfig: settings.client('/validate'),
     }),
   ]);
@@ -106,7 +114,10 @@ function mutating(settings: RegistrationSettings): KubeObject {
         resources: one.resources.filter((name) => !name.includes('/')),
       })),
       namespaceSelector: ofTenants(settings),
-      matchConditions: named({ ...conditions(settings), operator: operatorOnWorkloads(settings) }),
+      matchConditions: named({
+        ...conditions(settings),
+        operator: operatorOnWorkloads(settings.operatorUser),
+      }),
       clientConfig: settings.client('/mutate'),
       reinvocationPolicy: 'IfNeeded',
     }),
@@ -149,50 +160,16 @@ function ofTenants({ platformNamespace }: RegistrationSettings): object {
   };
 }
 
-/** What an object does while a finalizer keeps it: who holds one could else write there what is refused to all others. */
-const SAME_CONTENT = [
-  'spec',
-  'data',
-  'binaryData',
-  'rules',
-  'subjects',
-  'roleRef',
-  'secrets',
-  'imagePullSecrets',
-]
-  .map((field) => `(${isUnchanged(field)})`)
-  .join(' && ');
-
 /**
  * Who is asked about. The controllers of Kubernetes keep up what is there, also while nobody answers; new pods, Jobs and claims, which somebody
  * else wanted, are judged whoever makes them. What is being deleted must be able to go.
  */
 function conditions({ breakGlassGroups }: RegistrationSettings): Conditions {
-  const controllers = [
-    "request.userInfo.username.startsWith('system:serviceaccount:kube-system:')",
-    "request.userInfo.username in ['system:kube-controller-manager', 'system:kube-scheduler', 'system:apiserver']",
-    "(has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)",
-  ].join(' || ');
-  const isNew =
-    "request.operation == 'CREATE' && request.resource.resource in ['pods', 'jobs', 'persistentvolumeclaims']";
   return {
     'break-glass': `!(has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in ${breakGlassGroups}))`,
-    kubernetes: `!(${controllers}) || (${isNew})`,
-    leaving: `!(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp) && ${SAME_CONTENT})`,
+    kubernetes: KUBERNETES_CONDITION,
+    leaving: LEAVING_CONDITION,
   };
-}
-
-/** The operator writes our kinds to start Runs of schedules, which are judged like any other, and its marks, which are not. */
-function operatorOnKinds({ operatorUser }: RegistrationSettings): string {
-  return `request.userInfo.username != '${operatorUser}' || (request.operation == 'CREATE' && request.resource.resource == 'runs')`;
-}
-
-/** Of what the operator makes for tenants, what runs their images is judged. The rest are borders of theirs, which it must be able to put right. */
-function operatorOnWorkloads({ operatorUser }: RegistrationSettings): string {
-  const isNew = "request.operation == 'CREATE' && request.resource.resource in ['pods', 'deployments']";
-  const isOther =
-    "request.operation == 'UPDATE' && request.resource.resource == 'deployments' && object.spec.template.spec != oldObject.spec.template.spec";
-  return `request.userInfo.username != '${operatorUser}' || (${isNew}) || (${isOther})`;
 }
 
 function named(expressions: Conditions): readonly object[] {

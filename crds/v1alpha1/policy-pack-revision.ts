@@ -5,6 +5,7 @@ import { AGE } from './columns.ts';
 import { dnsLabel, dnsSubdomain, int, sha256, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { policyBinding } from './policy-binding.ts';
+import { policyFloor } from './policy-floor.ts';
 import { policyEnforcement, policyEvaluation, policyInput } from './policy-pack.ts';
 import { jsonObject } from './policy-source.ts';
 
@@ -72,6 +73,7 @@ const spec = z
     input: policyInput,
     hasMutate: z.boolean().describe('Whether it may change what it judges.'),
     binding: policyBinding,
+    floor: policyFloor.optional(),
     parameters: jsonObject('What rules find as `input.parameters`.').optional(),
     enforcement: policyEnforcement,
     evaluation: policyEvaluation,

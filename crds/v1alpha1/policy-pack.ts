@@ -159,7 +159,9 @@ const status = z
       .describe('Revisions that were undone: they are not tried again by themselves.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
-    conditions: conditions('Ready, Verified, Loaded; Reconciling and Stalled only while true.').optional(),
+    conditions: conditions(
+      'Ready, Verified, Loaded, FloorBound where there is a floor; Reconciling and Stalled only while true.',
+    ).optional(),
   })
   .describe('What is.');
 
@@ -207,10 +209,20 @@ export const POLICY_PACK_REASONS = {
   VerificationFailed: 'VerificationFailed',
   /** It refuses an object of Kubernetes, or of NexusOS itself, and not the same of a tenant. */
   LocksOut: 'LocksOut',
-  /** The tenant has more packs than it may; older ones go first. */
-  TooManyPacks: 'TooManyPacks',
-  /** With this revision, those of the tenant would have more bytes than they may. */
-  StorageExceeded: 'StorageExceeded',
+  /** The floor is none: a key that nobody knows, a name twice, or text that is no YAML. */
+  InvalidFloor: 'InvalidFloor',
+  /** A pack of a tenant has a floor: the API server itself holds those of the platform alone. */
+  FloorNotAllowed: 'FloorNotAllowed',
+  /** The API server will not have the floor, or says that fields it asks for are not there. */
+  FloorRefused: 'FloorRefused',
+  /** The API server holds the floor of the revision that decides. */
+  FloorHeld: 'FloorHeld',
+  /** The floor of the revision that decides is not held yet. */
+  FloorPending: 'FloorPending',
+  /** As many packs have a floor as can. */
+  FloorFull: 'FloorFull',
+  /** The revision that decides has no floor, unlike one before it. */
+  NoFloor: 'NoFloor',
   /** The revision is being made. */
   RevisionPending: 'RevisionPending',
   /** Replicas are loading the revision. */

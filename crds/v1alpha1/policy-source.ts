@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
 import { dnsSubdomain, sha256 } from './meta.ts';
+import { policyFloor } from './policy-floor.ts';
 
 /** The most text of one module of Rego. */
 export const MAX_MODULE_LENGTH = 131_072;
@@ -21,6 +22,7 @@ const inline = z
       minProperties: 1,
     }),
     data: jsonObject('What the modules find under `data`, beside what they define.').optional(),
+    floor: policyFloor.optional(),
   })
   .describe('Rego in the manifest itself.');
 
@@ -43,7 +45,7 @@ export const policySource = z
     configMapRef: z
       .object({ name: dnsSubdomain('Name of the ConfigMap.') })
       .describe(
-        'A ConfigMap of the same namespace: keys that end with .rego are modules, data.json is data, all else is left out.',
+        'A ConfigMap of the same namespace: keys that end with .rego are modules, data.json is data, floor.yaml is the floor, all else is left out.',
       )
       .optional(),
     bundle: bundle.optional(),

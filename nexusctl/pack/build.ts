@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
+import { FLOOR_FILE } from '#operator/core/policy-floor/source';
 import { writeArchive } from '#operator/rego/archive';
 import { isTestFile } from '#operator/rego/compile';
+import { floorIn } from '#operator/rego/floor';
 import { isObject, type JsonObject, objectAt } from '#operator/rego/gatekeeper/json';
 import {
   argumentAt,
@@ -79,8 +81,10 @@ function bundleFiles({ pack, compiled }: ReadyPack): Readonly<Record<string, Uin
     wasm,
   };
   const rego = [...source.files].filter(([path]) => path.endsWith('.rego') && !isTestFile(path));
+  const floor = source.files.get(FLOOR_FILE);
   return {
     ...Object.fromEntries(rego),
+    ...(floor && { [FLOOR_FILE]: floor }),
     '.manifest': Buffer.from(JSON.stringify(manifest)),
     'data.json': compiled.data ?? Buffer.from('{}'),
     'policy.wasm': compiled.wasm,
@@ -94,14 +98,16 @@ function inlineSource({ source }: LocalPack): JsonObject {
   for (const [path, content] of source.files) {
     const text = Buffer.from(content).toString('utf8');
     if (path.endsWith('.rego')) modules[path.replaceAll('/', '.')] = text;
-    else if (path === 'data.json' || path === 'data.yaml') data = dataOf(path, text);
-    else
+    else if (path === 'data.json') data = dataOf(path, text);
+    else if (path !== FLOOR_FILE)
       throw new CommandError(
         EXIT.usage,
         `${path}: a manifest has one document of data, data.json or data.yaml; use --url for a bundle`,
       );
   }
-  return { modules, ...(Object.keys(data).length > 0 && { data }) };
+  const found = floorIn(source.files);
+  const floor = found.kind === 'ok' ? found.floor : undefined;
+  return { modules, ...(Object.keys(data).length > 0 && { data }), ...(floor && { floor }) };
 }
 
 function dataOf(path: string, text: string): JsonObject {

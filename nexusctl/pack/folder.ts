@@ -4,6 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { POLICY_PACK, type PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
 import type { PackSource } from '#operator/rego/compile';
 import { sourceFiles } from '#operator/rego/compile';
+import { FLOOR_FILE } from '#operator/core/policy-floor/source';
+import { floorIn } from '#operator/rego/floor';
 import { isObject, type JsonObject, objectAt, textAt } from '#operator/rego/gatekeeper/json';
 import { CommandError, EXIT } from '../cli/command.ts';
 import { filesBelow, readDocuments } from './documents.ts';
@@ -22,7 +24,7 @@ export interface LocalPack {
 }
 
 const MANIFESTS = ['manifest.yaml', 'pack.yaml'];
-const SOURCE = /\.rego$|(?:^|\/)data\.(?:json|yaml|yml)$/;
+const SOURCE = /\.rego$|(?:^|\/)data\.(?:json|yaml|yml)$|^floor\.yaml$/;
 const CASES = /^cases\/.*\.ya?ml$/;
 /** Taken for a source that is not in the manifest: it is in the folder. */
 const ELSEWHERE = { inline: { modules: { 'pack.rego': '' } } };
@@ -86,10 +88,12 @@ async function readManifest(path: string): Promise<Manifest> {
 
 function inlineOf(manifest: JsonObject): ReadonlyMap<string, Uint8Array> | undefined {
   const inline = objectAt(objectAt(objectAt(manifest, 'spec'), 'source'), 'inline');
-  const { modules, data } = inline;
+  const { modules, data, floor } = inline;
   if (!isObject(modules)) return undefined;
   const texts = Object.entries(modules).filter((one): one is [string, string] => typeof one[1] === 'string');
-  return sourceFiles(Object.fromEntries(texts), isObject(data) ? data : undefined);
+  const files = sourceFiles(Object.fromEntries(texts), isObject(data) ? data : undefined);
+  if (floor === undefined) return files;
+  return new Map([...files, [FLOOR_FILE, new TextEncoder().encode(JSON.stringify(floor))]]);
 }
 
 interface Found {
@@ -111,6 +115,8 @@ function packOf({ path, value }: Manifest, { files, cases, name }: Found): Local
   const strangers = unknownFields(given, read.data, 'spec').filter((one) => !one.startsWith('spec.source'));
   if (strangers.length > 0)
     throw new CommandError(EXIT.usage, `${path} has fields that a PolicyPack has not`, strangers);
+  const floor = floorIn(files);
+  if (floor.kind === 'refused') throw new CommandError(EXIT.no, floor.message);
   const metadata = objectAt(value, 'metadata');
   return {
     name: textAt(metadata, 'name') || name,

@@ -9,6 +9,7 @@ import type { AnyController, IndexDeclaration, Key } from '../runtime/controller
 import { agentController } from './agent.ts';
 import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
+import { policyFloorController } from './policy-floor.ts';
 import { POLICY_PACK_INDEXES, policyPackController } from './policy-pack.ts';
 import { policyReportController, policyScanController } from './policy-scan.ts';
 import { podController } from './pod.ts';
@@ -98,7 +99,8 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      policyPackController({ platformNamespace, verifier, allowance, reports: scans?.reports }),
+      policyPackController({ platformNamespace, verifier, reports: scans?.reports }),
+      policyFloorController({ platformNamespace, operatorUser: settings.operatorUser ?? '' }),
       ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
       ...(scans?.hasReports === true ? [policyReportController()] : []),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),

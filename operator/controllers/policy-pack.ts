@@ -36,6 +36,7 @@ import {
 } from '../runtime/controller.ts';
 import { seeBlast } from './shared/blast-reports.ts';
 import { PolicyReplicas } from './shared/policy-replicas.ts';
+import { floorsSeen, floorWatches } from './shared/policy-floors.ts';
 import { exemptionWatch, WORLD_WATCHES } from './shared/policy-world.ts';
 import { CONFIG_MAPS, POLICY_PACK_REVISIONS, POLICY_PACKS, QUOTA_LEDGERS } from '../core/resources.ts';
 import { ledgerOf, namespacesOf } from './shared/workloads.ts';
@@ -83,6 +84,7 @@ export function policyPackController({
     watches: [
       ...watchesOf(platformNamespace),
       ...replicas.watches(everybody),
+      ...floorWatches(packOfChunk),
       ...(reports === undefined ? [] : [...WORLD_WATCHES, exemptionWatch(platformNamespace)]),
     ],
     rbac: RBAC,
@@ -104,6 +106,7 @@ export function policyPackController({
         platformNamespace,
         source,
         replicas: replicas.views(read),
+        floors: floorsSeen(read),
         ...seeBlast(pack, { read, platformNamespace, source, reports }),
       };
     },

@@ -69,6 +69,18 @@ export const CLUSTER_ROLE_BINDINGS: Resource = {
 };
 const REGISTRATION = 'admissionregistration.k8s.io/v1';
 
+export const ADMISSION_POLICIES: Resource = {
+  apiVersion: REGISTRATION,
+  kind: 'ValidatingAdmissionPolicy',
+  plural: 'validatingadmissionpolicies',
+  namespaced: false,
+};
+export const ADMISSION_POLICY_BINDINGS: Resource = {
+  apiVersion: REGISTRATION,
+  kind: 'ValidatingAdmissionPolicyBinding',
+  plural: 'validatingadmissionpolicybindings',
+  namespaced: false,
+};
 export const VALIDATING_CONFIGURATIONS: Resource = {
   apiVersion: REGISTRATION,
   kind: 'ValidatingWebhookConfiguration',

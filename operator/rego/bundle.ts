@@ -4,11 +4,12 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
 import { isTestFile } from './compile.ts';
+import { FLOOR_FILE } from '../core/policy-floor/source.ts';
 import { BundleError, type Manifest, readManifest } from './manifest.ts';
 
 /** An OPA bundle as it was read: what of it counts, and what it says of itself. */
 export interface Bundle {
-  /** Modules, tests and data documents by path, without a slash before. */
+  /** Modules, tests, data documents and the floor by path, without a slash before. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly manifest: Manifest;
   /** Its module, where it brings one. */
@@ -87,7 +88,7 @@ async function entriesOf(tar: Buffer): Promise<ReadonlyMap<string, Buffer>> {
 }
 
 function isKept(path: string): boolean {
-  return path === MANIFEST || path === MODULE || COUNTS.test(path);
+  return path === MANIFEST || path === MODULE || path === FLOOR_FILE || COUNTS.test(path);
 }
 
 async function contentOf(entry: Readable | AsyncIterable<unknown>): Promise<Buffer> {

@@ -10,7 +10,10 @@ import type { PackFault, PackRequest, StoredBlob, VerifiedPack } from '../core/p
 import type { PolicyHost } from '../policy/host.ts';
 import type { Evaluation } from '../policy/evaluate-here.ts';
 import { type PolicyModule, verifyModule } from '../policy/module.ts';
+import type { PolicyFloor } from '#crds/v1alpha1/policy-floor';
+import { FLOOR_FILE } from '../core/policy-floor/source.ts';
 import { type Bundle, readBundle } from './bundle.ts';
+import { floorIn } from './floor.ts';
 import { compilePack, type PackSource, type SourceProblem } from './compile.ts';
 import type { RunOpa } from './opa.ts';
 import { testPack } from './pack-tests.ts';
@@ -33,6 +36,8 @@ export interface VerifyTools {
   readonly fetch: (bundle: { readonly url: string; readonly digest: string }) => Promise<Fetched>;
   /** What modules are tried in; closed after use. */
   readonly host: () => Pick<PolicyHost, 'ready' | 'evaluate' | 'close'>;
+  /** Has the API server look at a floor; undefined: nothing is wrong with it. Without, nobody looks. */
+  readonly tryFloor?: (request: PackRequest, floor: PolicyFloor) => Promise<PackFault | undefined>;
   readonly platformNamespace: string;
   readonly now: () => Date;
 }
@@ -51,12 +56,33 @@ const PART_BYTES = 700 * 1024;
 
 /** From a source to what is stored of it: read, compiled, tested, checked, and tried. */
 export async function verifyPack(request: PackRequest, tools: VerifyTools): Promise<Outcome> {
-  const source = await readPack(request, tools);
+  const read = await readPack(request, tools);
+  if (read.kind === 'fault') return read;
+  const source = floored(read, request);
   if (source.kind === 'fault') return source;
   const timed = { ...tools, run: within(tools.run, OPA_MS) };
   const made =
     source.wasm === undefined ? await make(source, request, timed) : await take(source, request, timed);
-  return made.kind === 'fault' ? made : finish(made, request, tools);
+  if (made.kind === 'fault') return made;
+  const wrong = source.floor && (await tools.tryFloor?.(request, source.floor));
+  if (wrong !== undefined) return { kind: 'fault', fault: wrong };
+  const finished = await finish(made, request, tools);
+  if (finished.kind === 'fault' || source.floor === undefined) return finished;
+  return { kind: 'verified', pack: { ...finished.pack, floor: source.floor } };
+}
+
+/** Takes the floor out of the files, which are then what compilers know. */
+function floored(read: Read, { place }: PackRequest): Read | FaultOutcome {
+  const found = floorIn(read.files);
+  if (found.kind === 'refused') return fault('InvalidFloor', found.message);
+  if (found.floor === undefined) return read;
+  if (place.kind === 'tenant')
+    return fault(
+      'FloorNotAllowed',
+      `${FLOOR_FILE}: found in a pack of tenant ${place.tenant}; only packs in the namespace of the platform may have it`,
+    );
+  const files = new Map([...read.files].filter(([path]) => path !== FLOOR_FILE));
+  return { ...read, files, floor: found.floor };
 }
 
 /** Programs of one job get what is left of the time of all. */
@@ -75,6 +101,7 @@ interface Read extends PackSource {
   readonly provenance: VerifiedPack['provenance'];
   readonly wasm?: Uint8Array | undefined;
   readonly entrypoints: readonly string[];
+  readonly floor?: PolicyFloor;
 }
 
 async function readPack({ content, spec }: PackRequest, tools: VerifyTools): Promise<Read | FaultOutcome> {

@@ -35,6 +35,12 @@ export interface EffectsOptions {
  */
 const EXCLUSIVE_KINDS: ReadonlySet<string> = new Set(['Deployment', 'Service']);
 
+/** Kinds that the operator may write by name alone: a creation names nothing to RBAC, an apply does. */
+const NAMED_KINDS: ReadonlySet<string> = new Set([
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
+]);
+
 /** What is applied, and on which version alone, if on one. */
 interface Wanted {
   readonly resource: Resource;
@@ -129,6 +135,7 @@ export class Effects {
   /** Creates what no store knows though it would hold it; undefined when it cannot be told, or is there after all. */
   async #createAbsent(resource: Resource, desired: KubeObject): Promise<KubeObject | undefined> {
     const { cache, client } = this.#options;
+    if (NAMED_KINDS.has(desired.kind)) return undefined;
     const isAbsent = cache.lookup(resource, keyOf(desired)) === undefined && cache.wouldHold(desired);
     if (!isAbsent || desired.metadata.uid !== undefined) return undefined;
     try {

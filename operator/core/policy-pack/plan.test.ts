@@ -60,6 +60,7 @@ function partial({ metadata }: KubeObject): KubeObject {
 
 function observed(of: PolicyPack, fields: Partial<PackObserved> = {}): PackObserved {
   return {
+    floors: { policies: [], bindings: [] },
     place: { kind: 'tenant', tenant: 'acme' },
     platformNamespace: PLATFORM,
     source: { kind: 'found', wanted: revisionNameOf(of, SOURCE), verification: { kind: 'pending' } },

@@ -10,7 +10,7 @@ import {
 import type { ReconcileError, RefusedError } from '../errors.ts';
 import { defined } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
-import { numberFault, storageFault, type TenantHoldings } from './allowance.ts';
+import { floorStanding, type FloorsSeen } from '../policy-floor/standing.ts';
 import type { PackPlace, PolicyPack } from './pack.ts';
 import type { ReplicaView } from './replicas.ts';
 import {
@@ -47,6 +47,8 @@ export interface PackObserved extends Kept {
   /** Of a pack of a tenant: what that has besides. */
   readonly holdings?: TenantHoldings | undefined;
   readonly replicas: readonly ReplicaView[];
+  /** What the API server itself holds of packs of the platform. */
+  readonly floors: FloorsSeen;
   /** What the wanted revision would do to what exists. */
   readonly blast: StageFacts['blast'];
   readonly blastProgress?: string;
@@ -122,15 +124,21 @@ function planStage(
     ...(verdict.kind === 'fault' && { phase: phaseAfter(step.status) }),
     ...defined({ source: sourceOf(pack, verdict) }),
   };
-  const standing = standingOf(pack, verdict, step.standing);
+  const active = observed.revisions.find(({ metadata }) => metadata.name === step.status.activeRevision);
+  const floor = floorStanding(pack, active, observed.floors);
+  const isHeld = floor.waiting === undefined || step.standing.kind !== 'ready';
+  const standing = standingOf(pack, verdict, isHeld ? step.standing : floor.waiting);
+  const conditions = [...verifiedConditions(verdict), step.loaded, ...listed(floor.condition)];
   return {
-    ...statusOnly(
-      judged(pack, { status, conditions: [...verifiedConditions(verdict), step.loaded], standing }, now),
-    ),
+    ...statusOnly(judged(pack, { status, conditions, standing }, now)),
     remove: surplusOf(pack, observed, usedBy(step.status, wanted)),
     events: step.events,
     result: resultOf(step.afterMs, verdict),
   };
+}
+
+function listed(condition: ConditionInput | undefined): readonly ConditionInput[] {
+  return condition === undefined ? [] : [condition];
 }
 
 /** A version that is refused is no news for what decides. */

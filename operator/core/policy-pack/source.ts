@@ -4,6 +4,7 @@ import { POLICY_PACK_REASONS, type PolicyPackSpec } from '#crds/v1alpha1/policy-
 import { MAX_MODULES } from '#crds/v1alpha1/policy-source';
 import { canonicalJson } from '../compare.ts';
 import type { KubeObject } from '../object.ts';
+import { FLOOR_FILE } from '../policy-floor/source.ts';
 import type { PackFault, SourceContent } from './verification.ts';
 
 const { SourceNotFound, SourceTooLarge, InvalidSource } = POLICY_PACK_REASONS;
@@ -14,6 +15,9 @@ export const MAX_SOURCE_BYTES = 512 * 1024;
 const MAX_PARAMETER_BYTES = 16 * 1024;
 /** A file name that means the same to everybody: no folder above, nothing hidden, no name that a bundle has for itself. */
 const FILE_NAME = /^[A-Za-z0-9_][-A-Za-z0-9_.]*(\/[A-Za-z0-9_][-A-Za-z0-9_.]*)*\.rego$/;
+
+/** Files of a source that are no modules. */
+const BESIDE_MODULES: ReadonlySet<string> = new Set(['data.json', FLOOR_FILE]);
 
 /** What the source of a pack comes to, before any of it is looked at. */
 export type SourceFound =
@@ -38,7 +42,13 @@ export function readSource(
   if (bundle !== undefined)
     return { kind: 'found', digest: bundle.digest, content: { kind: 'bundle', ...bundle } };
   if (inline !== undefined) {
-    const files = { ...inline.modules, ...(inline.data && { 'data.json': canonicalJson(inline.data) }) };
+    const { modules, data, floor } = inline;
+    const files = {
+      ...modules,
+      ...(data && { 'data.json': canonicalJson(data) }),
+      // JSON is YAML.
+      ...(floor && { [FLOOR_FILE]: canonicalJson(floor) }),
+    };
     return textFound(files, { regoVersion, field: 'spec.source.inline.modules', provenance: 'Inline' });
   }
   const name = configMapRef?.name ?? '';
@@ -55,7 +65,7 @@ export function readSource(
 function filesOf(configMap: KubeObject): Readonly<Record<string, string>> {
   const data = (configMap['data'] ?? {}) as Readonly<Record<string, string>>;
   return Object.fromEntries(
-    Object.entries(data).filter(([key]) => key.endsWith('.rego') || key === 'data.json'),
+    Object.entries(data).filter(([key]) => key.endsWith('.rego') || BESIDE_MODULES.has(key)),
   );
 }
 
@@ -77,7 +87,7 @@ function textFound(
 }
 
 function problemOf(files: Readonly<Record<string, string>>, field: string): SourceFound | undefined {
-  const names = Object.keys(files).filter((name) => name !== 'data.json');
+  const names = Object.keys(files).filter((name) => !BESIDE_MODULES.has(name));
   if (names.length === 0)
     return fault(InvalidSource, `${field}: found no file that ends with .rego; at least one is needed`);
   if (names.length > MAX_MODULES)

@@ -48,7 +48,10 @@ export interface StoredBlob {
 
 /** What a pack was found to be. */
 export interface VerifiedPack
-  extends Pick<PolicyPackRevisionSpec, 'builtins' | 'compiler' | 'entrypoints' | 'hasMutate' | 'provenance'> {
+  extends Pick<
+    PolicyPackRevisionSpec,
+    'builtins' | 'compiler' | 'entrypoints' | 'floor' | 'hasMutate' | 'provenance'
+  > {
   readonly module: StoredBlob;
   readonly data?: StoredBlob | undefined;
   /** Tests that passed. */

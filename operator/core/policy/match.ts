@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GROUP } from '#crds/v1alpha1/names';
 import { DEFAULT_POLICY_RULES } from '#crds/v1alpha1/policy-binding';
-import { isNamespaceReview, labelsOf, type NamespaceFacts, type RequestFacts } from './facts.ts';
+import {
+  isNamespaceReview,
+  labelsOf,
+  type NamespaceFacts,
+  type RequestFacts,
+  type TenantFacts,
+} from './facts.ts';
 import type { JsonObject, Review } from './review.ts';
 import { type LabelSelector, matchesGlob, selects } from './selector.ts';
 
@@ -34,7 +40,7 @@ export interface Binding {
 const DEFAULT_OPERATIONS: readonly string[] = ['CREATE', 'UPDATE'];
 
 /** By `group/resource`: what no pack is ever asked about. Without these there would be no way back from a pack that refuses everything. */
-const BEYOND_POLICY: ReadonlySet<string> = new Set([
+export const BEYOND_POLICY: ReadonlySet<string> = new Set([
   `${GROUP}/policypacks`,
   `${GROUP}/policypackrevisions`,
   `${GROUP}/policyexemptions`,
@@ -60,7 +66,11 @@ const BEYOND_POLICY: ReadonlySet<string> = new Set([
 ]);
 
 /** Namespaces that the cluster itself lives in. */
-const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'kube-node-lease']);
+export const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set([
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+]);
 
 /** Whether no pack may be asked about a request: the cluster and the way back from a bad pack depend on such. */
 export function isBeyondPolicy(review: Review, platformNamespace: string): boolean {
@@ -135,7 +145,12 @@ export function isForTenant(
   { tenant }: Pick<RequestFacts, 'tenant'>,
 ): boolean {
   if (tenants === undefined) return true;
-  if (tenant === undefined) return false;
+  return tenant !== undefined && isTenantBound(tenants, tenant);
+}
+
+/** Whether a binding to tenants names one. */
+export function isTenantBound(tenants: TenantBinding | undefined, tenant: TenantFacts): boolean {
+  if (tenants === undefined) return true;
   const { names: listed, plans, selector } = tenants;
   const isEvery = listed === undefined && plans === undefined && selector === undefined;
   const isNamed = [listed?.includes(tenant.name), plans?.includes(tenant.plan)].includes(true);
