@@ -52,11 +52,14 @@ const opa: Family = {
   linkerFlags: () => stripped,
 };
 
-/** Signs images as users do, and is the second opinion of what we say of a signature. Only tests and benches run it. */
-const cosign: Family = {
-  name: 'cosign',
-  module: 'github.com/sigstore/cosign/v3',
-  linkerFlags: (version) => [...stripped, `-X sigs.k8s.io/release-utils/version.gitVersion=${version}`],
+/** What images are kept in: a registry, as many run it, and a client of another maker that says whether ours is right. */
+const registry: Family = {
+  name: 'registry',
+  module: 'github.com/distribution/distribution/v3',
+  linkerFlags: (version) => [
+    ...stripped,
+    `-X github.com/distribution/distribution/v3/version.version=${version}`,
+  ],
 };
 
 /** Every program we know how to build, in the order in which building is fastest: most shared work first. */
@@ -69,7 +72,8 @@ export const PROGRAMS = {
   kwok: { family: kwok, package: 'sigs.k8s.io/kwok/cmd/kwok' },
   helm: { family: helm, package: 'helm.sh/helm/v4/cmd/helm' },
   opa: { family: opa, package: 'github.com/open-policy-agent/opa' },
-  cosign: { family: cosign, package: 'github.com/sigstore/cosign/v3/cmd/cosign' },
+  registry: { family: registry, package: 'github.com/distribution/distribution/v3/cmd/registry' },
+  crane: { family: registry, package: 'github.com/google/go-containerregistry/cmd/crane' },
 } as const satisfies Record<string, Program>;
 
 /** The name of a program in the catalog, which is also its file name. */

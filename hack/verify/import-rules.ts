@@ -32,26 +32,14 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'operator/telemetry/', may: ['operator/telemetry/', 'pino', 'prom-client'] },
   // It asks what people name, and knows nobody: neither the cluster nor what it fetches.
   { from: 'operator/sources/', may: ['operator/sources/', 'node:', 'undici'] },
-  // Signs as others would: with the real cosign, and authorities and logs of its own.
+  // It asks registries, by the same rules: what it learns is for others to judge.
   {
-    from: 'operator/supply-chain/testing/',
-    may: ['operator/supply-chain/', 'operator/core/', 'hack/tools/', 'crds/', 'node:', '*'],
+    from: 'operator/oci/testing/',
+    may: ['operator/oci/', 'operator/core/', 'hack/cluster/', 'hack/tools/', 'node:'],
   },
-  // It judges what others signed. What it is given is fetched elsewhere: it knows neither the cluster nor HTTP.
   {
-    from: 'operator/supply-chain/',
-    may: [
-      'operator/supply-chain/',
-      'operator/core/',
-      'crds/',
-      'node:crypto',
-      '@noble/curves',
-      '@sigstore/bundle',
-      '@sigstore/core',
-      '@sigstore/protobuf-specs',
-      '@sigstore/verify',
-      're2js',
-    ],
+    from: 'operator/oci/',
+    may: ['operator/oci/', 'operator/sources/', 'operator/core/', 'crds/', 'node:', 'undici'],
   },
   // Hostile modules are assembled from text, which the product has no use for.
   {

@@ -15,8 +15,8 @@ const NETWORK = 'node:(?:http|https|http2|tls|dgram|dns)';
 const RESERVED: readonly Reserved[] = [
   {
     pattern: new RegExp(`['"]${NETWORK}(?:/promises)?['"]`),
-    to: ['operator/runtime/', 'operator/sources/'],
-    instead: 'operator/runtime and operator/sources alone speak to others',
+    to: ['operator/runtime/', 'operator/sources/', 'operator/oci/'],
+    instead: 'operator/runtime, operator/sources and operator/oci alone speak to others',
   },
   {
     pattern: /['"]node:net['"]/,
@@ -24,6 +24,7 @@ const RESERVED: readonly Reserved[] = [
     to: [
       'operator/runtime/',
       'operator/sources/',
+      'operator/oci/',
       'operator/certificates/issue.ts',
       'operator/config.ts',
       'operator/settings.ts',

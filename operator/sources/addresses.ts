@@ -45,3 +45,22 @@ export function isPublicAddress(address: string): boolean {
   if (family !== 6 || address.includes('%')) return false;
   return global.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }
+
+/** Where clouds tell machines who they are, and what they may: of no use to anybody who fetches a file. */
+const metadata = new BlockList();
+metadata.addSubnet('169.254.0.0', 16, 'ipv4');
+metadata.addAddress('168.63.129.16', 'ipv4');
+metadata.addAddress('100.100.100.200', 'ipv4');
+metadata.addAddress('192.0.0.192', 'ipv4');
+metadata.addSubnet('fe80::', 10, 'ipv6');
+metadata.addAddress('fd00:ec2::254', 'ipv6');
+metadata.addAddress('fd20:ce::254', 'ipv6');
+
+/** Whether an address is of a link, or of the metadata service of a cloud: not even hosts that the platform trusts are there. */
+export function isMetadataAddress(address: string): boolean {
+  const plain = address.replace(/%.*$/, '');
+  const family = isIP(plain);
+  if (family === 0) return false;
+  // One of IPv4 that is written as one of IPv6 is looked at as what it is.
+  return metadata.check(plain, family === 4 ? 'ipv4' : 'ipv6');
+}

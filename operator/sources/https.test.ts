@@ -5,7 +5,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { createAuthority, issue } from '#hack/cluster/certificates';
-import { isPublicAddress } from './addresses.ts';
+import { isMetadataAddress, isPublicAddress } from './addresses.ts';
 import { type FetcherOptions, HttpsFetcher } from './https.ts';
 
 const NOW = new Date();
@@ -185,4 +185,20 @@ const NOT_PUBLIC = `
 test('which addresses are public', (t) => {
   for (const address of PUBLIC) t.true(isPublicAddress(address), address);
   for (const address of NOT_PUBLIC) t.false(isPublicAddress(address), address);
+});
+
+test('which addresses are of metadata services, or of links', (t) => {
+  for (const address of [
+    '169.254.169.254',
+    '169.254.170.2',
+    '::ffff:169.254.169.254',
+    '168.63.129.16',
+    '100.100.100.200',
+    'fe80::1',
+    'fe80::1%eth0',
+    'fd00:ec2::254',
+  ])
+    t.true(isMetadataAddress(address), address);
+  for (const address of ['10.0.0.1', '127.0.0.1', '1.1.1.1', '::1', 'fd00::1', 'localhost'])
+    t.false(isMetadataAddress(address), address);
 });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { lookup, type LookupAddress } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { Agent, request } from 'undici';
 import { isPublicAddress } from './addresses.ts';
+import { ADDRESS_REFUSED, codesOf, lookupWhere } from './lookup.ts';
 
 /** Where a file is, and which one. */
 export interface FileAddress {
@@ -38,7 +38,6 @@ export interface FetcherOptions {
 const TIMEOUT_MS = 10_000;
 const MAX_REDIRECTS = 3;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-const REFUSED = 'ERR_NEXUSOS_ADDRESS_REFUSED';
 
 type Fault = Extract<FetchOutcome, { readonly kind: 'fault' }>;
 
@@ -57,7 +56,7 @@ export class HttpsFetcher {
     this.#options = options;
     const shared = { allowH2: false, connections: 2, maxResponseSize: options.maxBytes } as const;
     const ca = options.ca === undefined ? {} : { ca: options.ca };
-    this.#agent = new Agent({ ...shared, connect: { ...ca, lookup: publicLookup } });
+    this.#agent = new Agent({ ...shared, connect: { ...ca, lookup: lookupWhere(isPublicAddress) } });
     this.#trusting = new Agent({ ...shared, connect: ca });
   }
 
@@ -110,7 +109,7 @@ export class HttpsFetcher {
 
   #failure(error: unknown, { host }: URL): Fault {
     const codes = codesOf(error);
-    if (codes.includes(REFUSED)) return refused(`${host} has an address that is not public`);
+    if (codes.includes(ADDRESS_REFUSED)) return refused(`${host} has an address that is not public`);
     if (codes.includes('UND_ERR_RES_EXCEEDED_MAX_SIZE')) {
       const message = `${host} answered with more than ${this.#options.maxBytes} bytes, which are the most that are taken`;
       return { kind: 'fault', fault: { reason: 'SourceTooLarge', message, passing: false } };
@@ -133,33 +132,6 @@ function redirectOf(location: string | string[] | undefined, from: URL) {
   const text = typeof location === 'string' ? location : '';
   if (text === '' || !URL.canParse(text, from.href)) return unavailable(`${from.host} leads on to nowhere`);
   return { kind: 'redirect', to: new URL(text, from) } as const;
-}
-
-/** All addresses of a name must be public: which of them is connected to is not for us to say. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error !== null) return callback(error, '');
-    const odd = addresses.some(({ address }) => !isPublicAddress(address));
-    const [first] = addresses;
-    if (odd || first === undefined) {
-      const refusal: NodeJS.ErrnoException = new Error('an address that is not public');
-      refusal.code = REFUSED;
-      return callback(refusal, '');
-    }
-    return options.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
-  });
-};
-
-/** Codes of an error and of what it came from. */
-function codesOf(error: unknown): readonly string[] {
-  const codes: string[] = [];
-  const open: unknown[] = [error];
-  for (let one = open.shift(); one instanceof Error && codes.length < 8; one = open.shift()) {
-    const { code } = one as NodeJS.ErrnoException;
-    if (code !== undefined) codes.push(code);
-    open.push(one.cause, ...(one instanceof AggregateError ? one.errors : []));
-  }
-  return codes;
 }
 
 function checked(bytes: Uint8Array, digest: string): FetchOutcome {
