@@ -57,7 +57,7 @@ export class Authorizer {
     const { login } = permission;
     if (login?.kind === 'bearer') return ok(this.#remember(permission, `Bearer ${login.token}`));
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
-    if (bearer !== undefined) return this.#fetch(permission, bearer, signal);
+    if (bearer !== undefined) return this.#fetchToken(permission, bearer, signal);
     const host = new URL(permission.origin).host;
     if (!challenges.some(({ scheme }) => scheme === 'basic'))
       return broken(`${host} asks for no credentials that there are: neither Bearer nor Basic`);
@@ -66,7 +66,11 @@ export class Authorizer {
     return ok(this.#remember(permission, basic(login)));
   }
 
-  async #fetch(permission: Permission, challenge: Challenge, signal: AbortSignal): Promise<Answer<string>> {
+  async #fetchToken(
+    permission: Permission,
+    challenge: Challenge,
+    signal: AbortSignal,
+  ): Promise<Answer<string>> {
     const { realm = '', service } = challenge.parameters;
     const { host } = new URL(permission.origin);
     if (realm.length > 2048 || !URL.canParse(realm))

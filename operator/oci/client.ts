@@ -179,22 +179,20 @@ export class RegistryClient implements Registry {
   }
 
   /** Without reading the manifest, where the registry says its digest: what a tag stands for is its to say. */
-  async #resolveAt({ wanted, ...place }: ResolveAt): Promise<Answer<Resolved>> {
+  async #resolveAt(place: ResolveAt): Promise<Answer<Resolved>> {
+    const { wanted } = place;
     const asked = { ...MANIFEST, ...place, path: `manifests/${wanted}`, what: wanted };
     const head = await this.#requester.ask({ ...asked, method: 'HEAD', passes: ASK_AGAIN });
     if (head.kind !== 'ok') return head;
-    const { headers, status, url } = head.value;
-    const said = headers['docker-content-digest'];
-    if (status === 200 && typeof said === 'string' && isDigest(said))
-      return isDigest(wanted) && said !== wanted
-        ? broken(`${url.host} has ${said} for ${wanted}`)
-        : ok({ digest: said, mediaType: mediaTypeOf(headers['content-type']) });
+    const said = saidBy(head.value);
+    if (said !== undefined)
+      return isDigest(wanted) && said.digest !== wanted
+        ? broken(`${head.value.url.host} has ${said.digest} for ${wanted}`)
+        : ok(said);
     const reply = await this.#requester.ask(asked);
     if (reply.kind !== 'ok') return reply;
-    const digest = digestOfBytes(reply.value.bytes, isDigest(wanted) ? wanted : undefined);
-    const lie = isDigest(wanted) ? liesAbout(wanted, reply.value) : undefined;
-    if (lie !== undefined) return lie;
-    const read = readManifest({ ...contentOf(reply.value), digest });
+    const digest = isDigest(wanted) ? wanted : digestOfBytes(reply.value.bytes);
+    const read = liesAbout(digest, reply.value) ?? readManifest({ ...contentOf(reply.value), digest });
     return read.kind === 'ok' ? ok({ digest, mediaType: read.value.mediaType }) : read;
   }
 
@@ -241,6 +239,13 @@ interface ResolveAt {
   readonly wanted: string;
   readonly keychain: Keychain;
   readonly signal: AbortSignal;
+}
+
+/** What the headers of an answer tell, if they tell it. */
+function saidBy({ status, headers }: Reply): Resolved | undefined {
+  const digest = headers['docker-content-digest'];
+  if (status !== 200 || typeof digest !== 'string' || !isDigest(digest)) return undefined;
+  return { digest, mediaType: mediaTypeOf(headers['content-type']) };
 }
 
 /** By who asks as well: what one may read is not another's to know of. */

@@ -36,9 +36,6 @@ function orEnded<T>(flight: Promise<Answer<T>>, signal: AbortSignal): Promise<An
       resolve({ kind: 'unreachable', message: 'there was no time to wait for the answer' });
     if (signal.aborted) return end();
     signal.addEventListener('abort', end, { once: true });
-    void flight.then((answer) => {
-      signal.removeEventListener('abort', end);
-      resolve(answer);
-    });
+    void flight.then(resolve).finally(() => signal.removeEventListener('abort', end));
   });
 }

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ANONYMOUS, keychainOf, readDockerConfig } from '../core/oci/credentials.ts';
 import { digestOfBytes } from '../core/oci/digest.ts';
 import { RegistryClient } from './client.ts';
-import { complain, repositoryAt, say, serve, type Served } from './testing/serve.ts';
+import { complain, list, repositoryAt, say, serve, type Served } from './testing/serve.ts';
 
 const ASKING = { keychain: ANONYMOUS };
 const DIGEST = digestOfBytes(Buffer.from('an image'));
@@ -20,7 +20,7 @@ function descriptors(count: number, artifactType: string | undefined = BUNDLE, f
   }));
 }
 
-const list = (manifests: readonly unknown[]) => ({ schemaVersion: 2, mediaType: INDEX, manifests });
+const indexOf = (manifests: readonly unknown[]) => ({ schemaVersion: 2, mediaType: INDEX, manifests });
 
 function clientOf(t: ExecutionContext, ...servers: readonly Served[]): RegistryClient {
   const registries = servers.map(({ host }) => ({ host, isPrivate: true, isPlainHttp: true }));
@@ -33,7 +33,7 @@ test('pages are read one after the other', async (t) => {
   const server = await serve(t, ({ url = '' }, response) => {
     const page = Number(new URL(url, 'http://x').searchParams.get('page') ?? 0);
     if (page < 3) response.setHeader('link', `<${PATH}?page=${page + 1}>; rel="next"`);
-    say(response, 200, list(descriptors(2, BUNDLE, page * 2)), INDEX);
+    list(response, descriptors(2, BUNDLE, page * 2));
   });
   const answer = await clientOf(t, server).referrers(repositoryAt(server), DIGEST, ASKING);
   if (answer.kind !== 'ok') throw new Error(JSON.stringify(answer));
@@ -51,7 +51,7 @@ test('one kind is asked for by name; what does not tell its kind is kept, what t
     ...descriptors(1, 'application/vnd.oci.empty.v1+json', 2),
     { ...descriptors(1, BUNDLE, 3)[0], artifactType: undefined },
   ];
-  const server = await serve(t, (_, response) => say(response, 200, list(mixed), INDEX));
+  const server = await serve(t, (_, response) => list(response, mixed));
   const client = clientOf(t, server);
   const one = await client.referrers(repositoryAt(server), DIGEST, { ...ASKING, artifactTypes: [BUNDLE] });
   t.is(one.kind === 'ok' && one.value.descriptors.length, 3);
@@ -73,17 +73,17 @@ const ANSWERS: Readonly<
   },
   'a registry that does not know the question, with the tag': {
     api: (_, response) => void response.writeHead(404).end('404 page not found'),
-    tag: list(descriptors(3)),
+    tag: indexOf(descriptors(3)),
     want: { kind: 'ok', value: { via: 'tag', isComplete: true, descriptors: { length: 3 } } },
   },
   'a registry that refuses the question as none': {
     api: (_, response) => complain(response, 400, 'UNSUPPORTED'),
-    tag: list(descriptors(1)),
+    tag: indexOf(descriptors(1)),
     want: { kind: 'ok', value: { via: 'tag', descriptors: { length: 1 } } },
   },
   'a page for people': {
     api: (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>'),
-    tag: list(descriptors(1)),
+    tag: indexOf(descriptors(1)),
     want: { kind: 'ok', value: { via: 'tag', descriptors: { length: 1 } } },
   },
   'a tag that is an image': {
@@ -103,21 +103,21 @@ const ANSWERS: Readonly<
   'no permission': { api: (_, response) => complain(response, 403, 'DENIED'), want: { kind: 'refused' } },
   'no list': { api: (_, response) => say(response, 200, { hello: 'there' }), want: { kind: 'broken' } },
   'a list that is none of referrers': {
-    api: (_, response) => say(response, 200, { ...list([]), mediaType: 'application/x' }, 'application/x'),
+    api: (_, response) => say(response, 200, { ...indexOf([]), mediaType: 'application/x' }),
     want: { kind: 'broken' },
   },
   'an entry with half a digest': {
-    api: (_, response) => say(response, 200, list([{ ...descriptors(1)[0], digest: 'sha256:abc' }]), INDEX),
+    api: (_, response) => list(response, [{ ...descriptors(1)[0], digest: 'sha256:abc' }]),
     want: { kind: 'broken' },
   },
   'more than may be in one page': {
-    api: (_, response) => say(response, 200, list(descriptors(5000)), INDEX),
+    api: (_, response) => list(response, descriptors(5000)),
     want: { kind: 'broken' },
   },
   'a circle': {
     api: (_, response) => {
       response.setHeader('link', `<${PATH}>; rel="next"`);
-      say(response, 200, list([]), INDEX);
+      list(response, []);
     },
     want: { kind: 'broken' },
   },
@@ -125,7 +125,7 @@ const ANSWERS: Readonly<
     api: ({ url = '' }, response) => {
       const page = Number(new URL(url, 'http://x').searchParams.get('page') ?? 0);
       response.setHeader('link', `<?page=${page + 1}>; rel="next"`);
-      say(response, 200, list(descriptors(1, BUNDLE, page)), INDEX);
+      list(response, descriptors(1, BUNDLE, page));
     },
     want: { kind: 'ok', value: { via: 'api', isComplete: false, descriptors: { length: 50 } } },
   },
@@ -133,14 +133,14 @@ const ANSWERS: Readonly<
     api: ({ url = '' }, response) => {
       const page = Number(new URL(url, 'http://x').searchParams.get('page') ?? 0);
       response.setHeader('link', `<?page=${page + 1}>; rel="next"`);
-      say(response, 200, list(descriptors(900, BUNDLE, page * 900)), INDEX);
+      list(response, descriptors(900, BUNDLE, page * 900));
     },
     want: { kind: 'ok', value: { via: 'api', isComplete: false, descriptors: { length: 1000 } } },
   },
   'a next page of another list': {
     api: (_, response) => {
       response.setHeader('link', `</v2/other/referrers/${DIGEST}>; rel="next"`);
-      say(response, 200, list([]), INDEX);
+      list(response, []);
     },
     want: { kind: 'broken' },
   },
@@ -151,7 +151,7 @@ for (const [title, { api, tag, want }] of Object.entries(ANSWERS)) {
     const server = await serve(t, (request, response, host) => {
       if (request.url?.startsWith(PATH) === true) return api(request, response, host);
       if (request.url === `/v2/team/app/manifests/${DIGEST.replace(':', '-')}` && tag !== undefined)
-        return say(response, 200, tag, 'application/octet-stream');
+        return say(response, 200, tag);
       return complain(response, 404, 'MANIFEST_UNKNOWN');
     });
     const answer = await clientOf(t, server).referrers(repositoryAt(server), DIGEST, ASKING);
@@ -166,7 +166,7 @@ test('a next page elsewhere is not asked, and gets no credentials', async (t) =>
   );
   const server = await serve(t, (_, response) => {
     response.setHeader('link', `<http://${other.host}${PATH}?page=1>; rel="next"`);
-    say(response, 200, list([]), INDEX);
+    list(response, []);
   });
   // The list itself may be elsewhere; what follows from there is not asked as if it were here.
   const leading = await serve(

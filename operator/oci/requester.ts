@@ -55,17 +55,11 @@ export class Requester {
 
   /** Asks. What is `ok` has status 200, or one that passes. */
   async ask(question: Question): Promise<Answer<Reply>> {
-    const { registry, repository } = question.repository;
-    if (!isHostName(registry) || !isRepositoryName(repository))
-      return refusedByPlatform('what is asked for is no name of a repository');
-    // Credentials go along: an address that somebody gave is asked only where they belong.
-    const { origin } = this.#transport.addressOf(apiHostOf(registry), '/');
-    if (question.path instanceof URL && question.path.origin !== origin)
-      return broken(`${registry} leads on to ${question.path.host}, which is not itself`);
+    const wrong = this.#problemOf(question);
+    if (wrong !== undefined) return wrong;
     for (let tries = 1; ; tries += 1) {
       const answer = await this.#try(question);
-      const isLast = tries >= TRIES || question.signal.aborted || !isRepeatable(question);
-      if (isLast || answer.kind !== 'unreachable' || (answer.retryAfterMs ?? 0) > MAX_PAUSE_MS) return answer;
+      if (tries >= TRIES || !mayHelp(question, answer)) return answer;
       await pause(PAUSE_MS * 2 ** tries * (0.5 + Math.random()), question.signal);
     }
   }
@@ -73,6 +67,16 @@ export class Requester {
   /** Ends connections. */
   close(): Promise<void> {
     return this.#transport.close();
+  }
+
+  #problemOf({ repository: { registry, repository }, path }: Question): Failure | undefined {
+    if (!isHostName(registry) || !isRepositoryName(repository))
+      return refusedByPlatform('what is asked for is no name of a repository');
+    const { origin } = this.#transport.addressOf(apiHostOf(registry), '/');
+    // Credentials go along: an address that somebody gave is asked only where they belong.
+    return path instanceof URL && path.origin !== origin
+      ? broken(`${registry} leads on to ${path.host}, which is not itself`)
+      : undefined;
   }
 
   #try(question: Question): Promise<Answer<Reply>> {
@@ -139,8 +143,10 @@ export class Requester {
   }
 }
 
-function isRepeatable({ method = 'GET' }: Question): boolean {
-  return method !== 'POST';
+/** Whether to ask once more. Longer pauses are the caller's to make. */
+function mayHelp({ method, signal }: Question, answer: Answer<Reply>): boolean {
+  if (method === 'POST' || signal.aborted || answer.kind !== 'unreachable') return false;
+  return (answer.retryAfterMs ?? 0) <= MAX_PAUSE_MS;
 }
 
 function isRefused(answer: Answer<Reply>): boolean {

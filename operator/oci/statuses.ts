@@ -54,10 +54,13 @@ export function errorCodes(bytes: Uint8Array): readonly string[] {
   try {
     const { errors } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { errors?: unknown };
     if (!Array.isArray(errors)) return [];
-    return errors
-      .slice(0, MAX_ERRORS)
-      .map((one: unknown) => String((one as { code?: unknown } | null)?.code ?? ''));
+    return errors.slice(0, MAX_ERRORS).map(codeOf);
   } catch {
     return [];
   }
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
 }

@@ -128,7 +128,7 @@ export class Transport {
       keepAliveTimeout: 5000,
       connect: {
         timeout: CONNECT_MS,
-        lookup: lookupWhere(isPrivate ? (one) => !isMetadataAddress(one) : isPublicAddress),
+        lookup: lookupWhere(isAllowed(settings)),
         ...(ca !== undefined && { ca }),
       },
     });
@@ -150,9 +150,12 @@ function problemOf(url: URL, settings: RegistrySettings | undefined): Failure | 
   if (url.username !== '' || url.password !== '')
     return refusedByPlatform(`an address of ${url.host} has a user or a password in it`);
   const literal = url.hostname.replaceAll(/^\[|\]$/g, '');
-  if (isIP(literal) === 0) return undefined;
-  const isAllowed = settings?.isPrivate === true ? !isMetadataAddress(literal) : isPublicAddress(literal);
-  return isAllowed ? undefined : notPublic(url);
+  return isIP(literal) === 0 || isAllowed(settings)(literal) ? undefined : notPublic(url);
+}
+
+/** Which addresses a host may have. */
+function isAllowed(settings: RegistrySettings | undefined): (address: string) => boolean {
+  return settings?.isPrivate === true ? (address) => !isMetadataAddress(address) : isPublicAddress;
 }
 
 function notPublic({ host }: URL): Failure {

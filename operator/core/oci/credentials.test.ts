@@ -92,8 +92,9 @@ for (const [title, [auth, want]] of Object.entries(LOGINS)) {
   });
 }
 
+const of = (username: string) => ({ username, password: 'p' });
+
 test('the closest comes first, then that of the first config; not more than three', (t) => {
-  const of = (username: string) => ({ username, password: 'p' });
   const keychain = keychainFrom(
     { 'r.io': of('host'), 'r.io/a': of('team') },
     { 'r.io/a/b': of('app'), 'r.io/a': of('team-2') },

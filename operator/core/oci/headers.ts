@@ -22,26 +22,36 @@ export function parseChallenges(header: string | readonly string[] | undefined):
   return text.length > MAX_HEADER ? [] : challengesIn(text);
 }
 
+interface Reading {
+  readonly scheme: string;
+  readonly parameters: Record<string, string>;
+}
+
 function challengesIn(text: string): readonly Challenge[] {
-  const found: { scheme: string; parameters: Record<string, string> }[] = [];
+  const found: Reading[] = [];
   let rest = text;
-  while (found.length <= MAX_CHALLENGES) {
+  for (let read = 1; read > 0 && found.length <= MAX_CHALLENGES; rest = rest.slice(read)) {
     rest = rest.replace(/^[\s,]+/, '');
-    const parameter = PARAMETER.exec(rest);
-    const last = found.at(-1);
-    if (parameter !== null && last !== undefined) {
-      const [whole, name = '', quoted, plain = ''] = parameter;
-      // The first counts: a server that says two things is not to choose which of them is looked at.
-      last.parameters[name.toLowerCase()] ??= quoted?.replaceAll(/\\(.)/g, '$1') ?? plain;
-      rest = rest.slice(whole.length);
-      continue;
-    }
-    const scheme = SCHEME.exec(rest);
-    if (scheme === null) break;
-    found.push({ scheme: (scheme[1] ?? '').toLowerCase(), parameters: Object.create(null) });
-    rest = rest.slice(scheme[0].length);
+    read = readParameter(rest, found.at(-1)) || readScheme(rest, found);
   }
   return found.slice(0, MAX_CHALLENGES);
+}
+
+/** How much was read; 0 if there is none. */
+function readParameter(text: string, into: Reading | undefined): number {
+  const found = PARAMETER.exec(text);
+  if (found === null || into === undefined) return 0;
+  const [whole, name = '', quoted, plain = ''] = found;
+  // The first counts: a server that says two things is not to choose which of them is looked at.
+  into.parameters[name.toLowerCase()] ??= quoted?.replaceAll(/\\(.)/g, '$1') ?? plain;
+  return whole.length;
+}
+
+function readScheme(text: string, into: Reading[]): number {
+  const scheme = SCHEME.exec(text)?.[1];
+  if (scheme === undefined) return 0;
+  into.push({ scheme: scheme.toLowerCase(), parameters: Object.create(null) });
+  return scheme.length;
 }
 
 /** The address of the next page in a `Link` header: `</v2/a/referrers/x?n=2>; rel="next"`. */

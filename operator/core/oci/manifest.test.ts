@@ -114,11 +114,12 @@ test('data that are sent along are taken where they are what the digest says', (
   t.is(Buffer.from(answer.value.layers[0]?.data ?? []).toString(), '{}');
 });
 
+const bytesOf = (content: unknown) => ({
+  bytes: Buffer.from(JSON.stringify(content)),
+  contentType: undefined,
+});
+
 test('a list of referrers is an index', (t) => {
-  const bytesOf = (content: unknown) => ({
-    bytes: Buffer.from(JSON.stringify(content)),
-    contentType: undefined,
-  });
   t.like(readReferrers(bytesOf(INDEX)), { kind: 'ok' });
   t.is(readReferrers(bytesOf(MANIFEST)).kind, 'broken');
   t.is(readReferrers(bytesOf({ ...INDEX, mediaType: dockerList })).kind, 'broken');

@@ -187,10 +187,8 @@ function descriptorOf(value: unknown, where: string): Descriptor {
   if (!isRecord(value)) throw new Malformed(`${where} has to be a descriptor`);
   const mediaType = optionalType(value, 'mediaType');
   if (mediaType === undefined) throw new Malformed(`${where}.mediaType is missing`);
-  const { digest, size } = value as { digest?: unknown; size?: unknown };
-  if (typeof digest !== 'string' || !isDigest(digest)) throw new Malformed(`${where}.digest is no digest`);
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE)
-    throw new Malformed(`${where}.size is no size`);
+  const digest = digestIn(value, where);
+  const size = sizeIn(value, where);
   const artifactType = optionalType(value, 'artifactType');
   const platform = platformOf(value['platform']);
   const data = embedded(value['data'], { digest, size, where });
@@ -203,6 +201,19 @@ function descriptorOf(value: unknown, where: string): Descriptor {
     ...(platform !== undefined && { platform }),
     ...(data !== undefined && { data }),
   };
+}
+
+function digestIn(json: Json, where: string): string {
+  const digest = json['digest'];
+  if (typeof digest !== 'string' || !isDigest(digest)) throw new Malformed(`${where}.digest is no digest`);
+  return digest;
+}
+
+function sizeIn(json: Json, where: string): number {
+  const size = json['size'];
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE)
+    throw new Malformed(`${where}.size is no size`);
+  return size;
 }
 
 /** What is sent along has no other right to be believed than what is fetched. */

@@ -38,18 +38,16 @@ const IDENTIFIER = /^[0-9a-f]{64}$/;
 export function parseReference(text: string): ReferenceRead {
   if (text.length > MAX_LENGTH) return refused(`${text.length} characters`, `at most ${MAX_LENGTH}`);
   const [beforeDigest = '', digest, ...rest] = text.split('@');
+  const { name, tag } = withoutTag(beforeDigest);
+  const place = readPlace(name);
   if (rest.length > 0 || (digest !== undefined && !isDigest(digest)))
     return refused(quoted(text), 'after "@", sha256: and 64 hex digits in lower case, or sha512: and 128');
-  const { name, tag } = withoutTag(beforeDigest);
   if (tag !== undefined && !TAG.test(tag))
     return refused(
       quoted(tag),
       'a tag: letters, digits, "_", "." and "-", at most 128, not begun by "." or "-"',
     );
-  const place = placeOf(name);
-  if ('kind' in place) return place;
-  const asked = digest === undefined && tag === undefined ? { tag: 'latest' } : { tag, digest };
-  return { kind: 'ok', reference: { ...place, ...present(asked) } };
+  return 'kind' in place ? place : { kind: 'ok', reference: { ...place, ...present({ tag, digest }) } };
 }
 
 /** The whole name of a reference, with nothing left unsaid. */
@@ -64,17 +62,14 @@ function withoutTag(text: string): { readonly name: string; readonly tag: string
   return at === -1 ? { name: text, tag: undefined } : { name: text.slice(0, at), tag: text.slice(at + 1) };
 }
 
-function placeOf(name: string): Repository | Extract<ReferenceRead, { kind: 'refused' }> {
-  const slash = name.indexOf('/');
-  const first = slash === -1 ? '' : name.slice(0, slash);
-  const isHost = /[.:]/.test(first) || first === 'localhost' || /[A-Z]/.test(first);
-  const registry = isHost ? hubOr(first.toLowerCase()) : DOCKER_HUB;
-  const path = isHost ? name.slice(slash + 1) : name;
-  if (isHost && !isHostName(registry))
-    return refused(quoted(first), 'the name of a host, with a port from 1 to 65535 if it has one');
+function readPlace(name: string): Repository | Extract<ReferenceRead, { kind: 'refused' }> {
+  const { host, path } = hostAndPath(name);
+  const registry = registryOf(host);
+  if (!isHostName(registry))
+    return refused(quoted(host ?? ''), 'the name of a host, with a port from 1 to 65535 if it has one');
   if (path.length + registry.length + 1 > MAX_NAME)
     return refused(`${name.length} characters`, `names of at most ${MAX_NAME}`);
-  if (!isHost && slash === -1 && IDENTIFIER.test(path))
+  if (host === undefined && IDENTIFIER.test(path))
     return refused(quoted(path), 'a name: 64 hex digits are the identifier of an image');
   const odd = path.split('/').find((part) => !PATH_PART.test(part));
   if (odd !== undefined)
@@ -84,6 +79,19 @@ function placeOf(name: string): Repository | Extract<ReferenceRead, { kind: 'ref
     );
   const isOfficial = registry === DOCKER_HUB && !path.includes('/');
   return { registry, repository: isOfficial ? `library/${path}` : path };
+}
+
+/** What stands before the first slash is a host if it could be nothing else. */
+function hostAndPath(name: string): { readonly host: string | undefined; readonly path: string } {
+  const slash = name.indexOf('/');
+  const first = name.slice(0, Math.max(0, slash));
+  const isHost = /[.:A-Z]/.test(first) || first === 'localhost';
+  return isHost ? { host: first, path: name.slice(slash + 1) } : { host: undefined, path: name };
+}
+
+function registryOf(host = DOCKER_HUB): string {
+  const name = host.toLowerCase();
+  return name === 'index.docker.io' ? DOCKER_HUB : name;
 }
 
 /** Whether a text is the name of a repository within a registry. */
@@ -103,11 +111,9 @@ export function isHostName(text: string): boolean {
   return port === undefined || Number(port) <= 65_535;
 }
 
-function hubOr(host: string): string {
-  return host === 'index.docker.io' ? DOCKER_HUB : host;
-}
-
+/** Without either, what is asked for is what docker asks for. */
 function present({ tag, digest }: Pick<Reference, 'tag' | 'digest'>): Pick<Reference, 'tag' | 'digest'> {
+  if (tag === undefined && digest === undefined) return { tag: 'latest' };
   return { ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
 }
 

@@ -6,8 +6,8 @@ import { digestOfBytes } from '../../core/oci/digest.ts';
 import type { Repository } from '../../core/oci/reference.ts';
 
 /** What a test offers for what is to be done at its end. */
-interface Teardown {
-  teardown(undo: () => void): void;
+export interface Teardown {
+  teardown(undo: () => unknown): void;
 }
 
 /** A server of a test, on loopback. */
@@ -51,15 +51,19 @@ export async function serve(
   return served;
 }
 
-/** Answers with JSON. */
-export function say(
-  response: ServerResponse,
-  status: number,
-  content: unknown,
-  type = 'application/json',
-): void {
-  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(content));
+/** Answers with JSON; its type is what was set before. */
+export function say(response: ServerResponse, status: number, content: unknown): void {
+  if (!response.hasHeader('content-type')) response.setHeader('content-type', 'application/json');
+  response.writeHead(status).end(JSON.stringify(content));
 }
+
+/** Answers with a list of manifests. */
+export function list(response: ServerResponse, manifests: readonly unknown[]): void {
+  response.setHeader('content-type', INDEX);
+  say(response, 200, { schemaVersion: 2, mediaType: INDEX, manifests });
+}
+
+const INDEX = 'application/vnd.oci.image.index.v1+json';
 
 /** Answers as registries do when something is wrong. */
 export function complain(response: ServerResponse, status: number, code: string): void {
