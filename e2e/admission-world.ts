@@ -21,6 +21,8 @@ export interface AdmissionChoice {
   readonly replicas?: number;
   /** Values of the chart under `webhooks`. */
   readonly values?: Readonly<Record<string, unknown>>;
+  /** Values of the chart under `platform`. */
+  readonly platform?: Readonly<Record<string, unknown>>;
 }
 
 const PROBE = '/apis/nexusos.dev/v1alpha1/tenants?dryRun=All';
@@ -29,10 +31,13 @@ const PROBE = '/apis/nexusos.dev/v1alpha1/tenants?dryRun=All';
 export async function startAdmission({
   replicas = 2,
   values,
+  platform,
 }: AdmissionChoice = {}): Promise<AdmissionWorld> {
   const cluster = await startCluster({ audit: true });
   const webhooks = await WebhookSystem.open(cluster);
-  await installChart(cluster, { values: { webhooks: { ...webhooks.values, ...values } } });
+  await installChart(cluster, {
+    values: { webhooks: { ...webhooks.values, ...values }, ...(platform !== undefined && { platform }) },
+  });
   const operator = await startOperator(cluster);
   await Promise.all(Array.from({ length: replicas }, () => webhooks.start()));
   await eventually('the API server is answered', async () => {

@@ -7,6 +7,7 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   configmap: 'api/v1 configmaps',
   deployment: 'apis/apps/v1 deployments',
   endpointslice: 'apis/discovery.k8s.io/v1 endpointslices',
+  ingress: 'apis/networking.k8s.io/v1 ingresses',
   horizontalpodautoscaler: 'apis/autoscaling/v2 horizontalpodautoscalers',
   localqueue: 'apis/kueue.x-k8s.io/v1beta2 localqueues',
   workload: 'apis/kueue.x-k8s.io/v1beta2 workloads',
@@ -29,6 +30,7 @@ const NAMESPACED: Readonly<Record<string, string>> = {
 };
 const CLUSTER_WIDE: Readonly<Record<string, string>> = {
   clusterqueue: 'apis/kueue.x-k8s.io/v1beta2 clusterqueues',
+  ingressclass: 'apis/networking.k8s.io/v1 ingressclasses',
   resourceflavor: 'apis/kueue.x-k8s.io/v1beta2 resourceflavors',
   clusterrole: 'apis/rbac.authorization.k8s.io/v1 clusterroles',
   clusterrolebinding: 'apis/rbac.authorization.k8s.io/v1 clusterrolebindings',

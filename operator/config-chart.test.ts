@@ -45,6 +45,7 @@ const VALUES = {
   kueueFlavors: 'kueue.flavors',
   kueuePriorityClasses: 'kueue.priorityClasses',
   remoteImage: 'remoteAgents.image',
+  policyInventory: 'platform.policyInventory',
   policySourceHosts: 'platform.policySourceHosts',
   policyScanSeconds: 'platform.policyScanSeconds',
   policyPacksPerTenant: 'platform.policyPacksPerTenant',

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
+import type { Resource } from './core/object.ts';
+import { readInventoryKinds } from './core/policy/inventory.ts';
 import {
   ConfigError,
   DNS_LABEL,
@@ -158,6 +160,13 @@ export const SETTINGS = {
       'names of hosts separated by commas, each with a port if it is not 443, such as git.corp.example,10.0.0.7:8443',
     parse: parseHosts,
   } satisfies Setting<readonly string[]>,
+  policyInventory: {
+    what: 'Kinds whose live objects PolicyPacks may look at, separated by commas. Secrets never.',
+    default: '',
+    allowed:
+      'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
+    parse: readInventoryKinds,
+  } satisfies Setting<readonly Resource[]>,
   policyScanSeconds: {
     what: 'How often what exists is judged by PolicyPacks. Only what has changed is asked about again.',
     default: '300',

@@ -29,12 +29,13 @@ export interface PolicyScans extends PolicyScanning {
 
 /** What judges what exists, with modules as replicas have them. Nothing runs before there is something to judge. */
 export async function policyScans(
-  config: Pick<Config, 'namespace' | 'policyScanSeconds'>,
+  config: Pick<Config, 'namespace' | 'policyInventory' | 'policyScanSeconds'>,
   { client, metrics, log }: { readonly client: Client; readonly metrics: Metrics; readonly log: Log },
 ): Promise<PolicyScans> {
   const host = new HostOnDemand({ platformWorkers: 1, tenantWorkers: 1, spareWorkers: 0, metrics });
   const judge = new PolicyJudge({
     client,
+    inventoryKinds: config.policyInventory,
     platformNamespace: config.namespace,
     evaluate: host.evaluate,
     release: (digest) => host.release(digest),

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Resource } from '#operator/core/object';
+import { readInventoryKinds } from '#operator/core/policy/inventory';
 import {
   ConfigError,
   DNS_LABEL,
@@ -96,6 +98,13 @@ export const WEBHOOK_SETTINGS = {
     allowed: 'an integer from 1 to 16',
     parse: integer(1, 16),
   } satisfies Setting<number>,
+  policyInventory: {
+    what: 'Kinds whose live objects PolicyPacks may look at, separated by commas. Secrets never.',
+    default: '',
+    allowed:
+      'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
+    parse: readInventoryKinds,
+  } satisfies Setting<readonly Resource[]>,
   stateFolder: pathSetting(
     'Folder of this replica alone, where it keeps the packs that it decides by for a restart. Empty: nowhere.',
   ),

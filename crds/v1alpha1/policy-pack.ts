@@ -5,6 +5,7 @@ import { AGE, readyColumn, REASON } from './columns.ts';
 import { conditions, dnsLabel, instant, int, observedGeneration, sha256, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { policyBinding } from './policy-binding.ts';
+import { policyInventory } from './policy-inventory.ts';
 import { blastRadius, DEFAULT_ROLLOUT, packComparison, policyRollout } from './policy-rollout.ts';
 import { jsonObject, policySource } from './policy-source.ts';
 
@@ -62,6 +63,7 @@ const spec = z
       ),
     binding: policyBinding.default({}),
     parameters: jsonObject('What the rules find as `input.parameters`. At most 16 KiB.').optional(),
+    inventory: policyInventory.optional(),
     enforcement: policyEnforcement.default('Deny'),
     input: policyInput.default('Review'),
     rollout: policyRollout.default(DEFAULT_ROLLOUT),
@@ -181,6 +183,8 @@ export const POLICY_PACK_REASONS = {
   BindingNotAllowed: 'BindingNotAllowed',
   /** The ConfigMap is not there. */
   SourceNotFound: 'SourceNotFound',
+  /** The pack looks at live objects of a kind that the platform does not keep for packs, or that the pack of a tenant cannot see. */
+  InventoryNotAllowed: 'InventoryNotAllowed',
   /** The source cannot be had at the moment. */
   SourceUnavailable: 'SourceUnavailable',
   /** The file does not have the digest that the spec names. */

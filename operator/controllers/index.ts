@@ -68,8 +68,8 @@ const NO_VERIFIER: PackVerifier = { ask: () => ({ kind: 'pending' }), onDone: ()
 export interface ControllerSettings extends PlatformSettings {
   /** Where the operator makes the certificate of the admission process; else somebody else does, or there is none. */
   readonly webhookCertificates?: CertificateSettings | undefined;
-  /** What the packs of a tenant may come to. */
-  readonly packAllowance?: PackAllowance | undefined;
+  /** Kinds whose live objects packs may look at. */
+  readonly inventoryKinds?: readonly Resource[] | undefined;
 }
 
 /** As the settings have it where they say nothing else. */
@@ -99,8 +99,12 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      policyPackController({ platformNamespace, verifier, reports: scans?.reports }),
-      policyFloorController({ platformNamespace, operatorUser: settings.operatorUser ?? '' }),
+      policyPackController({
+        platformNamespace,
+        verifier,
+        reports: scans?.reports,
+        inventoryKinds: settings.inventoryKinds ?? [],
+      }),
       ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
       ...(scans?.hasReports === true ? [policyReportController()] : []),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),

@@ -2,8 +2,7 @@
 import * as z from 'zod';
 import { FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { POLICY_PACK, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
-import type { KubeObject } from '../core/object.ts';
-import { numberFault, type PackAllowance, type TenantHoldings } from '../core/policy-pack/allowance.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
 import {
   packKey,
   type PackPlace,
@@ -68,6 +67,8 @@ export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNames
   readonly allowance: PackAllowance;
   /** What finds out what revisions would do to what exists; without, nobody waits for it. */
   readonly reports?: BlastReports | undefined;
+  /** Kinds that packs may look at. */
+  readonly inventoryKinds?: readonly Resource[];
 }
 
 /** The controller of PolicyPacks: from their sources it makes revisions, and has these decide, stage by stage. */
@@ -76,6 +77,7 @@ export function policyPackController({
   verifier,
   allowance,
   reports,
+  inventoryKinds = [],
 }: PolicyPackOptions): Controller<PolicyPack, PackObserved, PolicyPackStatus> {
   const replicas = new PolicyReplicas(platformNamespace);
   return {
@@ -104,6 +106,7 @@ export function policyPackController({
         place: placeOf(pack, read, platformNamespace),
         holdings,
         platformNamespace,
+        inventoryKinds,
         source,
         replicas: replicas.views(read),
         floors: floorsSeen(read),

@@ -172,6 +172,15 @@ export class PolicyHost {
     this.#options.metrics.policyQuarantined.set({}, this.#quarantine.size);
   }
 
+  /** Forgets data that a module was asked with, and will not be any more. The module stays. */
+  releaseData(digest: string, dataDigest: string): void {
+    const keys = this.#keys.get(digest);
+    for (const key of [...(keys ?? [])].filter((one) => one.startsWith(`${digest} ${dataDigest} `))) {
+      for (const lane of Object.values(this.#lanes)) lane.forget(key);
+      keys?.delete(key);
+    }
+  }
+
   /** Ends all workers; what is under way comes to `Lost`. */
   async close(): Promise<void> {
     await Promise.all([...Object.values(this.#lanes), this.#spares].map((one) => one.close()));
@@ -218,7 +227,7 @@ export class PolicyHost {
     const compiled = await this.#compile(module);
     if (compiled === undefined) return failed(Failure.Trap, 'the engine takes it for no module');
     const subject = subjectOf(evaluation);
-    const deadlineMs = Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs);
+    const deadlineMs = Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation);
     const job = this.#job(evaluation, { compiled, subject, deadlineMs });
     // A copy, whose buffer is handed over: the caller's may be part of a larger one, which would be copied whole.
     const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
@@ -290,6 +299,19 @@ function workerSettings({
 }: HostLimits): WorkerSettings {
   const { maxInputBytes, maxResultBytes, maxDepth } = limits;
   return { recycleAfter, recycleBytes, residentBytes, limits: { maxInputBytes, maxResultBytes, maxDepth } };
+}
+
+const LARGE_BYTES = 128 * 1024;
+const RELOAD_MS_PER_MIB = 60;
+const MOST_RELOAD_MS = 250;
+
+/**
+ * What it takes to read large data again, which falls to the request that meets a new worker, or an instance made anew. For packs of the
+ * platform alone: what a tenant brings gets no time beyond its own.
+ */
+function reloadMs({ data, tenant }: HostEvaluation): number {
+  if (tenant !== undefined || data === undefined || data.bytes.length < LARGE_BYTES) return 0;
+  return Math.min(Math.ceil((data.bytes.length / 1024 / 1024) * RELOAD_MS_PER_MIB), MOST_RELOAD_MS);
 }
 
 function toVerdict(outcome: LaneOutcome): Verdict {

@@ -37,6 +37,7 @@ export class Informer {
   readonly matches: (object: KubeObject) => boolean;
   readonly #resolveSynced: () => void;
   #isSynced = false;
+  #toldAtMs = 0;
 
   constructor(options: InformerOptions) {
     const { resource, selection } = options;
@@ -58,6 +59,11 @@ export class Informer {
     return this.#isSynced;
   }
 
+  /** When the API server told anything last, be it that nothing happened; by the clock of `performance`. 0: never. */
+  get toldAtMs(): number {
+    return this.#toldAtMs;
+  }
+
   /** Has `handler` called with every change from now on. What it throws is logged, and stops nothing. */
   onChange(handler: (change: Change) => void): void {
     this.#handlers.push(handler);
@@ -69,12 +75,19 @@ export class Informer {
     const sink: Sink = {
       prepare: (object) => this.#prepare(object),
       replace: (objects, version) => {
+        this.#toldAtMs = performance.now();
         this.#tell(this.store.replace(objects, version));
         this.#isSynced = true;
         this.#resolveSynced();
       },
-      change: (type, object) => this.#tell(this.store.observe(type, object)),
-      advance: (version) => this.store.advance(version),
+      change: (type, object) => {
+        this.#toldAtMs = performance.now();
+        this.#tell(this.store.observe(type, object));
+      },
+      advance: (version) => {
+        this.#toldAtMs = performance.now();
+        this.store.advance(version);
+      },
     };
     return new Reflector({ client, resource, selection, sink, timing, metrics, log }).run(signal);
   }

@@ -189,7 +189,7 @@ export class BlastReporter implements BlastReports {
   async #pairOf({ pack, revision, against, world }: BlastQuestion): Promise<Pair> {
     const both = [revision, against].filter((one) => one !== undefined);
     for (const one of both) {
-      const outcome = await this.#options.judge.load(one);
+      const outcome = await this.#options.judge.load(one, world);
       if (outcome.kind !== 'ok') throw new Error(`${one.metadata.name} cannot be loaded: ${outcome.message}`);
     }
     const active = against?.metadata.name;

@@ -7,11 +7,15 @@ import { projector } from '../core/policy/projection.ts';
 import type { AskedRevision } from '../core/scan/live-review.ts';
 import { askPack, type Evaluate, type PackQuestion } from '../policy/packs/ask.ts';
 import { type LoadedRevision, type LoadOutcome, loadRevision } from '../policy/packs/load.ts';
+import type { ScanWorld } from '../core/scan/world.ts';
 import type { Client } from '../runtime/client.ts';
+import { seeInventory } from './inventory.ts';
 
 /** What a judge works with. */
 export interface JudgeOptions {
-  readonly client: Pick<Client, 'get'>;
+  readonly client: Pick<Client, 'get' | 'list'>;
+  /** Kinds whose live objects packs may look at. */
+  readonly inventoryKinds?: readonly Resource[];
   /** Namespace that modules are kept in. */
   readonly platformNamespace: string;
   readonly evaluate: Evaluate;
@@ -41,6 +45,9 @@ export class PolicyJudge {
   readonly #options: JudgeOptions;
   /** By what a revision is made of, in the order in which they were last asked for. */
   readonly #loaded = new Map<string, LoadOutcome>();
+  readonly #seen = new Map<string, LoadedRevision>();
+  /** Revisions that look at live objects, and why those cannot be seen, if they cannot. */
+  readonly #live = new Map<string, string | undefined>();
   /** Revisions that were late however often they were asked. */
   readonly #late = new Set<string>();
 
@@ -48,8 +55,26 @@ export class PolicyJudge {
     this.#options = options;
   }
 
-  /** Has a revision ready to be asked; the reason, where it cannot be. */
-  async load(revision: KubeObject): Promise<LoadOutcome> {
+  /** Has a revision ready to be asked, with the live objects that it looks at as they are now; the reason, where it cannot be. */
+  async load(revision: KubeObject, world: ScanWorld): Promise<LoadOutcome> {
+    const outcome = await this.#load(revision);
+    const { inventory } = revision['spec'] as PolicyPackRevisionSpec;
+    if (outcome.kind !== 'ok' || inventory === undefined) return outcome;
+    const { client, inventoryKinds: kinds = [] } = this.#options;
+    const { loaded } = outcome;
+    const seen = await seeInventory(revision, { loaded, inventory, world }, { client, kinds });
+    const key = keyOf(revision);
+    this.#live.set(key, seen.kind === 'ok' ? undefined : seen.why);
+    if (seen.kind === 'ok') this.#seen.set(key, seen.loaded);
+    return outcome;
+  }
+
+  /** Whether what a revision says of an object goes by others as well, so that it may change though the object does not. */
+  isLive(key: string): boolean {
+    return this.#live.has(key);
+  }
+
+  async #load(revision: KubeObject): Promise<LoadOutcome> {
     const key = keyOf(revision);
     const known = this.#loaded.get(key);
     this.#loaded.delete(key);
@@ -64,7 +89,9 @@ export class PolicyJudge {
   async ask(asked: AskedRevision, now: Date): Promise<Judgement> {
     const { revision, review, facts } = asked;
     const outcome = this.#loaded.get(revision.key);
-    const loaded = outcome?.kind === 'ok' ? outcome.loaded : undefined;
+    const why = this.#live.get(revision.key);
+    if (why !== undefined) return { kind: 'unasked', why };
+    const loaded = this.#seen.get(revision.key) ?? (outcome?.kind === 'ok' ? outcome.loaded : undefined);
     const { shape, trust, parameters } = revision;
     const constraints = constraintText(loaded, asked);
     const question = {
@@ -101,6 +128,8 @@ export class PolicyJudge {
     const [key, outcome] = oldest;
     this.#loaded.delete(key);
     this.#late.delete(key);
+    this.#live.delete(key);
+    this.#seen.delete(key);
     if (outcome.kind === 'ok') this.#options.release?.(outcome.loaded.module.digest);
   }
 

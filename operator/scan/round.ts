@@ -42,7 +42,8 @@ export class Round {
 
   /** Has all modules ready; one that is not is told of each object that it is about, as it would be to whoever makes it. */
   async load(): Promise<void> {
-    for (const { revision } of this.#options.packs) await this.#options.judge.load(revision);
+    const { packs, judge, world } = this.#options;
+    for (const { revision } of packs) await judge.load(revision, world);
   }
 
   async add(object: KubeObject, resource: Resource): Promise<void> {
@@ -84,7 +85,7 @@ export class Round {
     const { key } = asked.revision;
     const at = { as: { version: resourceVersion, facts: this.#factsOf(asked) }, nowMs: this.#startedAtMs };
     const now = clock.now();
-    const before = known.find(uid, key, at);
+    const before = judge.isLive(key) ? undefined : known.find(uid, key, at);
     if (before === 'clean') return [];
     const result = before ?? (await judge.ask(asked, now));
     if (result.kind === 'unasked') {
@@ -93,7 +94,7 @@ export class Round {
     }
     const { findings } = verdictOn(asked, result, { exemptions: world.exemptions, now });
     // A failure is asked again, and what is exempt now is not for ever.
-    if (before === undefined && result.kind === 'answer')
+    if (before === undefined && result.kind === 'answer' && !judge.isLive(key))
       known.note({ uid, revision: key, said: findings.length === 0 ? undefined : result }, at);
     return findings;
   }

@@ -23,7 +23,8 @@ import {
   POLICY_PACKS,
   TENANTS,
 } from '#operator/core/resources';
-import type { PackModules, WantedRevision } from './modules.ts';
+import type { RevisionModules } from './inventories.ts';
+import type { WantedRevision } from './modules.ts';
 
 /** Where packs of the platform are. */
 export interface ClusterSettings {
@@ -61,6 +62,14 @@ export class PackCluster {
     return (
       this.#cache.get(CONFIG_MAPS, { namespace: this.#settings.platformNamespace, name: chunk }) !== undefined
     );
+  }
+
+  /** Namespaces that belong to a tenant now. */
+  namespacesOf(tenant: string): ReadonlySet<string> {
+    const own = this.#cache
+      .list(NAMESPACES)
+      .filter(({ metadata }) => metadata.labels?.[LABELS.tenant] === tenant);
+    return new Set(own.map(({ metadata }) => metadata.name));
   }
 
   /** Keeps a revision in mind though it may go. */
@@ -105,7 +114,7 @@ export class PackCluster {
   snapshotInput(
     packs: readonly PackState[],
     enforced: ReadonlyMap<string, string>,
-    modules: PackModules,
+    modules: RevisionModules,
   ): SnapshotInput {
     const places = this.#places();
     const revisions = new Map<string, SnapshotRevision>();
@@ -130,7 +139,7 @@ export class PackCluster {
     };
   }
 
-  #snapshotRevision(object: KubeObject, places: Places, modules: PackModules): SnapshotRevision {
+  #snapshotRevision(object: KubeObject, places: Places, modules: RevisionModules): SnapshotRevision {
     const loaded = modules.loaded(keyOf(object));
     const { packRef } = object['spec'] as PolicyPackRevisionSpec;
     const pack = this.#cache.get(POLICY_PACKS, { ...inNamespace(object), name: packRef.name });

@@ -26,6 +26,8 @@ export interface PackHost {
   >;
   isQuarantined(owner: { readonly tenant: string | undefined; readonly digest: string }): boolean;
   release(digest: string): void;
+  /** Forgets data that a module was asked with. */
+  releaseData(digest: string, dataDigest: string): void;
 }
 
 /** A revision that is to be loaded, and whose it is. */

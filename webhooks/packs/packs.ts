@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import type { KubeObject } from '#operator/core/object';
 import { type Exemption, isInForce } from '#operator/core/policy/exemption';
 import type { Snapshot } from '#operator/core/policy/snapshot';
+import type { Resource } from '#operator/core/object';
 import { clock } from '#operator/runtime/clock';
 import type { MetricFactory } from '#operator/telemetry/metric';
 import type { Log } from '#operator/telemetry/log';
@@ -11,6 +12,8 @@ import { PackDecider } from './decider.ts';
 import { DecisionLog } from './decision-log.ts';
 import { Failures } from './failures.ts';
 import { packMetrics } from './metrics.ts';
+import { Inventories, type RevisionModules } from './inventories.ts';
+import type { OpenKind } from './kind-watches.ts';
 import { type PackHost, PackModules } from './modules.ts';
 import { pairKey, Shadow } from './shadow.ts';
 import { Snapshots } from './snapshots.ts';
@@ -36,13 +39,15 @@ export interface PacksOptions {
   readonly log: Log;
   /** Called when there may be something to report. */
   readonly onChange?: () => void;
+  /** Live objects that packs may look at, and how they are watched; absent: none. */
+  readonly inventory?: { readonly kinds: readonly Resource[]; readonly open: OpenKind };
 }
 
 /** All parts of judging by packs. Made before the caches start, since it declares what is watched. */
 export interface Packs {
   readonly decider: PackDecider;
   readonly snapshots: Snapshots;
-  readonly modules: PackModules;
+  readonly modules: RevisionModules;
   readonly shadow: Shadow;
   readonly failures: Failures;
   /** Begins, once the caches are filled. */
@@ -59,6 +64,14 @@ function oldestSeconds(exemptions: readonly Exemption[], now: Date): number {
   return Math.max(0, ...ages.filter(Number.isFinite));
 }
 
+/** Nothing may be looked at, so nothing is ever opened. */
+const NOTHING_LIVE = {
+  kinds: [],
+  open: () => {
+    throw new Error('a kind was watched that packs may not look at');
+  },
+};
+
 /** Wires what judges by packs. */
 export function createPacks(options: PacksOptions): Packs {
   const { cache, host, settings, log, factory, onChange = () => undefined } = options;
@@ -69,11 +82,19 @@ export function createPacks(options: PacksOptions): Packs {
   });
   const state = new StateFolder(options.stateFolder, log);
   const cluster = new PackCluster(cache, settings, () => snapshots.changed());
-  const modules = new PackModules({
+  const plain = new PackModules({
     host,
     state,
     hasPart: (chunk) => cluster.hasPart(chunk),
     readPart: async (chunk) => partIn(await options.readChunk(chunk)),
+    onChange: () => snapshots.changed(),
+    log,
+  });
+  const modules = new Inventories({
+    modules: plain,
+    host,
+    ...(options.inventory ?? NOTHING_LIVE),
+    namespacesOf: (tenant) => cluster.namespacesOf(tenant),
     onChange: () => snapshots.changed(),
     log,
   });

@@ -7,12 +7,14 @@ import { replicaName } from '#operator/core/policy/replica-name';
 import { PolicyHost } from '#operator/policy/host';
 import type { Cache } from '#operator/runtime/cache';
 import type { Client } from '#operator/runtime/client';
+import { REFLECTOR_TIMING } from '#operator/runtime/reflector';
 import type { Log } from '#operator/telemetry/log';
 import type { Metrics } from '#operator/telemetry/metrics';
 import type { WebhookConfig } from '../config.ts';
 import type { PolicyDecider } from '../policy.ts';
 import { openDecisionLog } from './decision-log.ts';
-import { createPacks, type Packs } from './packs.ts';
+import { kindWatches } from './kind-watches.ts';
+import { createPacks } from './packs.ts';
 import { ReplicaReport } from './replica-report.ts';
 import { replicaStatus } from './replica-status.ts';
 
@@ -50,6 +52,10 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
     host,
     readChunk: (chunk) => client.get(CONFIG_MAPS, { namespace, name: chunk }),
     settings: { platformNamespace: namespace },
+    inventory: {
+      kinds: config.policyInventory,
+      open: kindWatches({ client, timing: REFLECTOR_TIMING, metrics, log }),
+    },
     stateFolder: config.stateFolder,
     decisionLog: {
       to: openDecisionLog(config.decisionLog, log),

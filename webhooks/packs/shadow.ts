@@ -38,7 +38,13 @@ export const SHARE_OF_TENANT = { burst: 128, perSecond: 4 } as const;
 export const SHARE_OF_USER = { burst: 96, perSecond: 3 } as const;
 const MAX_BUCKETS = 16_384;
 /** What no revision can be blamed for: its host had no time, or it was not to be had. */
-const NOT_ITS_OWN: ReadonlySet<string> = new Set(['Overloaded', 'Lost', 'NotLoaded', 'Quarantined']);
+const NOT_ITS_OWN: ReadonlySet<string> = new Set([
+  'Overloaded',
+  'Lost',
+  'NotLoaded',
+  'Quarantined',
+  'InventoryStale',
+]);
 const ALLOWED: PackResult = {
   kind: 'answer',
   answer: { deny: [], warn: [], violation: [], dlp: [], disclosures: [], limits: {}, masks: [], mutate: [] },

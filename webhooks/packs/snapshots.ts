@@ -6,7 +6,7 @@ import type { LoadedRevision } from '#operator/policy/packs/load';
 import type { Log } from '#operator/telemetry/log';
 import { keyOf, type PackCluster } from './cluster.ts';
 import type { PackMetrics } from './metrics.ts';
-import type { PackModules } from './modules.ts';
+import type { RevisionModules } from './inventories.ts';
 import type { StateFolder } from './state-folder.ts';
 
 /** A snapshot, and the modules of its revisions: whoever is at work with it has them until done, whatever is loaded since. */
@@ -18,7 +18,7 @@ export interface Standing {
 /** What snapshots are built from, and with. */
 export interface SnapshotsOptions {
   readonly cluster: PackCluster;
-  readonly modules: PackModules;
+  readonly modules: RevisionModules;
   readonly state: StateFolder;
   readonly metrics: PackMetrics;
   readonly log: Log;
@@ -158,7 +158,7 @@ export class Snapshots {
   }
 }
 
-function loadedOf({ packs }: Snapshot, modules: PackModules): ReadonlyMap<string, LoadedRevision> {
+function loadedOf({ packs }: Snapshot, modules: RevisionModules): ReadonlyMap<string, LoadedRevision> {
   const revisions = packs.flatMap(({ active, candidate }) => [active ?? [], candidate ?? []].flat());
   return new Map(
     revisions.flatMap(({ key }) => {

@@ -178,6 +178,7 @@ export function hostHere(): PackHost & { readonly released: readonly string[] } 
     prepare: () => Promise.resolve({ kind: 'ready' }),
     isQuarantined: () => false,
     release: (digest) => void released.push(digest),
+    releaseData: (digest, dataDigest) => void released.push(`${digest} ${dataDigest}`),
     released,
   };
 }

@@ -39,6 +39,16 @@ app.kubernetes.io/component: operator
 '{{ join "', '" . }}'
 {{- end }}
 
+{{/* Kinds that packs may look at, as the processes read them. */}}
+{{- define "nexusos.policyInventory" -}}
+{{- $all := list }}
+{{- range .Values.platform.policyInventory }}
+{{- $scope := ternary "" "cluster:" (dig "namespaced" true .) }}
+{{- $all = append $all (printf "%s%s/%s=%s" $scope .apiVersion .resource .kind) }}
+{{- end }}
+{{- join "," $all }}
+{{- end }}
+
 {{/* Where the operator reads sources of pull secrets. */}}
 {{- define "nexusos.pullSecretNamespace" -}}
 {{ .Values.platform.pullSecretNamespace | default .Release.Namespace }}

@@ -63,6 +63,7 @@ function observed(of: PolicyPack, fields: Partial<PackObserved> = {}): PackObser
     floors: { policies: [], bindings: [] },
     place: { kind: 'tenant', tenant: 'acme' },
     platformNamespace: PLATFORM,
+    inventoryKinds: [],
     source: { kind: 'found', wanted: revisionNameOf(of, SOURCE), verification: { kind: 'pending' } },
     replicas: [],
     blast: 'none',

@@ -8,9 +8,9 @@ import {
   type Standing,
 } from '../conditions.ts';
 import type { ReconcileError, RefusedError } from '../errors.ts';
-import { defined } from '../object.ts';
+import { defined, type Resource } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
-import { floorStanding, type FloorsSeen } from '../policy-floor/standing.ts';
+import { inventoryFault } from '../policy/inventory.ts';
 import type { PackPlace, PolicyPack } from './pack.ts';
 import type { ReplicaView } from './replicas.ts';
 import {
@@ -25,8 +25,16 @@ import {
 import { nextStage, type StageFacts } from './stage.ts';
 import type { PackFault, Verification, VerifiedPack } from './verification.ts';
 
-const { Verified, Verifying, Suspended, NotBound, BindingNotAllowed, RevisionPending, RevisionRefused } =
-  POLICY_PACK_REASONS;
+const {
+  Verified,
+  Verifying,
+  Suspended,
+  NotBound,
+  BindingNotAllowed,
+  InventoryNotAllowed,
+  RevisionPending,
+  RevisionRefused,
+} = POLICY_PACK_REASONS;
 const VERIFIED = 'Verified';
 
 /** How soon what may pass by itself is looked at again. */
@@ -43,6 +51,8 @@ export type SourceSeen =
 export interface PackObserved extends Kept {
   readonly place: PackPlace;
   readonly platformNamespace: string;
+  /** Kinds that packs may look at. */
+  readonly inventoryKinds: readonly Resource[];
   readonly source: SourceSeen;
   /** Of a pack of a tenant: what that has besides. */
   readonly holdings?: TenantHoldings | undefined;
@@ -81,8 +91,16 @@ function namesOf({ chunks }: Kept): ReadonlySet<string> {
 }
 
 /** What can be said without looking at the source. */
-function faultOf(pack: PolicyPack, { place, holdings }: PackObserved): PackFault | undefined {
-  const { metadata, spec } = pack;
+function faultOf(pack: PolicyPack, observed: PackObserved): PackFault | undefined {
+  const fault = placeFault(pack, observed);
+  const { inventory } = pack.spec;
+  if (fault !== undefined || inventory === undefined) return fault;
+  const { place, inventoryKinds } = observed;
+  const message = inventoryFault(inventory, inventoryKinds, place.kind === 'tenant');
+  return message === undefined ? undefined : { reason: InventoryNotAllowed, message, passing: false };
+}
+
+function placeFault({ metadata, spec }: PolicyPack, { place }: PackObserved): PackFault | undefined {
   if (place.kind === 'nobody') {
     const message = `namespace ${metadata.namespace} belongs to no tenant, and is not that of the platform: nobody is judged by packs in it`;
     return { reason: NotBound, message, passing: true };

@@ -28,8 +28,17 @@ export interface RevisionName {
  * name is the same in every cluster, and known before anything is compiled.
  */
 export function revisionNameOf({ metadata, spec }: PolicyPack, sourceDigest: string): RevisionName {
-  const { version, regoVersion, binding, parameters, enforcement, input, evaluation } = spec;
-  const kept = { version, regoVersion, binding, parameters, enforcement, input, evaluation };
+  const { version, regoVersion, binding, parameters, inventory, enforcement, input, evaluation } = spec;
+  const kept = {
+    version,
+    regoVersion,
+    binding,
+    parameters,
+    ...defined({ inventory }),
+    enforcement,
+    input,
+    evaluation,
+  };
   const digest = digestOf({ ...kept, sourceDigest });
   const suffix = digest.slice('sha256:'.length, 'sha256:'.length + NAME_DIGITS);
   return { name: `${metadata.name}-${suffix}`, digest, sourceDigest };
@@ -79,8 +88,8 @@ export function draftRevision({ pack, spec, key }: PackRequest, verified: Verifi
 
 function revisionOf(pack: PolicyPack, wanted: RevisionName, verified: VerifiedPack): KubeObject {
   const { name, namespace, uid = '' } = pack.metadata;
-  const { version, binding, parameters, enforcement, input, evaluation } = pack.spec;
-  const { module, data, entrypoints, builtins, floor, hasMutate, provenance, compiler } = verified;
+  const { version, binding, parameters, inventory, enforcement, input, evaluation } = pack.spec;
+  const { module, data, entrypoints, builtins, hasMutate, provenance, compiler } = verified;
   return {
     apiVersion: API_VERSION,
     kind: POLICY_PACK_REVISION.kind,
@@ -113,7 +122,7 @@ function revisionOf(pack: PolicyPack, wanted: RevisionName, verified: VerifiedPa
       enforcement,
       evaluation,
       provenance,
-      ...defined({ data: data && blobOf(pack, data), builtins, floor, parameters, compiler }),
+      ...defined({ data: data && blobOf(pack, data), builtins, parameters, inventory, compiler }),
     },
   };
 }

@@ -41,6 +41,8 @@ const NOT_LOADED: PackResult = {
 export async function askPack(evaluate: Evaluate, question: PackQuestion): Promise<PackReply> {
   const { revision, loaded } = question;
   if (loaded === undefined) return { result: NOT_LOADED, micros: 0 };
+  const trouble = loaded.trouble?.();
+  if (trouble !== undefined) return { result: { kind: 'failed', ...trouble }, micros: 0 };
   const asked: Asked[] = [];
   let micros = 0;
   for (const entrypoint of revision.entrypoints) {

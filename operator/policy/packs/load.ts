@@ -10,12 +10,20 @@ import type { PolicyData } from '../evaluate-here.ts';
 import { type PolicyModule, verifyModule } from '../module.ts';
 import { type AssembledBlob, assembleBlob } from './blob.ts';
 
+/** Why a revision cannot judge at the moment though it is loaded. */
+export interface Trouble {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** A revision's module, checked, and its data. */
 export interface LoadedRevision {
   readonly module: PolicyModule;
   readonly data?: PolicyData | undefined;
   /** Constraints of Gatekeeper that the data hold. */
   readonly constraints?: readonly Constraint[] | undefined;
+  /** Asked before it judges: whether its data are what they have to be. Absent: they always are. */
+  readonly trouble?: () => Trouble | undefined;
 }
 
 /** A revision that can be evaluated, or why it cannot. */

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PolicyInventory } from '#crds/v1alpha1/policy-inventory';
+import type { KubeObject, Resource } from '../object.ts';
+import { isJsonObject, type JsonObject } from './review.ts';
+
+/** What an entry of the list of kinds looks like that packs may look at. */
+const ENTRY =
+  /^(cluster:)?((?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?v[0-9][a-z0-9]{0,31})\/([a-z][a-z0-9]{0,62})=([A-Z][A-Za-z0-9]{0,62})$/;
+const MAX_ENTRIES = 64;
+/** No pack sees these, whoever allows it: a rule could write their values into a message. */
+const NEVER: ReadonlySet<string> = new Set(['v1/secrets']);
+
+/** Kinds that packs may look at: `networking.k8s.io/v1/ingresses=Ingress`, and `cluster:` before those that are in no namespace. Undefined: not so. */
+export function readInventoryKinds(text: string): readonly Resource[] | undefined {
+  if (text === '') return [];
+  const entries = text.split(',').map((one) => ENTRY.exec(one.trim()));
+  const kinds = entries.flatMap((found) => (found === null ? [] : [resourceOf(found)]));
+  if (kinds.length !== entries.length || kinds.length > MAX_ENTRIES) return undefined;
+  return kinds.some(({ apiVersion, plural }) => NEVER.has(`${apiVersion}/${plural}`)) ? undefined : kinds;
+}
+
+function resourceOf([, cluster, apiVersion = '', plural = '', kind = '']: RegExpExecArray): Resource {
+  return { apiVersion, kind, plural, namespaced: cluster === undefined };
+}
+
+/** The first kind that a pack may not look at, and why, in words; undefined: it may look at all. */
+export function inventoryFault(
+  { kinds }: PolicyInventory,
+  allowed: readonly Resource[],
+  isTenants: boolean,
+): string | undefined {
+  for (const [index, wanted] of kinds.entries()) {
+    const found = resourceFor(wanted, allowed);
+    const at = `spec.inventory.kinds[${index}]: found ${wanted.apiVersion} ${wanted.kind}`;
+    if (found === undefined) return `${at}; ${keptWords(allowed)}`;
+    if (isTenants && !found.namespaced)
+      return `${at}, which is in no namespace; the pack of a tenant sees what is in its namespaces`;
+  }
+  return undefined;
+}
+
+function keptWords(allowed: readonly Resource[]): string {
+  const names = allowed.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`);
+  const kept = names.length === 0 ? 'none' : names.join(', ');
+  return `the kinds that the platform keeps for packs are: ${kept}. More by chart value platform.policyInventory`;
+}
+
+/** What is read to see a kind. */
+export function resourceFor(
+  { apiVersion, kind }: Pick<Resource, 'apiVersion' | 'kind'>,
+  allowed: readonly Resource[],
+): Resource | undefined {
+  return allowed.find((one) => one.apiVersion === apiVersion && one.kind === kind);
+}
+
+/** Whose objects a pack sees. */
+export interface InventoryView {
+  readonly inventory: PolicyInventory;
+  /** Of the pack of a tenant, its namespaces, and nothing that is in none. Undefined: all. */
+  readonly own: ReadonlySet<string> | undefined;
+}
+
+/** The objects of one kind, as they are in the cluster. */
+export interface KindObjects {
+  readonly resource: Resource;
+  readonly objects: Iterable<KubeObject>;
+}
+
+/** Of what a document would become too large, beyond how many bytes. */
+export class InventoryTooLarge extends Error {}
+
+interface Tree {
+  [key: string]: Tree | string;
+}
+
+/**
+ * JSON text of `inventory`, as Gatekeeper lays it out. The text of an object is made once for each version of it: where one of
+ * ten thousand has changed, the others are copied.
+ */
+export function inventoryText(
+  { inventory, own }: InventoryView,
+  kinds: readonly KindObjects[],
+  { maxBytes, textOf }: { readonly maxBytes: number; readonly textOf: ObjectTexts },
+): string {
+  const named = inventory.namespaces === undefined ? undefined : new Set(inventory.namespaces);
+  const tree: Tree = {};
+  let bytes = 0;
+  for (const { resource, objects } of kinds) {
+    const fields = inventory.kinds.find(
+      (one) => one.kind === resource.kind && one.apiVersion === resource.apiVersion,
+    )?.fields;
+    for (const object of objects) {
+      const { namespace = '', name } = object.metadata;
+      if (!isSeen(namespace, { named, own })) continue;
+      const text = textOf(object, resource, fields);
+      bytes += text.length;
+      if (bytes > maxBytes)
+        throw new InventoryTooLarge(
+          `what the pack looks at has more than ${maxBytes} bytes: name fewer fields, kinds or namespaces`,
+        );
+      const scope = namespace === '' ? ['cluster'] : ['namespace', namespace];
+      put(tree, [...scope, resource.apiVersion, resource.kind, name], text);
+    }
+  }
+  return treeText(tree);
+}
+
+function isSeen(
+  namespace: string,
+  {
+    named,
+    own,
+  }: { readonly named: ReadonlySet<string> | undefined; readonly own: ReadonlySet<string> | undefined },
+): boolean {
+  if (own !== undefined && !own.has(namespace)) return false;
+  return namespace === '' || named === undefined || named.has(namespace);
+}
+
+function put(tree: Tree, path: readonly string[], text: string): void {
+  let at = tree;
+  for (const key of path.slice(0, -1)) {
+    const next = Object.hasOwn(at, key) ? at[key] : undefined;
+    if (typeof next === 'object') at = next;
+    else {
+      const made: Tree = {};
+      define(at, key, made);
+      at = made;
+    }
+  }
+  define(at, path.at(-1) ?? '', text);
+}
+
+/** Not by assignment: an object may be called `__proto__`. */
+function define(tree: Tree, key: string, value: Tree | string): void {
+  Object.defineProperty(tree, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** Sorted, so that the same objects give the same text, in whichever order a watch told them. */
+function treeText(tree: Tree): string {
+  const parts = Object.keys(tree)
+    .toSorted()
+    .map((key) => {
+      const value = tree[key] ?? '{}';
+      return `${JSON.stringify(key)}:${typeof value === 'string' ? value : treeText(value)}`;
+    });
+  return `{${parts.join(',')}}`;
+}
+
+/** JSON text of an object, with some of its fields or all. */
+export type ObjectTexts = (
+  object: KubeObject,
+  resource: Resource,
+  fields: readonly string[] | undefined,
+) => string;
+
+/** Texts of objects, kept for as long as the objects are. */
+export function objectTexts(): ObjectTexts {
+  const known = new WeakMap<KubeObject, Map<string, string>>();
+  return (object, resource, fields) => {
+    const byFields = known.get(object) ?? new Map<string, string>();
+    const key = fields?.join() ?? '*';
+    const text = byFields.get(key) ?? JSON.stringify(projected(object, resource, fields));
+    known.set(object, byFields.set(key, text));
+    return text;
+  };
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** An object with what rules read of it. */
+export function projected(
+  object: KubeObject,
+  { apiVersion, kind }: Pick<Resource, 'apiVersion' | 'kind'>,
+  fields: readonly string[] | undefined,
+): JsonObject {
+  const { name, namespace } = object.metadata;
+  const identity = { name, ...(namespace !== undefined && { namespace }) };
+  if (fields === undefined)
+    return { ...object, apiVersion, kind, metadata: lightMetadata({ ...object.metadata }) };
+  const made: Record<string, unknown> = { apiVersion, kind, metadata: identity };
+  for (const field of fields) copy(field.split('.'), { ...object }, made);
+  return made;
+}
+
+function lightMetadata(metadata: JsonObject): JsonObject {
+  const { managedFields: _, resourceVersion: __, annotations, ...rest } = metadata;
+  if (!isJsonObject(annotations)) return rest;
+  const { [LAST_APPLIED]: ___, ...others } = annotations;
+  return { ...rest, annotations: others };
+}
+
+/** Copies what is at `path`, if anything is. Of the objects on the way, copies are changed, and never what was copied. */
+function copy([key = '', ...rest]: readonly string[], from: JsonObject, to: Record<string, unknown>): void {
+  if (!Object.hasOwn(from, key)) return;
+  const value = from[key];
+  if (rest.length === 0) return void Object.defineProperty(to, key, own(value));
+  if (!isJsonObject(value)) return;
+  const known = Object.hasOwn(to, key) ? to[key] : undefined;
+  const next = isJsonObject(known) ? { ...known } : {};
+  Object.defineProperty(to, key, own(next));
+  copy(rest, value, next);
+}
+
+function own(value: unknown): PropertyDescriptor {
+  return { value, enumerable: true, configurable: true, writable: true };
+}
+
+/** The data of a pack with its inventory. What the pack brings stays as it is, byte by byte. */
+export function withInventory(data: Uint8Array | undefined, inventory: string): Uint8Array {
+  const own = data === undefined ? '' : new TextDecoder().decode(data).trim().slice(1, -1).trim();
+  return new TextEncoder().encode(`{${own === '' ? '' : `${own},`}"inventory":${inventory}}`);
+}
+
+/** Whether the data of a pack have an inventory of their own, beside which there can be no live one. */
+export function hasInventory(data: Uint8Array | undefined): boolean {
+  if (data === undefined) return false;
+  const parsed: unknown = JSON.parse(new TextDecoder().decode(data));
+  return isJsonObject(parsed) && Object.hasOwn(parsed, 'inventory');
+}
