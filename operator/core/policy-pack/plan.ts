@@ -80,10 +80,15 @@ export function planPolicyPack(pack: PolicyPack, observed: PackObserved, now: Da
     return planStage(pack, { observed, verdict: { kind: 'made', wanted, verification } }, now);
   if (verification.kind === 'fault') return planStage(pack, { observed, verdict: verification }, now);
   if (verification.kind === 'pending') return planPending(pack, now);
-  const excess = observed.holdings && storageFault(verification.pack, observed.holdings);
-  if (excess !== undefined)
-    return planStage(pack, { observed, verdict: { kind: 'fault', fault: excess } }, now);
-  return planRevision(pack, { observed, wanted, verified: verification.pack }, now);
+  return planVerified(pack, { observed, wanted, verified: verification.pack }, now);
+}
+
+/** A revision that is still to be made, where there is room for it. */
+function planVerified(pack: PolicyPack, facts: Verified, now: Date): Plan<PolicyPackStatus> {
+  const { observed, verified } = facts;
+  const excess = observed.holdings && storageFault(verified, observed.holdings);
+  if (excess === undefined) return planRevision(pack, facts, now);
+  return planStage(pack, { observed, verdict: { kind: 'fault', fault: excess } }, now);
 }
 
 function namesOf({ chunks }: Kept): ReadonlySet<string> {
@@ -228,13 +233,16 @@ function planPending(pack: PolicyPack, now: Date): Plan<PolicyPackStatus> {
   return statusOnly(underWay(pack, { reason: Verifying, message }, now));
 }
 
+/** A pack that is verified, and the name of its revision. */
+interface Verified {
+  readonly observed: PackObserved;
+  readonly wanted: RevisionName;
+  readonly verified: VerifiedPack;
+}
+
 function planRevision(
   pack: PolicyPack,
-  {
-    observed: { platformNamespace },
-    wanted,
-    verified,
-  }: { readonly observed: PackObserved; readonly wanted: RevisionName; readonly verified: VerifiedPack },
+  { observed: { platformNamespace }, wanted, verified }: Verified,
   now: Date,
 ): Plan<PolicyPackStatus> {
   const message = `PolicyPackRevision ${wanted.name} is being made`;
