@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
+import { parse } from 'yaml';
 import { PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { eventually } from '#hack/tools/eventually';
 import { type AdmissionWorld, startAdmission, tenant } from '../admission-world.ts';
@@ -277,7 +280,7 @@ test('in steady state nothing is written', async (t) => {
 });
 
 test('enforcement is that of the pack', async (t) => {
-  const { user } = t.context;
+  const { user, cluster } = t.context;
   for (const [enforcement, action] of Object.entries({ Warn: 'Warn', DryRun: 'Audit' })) {
     const name = enforcement.toLowerCase();
     await user.applies(pack(name, { parameters: { prefix: 'pk-' }, enforcement }));
@@ -287,10 +290,34 @@ test('enforcement is that of the pack', async (t) => {
     );
     t.deepEqual(found?.spec.validationActions, [action]);
   }
-  const told = await meets(t.context, 'pk-1', /created/);
-  t.regex(told, /Warning: .*nexusos-system\/warn 1\.0\.0, rule no-plain-keys/);
-  t.notRegex(told, /dryrun/, 'of a dry run nobody is told');
+  const asked = JSON.parse(configMap('told', 'pk-1')) as Readonly<Record<string, unknown>>;
+  const told = await eventually('who makes it is warned', async () => {
+    const path = '/api/v1/namespaces/floored-main/configmaps?dryRun=All';
+    const { status, warnings } = await cluster.admin.send('POST', path, asked);
+    const found = warnings.filter((one) => one.includes("ValidatingAdmissionPolicy 'nexusos-floor-"));
+    if (status !== 201 || found.length === 0) throw new Error(`${status} ${warnings.join('; ')}`);
+    return found;
+  });
+  t.is(told.length, 1, 'of a dry run nobody is told');
+  t.regex(told[0] ?? '', /nexusos-system\/warn 1\.0\.0, rule no-plain-keys: data\.token looks like a key/);
   for (const name of ['warn', 'dryrun']) await user.does(['delete', 'policypack', name, ...HERE]);
+});
+
+const BASELINE = join(import.meta.dirname, '../../charts/nexusos-policy-packs/packs/baseline.yaml');
+
+test('the API server takes the floor of the pack that is shipped', async (t) => {
+  const { user } = t.context;
+  const shipped = parse(readFileSync(BASELINE, 'utf8')) as ReturnType<typeof pack>;
+  const { metadata, spec } = shipped;
+  await user.applies({
+    ...shipped,
+    metadata: { ...metadata, namespace: PLATFORM_NAMESPACE },
+    spec: { ...spec, rollout: { shadowSeconds: 0 } },
+  });
+  await user.awaitsReady(...HERE, 'policypack/baseline');
+  const found = await user.condition('FloorBound', ...HERE, 'policypack/baseline');
+  t.regex(found?.message ?? '', /privileged, capabilities, host-path/);
+  await user.does(['delete', 'policypack', 'baseline', ...HERE]);
 });
 
 test('it holds when every replica is dead', async (t) => {

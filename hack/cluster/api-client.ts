@@ -9,6 +9,8 @@ export type ApiObject = Readonly<Record<string, unknown>>;
 export interface ApiAnswer {
   readonly status: number;
   readonly text: string;
+  /** What it warns of. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -45,7 +47,8 @@ export class ApiClient {
       bodyTimeout: 30_000,
       ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': type } }),
     });
-    return { status: response.statusCode, text: await response.body.text() };
+    const warnings = [response.headers['warning'] ?? []].flat().flatMap(warningsIn);
+    return { status: response.statusCode, text: await response.body.text(), warnings };
   }
 
   /** The object at `path`; undefined when there is none. Throws on every other refusal. */
@@ -71,6 +74,13 @@ export class ApiClient {
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+/** warningsIn('299 - "a", 299 - "b"') -> ['a', 'b'] */
+function warningsIn(header: string): readonly string[] {
+  return [...header.matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) =>
+    text.replaceAll(/\\(.)/g, '$1'),
+  );
 }
 
 /** An object with the path of the collection it is created in. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { type RuleNotes, ruleNotes } from './notes.ts';
@@ -41,6 +41,8 @@ export interface ShippedPack {
   readonly modules: ReadonlyMap<string, string>;
   /** Shared Rego that it imports, by the path in `policy/`. */
   readonly shared: ReadonlyMap<string, string>;
+  /** Twins of its rules in CEL, where it has some. */
+  readonly floor: unknown;
   /** What its rules say of themselves. */
   readonly rules: readonly RuleNotes[];
 }
@@ -69,10 +71,16 @@ function readPack(folder: string, shared: ReadonlyMap<string, string>): ShippedP
     data: parse(readFileSync(join(folder, 'data.yaml'), 'utf8')) as ShippedPack['data'],
     modules,
     shared: new Map([...shared].filter(([path]) => isImported(path))),
+    floor: floorIn(folder),
     rules: [...modules]
       .filter(([path]) => !path.endsWith('_test.rego'))
       .flatMap(([path, text]) => ruleNotes(text, path)),
   };
+}
+
+function floorIn(folder: string): unknown {
+  const path = join(folder, 'floor.yaml');
+  return existsSync(path) ? parse(readFileSync(path, 'utf8')) : undefined;
 }
 
 /** The Rego right in a folder, by name. */
@@ -84,9 +92,13 @@ function regoIn(folder: string, prefix: string): ReadonlyMap<string, string> {
 }
 
 /** What is applied of a pack: whole, and without effect until somebody changes `enforcement`. */
-export function manifestOf({ manifest, data, modules, shared }: ShippedPack): string {
+export function manifestOf({ manifest, data, modules, shared, floor }: ShippedPack): string {
   const { version, ...spec } = manifest.spec;
-  const inline = { modules: Object.fromEntries([...modules, ...shared]), data };
+  const inline = {
+    modules: Object.fromEntries([...modules, ...shared]),
+    data,
+    ...(floor !== undefined && { floor }),
+  };
   const whole = { ...manifest, spec: { version, ...spec, enforcement: 'DryRun', source: { inline } } };
   return stringify(whole, { lineWidth: 0 });
 }
