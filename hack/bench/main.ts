@@ -8,22 +8,24 @@ import { measureNeighbour } from './neighbour.ts';
 import { measurePolicy } from './policy.ts';
 import { measureRuns } from './runs.ts';
 import { type Figure, keepsBar, toMarkdown } from './report.ts';
+import { measureRollback } from './rollback.ts';
 import { measureScale } from './scale.ts';
 import { measureShards } from './shards.ts';
 import { measureTenants } from './tenants.ts';
 import { measureWebhook } from './webhook.ts';
 
-const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--json]
+const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--tries N] [--json]
 
-Measurements: policy, tenants, latency, failover, shards, runs, webhook, neighbour, scale, growth; or all. Each has a control
+Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, neighbour, scale, growth; or all. Each has a control
 plane of its own, but for policy, which needs none.
 Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
---tenants and --runs are for all measurements that are named: smaller ones while you work on something.`;
+--tenants, --runs and --tries (of rollback: 50) are for all measurements that are named: smaller ones while you work on something.`;
 
 /** What the command line says; a measurement has its own sizes where nothing is said. */
 interface Sizes {
   readonly tenants: number | undefined;
   readonly runs: number | undefined;
+  readonly tries: number | undefined;
   readonly tell: (text: string) => void;
 }
 
@@ -34,7 +36,7 @@ function on(measure: (environment: BenchEnvironment) => Promise<readonly Figure[
   return () => withEnvironment(measure);
 }
 
-function measurements({ tenants, runs, tell }: Sizes): Readonly<Record<string, Measurement>> {
+function measurements({ tenants, runs, tries, tell }: Sizes): Readonly<Record<string, Measurement>> {
   return {
     policy: measurePolicy,
     tenants: on((environment) => measureTenants(environment, tenants ?? 1000)),
@@ -43,6 +45,7 @@ function measurements({ tenants, runs, tell }: Sizes): Readonly<Record<string, M
     shards: on((environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 })),
     runs: on((environment) => measureRuns(environment, runs ?? 1000)),
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
+    rollback: on((environment) => measureRollback(environment, tries ?? 50)),
     neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
     scale: on((environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 })),
     growth: on((environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell })),
@@ -64,12 +67,14 @@ function readArguments(): Wanted {
     options: {
       tenants: { type: 'string' },
       runs: { type: 'string' },
+      tries: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
   const known = measurements({
     tenants: countOf('tenants', values.tenants),
     runs: countOf('runs', values.runs),
+    tries: countOf('tries', values.tries),
     tell: values.json ? () => undefined : (text) => console.log(`\n${text}`),
   });
   const names = namesOf(positionals, Object.keys(known));

@@ -62,13 +62,18 @@ export class RollbackDrill {
   /** Goes back to the other version by `spec.rollbackTo`; how long, in milliseconds, until the last answer of any replica by the one before. */
   async goesBack(): Promise<number> {
     const { activeRevision = '', previousRevision = '' } = await this.status();
-    const [from, to] = [activeRevision, previousRevision].map((one) => this.#versions.get(one) ?? '');
+    const [from, to] = [activeRevision, previousRevision].map((one) => this.versionOf(one));
     if (!from || !to) throw new Error(`no two versions are known: ${activeRevision} ${previousRevision}`);
     const patch = JSON.stringify({ spec: { rollbackTo: previousRevision } });
     const beganAt = performance.now();
     await this.#kubectl(['-n', PLATFORM_NAMESPACE, 'patch', 'policypack', NAME, '--type=merge', '-p', patch]);
     await this.hasGoneOverTo(to);
     return Math.max(0, (this.watch.last(from, beganAt)?.at ?? beganAt) - beganAt);
+  }
+
+  /** The version of a revision that has decided; empty for others. */
+  versionOf(revision: string): string {
+    return this.#versions.get(revision) ?? '';
   }
 
   /** Takes `spec.rollbackTo` out. */

@@ -62,9 +62,10 @@ export class VersionWatch {
     return counts;
   }
 
-  /** Answers that name two versions, or none: these are no answers of one revision. */
-  mixed(): readonly string[] {
-    return this.answers.filter(({ versions }) => versions.length !== 1).map(({ text }) => text);
+  /** Answers to what was asked since then that name two versions, or none: these are no answers of one revision. */
+  mixed(since: number): readonly string[] {
+    const isMixed = ({ versions, askedAt }: VersionAnswer) => askedAt >= since && versions.length !== 1;
+    return this.answers.filter(isMixed).map(({ text }) => text);
   }
 
   /** Ends it, and waits for what is under way. */
