@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { GROUP } from '#crds/v1alpha1/names';
+import { isBeyondPacks } from '#operator/core/policy/match';
 import type { DecisionContext, PolicyDecider } from './policy.ts';
-import { BEYOND_PACKS } from './registrations.ts';
 import { ALLOWED, type AdmissionRequest, type Answer, merged } from './review.ts';
 
 /** What says whether an object of ours makes sense beside the others. Pure over what is known. */
@@ -19,11 +18,6 @@ export async function judge(
   request: AdmissionRequest,
   context: DecisionContext,
 ): Promise<Answer> {
-  const policy = isBeyondPacks(request) ? ALLOWED : await decider.decide(request, context);
+  const policy = isBeyondPacks(request.resource) ? ALLOWED : await decider.decide(request, context);
   return context.mutating ? policy : merged(validate(request), policy);
-}
-
-/** What packs never judge: what decides on packs. A bad one could otherwise not be taken back. */
-function isBeyondPacks({ resource }: AdmissionRequest): boolean {
-  return resource.group === GROUP && BEYOND_PACKS.has(resource.resource);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { registrations } from './registrations.ts';
+import { operationsAskedAbout, registrations } from './registrations.ts';
 
 interface Webhook {
   readonly name: string;
@@ -71,4 +71,15 @@ test('everywhere there is a way out', (t) => {
     t.deepEqual(names, ['break-glass', 'kubernetes', 'leaving', 'operator']);
     t.regex(matchConditions[0]!.expression, /g in \['glass'\]/);
   }
+});
+
+test('packs see who scales: by kubectl scale, or an autoscaler of their own, a limit of replicas could else be passed by', (t) => {
+  for (const [group, resource] of [
+    ['apps', 'deployments/scale'],
+    ['apps', 'statefulsets/scale'],
+    ['apps', 'replicasets/scale'],
+    ['', 'replicationcontrollers/scale'],
+  ] as const)
+    t.deepEqual([...operationsAskedAbout(group, resource)], ['CREATE', 'UPDATE'], resource);
+  t.deepEqual([...operationsAskedAbout('apps', 'daemonsets/scale')], []);
 });

@@ -10,13 +10,6 @@ import {
 
 // What the API server asks about: the one source of the webhook configurations of the chart.
 
-/** Our kinds that packs never judge: what decides on packs must stay in reach when a pack refuses everything. */
-export const BEYOND_PACKS: ReadonlySet<string> = new Set([
-  'policypacks',
-  'policypackrevisions',
-  'policyexemptions',
-]);
-
 /** What each release chooses. The chart fills these in. */
 export interface RegistrationSettings {
   /** User name of the operator. */
@@ -55,10 +48,19 @@ const WORKLOADS: readonly WebhookRule[] = [
     'pods',
     'pods/ephemeralcontainers',
     'replicationcontrollers',
+    'replicationcontrollers/scale',
     'serviceaccounts',
     'services',
   ]),
-  rule('apps', ['daemonsets', 'deployments', 'replicasets', 'statefulsets']),
+  rule('apps', [
+    'daemonsets',
+    'deployments',
+    'deployments/scale',
+    'replicasets',
+    'replicasets/scale',
+    'statefulsets',
+    'statefulsets/scale',
+  ]),
   rule('autoscaling', ['horizontalpodautoscalers']),
   rule('batch', ['cronjobs', 'jobs']),
   rule('gateway.networking.k8s.io', ['gateways', 'grpcroutes', 'httproutes']),
@@ -67,12 +69,13 @@ const WORKLOADS: readonly WebhookRule[] = [
   rule('rbac.authorization.k8s.io', ['rolebindings', 'roles']),
 ];
 
-/** Whether the API server asks about some of what `group` and `resource` mean; either may be `*`, and a resource `x/*`. */
-export function isAskedAbout(group: string, resource: string): boolean {
-  return [...OUR_KINDS, ...WORKLOADS].some(
+/** What the API server asks about of that which `group` and `resource` mean, by operation; either may be `*`, and a resource `x/*`. */
+export function operationsAskedAbout(group: string, resource: string): ReadonlySet<string> {
+  const asked = [...OUR_KINDS, ...WORKLOADS].filter(
     ({ apiGroups, resources }) =>
       (group === '*' || apiGroups.includes(group)) && resources.some((one) => isMeant(resource, one)),
   );
+  return new Set(asked.flatMap(({ operations }) => operations));
 }
 
 /** isMeant('pods/*', 'pods/ephemeralcontainers') -> true */

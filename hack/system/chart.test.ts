@@ -299,10 +299,11 @@ test('who may ask the admission process is closed where it is known who the API 
     policyTypes: ['Ingress'],
     ingress: [{ from: cidrs, ports: [{ port: 9443 }] }, { ports: [{ port: 8080 }] }],
   });
-  const labels = (policy?.['spec'] as { readonly podSelector: { readonly matchLabels: object } }).podSelector
-    .matchLabels;
+  const { matchLabels } = (
+    policy as unknown as { readonly spec: { readonly podSelector: { readonly matchLabels: object } } }
+  ).spec.podSelector;
   const deployment = pick(objects, 'Deployment').find(({ metadata }) => metadata.name === 'nexusos-webhooks');
-  t.like(deployment?.['spec'], { selector: { matchLabels: labels } });
+  t.like(deployment?.['spec'], { selector: { matchLabels } });
   const text = JSON.stringify(deployment);
   t.regex(text, /"mountPath":"\/etc\/nexusos\/client-ca"/);
   t.regex(text, /"configMap":\{"name":"front-proxy"\}/);

@@ -240,15 +240,18 @@ async function seeSource(looking: Looking): Promise<SourceSeen> {
   if (source.kind === 'fault') return source;
   const wanted = revisionNameOf(pack, source.digest);
   const place = placeOf(pack, read, looking.platformNamespace);
-  const isTooMuch = looking.holdings !== undefined && numberFault(pack, looking.holdings) !== undefined;
   // Whoever is not to have a pack here has nothing compiled here.
-  if (place.kind === 'nobody' || isTooMuch || isMade(looking, wanted))
+  if (place.kind === 'nobody' || isTooMany(looking) || isMade(looking, wanted))
     return { kind: 'found', wanted, verification: PENDING };
   const { minCoveragePercent } = pack.spec.tests;
   const { content } = source;
   const key = digestOf({ digest: wanted.digest, minCoveragePercent, place, url: addressOf(pack) });
   const verification = looking.verifier.ask({ key, pack: packKey(pack), place, content, spec: pack.spec });
   return { kind: 'found', wanted, verification };
+}
+
+function isTooMany({ pack, holdings }: Looking): boolean {
+  return holdings !== undefined && numberFault(pack, holdings) !== undefined;
 }
 
 /** Where the source is fetched; another address is another chance for what failed. */

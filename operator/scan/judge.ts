@@ -89,16 +89,14 @@ export class PolicyJudge {
   async ask(asked: AskedRevision, now: Date): Promise<Judgement> {
     const { revision, review, facts } = asked;
     const outcome = this.#loaded.get(revision.key);
-    const why = this.#live.get(revision.key);
-    if (why !== undefined) return { kind: 'unasked', why };
-    const loaded = this.#seen.get(revision.key) ?? (outcome?.kind === 'ok' ? outcome.loaded : undefined);
-    const { shape, trust, parameters } = revision;
+    const loaded = outcome?.kind === 'ok' ? outcome.loaded : undefined;
+    const { shape, trust, parameters, mayChange: detects } = revision;
     const constraints = constraintText(loaded, asked);
     const question = {
       revision,
       loaded,
       input: new TextEncoder().encode(
-        projector(review, facts, now)({ shape, trust, parameters, constraints }),
+        projector(review, facts, now)({ shape, trust, parameters, detects, constraints }),
       ),
       nowNs: BigInt(now.getTime()) * 1_000_000n,
       leftMs: () => revision.deadlineMs,

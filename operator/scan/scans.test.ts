@@ -149,12 +149,13 @@ test('a module that is not there is told, and waited for', async (t) => {
   await reporter.close();
 });
 
+const tenantOf = (name: string, tenant: string) =>
+  [name, { name, labels: { [LABELS.tenant]: tenant } }] as const;
+
 test('a hundred packs of a tenant keep neither the platform nor a neighbour waiting', async (t) => {
   const { world } = of;
   const [loud = '', calm = ''] = world.namespaces;
   const base = world.world();
-  const tenantOf = (name: string, tenant: string) =>
-    [name, { name, labels: { [LABELS.tenant]: tenant } }] as const;
   const facts = { labels: {}, plan: 'standard', tier: 'Soft' as const };
   const scanWorld = {
     ...base,

@@ -3,7 +3,12 @@ import { LABELS } from '#crds/v1alpha1/names';
 import { type Composition, compose, type PackResult } from '#operator/core/policy/compose';
 import { type Decision, decisionOf, nothingToSay, unavailable } from '#operator/core/policy/decision';
 import { isNamespaceReview, type RequestFacts } from '#operator/core/policy/facts';
-import { planDefaults, planRedactions, type WantedDefault } from '#operator/core/policy/mutate';
+import {
+  planDefaults,
+  planRedactions,
+  type WantedDefault,
+  type WantedRedaction,
+} from '#operator/core/policy/mutate';
 import type { PackAnswer } from '#operator/core/policy/outputs';
 import { readReview, type Review } from '#operator/core/policy/review';
 import { factsOf, select, type Selection } from '#operator/core/policy/selection';
@@ -201,9 +206,10 @@ function isEnforced(
   return enforcement === 'Deny' && result.kind === 'answer';
 }
 
-function redactedPaths(judged: Judged): readonly string[] {
+function redactedPaths(judged: Judged): readonly WantedRedaction[] {
+  const { trust } = judged.revision;
   return answersOf(judged).flatMap(({ dlp }) =>
-    dlp.filter(({ action }) => action === 'redact').map(({ path }) => path),
+    dlp.filter(({ action }) => action === 'redact').map(({ path }) => ({ path, trust })),
   );
 }
 

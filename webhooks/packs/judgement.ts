@@ -61,10 +61,10 @@ export class Judgement {
     return { revision, result, micros };
   }
 
-  #input({ shape, trust, parameters, constraints }: SnapshotRevision): string {
+  #input({ shape, trust, parameters, constraints, mayChange: detects }: SnapshotRevision): string {
     const { review, facts } = this.options;
-    if (constraints === undefined) return this.#inputOf({ shape, trust, parameters });
+    if (constraints === undefined) return this.#inputOf({ shape, trust, parameters, detects });
     const matching = constraintsFor(constraints, { review, namespace: facts.namespace, point: 'webhook' });
-    return this.#inputOf({ shape, trust, parameters, constraints: JSON.stringify(matching) });
+    return this.#inputOf({ shape, trust, parameters, detects, constraints: JSON.stringify(matching) });
   }
 }

@@ -131,6 +131,8 @@ test('a comparison tells whose requests it is of, and how many tenants there are
   );
 });
 
+const as = (username: string) => ({ userInfo: { username, groups: [] } });
+
 test('one tenant, and one user, is compared on so much and no more, and others are not left out for it', async (t) => {
   const { ask, packs, cache, settled, factory } = await world(ALLOWS, DENIES_WEB);
   cache.put(...makeTenant('other', 'other-dev'));
@@ -142,7 +144,6 @@ test('one tenant, and one user, is compared on so much and no more, and others a
     }
     await packs.shadow.settled();
   };
-  const as = (username: string) => ({ userInfo: { username, groups: [] } });
   const from = performance.now();
   const newly = () => packs.shadow.comparisons()[0]?.newlyDenied ?? 0;
   const earned = (perSecond: number) => Math.ceil(((performance.now() - from) / 1000) * perSecond);

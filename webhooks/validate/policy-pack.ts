@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
-import { isAskedAbout } from '../registrations.ts';
+import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
+import { operationsAskedAbout } from '../registrations.ts';
 import type { AdmissionRequest } from '../review.ts';
 import type { Facts } from './facts.ts';
 import type { TenantSettings } from './tenant.ts';
@@ -30,16 +31,21 @@ function ofNobody(namespace: string): string {
   return `metadata.namespace: ${namespace} belongs to no tenant, and is not that of the platform; the pack judges nothing`;
 }
 
-/** Resources that the API server does not ask about, so that a rule for them never comes to anything. */
+/** What the API server does not ask about, so that a rule for it never comes to anything. */
 function neverAsked({ rules = [] }: Partial<PolicyPackSpec['binding']>): readonly string[] {
-  const found = rules.flatMap(({ apiGroups, resources }) =>
-    apiGroups.flatMap((group) =>
-      resources
-        .filter((resource) => !isAskedAbout(group, resource))
-        .map((resource) => (group === '' ? resource : `${resource}.${group}`)),
-    ),
+  return rules.flatMap(({ apiGroups, resources, operations = DEFAULT_OPERATIONS }) =>
+    apiGroups.flatMap((group) => resources.flatMap((resource) => unasked({ group, resource }, operations))),
   );
-  return found.map(
-    (one) => `spec.binding.rules: the API server does not ask about ${one}, so nothing of it is judged`,
-  );
+}
+
+function unasked(
+  { group, resource }: { readonly group: string; readonly resource: string },
+  operations: readonly string[],
+): readonly string[] {
+  const asked = operationsAskedAbout(group, resource);
+  const missing = operations.filter((one) => one !== '*' && !asked.has(one));
+  if (asked.size > 0 && missing.length === 0) return [];
+  const name = group === '' ? resource : `${resource}.${group}`;
+  const what = asked.size === 0 ? name : `${missing.join(' and ')} of ${name}`;
+  return [`spec.binding.rules: the API server does not ask about ${what}, so nothing of it is judged`];
 }

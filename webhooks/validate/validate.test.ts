@@ -246,6 +246,21 @@ const CASES: Readonly<Record<string, Case>> = {
     ),
     warned: [/about secrets,/, /about pods\.apps,/, /about secrets\.apps,/],
   },
+  'a pack for operations that nobody asks about': {
+    verdict: judgePolicyPack(
+      pack(NAMESPACE, {
+        rules: [
+          { apiGroups: [''], resources: ['pods'], operations: ['CREATE', 'DELETE', 'CONNECT'] },
+          { apiGroups: ['nexusos.dev'], resources: ['gpuclasses'], operations: ['DELETE'] },
+          { apiGroups: ['apps'], resources: ['deployments/scale'] },
+          { apiGroups: ['apps'], resources: ['daemonsets/scale'] },
+        ],
+      }),
+      factsOf(),
+      PLATFORM,
+    ),
+    warned: [/about DELETE and CONNECT of pods,/, /about daemonsets\/scale\.apps,/],
+  },
   'an exemption for three months less a day': {
     verdict: judgePolicyExemption(exemption('2027-02-19T12:00:00Z'), factsOf(KNOWN), PLATFORM),
   },

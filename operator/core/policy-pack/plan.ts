@@ -78,17 +78,20 @@ export function planPolicyPack(pack: PolicyPack, observed: PackObserved, now: Da
   const revision = observed.revisions.find(({ metadata }) => metadata.name === wanted.name);
   if (revision !== undefined && isWhole(pack, revision, namesOf(observed)))
     return planStage(pack, { observed, verdict: { kind: 'made', wanted, verification } }, now);
-  if (verification.kind === 'fault') return planStage(pack, { observed, verdict: verification }, now);
   if (verification.kind === 'pending') return planPending(pack, now);
-  return planVerified(pack, { observed, wanted, verified: verification.pack }, now);
+  const verdict = withinHoldings(verification, observed);
+  if (verdict.kind === 'fault') return planStage(pack, { observed, verdict }, now);
+  return planRevision(pack, { observed, wanted, verified: verdict.pack }, now);
 }
 
-/** A revision that is still to be made, where there is room for it. */
-function planVerified(pack: PolicyPack, facts: Verified, now: Date): Plan<PolicyPackStatus> {
-  const { observed, verified } = facts;
-  const excess = observed.holdings && storageFault(verified, observed.holdings);
-  if (excess === undefined) return planRevision(pack, facts, now);
-  return planStage(pack, { observed, verdict: { kind: 'fault', fault: excess } }, now);
+/** What is verified, as long as its tenant may keep it. */
+function withinHoldings(
+  verification: Exclude<Verification, { readonly kind: 'pending' }>,
+  { holdings }: PackObserved,
+): Exclude<Verification, { readonly kind: 'pending' }> {
+  if (verification.kind === 'fault' || holdings === undefined) return verification;
+  const fault = storageFault(verification.pack, holdings);
+  return fault === undefined ? verification : { kind: 'fault', fault };
 }
 
 function namesOf({ chunks }: Kept): ReadonlySet<string> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { RequestFacts } from './facts.ts';
-import { type Binding, isBeyondPolicy, matches } from './match.ts';
+import { type Binding, isBeyondPacks, isBeyondPolicy, matches } from './match.ts';
 import type { Review } from './review.ts';
 import { FACTS, makeReview } from './testing/make.ts';
 
@@ -158,4 +158,16 @@ test('a glob takes time in proportion, whatever it is made of', (t) => {
   const from = performance.now();
   t.true(matches(binding, review, FACTS));
   t.true(performance.now() - from < 1000);
+});
+
+test('what decides on packs is beyond them, wherever it is: one list for who asks and who is asked', (t) => {
+  const ours = ['policypacks', 'policypackrevisions', 'policyexemptions', 'policyreplicas', 'quotaledgers'];
+  for (const resource of ours) {
+    t.true(isBeyondPacks({ group: 'nexusos.dev', resource }), resource);
+    t.false(isBeyondPacks({ group: 'example.com', resource }));
+    const review = makeReview({ resource: { group: 'nexusos.dev', version: 'v1alpha1', resource } });
+    t.true(isBeyondPolicy(review, 'platform'), resource);
+  }
+  for (const resource of ['agents', 'runs', 'tenants', 'gpuclasses'])
+    t.false(isBeyondPacks({ group: 'nexusos.dev', resource }), resource);
 });

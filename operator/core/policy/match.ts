@@ -37,7 +37,7 @@ export interface Binding {
 }
 
 /** What a rule means that names no operations: to refuse a deletion is seldom meant, and would keep a namespace from going. */
-const DEFAULT_OPERATIONS: readonly string[] = ['CREATE', 'UPDATE'];
+export const DEFAULT_OPERATIONS: readonly string[] = ['CREATE', 'UPDATE'];
 
 /** By `group/resource`: what no pack is ever asked about. Without these there would be no way back from a pack that refuses everything. */
 export const BEYOND_POLICY: ReadonlySet<string> = new Set([
@@ -72,9 +72,14 @@ export const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set([
   'kube-node-lease',
 ]);
 
+/** Whether no pack is ever asked about objects of a kind, wherever they are. */
+export function isBeyondPacks({ group, resource }: Pick<Review['resource'], 'group' | 'resource'>): boolean {
+  return BEYOND_POLICY.has(`${group}/${resource}`);
+}
+
 /** Whether no pack may be asked about a request: the cluster and the way back from a bad pack depend on such. */
 export function isBeyondPolicy(review: Review, platformNamespace: string): boolean {
-  if (BEYOND_POLICY.has(`${review.resource.group}/${review.resource.resource}`)) return true;
+  if (isBeyondPacks(review.resource)) return true;
   return SYSTEM_NAMESPACES.has(review.namespace) || review.namespace === platformNamespace;
 }
 

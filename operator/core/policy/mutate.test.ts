@@ -157,9 +157,11 @@ test('no order of packs makes a difference', (t) => {
   t.deepEqual(planDefaults(POD, wanted).patch, planDefaults(POD, wanted.toReversed()).patch);
 });
 
+const platform = (...paths: readonly string[]) => paths.map((path) => ({ path, trust: 'Platform' as const }));
+
 test('redaction takes out whole texts, and nothing that the object is', (t) => {
   const paths = ['/spec/containers/0/env/0/value', '/metadata/name', '/spec/containers', '/spec/none', ''];
-  t.deepEqual(planRedactions(POD, [...paths, ...paths]), [
+  t.deepEqual(planRedactions(POD, platform(...paths, ...paths)), [
     { op: 'replace', path: '/spec/containers/0/env/0/value', value: REDACTED },
   ]);
 });
@@ -167,9 +169,72 @@ test('redaction takes out whole texts, and nothing that the object is', (t) => {
 test('with what is redacted goes the copy of it that kubectl keeps, and else it stays', (t) => {
   const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{"spec":{}}', note: 'x' };
   const applied = { ...POD, metadata: { ...(POD['metadata'] as object), annotations } };
-  t.deepEqual(planRedactions(applied, ['/spec/containers/0/env/0/value']), [
+  t.deepEqual(planRedactions(applied, platform('/spec/containers/0/env/0/value')), [
     { op: 'replace', path: '/spec/containers/0/env/0/value', value: REDACTED },
     { op: 'remove', path: '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration' },
   ]);
-  t.deepEqual(planRedactions(applied, ['/spec/none']), []);
+  t.deepEqual(planRedactions(applied, platform('/spec/none')), []);
 });
+
+test('what only the copy that kubectl keeps still has goes with it', (t) => {
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{"env":"secret"}' };
+  const applied = { ...POD, metadata: { ...(POD['metadata'] as object), annotations } };
+  const path = '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration';
+  for (const trust of ['Platform', 'Tenant'] as const)
+    t.deepEqual(planRedactions(applied, [{ path, trust }]), [{ op: 'remove', path }]);
+  t.deepEqual(planRedactions(POD, platform(path)), []);
+});
+
+const OF_TENANT: Readonly<Record<string, boolean>> = {
+  '/data/notes': true,
+  '/metadata/annotations/note': true,
+  '/spec/template/metadata/annotations/note': true,
+  '/spec/containers/0/env/0/value': true,
+  '/spec/containers/0/env/1/value': false,
+  '/spec/containers/0/env/0/name': false,
+  '/spec/containers/0/image': false,
+  '/spec/containers/0/command/0': false,
+  '/spec/serviceAccountName': false,
+  '/spec/nodeName': false,
+  '/metadata/labels/app': false,
+  '/metadata/annotations/nexusos.dev~1run': false,
+  '/metadata/annotations/leaderworkerset.sigs.k8s.io~1x': false,
+  '/metadata/annotations/lb.x-k8s.io~1x': false,
+  '/metadata/annotations/x-k8s.io~1x': false,
+};
+
+for (const [path, want] of Object.entries(OF_TENANT)) {
+  test(`a pack of a tenant ${want ? 'may' : 'may not'} take out ${path}`, (t) => {
+    const object = {
+      data: { notes: 's' },
+      metadata: {
+        labels: { app: 's' },
+        annotations: {
+          note: 's',
+          'nexusos.dev/run': 's',
+          'leaderworkerset.sigs.k8s.io/x': 's',
+          'lb.x-k8s.io/x': 's',
+          'x-k8s.io/x': 's',
+        },
+      },
+      spec: {
+        serviceAccountName: 's',
+        nodeName: 's',
+        template: { metadata: { annotations: { note: 's' } } },
+        containers: [
+          {
+            image: 's',
+            command: ['s'],
+            env: [
+              { name: 'TOKEN', value: 's' },
+              { name: 'NEXUSOS_RUN', value: 's' },
+            ],
+          },
+        ],
+      },
+    };
+    t.is(planRedactions(object, [{ path, trust: 'Tenant' }]).length, want ? 1 : 0);
+    const isOfOthers = /nexusos|k8s/.test(path);
+    t.is(planRedactions(object, platform(path)).length, isOfOthers ? 0 : 1);
+  });
+}

@@ -41,7 +41,7 @@ const IDENTITY =
   /^\/(apiVersion|kind|status(\/.*)?|metadata(\/(name|generateName|namespace|uid|resourceVersion|generation|creationTimestamp|deletionTimestamp|deletionGracePeriodSeconds|ownerReferences|finalizers|managedFields|selfLink)(\/.*)?)?)$/;
 /** Labels and annotations that say who may do what: ours, and those of Kubernetes. */
 const RESERVED_KEY = new RegExp(
-  `^/metadata/(labels|annotations)/([^/]*\\.)?(${GROUP.replaceAll('.', '\\.')}|kubernetes\\.io|k8s\\.io)~1`,
+  `^/metadata/(labels|annotations)/([^/]*\\.)?(${GROUP.replaceAll('.', '\\.')}|kubernetes\\.io|(x-)?k8s\\.io)~1`,
 );
 /**
  * What a pack of a tenant may fill in. A list of what it may, and not of what it must not: a mutation is done in the name of
@@ -141,17 +141,50 @@ export const REDACTED = '[redacted by policy]';
 /** Where kubectl keeps the whole manifest, with all that stands in it. */
 const LAST_APPLIED = ['metadata', 'annotations', 'kubectl.kubernetes.io/last-applied-configuration'];
 
+const COPY = pointerOf(LAST_APPLIED);
+/**
+ * What a pack of a tenant may take out: what its users write for themselves. Not what Kubernetes, or an image, needs to start; a change is made in
+ * the name of whoever asks for it.
+ */
+const TENANTS_TAKE_OUT: readonly RegExp[] = [
+  /^\/data\/[^/]+$/,
+  /^(\/spec(\/jobTemplate\/spec)?(\/template)?)?\/metadata\/annotations\/[^/]+$/,
+  /^\/spec(\/.*)?\/(containers|initContainers|ephemeralContainers)\/\d+\/env\/\d+\/value$/,
+];
+/** What NexusOS tells its containers. */
+const OWN_VARIABLE = /^NEXUSOS_/;
+
+/** A place that is to be taken out, and how far the pack is trusted that wants it. */
+export interface WantedRedaction {
+  readonly path: string;
+  readonly trust: Trust;
+}
+
 /**
  * The patch that takes out what detectors found, and the copy of it that kubectl keeps: its next `apply` makes another. Only whole texts that are not part of what the object is; what is left is refused
  * when the object is judged.
  */
-export function planRedactions(object: JsonObject, paths: readonly string[]): readonly PatchStep[] {
-  const steps = [...new Set(paths)].toSorted().flatMap((path): PatchStep[] => {
-    if (path === '' || IDENTITY.test(path) || RESERVED_KEY.test(path)) return [];
+export function planRedactions(object: JsonObject, wanted: readonly WantedRedaction[]): readonly PatchStep[] {
+  const allowed = wanted.filter((one) => mayTakeOut(object, one)).map(({ path }) => path);
+  const steps = [...new Set(allowed)].toSorted().flatMap((path): PatchStep[] => {
     const target = resolve(object, partsOf(path));
     if (target.kind !== 'found' || typeof target.value !== 'string') return [];
     return [{ op: 'replace', path, value: REDACTED }];
   });
-  const isKept = steps.length > 0 && resolve(object, LAST_APPLIED).kind === 'found';
-  return isKept ? [...steps, { op: 'remove', path: pointerOf(LAST_APPLIED) }] : steps;
+  const isMeant = steps.length > 0 || wanted.some(({ path }) => path === COPY);
+  const isKept = isMeant && resolve(object, LAST_APPLIED).kind === 'found';
+  return isKept ? [...steps, { op: 'remove', path: COPY }] : steps;
+}
+
+function mayTakeOut(object: JsonObject, { path, trust }: WantedRedaction): boolean {
+  if (path === '' || IDENTITY.test(path) || RESERVED_KEY.test(path)) return false;
+  if (trust === 'Platform') return true;
+  return TENANTS_TAKE_OUT.some((one) => one.test(path)) && !isOwnVariable(object, path);
+}
+
+function isOwnVariable(object: JsonObject, path: string): boolean {
+  const parts = partsOf(path);
+  if (!path.includes('/env/')) return false;
+  const name = resolve(object, [...parts.slice(0, -1), 'name']);
+  return name.kind === 'found' && typeof name.value === 'string' && OWN_VARIABLE.test(name.value);
 }

@@ -68,6 +68,22 @@ test('what nobody reads is left out', (t) => {
   t.deepEqual(oldObject, object);
 });
 
+test('who looks for what must not be written sees the copy that kubectl keeps, but not that of a Secret', (t) => {
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{"a":"secret"}', note: 'x' };
+  const metadata = { name: 'a', annotations };
+  for (const trust of ['Platform', 'Tenant'] as const) {
+    const of = (parts: Partial<Review>) => input(parts, { trust, detects: true }).review;
+    t.deepEqual(of({ object: { metadata }, oldObject: { metadata } }).object.metadata, metadata);
+    t.deepEqual(of({ object: { metadata: { name: 'b' } } }).object.metadata, { name: 'b' });
+    const secret = of({ ...SECRET, object: { ...SECRET.object, metadata } }).object.metadata;
+    t.deepEqual(secret, trust === 'Platform' ? metadata : { name: 'a', annotations: { note: 'x' } });
+  }
+  const make = projector(makeReview({ object: { metadata } }), FACTS, NOW);
+  const wanted = { shape: 'Review', trust: 'Platform', parameters: '{}' } as const;
+  t.true(make({ ...wanted, detects: true }).includes('secret'));
+  t.false(make(wanted).includes('secret'), 'inputs of one request do not mix');
+});
+
 const SECRET: Partial<Review> = {
   kind: { group: '', version: 'v1', kind: 'Secret' },
   resource: { group: '', version: 'v1', resource: 'secrets' },

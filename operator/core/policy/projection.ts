@@ -10,6 +10,8 @@ export type InputShape = 'Review' | 'AdmissionReview';
 export interface InputWanted {
   readonly shape: InputShape;
   readonly trust: Trust;
+  /** Whether the pack looks for what must not be written anywhere, the copy that kubectl keeps of a manifest included. */
+  readonly detects?: boolean | undefined;
   /** JSON text of the pack's parameters. */
   readonly parameters: string;
   /** JSON text of the constraints that match, where the pack has any. */
@@ -26,14 +28,15 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
  */
 export function projector(review: Review, facts: RequestFacts, now: Date): (wanted: InputWanted) => string {
   const texts = new Map<string, string>();
-  const shared = (shape: InputShape, trust: Trust): string => {
-    const key = `${shape}/${trust}`;
-    const text = texts.get(key) ?? sharedText(shape, projectionOf(review, trust), { facts, now });
+  const hasCopy = [review.object, review.oldObject].some(keepsCopy);
+  const shared = (shape: InputShape, trust: Trust, detects: boolean): string => {
+    const key = `${shape}/${trust}/${detects}`;
+    const text = texts.get(key) ?? sharedText(shape, projectionOf(review, trust, detects), { facts, now });
     texts.set(key, text);
     return text;
   };
-  return ({ shape, trust, parameters, constraints }) => {
-    const text = shared(shape, trust);
+  return ({ shape, trust, parameters, constraints, detects = false }) => {
+    const text = shared(shape, trust, detects && hasCopy);
     if (shape === 'AdmissionReview') return text;
     const more = constraints === undefined ? '' : `,"constraints":${constraints}`;
     return `${text.slice(0, -1)},"parameters":${parameters}${more}}`;
@@ -61,9 +64,11 @@ function tenantInput({ name, plan, tier, residency, entitlements }: TenantFacts)
 }
 
 /** The review as packs of this trust see it: without what nobody reads, and for those of tenants without values of Secrets. */
-export function projectionOf(review: Review, trust: Trust): JsonObject {
+export function projectionOf(review: Review, trust: Trust, detects = false): JsonObject {
   const isMasked = trust === 'Tenant' && isSecret(review);
-  const body = (object: JsonObject | undefined) => (object === undefined ? null : bodyOf(object, isMasked));
+  // The copy of a Secret has its values, too.
+  const keep = { isMasked, copy: detects && !isMasked };
+  const body = (object: JsonObject | undefined) => (object === undefined ? null : bodyOf(object, keep));
   return {
     uid: review.uid,
     kind: review.kind,
@@ -91,16 +96,27 @@ function userOf({ userInfo }: Review, trust: Trust): JsonObject {
   return trust === 'Platform' && extra !== undefined ? { ...user, extra } : user;
 }
 
-function bodyOf(object: JsonObject, isMasked: boolean): JsonObject {
+interface Keep {
+  readonly isMasked: boolean;
+  readonly copy: boolean;
+}
+
+function bodyOf(object: JsonObject, { isMasked, copy }: Keep): JsonObject {
   const { metadata } = object;
-  const light = isJsonObject(metadata) ? { ...object, metadata: metadataOf(metadata) } : object;
+  const light = isJsonObject(metadata) ? { ...object, metadata: metadataOf(metadata, copy) } : object;
   return isMasked ? withoutValues(light) : light;
 }
 
-function metadataOf(metadata: JsonObject): JsonObject {
+function keepsCopy(object: JsonObject | undefined): boolean {
+  const metadata = object?.['metadata'];
+  const annotations = isJsonObject(metadata) ? metadata['annotations'] : undefined;
+  return isJsonObject(annotations) && Object.hasOwn(annotations, LAST_APPLIED);
+}
+
+function metadataOf(metadata: JsonObject, copy: boolean): JsonObject {
   const { managedFields: _, ...rest } = metadata;
   const { annotations } = rest;
-  if (!isJsonObject(annotations) || !Object.hasOwn(annotations, LAST_APPLIED)) return rest;
+  if (copy || !isJsonObject(annotations) || !Object.hasOwn(annotations, LAST_APPLIED)) return rest;
   const { [LAST_APPLIED]: __, ...others } = annotations;
   return { ...rest, annotations: others };
 }

@@ -63,14 +63,19 @@ export class Turns<T extends Job> {
     while (this.#running.size < this.#limits.atOnce) {
       const job = this.#jobs.take();
       if (job === undefined) return;
-      const run = this.#carryOut(job).then(() => {
-        this.#running.delete(run);
-        this.#jobs.done(job);
-        this.#pump();
-      });
+      const run = this.#run(job);
       this.#running.add(run);
+      void run.then(() => {
+        this.#running.delete(run);
+        return this.#pump();
+      });
       this.#tellAll(job.subject);
     }
+  }
+
+  async #run(job: T): Promise<void> {
+    await this.#carryOut(job);
+    this.#jobs.done(job);
   }
 
   /** With the last one that waited there is room: all that were not taken are told, since of some nobody may ask any more. */
