@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { type BudgetCase, withinBudget } from './budget.ts';
+import { readVex } from './vex.ts';
+import type { Finding } from './vulnerabilities.ts';
+
+const now = new Date('2026-11-10T00:00:00Z');
+const critical: Finding = {
+  ids: ['GHSA-1', 'CVE-1'],
+  purl: 'pkg:npm/a@1',
+  severity: 'Critical',
+  scoreTenths: 98,
+};
+const high: Finding = { ids: ['CVE-2'], purl: 'pkg:npm/b@1', severity: 'High', scoreTenths: 75 };
+const unscored: Finding = { ids: ['CVE-3'], purl: '', severity: 'Unscored' };
+
+function given(change: Partial<BudgetCase> & { readonly findings?: readonly Finding[] } = {}): BudgetCase {
+  const { findings = [critical], ...rest } = change;
+  return {
+    report: { scanner: 's', scannedAt: '2026-11-09T00:00:00Z', findings },
+    asked: { from: [], threshold: 1, maxAgeSeconds: 172_800, budget: { Critical: 0 }, vexFrom: [] },
+    exclusions: [],
+    waivers: [],
+    now,
+    ...rest,
+  };
+}
+
+const asked = (change: Partial<BudgetCase['asked']>): BudgetCase['asked'] => ({
+  ...given().asked,
+  ...change,
+});
+const waiver = { name: 'w', vulnerability: 'CVE-1', expires: '2026-11-11T00:00:00Z' };
+const report = (scannedAt: string): BudgetCase['report'] => ({ scanner: 's', scannedAt, findings: [] });
+
+const cases: Readonly<Record<string, { readonly given: BudgetCase; readonly want: string }>> = {
+  'one too many': { given: given(), want: 'OverBudget' },
+  'as many as are allowed': { given: given({ asked: asked({ budget: { Critical: 1 } }) }), want: 'verified' },
+  'a severity that is not limited': { given: given({ findings: [high] }), want: 'verified' },
+  'a score above the highest': {
+    given: given({ findings: [high], asked: asked({ maxScoreTenths: 74 }) }),
+    want: 'OverBudget',
+  },
+  'the highest score itself': {
+    given: given({ findings: [high], asked: asked({ maxScoreTenths: 75 }) }),
+    want: 'verified',
+  },
+  'one without score, of which none may be': {
+    given: given({ findings: [unscored], asked: asked({ budget: { Unscored: 0 } }) }),
+    want: 'OverBudget',
+  },
+  'waived by another of its names': { given: given({ waivers: [waiver] }), want: 'verified' },
+  'waived from tomorrow on': {
+    given: given({ waivers: [{ ...waiver, notBefore: '2026-11-10T12:00:00Z' }] }),
+    want: 'OverBudget',
+  },
+  'waived up to this moment': {
+    given: given({ waivers: [{ ...waiver, expires: now.toISOString() }] }),
+    want: 'WaiverExpired',
+  },
+  'an expired waiver that would not have sufficed': {
+    given: given({
+      findings: [critical, { ...critical, ids: ['CVE-9'] }],
+      waivers: [{ ...waiver, expires: now.toISOString() }],
+    }),
+    want: 'OverBudget',
+  },
+  'waived below its score': {
+    given: given({ waivers: [{ ...waiver, maxScoreTenths: 97 }] }),
+    want: 'OverBudget',
+  },
+  'no score, waived up to a score': {
+    given: given({
+      findings: [unscored],
+      asked: asked({ budget: { Unscored: 0 } }),
+      waivers: [{ ...waiver, vulnerability: 'CVE-3', maxScoreTenths: 70 }],
+    }),
+    want: 'OverBudget',
+  },
+  'excluded in this package': {
+    given: given({ exclusions: [{ vulnerability: 'CVE-1', purls: ['pkg:npm/a@1'] }] }),
+    want: 'verified',
+  },
+  'excluded in another': {
+    given: given({ exclusions: [{ vulnerability: 'CVE-1', purls: ['pkg:npm/z@1'] }] }),
+    want: 'OverBudget',
+  },
+  'as old as it may be': { given: given({ report: report('2026-11-08T00:00:00Z') }), want: 'ReportTooOld' },
+  'of tomorrow': { given: given({ report: report('2026-11-11T00:00:00Z') }), want: 'ReportTooOld' },
+};
+
+for (const [title, { given: what, want }] of Object.entries(cases)) {
+  test(`budget: ${title}`, (t) => {
+    const judged = withinBudget(what);
+    t.is(judged.kind === 'refused' ? judged.reason : judged.kind, want, JSON.stringify(judged));
+  });
+}
+
+test('an outcome tells until when it holds: the report, or a waiver that was needed', (t) => {
+  const plain = withinBudget(given({ findings: [high], waivers: [waiver] }));
+  t.like(plain, { value: { validUntil: '2026-11-11T00:00:00.000Z', waived: 0 } });
+  const soon = { ...waiver, expires: '2026-11-10T01:00:00Z' };
+  t.like(withinBudget(given({ waivers: [soon] })), {
+    value: { validUntil: '2026-11-10T01:00:00.000Z', waived: 1 },
+  });
+});
+
+const statement = (change: object): object => ({
+  vulnerability: { name: 'CVE-1', aliases: ['GHSA-1'] },
+  products: [{ '@id': 'x', subcomponents: [{ '@id': 'pkg:npm/a@1' }] }],
+  status: 'not_affected',
+  justification: 'component_not_present',
+  ...change,
+});
+
+const vex: Readonly<Record<string, { readonly document: object; readonly want: number }>> = {
+  'not affected, with a reason, by two names': { document: { statements: [statement({})] }, want: 2 },
+  'not affected, without a reason': {
+    document: { statements: [statement({ justification: undefined })] },
+    want: 0,
+  },
+  affected: { document: { statements: [statement({ status: 'affected' })] }, want: 0 },
+  'under investigation': {
+    document: { statements: [statement({ status: 'under_investigation' })] },
+    want: 0,
+  },
+  'CycloneDX: not affected': {
+    document: {
+      vulnerabilities: [
+        { id: 'CVE-1', analysis: { state: 'not_affected' }, affects: [{ ref: 'pkg:npm/a@1' }] },
+      ],
+    },
+    want: 1,
+  },
+  'CycloneDX: in triage': {
+    document: { vulnerabilities: [{ id: 'CVE-1', analysis: { state: 'in_triage' } }] },
+    want: 0,
+  },
+  'nothing of the kind': { document: { statements: 'none' }, want: 0 },
+};
+
+for (const [title, { document, want }] of Object.entries(vex)) {
+  test(`VEX excludes what it says with a reason, and nothing else: ${title}`, (t) => {
+    t.is(readVex(document as Parameters<typeof readVex>[0]).length, want);
+  });
+}
