@@ -41,6 +41,36 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     from: 'operator/oci/',
     may: ['operator/oci/', 'operator/sources/', 'operator/core/', 'crds/', 'node:', 'undici'],
   },
+  // Signs as others would: with the real cosign, and authorities and logs of its own.
+  {
+    from: 'operator/supply-chain/testing/',
+    may: ['operator/supply-chain/', 'operator/core/', 'hack/tools/', 'crds/', 'node:', '*'],
+  },
+  // It asks registries for what the rest of its folder is given.
+  {
+    from: 'operator/supply-chain/registry-evidence.ts',
+    may: ['operator/supply-chain/', 'operator/oci/', 'operator/core/'],
+  },
+  {
+    from: 'operator/supply-chain/registry-evidence.test.ts',
+    may: ['operator/supply-chain/', 'operator/oci/', 'operator/core/'],
+  },
+  // It judges what others signed. What it is given is fetched elsewhere: it knows neither the cluster nor HTTP.
+  {
+    from: 'operator/supply-chain/',
+    may: [
+      'operator/supply-chain/',
+      'operator/core/',
+      'crds/',
+      'node:crypto',
+      '@noble/curves',
+      '@sigstore/bundle',
+      '@sigstore/core',
+      '@sigstore/protobuf-specs',
+      '@sigstore/verify',
+      're2js',
+    ],
+  },
   // Hostile modules are assembled from text, which the product has no use for.
   {
     from: 'operator/policy/testing/',

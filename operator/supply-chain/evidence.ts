@@ -21,6 +21,9 @@ export interface Gathered {
   readonly incomplete?: NotKnown;
 }
 
+/** Documents that are read of one image: one that has more has them from somebody who wants this to take long. */
+export const MAX_EVIDENCE = 128;
+
 /** Where evidence comes from: a registry, a folder, or what a test wrote. It never rejects; what could not be fetched at all is a value. */
 export interface EvidenceSource {
   gather(digest: string, signal?: AbortSignal): Promise<Gathered | NotKnown>;

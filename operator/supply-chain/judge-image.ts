@@ -10,11 +10,8 @@ import {
 import { readClaims } from './claims.ts';
 import { checkBuilt, checkListed, checkVulnerable } from './contents.ts';
 import { Court, type PartOutcome } from './court.ts';
-import type { Gathered } from './evidence.ts';
+import { type Gathered, MAX_EVIDENCE } from './evidence.ts';
 import type { ReadyPolicy } from './policy.ts';
-
-/** Documents that are read of one image: one that has more has them from somebody who wants this to take long. */
-export const MAX_EVIDENCE = 128;
 
 /** What a policy says of an image, given all that is attached to it. Synchronous, some milliseconds for each signature by certificate: for worker threads. */
 export function judgeImage(

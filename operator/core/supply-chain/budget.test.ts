@@ -92,7 +92,8 @@ const cases: Readonly<Record<string, { readonly given: BudgetCase; readonly want
 for (const [title, { given: what, want }] of Object.entries(cases)) {
   test(`budget: ${title}`, (t) => {
     const judged = withinBudget(what);
-    t.is(judged.kind === 'refused' ? judged.reason : judged.kind, want, JSON.stringify(judged));
+    const found: string = judged.kind === 'refused' ? judged.reason : judged.kind;
+    t.is(found, want, JSON.stringify(judged));
   });
 }
 

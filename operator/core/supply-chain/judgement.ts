@@ -42,6 +42,7 @@ export type Refusal = keyof typeof REFUSALS;
 
 /** Why it could not be told whether something is to be accepted. Never the same as a refusal. */
 export const UNKNOWNS = {
+  ImageNotFound: 'The registry has no such image.',
   RegistryUnreachable: 'The registry did not answer, or not in time.',
   RegistryThrottled: 'The registry asked to be asked later.',
   RegistryRefused: 'The registry does not let us in.',

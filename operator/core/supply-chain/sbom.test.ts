@@ -162,6 +162,7 @@ for (const [title, { predicate, want }] of Object.entries(sources)) {
   test(`provenance names the source that was asked to be built: ${title}`, (t) => {
     const read = readProvenance(predicate);
     const judged = read.kind === 'verified' ? isBuiltAsAsked(read.value, asked) : read;
-    t.is(judged.kind === 'refused' ? judged.reason : judged.kind, want, JSON.stringify(judged));
+    const found: string = judged.kind === 'refused' ? judged.reason : judged.kind;
+    t.is(found, want, JSON.stringify(judged));
   });
 }

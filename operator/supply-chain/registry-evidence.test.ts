@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
+import { ANONYMOUS } from '../core/oci/credentials.ts';
+import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
+import { RegistryClient } from '../oci/client.ts';
+import { ArtifactPusher } from '../oci/push.ts';
+import { registryEvidence } from './registry-evidence.ts';
+import { SignedWorld } from './testing/signed-world.ts';
+import { verifyImage } from './verify-image.ts';
+
+let world: SignedWorld;
+let registry: RunningRegistry;
+
+test.before(async () => {
+  [world, registry] = await Promise.all([SignedWorld.start(), startRegistry()]);
+});
+
+test.after.always(async () => {
+  await Promise.all([world?.stop(), registry?.stop()]);
+});
+
+/** An image in the registry that many run, which has no list of referrers: cosign writes a tag instead. */
+async function pushed(t: ExecutionContext, name: string): Promise<string> {
+  const registries = [{ host: registry.host, isPrivate: true, isPlainHttp: true }];
+  const pusher = new ArtifactPusher({ registries });
+  t.teardown(() => pusher.close());
+  const layers = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', bytes: Buffer.from(name) }];
+  const artifact = { artifactType: 'application/vnd.example.image', layers };
+  const answer = await pusher.push({ registry: registry.host, repository: name }, artifact, {
+    keychain: ANONYMOUS,
+  });
+  if (answer.kind !== 'ok') throw new Error(JSON.stringify(answer));
+  return answer.value.digest;
+}
+
+function verify(
+  t: ExecutionContext,
+  place: { host: string; name: string; image: string },
+): Promise<ImageVerdict> {
+  const client = new RegistryClient({
+    timeoutMs: 3000,
+    registries: [{ host: place.host, isPrivate: true, isPlainHttp: true }],
+  });
+  t.teardown(() => client.close());
+  const repository = { registry: place.host, repository: place.name };
+  const source = registryEvidence({ registry: client, repository, keychain: ANONYMOUS });
+  return verifyImage(place.image, { policy: world.policy({}), source, now: new Date() });
+}
+
+for (const form of ['bundle', 'classic'] as const) {
+  test(`what cosign pushed to a real registry verifies from there, and another image there does not: ${form}`, async (t) => {
+    const name = `team/${form}`;
+    const image = await pushed(t, name);
+    const older = ['--new-bundle-format=false', '--use-signing-config=false', '--tlog-upload=false'];
+    const none = ['--signing-config', `${world.cosign.folder}/none.json`];
+    const how = form === 'classic' ? older : none;
+    const { host } = registry;
+    const before = await verify(t, { host, name, image });
+    t.is(before.reason, 'NoSignature', JSON.stringify(before));
+    const key = ['--key', `${world.cosign.folder}/builder.key`];
+    await world.cosign.run('sign', '--yes', ...key, ...how, `${host}/${name}@${image}`);
+    const verdict = await verify(t, { host, name, image });
+    t.is(verdict.outcome, 'Verified', JSON.stringify(verdict));
+  });
+}
+
+test('an image that the registry does not have is not known, and not unsigned', async (t) => {
+  const image = `sha256:${'0'.repeat(64)}`;
+  t.like(await verify(t, { host: registry.host, name: 'team/none', image }), {
+    outcome: 'Unknown',
+    reason: 'ImageNotFound',
+  });
+});
+
+test('a registry that does not answer makes nothing unsigned', async (t) => {
+  const image = `sha256:${'0'.repeat(64)}`;
+  const verdict = await verify(t, { host: '127.0.0.1:9', name: 'team/none', image });
+  t.like(verdict, { outcome: 'Unknown', reason: 'RegistryUnreachable' });
+});
+
+/** Between the client and the registry; answers what is asked for by a path that `hits` with `status`. */
+async function between(t: ExecutionContext, hits: RegExp, status: number): Promise<string> {
+  const server = createServer((request, response) => {
+    if (hits.test(request.url ?? '')) {
+      response.writeHead(status, { 'retry-after': '7' }).end();
+      return;
+    }
+    const [hostname = '', port = ''] = registry.host.split(':');
+    const onward = forward({
+      hostname,
+      port,
+      path: request.url,
+      method: request.method,
+      headers: request.headers,
+    });
+    onward.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(onward);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const troubles: Readonly<
+  Record<string, { readonly hits: RegExp; readonly status: number; readonly want: string }>
+> = {
+  'too many requests for the older form': { hits: /\.sig$/, status: 429, want: 'RegistryThrottled' },
+  'in trouble at the older form': { hits: /\.sig$/, status: 503, want: 'RegistryUnreachable' },
+  'no access to the newer form': {
+    hits: /manifests\/sha256-[0-9a-f]{64}$/,
+    status: 403,
+    want: 'RegistryRefused',
+  },
+  'too many requests for all': { hits: /manifests/, status: 429, want: 'RegistryThrottled' },
+};
+
+for (const [title, { hits, status, want }] of Object.entries(troubles)) {
+  test(`a registry in trouble makes nothing unsigned: ${title}`, async (t) => {
+    const name = `team/trouble-${status}-${want.toLowerCase()}`;
+    const image = await pushed(t, name);
+    const host = await between(t, hits, status);
+    const verdict = await verify(t, { host, name, image });
+    t.like(verdict, { outcome: 'Unknown', reason: want }, JSON.stringify(verdict));
+  });
+}
