@@ -52,7 +52,7 @@ function service(place: string): KubeObject {
 
 function revision(key: string, inventory: PolicyInventory | undefined, tenant?: string): WantedRevision {
   const [namespace = '', name = ''] = key.split('/');
-  const spec = { inventory, evaluation: { memoryMiB: 16 } };
+  const spec = { inventory, entrypoints: [], evaluation: { memoryMiB: 16 } };
   return { object: { apiVersion: 'x/v1', kind: 'X', metadata: { namespace, name, uid: key }, spec }, tenant };
 }
 

@@ -219,7 +219,9 @@ test('with workers: what does not end is stopped, others are answered meanwhile,
   });
   t.teardown(() => host.close());
   await host.ready();
-  const own = { namespace: 'acme-dev', name: 'own' };
+  // It takes memory as it goes on: time is to be what it runs out of.
+  const evaluation = { deadlineMs: 20, memoryMiB: 64 };
+  const own = { namespace: 'acme-dev', name: 'own', revision: { evaluation } };
   const [loops, denies] = [await makeRevision(LOOPS, own), await makeRevision(DENIES_WEB)];
   const cache = new FakeCache();
   cache.put(...makeTenant('acme', 'acme-dev'), ...makeTenant('zoo', 'zoo-dev'));
