@@ -102,7 +102,20 @@ test('only Leases of the lead and of shards can be renewed, and no finalizers of
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'list', 'watch'] },
   ]);
   const others = platform.filter((rule) => !leases.includes(rule));
-  t.true(others.every(({ verbs }) => verbs.every((verb) => ['get', 'list', 'watch'].includes(verb))));
+  const writing = others.filter(({ verbs }) =>
+    verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)),
+  );
+  t.deepEqual(
+    writing,
+    [
+      {
+        apiGroups: ['nexusos.dev'],
+        resources: ['policyreplicas'],
+        verbs: ['delete', 'get', 'list', 'watch'],
+      },
+    ],
+    'and what processes leave behind is removed',
+  );
   const resources = cluster.flatMap((rule) => rule.resources);
   t.deepEqual(
     resources.filter((one) => one.endsWith('/finalizers')),

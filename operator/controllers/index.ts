@@ -11,6 +11,7 @@ import { gpuClassController } from './gpu-class.ts';
 import { ledgerController } from './ledger.ts';
 import { policyFloorController } from './policy-floor.ts';
 import { POLICY_PACK_INDEXES, policyPackController } from './policy-pack.ts';
+import { policyReplicaController } from './policy-replica.ts';
 import { policyReportController, policyScanController } from './policy-scan.ts';
 import { podController } from './pod.ts';
 import { runController } from './run.ts';
@@ -99,12 +100,8 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      policyPackController({
-        platformNamespace,
-        verifier,
-        reports: scans?.reports,
-        inventoryKinds: settings.inventoryKinds ?? [],
-      }),
+      policyPackController({ platformNamespace, verifier, allowance, reports: scans?.reports }),
+      policyReplicaController({ platformNamespace }),
       ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
       ...(scans?.hasReports === true ? [policyReportController()] : []),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),

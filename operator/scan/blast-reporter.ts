@@ -15,7 +15,7 @@ import { clock } from '../runtime/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PolicyJudge } from './judge.ts';
 import { livePages } from './live-objects.ts';
-import { Turns } from '../policy/workers/turns.ts';
+import { FairWork } from '../policy/workers/fair-work.ts';
 import {
   type BlastAnswer,
   type BlastQuestion,
@@ -71,7 +71,7 @@ export class BlastReporter implements BlastReports {
   readonly #limits: BlastLimits;
   readonly #work = new Map<string, Work>();
   readonly #listeners: ((pack: string) => void)[] = [];
-  readonly #turns: { readonly platform: Turns<Attempt>; readonly tenants: Turns<Attempt> };
+  readonly #turns: { readonly platform: FairWork<Attempt>; readonly tenants: FairWork<Attempt> };
 
   constructor(options: BlastOptions) {
     this.#options = options;
@@ -79,9 +79,9 @@ export class BlastReporter implements BlastReports {
     const carryOut = (attempt: Attempt) => this.#carryOut(attempt);
     const { waitingPerTenant } = this.#limits;
     this.#turns = {
-      platform: new Turns(carryOut, { atOnce: 1, waitingPerSubject: Infinity }),
+      platform: new FairWork(carryOut, { atOnce: 1, waitingPerSubject: Infinity }),
       // A report that takes long is beside others, and not before them.
-      tenants: new Turns(carryOut, { atOnce: 2, waitingPerSubject: waitingPerTenant }),
+      tenants: new FairWork(carryOut, { atOnce: 2, waitingPerSubject: waitingPerTenant }),
     };
   }
 

@@ -6,7 +6,7 @@ import { assembleBlob } from '#operator/policy/packs/blob';
 import { type LoadedRevision, loadBytes, type LoadOutcome } from '#operator/policy/packs/load';
 import type { PolicyData } from '#operator/policy/evaluate-here';
 import type { PolicyModule } from '#operator/policy/module';
-import { Turns } from '#operator/policy/workers/turns';
+import { FairWork } from '#operator/policy/workers/fair-work';
 import { backoffMs } from '#operator/runtime/backoff';
 import type { Log } from '#operator/telemetry/log';
 import type { StateFolder } from './state-folder.ts';
@@ -91,15 +91,15 @@ type Spec = PolicyPackRevisionSpec;
 export class PackModules {
   readonly #options: PackModulesOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #turns: { readonly platform: Turns<Waiting>; readonly tenants: Turns<Waiting> };
+  readonly #turns: { readonly platform: FairWork<Waiting>; readonly tenants: FairWork<Waiting> };
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PackModulesOptions) {
     this.#options = options;
     const load = ({ key, entry }: Waiting) => this.#carryOut(key, entry);
     this.#turns = {
-      platform: new Turns(load, { atOnce: 1, waitingPerSubject: Infinity }),
-      tenants: new Turns(load, { atOnce: 2, waitingPerSubject: Infinity }),
+      platform: new FairWork(load, { atOnce: 1, waitingPerSubject: Infinity }),
+      tenants: new FairWork(load, { atOnce: 2, waitingPerSubject: Infinity }),
     };
   }
 

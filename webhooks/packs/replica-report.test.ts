@@ -10,11 +10,15 @@ type Status = NonNullable<ReturnType<ReplicaReportOptions['status']>>;
 /** An API server that takes note of what is written, and can be away. */
 function recorder() {
   const writes: { verb: string; kind: string; body?: unknown }[] = [];
-  const state = { isAway: false };
+  const state = { isAway: false, uid: '1' };
   const note = (verb: string, resource: Resource, body?: unknown): Promise<KubeObject> => {
     if (state.isAway) return Promise.reject(new Error('away'));
     writes.push({ verb, kind: resource.kind, body });
-    return Promise.resolve({ apiVersion: 'v1', kind: resource.kind, metadata: { name: 'x' } });
+    return Promise.resolve({
+      apiVersion: 'v1',
+      kind: resource.kind,
+      metadata: { name: 'x', uid: state.uid },
+    });
   };
   const client: ReplicaReportOptions['client'] = {
     apply: (resource, object) => note('apply', resource, object),
@@ -115,4 +119,27 @@ test('what a pod has told goes with it, and who ends in order takes it back', as
   const count = writes.length;
   await passes(200);
   t.is(writes.length, count, 'and writes nothing after');
+});
+
+test('who was taken for dead, and is not, tells all of it again', async (t) => {
+  const { statuses, writes, state } = start(t);
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  await passes(150);
+  t.is(statuses().length, 1);
+  state.uid = '2';
+  await eventually('it is told again', () => Promise.resolve(statuses().length === 2));
+  t.is(writes.filter(({ verb, kind }) => verb === 'apply' && kind === 'PolicyReplica').length, 2);
+  await passes(150);
+  t.is(statuses().length, 2);
+});
+
+test('who is no pod has its Lease go with what it tells', async (t) => {
+  const { writes } = start(t);
+  const owned = await eventually('the Lease has an owner', async () => {
+    const leases = writes.filter(({ kind }) => kind === 'Lease').map(({ body }) => body as KubeObject);
+    return leases.at(-1)?.metadata.ownerReferences;
+  });
+  t.deepEqual(owned, [
+    { apiVersion: 'nexusos.dev/v1alpha1', kind: 'PolicyReplica', name: 'hooks-1', uid: '1' },
+  ]);
 });

@@ -59,6 +59,8 @@ export class ReplicaReport {
   #toldUrgent = '';
   #toldAt = Number.NEGATIVE_INFINITY;
   #isThere = false;
+  #leaseUid: string | undefined;
+  #replicaUid: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
@@ -134,12 +136,11 @@ export class ReplicaReport {
 
   async #writeStatus(status: Omit<PolicyReplicaStatus, 'renewedAt'>): Promise<void> {
     const { client, namespace, name, podUid } = this.#options;
-    if (!this.#isThere)
-      await client.apply(
-        POLICY_REPLICAS,
-        this.#object({ ...(podUid !== undefined && { podUID: podUid }) }),
-        FIELD_MANAGER,
-      );
+    if (!this.#isThere) {
+      const spec = podUid === undefined ? {} : { podUID: podUid };
+      const { metadata } = await client.apply(POLICY_REPLICAS, this.#object(spec), FIELD_MANAGER);
+      this.#replicaUid = metadata.uid;
+    }
     this.#isThere = true;
     const body = { status: { ...status, renewedAt: clock.now().toISOString() } };
     await client.patch(
@@ -166,10 +167,34 @@ export class ReplicaReport {
       leaseDurationSeconds: Math.ceil(this.#timing.leaseMs / 1000),
       renewTime: microTime(clock.now()),
     };
-    const lease = { apiVersion: LEASES.apiVersion, kind: LEASES.kind, metadata: this.#metadata(), spec };
-    await client.apply(LEASES, lease, FIELD_MANAGER).catch((error: unknown) => {
+    const lease = { apiVersion: LEASES.apiVersion, kind: LEASES.kind, metadata: this.#leaseMetadata(), spec };
+    try {
+      const { metadata } = await client.apply(LEASES, lease, FIELD_MANAGER);
+      this.#noteLease(metadata.uid);
+    } catch (error) {
       log.warn({ err: error }, 'the Lease of this replica cannot be renewed; trying again');
-    });
+    }
+  }
+
+  /** One that was silent for long is taken for dead, and what it had told is removed: it tells all of it again. */
+  #noteLease(uid: string | undefined): void {
+    const isAnother = this.#leaseUid !== undefined && this.#leaseUid !== uid;
+    this.#leaseUid = uid;
+    if (!isAnother) return;
+    this.#isThere = false;
+    this.#replicaUid = undefined;
+    this.#told = '';
+    this.#toldUrgent = '';
+    this.changed();
+  }
+
+  /** Without a pod it goes with what this process tells, which is removed when it is gone. */
+  #leaseMetadata(): KubeObject['metadata'] {
+    const { podUid, name } = this.#options;
+    const uid = this.#replicaUid;
+    if (podUid !== undefined || uid === undefined) return this.#metadata();
+    const owner = { apiVersion: API_VERSION, kind: 'PolicyReplica', name, uid };
+    return { ...this.#metadata(), ownerReferences: [owner] };
   }
 
   /** What a pod has told goes with it. */

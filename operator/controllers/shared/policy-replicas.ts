@@ -21,6 +21,7 @@ const NEVER: LeaseSighting['seenAtMs'] = -Infinity;
 export class PolicyReplicas {
   readonly #namespace: string;
   readonly #sightings = new Map<string, LeaseSighting>();
+  readonly #firstSeen = new Map<string, number>();
 
   constructor(platformNamespace: string) {
     this.#namespace = platformNamespace;
@@ -42,6 +43,15 @@ export class PolicyReplicas {
       .list(POLICY_REPLICAS, { namespace: this.#namespace })
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
       .map((one) => viewOf(one, this.#isLive(one, nowMs)));
+  }
+
+  /** For how long a replica has not told that it is alive; from when we first looked, where it never did. */
+  silentMs({ metadata }: KubeObject): number {
+    const { name, uid = '' } = metadata;
+    const nowMs = performance.now();
+    const firstMs = this.#firstSeen.get(uid) ?? nowMs;
+    this.#firstSeen.set(uid, firstMs);
+    return nowMs - Math.max(this.#sightings.get(name)?.seenAtMs ?? NEVER, firstMs);
   }
 
   #isLive({ metadata }: KubeObject, nowMs: number): boolean {

@@ -14,7 +14,7 @@ export interface Refused {
 }
 
 /** Work that is carried out some at a time, one of each subject, by turns of the subjects. */
-export class Turns<T extends Job> {
+export class FairWork<T extends Job> {
   readonly #carryOut: (job: T) => Promise<void>;
   readonly #limits: TurnLimits;
   readonly #jobs: FairJobs<T>;

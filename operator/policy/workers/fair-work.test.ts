@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { Turns } from './turns.ts';
+import { FairWork } from './fair-work.ts';
 
 interface Played {
   readonly subject: string;
   readonly name: string;
 }
 
-/** Turns whose jobs end when they are told to. */
+/** FairWork whose jobs end when they are told to. */
 function played(limits: { readonly atOnce: number; readonly waitingPerSubject: number }) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   const told: string[] = [];
-  const turns = new Turns<Played>(({ name }) => {
+  const turns = new FairWork<Played>(({ name }) => {
     begun.push(name);
     return new Promise((resolve) => ends.set(name, resolve));
   }, limits);
