@@ -128,6 +128,16 @@ test.serial(
       /failed calling webhook "workloads\.nexusos\.dev"/,
     );
 
+    const run = (name: string, namespace: string) => [
+      ...['-n', namespace, 'run', name, '--image=registry.example.com/x:1'],
+      '--overrides={"spec":{"automountServiceAccountToken":false}}',
+    ];
+    const pod = await user.tries(run('unjudged', 'orphaned-main'));
+    t.false(pod.ok);
+    t.regex(pod.text, /failed calling webhook "workloads\.nexusos\.dev"/);
+    t.regex(await user.does(['-n', 'orphaned-main', 'get', 'pods']), /No resources found/);
+    t.regex(await user.does(run('system', 'kube-system')), /created/);
+
     for (const namespace of ['default', 'kube-system']) {
       t.regex(await user.does(map(namespace)), /created/, namespace);
     }

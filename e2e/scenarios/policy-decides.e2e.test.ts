@@ -40,6 +40,13 @@ const OWN = `package names
 
 deny contains sprintf("%s: names begin with web", [input.review.name]) if not startswith(input.review.name, "web")
 `;
+const FEW = `package replicas
+
+deny contains sprintf("found %d; at most 3", [input.review.object.spec.replicas]) if {
+  input.review.subResource == "scale"
+  input.review.object.spec.replicas > 3
+}
+`;
 const TEAM = `package team
 
 mutate contains {"path": "/metadata/annotations/team", "value": "core"}
@@ -118,6 +125,28 @@ test('what a pack refuses is refused, in its words, and nothing else is', async 
     stderr,
   );
   t.true((await creates(t, deployment('web', 'policed-main'))).ok);
+});
+
+test('who scales is judged as well', async (t) => {
+  const { user } = t.context;
+  const spec = {
+    binding: {
+      rules: [{ apiGroups: ['apps'], resources: ['deployments/scale'] }],
+      tenants: { names: ['policed'] },
+    },
+  };
+  await enforces(t, pack('replicas', FEW, { spec }));
+  await user.applies(deployment('scaled', 'policed-main'), deployment('scaled', 'unpoliced-main'));
+  const scale = (namespace: string, replicas: number) =>
+    user.tries(['-n', namespace, 'scale', 'deployment/scaled', `--replicas=${replicas}`]);
+  const refused = await scale('policed-main', 9);
+  t.false(refused.ok);
+  t.regex(
+    refused.text,
+    /policy_blocked: nexusos-system\/replicas 1\.0\.0, rule replicas: found 9; at most 3/,
+  );
+  t.true((await scale('policed-main', 2)).ok);
+  t.true((await scale('unpoliced-main', 9)).ok);
 });
 
 test('a new version that only warns replaces it, on every replica', async (t) => {

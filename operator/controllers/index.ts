@@ -82,12 +82,7 @@ export function controllersFor(
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
   { records, verifier = NO_VERIFIER, scans }: Beside = {},
 ): ControllerSet {
-  const {
-    kueue,
-    webhookCertificates,
-    platformNamespace,
-    packAllowance: allowance = PACK_ALLOWANCE,
-  } = settings;
+  const { kueue, webhookCertificates } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
   const queues = new TenantQueues(book);
   const meter = new RunUnitsMeter(metering);
@@ -100,10 +95,7 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      policyPackController({ platformNamespace, verifier, allowance, reports: scans?.reports }),
-      policyReplicaController({ platformNamespace }),
-      ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
-      ...(scans?.hasReports === true ? [policyReportController()] : []),
+      ...policyControllers(settings, { verifier, scans }),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],
     indexes: [
@@ -121,4 +113,20 @@ export function controllersFor(
     onLead: () => meter.startAnew(),
     onGain: (isGained) => meter.startAnew((name) => isGained(QUOTA_LEDGERS, { name })),
   };
+}
+
+/** Those of PolicyPacks. */
+function policyControllers(
+  { platformNamespace, operatorUser = '', packAllowance, inventoryKinds = [] }: ControllerSettings,
+  { verifier, scans }: { readonly verifier: PackVerifier; readonly scans: PolicyScanning | undefined },
+): readonly AnyController[] {
+  const allowance = packAllowance ?? PACK_ALLOWANCE;
+  const reports = scans?.reports;
+  return [
+    policyFloorController({ platformNamespace, operatorUser }),
+    policyPackController({ platformNamespace, verifier, allowance, reports, inventoryKinds }),
+    policyReplicaController({ platformNamespace }),
+    ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
+    ...(scans?.hasReports === true ? [policyReportController()] : []),
+  ];
 }
