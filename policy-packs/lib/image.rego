@@ -10,8 +10,14 @@ full(image) := image if {
 
 has_registry(image) if {
 	[host, _] := split_once(image)
-	regex.match(`[.:]|^localhost$`, host)
+	is_host(host)
 }
+
+is_host("localhost")
+
+is_host(host) if contains(host, ".")
+
+is_host(host) if contains(host, ":")
 
 split_once(image) := [substring(image, 0, at), substring(image, at + 1, -1)] if {
 	at := indexof(image, "/")
@@ -29,8 +35,15 @@ is_of(image, registries) if {
 has_version(image) if has_digest(image)
 
 has_version(image) if {
-	tag := regex.find_all_string_submatch_n(`:([\w.-]+)$`, image, 1)[0][1]
-	tag != "latest"
+	parts := split(image, "/")
+	[_, tag] := split(parts[count(parts) - 1], ":")
+	not tag in {"", "latest"}
 }
 
-has_digest(image) if regex.match(`@[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]{32,128}$`, image)
+digest_lengths := {"sha256": 64, "sha512": 128}
+
+has_digest(image) if {
+	[_, digest] := split(image, "@")
+	[algorithm, hex] := split(digest, ":")
+	count(hex) == digest_lengths[algorithm]
+}

@@ -20,7 +20,7 @@ quantities := {
 
 test_quantities if {
 	every text, value in quantities {
-		quantity.number(text) == value
+		abs(quantity.number(text) - value) <= value / 1000000000
 	}
 }
 

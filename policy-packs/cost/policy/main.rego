@@ -21,17 +21,26 @@ is_changed if object.get(body, "spec", {}) != object.get(input.review.oldObject,
 
 # What somebody says about compute: containers of workloads, and that of an Agent. Those for debugging can say nothing.
 compute := array.concat(
-	[{"who": sprintf("container %s", [one.name]), "at": workload.at(one, "resources"), "is": object.get(one.value, "resources", {})} |
+	[{"of": one, "is": object.get(one.value, "resources", {})} |
 		workload.is_judged
 		some one in workload.containers
 		one.list != "ephemeralContainers"
 	],
-	[{"who": "the Agent", "at": "spec.container.resources", "is": object.get(container, "resources", {})} |
+	[{"is": object.get(container, "resources", {})} |
 		kind == "Agent"
 		is_changed
 		container := body.spec.container
 	],
 )
+
+# In words that only findings need.
+who(one) := sprintf("container %s", [one.of.name])
+
+who(one) := "the Agent" if not one.of
+
+at(one) := workload.at(one.of, "resources")
+
+at(one) := "spec.container.resources" if not one.of
 
 # METADATA
 # title: requests
@@ -44,8 +53,8 @@ violations contains finding if {
 	not one.is.limits[resource]
 	finding := {
 		"rule": "requests",
-		"field": sprintf("%s.requests.%s", [one.at, resource]),
-		"msg": sprintf("%s requests no %s; say how much it needs", [one.who, resource]),
+		"field": sprintf("%s.requests.%s", [at(one), resource]),
+		"msg": sprintf("%s requests no %s; say how much it needs", [who(one), resource]),
 	}
 }
 
@@ -60,8 +69,8 @@ violations contains finding if {
 	not is_limited_by_request(one.is, resource)
 	finding := {
 		"rule": "limits",
-		"field": sprintf("%s.limits.%s", [one.at, resource]),
-		"msg": sprintf("%s has no limit of %s; say how much it may have at most", [one.who, resource]),
+		"field": sprintf("%s.limits.%s", [at(one), resource]),
+		"msg": sprintf("%s has no limit of %s; say how much it may have at most", [who(one), resource]),
 	}
 }
 
@@ -82,8 +91,8 @@ violations contains finding if {
 	quantity.exceeds(wanted, most)
 	finding := {
 		"rule": "container-size",
-		"field": sprintf("%s.requests.%s", [one.at, resource]),
-		"msg": sprintf("%s requests %v of %s; at most %s", [one.who, wanted, resource, sizes[resource]]),
+		"field": sprintf("%s.requests.%s", [at(one), resource]),
+		"msg": sprintf("%s requests %v of %s; at most %s", [who(one), wanted, resource, sizes[resource]]),
 	}
 }
 
@@ -103,8 +112,8 @@ violations contains finding if {
 	limit > request * settings.maxMemoryRatio
 	finding := {
 		"rule": "memory-ratio",
-		"field": sprintf("%s.limits.memory", [one.at]),
-		"msg": sprintf("%s may take %v and requests %v of memory; at most %v times as much is allowed", [one.who, one.is.limits.memory, one.is.requests.memory, settings.maxMemoryRatio]),
+		"field": sprintf("%s.limits.memory", [at(one)]),
+		"msg": sprintf("%s may take %v and requests %v of memory; at most %v times as much is allowed", [who(one), one.is.limits.memory, one.is.requests.memory, settings.maxMemoryRatio]),
 	}
 }
 

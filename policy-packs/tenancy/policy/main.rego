@@ -85,7 +85,7 @@ violations contains finding if {
 	not image.is_of(one.image, allowed)
 	finding := {
 		"rule": "registries",
-		"field": one.at,
+		"field": image_at(one),
 		"msg": sprintf("image %s is from none of the registries of %s; these are: %s", [one.image, source, concat(", ", allowed)]),
 	}
 }
@@ -93,16 +93,20 @@ violations contains finding if {
 entitled := object.get(input, ["tenant", "entitlements", "registries"], [])
 
 images := array.concat(
-	[{"image": one.value.image, "at": workload.at(one, "image")} |
+	[{"image": one.value.image, "of": one} |
 		workload.is_judged
 		some one in workload.containers
 	],
-	[{"image": found, "at": "spec.container.image"} |
+	[{"image": found} |
 		kind == "Agent"
 		is_changed
 		found := body.spec.container.image
 	],
 )
+
+image_at(one) := workload.at(one.of, "image")
+
+image_at(one) := "spec.container.image" if not one.of
 
 # METADATA
 # title: image-versions
@@ -113,7 +117,7 @@ violations contains finding if {
 	not is_versioned(one.image)
 	finding := {
 		"rule": "image-versions",
-		"field": one.at,
+		"field": image_at(one),
 		"msg": sprintf("image %s does not say which one it is; name %s", [one.image, wanted_version]),
 	}
 }

@@ -13,17 +13,17 @@ exceeds(value, _) if not is_known(value)
 
 is_known(value) if is_number(number(value))
 
-# `m` is a thousandth, and not the M of some parsers.
-plain(value) := to_number(trim_suffix(value, "m")) / 1000 if {
-	regex.match(`^[0-9.]+m$`, value)
-} else := to_number(trim_suffix(value, unit)) * factor if {
-	some unit, factor in factors
-	regex.match(sprintf(`^[0-9.]+%s$`, [unit]), value)
-} else := to_number(value) if {
-	regex.match(`^[0-9.]+([eE][+-]?[0-9]+)?$`, value)
-}
+# By its last letters. `m` is a thousandth, and not the M of some parsers. No regular expressions: these are read for every container.
+plain(value) := to_number(substring(value, 0, length - 2)) * factor if {
+	length := count(value)
+	factor := factors[substring(value, length - 2, 2)]
+} else := to_number(substring(value, 0, length - 1)) * factor if {
+	length := count(value)
+	factor := factors[substring(value, length - 1, 1)]
+} else := to_number(value)
 
 factors := {
+	"m": 0.001,
 	"k": 1000,
 	"M": 1000000,
 	"G": 1000000000,

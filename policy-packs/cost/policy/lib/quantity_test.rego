@@ -21,7 +21,7 @@ quantities := {
 
 test_quantities if {
 	every text, value in quantities {
-		quantity.number(text) == value
+		abs(quantity.number(text) - value) <= value / 1000000000
 	}
 }
 
