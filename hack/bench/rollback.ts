@@ -14,6 +14,7 @@ import { percentile } from './statistics.ts';
 const REPLICAS = 3;
 const TENANTS = ['rolled-0', 'rolled-1', 'rolled-2', 'rolled-3'];
 const PACK = `${PLATFORM_NAMESPACE}/drilled`;
+const LATEST = '2.0.0';
 const BAR_MS = 5000;
 /** Versions that differ in their words are all that is compared. */
 const ROLLOUT = { maxNewlyDeniedPercent: 100 };
@@ -44,7 +45,7 @@ export async function measureRollback(
     await makeTenants(environment, TENANTS);
     const drill = new RollbackDrill(cluster, { webhooks, namespace: namespaceOf(TENANTS[0] ?? '') });
     ends.unshift(() => drill.watch.stop());
-    for (const version of ['1.0.0', '2.0.0']) {
+    for (const version of ['1.0.0', LATEST]) {
       await drill.applies(version, { rollout: ROLLOUT });
       await drill.decides(version);
     }
@@ -106,6 +107,8 @@ function isUnruly({ status, text, isOdd }: Told): boolean {
 
 /** Versions that do harm to what only begins when they decide for nearly all; how long each does. */
 async function undoneByHarm(drill: RollbackDrill, load: Load, tries: number): Promise<readonly number[]> {
+  // Without a name to go back to, the version that the source says would come again.
+  if (drill.versionOf((await drill.status()).activeRevision ?? '') !== LATEST) await drill.goesBack();
   await drill.letsGo();
   const milliseconds: number[] = [];
   for (let i = 0; i < tries; i += 1) {
