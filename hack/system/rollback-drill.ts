@@ -14,6 +14,7 @@ export interface DrilledStatus {
   readonly rejected?: readonly string[];
   readonly replicas?: { readonly known: number; readonly enforcing: number };
   readonly stage?: { readonly name: string };
+  readonly history?: readonly { readonly revision: string; readonly outcome: string }[];
 }
 
 const NAME = 'drilled';
@@ -64,9 +65,8 @@ export class RollbackDrill {
     const { activeRevision = '', previousRevision = '' } = await this.status();
     const [from, to] = [activeRevision, previousRevision].map((one) => this.versionOf(one));
     if (!from || !to) throw new Error(`no two versions are known: ${activeRevision} ${previousRevision}`);
-    const patch = JSON.stringify({ spec: { rollbackTo: previousRevision } });
     const beganAt = performance.now();
-    await this.#kubectl(['-n', PLATFORM_NAMESPACE, 'patch', 'policypack', NAME, '--type=merge', '-p', patch]);
+    await this.asks({ rollbackTo: previousRevision });
     await this.hasGoneOverTo(to);
     return Math.max(0, (this.watch.last(from, beganAt)?.at ?? beganAt) - beganAt);
   }
@@ -76,10 +76,15 @@ export class RollbackDrill {
     return this.#versions.get(revision) ?? '';
   }
 
+  /** Patches the spec, with kubectl. */
+  async asks(spec: object): Promise<void> {
+    const patch = JSON.stringify({ spec });
+    await this.#kubectl(['-n', PLATFORM_NAMESPACE, 'patch', 'policypack', NAME, '--type=merge', '-p', patch]);
+  }
+
   /** Takes `spec.rollbackTo` out. */
   async letsGo(): Promise<void> {
-    const patch = JSON.stringify({ spec: { rollbackTo: null } });
-    await this.#kubectl(['-n', PLATFORM_NAMESPACE, 'patch', 'policypack', NAME, '--type=merge', '-p', patch]);
+    await this.asks({ rollbackTo: null });
   }
 
   /** Waits until every replica that runs decides by a version, and says so. */
