@@ -25,7 +25,7 @@ const kind = z.object({
         .min(1)
         .max(256)
         .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/)
-        .describe('Path of a field with dots: spec.rules.'),
+        .describe('Path of a field with dots, through lists as well: spec.rules.host.'),
     )
     .min(1)
     .max(16)

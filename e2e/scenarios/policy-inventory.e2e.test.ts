@@ -91,7 +91,8 @@ const INGRESS = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', fields: [
 const INGRESSES = ['networking.k8s.io', 'ingresses'] as const;
 const SERVICE = { apiVersion: 'v1', kind: 'Service', fields: ['spec.selector'] };
 
-function ingress(namespace: string, name: string, host: string, spec: object = {}) {
+function ingress(place: string, host: string, spec: object = {}) {
+  const [namespace, name] = place.split('/');
   const backend = { service: { name: 'web', port: { number: 80 } } };
   const rules = [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }];
   return {
@@ -148,7 +149,7 @@ async function enforces(t: Case, manifest: ReturnType<typeof pack>): Promise<voi
 
 test('a host that is taken is refused, in whichever namespace it is, and free again when it is given up', async (t) => {
   const { user, cluster } = t.context;
-  await user.applies(ingress('looked-at-main', 'first', 'shop.example.com'));
+  await user.applies(ingress('looked-at-main/first', 'shop.example.com'));
   await enforces(
     t,
     pack('hosts', UNIQUE_HOST, {
@@ -159,20 +160,20 @@ test('a host that is taken is refused, in whichever namespace it is, and free ag
       ],
     }),
   );
-  const second = ingress('looked-past-main', 'second', 'shop.example.com');
+  const second = ingress('looked-past-main/second', 'shop.example.com');
   await comesTo(
     t,
     second,
     /rule hosts: host shop\.example\.com is taken by looked-at-main\/first \(at spec\.rules\)/,
   );
-  await comesTo(t, ingress('looked-past-main', 'second', 'other.example.com'), /^allowed$/);
+  await comesTo(t, ingress('looked-past-main/second', 'other.example.com'), /^allowed$/);
   const { code } = await cluster.kubectl(['delete', 'ingress', '-n', 'looked-at-main', 'first']);
   t.is(code, 0);
   await comesTo(t, second, /^allowed$/);
 });
 
 test('what is in no namespace is seen as well', async (t) => {
-  const wanting = ingress('looked-at-main', 'classy', 'c.example.com', { ingressClassName: 'fast' });
+  const wanting = ingress('looked-at-main/classy', 'c.example.com', { ingressClassName: 'fast' });
   await comesTo(t, wanting, /there is no IngressClass fast/);
   const spec = { controller: 'example.com/fast' };
   await t.context.user.applies({

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { type BenchEnvironment, withEnvironment } from './environment.ts';
 import { measureFailover } from './failover.ts';
 import { measureGrowth } from './growth.ts';
+import { measureHostile } from './hostile.ts';
 import { measureLatency } from './latency.ts';
 import { measureNeighbour } from './neighbour.ts';
 import { measurePolicy } from './policy.ts';
@@ -16,7 +17,7 @@ import { measureWebhook } from './webhook.ts';
 
 const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--tries N] [--json]
 
-Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, neighbour, scale, growth; or all. Each has a control
+Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, neighbour, scale, growth; or all. Each has a control
 plane of its own, but for policy, which needs none.
 Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
 --tenants, --runs and --tries (of rollback: 50) are for all measurements that are named: smaller ones while you work on something.`;
@@ -46,6 +47,7 @@ function measurements({ tenants, runs, tries, tell }: Sizes): Readonly<Record<st
     runs: on((environment) => measureRuns(environment, runs ?? 1000)),
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
     rollback: on((environment) => measureRollback(environment, tries ?? 50)),
+    hostile: on(measureHostile),
     neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
     scale: on((environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 })),
     growth: on((environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell })),

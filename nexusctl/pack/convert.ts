@@ -7,6 +7,7 @@ import { isObject, type JsonObject, listAt, objectAt } from '#operator/rego/gate
 import { opaTools } from '#operator/rego/gatekeeper/opa-tools';
 import { type GatekeeperPack, gatekeeperPack, sortDocuments } from '#operator/rego/gatekeeper/pack';
 import { problemText } from '#operator/rego/gatekeeper/problem';
+import { type SyncedKind, syncedKinds } from '#operator/rego/gatekeeper/sync';
 import type { SourceDocument } from '#operator/rego/gatekeeper/template';
 import {
   argumentAt,
@@ -28,7 +29,7 @@ export const CONVERT: Command = {
   path: ['pack', 'convert'],
   summary: 'makes a PolicyPack of a folder of Gatekeeper templates and constraints',
   about:
-    'Templates and constraints are taken as they are: Rego with its libraries, parameters, match, enforcementAction. What it makes is compiled and checked. Everything that cannot be taken over is told with file and field, and then nothing is made. Other documents of the folder are left out.',
+    'Templates and constraints are taken as they are: Rego with its libraries, parameters, match, enforcementAction. What it makes is compiled and checked. Everything that cannot be taken over is told with file and field, and then nothing is made. Templates that look at data.inventory see live objects of the kinds that they require to be synced, or that a Config or a SyncSet names. Other documents of the folder are left out.',
   args: [
     { name: 'FOLDER', what: 'YAML of ConstraintTemplates and constraints, also in folders below' },
     { name: 'NAME', what: 'of the PolicyPack' },
@@ -40,7 +41,11 @@ export const CONVERT: Command = {
       value: 'FOLDER',
       what: 'makes a folder for `pack test` and `pack build`, instead of a manifest',
     },
-    { name: 'inventory', value: 'FOLDER', what: 'objects that templates find in data.inventory' },
+    {
+      name: 'inventory',
+      value: 'FOLDER',
+      what: 'objects that templates find in data.inventory, instead of live ones of the kinds that are synced',
+    },
     { name: 'namespace', value: 'NAME', what: 'of the PolicyPack' },
     { name: 'pack-version', value: 'VERSION', what: 'of the PolicyPack', default: '1.0.0' },
     OPA_FLAG,
@@ -66,15 +71,18 @@ async function convert(call: Call): Promise<Outcome> {
   const compiler = await openCompiler(call);
   const folder = flagValue(call, 'inventory');
   const inventory = folder === undefined ? undefined : await documentsAt(resolve(call.cwd, folder));
-  const made = await gatekeeperPack({ templates, constraints, inventory }, opaTools(compiler.run));
+  const live = inventory === undefined ? syncedKinds([...templates, ...others]) : [];
+  const made = await gatekeeperPack({ templates, constraints, inventory, live }, opaTools(compiler.run));
   if (made.kind === 'refused')
     throw new CommandError(EXIT.no, 'the folder cannot be made into a pack', made.problems.map(problemText));
   const { modules, data, regoVersion } = made.value;
   openJudge(await compileOrSay({ files: sourceFiles(modules, data), regoVersion }, compiler));
+  const kinds = made.value.referential.length === 0 ? [] : live;
   const target = flagValue(call, 'folder');
   const told = { templates: templates.length, constraints: constraints.length, leftOut: others.length };
-  if (target !== undefined) return writeFolder(call, { target, pack: made.value, constraints, told });
-  const manifest = manifestOf(call, { pack: made.value, constraints, isInline: true });
+  const parts = { pack: made.value, constraints, kinds };
+  if (target !== undefined) return writeFolder(call, { ...parts, target, told });
+  const manifest = manifestOf(call, { ...parts, isInline: true });
   checkSize(made.value);
   return writeManifest(call, manifest, told);
 }
@@ -92,10 +100,12 @@ function checkSize({ modules, data }: GatekeeperPack): void {
 interface Made {
   readonly pack: GatekeeperPack;
   readonly constraints: readonly SourceDocument[];
+  /** Whose live objects are looked at. */
+  readonly kinds: readonly SyncedKind[];
   readonly isInline: boolean;
 }
 
-function manifestOf(call: Call, { pack, constraints, isInline }: Made): JsonObject {
+function manifestOf(call: Call, { pack, constraints, kinds, isInline }: Made): JsonObject {
   const { modules, data, regoVersion } = pack;
   const namespace = flagValue(call, 'namespace');
   return {
@@ -107,6 +117,7 @@ function manifestOf(call: Call, { pack, constraints, isInline }: Made): JsonObje
       regoVersion,
       enforcement: 'Deny',
       binding: { rules: bindingRules(constraints) },
+      ...(kinds.length > 0 && { inventory: { kinds } }),
       ...(isInline && { source: { inline: { modules, data } } }),
     },
   };
@@ -159,11 +170,13 @@ interface ToFolder {
   readonly target: string;
   readonly pack: GatekeeperPack;
   readonly constraints: readonly SourceDocument[];
+  readonly kinds: readonly SyncedKind[];
   readonly told: Told;
 }
 
-async function writeFolder(call: Call, { target, pack, constraints, told }: ToFolder): Promise<Outcome> {
-  const manifest = manifestOf(call, { pack, constraints, isInline: false });
+async function writeFolder(call: Call, { target, told, ...parts }: ToFolder): Promise<Outcome> {
+  const { pack } = parts;
+  const manifest = manifestOf(call, { ...parts, isInline: false });
   const files: Readonly<Record<string, string>> = {
     'manifest.yaml': stringify(manifest, { lineWidth: 0 }),
     'data.json': `${JSON.stringify(pack.data, undefined, 2)}\n`,

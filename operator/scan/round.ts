@@ -85,7 +85,7 @@ export class Round {
     const { key } = asked.revision;
     const at = { as: { version: resourceVersion, facts: this.#factsOf(asked) }, nowMs: this.#startedAtMs };
     const now = clock.now();
-    const before = judge.isLive(key) ? undefined : known.find(uid, key, at);
+    const before = this.#before(uid, key, at);
     if (before === 'clean') return [];
     const result = before ?? (await judge.ask(asked, now));
     if (result.kind === 'unasked') {
@@ -94,9 +94,15 @@ export class Round {
     }
     const { findings } = verdictOn(asked, result, { exemptions: world.exemptions, now });
     // A failure is asked again, and what is exempt now is not for ever.
-    if (before === undefined && result.kind === 'answer' && !judge.isLive(key))
+    if (before === undefined && result.kind === 'answer')
       known.note({ uid, revision: key, said: findings.length === 0 ? undefined : result }, at);
     return findings;
+  }
+
+  /** What was said before of an object as it is. Of one that is compared with others, that says nothing. */
+  #before(uid: string, key: string, at: Parameters<KnownObjects['find']>[2]) {
+    const { known, judge } = this.#options;
+    return judge.isLive(key) ? undefined : known.find(uid, key, at);
   }
 
   /** Of all objects of a namespace it is the same. */

@@ -65,7 +65,7 @@ function open(
   const watches: Played[] = [];
   const prepared: string[] = [];
   const base = new Map<string, LoadedRevision>();
-  let onChange: () => void = () => undefined;
+  const told: { onChange?: () => void } = {};
   const modules: RevisionModules = {
     want: () => undefined,
     loaded: (key) => base.get(key),
@@ -97,7 +97,7 @@ function open(
     },
     kinds: [SERVICES],
     namespacesOf: (tenant) => namespaces[tenant as 'acme'],
-    onChange: () => onChange(),
+    onChange: () => told.onChange?.(),
     log: createLog({ level: 'fatal' }),
   });
   // Rests between two documents keep no process from ending, nor this one from doing so.
@@ -106,7 +106,7 @@ function open(
     clearInterval(awake);
     inventories.close();
   });
-  const changed = () => new Promise<void>((resolve) => (onChange = resolve));
+  const changed = () => new Promise<void>((resolve) => (told.onChange = resolve));
   return { inventories, base, watches, prepared, namespaces, changed };
 }
 

@@ -13,6 +13,7 @@ import {
   resourceFor,
   withInventory,
 } from '#operator/core/policy/inventory';
+import type { PolicyData } from '#operator/policy/evaluate-here';
 import type { LoadedRevision, Trouble } from '#operator/policy/packs/load';
 import type { Log } from '#operator/telemetry/log';
 import type { KindWatch, OpenKind } from './kind-watches.ts';
@@ -66,6 +67,13 @@ interface Entry {
   timer?: NodeJS.Timeout | undefined;
 }
 
+interface Handing {
+  readonly loaded: LoadedRevision;
+  readonly data: PolicyData;
+  /** Digest of the data that are replaced. */
+  readonly before: string | undefined;
+}
+
 /**
  * Modules of revisions, those that look at live objects with what they look at: such a revision is ready when all its kinds were read and its workers
  * have them. A change comes to a new document, which takes the place of the one before as a whole. What a request is judged by is never older
@@ -115,7 +123,6 @@ export class Inventories implements RevisionModules {
   }
 
   get isSettled(): boolean {
-    const isWaited = ({ current, fault }: Entry) => current === undefined && fault === undefined;
     return this.#options.modules.isSettled && ![...this.#entries.values()].some(isWaited);
   }
 
@@ -185,16 +192,15 @@ export class Inventories implements RevisionModules {
   #see(entry: Entry, afterMs = 0): void {
     if (entry.isAtWork || entry.dirtySinceMs === undefined || entry.kinds.length === 0) return;
     entry.isAtWork = true;
-    entry.timer = setTimeout(() => {
-      void this.#turns
-        .take(entry.wanted.tenant ?? '', () => this.#work(entry))
-        .then((isDone) => {
-          entry.isAtWork = false;
-          if (this.#entries.get(entry.key) !== entry) return;
-          if (!isDone) this.#see(entry, AGAIN_MS);
-          else if (this.#canBeMade(entry)) this.#see(entry);
-        });
-    }, afterMs);
+    entry.timer = setTimeout(() => void this.#carryOut(entry), afterMs);
+  }
+
+  async #carryOut(entry: Entry): Promise<void> {
+    const isDone = await this.#turns.take(entry.wanted.tenant ?? '', () => this.#work(entry));
+    entry.isAtWork = false;
+    if (this.#entries.get(entry.key) !== entry) return;
+    if (!isDone) this.#see(entry, AGAIN_MS);
+    else if (this.#canBeMade(entry)) this.#see(entry);
   }
 
   #canBeMade(entry: Entry): boolean {
@@ -223,22 +229,29 @@ export class Inventories implements RevisionModules {
 
   /** What is wrong, if anything is. */
   async #renew(entry: Entry, loaded: LoadedRevision | undefined): Promise<string | undefined> {
-    if (loaded === undefined) return undefined;
-    if (hasInventory(loaded.data?.bytes))
-      return 'the data of the pack have an inventory of their own, beside which there can be no live one';
-    const large = entry.kinds.find((one) => (this.#watches.get(nameOf(one))?.size ?? 0) > MAX_OBJECTS);
-    if (large !== undefined) return `there are more than ${MAX_OBJECTS} objects of kind ${large.kind}`;
+    const wrong = this.#wrongWith(entry, loaded);
+    if (loaded === undefined || wrong !== undefined) return wrong;
     const bytes = withInventory(loaded.data?.bytes, this.#textFor(entry));
-    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const data = { digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, bytes };
     const before = entry.current?.data?.digest;
-    if (before === digest) return undefined;
+    return before === data.digest ? undefined : this.#hand(entry, { loaded, data, before });
+  }
+
+  #wrongWith({ kinds }: Entry, loaded: LoadedRevision | undefined): string | undefined {
+    if (hasInventory(loaded?.data?.bytes))
+      return 'the data of the pack have an inventory of their own, beside which there can be no live one';
+    const large = kinds.find((one) => (this.#watches.get(nameOf(one))?.size ?? 0) > MAX_OBJECTS);
+    return large && `there are more than ${MAX_OBJECTS} objects of kind ${large.kind}`;
+  }
+
+  /** Has the workers load it, and then has requests judged by it. */
+  async #hand(entry: Entry, { loaded, data, before }: Handing): Promise<string | undefined> {
     const { module } = loaded;
-    const data = { digest, bytes };
     const { memoryMiB } = (entry.wanted.object['spec'] as Spec).evaluation;
     const { host, onChange } = this.#options;
     const prepared = await host.prepare({ module, data, memoryMiB, tenant: entry.wanted.tenant });
     if (prepared.kind === 'refused')
-      return `${bytes.length} bytes of live objects: ${prepared.reason}: ${prepared.message}`;
+      return `${data.bytes.length} bytes of live objects: ${prepared.reason}: ${prepared.message}; name fewer fields, kinds or namespaces, or give spec.evaluation more memoryMiB (${memoryMiB} now)`;
     entry.current = { ...loaded, data, trouble: () => this.#troubleOf(entry) };
     if (before !== undefined) setTimeout(() => host.releaseData(module.digest, before), RELEASE_MS).unref();
     onChange();
@@ -261,6 +274,11 @@ export class Inventories implements RevisionModules {
     const message = `the live objects that it looks at are as of ${Math.round(ageMs / 1000)} s ago; at most ${inventory.maxAgeSeconds} s are allowed`;
     return { reason: 'InventoryStale', message };
   }
+}
+
+/** Whether it is on its way. */
+function isWaited({ current, fault }: Entry): boolean {
+  return current === undefined && fault === undefined;
 }
 
 function nameOf({ apiVersion, plural }: Resource): string {

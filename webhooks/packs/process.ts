@@ -36,6 +36,11 @@ export interface PackProcess {
   close(): Promise<void>;
 }
 
+function inventoryOf({ client, config, metrics, log }: Omit<PackProcessOptions, 'cache'>) {
+  const open = kindWatches({ client, timing: REFLECTOR_TIMING, metrics, log });
+  return { kinds: config.policyInventory, open };
+}
+
 /** Declares what is watched, and wires the host, what judges and what tells of it. */
 export function createPackProcess({ cache, client, config, metrics, log }: PackProcessOptions): PackProcess {
   const { platformWorkers, tenantWorkers, namespace, identity } = config;
@@ -52,10 +57,7 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
     host,
     readChunk: (chunk) => client.get(CONFIG_MAPS, { namespace, name: chunk }),
     settings: { platformNamespace: namespace },
-    inventory: {
-      kinds: config.policyInventory,
-      open: kindWatches({ client, timing: REFLECTOR_TIMING, metrics, log }),
-    },
+    inventory: inventoryOf({ client, config, metrics, log }),
     stateFolder: config.stateFolder,
     decisionLog: {
       to: openDecisionLog(config.decisionLog, log),

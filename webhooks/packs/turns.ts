@@ -23,14 +23,12 @@ export class Turns {
         tookMs = performance.now() - startedAt;
       }
     });
-    const end = done
-      .catch(() => undefined)
-      .then(() =>
-        sleep(Math.min(Math.max(TOGETHER_MS, tookMs * SHARE), AT_MOST_MS), undefined, { ref: false }),
-      )
-      .then(() => {
-        if (this.#ends.get(whose) === end) this.#ends.delete(whose);
-      });
+    const rest = async (): Promise<void> => {
+      await done.catch(() => undefined);
+      await sleep(Math.min(Math.max(TOGETHER_MS, tookMs * SHARE), AT_MOST_MS), undefined, { ref: false });
+      if (this.#ends.get(whose) === end) this.#ends.delete(whose);
+    };
+    const end: Promise<void> = rest();
     this.#ends.set(whose, end);
     return done;
   }

@@ -177,8 +177,48 @@ export function projected(
   const identity = { name, ...(namespace !== undefined && { namespace }) };
   if (fields === undefined)
     return { ...object, apiVersion, kind, metadata: lightMetadata({ ...object.metadata }) };
-  const made: Record<string, unknown> = { apiVersion, kind, metadata: identity };
-  for (const field of fields) copy(field.split('.'), { ...object }, made);
+  const made = picked({ ...object }, treeOf(fields));
+  const metadata = isJsonObject(made) && isJsonObject(made['metadata']) ? made['metadata'] : {};
+  return { ...(isJsonObject(made) ? made : {}), apiVersion, kind, metadata: { ...metadata, ...identity } };
+}
+
+/** Fields, by their parts; where a path ends, all that is there. */
+interface Fields {
+  readonly [key: string]: Fields | 'all';
+}
+
+const treesOf = new Map<string, Fields>();
+/** Of different packs; they are short, and made anew in no time. */
+const MAX_TREES = 256;
+
+function treeOf(fields: readonly string[]): Fields {
+  const key = fields.join();
+  const known = treesOf.get(key);
+  if (known !== undefined) return known;
+  const tree = fields.reduce((all: Fields, field) => withPath(all, field.split('.')), {});
+  if (treesOf.size >= MAX_TREES) treesOf.clear();
+  treesOf.set(key, tree);
+  return tree;
+}
+
+function withPath(tree: Fields, [key = '', ...rest]: readonly string[]): Fields {
+  const known = Object.hasOwn(tree, key) ? tree[key] : undefined;
+  if (known === 'all') return tree;
+  const next = rest.length === 0 ? 'all' : withPath(known ?? {}, rest);
+  return { ...tree, [key]: next };
+}
+
+/** Of a value what is asked for; of a list, that of each entry. What is not as it is asked for is not there. */
+function picked(value: unknown, fields: Fields | 'all'): unknown {
+  if (fields === 'all') return value;
+  if (Array.isArray(value)) return value.map((one: unknown) => picked(one, fields) ?? null);
+  if (!isJsonObject(value)) return undefined;
+  const made: Record<string, unknown> = {};
+  for (const [key, rest] of Object.entries(fields)) {
+    if (!Object.hasOwn(value, key)) continue;
+    const found = picked(value[key], rest);
+    if (found !== undefined) Object.defineProperty(made, key, own(found));
+  }
   return made;
 }
 
@@ -187,18 +227,6 @@ function lightMetadata(metadata: JsonObject): JsonObject {
   if (!isJsonObject(annotations)) return rest;
   const { [LAST_APPLIED]: ___, ...others } = annotations;
   return { ...rest, annotations: others };
-}
-
-/** Copies what is at `path`, if anything is. Of the objects on the way, copies are changed, and never what was copied. */
-function copy([key = '', ...rest]: readonly string[], from: JsonObject, to: Record<string, unknown>): void {
-  if (!Object.hasOwn(from, key)) return;
-  const value = from[key];
-  if (rest.length === 0) return void Object.defineProperty(to, key, own(value));
-  if (!isJsonObject(value)) return;
-  const known = Object.hasOwn(to, key) ? to[key] : undefined;
-  const next = isJsonObject(known) ? { ...known } : {};
-  Object.defineProperty(to, key, own(next));
-  copy(rest, value, next);
 }
 
 function own(value: unknown): PropertyDescriptor {

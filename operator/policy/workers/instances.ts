@@ -61,7 +61,9 @@ export class Instances {
 
   #isGoodFor({ instance, beganWith, uses }: Loaded): boolean {
     const { recycleAfter, recycleBytes } = this.#settings;
-    return uses < recycleAfter && instance.memoryBytes - beganWith <= recycleBytes;
+    // With large data, what one evaluation takes is large as well, and to load them anew each time costs more than to keep what it took.
+    const mayGrow = Math.max(recycleBytes, beganWith);
+    return uses < recycleAfter && instance.memoryBytes - beganWith <= mayGrow;
   }
 
   /** Keeps at least the one used last, however large. */

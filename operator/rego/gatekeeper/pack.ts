@@ -7,6 +7,7 @@ import { type JsonObject, objectAt, textAt } from './json.ts';
 import { allOf, ok, type Problem, type Read, refused } from './problem.ts';
 import { type ModuleNames, moduleNames, renameModule } from './references.ts';
 import { jsonSchema, withDefaults } from './schema.ts';
+import type { SyncedKind } from './sync.ts';
 import { isTemplate, readTemplate, type SourceDocument, type Template } from './template.ts';
 
 /** What a Gatekeeper folder holds. */
@@ -15,6 +16,8 @@ export interface GatekeeperSource {
   readonly constraints: readonly SourceDocument[];
   /** Objects that referential templates look at. Undefined: there is none, and such templates are refused. */
   readonly inventory: readonly SourceDocument[] | undefined;
+  /** Kinds whose live objects they are to look at instead. Absent: none. */
+  readonly live?: readonly SyncedKind[];
 }
 
 /** A pack made of Gatekeeper templates and constraints: what any other pack has, too. */
@@ -57,9 +60,7 @@ export async function gatekeeperPack(
   const problems = [
     ...twinProblems(templates.value, source.constraints),
     ...[constraints, modules, inventory].flatMap((one) => (one.kind === 'refused' ? one.problems : [])),
-    ...(modules.kind === 'ok' && source.inventory === undefined
-      ? modules.value.referential.map(noInventory)
-      : []),
+    ...(modules.kind === 'ok' && isBlind(source) ? modules.value.referential.map(noInventory) : []),
   ];
   if (constraints.kind === 'refused' || modules.kind === 'refused' || inventory.kind === 'refused')
     return refused(...problems);
@@ -76,11 +77,16 @@ export async function gatekeeperPack(
   });
 }
 
+/** Whether there is nothing to look at, dead or alive. */
+function isBlind({ inventory, live = [] }: GatekeeperSource): boolean {
+  return inventory === undefined && live.length === 0;
+}
+
 function noInventory({ file, kind }: Template): Problem {
   return {
     file,
     field: 'spec.targets',
-    message: `${kind} looks at data.inventory: without objects to look at it would refuse nothing. Give them (--inventory FOLDER), or leave this template out`,
+    message: `${kind} looks at data.inventory: without objects to look at it would refuse nothing. Say which kinds are to be looked at (metadata.gatekeeper.sh/requires-sync-data, a Config or a SyncSet), give objects (--inventory FOLDER), or leave this template out`,
   };
 }
 

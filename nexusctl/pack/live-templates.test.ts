@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { parse } from 'yaml';
+import { openDesk } from '../testing/cli.ts';
+
+const TEMPLATE = `apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata:
+  name: k8sownhost
+  annotations:
+    metadata.gatekeeper.sh/requires-sync-data: |
+      "[[{"groups":["extensions"],"versions":["v1beta1"],"kinds":["Ingress"]},{"groups":["networking.k8s.io"],"versions":["v1beta1","v1"],"kinds":["Ingress"]}]]"
+spec:
+  crd: { spec: { names: { kind: K8sOwnHost } } }
+  targets:
+    - target: admission.k8s.gatekeeper.sh
+      rego: |
+        package k8sownhost
+        violation[{"msg": msg}] {
+          host := input.review.object.spec.rules[_].host
+          other := data.inventory.namespace[_][version].Ingress[name]
+          re_match("^(extensions|networking.k8s.io)/.+$", version)
+          other.spec.rules[_].host == host
+          name != input.review.object.metadata.name
+          msg := sprintf("host <%v> is taken by <%v>", [host, name])
+        }
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: K8sOwnHost
+metadata: { name: own }
+spec: { match: { kinds: [{ apiGroups: [networking.k8s.io], kinds: [Ingress] }] } }
+`;
+
+test('a template that requires synced data becomes a pack that looks at live objects', async (t) => {
+  const desk = await openDesk(t);
+  await desk.write({ 'gatekeeper/all.yaml': TEMPLATE });
+  const { code, err } = await desk.nexusctl('pack convert gatekeeper own --out own.yaml');
+  t.is(code, 0, err);
+  const made = parse(await readFile(join(desk.folder, 'own.yaml'), 'utf8')) as {
+    readonly spec: Readonly<Record<string, unknown>>;
+  };
+  t.deepEqual(made.spec['inventory'], { kinds: [{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }] });
+  t.false(JSON.stringify(made.spec['source']).includes('"inventory":'), 'and none is kept in it');
+});
+
+test('objects that are given are kept in the pack, and nothing live is looked at', async (t) => {
+  const desk = await openDesk(t);
+  await desk.write({
+    'gatekeeper/all.yaml': TEMPLATE,
+    'objects/web.yaml':
+      'apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web, namespace: a }\n',
+  });
+  const { code, out, err } = await desk.nexusctl('pack convert gatekeeper own --inventory objects -o json');
+  t.is(code, 0, err);
+  const { spec } = JSON.parse(out) as { readonly spec: Readonly<Record<string, unknown>> };
+  t.is(spec['inventory'], undefined);
+  t.true(JSON.stringify(spec['source']).includes('"inventory":{"namespace":{"a":'));
+});
+
+test('a template that says of nothing what it looks at is refused, with what would pass', async (t) => {
+  const desk = await openDesk(t);
+  await desk.write({ 'gatekeeper/all.yaml': TEMPLATE.replace('requires-sync-data', 'title') });
+  const { code, err } = await desk.nexusctl('pack convert gatekeeper own');
+  t.is(code, 1);
+  t.regex(
+    err,
+    /K8sOwnHost looks at data\.inventory: .* Say which kinds are to be looked at \(metadata\.gatekeeper\.sh\/requires-sync-data, a Config or a SyncSet\)/,
+  );
+});
