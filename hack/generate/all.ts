@@ -11,6 +11,7 @@ import { metricsPage } from './reference/metrics.ts';
 import { roleFiles } from './roles.ts';
 import { guardrailFile, kueueGuardrailFile, mutationFile } from './guardrails.ts';
 import { certificateRoleFile, registrationFiles, webhookRoleFile } from './webhooks.ts';
+import { builtinsPage } from './reference/builtins.ts';
 import { nexusctlPage } from './reference/nexusctl.ts';
 import { policyPackFiles } from './policy-packs.ts';
 import { policyPacksPage } from './reference/policy-packs.ts';
@@ -33,6 +34,7 @@ export async function generatedFiles(root: string): Promise<readonly GeneratedFi
     reasonsPage(readReasons(root)),
     metricsPage(),
     nexusctlPage(),
+    builtinsPage(),
     configurationPage(),
     ...policyPackFiles(packs),
     policyPacksPage(packs),

@@ -69,3 +69,17 @@ test('a template that says of nothing what it looks at is refused, with what wou
     /K8sOwnHost looks at data\.inventory: .* Say which kinds are to be looked at \(metadata\.gatekeeper\.sh\/requires-sync-data, a Config or a SyncSet\)/,
   );
 });
+
+test('a builtin that packs have not is refused with why', async (t) => {
+  const desk = await openDesk(t);
+  await desk.nexusctl('pack init tags');
+  await desk.write({
+    'tags/more.rego': 'package more\ndeny contains "x" if http.send({"method": "get", "url": "https://x"})\n',
+  });
+  const { code, err } = await desk.nexusctl('pack build tags');
+  t.is(code, 1);
+  t.regex(
+    err,
+    /more\.rego:2:.*undefined function http\.send: packs have not http\.send, as it asks the network/,
+  );
+});

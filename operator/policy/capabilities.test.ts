@@ -2,6 +2,7 @@
 import test from 'ava';
 import { ensureTools } from '#hack/tools/build';
 import { runProgram } from '#hack/tools/run-program';
+import { LEFT_OUT } from './builtins/left-out.ts';
 import { CAPABILITIES, type OpaCapabilities, restrictCapabilities } from './capabilities.ts';
 
 /** What a policy must not have, whoever adds to the list. */
@@ -32,4 +33,9 @@ test('every capability is one that the pinned opa has, and none leads out of the
   const restricted = restrictCapabilities(current);
   t.deepEqual(restricted.builtins.map(({ name }) => name).toSorted(), CAPABILITIES);
   t.deepEqual(restricted.allow_net, []);
+  t.deepEqual(
+    [...CAPABILITIES, ...Object.keys(LEFT_OUT)].toSorted(),
+    [...names].toSorted(),
+    'of each it is said why not',
+  );
 });

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { withWhy } from '../policy/builtins/left-out.ts';
 import { readOwnArchive } from './archive.ts';
 import { isObject, type JsonObject, listAt, objectAt, textAt } from './gatekeeper/json.ts';
 import type { OpaResult, RunOpa } from './opa.ts';
@@ -186,7 +187,7 @@ function problemsIn({ stdout, stderr }: OpaResult): readonly SourceProblem[] {
     return {
       file: textAt(location, 'file').replace(/^\/?(?:source\/)?/, ''),
       ...(line > 0 && { line }),
-      message: textAt(error, 'message').slice(0, MAX_MESSAGE),
+      message: withWhy(textAt(error, 'message')).slice(0, MAX_MESSAGE),
     };
   });
   if (problems.length > 0) return problems.slice(0, MAX_PROBLEMS);
