@@ -95,7 +95,16 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      ...policyControllers(settings, { verifier, scans }),
+      policyFloorController({ platformNamespace, operatorUser: settings.operatorUser ?? '' }),
+      policyPackController({
+        platformNamespace,
+        verifier,
+        allowance,
+        reports: scans?.reports,
+        inventoryKinds: settings.inventoryKinds,
+      }),
+      ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
+      ...(scans?.hasReports === true ? [policyReportController()] : []),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],
     indexes: [

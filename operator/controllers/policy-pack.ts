@@ -68,7 +68,7 @@ export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNames
   /** What finds out what revisions would do to what exists; without, nobody waits for it. */
   readonly reports?: BlastReports | undefined;
   /** Kinds that packs may look at. */
-  readonly inventoryKinds?: readonly Resource[];
+  readonly inventoryKinds?: readonly Resource[] | undefined;
 }
 
 /** The controller of PolicyPacks: from their sources it makes revisions, and has these decide, stage by stage. */
