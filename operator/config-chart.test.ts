@@ -47,6 +47,7 @@ const VALUES = {
   remoteImage: 'remoteAgents.image',
   policyInventory: 'platform.policyInventory',
   policySourceHosts: 'platform.policySourceHosts',
+  registries: 'platform.registries',
   policyScanSeconds: 'platform.policyScanSeconds',
   policyPacksPerTenant: 'platform.policyPacksPerTenant',
   policyMebibytesPerTenant: 'platform.policyMebibytesPerTenant',
@@ -172,6 +173,40 @@ test('policySourceHosts: both allow the same hosts', (t) => {
   for (const text of ['git.corp.example', '10.0.0.7:8443', '[fd00::7]:443', 'a:0', 'https://a', 'a.', '-a'])
     isSame(text);
   fc.assert(fc.property(fc.string({ unit, maxLength: 20 }), isSame));
+});
+
+const one = (content: object): boolean => isAllowed('registries', JSON.stringify([content]));
+
+test('registries: both allow the same hosts, mirrors and fields', (t) => {
+  const schema = schemaOf('registries').items!;
+  const { host, mirrors } = schema.properties!;
+  const isSame = (text: string): void => {
+    t.is(fits(host!, text), one({ host: text }), `host ${JSON.stringify(text)}`);
+    t.is(fits(mirrors!.items!, text), one({ host: 'a', mirrors: [text] }), `mirror ${JSON.stringify(text)}`);
+  };
+  const hosts = [
+    'registry.corp.example:5000',
+    '[fd00::7]:443',
+    'a:0',
+    'a:65535',
+    'a:65536',
+    'a:99999',
+    'https://a',
+    'a.',
+    '',
+  ];
+  for (const text of [...hosts, 'm.io/hub/x', 'm.io/', 'm.io/A', '*.io', `${'a'.repeat(64)}.io`])
+    isSame(text);
+  const unit = fc.constantFrom('a', 'z', '0', '9', '-', '.', ':', '[', ']', 'A', '_', '/', '*', ' ');
+  fc.assert(fc.property(fc.string({ unit, maxLength: 20 }), isSame));
+  t.deepEqual(Object.keys(schema.properties!), [
+    'host',
+    'isPrivate',
+    'isPlainHttp',
+    'ca',
+    'mirrors',
+    'trustsMirrors',
+  ]);
 });
 
 test('kueue: both know the same modes', (t) => {

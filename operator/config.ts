@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
-import type { Resource } from './core/object.ts';
-import { readInventoryKinds } from './core/policy/inventory.ts';
+import { readRegistrySettings, type RegistrySettings } from './oci/settings.ts';
 import {
   ConfigError,
   DNS_LABEL,
@@ -160,13 +159,13 @@ export const SETTINGS = {
       'names of hosts separated by commas, each with a port if it is not 443, such as git.corp.example,10.0.0.7:8443',
     parse: parseHosts,
   } satisfies Setting<readonly string[]>,
-  policyInventory: {
-    what: 'Kinds whose live objects PolicyPacks may look at, separated by commas. Secrets never.',
-    default: '',
+  registries: {
+    what: 'What the platform says of registries, as a JSON list. Of those that it says nothing of: https, a public address, no mirrors.',
+    default: '[]',
     allowed:
-      'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
-    parse: readInventoryKinds,
-  } satisfies Setting<readonly Resource[]>,
+      'a JSON list, each host once: host, isPrivate, isPlainHttp, ca (certificates as PEM), mirrors (hosts, each with a path), trustsMirrors, such as [{"host":"registry.corp.example:5000","isPrivate":true}]',
+    parse: parseRegistries,
+  } satisfies Setting<readonly RegistrySettings[]>,
   policyScanSeconds: {
     what: 'How often what exists is judged by PolicyPacks. Only what has changed is asked about again.',
     default: '300',
@@ -312,6 +311,11 @@ function parseHosts(text: string): readonly string[] | undefined {
     .map((one) => one.trim())
     .filter((one) => one !== '');
   return hosts.every((host) => HOST.test(host)) ? hosts : undefined;
+}
+
+function parseRegistries(text: string): readonly RegistrySettings[] | undefined {
+  const read = readRegistrySettings(text);
+  return read.kind === 'ok' ? read.registries : undefined;
 }
 
 function parseWeights(text: string): ReadonlyMap<string, number> | undefined {

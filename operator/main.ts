@@ -5,6 +5,7 @@ import type { CertificateSettings } from './core/certificates/plan.ts';
 import { findKueue, restartWithKueue } from './kueue.ts';
 import { Archive } from './runtime/archive.ts';
 import { createArchiveClient } from './runtime/archive-client.ts';
+import { RegistryClient } from './oci/client.ts';
 import { type PackVerification, packVerification } from './pack-verifier.ts';
 import { type PolicyScans, policyScans } from './policy-scans.ts';
 import { type Client, createClient } from './runtime/client.ts';
@@ -56,16 +57,28 @@ function archiveOf(
     : new Archive({ ...telemetry, client: createArchiveClient({ url, folder }) });
 }
 
+/** How registries are asked, by all who ask them. */
+function registryOf({ registries }: Config, metrics: Metrics): RegistryClient {
+  return new RegistryClient({
+    registries,
+    observe: (outcome, seconds) => {
+      metrics.registryRequestsTotal.inc({ outcome });
+      metrics.registryRequestSeconds.observe({}, seconds);
+    },
+  });
+}
+
 async function close(
   client: Client,
   beside: {
     readonly archive: Archive | undefined;
     readonly packs: PackVerification;
+    readonly registry: RegistryClient;
     readonly scans: PolicyScans;
   },
 ): Promise<void> {
-  const { archive, packs, scans } = beside;
-  await Promise.all([archive?.stop(), packs.close(), scans.close()]);
+  const { archive, packs, registry, scans } = beside;
+  await Promise.all([archive?.stop(), packs.close(), registry.close(), scans.close()]);
   await client.close();
 }
 
@@ -82,7 +95,8 @@ async function main(): Promise<void> {
   const search = { client, config, log };
   const kueue = await findKueue(search);
   const archive = archiveOf(config, { metrics, log });
-  const packs = packVerification(config, { client, metrics, log });
+  const registry = registryOf(config, metrics);
+  const packs = packVerification(config, { client, registry, metrics, log });
   const scans = await policyScans(config, { client, metrics, log });
   const manager = createManager({
     client,
@@ -115,7 +129,8 @@ async function main(): Promise<void> {
     log,
   });
   const health = await startHealthServer({ ...config.listen, ready: () => manager.ready(), metrics });
-  const stop = stopOnSignal({ manager, health, log, close: () => close(client, { archive, packs, scans }) });
+  const beside = { archive, packs, registry, scans };
+  const stop = stopOnSignal({ manager, health, log, close: () => close(client, beside) });
   restartWithKueue(search, kueue, () => stop());
   scans.restartWithReports(() => stop());
   log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');

@@ -7,6 +7,8 @@ import { verifyPack, type VerifyTools } from './rego/verify-pack.ts';
 import { Verifier } from './rego/verifier.ts';
 import type { Client } from './runtime/client.ts';
 import { clock } from './runtime/clock.ts';
+import type { Registry } from './oci/client.ts';
+import { fetchArtifact } from './pack-artifacts.ts';
 import { HttpsFetcher } from './sources/https.ts';
 import { operatorUserOf } from './setup.ts';
 import type { Log } from './telemetry/log.ts';
@@ -18,13 +20,21 @@ export interface PackVerification {
   readonly close: () => Promise<void>;
 }
 
+/** What packs are read from, and who is told of it. */
+export interface PackSources {
+  readonly client: Client;
+  readonly registry: Registry;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
 /** Where no path is set, the shell's would be searched: this names nothing. */
 const NO_COMPILER = '/nonexistent/opa';
 
 /** What verifies packs, with the compiler that the settings name. Nothing is started before the first of them. */
 export function packVerification(
   config: Pick<Config, 'kubeconfig' | 'namespace' | 'opaPath' | 'policySourceHosts' | 'serviceAccount'>,
-  { client, metrics, log }: { readonly client: Client; readonly metrics: Metrics; readonly log: Log },
+  { client, registry, metrics, log }: PackSources,
 ): PackVerification {
   const fetcher = new HttpsFetcher({
     trustedHosts: config.policySourceHosts,
@@ -33,7 +43,10 @@ export function packVerification(
   const settings = { platformNamespace: config.namespace, operatorUser: operatorUserOf(config) ?? '' };
   const tools: VerifyTools = {
     ...toolchainAt(config.opaPath ?? NO_COMPILER),
-    fetch: (bundle) => fetcher.get(bundle),
+    fetch: (content, namespace) =>
+      content.kind === 'bundle'
+        ? fetcher.get(content)
+        : fetchArtifact(content, namespace, { registry, client, maxBytes: BUNDLE_LIMITS.bytes }),
     // One for each verification: what it quarantines, and what it holds, goes with it.
     host: () => trialHost(metrics),
     tryFloor: (request, floor) => tryFloor(client, { request, floor, settings }),

@@ -80,7 +80,9 @@ const spec = z
     evaluation: policyEvaluation,
     provenance: z
       .enum(['Inline', 'ConfigMap', 'Bundle', 'Prebuilt'])
-      .describe('Where it came from. Prebuilt: a bundle whose module was not compiled here.'),
+      .describe(
+        'Where it came from. Bundle: an OPA bundle, by https or from a registry. Prebuilt: one whose module was not compiled here.',
+      ),
     compiler: text('What compiled it.', 64).optional(),
   })
   .describe('What the pack was.')

@@ -181,12 +181,20 @@ export const POLICY_PACK_REASONS = {
   NotBound: 'NotBound',
   /** The binding asks for what only packs of the platform may: other tenants, or namespaces left out. */
   BindingNotAllowed: 'BindingNotAllowed',
-  /** The ConfigMap is not there. */
+  /** The ConfigMap is not there, or the registry has no such artifact. */
   SourceNotFound: 'SourceNotFound',
   /** The pack looks at live objects of a kind that the platform does not keep for packs, or that the pack of a tenant cannot see. */
   InventoryNotAllowed: 'InventoryNotAllowed',
   /** The source cannot be had at the moment. */
   SourceUnavailable: 'SourceUnavailable',
+  /** The registry lets nobody read it with the credentials that there are. */
+  SourceForbidden: 'SourceForbidden',
+  /** The registry has had too many requests; it is asked again when it may be. */
+  SourceThrottled: 'SourceThrottled',
+  /** What the registry answers is not what the digest says, or not what is taken. */
+  SourceCorrupt: 'SourceCorrupt',
+  /** The Secret with the credentials is not there, is of another type, or may not be read by the operator. */
+  PullSecretUnavailable: 'PullSecretUnavailable',
   /** The file does not have the digest that the spec names. */
   DigestMismatch: 'DigestMismatch',
   /** The address may not be asked: not public, or not https. */

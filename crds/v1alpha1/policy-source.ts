@@ -38,6 +38,26 @@ const bundle = z
   })
   .describe('An OPA bundle (tar.gz) behind HTTPS.');
 
+const oci = z
+  .object({
+    image: z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(/^[a-zA-Z0-9][-a-zA-Z0-9.]*(:[0-9]+)?(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$/)
+      .describe(
+        'Where it is: registry and repository, such as ghcr.io/acme/packs/images. Without tag and digest.',
+      ),
+    digest: sha256('Digest of the manifest. Nothing else is taken for it.'),
+    pullSecretRef: z
+      .object({ name: dnsSubdomain('Name of the Secret.') })
+      .describe(
+        'A Secret of type kubernetes.io/dockerconfigjson in the same namespace, if the registry asks who one is. The operator has to be let read it.',
+      )
+      .optional(),
+  })
+  .describe('An artifact in a registry, of one layer that is an OPA bundle.');
+
 /** What `spec.source` of a PolicyPack is. */
 export const policySource = z
   .object({
@@ -49,6 +69,7 @@ export const policySource = z
       )
       .optional(),
     bundle: bundle.optional(),
+    oci: oci.optional(),
   })
   .describe('Where the pack comes from.')
   .meta({
@@ -56,8 +77,8 @@ export const policySource = z
     'x-kubernetes-map-type': 'atomic',
     'x-kubernetes-validations': [
       {
-        rule: '[has(self.inline), has(self.configMapRef), has(self.bundle)].exists_one(x, x)',
-        message: 'exactly one of inline, configMapRef and bundle is needed',
+        rule: '[has(self.inline), has(self.configMapRef), has(self.bundle), has(self.oci)].exists_one(x, x)',
+        message: 'exactly one of inline, configMapRef, bundle and oci is needed',
       },
     ],
   });

@@ -138,7 +138,10 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'remote/testing/', may: ['remote/', 'crds/', 'hack/tools/', 'node:', '@a2a-js/sdk'] },
   { from: 'remote/', may: ['remote/', 'crds/', 'node:', 'undici'] },
   { from: 'operator/settings.ts', may: ['node:'] },
-  { from: 'operator/config.ts', may: ['operator/settings.ts', 'crds/v1alpha1/names.ts', 'node:'] },
+  {
+    from: 'operator/config.ts',
+    may: ['operator/settings.ts', 'operator/oci/settings.ts', 'crds/v1alpha1/names.ts', 'node:'],
+  },
   { from: 'operator/', may: ['operator/', 'crds/', 'node:'] },
   // Packs of tests are compiled as those of users are.
   { from: 'webhooks/testing/', may: ['webhooks/', 'operator/', 'crds/', 'hack/tools/', 'node:'] },

@@ -250,13 +250,14 @@ async function seeSource(looking: Looking): Promise<SourceSeen> {
   return { kind: 'found', wanted, verification };
 }
 
-function isTooMany({ pack, holdings }: Looking): boolean {
-  return holdings !== undefined && numberFault(pack, holdings) !== undefined;
-}
-
-/** Where the source is fetched; another address is another chance for what failed. */
-function addressOf({ spec }: PolicyPack): string {
-  return spec.source.bundle?.url ?? '';
+/**
+ * Where the source is fetched, and as whom: another address is another chance for what failed, and what one may read with a Secret of his
+ * is told to nobody who has named another, or none.
+ */
+function addressOf({ spec, metadata }: PolicyPack): string {
+  const { bundle, oci } = spec.source;
+  if (oci === undefined) return bundle?.url ?? '';
+  return [metadata.namespace ?? '', oci.image, oci.pullSecretRef?.name ?? ''].join(' ');
 }
 
 const PENDING: Verification = { kind: 'pending' };

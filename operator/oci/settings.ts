@@ -79,7 +79,7 @@ function mirrorProblems(mirrors: unknown): readonly string[] {
 
 function isMirror(text: string): boolean {
   const { host, prefix } = mirrorOf(text);
-  return isHostName(host) && (prefix === '' || isRepositoryName(prefix));
+  return isHostName(host) && (!text.includes('/') || isRepositoryName(prefix));
 }
 
 /** The parts of a mirror: `mirror.example/hub` is a host and what is put before names. */

@@ -6,7 +6,13 @@ import { MAX_CHUNKS } from '#crds/v1alpha1/policy-pack-revision';
 import { constraintsOf } from '../core/policy/gatekeeper-constraints.ts';
 import { snapshotRevision } from '../core/policy/objects.ts';
 import { draftRevision } from '../core/policy-pack/revision.ts';
-import type { PackFault, PackRequest, StoredBlob, VerifiedPack } from '../core/policy-pack/verification.ts';
+import type {
+  PackFault,
+  PackRequest,
+  SourceContent,
+  StoredBlob,
+  VerifiedPack,
+} from '../core/policy-pack/verification.ts';
 import type { PolicyHost } from '../policy/host.ts';
 import type { Evaluation } from '../policy/evaluate-here.ts';
 import { type PolicyModule, verifyModule } from '../policy/module.ts';
@@ -20,6 +26,9 @@ import { testPack } from './pack-tests.ts';
 import { mayChange, rolesOf } from './prebuilt.ts';
 import { tryPack } from './trial.ts';
 
+/** What has to be fetched. */
+export type FetchedContent = Exclude<SourceContent, { readonly kind: 'files' }>;
+
 /** What was fetched from elsewhere, or why not. */
 export type Fetched =
   | { readonly kind: 'ok'; readonly bytes: Uint8Array }
@@ -32,8 +41,8 @@ export interface VerifyTools {
   readonly capabilities: () => Promise<string>;
   /** Name and version of the compiler. */
   readonly compiler: () => Promise<string>;
-  /** Fetches a file whose digest is known beforehand. */
-  readonly fetch: (bundle: { readonly url: string; readonly digest: string }) => Promise<Fetched>;
+  /** Fetches a bundle whose digest is known beforehand, for a pack of a namespace. */
+  readonly fetch: (content: FetchedContent, namespace: string) => Promise<Fetched>;
   /** What modules are tried in; closed after use. */
   readonly host: () => Pick<PolicyHost, 'ready' | 'evaluate' | 'close'>;
   /** Has the API server look at a floor; undefined: nothing is wrong with it. Without, nobody looks. */
@@ -104,16 +113,20 @@ interface Read extends PackSource {
   readonly floor?: PolicyFloor;
 }
 
-async function readPack({ content, spec }: PackRequest, tools: VerifyTools): Promise<Read | FaultOutcome> {
+async function readPack(
+  { content, spec, pack }: PackRequest,
+  tools: VerifyTools,
+): Promise<Read | FaultOutcome> {
   if (content.kind === 'files') {
     const { regoVersion, provenance } = content;
     const files = new Map(Object.entries(content.files).map(([path, text]) => [path, Buffer.from(text)]));
     return { kind: 'read', files, regoVersion, provenance, roots: [''], entrypoints: [] };
   }
-  const fetched = await tools.fetch(content);
+  const [namespace = ''] = pack.split('/');
+  const fetched = await tools.fetch(content, namespace);
   if (fetched.kind === 'fault') return fetched;
   const read = await readBundle(fetched.bytes);
-  if (read.kind === 'refused') return fault(read.reason, `spec.source.bundle: ${read.message}`);
+  if (read.kind === 'refused') return fault(read.reason, `spec.source.${content.kind}: ${read.message}`);
   return readOf(read.bundle, spec.regoVersion);
 }
 
@@ -188,16 +201,13 @@ async function take(source: Read, request: PackRequest, tools: VerifyTools): Pro
   const documents = [...files.keys()].filter((path) => !path.endsWith('.rego'));
   const odd = documents.find((path) => path !== 'data.json');
   if (odd !== undefined)
-    return fault(
-      'InvalidSource',
-      `spec.source.bundle: found ${odd}; beside policy.wasm all data are in data.json`,
-    );
+    return fault('InvalidSource', `the bundle: found ${odd}; beside policy.wasm all data are in data.json`);
   const roles = rolesOf(entrypoints);
   if (roles.length === 0) {
     const found = entrypoints.slice(0, 5).join(', ') || 'none';
     return fault(
       'NoRules',
-      `spec.source.bundle: .manifest: wasm: found the entry points ${found}; the last part of at least one must be decision, deny, warn, violation, allow, mutate, regions, dlp or disclosures`,
+      `the bundle: .manifest: wasm: found the entry points ${found}; the last part of at least one must be decision, deny, warn, violation, allow, mutate, regions, dlp or disclosures`,
     );
   }
   const tested = hasRego(files) ? await test(source, request, tools) : NOT_TESTED;

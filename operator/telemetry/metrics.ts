@@ -28,6 +28,7 @@ const POLICY_OUTCOMES = [
   ] as const),
 ] as const;
 const VERIFICATIONS = ['verified', 'refused', 'failed'] as const;
+const REGISTRY_OUTCOMES = ['ok', 'absent', 'refused', 'throttled', 'unreachable', 'broken'] as const;
 const WORKER_ENDS = ['deadline', 'memory', 'crash', 'closed'] as const;
 /** Seconds, from a hundredth of a millisecond to the longest that an evaluation may take. */
 const EVALUATION_BUCKETS = [
@@ -75,6 +76,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}) {
     ...watchMetrics(factory),
     ...requestMetrics(factory),
     ...policyMetrics(factory),
+    ...registryMetrics(factory),
   };
 }
 
@@ -271,5 +273,23 @@ function policyMetrics(factory: MetricFactory) {
       help: 'Modules that are not evaluated any more, since they failed too often.',
       labels: {},
     }),
+  };
+}
+
+function registryMetrics(factory: MetricFactory) {
+  return {
+    registryRequestsTotal: factory.counter({
+      name: 'nexusos_registry_requests_total',
+      help: 'Requests of registries, by what came of them: an answer, that it is not there, or why it could not be told.',
+      labels: { outcome: REGISTRY_OUTCOMES },
+    }),
+    registryRequestSeconds: factory.histogram(
+      {
+        name: 'nexusos_registry_request_seconds',
+        help: 'Time that a request of a registry took, redirects and tokens included.',
+        labels: {},
+      },
+      LATENCY_BUCKETS,
+    ),
   };
 }

@@ -38,9 +38,9 @@ export function readSource(
       `spec.parameters: found ${sizeOf(parameters)} bytes; at most ${MAX_PARAMETER_BYTES} are allowed, larger ones belong into data`,
     );
   }
-  const { inline, configMapRef, bundle } = source;
-  if (bundle !== undefined)
-    return { kind: 'found', digest: bundle.digest, content: { kind: 'bundle', ...bundle } };
+  const { inline, configMapRef } = source;
+  const fetched = fetchedOf(source);
+  if (fetched !== undefined) return { kind: 'found', digest: fetched.digest, content: fetched };
   if (inline !== undefined) {
     const { modules, data, floor } = inline;
     const files = {
@@ -59,6 +59,14 @@ export function readSource(
       true,
     );
   return textFound(filesOf(configMap), { regoVersion, field: `ConfigMap ${name}`, provenance: 'ConfigMap' });
+}
+
+/** What is known by its digest before it is here. */
+function fetchedOf({ bundle, oci }: PolicyPackSpec['source']) {
+  if (bundle !== undefined) return { kind: 'bundle', ...bundle } as const;
+  if (oci === undefined) return undefined;
+  const { image, digest, pullSecretRef } = oci;
+  return { kind: 'oci', image, digest, pullSecretName: pullSecretRef?.name } as const;
 }
 
 /** What a ConfigMap holds that is policy; the rest of it may be for others. */

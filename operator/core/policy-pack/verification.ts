@@ -21,7 +21,17 @@ export type SourceContent =
       readonly regoVersion: 'V0' | 'V1';
       readonly provenance: 'Inline' | 'ConfigMap';
     }
-  | { readonly kind: 'bundle'; readonly url: string; readonly digest: string };
+  | { readonly kind: 'bundle'; readonly url: string; readonly digest: string }
+  | ArtifactContent;
+
+/** An artifact in a registry. */
+export interface ArtifactContent {
+  readonly kind: 'oci';
+  readonly image: string;
+  readonly digest: string;
+  /** Name of the Secret with credentials for it, in the namespace of the pack. */
+  readonly pullSecretName?: string | undefined;
+}
 
 /** A pack as somebody wants it verified. */
 export interface PackRequest {
