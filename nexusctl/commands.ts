@@ -7,6 +7,8 @@ import { CONVERT } from './pack/convert.ts';
 import { DIFF } from './pack/diff.ts';
 import { EXPLAIN } from './pack/explain.ts';
 import { INIT } from './pack/init.ts';
+import { PULL } from './pack/pull.ts';
+import { PUSH } from './pack/push.ts';
 import { TEST } from './pack/test.ts';
 
 /** Every command, in the order in which help lists them. */
@@ -14,6 +16,8 @@ export const COMMANDS: readonly Command[] = [
   INIT,
   TEST,
   BUILD,
+  PUSH,
+  PULL,
   DIFF,
   EXPLAIN,
   CONVERT,

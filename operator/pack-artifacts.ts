@@ -58,7 +58,10 @@ async function keychainIn(
   const secret = await client.get(SECRETS, { namespace, name }).catch(forbidden);
   if (secret === 'forbidden')
     return {
-      fault: pullSecretFault(name, 'may not be read by the operator: let it, by a Role and a RoleBinding'),
+      fault: pullSecretFault(
+        name,
+        'may not be read by the operator: it can where the Tenant has imagePullSecrets, whose copies are called nexusos-pull-NAME',
+      ),
     };
   if (secret === undefined) return { fault: pullSecretFault(name, 'is not there') };
   if (secret['type'] !== PULL_SECRET_TYPE)

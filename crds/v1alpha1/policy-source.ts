@@ -52,7 +52,7 @@ const oci = z
     pullSecretRef: z
       .object({ name: dnsSubdomain('Name of the Secret.') })
       .describe(
-        'A Secret of type kubernetes.io/dockerconfigjson in the same namespace, if the registry asks who one is. The operator has to be let read it.',
+        'A Secret of type kubernetes.io/dockerconfigjson in the same namespace, if the registry asks who one is. Copies of what the Tenant has as imagePullSecrets can be named: nexusos-pull-NAME.',
       )
       .optional(),
   })

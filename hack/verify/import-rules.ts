@@ -167,6 +167,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'nexusctl/',
       'crds/',
       'operator/core/',
+      'operator/oci/',
       'operator/policy/',
       'operator/rego/',
       'operator/runtime/',

@@ -47,7 +47,7 @@ async function build(call: Call): Promise<Outcome> {
   if (url !== undefined && !url.startsWith('https://'))
     throw new CommandError(EXIT.usage, `--url is ${url}; a cluster fetches bundles by https only`);
   const ready = await openPack(pack, await openCompiler(call));
-  const bytes = await writeArchive(bundleFiles(ready));
+  const bytes = await bundleOf(ready);
   const out = resolve(call.cwd, flagValue(call, 'out') ?? '');
   await writeFile(out, bytes);
   const digest = digestOf(bytes);
@@ -68,6 +68,11 @@ async function build(call: Call): Promise<Outcome> {
     value: told,
     before: Object.entries(told).map(([name, value]) => `${name}: ${String(value)}`),
   };
+}
+
+/** The bundle of a pack, which is the same whoever makes it. */
+export function bundleOf(ready: ReadyPack): Promise<Uint8Array> {
+  return writeArchive(bundleFiles(ready));
 }
 
 /** What a bundle holds: the module and its data, for those who evaluate it; the Rego, for those who want to see what it does. */
@@ -117,7 +122,8 @@ function dataOf(path: string, text: string): JsonObject {
   throw new CommandError(EXIT.usage, `${path} must hold an object`);
 }
 
-function withSource({ manifest, name }: LocalPack, source: JsonObject): JsonObject {
+/** The manifest of a pack, with a source. */
+export function withSource({ manifest, name }: LocalPack, source: JsonObject): JsonObject {
   const metadata = { ...objectAt(manifest, 'metadata'), name };
   return { ...manifest, metadata, spec: { ...objectAt(manifest, 'spec'), source } };
 }

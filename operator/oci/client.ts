@@ -14,9 +14,8 @@ import {
 import { isTag, type Reference, type Repository } from '../core/oci/reference.ts';
 import { ByteCache } from './byte-cache.ts';
 import { Flights } from './flights.ts';
-import type { GateLimits } from './gate.ts';
 import { findReferrers, type Referrers } from './referrers.ts';
-import { Requester } from './requester.ts';
+import { Requester, type RequesterOptions } from './requester.ts';
 import { mirrorOf, type RegistrySettings } from './settings.ts';
 import type { Reply } from './transport.ts';
 
@@ -55,15 +54,11 @@ export interface Registry {
 }
 
 /** How registries are asked. */
-export interface ClientOptions {
-  readonly registries: readonly RegistrySettings[];
+export interface ClientOptions extends RequesterOptions {
   /** For one question, with all that it takes: redirects, tokens, mirrors, another try. Default 15 s. */
   readonly timeoutMs?: number;
   /** How much is kept in memory of what was read. Default 64 MiB. */
   readonly cacheBytes?: number;
-  readonly limits?: GateLimits;
-  /** Told of each request that was made. */
-  readonly observe?: (outcome: Failure['kind'] | 'ok', seconds: number) => void;
 }
 
 const TIMEOUT_MS = 15_000;

@@ -7,7 +7,7 @@ import { Authorizer, type Permission } from './authorization.ts';
 import { Gate, type GateLimits, type Passed } from './gate.ts';
 import { apiHostOf, type RegistrySettings } from './settings.ts';
 import { failureOfReply } from './statuses.ts';
-import { type Ask, type Reply, type Sent, Transport } from './transport.ts';
+import { type Ask, type HostRules, type Reply, type Sent, Transport } from './transport.ts';
 
 /** One request of the API of registries. */
 export interface Question {
@@ -30,7 +30,10 @@ export interface Question {
 /** How requests are made. */
 export interface RequesterOptions {
   readonly registries: readonly RegistrySettings[];
+  /** What holds for hosts that are not among them. Default: https, a public address. */
+  readonly others?: HostRules;
   readonly limits?: GateLimits;
+  /** Told of each request that was made. */
   readonly observe?: (outcome: Failure['kind'] | 'ok', seconds: number) => void;
 }
 
@@ -46,8 +49,8 @@ export class Requester {
   readonly #gate: Gate;
   readonly #observe: NonNullable<RequesterOptions['observe']>;
 
-  constructor({ registries, limits, observe }: RequesterOptions) {
-    this.#transport = new Transport(registries);
+  constructor({ registries, others, limits, observe }: RequesterOptions) {
+    this.#transport = new Transport(registries, others);
     this.#authorizer = new Authorizer(this.#transport);
     this.#gate = new Gate(limits);
     this.#observe = observe ?? (() => {});

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { type Answer, broken, type Failure, ok, refusedByPlatform } from '../core/oci/answer.ts';
 import { isMetadataAddress, isPublicAddress } from '../sources/addresses.ts';
 import { ADDRESS_REFUSED, codesOf, lookupWhere } from '../sources/lookup.ts';
 import type { RegistrySettings } from './settings.ts';
+
+/** How a host may be asked. */
+export type HostRules = Pick<RegistrySettings, 'isPrivate' | 'isPlainHttp' | 'ca'>;
 
 /** One request. */
 export interface Ask {
@@ -56,9 +59,12 @@ type Step = Answer<Reply> | { readonly kind: 'redirect'; readonly to: URL };
  */
 export class Transport {
   readonly #hosts: ReadonlyMap<string, RegistrySettings>;
+  readonly #others: HostRules | undefined;
   readonly #agents = new Map<string, Agent>();
 
-  constructor(registries: readonly RegistrySettings[]) {
+  /** `others`: what holds for hosts that are not among the registries. */
+  constructor(registries: readonly RegistrySettings[], others?: HostRules) {
+    this.#others = others;
     this.#hosts = new Map(registries.map((one) => [urlOf(one).host, one]));
   }
 
@@ -85,11 +91,11 @@ export class Transport {
   }
 
   async #step(ask: Ask, url: URL): Promise<Step> {
-    const settings = this.#hosts.get(url.host);
+    const settings = this.#hosts.get(url.host) ?? this.#others;
     const wrong = problemOf(url, settings);
     if (wrong !== undefined) return wrong;
     try {
-      const answer = await request(url, this.#options(ask, { url, settings }));
+      const answer = await this.#agent(settings).request(optionsOf(ask, url));
       const isElsewhere = url.origin !== ask.url.origin;
       return await replyOf(answer, { ask, url, isElsewhere });
     } catch (error) {
@@ -97,27 +103,8 @@ export class Transport {
     }
   }
 
-  #options(
-    ask: Ask,
-    { url, settings }: { readonly url: URL; readonly settings: RegistrySettings | undefined },
-  ) {
-    const mayKnow = ask.authorization !== undefined && url.origin === ask.url.origin;
-    return {
-      method: ask.method,
-      dispatcher: this.#agent(settings),
-      signal: ask.signal,
-      headers: {
-        'user-agent': 'nexusos',
-        'accept-encoding': 'identity',
-        ...ask.headers,
-        ...(mayKnow && { authorization: ask.authorization ?? '' }),
-      },
-      ...(ask.body !== undefined && { body: ask.body }),
-    };
-  }
-
   /** Connections are shared by hosts that are trusted alike. */
-  #agent(settings: RegistrySettings | undefined): Agent {
+  #agent(settings: HostRules | undefined): Agent {
     const { isPrivate = false, ca } = settings ?? {};
     const key = `${isPrivate} ${ca ?? ''}`;
     const known = this.#agents.get(key);
@@ -137,13 +124,30 @@ export class Transport {
   }
 }
 
+function optionsOf(ask: Ask, url: URL) {
+  const mayKnow = ask.authorization !== undefined && url.origin === ask.url.origin;
+  return {
+    origin: url.origin,
+    path: `${url.pathname}${url.search}`,
+    method: ask.method,
+    signal: ask.signal,
+    headers: {
+      'user-agent': 'nexusos',
+      'accept-encoding': 'identity',
+      ...ask.headers,
+      ...(mayKnow && { authorization: ask.authorization ?? '' }),
+    },
+    ...(ask.body !== undefined && { body: ask.body }),
+  };
+}
+
 /** Ports that are the usual ones of their scheme go. */
 function urlOf({ host, isPlainHttp = false }: RegistrySettings): URL {
   return new URL(`${isPlainHttp ? 'http' : 'https'}://${host}`);
 }
 
 /** What can be told without asking anybody. */
-function problemOf(url: URL, settings: RegistrySettings | undefined): Failure | undefined {
+function problemOf(url: URL, settings: HostRules | undefined): Failure | undefined {
   const isHttp = url.protocol === 'http:' && settings?.isPlainHttp === true;
   if (url.protocol !== 'https:' && !isHttp)
     return refusedByPlatform(`${url.protocol}//${url.host} is not asked: https alone is allowed`);
@@ -154,7 +158,7 @@ function problemOf(url: URL, settings: RegistrySettings | undefined): Failure | 
 }
 
 /** Which addresses a host may have. */
-function isAllowed(settings: RegistrySettings | undefined): (address: string) => boolean {
+function isAllowed(settings: HostRules | undefined): (address: string) => boolean {
   return settings?.isPrivate === true ? (address) => !isMetadataAddress(address) : isPublicAddress;
 }
 
