@@ -2,7 +2,8 @@
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { extract, type Header } from 'tar-stream';
+import type { Header } from 'tar-stream';
+import { tar as tarStream } from './archive.ts';
 import { isTestFile } from './compile.ts';
 import { FLOOR_FILE } from '../core/policy-floor/source.ts';
 import { BundleError, type Manifest, readManifest } from './manifest.ts';
@@ -69,6 +70,7 @@ async function unpack(bytes: Uint8Array): Promise<Buffer | Extract<BundleRead, {
 /** Everything that counts, by its path. */
 async function entriesOf(tar: Buffer): Promise<ReadonlyMap<string, Buffer>> {
   const found = new Map<string, Buffer>();
+  const { extract } = await tarStream();
   const reader = extract();
   reader.end(tar);
   let entries = 0;
