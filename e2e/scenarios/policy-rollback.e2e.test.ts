@@ -104,6 +104,12 @@ test('certificates were replaced meanwhile', async (t) => {
   t.deepEqual(wrong(t.context, since), []);
 });
 
+const HARMFUL = '3.0.0';
+
+function isHarm({ message }: { readonly message: string }): boolean {
+  return message.includes(HARMFUL);
+}
+
 test('what only requests show in a cohort is undone on all replicas within seconds', async (t) => {
   t.timeout(4 * 60_000);
   const { drill, traffic } = t.context;
@@ -112,17 +118,14 @@ test('what only requests show in a cohort is undone on all replicas within secon
   const deciding = drill.versionOf(activeRevision);
   const rego = 'deny contains "odd" if input.review.object.metadata.annotations.purpose == "odd"';
   const steps = [{ percent: 99, soakSeconds: 600 }];
-  await drill.applies('3.0.0', { rego, rollout: { steps } });
+  await drill.applies(HARMFUL, { rego, rollout: { steps } });
   await eventually('it decides for nearly all', async () => (await drill.status()).phase === 'Cohort');
   traffic.isOdd = true;
-  const harmed = await eventually('it does harm', () =>
-    traffic.answers.find(({ message }) => message.includes('3.0.0')),
-  );
+  const harmed = await eventually('it does harm', () => traffic.answers.find(isHarm));
   await eventually('it is undone', async () => (await drill.status()).phase === 'RolledBack');
   traffic.isOdd = false;
   await drill.hasGoneOverTo(deciding);
-  const isOfIt = ({ message }: { readonly message: string }) => message.includes('3.0.0');
-  const ends = [drill.watch.last('3.0.0', harmed.at), traffic.answers.findLast(isOfIt)];
+  const ends = [drill.watch.last(HARMFUL, harmed.at), traffic.answers.findLast(isHarm)];
   const last = Math.max(...ends.map((one) => one?.at ?? 0));
   t.log(`undone ${Math.round(last - harmed.at)} ms after the first harm`);
   t.true(last - harmed.at <= MOST_MS);

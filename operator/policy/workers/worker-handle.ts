@@ -13,7 +13,7 @@ export type RunOutcome = (
   | { readonly kind: 'stopped'; readonly reason: Failure; readonly message: string }
 ) & {
   readonly micros: number;
-  /** What it had of a processor, in milliseconds; where nobody tells, how long it took. */
+  /** What it had of a processor, in milliseconds; where nobody tells, how long it took. With the start of the worker that was ended for it. */
   readonly hadMs: number;
 };
 
@@ -74,6 +74,8 @@ export class WorkerHandle {
   #thread: number | undefined;
   /** What its thread had until it answered last. */
   #spentMs = 0;
+  /** What its start has cost. */
+  #startMs = 0;
   #running: Running | undefined;
   #orders = 0;
 
@@ -149,9 +151,10 @@ export class WorkerHandle {
     await this.#worker.terminate();
   }
 
-  #beReady({ thread }: Ready): void {
+  #beReady({ thread, processorMs: startMs }: Ready): void {
     if (this.#state !== 'starting') return;
     this.#thread = thread;
+    this.#startMs = startMs;
     this.#rest();
     this.#events.onReady();
   }
@@ -227,7 +230,7 @@ export class WorkerHandle {
     if (running !== undefined) {
       clearTimeout(running.watchdog);
       const tookMs = performance.now() - running.startedAt;
-      const hadMs = this.#hadMs() ?? tookMs;
+      const hadMs = (this.#hadMs() ?? tookMs) + this.#startMs;
       running.resolve({ kind: 'stopped', reason, message, micros: Math.round(tookMs * 1000), hadMs });
     }
     this.#events.onEnd(why);
