@@ -66,6 +66,16 @@ test('what a pack says cannot pass for another line, nor turn the text round', (
   t.true(message.isWellFormed());
 });
 
+test('what has to be told is told to who is let through, and stands in the audit log with the regions that are left', (t) => {
+  const told = { disclosures: ['kept in eu-1\nfor a year'], regions: ['eu-2', 'eu-1'] };
+  const passed = decided([answered(makePack(), told), answered(makeTenantPack(), { regions: ['eu-1'] })]);
+  t.deepEqual(passed.warnings, ['note: kept in eu-1 for a year']);
+  t.is(passed.auditAnnotations['regions'], 'eu-1');
+  t.is(passed.auditAnnotations['disclosures'], 'kept in eu-1 for a year');
+  t.deepEqual(decided([answered(makePack(), { ...NO, ...told })]).warnings, []);
+  t.deepEqual(decided([answered(makePack({ enforcement: 'DryRun' }), told)]).warnings, []);
+});
+
 test('warnings tell what packs warn of, what is exempt, and what was not filled in', (t) => {
   const { allowed, warnings, auditAnnotations } = decided(
     [answered(makePack(), { ...NO, warn: [{ rule: 'a', message: 'old' }] })],

@@ -96,12 +96,16 @@ function warningsOf(composition: Composition, passedOver: readonly PassedOver[])
         `exempt until ${exemption.expiresAt} by ${exemption.name} (${oneLine(exemption.ticket)}): ${objectionText(objection)}`,
     ),
     ...passedOver.map(({ path, by, why }) => `${by} does not fill in ${path}: ${why}`),
+    // Who is refused has nothing to be told of what would have followed.
+    ...(composition.allowed
+      ? composition.obligations.disclosures.map((text) => `note: ${oneLine(text)}`)
+      : []),
   ];
 }
 
 /** What the API server's audit log keeps of a decision: by what it was made, and what did not count. */
 function annotationsOf(
-  { lifted, noted, denials }: Composition,
+  { lifted, noted, denials, obligations }: Composition,
   context: DecisionContext,
 ): Readonly<Record<string, string>> {
   const redacted = (context.patch ?? []).filter(({ op }) => op === 'replace');
@@ -113,6 +117,8 @@ function annotationsOf(
     'dry-run': noted.map(nameOf).join(','),
     exemptions: lifted.map(({ objection, exemption }) => `${exemption.name}=${nameOf(objection)}`).join(','),
     redacted: redacted.map(({ path }) => path).join(','),
+    regions: (obligations.regions ?? []).join(','),
+    disclosures: obligations.disclosures.join('; '),
   };
   const present = Object.entries(texts).filter(([, text]) => text !== '');
   return Object.fromEntries(present.map(([name, text]) => [name, cut(oneLine(text), MAX_ANNOTATION)]));
