@@ -38,7 +38,7 @@ function memoryLimit(): string {
 export async function withEnvironment<T>(measure: (environment: BenchEnvironment) => Promise<T>): Promise<T> {
   process.env['GOMEMLIMIT'] ??= memoryLimit();
   const cluster = await startCluster({ audit: true });
-  const credentials = await kubeconfigCredentials({ path: cluster.kubeconfigPath });
+  const credentials = await kubeconfigCredentials({ paths: [cluster.kubeconfigPath] });
   const client = createClient({ credentials, metrics: createMetrics(), connections: 16 });
   try {
     await installChart(cluster);

@@ -53,3 +53,41 @@ test('a cluster that is not there is told in plain words', async (t) => {
   t.is(code, 3);
   t.regex(err, /the kubeconfig cannot be used: /);
 });
+
+test('contexts and files are chosen as kubectl does', async (t) => {
+  const { kubeconfigPath } = await attachCluster();
+  const desk = await openDesk(t, { KUBECONFIG: `absent:other.yaml:${kubeconfigPath}` });
+  await desk.nexusctl('pack init tags');
+  await desk.write({
+    'other.yaml': kubeconfig('other'),
+    'proxied.yaml': kubeconfig('proxied', 'http://127.0.0.1:1'),
+  });
+  const first = await desk.nexusctl('pack diff tags');
+  t.regex(
+    first.err,
+    /the cluster does not answer: /,
+    'of two, the first says which is current',
+  );
+  t.is(first.code, 3);
+  const { code, err } = await desk.nexusctl(`pack diff tags --kubeconfig ${kubeconfigPath}`);
+  t.true([0, 1].includes(code), err);
+  const unknown = await desk.nexusctl('pack diff tags --context nowhere');
+  t.is(unknown.code, 3);
+  t.regex(unknown.err, /the kubeconfig cannot be used: there is no context nowhere; there are other, /);
+  const proxied = await desk.nexusctl('pack diff tags --kubeconfig proxied.yaml');
+  t.is(proxied.code, 3);
+  t.regex(proxied.err, /cluster proxied has a proxy-url, which is not supported: forward a port/);
+});
+
+/** Of a cluster where nobody listens. */
+function kubeconfig(name: string, proxy?: string): string {
+  const cluster = { server: 'https://127.0.0.1:1', ...(proxy !== undefined && { 'proxy-url': proxy }) };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': name,
+    clusters: [{ name, cluster }],
+    users: [{ name, user: { token: 'x' } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+  });
+}

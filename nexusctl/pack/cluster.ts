@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { resolve } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import type { KubeObject, Resource } from '#operator/core/object';
 import { labelsOf, type NamespaceFacts } from '#operator/core/policy/facts';
 import { type BindingRule, rulesOf } from '#operator/core/policy/match';
@@ -13,9 +13,9 @@ import type { Live, LiveObject } from './live.ts';
 
 /** Uses a client for the cluster that the flags name, and ends it. It only reads. */
 export async function withCluster<T>(call: Call, use: (client: Client) => Promise<T>): Promise<T> {
-  const path = flagValue(call, 'kubeconfig') ?? call.env['KUBECONFIG'];
+  const paths = pathsOf(call);
   const context = flagValue(call, 'context');
-  const client = await open({ ...(path && { path: resolve(call.cwd, path) }), ...(context && { context }) });
+  const client = await open({ ...(paths.length > 0 && { paths }), ...(context && { context }) });
   try {
     return await use(client);
   } catch (error) {
@@ -24,6 +24,13 @@ export async function withCluster<T>(call: Call, use: (client: Client) => Promis
   } finally {
     await client.close();
   }
+}
+
+/** One that is named counts alone; KUBECONFIG may name several. */
+function pathsOf(call: Call): readonly string[] {
+  const named = flagValue(call, 'kubeconfig');
+  const listed = (call.env['KUBECONFIG'] ?? '').split(delimiter).filter((one) => one !== '');
+  return (named === undefined ? listed : [named]).map((one) => resolve(call.cwd, one));
 }
 
 async function open(options: Parameters<typeof kubeconfigCredentials>[0]): Promise<Client> {

@@ -5,7 +5,7 @@ import type { Flag } from '../cli/command.ts';
 
 /** The flags of commands that look at a cluster. */
 export const CLUSTER_FLAGS: readonly Flag[] = [
-  { name: 'kubeconfig', value: 'FILE', what: 'else KUBECONFIG, else ~/.kube/config' },
+  { name: 'kubeconfig', value: 'FILE', what: 'else those of KUBECONFIG, else ~/.kube/config' },
   { name: 'context', value: 'NAME', what: 'of the kubeconfig; else its current one' },
   { name: 'namespace', value: 'NAME', what: 'only objects in it' },
 ];

@@ -23,7 +23,7 @@ interface Reach {
 
 async function reach(t: ExecutionContext, options: Partial<TransportOptions> = {}): Promise<Reach> {
   const { kubeconfigPath } = await attachCluster();
-  const proxy = await FaultProxy.start(await kubeconfigCredentials({ path: kubeconfigPath }));
+  const proxy = await FaultProxy.start(await kubeconfigCredentials({ paths: [kubeconfigPath] }));
   const client = createClient({ credentials: proxy.credentials, ...options });
   t.teardown(async () => {
     await client.close();

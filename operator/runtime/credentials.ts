@@ -92,26 +92,23 @@ export async function credentialsFrom(
   { apiServer, tokenFile, caFile, kubeconfig }: CredentialSettings,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Credentials> {
-  if (kubeconfig !== undefined) return kubeconfigCredentials({ path: kubeconfig });
+  if (kubeconfig !== undefined) return kubeconfigCredentials({ paths: [kubeconfig] });
   if (apiServer === undefined || tokenFile === undefined) return inClusterCredentials(env);
   return fileCredentials({ server: apiServer, tokenFile, ...(caFile !== undefined && { caFile }) });
 }
 
 /**
- * Credentials of a kubeconfig (`path`, or the default places), of its current context or of `context`. Exec
+ * Credentials of a kubeconfig (`paths`, or that of the user), of its current context or of `context`. Exec
  * plugins and the like are asked again every minute, and after the API server refused us.
  *
  * @throws Error when there is no such file, context or cluster.
  */
 export async function kubeconfigCredentials(
-  options: { readonly path?: string; readonly context?: string } = {},
+  options: { readonly paths?: readonly string[]; readonly context?: string } = {},
 ): Promise<Credentials> {
   // Half a second and 80 MB: only for those who use a kubeconfig.
-  const { KubeConfig } = await import('./kubeconfig.ts');
-  const config = new KubeConfig();
-  if (options.path === undefined) config.loadFromDefault();
-  else config.loadFromFile(options.path);
-  if (options.context !== undefined) config.setCurrentContext(options.context);
+  const { openKubeconfig } = await import('./kubeconfig.ts');
+  const config = openKubeconfig(options);
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('the kubeconfig has no cluster for its current context');
   const source = new KubeconfigSource(async () => {
