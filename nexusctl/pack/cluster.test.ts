@@ -63,11 +63,7 @@ test('contexts and files are chosen as kubectl does', async (t) => {
     'proxied.yaml': kubeconfig('proxied', 'http://127.0.0.1:1'),
   });
   const first = await desk.nexusctl('pack diff tags');
-  t.regex(
-    first.err,
-    /the cluster does not answer: /,
-    'of two, the first says which is current',
-  );
+  t.regex(first.err, /the cluster does not answer: /, 'of two, the first says which is current');
   t.is(first.code, 3);
   const { code, err } = await desk.nexusctl(`pack diff tags --kubeconfig ${kubeconfigPath}`);
   t.true([0, 1].includes(code), err);

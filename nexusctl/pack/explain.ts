@@ -17,6 +17,7 @@ import {
 } from '../cli/command.ts';
 import { printable } from '../cli/output.ts';
 import { type Compiler, OPA_FLAG, openCompiler } from './compiler.ts';
+import { readDecision } from './decision.ts';
 import { readDocuments } from './documents.ts';
 import { readPack } from './folder.ts';
 import { reviewOfObject, reviewOfRequest } from './review-of.ts';
@@ -30,9 +31,17 @@ export const EXPLAIN: Command = {
     'Asks the pack as a cluster would: the verdict, each rule that speaks with the field that it means, and what the rules saw as input (-o json). With --trace, how the compiler itself got there, line by line. Binding is said, and then left aside.',
   args: [
     { name: 'FOLDER', what: 'the pack: a folder with manifest.yaml, or a manifest with its source' },
-    { name: 'OBJECT', what: 'a file with one object, or an AdmissionReview' },
+    {
+      name: 'OBJECT',
+      what: 'a file with one object, or an AdmissionReview; with --decision, a decision log of the admission process',
+    },
   ],
   flags: [
+    {
+      name: 'decision',
+      value: 'ID',
+      what: 'asks again about a request of the log: its decision_id, or `last` for the last refusal',
+    },
     {
       name: 'trace',
       value: 'MODE',
@@ -40,7 +49,11 @@ export const EXPLAIN: Command = {
     },
     OPA_FLAG,
   ],
-  examples: ['pack explain image-tags pod.yaml', 'pack explain image-tags pod.yaml --trace fails'],
+  examples: [
+    'pack explain image-tags pod.yaml',
+    'pack explain image-tags pod.yaml --trace fails',
+    'pack explain image-tags decisions.log --decision last',
+  ],
   run: explain,
 };
 
@@ -50,7 +63,7 @@ const TIMEOUT_MS = 30_000;
 async function explain(call: Call): Promise<Outcome> {
   const mode = traceMode(call);
   const pack = await readPack(resolve(call.cwd, argumentAt(call, 0)));
-  const review = await readReviewed(resolve(call.cwd, argumentAt(call, 1)));
+  const { review, hidden } = await reviewFrom(call);
   const compiler = await openCompiler(call);
   const ready = await openPack(pack, compiler);
   const around = surroundingsOf(review);
@@ -59,6 +72,7 @@ async function explain(call: Call): Promise<Outcome> {
   const input = ready.judge.input({ review, ...around, parameters, shape });
   return outcomeOf({
     review,
+    hidden,
     found,
     isBound: judge(ready, review, around).verdict !== 'NotBound',
     input,
@@ -79,13 +93,15 @@ function surroundingsOf({ namespace: name }: Review): Surroundings {
 
 interface Explanation {
   readonly review: Review;
+  /** What a log left out of it. */
+  readonly hidden: readonly string[];
   readonly found: PackVerdict;
   readonly isBound: boolean;
   readonly input: string;
   readonly trace: readonly string[] | undefined;
 }
 
-function outcomeOf({ review, found, isBound, input, trace }: Explanation): Outcome {
+function outcomeOf({ review, hidden, found, isBound, input, trace }: Explanation): Outcome {
   const { denials = [], warnings = [], noted = [] } = found.composition ?? {};
   const findings = [...denials, ...warnings, ...noted].map(({ rule, field, message }) => ({
     rule,
@@ -95,12 +111,15 @@ function outcomeOf({ review, found, isBound, input, trace }: Explanation): Outco
   const name = [review.namespace, review.name].filter((part) => part !== '').join('/');
   return {
     code: found.verdict === 'Denied' ? EXIT.no : EXIT.ok,
-    value: { verdict: found.verdict, isBound, findings, input: JSON.parse(input) as unknown, trace },
+    value: { verdict: found.verdict, isBound, hidden, findings, input: JSON.parse(input) as unknown, trace },
     before: [
       `${review.operation} ${review.kind.kind} ${name}: ${found.verdict}`,
       ...(isBound
         ? []
         : ['The binding of the pack leaves this request out: in a cluster it would not be asked.']),
+      ...(hidden.length === 0
+        ? []
+        : [`Not in the log, so rules did not see it here: ${hidden.slice(0, MAX_HIDDEN).join(', ')}`]),
     ],
     table: {
       head: ['RULE', 'FIELD', 'MESSAGE'],
@@ -108,6 +127,22 @@ function outcomeOf({ review, found, isBound, input, trace }: Explanation): Outco
     },
     after: (trace ?? []).map(printable),
   };
+}
+
+/** Names of what was left out; more does not help. */
+const MAX_HIDDEN = 16;
+
+interface Asked {
+  readonly review: Review;
+  readonly hidden: readonly string[];
+}
+
+async function reviewFrom(call: Call): Promise<Asked> {
+  const path = resolve(call.cwd, argumentAt(call, 1));
+  const decision = flagValue(call, 'decision');
+  return decision === undefined
+    ? { review: await readReviewed(path), hidden: [] }
+    : readDecision(path, decision);
 }
 
 async function readReviewed(path: string): Promise<Review> {
