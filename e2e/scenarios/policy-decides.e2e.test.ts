@@ -147,6 +147,17 @@ test('who scales is judged as well', async (t) => {
   );
   t.true((await scale('policed-main', 2)).ok);
   t.true((await scale('unpoliced-main', 9)).ok);
+  // What is left would be in the reports of others.
+  for (const namespace of ['policed-main', 'unpoliced-main'])
+    await user.does([
+      '-n',
+      namespace,
+      'delete',
+      'deployment',
+      'scaled',
+      '--wait=true',
+      '--cascade=foreground',
+    ]);
 });
 
 test('a new version that only warns replaces it, on every replica', async (t) => {
