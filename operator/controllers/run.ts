@@ -11,6 +11,7 @@ import { askingOf } from '../core/run/approval.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { isGang, type Member } from '../core/run/gang.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
+import { isPodFinished } from '../core/run/outcome.ts';
 import { leftoversOf, planRefused, planRun } from '../core/run/plan.ts';
 import {
   attemptsOf,
@@ -25,6 +26,7 @@ import {
 } from '../core/run/run.ts';
 import type { Ledger, PlatformSettings, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
+import type { Urgency } from '../runtime/fair-queue.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
 import { type NextPod, findNextPod, readNextPod } from './shared/admission-record.ts';
 import type { DeviceBook } from './shared/device-book.ts';
@@ -66,8 +68,7 @@ export function runController(
     plansWhileDeleting: true,
     parse: parseWith(z.object({ spec: RUN.spec })),
     group: (run, read) => ledgerOf(read, run.metadata.namespace ?? '')?.metadata.name,
-    // Thousands may wait; those that hold a place are what they wait for.
-    isUrgent: (run, read) => isActive(run) || holdsPlace(run, read),
+    isUrgent: urgencyOf,
     tells: ({ type, reason }) => type === 'Warning' || reason === TOLD_REASON,
     observe: async (run, read) => ({ ...(await observe(run, read, { queues, book })), remoteImage }),
     plan: planRun,
@@ -193,6 +194,16 @@ function duplicatesOf(object: KubeObject, read: Reader): readonly Key[] {
   return runsWithKeyOf(first, read)
     .filter((one) => phaseOf(one) === 'Queued' && attemptsOf(one) === 0)
     .map((one) => keyOf(one));
+}
+
+/**
+ * Thousands may wait; those that hold a place are what they wait for. An end goes before a start: it gives a place back, and while it is not told, more
+ * is under way than has to be, of which each write of the ledger speaks again.
+ */
+function urgencyOf(run: Run, read: Reader): Urgency {
+  const { namespace = '', uid = '' } = run.metadata;
+  if (!isFinished(run) && podsOf(read, { namespace, uid }).some(isPodFinished)) return 'first';
+  return isActive(run) || holdsPlace(run, read);
 }
 
 function holdsPlace({ metadata }: Run, read: Reader): boolean {

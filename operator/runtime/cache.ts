@@ -118,6 +118,28 @@ export class Cache implements Reader {
     for (const informer of this.#informersOf(object)) informer.observeWrite(object);
   }
 
+  /** A write of an object of the kind that was sent then, by `performance.now()`, has made `version`; one that changed nothing has not. */
+  observeVersion(
+    resource: { readonly apiVersion: string; readonly kind: string },
+    version: string | undefined,
+    sentAtMs: number,
+  ): void {
+    for (const informer of this.#informersOf(resource)) informer.observeVersion(version, sentAtMs);
+  }
+
+  /**
+   * Whether `object` was still at its version when this was called, as far as a watch can prove it in a moment; false where it cannot, or something
+   * newer has been heard of.
+   */
+  async isNewest(object: KubeObject): Promise<boolean> {
+    const key = keyString(keyOf(object));
+    const { uid, resourceVersion } = object.metadata;
+    const holder = this.#informersOf(object).find(({ store }) => store.get(key) !== undefined);
+    if (holder === undefined || !(await holder.isFresh())) return false;
+    const held = holder.store.get(key)?.metadata;
+    return held?.uid === uid && held?.resourceVersion === resourceVersion;
+  }
+
   /** Takes in that our own delete took effect. */
   observeRemoval(ref: {
     readonly apiVersion: string;

@@ -2,6 +2,7 @@
 import type { ReconcileError, RefusedError } from '../core/errors.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Plan, PlanEvent } from '../core/plan.ts';
+import type { Urgency } from './fair-queue.ts';
 
 /** Names one object of a known kind. Cluster-scoped objects have no namespace. */
 export type Key = { readonly namespace?: string; readonly name: string };
@@ -162,9 +163,9 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   group?(object: K, read: Reader): string | undefined;
   /**
    * Whether an object goes before the others of its fairness group; by default none does. For a kind of which thousands
-   * may wait while few hold what the rest waits for. Called with objects as they are stored, not parsed.
+   * may wait while few hold what the rest waits for; `first`: before those as well. Called with objects as they are stored, not parsed.
    */
-  isUrgent?(object: K, read: Reader): boolean;
+  isUrgent?(object: K, read: Reader): Urgency;
   /**
    * Which Events of changed conditions are told; by default all. A kind with very many objects keeps quiet
    * about what goes as it should, since every Event is a write. `was` is the reason that the condition had before.
@@ -215,8 +216,8 @@ export function fairnessGroup(
 }
 
 /** Whether an object as it is stored goes before others; not when its controller cannot tell or there is no object. */
-export function isUrgent(controller: AnyController, object: KubeObject | undefined, read: Reader): boolean {
-  return answerOn(object, (one) => controller.isUrgent?.(one, read)) === true;
+export function isUrgent(controller: AnyController, object: KubeObject | undefined, read: Reader): Urgency {
+  return answerOn(object, (one) => controller.isUrgent?.(one, read)) ?? false;
 }
 
 function answerOn<Answer>(

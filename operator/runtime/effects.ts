@@ -84,7 +84,12 @@ export class Effects {
     const metadata = { name, ...(namespace !== undefined && { namespace }), uid, resourceVersion };
     const body = { apiVersion, kind, metadata, status } as KubeObject;
     this.#count('status');
-    return this.#written(await this.#options.client.replaceStatus(resource, body, this.#fieldManager));
+    const sentAtMs = performance.now();
+    const written = await this.#options.client.replaceStatus(resource, body, this.#fieldManager);
+    const version = written.metadata.resourceVersion;
+    // It was written on that version: where it is another by now, this write has made it.
+    if (version !== resourceVersion) this.#options.cache.observeVersion(resource, version, sentAtMs);
+    return this.#written(written);
   }
 
   /** Puts `finalizer` on, if it is not there. Returns the object as it is then. */

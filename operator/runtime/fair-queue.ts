@@ -1,35 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Ring } from './ring.ts';
 
-/** After so many urgent keys in a row a group gives one of its others, so that these are never starved. */
+/** After so many of its more urgent keys in a row a group gives one of the others, so that these are never starved. */
 const URGENT_IN_A_ROW = 8;
+
+/** Whether a key goes before the others of its group: not, yes, or before those too. */
+export type Urgency = boolean | 'first';
+
+type Rank = 0 | 1 | 2;
+
+function rankOf(urgency: Urgency): Rank {
+  if (urgency === 'first') return 2;
+  return urgency ? 1 : 0;
+}
 
 interface Ticket {
   readonly key: string;
   readonly group: string;
-  readonly isUrgent: boolean;
+  readonly rank: Rank;
   /** Its key was hastened, and waits by another ticket. */
   isVoid: boolean;
 }
 
-/** What waits in one group. */
-class Group {
-  readonly #urgent = new Ring<Ticket>();
-  readonly #others = new Ring<Ticket>();
-  #urgentInARow = 0;
+/** Tickets of two ranks, each of which may be what waits in a queue like this one. */
+class Turns {
+  readonly #urgent: Pick<Ring<Ticket>, 'shift'>;
+  readonly #others: Pick<Ring<Ticket>, 'shift'>;
+  #inARow = 0;
 
-  push(ticket: Ticket): void {
-    (ticket.isUrgent ? this.#urgent : this.#others).push(ticket);
+  constructor(urgent: Pick<Ring<Ticket>, 'shift'>, others: Pick<Ring<Ticket>, 'shift'>) {
+    this.#urgent = urgent;
+    this.#others = others;
   }
 
   /** The next ticket that is not void; undefined when there is none. */
   shift(): Ticket | undefined {
-    const isTurnOfOthers = this.#urgentInARow >= URGENT_IN_A_ROW;
-    const ticket = isTurnOfOthers
-      ? (shiftValid(this.#others) ?? this.#urgent.shift())
-      : (this.#urgent.shift() ?? shiftValid(this.#others));
-    this.#urgentInARow = ticket?.isUrgent && !isTurnOfOthers ? this.#urgentInARow + 1 : 0;
-    return ticket;
+    const isTurnOfOthers = this.#inARow >= URGENT_IN_A_ROW;
+    const ofOthers = isTurnOfOthers ? shiftValid(this.#others) : undefined;
+    const ofUrgent = ofOthers === undefined ? shiftValid(this.#urgent) : undefined;
+    this.#inARow = ofUrgent === undefined || isTurnOfOthers ? 0 : this.#inARow + 1;
+    return ofOthers ?? ofUrgent ?? shiftValid(this.#others);
+  }
+}
+
+/** What waits in one group, by rank. */
+class Group {
+  readonly #rings = [new Ring<Ticket>(), new Ring<Ticket>(), new Ring<Ticket>()] as const;
+  readonly #turns = new Turns(new Turns(this.#rings[2], this.#rings[1]), this.#rings[0]);
+
+  push(ticket: Ticket): void {
+    this.#rings[ticket.rank].push(ticket);
+  }
+
+  /** The next ticket that is not void; undefined when there is none. */
+  shift(): Ticket | undefined {
+    return this.#turns.shift();
   }
 }
 
@@ -48,15 +73,16 @@ export class FairQueue {
     return this.#tickets.size;
   }
 
-  /** Whether `key` waits among those that are not urgent. */
-  isCalm(key: string): boolean {
-    return this.#tickets.get(key)?.isUrgent === false;
+  /** Whether `key` waits, and might be more urgent. */
+  mayRise(key: string): boolean {
+    const ticket = this.#tickets.get(key);
+    return ticket !== undefined && ticket.rank < rankOf('first');
   }
 
   /** Has `key` wait in `group`. One that waits already stays where it is. */
-  push(key: string, group: string, isUrgent = false): void {
+  push(key: string, group: string, urgency: Urgency = false): void {
     if (this.#tickets.has(key)) return;
-    const ticket = { key, group, isUrgent, isVoid: false };
+    const ticket = { key, group, rank: rankOf(urgency), isVoid: false };
     this.#tickets.set(key, ticket);
     const known = this.#groups.get(group);
     if (known !== undefined) {
@@ -70,12 +96,13 @@ export class FairQueue {
     this.#turns.push(group);
   }
 
-  /** Moves `key`, if it waits, to the urgent ones of its group. */
-  hasten(key: string): void {
-    const calm = this.#tickets.get(key);
-    if (calm === undefined || calm.isUrgent) return;
-    calm.isVoid = true;
-    const ticket = { ...calm, isUrgent: true, isVoid: false };
+  /** Moves `key`, if it waits and is less urgent than that, to those of its group that are so urgent. */
+  hasten(key: string, urgency: Urgency = true): void {
+    const present = this.#tickets.get(key);
+    const rank = rankOf(urgency);
+    if (present === undefined || present.rank >= rank) return;
+    present.isVoid = true;
+    const ticket = { ...present, rank, isVoid: false };
     this.#tickets.set(key, ticket);
     this.#groups.get(ticket.group)?.waiting.push(ticket);
   }
@@ -94,7 +121,7 @@ export class FairQueue {
   }
 }
 
-function shiftValid(ring: Ring<Ticket>): Ticket | undefined {
+function shiftValid(ring: Pick<Ring<Ticket>, 'shift'>): Ticket | undefined {
   for (let ticket = ring.shift(); ticket !== undefined; ticket = ring.shift()) {
     if (!ticket.isVoid) return ticket;
   }

@@ -4,9 +4,10 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Client, Selection } from './client.ts';
 import { keyOf, keyString } from './controller.ts';
+import { Freshness } from './freshness.ts';
 import { Reflector, type ReflectorTiming, type Sink } from './reflector.ts';
 import { labelMatcher } from './selector.ts';
-import { type Change, type Indexers, Store, withoutBallast } from './store.ts';
+import { type Change, type Indexers, Store, toVersion, withoutBallast } from './store.ts';
 
 /** What an informer watches, and with what. */
 export interface InformerOptions {
@@ -36,6 +37,7 @@ export class Informer {
   /** Whether an object is among what is watched. Unknown (field selectors) counts as no. */
   readonly matches: (object: KubeObject) => boolean;
   readonly #resolveSynced: () => void;
+  readonly #freshness = new Freshness();
   #isSynced = false;
   #toldAtMs = 0;
 
@@ -77,16 +79,17 @@ export class Informer {
       replace: (objects, version) => {
         this.#toldAtMs = performance.now();
         this.#tell(this.store.replace(objects, version));
+        this.#freshness.startAnew(this.store.seenVersion);
         this.#isSynced = true;
         this.#resolveSynced();
       },
       change: (type, object) => {
-        this.#toldAtMs = performance.now();
         this.#tell(this.store.observe(type, object));
+        this.#freshness.told(this.store.seenVersion);
       },
       advance: (version) => {
-        this.#toldAtMs = performance.now();
         this.store.advance(version);
+        this.#freshness.told(this.store.seenVersion);
       },
     };
     return new Reflector({ client, resource, selection, sink, timing, metrics, log }).run(signal);
@@ -97,6 +100,16 @@ export class Informer {
     if (!this.#isSynced || !this.matches(object)) return;
     const prepared = this.#prepare(this.#project(object));
     if (prepared !== undefined) this.#tell(this.store.observeWrite(prepared));
+  }
+
+  /** A write of an object of the kind that was sent then has made `version`; one that changed nothing has not. */
+  observeVersion(version: string | undefined, sentAtMs: number): void {
+    if (this.#isSynced) this.#freshness.wrote(toVersion(version), sentAtMs);
+  }
+
+  /** Whether the store has learned of all that was written before this was called; false where that cannot be told in a moment. */
+  async isFresh(): Promise<boolean> {
+    return this.#isSynced && (await this.#freshness.isProven());
   }
 
   /** Takes in that our own delete took effect. */

@@ -8,7 +8,7 @@ import { keyOf, keyString } from './controller.ts';
 /** Where a fence looks, and what learns from it. */
 export interface VersionFenceOptions {
   readonly client: Pick<Client, 'get'>;
-  readonly cache: Pick<Cache, 'observeWrite' | 'observeRemoval'>;
+  readonly cache: Pick<Cache, 'observeWrite' | 'observeRemoval' | 'isNewest'>;
   readonly resource: Resource;
 }
 
@@ -20,8 +20,8 @@ export interface WriteFence {
 
 /**
  * Makes sure that what one pass writes was decided on the newest version of its object. A write of the object itself
- * proves it, since that carries its resourceVersion; a pass without one asks the API server once, before the first
- * thing that it really writes. A pass that writes nothing asks nothing.
+ * proves it, since that carries its resourceVersion; so does a watch that tells of another write, which this process has sent meanwhile. A pass
+ * with neither asks the API server once, before the first thing that it really writes. A pass that writes nothing asks nothing.
  */
 export class VersionFence implements WriteFence {
   readonly #options: VersionFenceOptions;
@@ -47,6 +47,10 @@ export class VersionFence implements WriteFence {
   async check(): Promise<void> {
     if (this.#isProven) return;
     const { client, cache, resource } = this.#options;
+    if (await cache.isNewest(this.#object)) {
+      this.#isProven = true;
+      return;
+    }
     const { uid, resourceVersion } = this.#object.metadata;
     const live = await client.get(resource, keyOf(this.#object));
     if (live?.metadata.uid !== uid || live?.metadata.resourceVersion !== resourceVersion) {

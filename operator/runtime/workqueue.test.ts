@@ -47,7 +47,10 @@ test('a single key waits for one key of each other group, not for thousands', (t
 
 /** What a fair queue is asked for, at random: a key comes, becomes urgent, or the next one is taken. */
 const steps = fc.array(
-  fc.record({ what: fc.constantFrom('push', 'urgent', 'hasten', 'shift'), key: fc.nat(30) }),
+  fc.record({
+    what: fc.constantFrom('push', 'urgent', 'first', 'hasten', 'hasten more', 'shift'),
+    key: fc.nat(30),
+  }),
 );
 
 test('nothing is lost and nothing comes twice from a fair queue', (t) => {
@@ -63,8 +66,9 @@ test('nothing is lost and nothing comes twice from a fair queue', (t) => {
         const key = `${number % 4}/${number}`;
         if (what === 'shift') shift();
         else if (what === 'hasten') queue.hasten(key);
+        else if (what === 'hasten more') queue.hasten(key, 'first');
         else {
-          queue.push(key, groupOf(key), what === 'urgent');
+          queue.push(key, groupOf(key), what === 'first' ? what : what === 'urgent');
           model.add(key);
         }
         t.is(queue.size, model.size);
@@ -83,6 +87,25 @@ test('urgent keys go before the others of their group, which are not starved', (
   t.is(first.filter((key) => key.startsWith('a/urgent')).length, 20, first.join(' '));
   t.true(first.slice(0, 8).every((key) => key.startsWith('a/urgent')));
   t.is(first[8], 'a/calm-0');
+});
+
+test('what comes first goes before the urgent ones, and neither starves those behind it', (t) => {
+  const queue = new FairQueue();
+  for (let i = 0; i < 300; i += 1) queue.push(`a/calm-${i}`, 'a');
+  for (let i = 0; i < 300; i += 1) queue.push(`a/urgent-${i}`, 'a', true);
+  for (let i = 0; i < 299; i += 1) queue.push(`a/first-${i}`, 'a', 'first');
+  queue.hasten('a/urgent-299', 'first');
+  const taken = Array.from({ length: 81 }, () => queue.shift() ?? '');
+  t.true(
+    taken.slice(0, 8).every((key) => key.startsWith('a/first')),
+    taken.slice(0, 10).join(' '),
+  );
+  const count = (sort: string) => taken.filter((key) => key.startsWith(`a/${sort}`)).length;
+  t.is(count('calm'), 9, 'each ninth');
+  t.is(count('urgent'), 8, 'each ninth of the others');
+  const rest = Array.from({ length: 819 }, () => queue.shift() ?? '');
+  t.is(new Set([...taken, ...rest]).size, 900);
+  t.is(queue.shift(), undefined);
 });
 
 test('urgent keys of one group do not delay those of another', (t) => {

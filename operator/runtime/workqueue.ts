@@ -2,7 +2,7 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import { DelayQueue } from './delay-queue.ts';
-import { FairQueue } from './fair-queue.ts';
+import { FairQueue, type Urgency } from './fair-queue.ts';
 
 /** How a queue is made. */
 export interface WorkQueueOptions {
@@ -11,7 +11,7 @@ export interface WorkQueueOptions {
   /** Fairness group of a key at this moment. */
   readonly groupOf: (key: string) => string;
   /** Whether a key goes before the others of its group at this moment; by default none does. */
-  readonly isUrgent?: (key: string) => boolean;
+  readonly isUrgent?: (key: string) => Urgency;
   /** How long it is still too soon to work on a key again, in milliseconds; by default it never is. */
   readonly restMs?: (key: string) => number;
   readonly backoff: BackoffPolicy;
@@ -54,7 +54,7 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#isShutDown) return;
     if (this.#dirtySince.has(key)) {
-      if (this.#ready.isCalm(key) && this.#isUrgent(key)) this.#ready.hasten(key);
+      if (this.#ready.mayRise(key)) this.#ready.hasten(key, this.#isUrgent(key));
       return;
     }
     const restMs = this.#options.restMs?.(key) ?? 0;
@@ -135,8 +135,8 @@ export class WorkQueue {
     this.#gauge();
   }
 
-  #isUrgent(key: string): boolean {
-    return this.#options.isUrgent?.(key) === true;
+  #isUrgent(key: string): Urgency {
+    return this.#options.isUrgent?.(key) ?? false;
   }
 
   #serve(): void {
