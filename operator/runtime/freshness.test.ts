@@ -4,13 +4,13 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { Freshness } from './freshness.ts';
 
-/** A clock that is set by hand, and a watch that has proven enough to be worth waiting for. */
-function livelyOne(patienceMs = 5000) {
+/** A clock that is set by hand, and a watch that has proven enough to be worth waiting for: each in 60 ms, or `lagMs`, so that three times that is waited. */
+function livelyOne(lagMs = 60) {
   const clock = { ms: 0 };
-  const freshness = new Freshness(() => clock.ms, patienceMs);
+  const freshness = new Freshness(() => clock.ms);
   freshness.startAnew(0n);
   for (let n = 1n; n <= 4n; n += 1n) {
-    freshness.wrote(n, clock.ms);
+    freshness.wrote(n, clock.ms - lagMs);
     freshness.told(n);
   }
   return { freshness, clock };
@@ -42,9 +42,14 @@ test('a write that was sent before somebody asked proves nothing to him', async 
   t.is(await stateOf(asked), 'open');
 });
 
-test('who has waited for a moment asks the API server', async (t) => {
-  const { freshness } = livelyOne(5);
+test('who has waited for a moment asks the API server, and the next ones do so at once', async (t) => {
+  const { freshness } = livelyOne(1);
   t.false(await freshness.isProven());
+  for (let n = 0; n < 8; n += 1) t.is(await stateOf(freshness.isProven()), false);
+  const asked = freshness.isProven();
+  freshness.wrote(9n, 0);
+  freshness.told(9n);
+  t.true(await asked, 'it is tried again');
 });
 
 test('a write that the watch told of before its answer came counts at once', async (t) => {
@@ -57,8 +62,9 @@ test('a write that the watch told of before its answer came counts at once', asy
 
 test('where little is written nobody waits', async (t) => {
   const { freshness, clock } = livelyOne();
-  clock.ms = 101;
+  clock.ms = 161;
   t.is(await stateOf(freshness.isProven()), false, 'the last proofs are too old');
+  t.is(await stateOf(livelyOne(151).freshness.isProven()), false, 'they came too late');
   const never = new Freshness(() => 0);
   t.is(await stateOf(never.isProven()), false);
 });
@@ -99,7 +105,7 @@ const history = fc.array(
 test('who is told that he knows everything lacks no write that was answered before he asked', async (t) => {
   let proven = 0;
   const holds = fc.asyncProperty(history, async (steps) => {
-    const { freshness, clock } = livelyOne(1000);
+    const { freshness, clock } = livelyOne();
     let madeAtMs = 0;
     const writes = steps.map((step, index) => {
       madeAtMs += step.afterMs;

@@ -14,10 +14,20 @@ interface Asker {
 
 /** More are not waited for: a watch that is so far behind proves nothing soon. */
 const MAX_MARKS = 1000;
-/** After so many proofs within so long the next one is worth waiting for. */
-const LIVELY = { proofs: 4, withinMs: 100 };
-/** Longer is not waited: to ask the API server takes some milliseconds. */
-const PATIENCE_MS = 60;
+/** Proofs by which the next one is expected. */
+const KNOWN = 4;
+/** Where they are further apart, or later, it is quicker to ask the API server. */
+const WORTH = { gapMs: 40, lagMs: 150 };
+/** So many times as long as it is expected to take is waited. */
+const PATIENCE = 3;
+/** After one that did not come in time so many others ask at once, and twice as many after the next. */
+const ASK_AT_ONCE = { least: 8, most: 64 };
+
+interface Proof {
+  readonly atMs: number;
+  /** How long it took from the sending of the write until the watch had told of it. */
+  readonly lagMs: number;
+}
 
 /**
  * Whether a watch has told everything. A silent watch proves nothing: it may be cut off. But one that tells of a write of our own has told all that was
@@ -27,17 +37,17 @@ const PATIENCE_MS = 60;
  */
 export class Freshness {
   readonly #now: () => number;
-  readonly #patienceMs: number;
   #marks: Mark[] = [];
   #askers: Asker[] = [];
   #toldVersion = 0n;
-  /** When the last ones were proven, the oldest first. */
-  #proofs: number[] = [];
+  /** The last ones, the oldest first. */
+  #proofs: Proof[] = [];
+  #askAtOnce = 0;
+  #afterNext: number = ASK_AT_ONCE.least;
 
   /** `now` is a clock in milliseconds that never goes back. */
-  constructor(now: () => number = () => performance.now(), patienceMs = PATIENCE_MS) {
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
-    this.#patienceMs = patienceMs;
   }
 
   /**
@@ -73,23 +83,50 @@ export class Freshness {
    */
   async isProven(): Promise<boolean> {
     const askedAtMs = this.#now();
-    const [oldest = -Infinity] = this.#proofs;
-    if (this.#proofs.length < LIVELY.proofs || askedAtMs - oldest > LIVELY.withinMs) return false;
+    const expectedMs = this.#expectedMs(askedAtMs);
+    if (expectedMs === undefined) return false;
+    if (this.#askAtOnce > 0) {
+      this.#askAtOnce -= 1;
+      return false;
+    }
+    const isProven = await this.#wait(askedAtMs, expectedMs * PATIENCE);
+    if (isProven) this.#afterNext = ASK_AT_ONCE.least;
+    else this.#giveUp();
+    return isProven;
+  }
+
+  async #wait(askedAtMs: number, patienceMs: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const asker = { askedAtMs, answer: resolve };
     this.#askers.push(asker);
     const timer = setTimeout(() => {
       this.#askers = this.#askers.filter((one) => one !== asker);
       resolve(false);
-    }, this.#patienceMs);
+    }, patienceMs);
     const isProven = await promise;
     clearTimeout(timer);
     return isProven;
   }
 
+  /** In vain: who starts one thing after the other is himself the one whose next write would prove it. */
+  #giveUp(): void {
+    this.#askAtOnce = this.#afterNext;
+    this.#afterNext = Math.min(this.#afterNext * 2, ASK_AT_ONCE.most);
+  }
+
+  /** In how many milliseconds a write that is sent from now on will have been told of, if it goes on as it did; undefined where that is too long. */
+  #expectedMs(nowMs: number): number | undefined {
+    const [oldest] = this.#proofs;
+    if (oldest === undefined || this.#proofs.length < KNOWN) return undefined;
+    const gapMs = (nowMs - oldest.atMs) / KNOWN;
+    const lagMs = this.#proofs.reduce((sum, one) => sum + one.lagMs, 0) / KNOWN;
+    return gapMs <= WORTH.gapMs && lagMs <= WORTH.lagMs ? gapMs + lagMs + 1 : undefined;
+  }
+
   #prove(sentAtMs: number): void {
-    this.#proofs.push(this.#now());
-    if (this.#proofs.length > LIVELY.proofs) this.#proofs.shift();
+    const atMs = this.#now();
+    this.#proofs.push({ atMs, lagMs: atMs - sentAtMs });
+    if (this.#proofs.length > KNOWN) this.#proofs.shift();
     const answered = this.#askers.filter(({ askedAtMs }) => askedAtMs <= sentAtMs);
     if (answered.length === 0) return;
     this.#askers = this.#askers.filter(({ askedAtMs }) => askedAtMs > sentAtMs);
