@@ -154,41 +154,6 @@ test('what was decided on an old version of the object is not carried out, also 
   t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0, 'a conflict is no error');
 });
 
-/** How often the widget of `name` was asked for, on its own. */
-function questionsOf(rig: Rig, name: string): number {
-  const { requests } = rig.proxy;
-  return requests.filter((seen) => seen.method === 'GET' && seen.path.endsWith(`/widgets/${name}`)).length;
-}
-
-test('a write of ours that the watch has told of proves what is known of other objects, and nothing is asked', async (t) => {
-  const rig = await rigOf(t, {});
-  const { client, namespace } = rig.world;
-  for (const name of ['a', 'b']) {
-    await createWidget(rig, name, { copies: 1, text: 'ours' });
-    await becomesReady(rig, name);
-  }
-  const key = { namespace, name: 'a-copy-0' };
-  let tries = 0;
-  // Somebody has b written all the time, as Runs are where there are many.
-  const busy = new AbortController();
-  const keepBusy = async (): Promise<void> => {
-    for (let n = 0; !busy.signal.aborted; n += 1) await changeWidget(rig, 'b', { text: `text ${n}` });
-  };
-  const others = Promise.all([keepBusy(), keepBusy()]);
-  await eventually('it is put right without a question', async () => {
-    tries += 1;
-    const before = questionsOf(rig, 'a');
-    await client.patch(CONFIG_MAPS, key, { body: { data: { text: `theirs ${tries}` } } });
-    await eventually('it is put right', async () =>
-      isDeepEqual((await client.get(CONFIG_MAPS, key))?.['data'], { text: 'ours' }),
-    );
-    return questionsOf(rig, 'a') === before;
-  });
-  busy.abort();
-  await others;
-  t.pass();
-});
-
 test('a write of ours that the watch is silent about proves nothing', async (t) => {
   const rig = await rigOf(t, {});
   const { client, namespace } = rig.world;
