@@ -26,7 +26,7 @@ export const BUILD: Command = {
   path: ['pack', 'build'],
   summary: 'makes an OPA bundle of a pack, with its module, and tells its digest',
   about:
-    'The same source makes the same bytes, whoever makes it and when. The module is checked as a cluster does. With --manifest, what can be applied by kubectl is written as well: the source itself, or with --url the address that the bundle will have, and its digest.',
+    'The same source makes the same bytes, whoever makes it and when. The module is checked as a cluster does. With --manifest, what can be applied by kubectl is written as well: the source itself, or with --url the address that the bundle will have, and its digest: then its tests are in it too, since the cluster runs them.',
   args: [{ name: 'FOLDER', what: 'the pack: a folder with manifest.yaml, or a manifest with its source' }],
   flags: [
     { name: 'out', value: 'FILE', what: 'the bundle', default: 'bundle.tar.gz' },
@@ -47,7 +47,7 @@ async function build(call: Call): Promise<Outcome> {
   if (url !== undefined && !url.startsWith('https://'))
     throw new CommandError(EXIT.usage, `--url is ${url}; a cluster fetches bundles by https only`);
   const ready = await openPack(pack, await openCompiler(call));
-  const bytes = await bundleOf(ready);
+  const bytes = await bundleOf(ready, { withTests: url !== undefined });
   const out = resolve(call.cwd, flagValue(call, 'out') ?? '');
   await writeFile(out, bytes);
   const digest = digestOf(bytes);
@@ -70,9 +70,16 @@ async function build(call: Call): Promise<Outcome> {
   };
 }
 
-/** The bundle of a pack, which is the same whoever makes it. */
-export function bundleOf(ready: ReadyPack): Promise<Uint8Array> {
-  return writeArchive(bundleFiles(ready));
+/**
+ * The bundle of a pack, which is the same whoever makes it. With its tests for clusters, which run them and ask for the coverage that the
+ * manifest wants.
+ */
+export function bundleOf(
+  ready: ReadyPack,
+  { withTests }: { readonly withTests: boolean },
+): Promise<Uint8Array> {
+  const tests = [...ready.pack.source.files].filter(([path]) => path.endsWith('.rego') && isTestFile(path));
+  return writeArchive({ ...bundleFiles(ready), ...(withTests && Object.fromEntries(tests)) });
 }
 
 /** What a bundle holds: the module and its data, for those who evaluate it; the Rego, for those who want to see what it does. */

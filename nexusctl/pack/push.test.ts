@@ -36,7 +36,10 @@ test('what is pushed is named by its digest, the same whoever pushes it, and is 
   const manifest = parse(await readFile(join(desk.folder, 'tags.yaml'), 'utf8')) as { readonly spec: object };
   t.like(POLICY_PACK.spec.parse(manifest.spec), { source: { oci: { image, digest } } });
 
-  t.is((await desk.nexusctl('pack build tags --out built.tar.gz')).code, 0);
+  t.is(
+    (await desk.nexusctl('pack build tags --out built.tar.gz --url https://packs.example/tags.tar.gz')).code,
+    0,
+  );
   for (const reference of [`${host}/packs/tags:1.0.0`, `oci://${host}/packs/tags@${String(digest)}`]) {
     const pulled = await desk.nexusctl(`pack pull ${reference} --plain-http --out pulled.tar.gz -o json`);
     t.is(pulled.code, 0, pulled.err);

@@ -24,7 +24,7 @@ export const PUSH: Command = {
   path: ['pack', 'push'],
   summary: 'makes the bundle of a pack, pushes it to a registry, and tells its digest',
   about:
-    'What is pushed is an artifact of one layer, the bundle as `pack build` makes it: the same source has the same digest, whoever pushes it. opa itself reads it too. With --manifest, a PolicyPack is written that takes it from there by its digest.',
+    'What is pushed is an artifact of one layer, the bundle as `pack build --url` makes it, with its tests: the same source has the same digest, whoever pushes it. opa itself reads it too. With --manifest, a PolicyPack is written that takes it from there by its digest.',
   args: [
     { name: 'FOLDER', what: 'the pack: a folder with manifest.yaml, or a manifest with its source' },
     {
@@ -53,7 +53,7 @@ async function push(call: Call): Promise<Outcome> {
       `${text} has a digest; what is pushed has one of its own: name a tag, or nothing`,
     );
   const pack = await readPack(resolve(call.cwd, argumentAt(call, 0)));
-  const bytes = await bundleOf(await openPack(pack, await openCompiler(call)));
+  const bytes = await bundleOf(await openPack(pack, await openCompiler(call)), { withTests: true });
   const pusher = new ArtifactPusher(options);
   try {
     const artifact = {
