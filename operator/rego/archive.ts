@@ -2,21 +2,20 @@
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { Pack } from 'tar-stream';
+import type { extract, Pack, pack } from 'tar-stream';
 
 /** Files by their path within an archive. */
 export type Files = Readonly<Record<string, Uint8Array>>;
 
 /** Loaded when the first archive is there: most processes never see one. */
-export function tar(): Promise<typeof import('tar-stream')> {
+export async function tar(): Promise<{ readonly extract: typeof extract; readonly pack: typeof pack }> {
   return import('tar-stream');
 }
 
 /** Reads a tar.gz that we made ourselves, in the memory of one: what others made is read by what refuses tricks. */
 export async function readOwnArchive(bytes: Uint8Array, maxBytes: number): Promise<Files> {
   const files: [string, Uint8Array][] = [];
-  const { extract } = await tar();
-  const reader = extract();
+  const reader = (await tar()).extract();
   Readable.from([gunzipSync(bytes, { maxOutputLength: maxBytes })]).pipe(reader);
   for await (const entry of reader) files.push([entry.header.name.replace(/^\//, ''), await buffer(entry)]);
   return Object.fromEntries(files);
@@ -24,8 +23,7 @@ export async function readOwnArchive(bytes: Uint8Array, maxBytes: number): Promi
 
 /** A tar.gz that has the same bytes whenever it has the same files: sorted, without times and owners. */
 export async function writeArchive(files: Files): Promise<Uint8Array> {
-  const { pack } = await tar();
-  const writer = pack();
+  const writer = (await tar()).pack();
   const whole = buffer(writer);
   const names = Object.keys(files).toSorted((a, b) => (a < b ? -1 : 1));
   for (const name of names) await writeEntry(writer, name, Buffer.from(files[name] ?? []));
