@@ -92,9 +92,9 @@ export class LiveTraffic {
     return new LiveTraffic(tenants, users);
   }
 
-  /** Answers from a moment on. */
-  since(at: number): readonly Answered[] {
-    return this.answers.filter((one) => one.at >= at);
+  /** Answers to what was asked from a moment on: what was under way already is judged to its end by what decided when it came. */
+  since(from: number): readonly Answered[] {
+    return this.answers.filter(({ at, tookMs }) => at - tookMs >= from);
   }
 
   /** Waits until every tenant was answered so many times from now on. */
