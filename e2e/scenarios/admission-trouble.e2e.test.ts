@@ -122,7 +122,9 @@ function plainPod(name: string, namespace: string) {
     spec: {
       automountServiceAccountToken: false,
       securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
-      containers: [{ name: 'c', image: 'registry.example.com/x:1', securityContext }],
+      containers: [
+        { name: 'c', image: 'registry.example.com/x:1', imagePullPolicy: 'Always', securityContext },
+      ],
     },
   };
 }
