@@ -176,6 +176,7 @@ test('while the registry is down, what is active stays, nothing is written, and 
   await eventually('the other one waits', async () => {
     const found = await admin.condition('Verified', '-n', NAMESPACE, 'policypack/other');
     if (found?.reason !== 'SourceUnavailable') throw new Error(JSON.stringify(found));
+    return found;
   });
   t.deepEqual((await seen(t.context)).metadata.resourceVersion, before.metadata.resourceVersion);
   await admin.awaitsReady('-n', NAMESPACE, 'policypack/tags');
