@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { LEFT_OUT } from '../policy/builtins/left-out.ts';
 import { type Compilation, compilePack, SOURCE_LIMITS, sourceFiles } from './compile.ts';
 import { pinnedOpa } from './testing/opa.ts';
 
@@ -122,7 +123,12 @@ test('a builtin that is not among the capabilities is refused by its name', asyn
     undefined,
   );
   const made = await compilePack({ files, regoVersion: 'V1' }, { run, capabilities });
-  t.like(made, { kind: 'refused', problems: [{ message: 'undefined function http.send' }] });
+  t.like(made, {
+    kind: 'refused',
+    problems: [
+      { message: `undefined function http.send: packs have not http.send, as it ${LEFT_OUT['http.send']}` },
+    ],
+  });
 });
 
 function neverRun(): Promise<never> {
