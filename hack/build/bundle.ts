@@ -59,6 +59,8 @@ export async function bundleRole(folder: string, role: keyof typeof ROLES): Prom
     target: 'node24',
     format: 'esm',
     minifySyntax: true,
+    // Names stay, so that errors say where they are from.
+    minifyWhitespace: true,
     banner: {
       // Packages in the old module format ask for require, which modules do not have.
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
