@@ -227,7 +227,9 @@ test('defaults are filled in', async (t) => {
 });
 
 test("a tenant's pack that does not end is stopped, and no other tenant waits for it", async (t) => {
-  await enforces(t, pack('loop', LOOP, { namespace: 'policed-main' }));
+  // It takes memory as it goes on: time is to be what it runs out of.
+  const spec = { evaluation: { deadlineMs: 20, memoryMiB: 64 } };
+  await enforces(t, pack('loop', LOOP, { namespace: 'policed-main', spec }));
   const looping = deployment('web', 'policed-main', { labels: { loop: 'yes' } });
   const flood = Promise.all(Array.from({ length: 6 }, () => creates(t, looping)));
   const others = await Promise.all(

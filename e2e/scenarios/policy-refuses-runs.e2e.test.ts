@@ -8,14 +8,14 @@ import { agent, run, type Run } from '../run-world.ts';
 import { tenantManifest } from '../user.ts';
 
 const test = anyTest.serial as TestFn<AdmissionWorld>;
-const NAMESPACE = 'refusing-main';
+const NAMESPACE = 'declining-main';
 const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
 
 test.before(async (t) => {
   t.context = await startAdmission({ replicas: 2 });
   const { user } = t.context;
-  await user.applies(tenantManifest('refusing'));
-  await user.awaitsReady('tenant/refusing');
+  await user.applies(tenantManifest('declining'));
+  await user.awaitsReady('tenant/declining');
   await user.applies(agent(NAMESPACE));
   await user.awaitsReady('-n', NAMESPACE, 'agent/worker');
 });

@@ -19,12 +19,15 @@ function items(text: string): readonly string[] {
   return [...text.matchAll(/^ +- (.+)$/gm)].map(([, item = '']) => item);
 }
 
-test('outside of tenants all is judged that the operator may write, but for Events and its own kinds', (t) => {
+test('outside of tenants all is judged that the operator may write, but for Events, policies and its own kinds', (t) => {
   const matched = matchedBy('nexusos-operator-objects');
   const written = operatorWrites().map(({ group, resource }) => `${group}/${resource}`);
   t.true(written.includes('/secrets') && written.includes('rbac.authorization.k8s.io/rolebindings'));
   const free = written.filter((one) => !matched.includes(one)).toSorted();
   t.deepEqual(free, [
+    // No policy is asked about policies: these are held by the names in the operator's role (ADR 0045).
+    'admissionregistration.k8s.io/validatingadmissionpolicies',
+    'admissionregistration.k8s.io/validatingadmissionpolicybindings',
     'events.k8s.io/events',
     'nexusos.dev/agents',
     'nexusos.dev/gpuclasses',

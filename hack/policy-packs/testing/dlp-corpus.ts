@@ -51,10 +51,13 @@ function grouped(text: string, size: number, separator: string): string {
 }
 
 function luhnDigit(digits: string): string {
-  const sum = [...digits].toReversed().reduce((total, digit, index) => {
-    const doubled = index % 2 === 0 ? Number(digit) * 2 : Number(digit);
-    return total + (doubled > 9 ? doubled - 9 : doubled);
-  }, 0);
+  const sum = digits
+    .split('')
+    .toReversed()
+    .reduce((total, digit, index) => {
+      const doubled = index % 2 === 0 ? Number(digit) * 2 : Number(digit);
+      return total + (doubled > 9 ? doubled - 9 : doubled);
+    }, 0);
   return String((10 - (sum % 10)) % 10);
 }
 
@@ -80,7 +83,7 @@ function card(random: Random): string {
 }
 
 function remainder(digits: string, by: number): number {
-  return [...digits].reduce((rest, digit) => (rest * 10 + Number(digit)) % by, 0);
+  return digits.split('').reduce((rest, digit) => (rest * 10 + Number(digit)) % by, 0);
 }
 
 function iban(random: Random): string {
@@ -152,7 +155,13 @@ function jwt(random: Random): string {
 
 function privateKey(random: Random): string {
   const kind = random.pick(['', 'RSA ', 'EC ', 'OPENSSH ', 'ENCRYPTED ', 'DSA ']);
-  return `-----BEGIN ${kind}${'PRIVATE'} KEY-----\n${grouped(random.text(WORD, 128), 64, '\n')}\n`;
+  return `-----BEGIN ${kind}PRIVATE KEY-----\n${grouped(random.text(WORD, 128), 64, '\n')}\n`;
+}
+
+function cpfDigit(so: string): number {
+  const rest =
+    so.split('').reduce((sum, digit, index) => sum + Number(digit) * (so.length + 1 - index), 0) % 11;
+  return rest < 2 ? 0 : 11 - rest;
 }
 
 function cpf(random: Random): string {
@@ -219,7 +228,7 @@ const NEGATIVE: readonly Make[] = [
     `2026-${String(1 + r.below(12)).padStart(2, '0')}-${String(1 + r.below(28)).padStart(2, '0')}T0${r.below(9)}:00:00+0200`,
   (r) => `-----BEGIN ${r.pick(['CERTIFICATE', 'PUBLIC KEY', 'RSA PUBLIC KEY'])}-----\n${r.text(WORD, 64)}\n`,
   (r) => r.text(WORD + '+/', 88),
-  (r) => `AK${'IA'}${'X'.repeat(16)}`.slice(0, 20 - r.below(1)),
+  (r) => `AKIA${'X'.repeat(16)}`.slice(0, 20 - r.below(1)),
   (r) => `sk_test_${r.text(WORD, 24)}`,
   (r) => `eyJ${r.text(WORD, 20)}.${r.text(WORD, 20)}`,
   (r) => `DE${r.text(DIGITS, 20)}`,
@@ -227,7 +236,7 @@ const NEGATIVE: readonly Make[] = [
   (r) => `SKU ${r.text(UPPER, 2)}${r.text(DIGITS, 2)}${r.text(UPPER + DIGITS, 12)}`,
   (r) => `${r.text(DIGITS, 3)}-${r.text(DIGITS, 2)}-${r.text(DIGITS, 3)}`,
   (r) => `9${r.text(DIGITS, 2)}-${r.text(DIGITS, 2)}-${r.text(DIGITS, 4)}`,
-  (r) => `${r.text(DIGITS, 8)}${r.pick([...UPPER])}`,
+  (r) => `${r.text(DIGITS, 8)}${r.pick(UPPER.split(''))}`,
   (r) => `part ${r.text(DIGITS, 3)}.${r.text(DIGITS, 3)}.${r.text(DIGITS, 3)}-${r.text(DIGITS, 2)}`,
   (r) => `+${r.below(99)} -${r.below(99)} lines`,
   (r) => `0 ${r.below(24)} * * ${r.below(7)}`,
