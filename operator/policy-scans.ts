@@ -39,6 +39,7 @@ export async function policyScans(
     platformNamespace: config.namespace,
     evaluate: host.evaluate,
     release: (digest) => host.release(digest),
+    releaseData: (digest, dataDigest) => host.releaseData(digest, dataDigest),
   });
   const reports = new BlastReporter({ client, judge, log });
   const intervalMs = config.policyScanSeconds * 1000;

@@ -222,11 +222,11 @@ test('a pack of a tenant has none', async (t) => {
   const { user } = t.context;
   const { metadata, ...rest } = pack('own');
   await user.applies({ ...rest, metadata: { ...metadata, namespace: 'floored-main' } });
-  await eventually('it is refused', async () => {
+  const verified = await eventually('it is refused', async () => {
     const found = await user.condition('Verified', '-n', 'floored-main', 'policypack/own');
-    return found?.reason === 'FloorNotAllowed';
+    return found?.reason === 'FloorNotAllowed' ? found : undefined;
   });
-  t.pass();
+  t.like(verified, { status: 'False', reason: 'FloorNotAllowed' });
 });
 
 test('who is exempt is let go by the floor as well, and only he', async (t) => {

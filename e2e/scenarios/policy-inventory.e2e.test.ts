@@ -119,14 +119,17 @@ async function tries(t: Case, object: object): Promise<string> {
 
 /** On every replica, so asked more than once; what lives is heard of by a watch. */
 async function comesTo(t: Case, object: object, wanted: RegExp): Promise<void> {
-  await eventually(`it comes to ${String(wanted)}`, async () => {
+  const all = await eventually(`it comes to ${String(wanted)}`, async () => {
+    const heard = [];
     for (let asked = 0; asked < 6; asked += 1) {
       const said = await tries(t, object);
       if (!wanted.test(said)) throw new Error(said);
+      heard.push(said);
     }
-    return true;
+    return heard;
   });
-  t.pass();
+  t.is(all.length, 6);
+  for (const said of all) t.regex(said, wanted);
 }
 
 async function enforces(t: Case, manifest: ReturnType<typeof pack>): Promise<void> {
@@ -223,7 +226,7 @@ test('a kind that is not kept for packs is refused, and so is one in no namespac
     ],
   } as const;
   for (const [namespace, [name, wanted]] of Object.entries(words)) {
-    await eventually(`${name} is refused`, async () => {
+    const said = await eventually(`${name} is refused`, async () => {
       const path =
         '{.status.conditions[?(@.type=="Verified")].reason} {.status.conditions[?(@.type=="Verified")].message}';
       const { stdout } = await cluster.kubectl([
@@ -236,8 +239,8 @@ test('a kind that is not kept for packs is refused, and so is one in no namespac
         `jsonpath=${path}`,
       ]);
       if (!wanted.test(stdout)) throw new Error(stdout);
-      return true;
+      return stdout;
     });
-    t.pass();
+    t.regex(said, wanted);
   }
 });

@@ -41,6 +41,11 @@ export class HostOnDemand {
     this.#host?.release(digest);
   }
 
+  /** A module is not asked with these data any more. */
+  releaseData(digest: string, dataDigest: string): void {
+    this.#host?.releaseData(digest, dataDigest);
+  }
+
   /** Ends all workers. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);

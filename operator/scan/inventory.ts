@@ -7,6 +7,8 @@ import {
   hasInventory,
   inventoryFault,
   inventoryText,
+  MAX_INVENTORY_BYTES,
+  MAX_INVENTORY_OBJECTS,
   objectTexts,
   projected,
   resourceFor,
@@ -27,9 +29,6 @@ export interface InventoryReading {
 export type Seen =
   | { readonly kind: 'ok'; readonly loaded: LoadedRevision }
   | { readonly kind: 'unseen'; readonly why: string };
-
-const MAX_BYTES = 16 * 1024 * 1024;
-const MAX_OBJECTS = 50_000;
 
 /** Reads the live objects that a revision looks at, as they are now: a scan compares everything with the same. */
 export async function seeInventory(
@@ -53,7 +52,10 @@ export async function seeInventory(
       if (resource !== undefined)
         kinds.push({ resource, objects: await read(client, resource, wanted.fields) });
     }
-    const text = inventoryText({ inventory, own }, kinds, { maxBytes: MAX_BYTES, textOf: objectTexts() });
+    const text = inventoryText({ inventory, own }, kinds, {
+      maxBytes: MAX_INVENTORY_BYTES,
+      textOf: objectTexts(),
+    });
     const bytes = withInventory(loaded.data?.bytes, text);
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
     return { kind: 'ok', loaded: { ...loaded, data: { digest, bytes } } };
@@ -70,8 +72,8 @@ async function read(
   const found: KubeObject[] = [];
   for await (const { items } of client.list(resource)) {
     found.push(...items.map((one) => projected(one, resource, fields) as KubeObject));
-    if (found.length > MAX_OBJECTS)
-      throw new Error(`there are more than ${MAX_OBJECTS} objects of kind ${resource.kind}`);
+    if (found.length > MAX_INVENTORY_OBJECTS)
+      throw new Error(`there are more than ${MAX_INVENTORY_OBJECTS} objects of kind ${resource.kind}`);
   }
   return found;
 }

@@ -9,6 +9,7 @@ import { askPack, type Evaluate, type PackQuestion } from '../policy/packs/ask.t
 import { type LoadedRevision, type LoadOutcome, loadRevision } from '../policy/packs/load.ts';
 import type { ScanWorld } from '../core/scan/world.ts';
 import type { Client } from '../runtime/client.ts';
+import { Documents } from './documents.ts';
 import { seeInventory } from './inventory.ts';
 
 /** What a judge works with. */
@@ -21,6 +22,8 @@ export interface JudgeOptions {
   readonly evaluate: Evaluate;
   /** A module is not asked any more. */
   readonly release?: (digest: string) => void;
+  /** A module is not asked with these data any more. */
+  readonly releaseData?: (digest: string, dataDigest: string) => void;
 }
 
 /** What a revision says of an object; or that it could not be asked, for a reason that is not its own. */
@@ -45,7 +48,7 @@ export class PolicyJudge {
   readonly #options: JudgeOptions;
   /** By what a revision is made of, in the order in which they were last asked for. */
   readonly #loaded = new Map<string, LoadOutcome>();
-  readonly #seen = new Map<string, LoadedRevision>();
+  readonly #seen: Documents;
   /** Revisions that look at live objects, and why those cannot be seen, if they cannot. */
   readonly #live = new Map<string, string | undefined>();
   /** Revisions that were late however often they were asked. */
@@ -53,6 +56,7 @@ export class PolicyJudge {
 
   constructor(options: JudgeOptions) {
     this.#options = options;
+    this.#seen = new Documents((digest, dataDigest) => options.releaseData?.(digest, dataDigest));
   }
 
   /** Has a revision ready to be asked, with the live objects that it looks at as they are now; the reason, where it cannot be. */
@@ -65,7 +69,7 @@ export class PolicyJudge {
     const seen = await seeInventory(revision, { loaded, inventory, world }, { client, kinds });
     const key = keyOf(revision);
     this.#live.set(key, seen.kind === 'ok' ? undefined : seen.why);
-    if (seen.kind === 'ok') this.#seen.set(key, seen.loaded);
+    this.#seen.put(key, seen.kind === 'ok' ? seen.loaded : undefined);
     return outcome;
   }
 
@@ -89,7 +93,10 @@ export class PolicyJudge {
   async ask(asked: AskedRevision, now: Date): Promise<Judgement> {
     const { revision, review, facts } = asked;
     const outcome = this.#loaded.get(revision.key);
-    const loaded = outcome?.kind === 'ok' ? outcome.loaded : undefined;
+    const why = this.#live.get(revision.key);
+    if (why !== undefined) return { kind: 'unasked', why };
+    const seen = this.#seen.get(revision.key);
+    const loaded = seen ?? (outcome?.kind === 'ok' ? outcome.loaded : undefined);
     const { shape, trust, parameters, mayChange: detects } = revision;
     const constraints = constraintText(loaded, asked);
     const question = {
@@ -102,7 +109,7 @@ export class PolicyJudge {
       leftMs: () => revision.deadlineMs,
       tenant: trust === 'Tenant' ? (facts.tenant?.name ?? '') : undefined,
     };
-    return this.#insist(question);
+    return this.#seen.during(seen, () => this.#insist(question));
   }
 
   /** Asks again where it may be the machine that was late, as long as the revision has not been late three times in a row before. */
@@ -127,7 +134,7 @@ export class PolicyJudge {
     this.#loaded.delete(key);
     this.#late.delete(key);
     this.#live.delete(key);
-    this.#seen.delete(key);
+    this.#seen.put(key, undefined);
     if (outcome.kind === 'ok') this.#options.release?.(outcome.loaded.module.digest);
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
+import { MAX_LOADED_REVISIONS, type PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
 import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
 import { fairly } from '#operator/core/policy/fairly';
 import type { Snapshot } from '#operator/core/policy/snapshot';
@@ -19,8 +19,7 @@ export interface ReplicaFacts {
   readonly comparisons: readonly ReplicaComparison[];
 }
 
-/** The most entries of a list that the status takes. */
-const MAX_REVISIONS = 1024;
+/** The most entries of its other lists that the status takes. */
 const MAX_ENTRIES = 64;
 const MAX_MESSAGE = 512;
 const MAX_REASON = 128;
@@ -59,7 +58,7 @@ function cut<T extends { readonly revision: string }>(list: readonly T[], first:
 }
 
 function names(list: readonly string[], first: string): string[] {
-  return fairly(list, { groupOf: namespaceOf, first, most: MAX_REVISIONS });
+  return fairly(list, { groupOf: namespaceOf, first, most: MAX_LOADED_REVISIONS });
 }
 
 /** What somebody may be judged by: the active revision of each pack, and in a cohort the new one as well. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { assert as holds, property, shuffledSubarray } from 'fast-check';
+import { check, property, shuffledSubarray } from 'fast-check';
 import type { PolicyInventory } from '#crds/v1alpha1/policy-inventory';
 import type { KubeObject, Resource } from '../object.ts';
 import {
@@ -158,8 +158,10 @@ test('the same objects give the same text, in whichever order they are told', (t
       maxBytes: 10_000,
       textOf: objectTexts(),
     });
-  holds(property(shuffledSubarray(all, { minLength: all.length }), (objects) => text(objects) === text(all)));
-  t.pass();
+  const { counterexample } = check(
+    property(shuffledSubarray(all, { minLength: all.length }), (objects) => text(objects) === text(all)),
+  );
+  t.is(counterexample, null);
 });
 
 test('what is too large is refused, and not cut', (t) => {
@@ -167,6 +169,24 @@ test('what is too large is refused, and not cut', (t) => {
   const error = t.throws(() => textOf(looking([INGRESS]), objects));
   t.regex(error?.message ?? '', /more than 10000 bytes: name fewer fields, kinds or namespaces/);
 });
+
+for (const [letter, bytes] of [
+  ['a', 1],
+  ['ä', 2],
+  ['語', 3],
+  ['😀', 4],
+] as const)
+  test(`what is counted is bytes of the finished document: ${letter} has ${bytes}`, (t) => {
+    const document = (count: number, maxBytes: number) =>
+      inventoryText(
+        { inventory: looking([{ ...INGRESS, fields: ['spec.text'] }]), own: undefined },
+        [{ resource: INGRESSES, objects: [ingress('a', 'x', { spec: { text: letter.repeat(count) } })] }],
+        { maxBytes, textOf: objectTexts() },
+      );
+    const around = document(0, 1000).length;
+    t.is(Buffer.byteLength(document(100, around + 100 * bytes)), around + 100 * bytes);
+    t.throws(() => document(100, around + 100 * bytes - 1), { message: /more than \d+ bytes: name fewer/ });
+  });
 
 test('beside it, the data of the pack stay as they are', (t) => {
   const encoder = new TextEncoder();

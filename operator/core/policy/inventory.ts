@@ -3,25 +3,10 @@ import type { PolicyInventory } from '#crds/v1alpha1/policy-inventory';
 import type { KubeObject, Resource } from '../object.ts';
 import { isJsonObject, type JsonObject } from './review.ts';
 
-/** What an entry of the list of kinds looks like that packs may look at. */
-const ENTRY =
-  /^(cluster:)?((?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?v[0-9][a-z0-9]{0,31})\/([a-z][a-z0-9]{0,62})=([A-Z][A-Za-z0-9]{0,62})$/;
-const MAX_ENTRIES = 64;
-/** No pack sees these, whoever allows it: a rule could write their values into a message. */
-const NEVER: ReadonlySet<string> = new Set(['v1/secrets']);
-
-/** Kinds that packs may look at: `networking.k8s.io/v1/ingresses=Ingress`, and `cluster:` before those that are in no namespace. Undefined: not so. */
-export function readInventoryKinds(text: string): readonly Resource[] | undefined {
-  if (text === '') return [];
-  const entries = text.split(',').map((one) => ENTRY.exec(one.trim()));
-  const kinds = entries.flatMap((found) => (found === null ? [] : [resourceOf(found)]));
-  if (kinds.length !== entries.length || kinds.length > MAX_ENTRIES) return undefined;
-  return kinds.some(({ apiVersion, plural }) => NEVER.has(`${apiVersion}/${plural}`)) ? undefined : kinds;
-}
-
-function resourceOf([, cluster, apiVersion = '', plural = '', kind = '']: RegExpExecArray): Resource {
-  return { apiVersion, kind, plural, namespaced: cluster === undefined };
-}
+/** More is not handed to a module, whatever memory it may have: bytes of the document in UTF-8. */
+export const MAX_INVENTORY_BYTES = 16 * 1024 * 1024;
+/** Objects of a kind, of whichever namespace. */
+export const MAX_INVENTORY_OBJECTS = 50_000;
 
 /** The first kind that a pack may not look at, and why, in words; undefined: it may look at all. */
 export function inventoryFault(
@@ -84,7 +69,7 @@ export function inventoryText(
 ): string {
   const named = inventory.namespaces === undefined ? undefined : new Set(inventory.namespaces);
   const tree: Tree = {};
-  let bytes = 0;
+  let units = 0;
   for (const { resource, objects } of kinds) {
     const fields = inventory.kinds.find(
       (one) => one.kind === resource.kind && one.apiVersion === resource.apiVersion,
@@ -93,16 +78,22 @@ export function inventoryText(
       const { namespace = '', name } = object.metadata;
       if (!isSeen(namespace, { named, own })) continue;
       const text = textOf(object, resource, fields);
-      bytes += text.length;
-      if (bytes > maxBytes)
-        throw new InventoryTooLarge(
-          `what the pack looks at has more than ${maxBytes} bytes: name fewer fields, kinds or namespaces`,
-        );
+      // Never more than its bytes: ends early what is far too large.
+      units += text.length;
+      if (units > maxBytes) throw tooLarge(maxBytes);
       const scope = namespace === '' ? ['cluster'] : ['namespace', namespace];
       put(tree, [...scope, resource.apiVersion, resource.kind, name], text);
     }
   }
-  return treeText(tree);
+  const document = treeText(tree);
+  if (Buffer.byteLength(document) > maxBytes) throw tooLarge(maxBytes);
+  return document;
+}
+
+function tooLarge(maxBytes: number): InventoryTooLarge {
+  return new InventoryTooLarge(
+    `what the pack looks at has more than ${maxBytes} bytes: name fewer fields, kinds or namespaces`,
+  );
 }
 
 function isSeen(
