@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
+import dns from 'node:dns';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:https';
+import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { createAuthority, issue } from '#hack/cluster/certificates';
@@ -88,6 +90,47 @@ test('what is not trusted and not public is not connected to, whatever it is cal
     t.like(outcome, { kind: 'fault', fault: { reason: 'SourceRefused', passing: false } }, host);
   }
   t.is(asked, 0);
+});
+
+test('a host that the platform trusts is not asked either where it is a metadata service, or of a link', async (t) => {
+  const hosts = [
+    '169.254.169.254',
+    '100.100.100.200',
+    '[fd00:ec2::254]',
+    '[::ffff:169.254.169.254]',
+    '[fe80::1]',
+  ];
+  const trustedHosts = hosts.map((host) => new URL(`https://${host}`).host);
+  const fetcher = fetcherFor(t, [], { trustedHosts, timeoutMs: 2000 });
+  for (const host of hosts) {
+    const outcome = await fetcher.get({ url: `https://${host}/latest/`, digest: DIGEST });
+    t.like(outcome, { kind: 'fault', fault: { reason: 'SourceRefused', passing: false } }, host);
+    t.regex(JSON.stringify(outcome), /metadata service, which no host may have/, host);
+  }
+});
+
+test.serial('nor by a name that has such an address, though another as well', async (t) => {
+  const real = dns.lookup;
+  const odd = [
+    { address: '127.0.0.1', family: 4 },
+    { address: '169.254.169.254', family: 4 },
+  ];
+  const lookup = (name: string, options: object, callback: (error: null, found: object) => void) =>
+    name === 'packs.example' ? callback(null, odd) : real(name, options, callback as never);
+  Object.assign(dns, { lookup });
+  syncBuiltinESMExports();
+  t.teardown(() => {
+    Object.assign(dns, { lookup: real });
+    syncBuiltinESMExports();
+  });
+  const fetcher = fetcherFor(t, [], { trustedHosts: ['packs.example'], timeoutMs: 2000 });
+  const outcome = await fetcher.get({ url: 'https://packs.example/a.tar.gz', digest: DIGEST });
+  t.like(
+    outcome,
+    { kind: 'fault', fault: { reason: 'SourceRefused', passing: false } },
+    JSON.stringify(outcome),
+  );
+  t.regex(JSON.stringify(outcome), /metadata service, which no host may have/);
 });
 
 test('a redirect is looked at like the first address', async (t) => {

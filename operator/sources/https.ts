@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { Agent, request } from 'undici';
-import { isPublicAddress } from './addresses.ts';
+import { isMetadataAddress, isPublicAddress } from './addresses.ts';
 import { ADDRESS_REFUSED, codesOf, lookupWhere } from './lookup.ts';
 
 /** Where a file is, and which one. */
@@ -26,7 +26,7 @@ export type FetchOutcome =
 
 /** How files are fetched. */
 export interface FetcherOptions {
-  /** Hosts, as `host` or `host:port`, that may have an address that is not public. */
+  /** Hosts, as `host` or `host:port`, that may have an address that is not public: yet none of a link or of a metadata service. */
   readonly trustedHosts: readonly string[];
   readonly maxBytes: number;
   /** For all of it, redirects included. Default 10 s. */
@@ -56,8 +56,8 @@ export class HttpsFetcher {
     this.#options = options;
     const shared = { allowH2: false, connections: 2, maxResponseSize: options.maxBytes } as const;
     const ca = options.ca === undefined ? {} : { ca: options.ca };
-    this.#agent = new Agent({ ...shared, connect: { ...ca, lookup: lookupWhere(isPublicAddress) } });
-    this.#trusting = new Agent({ ...shared, connect: ca });
+    this.#agent = new Agent({ ...shared, connect: { ...ca, lookup: lookupWhere(isAllowed(false)) } });
+    this.#trusting = new Agent({ ...shared, connect: { ...ca, lookup: lookupWhere(isAllowed(true)) } });
   }
 
   /** Fetches a file. Never rejects. */
@@ -98,7 +98,7 @@ export class HttpsFetcher {
       }
       return { kind: 'ok', bytes: await body.bytes() };
     } catch (error) {
-      return this.#failure(error, url);
+      return this.#failure(error, { url, isTrusted });
     }
   }
 
@@ -107,9 +107,10 @@ export class HttpsFetcher {
     return trustedHosts.includes(host) || trustedHosts.includes(hostname);
   }
 
-  #failure(error: unknown, { host }: URL): Fault {
+  #failure(error: unknown, { url, isTrusted }: { readonly url: URL; readonly isTrusted: boolean }): Fault {
+    const { host } = url;
     const codes = codesOf(error);
-    if (codes.includes(ADDRESS_REFUSED)) return refused(`${host} has an address that is not public`);
+    if (codes.includes(ADDRESS_REFUSED)) return refused(notAllowed(url, isTrusted));
     if (codes.includes('UND_ERR_RES_EXCEEDED_MAX_SIZE')) {
       const message = `${host} answered with more than ${this.#options.maxBytes} bytes, which are the most that are taken`;
       return { kind: 'fault', fault: { reason: 'SourceTooLarge', message, passing: false } };
@@ -124,8 +125,19 @@ function problemOf(url: URL, isTrusted: boolean): Fault | undefined {
   if (url.username !== '' || url.password !== '')
     return refused('the address has a user or a password in it');
   const literal = url.hostname.replaceAll(/^\[|\]$/g, '');
-  const isRefused = !isTrusted && isIP(literal) !== 0 && !isPublicAddress(literal);
-  return isRefused ? refused(`${url.host} is no public address`) : undefined;
+  const isRefused = isIP(literal) !== 0 && !isAllowed(isTrusted)(literal);
+  return isRefused ? refused(notAllowed(url, isTrusted)) : undefined;
+}
+
+/** Which addresses a host may have. That the platform trusts it is no reason to ask the metadata service of a cloud. */
+function isAllowed(isTrusted: boolean): (address: string) => boolean {
+  return isTrusted ? (address) => !isMetadataAddress(address) : isPublicAddress;
+}
+
+function notAllowed({ host }: URL, isTrusted: boolean): string {
+  return isTrusted
+    ? `${host} has an address of a link, or of a metadata service, which no host may have`
+    : `${host} has an address that is not public`;
 }
 
 function redirectOf(location: string | string[] | undefined, from: URL) {
