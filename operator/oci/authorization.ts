@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { type Answer, broken, ok, refusedByPlatform } from '../core/oci/answer.ts';
 import type { Login } from '../core/oci/credentials.ts';
 import { type Challenge, parseChallenges } from '../core/oci/headers.ts';
+import { parsed } from '../core/oci/json.ts';
+import { isJsonObject } from '../core/policy/review.ts';
 import { failureOfReply, refusedByRegistry } from './statuses.ts';
 import type { Headers, Reply, Transport } from './transport.ts';
 
@@ -132,20 +134,12 @@ function basic({ username, password }: Extract<Login, { readonly kind: 'password
 
 function tokenOf({ bytes }: Reply): { readonly text: string; readonly seconds: number } | undefined {
   const json = parsed(bytes);
-  if (typeof json !== 'object' || json === null) return undefined;
-  const { token, access_token: other, expires_in: said } = json as Readonly<Record<string, unknown>>;
+  if (!isJsonObject(json)) return undefined;
+  const { token, access_token: other, expires_in: said } = json;
   const text = typeof token === 'string' && token !== '' ? token : other;
   if (typeof text !== 'string' || !SENDABLE.test(text)) return undefined;
   const seconds = typeof said === 'number' && said > 0 ? Math.min(said, MAX_SECONDS) : DEFAULT_SECONDS;
   return { text, seconds };
-}
-
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 function keyOf({ origin, repository, actions, login }: Permission): string {

@@ -28,7 +28,7 @@ export interface Wanted {
 export type AskFor = (asked: Pick<Question, 'path' | 'what' | 'accept' | 'passes'>) => Promise<Answer<Reply>>;
 
 /** How much of a list is read. */
-export const REFERRER_LIMITS = { descriptors: 1000, pages: 50 } as const;
+const REFERRER_LIMITS = { descriptors: 1000, pages: 50 } as const;
 
 /** What registries answer that do not know the question. Those in trouble answer otherwise, and are not taken for them. */
 const UNKNOWN: readonly number[] = [400, 404, 405, 406, 501];

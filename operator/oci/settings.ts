@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { parsed, shown } from '../core/oci/json.ts';
 import { DOCKER_HUB, isHostName, isRepositoryName } from '../core/oci/reference.ts';
+import { isJsonObject } from '../core/policy/review.ts';
 
 /** What the platform says of one registry. Of those that it says nothing of: https, a public address, no mirrors. */
 export interface RegistrySettings {
@@ -38,14 +40,14 @@ export function readRegistrySettings(text: string): SettingsRead {
       problems: [`found ${json.length} registries; at most ${MAX_REGISTRIES} are allowed`],
     };
   const problems = json.flatMap((one, index) => problemsOf(one).map((problem) => `[${index}]${problem}`));
-  const hosts = json.map((one) => (isRecord(one) ? one['host'] : undefined));
+  const hosts = json.map((one) => (isJsonObject(one) ? one['host'] : undefined));
   const twice = hosts.find((host, index) => host !== undefined && hosts.indexOf(host) !== index);
   if (twice !== undefined) problems.push(`found ${JSON.stringify(twice)} twice; each host is there once`);
   return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'ok', registries: json };
 }
 
 function problemsOf(value: unknown): readonly string[] {
-  if (!isRecord(value)) return [': found no object'];
+  if (!isJsonObject(value)) return [': found no object'];
   const { host, ca, mirrors } = value;
   const unknown = Object.keys(value).filter((key) => !FIELDS.has(key));
   return [
@@ -93,20 +95,4 @@ export function mirrorOf(text: string): { readonly host: string; readonly prefix
 /** The host that answers for a registry: that of Docker Hub has another name. */
 export function apiHostOf(registry: string): string {
   return registry === DOCKER_HUB ? 'registry-1.docker.io' : registry;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 100);
 }

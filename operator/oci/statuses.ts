@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { broken, type Failure } from '../core/oci/answer.ts';
 import { retryAfterMs } from '../core/oci/headers.ts';
+import { parsed } from '../core/oci/json.ts';
+import { isJsonObject } from '../core/policy/review.ts';
 import type { Reply } from './transport.ts';
 
 /** Codes by which registries say that there is no such thing. */
@@ -49,15 +51,11 @@ function missing(
 }
 
 /** The codes of errors that a registry tells. */
-export function errorCodes(bytes: Uint8Array): readonly string[] {
+function errorCodes(bytes: Uint8Array): readonly string[] {
   if (bytes.length === 0 || bytes.length > 64 * 1024) return [];
-  try {
-    const { errors } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { errors?: unknown };
-    if (!Array.isArray(errors)) return [];
-    return errors.slice(0, MAX_ERRORS).map(codeOf);
-  } catch {
-    return [];
-  }
+  const json = parsed(bytes);
+  const errors = isJsonObject(json) ? json['errors'] : undefined;
+  return Array.isArray(errors) ? errors.slice(0, MAX_ERRORS).map(codeOf) : [];
 }
 
 function codeOf(error: unknown): string {

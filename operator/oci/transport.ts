@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
 import { type Answer, broken, type Failure, ok, refusedByPlatform } from '../core/oci/answer.ts';
+import { shown } from '../core/oci/json.ts';
 import { isMetadataAddress, isPublicAddress } from '../sources/addresses.ts';
 import { ADDRESS_REFUSED, codesOf, lookupWhere } from '../sources/lookup.ts';
 import type { RegistrySettings } from './settings.ts';
@@ -237,9 +238,5 @@ function failureOf(error: unknown, { ask, url }: Context): Failure {
   if (codes.includes(ADDRESS_REFUSED)) return notPublic(url);
   if (ask.signal.aborted) return { kind: 'unreachable', message: `${url.host} has not answered in time` };
   const why = codes[0] ?? (error as Error).name;
-  return { kind: 'unreachable', message: `${url.host} cannot be asked: ${shown(why)}` };
-}
-
-function shown(value: unknown): string {
-  return String(value).slice(0, 100);
+  return { kind: 'unreachable', message: `${url.host} cannot be asked: ${why.slice(0, 100)}` };
 }

@@ -51,8 +51,3 @@ export function broken(message: string): Failure {
 export function refusedByPlatform(message: string): Failure {
   return { kind: 'refused', by: 'Platform', message };
 }
-
-/** Whether the same question may be answered otherwise by and by, though nobody changes anything here. */
-export function mayPass({ kind }: Failure): boolean {
-  return kind === 'throttled' || kind === 'unreachable';
-}

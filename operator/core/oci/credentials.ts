@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
+import { isJsonObject } from '../policy/review.ts';
+import { parsed } from './json.ts';
 import { DOCKER_HUB, isHostName, type Repository } from './reference.ts';
 
 /** What somebody proves to a registry who he is by. */
@@ -50,14 +52,14 @@ export const ANONYMOUS: Keychain = { id: '-', loginsFor: () => [] };
 export function readDockerConfig(text: string): ConfigRead {
   if (text.length > MAX_BYTES) return refused(`${text.length} characters`, `at most ${MAX_BYTES}`);
   const json = parsed(text);
-  if (!isRecord(json)) return refused('no JSON object', WANTED);
+  if (!isJsonObject(json)) return refused('no JSON object', WANTED);
   const auths = json['auths'] ?? {};
-  if (!isRecord(auths)) return refused('auths that is no object', WANTED);
+  if (!isJsonObject(auths)) return refused('auths that is no object', WANTED);
   const all = Object.entries(auths);
   if (all.length > MAX_ENTRIES) return refused(`${all.length} entries in auths`, `at most ${MAX_ENTRIES}`);
   const entries = all.flatMap(([key, auth]) => {
     const place = placeOf(key);
-    const login = isRecord(auth) ? loginOf(auth) : undefined;
+    const login = isJsonObject(auth) ? loginOf(auth) : undefined;
     return place === undefined || login === undefined ? [] : [{ ...place, login }];
   });
   return { kind: 'ok', config: { entries } };
@@ -121,18 +123,6 @@ function decoded(auth: unknown): { readonly username: string; readonly password:
 function isText(value: unknown): value is string {
   // eslint-disable-next-line no-control-regex -- what would end a header is what is looked for
   return typeof value === 'string' && value !== '' && !/[\r\n\0]/.test(value);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function refused(found: string, wanted: string): ConfigRead {

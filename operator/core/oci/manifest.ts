@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isJsonObject, type JsonObject as Json } from '../policy/review.ts';
 import { type Answer, broken, type Failure, ok } from './answer.ts';
 import { digestOfBytes, isDigest } from './digest.ts';
 
@@ -76,8 +77,6 @@ const UNTOLD: ReadonlySet<string | undefined> = new Set([
 const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i;
 const MAX_SIZE = 2 ** 50;
 
-type Json = Readonly<Record<string, unknown>>;
-
 /** A manifest as it came: what it is was said beside it. */
 export interface RawManifest {
   readonly bytes: Uint8Array;
@@ -150,7 +149,7 @@ function parse(bytes: Uint8Array): Json {
   if (bytes.length > MANIFEST_LIMITS.bytes)
     throw new Malformed(`found ${bytes.length} bytes; at most ${MANIFEST_LIMITS.bytes} are taken`);
   const json = parseJson(bytes);
-  if (!isRecord(json)) throw new Malformed('found no JSON object');
+  if (!isJsonObject(json)) throw new Malformed('found no JSON object');
   if (json['schemaVersion'] !== 2) throw new Malformed('schemaVersion has to be 2');
   return json;
 }
@@ -184,7 +183,7 @@ function descriptorsOf(json: Json, key: string): readonly Descriptor[] {
 }
 
 function descriptorOf(value: unknown, where: string): Descriptor {
-  if (!isRecord(value)) throw new Malformed(`${where} has to be a descriptor`);
+  if (!isJsonObject(value)) throw new Malformed(`${where} has to be a descriptor`);
   const mediaType = optionalType(value, 'mediaType');
   if (mediaType === undefined) throw new Malformed(`${where}.mediaType is missing`);
   const digest = digestIn(value, where);
@@ -230,7 +229,7 @@ function embedded(
 }
 
 function platformOf(value: unknown): Platform | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const { os, architecture, variant } = value;
   if (!isShort(os) || !isShort(architecture)) return undefined;
   return { os, architecture, ...(isShort(variant) && { variant }) };
@@ -243,7 +242,7 @@ function isShort(value: unknown): value is string {
 function annotationsOf(json: Json, key: string): Readonly<Record<string, string>> {
   const value = json[key];
   if (value === undefined || value === null) return {};
-  if (!isRecord(value)) throw new Malformed(`${key} has to be an object`);
+  if (!isJsonObject(value)) throw new Malformed(`${key} has to be an object`);
   const entries = Object.entries(value);
   if (entries.length > MANIFEST_LIMITS.annotations)
     throw new Malformed(`${key}: found ${entries.length}; at most ${MANIFEST_LIMITS.annotations} are taken`);
@@ -270,10 +269,6 @@ function optionalType(json: Json, key: string): string | undefined {
 
 function has(json: Json, key: string): boolean {
   return json[key] !== undefined && json[key] !== null;
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function quoted(text: string): string {

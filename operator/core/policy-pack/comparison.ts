@@ -113,7 +113,7 @@ export function comparedOf(counts: PairCounts): number {
 }
 
 /** How often the candidate was asked. */
-export function askedOf(counts: PairCounts): number {
+function askedOf(counts: PairCounts): number {
   return comparedOf(counts) + counts.errors + counts.timeouts;
 }
 

@@ -157,7 +157,7 @@ function chunkOf(pack: PolicyPack, part: string, namespace: string): KubeObject 
 }
 
 /** ConfigMaps that a revision is kept in. */
-export function chunksOf({ spec }: PolicyPackRevision): readonly string[] {
+function chunksOf({ spec }: PolicyPackRevision): readonly string[] {
   return [...spec.module.chunks, ...(spec.data?.chunks ?? [])];
 }
 

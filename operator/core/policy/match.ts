@@ -99,7 +99,7 @@ export function rulesOf({ rules }: Pick<Binding, 'rules'>): readonly BindingRule
 }
 
 /** Whether a rule names the request. */
-export function ruleMatches(rule: BindingRule, review: Review): boolean {
+function ruleMatches(rule: BindingRule, review: Review): boolean {
   return (
     names(rule.apiGroups, review.resource.group) &&
     names(rule.operations ?? DEFAULT_OPERATIONS, review.operation) &&

@@ -122,7 +122,7 @@ function metadataOf(metadata: JsonObject, copy: boolean): JsonObject {
 }
 
 /** A Secret with its keys and without its values. */
-export function withoutValues(secret: JsonObject): JsonObject {
+function withoutValues(secret: JsonObject): JsonObject {
   const { data, stringData } = secret;
   return {
     ...secret,
