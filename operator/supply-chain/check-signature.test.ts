@@ -13,6 +13,7 @@ import { itemsOf } from './testing/attached.ts';
 import { Cosign } from './testing/cosign.ts';
 import { MemoryRegistry } from './testing/memory-registry.ts';
 import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from './testing/private-sigstore.ts';
+import { forServers } from './testing/reissued.ts';
 import { isTrustRoot, readTrustRoot, type TrustRoot } from './trust-root.ts';
 
 const SIGNER = 'https://ci.example/builds/main';
@@ -242,6 +243,12 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
     authority: () => ({ ...people(exactly(SIGNER), withOthers('tlogs')), time: 'Observer' }),
     now: new Date(now.getTime() + 30_000),
     want: 'LogEntryInvalid',
+  },
+  'a certificate of the authority that is for servers': {
+    item: () => forServers(keyless, sigstore.authorityKey),
+    authority: () => ({ ...people(exactly(SIGNER)), log: 'Ignored', time: 'Observer' }),
+    now: new Date(now.getTime() + 30_000),
+    want: 'CertificateNotForSigning',
   },
   'a root without authorities': {
     authority: () => people(exactly(SIGNER), without('certificateAuthorities')),

@@ -81,11 +81,11 @@ test('a registry that does not answer makes nothing unsigned', async (t) => {
   t.like(verdict, { outcome: 'Unknown', reason: 'RegistryUnreachable' });
 });
 
-/** Between the client and the registry; answers what is asked for by a path that `hits` with `status`. */
-async function between(t: ExecutionContext, hits: RegExp, status: number): Promise<string> {
+/** Between the client and the registry; answers what is asked for by a path that `hits` in its own way. */
+async function between(t: ExecutionContext, { hits, status, type, body }: Trouble): Promise<string> {
   const server = createServer((request, response) => {
     if (hits.test(request.url ?? '')) {
-      response.writeHead(status, { 'retry-after': '7' }).end();
+      response.writeHead(status, { 'retry-after': '7', 'content-type': type ?? 'text/plain' }).end(body);
       return;
     }
     const [hostname = '', port = ''] = registry.host.split(':');
@@ -112,9 +112,18 @@ async function between(t: ExecutionContext, hits: RegExp, status: number): Promi
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const troubles: Readonly<
-  Record<string, { readonly hits: RegExp; readonly status: number; readonly want: string }>
-> = {
+/** What is asked for by such a path is answered so. */
+interface Trouble {
+  readonly hits: RegExp;
+  readonly status: number;
+  readonly type?: string;
+  readonly body?: string;
+}
+
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const PAGE = { status: 200, type: 'text/html', body: '<html>Please sign in</html>' } as const;
+
+const troubles: Readonly<Record<string, Trouble & { readonly want: string }>> = {
   'too many requests for the older form': { hits: /\.sig$/, status: 429, want: 'RegistryThrottled' },
   'in trouble at the older form': { hits: /\.sig$/, status: 503, want: 'RegistryUnreachable' },
   'no access to the newer form': {
@@ -122,14 +131,35 @@ const troubles: Readonly<
     status: 403,
     want: 'RegistryRefused',
   },
+  'a page of a proxy in place of the image': { hits: /manifests/, ...PAGE, want: 'RegistryBroken' },
+  'a page of a proxy in place of the older form': { hits: /\.sig$/, ...PAGE, want: 'RegistryBroken' },
+  'a page of a proxy in place of the newer form': {
+    hits: /(?:referrers\/.*|manifests\/sha256-[0-9a-f]{64})$/,
+    ...PAGE,
+    want: 'RegistryBroken',
+  },
+  'a manifest that is none in the older form': {
+    hits: /\.sig$/,
+    status: 200,
+    type: MANIFEST,
+    body: '{"schemaVersion":2,"layers":"many"}',
+    want: 'RegistryBroken',
+  },
+  'a 404 of somebody else in place of the older form': {
+    hits: /\.sig$/,
+    status: 404,
+    type: 'text/html',
+    body: '<html>Not found</html>',
+    want: 'RegistryUnreachable',
+  },
   'too many requests for all': { hits: /manifests/, status: 429, want: 'RegistryThrottled' },
 };
 
-for (const [title, { hits, status, want }] of Object.entries(troubles)) {
+for (const [title, { want, ...trouble }] of Object.entries(troubles)) {
   test(`a registry in trouble makes nothing unsigned: ${title}`, async (t) => {
-    const name = `team/trouble-${status}-${want.toLowerCase()}`;
+    const name = `team/trouble-${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`;
     const image = await pushed(t, name);
-    const host = await between(t, hits, status);
+    const host = await between(t, trouble);
     const verdict = await verify(t, { host, name, image });
     t.like(verdict, { outcome: 'Unknown', reason: want }, JSON.stringify(verdict));
   });

@@ -200,6 +200,18 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
     want: 'NoSignature',
     says: /linux\/amd64 \(sha256:/,
   },
+  'an index of as many images as are verified, of which none is signed': {
+    image: 'index of 32',
+    policy: () => ({ platforms: 'Each' }),
+    want: 'NoSignature',
+    says: /linux\/amd64 \(sha256:/,
+  },
+  'an index of more images than are verified': {
+    image: 'index of 33',
+    policy: () => ({ platforms: 'Each' }),
+    want: 'TooLarge',
+    says: /33 images; 32 are verified/,
+  },
   'an image of an index that is signed, asked for by itself': { image: 'amd64', want: 'NoSignature' },
   'built, says who may scan': {
     image: 'built by the scanner',

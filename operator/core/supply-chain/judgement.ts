@@ -48,7 +48,6 @@ export const UNKNOWNS = {
   RegistryRefused: 'The registry does not let us in.',
   RegistryBroken: 'The registry answered with what cannot be true.',
   EvidenceIncomplete: 'Not all that is attached could be read.',
-  DeadlineExceeded: 'Checking took longer than it may.',
 } as const;
 
 /** One of the reasons not to know. */

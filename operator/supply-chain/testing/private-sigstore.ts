@@ -28,6 +28,8 @@ export interface PrivateSigstore {
   readonly trustedRoot: Readonly<Record<string, readonly Record<string, unknown>[]>> & {
     readonly mediaType: string;
   };
+  /** By which its certificates are signed. */
+  readonly authorityKey: KeyObject;
   /** A signing config of cosign that names those of the services that are asked for. */
   signingConfig(services: readonly ('rekor' | 'tsa')[]): object;
   stop(): Promise<void>;
@@ -64,6 +66,7 @@ export async function startSigstore(issuedAt?: Date): Promise<PrivateSigstore> {
       certificateAuthorities: [authorityOf(url, [bytesOf(ca.rootCertificate)])],
       timestampAuthorities: [authorityOf(url, [bytesOf(tsa.intCertificate), bytesOf(tsa.rootCertificate)])],
     } as unknown as PrivateSigstore['trustedRoot'],
+    authorityKey: keys.ca.privateKey,
     signingConfig: (services) => signingConfig(url, services),
     async stop() {
       server.closeAllConnections();

@@ -45,6 +45,13 @@ export async function signedImages(world: SignedWorld, now: Date): Promise<Recor
   await world.attest(reports, 'scanner', { type: 'vuln', predicate: report(ago(HOUR)) });
   images['index'] = world.registry.index([make('amd64'), make('arm64')]);
   await world.sign(images['index'], 'builder');
+  for (const count of [32, 33]) {
+    const index = world.registry.index(
+      Array.from({ length: count }, (_, number) => make(`${number} of ${count}`)),
+    );
+    images[`index of ${count}`] = index;
+    await world.sign(index, 'builder');
+  }
   return images;
 }
 
