@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
@@ -48,6 +48,15 @@ const packs = readShippedPacks(ROOT);
 test('there are packs, each in a folder of its name', (t) => {
   t.true(packs.length > 0);
   for (const { name } of packs) t.true(existsSync(join(ROOT, PACKS_FOLDER, name, 'README.md')), name);
+});
+
+test('the page on shipped packs names each of them, and none that is not there', (t) => {
+  const page = readFileSync(join(ROOT, 'docs/how-to/use-a-shipped-pack.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| \[([\w-]+)\]\(([^)]+)\) \|/gm)];
+  t.is(rows.length, packs.length);
+  const named = new Set(rows.map(([, name]) => name));
+  for (const { name } of packs) t.true(named.has(name), name);
+  for (const [, name, link] of rows) t.is(link, `../../${PACKS_FOLDER}/${name}/README.md`);
 });
 
 for (const pack of packs) {
