@@ -85,6 +85,7 @@ export function checkListed(court: Court, asked: SbomAsked): PartOutcome {
 
 /** What vulnerabilities are held against besides the policy. */
 export interface VulnerableCase {
+  readonly image: string;
   readonly now: Date;
   readonly waivers: readonly Waiver[];
 }
@@ -93,11 +94,11 @@ export interface VulnerableCase {
 export function checkVulnerable(
   court: Court,
   asked: VulnerabilitiesAsked,
-  { now, waivers }: VulnerableCase,
+  { image, now, waivers }: VulnerableCase,
 ): PartOutcome {
   const exclusions = court
     .hear('vex', { from: asked.vexFrom })
-    .flatMap(({ statement }) => readVex(statement.predicate));
+    .flatMap(({ statement }) => readVex(statement.predicate, image));
   for (const name of court.others('vex', asked.vexFrom)) {
     court.note(
       `a VEX document by ${name} does not count: the policy takes those of ${asked.vexFrom.join(', ') || 'nobody'}`,

@@ -22,7 +22,7 @@ export function judgeImage(
   const bounded = boundedEvidence(gathered);
   const read = readClaims(image, bounded, { now, revoked: policy.revoked });
   const court = new Court(policy, read, bounded.incomplete);
-  const parts = partsOf(court, now);
+  const parts = partsOf(court, { image, now });
   const checks = parts.map((one) => one.check);
   const until = parts.flatMap((one) => one.validUntil ?? []).toSorted()[0];
   return {
@@ -63,14 +63,14 @@ function boundedEvidence(gathered: Gathered): Gathered {
   };
 }
 
-function partsOf(court: Court, now: Date): readonly PartOutcome[] {
+function partsOf(court: Court, at: { readonly image: string; readonly now: Date }): readonly PartOutcome[] {
   const { requirement, waivers } = court.policy;
   const { signatures, provenance, sbom, vulnerabilities } = requirement;
   return [
     ...(signatures === undefined ? [] : [signedPart(court, signatures)]),
     ...(provenance === undefined ? [] : [checkBuilt(court, provenance)]),
     ...(sbom === undefined ? [] : [checkListed(court, sbom)]),
-    ...(vulnerabilities === undefined ? [] : [checkVulnerable(court, vulnerabilities, { now, waivers })]),
+    ...(vulnerabilities === undefined ? [] : [checkVulnerable(court, vulnerabilities, { ...at, waivers })]),
   ];
 }
 

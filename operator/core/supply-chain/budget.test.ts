@@ -106,6 +106,9 @@ test('an outcome tells until when it holds: the report, or a waiver that was nee
   });
 });
 
+const IMAGE = `sha256:${'a'.repeat(64)}`;
+const OTHER = `sha256:${'b'.repeat(64)}`;
+
 const statement = (change: object): object => ({
   vulnerability: { name: 'CVE-1', aliases: ['GHSA-1'] },
   products: [{ '@id': 'x', subcomponents: [{ '@id': 'pkg:npm/a@1' }] }],
@@ -142,6 +145,95 @@ const vex: Readonly<Record<string, { readonly document: object; readonly want: n
 
 for (const [title, { document, want }] of Object.entries(vex)) {
   test(`VEX excludes what it says with a reason, and nothing else: ${title}`, (t) => {
-    t.is(readVex(document as Parameters<typeof readVex>[0]).length, want);
+    t.is(readVex(document as Parameters<typeof readVex>[0], IMAGE).length, want);
+  });
+}
+
+const of = (products: unknown, change: object = {}): object => ({
+  statements: [statement({ vulnerability: 'CVE-1', products, ...change })],
+});
+const affects = (list: unknown, change: object = {}): object => ({
+  vulnerabilities: [{ id: 'CVE-1', analysis: { state: 'not_affected' }, affects: list }],
+  ...change,
+});
+const A = 'pkg:npm/a@1';
+const oci = (digest: string): string =>
+  `pkg:oci/app@${digest.replace(':', '%3A')}?repository_url=r.example/app`;
+
+/** What each document is of: the whole image, packages of it, or nothing. */
+const scopes: Readonly<Record<string, { readonly document: object; readonly want: string }>> = {
+  'no product': { document: of(undefined), want: 'image' },
+  'an empty list of products': { document: of([]), want: 'image' },
+  'this image, by its purl': { document: of([{ '@id': oci(IMAGE) }]), want: 'image' },
+  'this image, by an identifier': {
+    document: of([{ '@id': 'x', identifiers: { purl: oci(IMAGE) } }]),
+    want: 'image',
+  },
+  'this image, by its hash': { document: of([{ hashes: { 'sha-256': 'a'.repeat(64) } }]), want: 'image' },
+  'this image, as the first version wrote it': { document: of([`r.example/app@${IMAGE}`]), want: 'image' },
+  'another image': { document: of([{ '@id': oci(OTHER) }]), want: 'nothing' },
+  'another image, with a package of it': {
+    document: of([{ '@id': oci(OTHER), subcomponents: [{ '@id': A }] }]),
+    want: 'nothing',
+  },
+  'this image by one name, another by the other': {
+    document: of([{ '@id': oci(IMAGE), identifiers: { purl: oci(OTHER) } }]),
+    want: 'nothing',
+  },
+  'a digest that only begins as this one': {
+    document: of([{ '@id': `r.example/app@${IMAGE}0` }]),
+    want: 'nothing',
+  },
+  'an image that does not say which': { document: of([{ '@id': 'pkg:oci/app' }]), want: 'nothing' },
+  'a product by a name of somebody': {
+    document: of([{ '@id': 'https://shop.example/other' }]),
+    want: 'nothing',
+  },
+  'a product that is a package': { document: of([{ '@id': A }]), want: A },
+  'a package within another package': {
+    document: of([{ '@id': 'pkg:npm/z@1', subcomponents: [{ '@id': A }] }]),
+    want: 'nothing',
+  },
+  'a package of this image': {
+    document: of([{ '@id': oci(IMAGE), subcomponents: [{ '@id': A }] }]),
+    want: A,
+  },
+  'a package, as the first version wrote it': { document: of([oci(IMAGE)], { subcomponents: [A] }), want: A },
+  'parts without a purl': {
+    document: of([{ '@id': oci(IMAGE), subcomponents: [{ name: 'a' }] }]),
+    want: 'nothing',
+  },
+  'parts that are no list': { document: of([{ '@id': oci(IMAGE), subcomponents: A }]), want: 'nothing' },
+  'products that are no list': { document: of(A), want: 'nothing' },
+  'a product without a name': { document: of([{}]), want: 'nothing' },
+  'CycloneDX: nothing named': { document: affects(undefined), want: 'image' },
+  'CycloneDX: something without a name': { document: affects([{}]), want: 'nothing' },
+  'CycloneDX: a reference that leads nowhere': {
+    document: affects([{ ref: 'component-1' }]),
+    want: 'nothing',
+  },
+  'CycloneDX: a reference to a component': {
+    document: affects([{ ref: 'component-1' }], { components: [{ 'bom-ref': 'component-1', purl: A }] }),
+    want: A,
+  },
+  'CycloneDX: a reference to what the document is of': {
+    document: affects([{ ref: 'root' }], {
+      metadata: { component: { 'bom-ref': 'root', purl: oci(IMAGE) } },
+    }),
+    want: 'image',
+  },
+  'CycloneDX: a reference to another image': {
+    document: affects([{ ref: 'root' }], {
+      metadata: { component: { 'bom-ref': 'root', purl: oci(OTHER) } },
+    }),
+    want: 'nothing',
+  },
+};
+
+for (const [title, { document, want }] of Object.entries(scopes)) {
+  test(`VEX is of what it names: ${title}`, (t) => {
+    const read = readVex(document as Parameters<typeof readVex>[0], IMAGE);
+    const found = read.flatMap(({ purls }) => (purls.length === 0 ? ['image'] : purls));
+    t.is(found.join(' ') || 'nothing', want);
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { asList, asText, at, type Document } from './documents.ts';
+import { asDocument, asList, asText, at, type Document } from './documents.ts';
 import type { Finding } from './vulnerabilities.ts';
 
 /** What somebody says who looked: this vulnerability does not affect the image. */
@@ -9,16 +9,27 @@ export interface Exclusion {
   readonly purls: readonly string[];
 }
 
+/** What a statement is of: the whole image, or these packages of it; of none it says nothing that can be held against a finding. */
+type Scope = 'Image' | readonly string[];
+
 const MAX_STATEMENTS = 10_000;
 
-/** The exclusions of an OpenVEX document, or of the analysis in a CycloneDX one. Of what is affected, or under investigation, it says nothing. */
-export function readVex(predicate: Document): readonly Exclusion[] {
-  const statements = asList(predicate['statements']).slice(0, MAX_STATEMENTS).flatMap(ofOpenVex);
-  const analysed = asList(predicate['vulnerabilities']).slice(0, MAX_STATEMENTS).flatMap(ofCycloneDx);
+/**
+ * The exclusions of an OpenVEX document, or of the analysis in a CycloneDX one, that are of `image`. Of what is affected, or under investigation, it says
+ * nothing; and what names something that is neither the image nor a package is of nothing.
+ */
+export function readVex(predicate: Document, image: string): readonly Exclusion[] {
+  const statements = asList(predicate['statements'])
+    .slice(0, MAX_STATEMENTS)
+    .flatMap((one) => ofOpenVex(one, image));
+  const components = componentsOf(predicate);
+  const analysed = asList(predicate['vulnerabilities'])
+    .slice(0, MAX_STATEMENTS)
+    .flatMap((one) => ofCycloneDx(one, { components, image }));
   return [...statements, ...analysed];
 }
 
-function ofOpenVex(statement: unknown): readonly Exclusion[] {
+function ofOpenVex(statement: unknown, image: string): readonly Exclusion[] {
   const status = asText(at(statement, 'status'));
   if (status !== 'not_affected' && status !== 'fixed') return [];
   // Without a reason it is no statement: the specification asks for one of the two.
@@ -28,31 +39,108 @@ function ofOpenVex(statement: unknown): readonly Exclusion[] {
     asText(at(statement, 'vulnerability', 'name')) ?? asText(at(statement, 'vulnerability')),
     ...asList(at(statement, 'vulnerability', 'aliases')).map(asText),
   ];
-  const purls = asList(at(statement, 'products')).flatMap((product) =>
-    asList(at(product, 'subcomponents')).map(
-      (one) => asText(at(one, 'identifiers', 'purl')) ?? asText(at(one, '@id')),
-    ),
+  const parts = at(statement, 'subcomponents');
+  return exclusions(
+    names,
+    scopeOf(at(statement, 'products'), (one) => ofProduct(one, { parts, image })),
   );
-  return exclusions(names, purls);
 }
 
 const NOT_AFFECTED = new Set(['not_affected', 'false_positive', 'resolved', 'resolved_with_pedigree']);
 
-function ofCycloneDx(vulnerability: unknown): readonly Exclusion[] {
+function ofCycloneDx(
+  vulnerability: unknown,
+  { components, image }: { readonly components: ReadonlyMap<string, unknown>; readonly image: string },
+): readonly Exclusion[] {
   const state = asText(at(vulnerability, 'analysis', 'state'));
   if (state === undefined || !NOT_AFFECTED.has(state)) return [];
-  return exclusions(
-    [asText(at(vulnerability, 'id'))],
-    asList(at(vulnerability, 'affects')).map((one) => asText(at(one, 'ref'))),
+  const scope = scopeOf(at(vulnerability, 'affects'), (one) => {
+    const ref = asText(at(one, 'ref')) ?? '';
+    return ofComponent(identityOf(components.get(ref) ?? ref), image);
+  });
+  return exclusions([asText(at(vulnerability, 'id'))], scope);
+}
+
+/** Components by the name that they are referred to by. */
+function componentsOf(predicate: Document): ReadonlyMap<string, unknown> {
+  const all = [at(predicate, 'metadata', 'component'), ...asList(predicate['components'])];
+  return new Map(
+    all.flatMap((one): [string, unknown][] => {
+      const ref = asText(at(one, 'bom-ref'));
+      return ref === undefined ? [] : [[ref, one]];
+    }),
   );
 }
 
-function exclusions(
-  names: readonly (string | undefined)[],
-  purls: readonly (string | undefined)[],
-): readonly Exclusion[] {
-  const named = purls.filter((one) => one !== undefined);
-  return names.flatMap((name) => (name === undefined ? [] : [{ vulnerability: name, purls: named }]));
+/** Where nothing is named it is said of what the statement is attached to. What is named and cannot be read is not nothing. */
+function scopeOf(named: unknown, of: (one: unknown) => Scope): Scope {
+  if (isNothing(named)) return 'Image';
+  const scopes = asList(named).map(of);
+  return scopes.includes('Image') ? 'Image' : scopes.flatMap((one) => (one === 'Image' ? [] : one));
+}
+
+function isNothing(named: unknown): boolean {
+  return named === undefined || (Array.isArray(named) && named.length === 0);
+}
+
+/** A product: the image itself, a package of it, or something else. Before 0.2 the parts of all products were in the statement. */
+function ofProduct(
+  product: unknown,
+  { parts, image }: { readonly parts: unknown; readonly image: string },
+): Scope {
+  const identity = identityOf(product);
+  const inner = at(product, 'subcomponents') ?? parts;
+  if (isNothing(inner)) return ofComponent(identity, image);
+  // The parts of another product are there, and not here.
+  if (kindOf(identity, image) === 'Other' || packagesOf(identity).length > 0) return [];
+  return asList(inner).flatMap((one) => packagesOf(identityOf(one)));
+}
+
+function ofComponent(identity: Identity, image: string): Scope {
+  const kind = kindOf(identity, image);
+  if (kind === 'Image') return 'Image';
+  return kind === 'Other' ? [] : packagesOf(identity);
+}
+
+/** What something is called, and the digests that are said to be its. */
+interface Identity {
+  readonly names: readonly string[];
+  readonly hashes: readonly string[];
+}
+
+function identityOf(one: unknown): Identity {
+  if (asDocument(one) === undefined) return { names: present([asText(one)]), hashes: [] };
+  const hash = asText(at(one, 'hashes', 'sha-256'));
+  return {
+    names: present([asText(at(one, 'identifiers', 'purl')), asText(at(one, 'purl')), asText(at(one, '@id'))]),
+    hashes: hash === undefined ? [] : [`sha256:${hash.toLowerCase()}`],
+  };
+}
+
+function present(texts: readonly (string | undefined)[]): readonly string[] {
+  return texts.filter((one) => one !== undefined);
+}
+
+/** Purls of packages within images: those of images are no packages. */
+function packagesOf({ names }: Identity): readonly string[] {
+  return names.filter((one) => one.startsWith('pkg:') && !/^pkg:(?:oci|docker)\//i.test(one)).slice(0, 1);
+}
+
+const DIGEST = /sha256(?::|%3a)([0-9a-f]{64})(?![0-9a-f])/gi;
+
+/** Whether this is the image, by its digest; another one; or whether it does not say. */
+function kindOf({ names, hashes }: Identity, image: string): 'Image' | 'Other' | 'Unsaid' {
+  const isPackage = names.some((one) => packagesOf({ names: [one], hashes: [] }).length > 0);
+  const named = names.flatMap((one) => [...one.matchAll(DIGEST)].map(([, hex = '']) => hex.toLowerCase()));
+  const digests = [...named.map((hex) => `sha256:${hex}`), ...(isPackage ? [] : hashes)];
+  if (digests.length === 0) return 'Unsaid';
+  return digests.every((one) => one === image) ? 'Image' : 'Other';
+}
+
+function exclusions(names: readonly (string | undefined)[], scope: Scope): readonly Exclusion[] {
+  if (scope !== 'Image' && scope.length === 0) return [];
+  const purls = scope === 'Image' ? [] : scope;
+  return present(names).map((vulnerability) => ({ vulnerability, purls }));
 }
 
 /** Whether a finding is excluded: by one of its names, in this package. */
