@@ -35,7 +35,7 @@ export class ApiClient {
 
   /** Sends one request; any HTTP status is an answer. Throws when there is none within 30 seconds. */
   async send(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body?: ApiObject,
   ): Promise<ApiAnswer> {

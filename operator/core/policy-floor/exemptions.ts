@@ -70,13 +70,21 @@ function subjectCel({ subjects, expiresAt }: Exemption): Cel {
 }
 
 /**
- * CEL has no clock. What is made bears the time of the API server by now, so that nothing new passes by an exemption that is over, also while no
- * operator runs. For the rest it is over once the operator takes it out.
+ * CEL has no clock. What is made bears the time of the API server by now, and so does what is changed: beside the fields that whoever changes it set.
+ * So nothing passes by an exemption that is over, also while no operator runs, but for what only takes fields away, of which the API server notes no
+ * time, and what is neither made nor changed: for these it is over once the operator takes it out. Who has the times taken out of an object has none.
  */
 function notOver(expiresAt: string): Cel {
   const made = 'object.metadata.creationTimestamp';
-  const instant = textCel(new Date(expiresAt).toISOString());
-  return `request.operation != 'CREATE' || object == null || !has(object.metadata) || !has(${made}) || timestamp(${made}) < timestamp(${instant})`;
+  const changes = 'object.metadata.managedFields';
+  // What the API server notes are whole seconds, which began before: so it is over with the second that it ends in.
+  const endsAt = new Date(Math.floor(Date.parse(expiresAt) / 1000) * 1000);
+  const instant = `timestamp(${textCel(endsAt.toISOString())})`;
+  return [
+    `request.operation == 'CREATE' ? (object == null || !has(object.metadata) || !has(${made}) || timestamp(${made}) < ${instant})`,
+    `request.operation == 'UPDATE' ? (has(${changes}) && ${changes}.all(one, !has(one.time) || timestamp(one.time) < ${instant}))`,
+    'true',
+  ].join(' : ');
 }
 
 const NAME = 'variables.nexusosName';

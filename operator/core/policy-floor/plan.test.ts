@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { KubeObject } from '../object.ts';
+import { DONE } from '../plan.ts';
 import type { Exemption } from '../policy/exemption.ts';
 import { MAX_FLOORS } from './names.ts';
 import type { FloorSource } from './objects.ts';
@@ -255,6 +256,22 @@ for (const [title, { change, counts }] of Object.entries(EXEMPTIONS)) {
 test('when an exemption ends it is looked again', (t) => {
   const plan = planFloors(seen({ packs: [pack('a-1')], exemptions: [EXEMPTION] }), SETTINGS, NOW);
   t.is(plan.result.kind === 'requeueAfter' && plan.result.afterMs, 3_600_000);
+});
+
+function resultWith(exemptions: readonly Exemption[]) {
+  return planFloors(seen({ packs: [pack('a-1')], exemptions }), SETTINGS, NOW).result;
+}
+
+test('one that lasts for long is looked at again before it ends, and with none nothing is waited for', (t) => {
+  for (const days of [1, 2, 90]) {
+    const expiresAt = new Date(NOW.getTime() + days * 86_400_000).toISOString();
+    t.like(
+      resultWith([{ ...EXEMPTION, expiresAt }]),
+      { kind: 'requeueAfter', afterMs: 86_400_000 },
+      `${days} days`,
+    );
+  }
+  t.deepEqual(resultWith([]), DONE);
 });
 
 function tenant(name: string, plan: string) {

@@ -42,7 +42,7 @@ export interface FloorsObserved {
 const SEEN_MS = 3000;
 /** Longer than a trial of a floor takes. */
 const TRIAL_MS = 300_000;
-/** The longest time that a timer of Node takes is 24 days. */
+/** A timer of Node takes no more than 24 days, and exemptions last for longer: it is looked at again before. */
 const MAX_WAIT_MS = 24 * 3600 * 1000;
 
 /** What is done for one pack. */
@@ -72,15 +72,19 @@ export function planFloors(observed: FloorsObserved, settings: FloorSettings, no
     ...slots.map((slot) => planSlot(slot, { observed, settings, now })),
     clearAway(observed, taken, now),
   ];
-  const afterMs = Math.min(MAX_WAIT_MS, ...parts.map((one) => one.afterMs));
+  const afterMs = Math.min(...parts.map((one) => one.afterMs));
   return {
     ...statusOnly(undefined),
     apply: parts.flatMap(({ apply }) => apply),
     remove: parts.flatMap(({ remove }) => remove).map(gone),
     result:
-      afterMs === MAX_WAIT_MS
+      afterMs === Infinity
         ? DONE
-        : { kind: 'requeueAfter', afterMs, why: 'a policy is to be bound, or an exemption expires' },
+        : {
+            kind: 'requeueAfter',
+            afterMs: Math.min(afterMs, MAX_WAIT_MS),
+            why: 'a policy is to be bound, or an exemption expires',
+          },
   };
 }
 
