@@ -9,7 +9,7 @@ export type Files = Readonly<Record<string, Uint8Array>>;
 
 /** Loaded when the first archive is there: most processes never see one. */
 export async function tar(): Promise<{ readonly extract: typeof extract; readonly pack: typeof pack }> {
-  return import('tar-stream');
+  return import('./tar.ts');
 }
 
 /** Reads a tar.gz that we made ourselves, in the memory of one: what others made is read by what refuses tricks. */
