@@ -185,11 +185,11 @@ const ODD_PACKS: Readonly<
 > = {
   'with no source': {
     spec: { source: {} },
-    words: /exactly one of inline, configMapRef and bundle is needed/,
+    words: /exactly one of inline, configMapRef, bundle and oci is needed/,
   },
   'with two sources': {
     spec: { source: { configMapRef: { name: 'a' }, bundle: { url: 'https://a.example/b', digest: DIGEST } } },
-    words: /exactly one of inline, configMapRef and bundle is needed/,
+    words: /exactly one of inline, configMapRef, bundle and oci is needed/,
   },
   'with a bundle over http': {
     spec: { source: { bundle: { url: 'http://a.example/b', digest: DIGEST } } },
