@@ -30,7 +30,7 @@ const kind = z.object({
     .min(1)
     .max(16)
     .describe(
-      'Fields that the rules read; apiVersion, kind, metadata.name and metadata.namespace are there in any case. Absent: all. The fewer, the less memory, and the less often anything has changed.',
+      'Fields that the rules read; apiVersion, kind, metadata.name and metadata.namespace are there in any case. Absent: all. The fewer, the less memory the rules need, and the less often anything has changed for them.',
     )
     .meta({ 'x-kubernetes-list-type': 'set' })
     .optional(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import type { HostEvaluation } from '../policy/host.ts';
+import type { Evaluation } from '../policy/evaluate-here.ts';
 import { compileModule } from '../policy/testing/compile.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { HostOnDemand } from './host-on-demand.ts';
@@ -18,7 +18,7 @@ test('data that are given back are forgotten by the workers, and those of others
   });
   t.teardown(() => host.close());
   const module = await compileModule({ rego: REGO, entrypoints: ['p/said'] });
-  const asked: Omit<HostEvaluation, 'data'> = {
+  const asked: Omit<Evaluation, 'data'> = {
     module,
     entrypoint: 'p/said',
     input: utf8({}),

@@ -8,6 +8,8 @@ import {
   inventoryFault,
   inventoryText,
   InventoryTooLarge,
+  MAX_INVENTORY_BYTES,
+  MAX_INVENTORY_OBJECTS,
   type ObjectTexts,
   objectTexts,
   resourceFor,
@@ -40,10 +42,6 @@ export interface InventoriesOptions {
   readonly log: Log;
 }
 
-/** More than that is not handed to a module, whatever memory it may have. */
-const MAX_BYTES = 16 * 1024 * 1024;
-/** Objects of a kind, of whichever namespace. */
-const MAX_OBJECTS = 50_000;
 /** Who has begun to judge by an inventory is done with it after so long. */
 const RELEASE_MS = 10_000;
 /** What failed is tried again after so long. */
@@ -240,8 +238,8 @@ export class Inventories implements RevisionModules {
   #wrongWith({ kinds }: Entry, loaded: LoadedRevision | undefined): string | undefined {
     if (hasInventory(loaded?.data?.bytes))
       return 'the data of the pack have an inventory of their own, beside which there can be no live one';
-    const large = kinds.find((one) => (this.#watches.get(nameOf(one))?.size ?? 0) > MAX_OBJECTS);
-    return large && `there are more than ${MAX_OBJECTS} objects of kind ${large.kind}`;
+    const large = kinds.find((one) => (this.#watches.get(nameOf(one))?.size ?? 0) > MAX_INVENTORY_OBJECTS);
+    return large && `there are more than ${MAX_INVENTORY_OBJECTS} objects of kind ${large.kind}`;
   }
 
   /** Has the workers load it, and then has requests judged by it. */
@@ -263,7 +261,7 @@ export class Inventories implements RevisionModules {
       resource,
       objects: this.#watches.get(nameOf(resource))?.list() ?? [],
     }));
-    return inventoryText({ inventory, own }, seen, { maxBytes: MAX_BYTES, textOf: this.#textOf });
+    return inventoryText({ inventory, own }, seen, { maxBytes: MAX_INVENTORY_BYTES, textOf: this.#textOf });
   }
 
   /** Too old, by the oldest of its parts: a watch that is silent, or a change that was not handed over. */

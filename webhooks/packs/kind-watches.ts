@@ -16,7 +16,7 @@ export interface KindWatch {
 /** Opens a watch; `onChange` is called with every change, and once everything was read. */
 export type OpenKind = (resource: Resource, onChange: () => void) => KindWatch;
 
-/** Watches kinds that packs look at, without what no rule reads. */
+/** Watches kinds that packs look at. Objects are held whole, whichever fields rules read; that there are too many is told once all have been read. */
 export function kindWatches(
   options: Pick<InformerOptions, 'client' | 'timing' | 'metrics' | 'log'>,
 ): OpenKind {

@@ -170,6 +170,14 @@ test('what is too large is refused, and not cut', (t) => {
   t.regex(error?.message ?? '', /more than 10000 bytes: name fewer fields, kinds or namespaces/);
 });
 
+function documentOf(text: string, maxBytes: number): string {
+  return inventoryText(
+    { inventory: looking([{ ...INGRESS, fields: ['spec.text'] }]), own: undefined },
+    [{ resource: INGRESSES, objects: [ingress('a', 'x', { spec: { text } })] }],
+    { maxBytes, textOf: objectTexts() },
+  );
+}
+
 for (const [letter, bytes] of [
   ['a', 1],
   ['ä', 2],
@@ -177,15 +185,10 @@ for (const [letter, bytes] of [
   ['😀', 4],
 ] as const)
   test(`what is counted is bytes of the finished document: ${letter} has ${bytes}`, (t) => {
-    const document = (count: number, maxBytes: number) =>
-      inventoryText(
-        { inventory: looking([{ ...INGRESS, fields: ['spec.text'] }]), own: undefined },
-        [{ resource: INGRESSES, objects: [ingress('a', 'x', { spec: { text: letter.repeat(count) } })] }],
-        { maxBytes, textOf: objectTexts() },
-      );
-    const around = document(0, 1000).length;
-    t.is(Buffer.byteLength(document(100, around + 100 * bytes)), around + 100 * bytes);
-    t.throws(() => document(100, around + 100 * bytes - 1), { message: /more than \d+ bytes: name fewer/ });
+    const around = documentOf('', 1000).length;
+    const [text, most] = [letter.repeat(100), around + 100 * bytes];
+    t.is(Buffer.byteLength(documentOf(text, most)), most);
+    t.throws(() => documentOf(text, most - 1), { message: /more than \d+ bytes: name fewer/ });
   });
 
 test('beside it, the data of the pack stay as they are', (t) => {
