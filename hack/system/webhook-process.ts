@@ -10,6 +10,9 @@ import {
 } from './operator-process.ts';
 import { WebhookBalancer } from './webhook-balancer.ts';
 
+/** For longer than the balancer takes to notice, as in the chart: two probes of a second, each of which may wait for a second. */
+const DRAIN_MS = '4000';
+
 /** Set while tests run the admission process of a bundle, as the image has it. */
 export const webhookProgramVariable = 'NEXUSOS_TEST_WEBHOOK_PROGRAM';
 
@@ -64,7 +67,7 @@ export class WebhookSystem {
   /** Starts one more, and resolves when it is ready. There has to be an operator, which makes the certificate. */
   async start(options: WebhookOptions = {}): Promise<WebhookProcess> {
     const program = options.program ?? process.env[webhookProgramVariable] ?? MAIN;
-    const env = { NEXUSOS_SERVE: '127.0.0.1:0', NEXUSOS_DRAIN_MS: '1500', ...options.env };
+    const env = { NEXUSOS_SERVE: '127.0.0.1:0', NEXUSOS_DRAIN_MS: DRAIN_MS, ...options.env };
     const started = await spawnProgram(this.#cluster, { ...ROLE, program }, { ...options, env });
     const serving = new Promise<number>((resolve) => {
       started.log.onEntry((entry) => {
