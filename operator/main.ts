@@ -111,6 +111,7 @@ async function main(): Promise<void> {
         planWeights: config.planWeights,
         remoteImage: config.remoteImage,
         webhookCertificates: certificatesOf(config),
+        packAllowance: { packs: config.policyPacksPerTenant, mebibytes: config.policyMebibytesPerTenant },
         inventoryKinds: config.policyInventory,
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },

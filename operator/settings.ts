@@ -133,3 +133,31 @@ export function parseListen(text: string): ListenAddress | undefined {
   const port = Number(parts?.[3]);
   return isIP(host) !== 0 && port <= 65_535 ? { host, port } : undefined;
 }
+
+/** A kind whose live objects packs may look at. */
+export interface InventoryKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+/** What an entry of the list of kinds looks like that packs may look at. */
+const ENTRY =
+  /^(cluster:)?((?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?v[0-9][a-z0-9]{0,31})\/([a-z][a-z0-9]{0,62})=([A-Z][A-Za-z0-9]{0,62})$/;
+const MAX_ENTRIES = 64;
+/** No pack sees these, whoever allows it: a rule could write their values into a message. */
+const NEVER: ReadonlySet<string> = new Set(['v1/secrets']);
+
+/** Kinds that packs may look at: `networking.k8s.io/v1/ingresses=Ingress`, and `cluster:` before those that are in no namespace. Undefined: not so. */
+export function readInventoryKinds(text: string): readonly InventoryKind[] | undefined {
+  if (text === '') return [];
+  const entries = text.split(',').map((one) => ENTRY.exec(one.trim()));
+  const kinds = entries.flatMap((found) => (found === null ? [] : [kindOf(found)]));
+  if (kinds.length !== entries.length || kinds.length > MAX_ENTRIES) return undefined;
+  return kinds.some(({ apiVersion, plural }) => NEVER.has(`${apiVersion}/${plural}`)) ? undefined : kinds;
+}
+
+function kindOf([, cluster, apiVersion = '', plural = '', kind = '']: RegExpExecArray): InventoryKind {
+  return { apiVersion, kind, plural, namespaced: cluster === undefined };
+}

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Resource } from '#operator/core/object';
-import { readInventoryKinds } from '#operator/core/policy/inventory';
 import {
   ConfigError,
   DNS_LABEL,
   integer,
+  type InventoryKind,
   LOG_LEVELS,
   parseApiServer,
   parseListen,
   type ParsedSettings,
+  readInventoryKinds,
   readSettings,
   type Setting,
 } from '#operator/settings';
@@ -104,7 +104,7 @@ export const WEBHOOK_SETTINGS = {
     allowed:
       'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
     parse: readInventoryKinds,
-  } satisfies Setting<readonly Resource[]>,
+  } satisfies Setting<readonly InventoryKind[]>,
   stateFolder: pathSetting(
     'Folder of this replica alone, where it keeps the packs that it decides by for a restart. Empty: nowhere.',
   ),

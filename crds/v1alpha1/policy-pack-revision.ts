@@ -5,6 +5,7 @@ import { AGE } from './columns.ts';
 import { dnsLabel, dnsSubdomain, int, sha256, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { policyBinding } from './policy-binding.ts';
+import { policyFloor } from './policy-floor.ts';
 import { policyInventory } from './policy-inventory.ts';
 import { policyEnforcement, policyEvaluation, policyInput } from './policy-pack.ts';
 import { jsonObject } from './policy-source.ts';

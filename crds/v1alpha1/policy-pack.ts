@@ -221,6 +221,10 @@ export const POLICY_PACK_REASONS = {
   VerificationFailed: 'VerificationFailed',
   /** It refuses an object of Kubernetes, or of NexusOS itself, and not the same of a tenant. */
   LocksOut: 'LocksOut',
+  /** The tenant has more packs than it may; older ones go first. */
+  TooManyPacks: 'TooManyPacks',
+  /** With this revision, those of the tenant would have more bytes than they may. */
+  StorageExceeded: 'StorageExceeded',
   /** The floor is none: a key that nobody knows, a name twice, or text that is no YAML. */
   InvalidFloor: 'InvalidFloor',
   /** A pack of a tenant has a floor: the API server itself holds those of the platform alone. */

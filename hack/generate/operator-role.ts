@@ -11,7 +11,7 @@ import { toTemplate } from './template.ts';
 /** What is read of a controller here. */
 export type RoleSource = Pick<
   AnyController,
-  'rbac' | 'platformRbac' | 'resource' | 'watches' | 'finalizer' | 'finalizesOnly' | 'removesOnly'
+  'rbac' | 'platformRbac' | 'resource' | 'watches' | 'finalizer' | 'finalizesOnly' | 'onlyReads'
 >;
 
 /** The operator's permissions: in the whole cluster, in the platform namespace, and where pull secrets are shared from. */
@@ -153,18 +153,13 @@ function isOfKueue({ apiGroups }: PolicyRule): boolean {
   return apiGroups.includes(KUEUE_GROUP);
 }
 
-function ownKindRules({
-  resource,
-  finalizer,
-  finalizesOnly,
-  removesOnly,
-}: RoleSource): readonly PolicyRule[] {
+function ownKindRules({ resource, finalizer, finalizesOnly, onlyReads }: RoleSource): readonly PolicyRule[] {
   const apiGroups = [groupOf(resource)];
   const status = { apiGroups, resources: [`${resource.plural}/status`], verbs: ['update'] };
   const finalizers = { apiGroups, resources: [resource.plural], verbs: ['patch'] };
   return [
     readRule(resource),
-    ...(finalizesOnly === true || removesOnly === true ? [] : [status]),
+    ...(finalizesOnly === true || onlyReads === true ? [] : [status]),
     ...(finalizer === undefined ? [] : [finalizers]),
   ];
 }

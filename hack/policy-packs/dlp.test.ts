@@ -65,6 +65,10 @@ interface Measured {
   readonly wrong: readonly string[];
 }
 
+function percent(part: number, whole: number): string {
+  return `${((100 * part) / whole).toFixed(1)} %`;
+}
+
 function measure(
   detector: string,
   texts: readonly LabelledText[],
@@ -74,7 +78,6 @@ function measure(
   const right = texts.filter((one, index) => isSaid[index] && one.detector === detector).length;
   const missed = texts.filter((one, index) => !isSaid[index] && one.detector === detector);
   const wrong = texts.filter((one, index) => isSaid[index] && one.detector !== detector);
-  const percent = (part: number, whole: number) => `${((100 * part) / whole).toFixed(1)} %`;
   return {
     precision: percent(right, right + wrong.length),
     recall: percent(right, right + missed.length),

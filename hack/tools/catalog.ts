@@ -62,6 +62,13 @@ const registry: Family = {
   ],
 };
 
+/** Signs images as users do, and is the second opinion of what we say of a signature. Only tests and benches run it. */
+const cosign: Family = {
+  name: 'cosign',
+  module: 'github.com/sigstore/cosign/v3',
+  linkerFlags: (version) => [...stripped, `-X sigs.k8s.io/release-utils/version.gitVersion=${version}`],
+};
+
 /** Every program we know how to build, in the order in which building is fastest: most shared work first. */
 export const PROGRAMS = {
   etcd: { family: etcd, package: 'go.etcd.io/etcd/server/v3' },
@@ -74,6 +81,7 @@ export const PROGRAMS = {
   opa: { family: opa, package: 'github.com/open-policy-agent/opa' },
   registry: { family: registry, package: 'github.com/distribution/distribution/v3/cmd/registry' },
   crane: { family: registry, package: 'github.com/google/go-containerregistry/cmd/crane' },
+  cosign: { family: cosign, package: 'github.com/sigstore/cosign/v3/cmd/cosign' },
 } as const satisfies Record<string, Program>;
 
 /** The name of a program in the catalog, which is also its file name. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { FLOOR_FILE } from '#operator/core/policy-floor/source';
 import { writeArchive } from '#operator/rego/archive';
 import { isTestFile } from '#operator/rego/compile';
@@ -110,7 +110,7 @@ function inlineSource({ source }: LocalPack): JsonObject {
   for (const [path, content] of source.files) {
     const text = Buffer.from(content).toString('utf8');
     if (path.endsWith('.rego')) modules[path.replaceAll('/', '.')] = text;
-    else if (path === 'data.json') data = dataOf(path, text);
+    else if (path === 'data.json' || path === 'data.yaml') data = dataOf(path, text);
     else if (path !== FLOOR_FILE)
       throw new CommandError(
         EXIT.usage,

@@ -69,6 +69,8 @@ const NO_VERIFIER: PackVerifier = { ask: () => ({ kind: 'pending' }), onDone: ()
 export interface ControllerSettings extends PlatformSettings {
   /** Where the operator makes the certificate of the admission process; else somebody else does, or there is none. */
   readonly webhookCertificates?: CertificateSettings | undefined;
+  /** What the packs of a tenant may come to. */
+  readonly packAllowance?: PackAllowance | undefined;
   /** Kinds whose live objects packs may look at. */
   readonly inventoryKinds?: readonly Resource[] | undefined;
 }
@@ -95,16 +97,7 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      policyFloorController({ platformNamespace, operatorUser: settings.operatorUser ?? '' }),
-      policyPackController({
-        platformNamespace,
-        verifier,
-        allowance,
-        reports: scans?.reports,
-        inventoryKinds: settings.inventoryKinds,
-      }),
-      ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
-      ...(scans?.hasReports === true ? [policyReportController()] : []),
+      ...policyControllers(settings, { verifier, scans }),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],
     indexes: [

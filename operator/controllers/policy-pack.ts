@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import { POLICY_PACK, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
+import { numberFault, type PackAllowance, type TenantHoldings } from '../core/policy-pack/allowance.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import {
   packKey,
@@ -248,6 +249,10 @@ async function seeSource(looking: Looking): Promise<SourceSeen> {
   const key = digestOf({ digest: wanted.digest, minCoveragePercent, place, url: addressOf(pack) });
   const verification = looking.verifier.ask({ key, pack: packKey(pack), place, content, spec: pack.spec });
   return { kind: 'found', wanted, verification };
+}
+
+function isTooMany({ pack, holdings }: Looking): boolean {
+  return holdings !== undefined && numberFault(pack, holdings) !== undefined;
 }
 
 /**

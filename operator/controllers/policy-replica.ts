@@ -17,7 +17,7 @@ export function policyReplicaController({
     resource: POLICY_REPLICAS,
     watches: replicas.watches(() => []),
     rbac: [],
-    removesOnly: true,
+    onlyReads: true,
     // Its Lease goes with it: that is no right of the operator, since those of elections could go as well.
     platformRbac: [{ apiGroups: ['nexusos.dev'], resources: ['policyreplicas'], verbs: ['delete'] }],
     observe: (replica) => replicas.silentMs(replica),

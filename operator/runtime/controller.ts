@@ -142,8 +142,8 @@ export interface Controller<K extends KubeObject, Observed, Status> {
    * neither is a status written, and those that are not being deleted are not looked at.
    */
   readonly finalizesOnly?: true;
-  /** It removes objects of its kind and tells nothing of them, so it needs no right to write their status. */
-  readonly removesOnly?: true;
+  /** No status is written, as of kinds of others: the operator needs no permission to. */
+  readonly onlyReads?: true;
   /**
    * Without a finalizer of ours: objects that are being deleted are planned like any other. Finalizers of others may keep them for
    * long, and meanwhile they hold what they hold. The plan makes nothing new for them.

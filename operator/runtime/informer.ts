@@ -84,10 +84,12 @@ export class Informer {
         this.#resolveSynced();
       },
       change: (type, object) => {
+        this.#toldAtMs = performance.now();
         this.#tell(this.store.observe(type, object));
         this.#freshness.told(this.store.seenVersion);
       },
       advance: (version) => {
+        this.#toldAtMs = performance.now();
         this.store.advance(version);
         this.#freshness.told(this.store.seenVersion);
       },

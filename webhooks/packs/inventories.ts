@@ -20,7 +20,7 @@ import type { LoadedRevision, Trouble } from '#operator/policy/packs/load';
 import type { Log } from '#operator/telemetry/log';
 import type { KindWatch, OpenKind } from './kind-watches.ts';
 import type { PackHost, PackModules, RevisionFault, WantedRevision } from './modules.ts';
-import { Turns } from './turns.ts';
+import { Rests } from './rests.ts';
 
 /** What the parts of judging know of revisions that are loaded, or are to be. */
 export type RevisionModules = Pick<
@@ -81,7 +81,7 @@ export class Inventories implements RevisionModules {
   readonly #options: InventoriesOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #watches = new Map<string, KindWatch>();
-  readonly #turns = new Turns();
+  readonly #rests = new Rests();
   readonly #textOf: ObjectTexts = objectTexts();
 
   constructor(options: InventoriesOptions) {
@@ -194,7 +194,7 @@ export class Inventories implements RevisionModules {
   }
 
   async #carryOut(entry: Entry): Promise<void> {
-    const isDone = await this.#turns.take(entry.wanted.tenant ?? '', () => this.#work(entry));
+    const isDone = await this.#rests.take(entry.wanted.tenant ?? '', () => this.#work(entry));
     entry.isAtWork = false;
     if (this.#entries.get(entry.key) !== entry) return;
     if (!isDone) this.#see(entry, AGAIN_MS);
@@ -245,9 +245,17 @@ export class Inventories implements RevisionModules {
   /** Has the workers load it, and then has requests judged by it. */
   async #hand(entry: Entry, { loaded, data, before }: Handing): Promise<string | undefined> {
     const { module } = loaded;
-    const { memoryMiB } = (entry.wanted.object['spec'] as Spec).evaluation;
+    const spec = entry.wanted.object['spec'] as Spec;
+    const { memoryMiB } = spec.evaluation;
+    const entrypoints = spec.entrypoints.map(({ path }) => path);
     const { host, onChange } = this.#options;
-    const prepared = await host.prepare({ module, data, memoryMiB, tenant: entry.wanted.tenant });
+    const prepared = await host.prepare({
+      module,
+      data,
+      memoryMiB,
+      tenant: entry.wanted.tenant,
+      entrypoints,
+    });
     if (prepared.kind === 'refused')
       return `${data.bytes.length} bytes of live objects: ${prepared.reason}: ${prepared.message}; name fewer fields, kinds or namespaces, or give spec.evaluation more memoryMiB (${memoryMiB} now)`;
     entry.current = { ...loaded, data, trouble: () => this.#troubleOf(entry) };

@@ -14,7 +14,7 @@ import type { WebhookConfig } from '../config.ts';
 import type { PolicyDecider } from '../policy.ts';
 import { openDecisionLog } from './decision-log.ts';
 import { kindWatches } from './kind-watches.ts';
-import { createPacks } from './packs.ts';
+import { createPacks, type Packs } from './packs.ts';
 import { ReplicaReport } from './replica-report.ts';
 import { replicaStatus } from './replica-status.ts';
 

@@ -168,12 +168,8 @@ function cpfDigit(so: string): number {
 
 function cpf(random: Random): string {
   const digits = random.text(DIGITS, 9);
-  const check = (so: string) => {
-    const rest = [...so].reduce((sum, digit, index) => sum + Number(digit) * (so.length + 1 - index), 0) % 11;
-    return rest < 2 ? 0 : 11 - rest;
-  };
-  const [first] = [check(digits)];
-  const whole = `${digits}${first}${check(`${digits}${first}`)}`;
+  const first = cpfDigit(digits);
+  const whole = `${digits}${first}${cpfDigit(`${digits}${first}`)}`;
   return `${grouped(whole.slice(0, 9), 3, '.')}-${whole.slice(9)}`;
 }
 

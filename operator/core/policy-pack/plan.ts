@@ -10,6 +10,8 @@ import {
 import type { ReconcileError, RefusedError } from '../errors.ts';
 import { defined, type Resource } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
+import { numberFault, storageFault, type TenantHoldings } from './allowance.ts';
+import { floorStanding, type FloorsSeen } from '../policy-floor/standing.ts';
 import { inventoryFault } from '../policy/inventory.ts';
 import type { PackPlace, PolicyPack } from './pack.ts';
 import type { ReplicaView } from './replicas.ts';
@@ -108,7 +110,8 @@ function faultOf(pack: PolicyPack, observed: PackObserved): PackFault | undefine
   return message === undefined ? undefined : { reason: InventoryNotAllowed, message, passing: false };
 }
 
-function placeFault({ metadata, spec }: PolicyPack, { place }: PackObserved): PackFault | undefined {
+function placeFault(pack: PolicyPack, { place, holdings }: PackObserved): PackFault | undefined {
+  const { metadata, spec } = pack;
   if (place.kind === 'nobody') {
     const message = `namespace ${metadata.namespace} belongs to no tenant, and is not that of the platform: nobody is judged by packs in it`;
     return { reason: NotBound, message, passing: true };

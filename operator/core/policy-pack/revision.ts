@@ -89,7 +89,7 @@ export function draftRevision({ pack, spec, key }: PackRequest, verified: Verifi
 function revisionOf(pack: PolicyPack, wanted: RevisionName, verified: VerifiedPack): KubeObject {
   const { name, namespace, uid = '' } = pack.metadata;
   const { version, binding, parameters, inventory, enforcement, input, evaluation } = pack.spec;
-  const { module, data, entrypoints, builtins, hasMutate, provenance, compiler } = verified;
+  const { module, data, entrypoints, builtins, floor, hasMutate, provenance, compiler } = verified;
   return {
     apiVersion: API_VERSION,
     kind: POLICY_PACK_REVISION.kind,
@@ -122,7 +122,14 @@ function revisionOf(pack: PolicyPack, wanted: RevisionName, verified: VerifiedPa
       enforcement,
       evaluation,
       provenance,
-      ...defined({ data: data && blobOf(pack, data), builtins, parameters, inventory, compiler }),
+      ...defined({
+        data: data && blobOf(pack, data),
+        builtins,
+        floor,
+        parameters,
+        inventory,
+        compiler,
+      }),
     },
   };
 }
