@@ -6,14 +6,13 @@ import {
   DNS_LABEL,
   flagOf,
   integer,
-  type InventoryKind,
   type ListenAddress,
   LOG_LEVELS,
   parseApiServer,
   parseBoolean,
   parseListen,
   type ParsedSettings,
-  readInventoryKinds,
+  POLICY_INVENTORY,
   readSettings,
   type Setting,
 } from './settings.ts';
@@ -161,13 +160,7 @@ export const SETTINGS = {
       'names of hosts separated by commas, each with a port if it is not 443, such as git.corp.example,10.0.0.7:8443',
     parse: parseHosts,
   } satisfies Setting<readonly string[]>,
-  policyInventory: {
-    what: 'Kinds whose live objects PolicyPacks may look at, separated by commas. Secrets never.',
-    default: '',
-    allowed:
-      'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
-    parse: readInventoryKinds,
-  } satisfies Setting<readonly InventoryKind[]>,
+  policyInventory: POLICY_INVENTORY,
   registries: {
     what: 'What the platform says of registries, as a JSON list. Of those that it says nothing of: https, a public address, no mirrors.',
     default: '[]',

@@ -161,3 +161,12 @@ export function readInventoryKinds(text: string): readonly InventoryKind[] | und
 function kindOf([, cluster, apiVersion = '', plural = '', kind = '']: RegExpExecArray): InventoryKind {
   return { apiVersion, kind, plural, namespaced: cluster === undefined };
 }
+
+/** What the operator and the admission process have to agree on: which kinds packs may look at. */
+export const POLICY_INVENTORY = {
+  what: 'Kinds whose live objects PolicyPacks may look at, separated by commas. Secrets never.',
+  default: '',
+  allowed:
+    'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
+  parse: readInventoryKinds,
+} satisfies Setting<readonly InventoryKind[]>;

@@ -3,12 +3,11 @@ import {
   ConfigError,
   DNS_LABEL,
   integer,
-  type InventoryKind,
   LOG_LEVELS,
   parseApiServer,
   parseListen,
   type ParsedSettings,
-  readInventoryKinds,
+  POLICY_INVENTORY,
   readSettings,
   type Setting,
 } from '#operator/settings';
@@ -98,13 +97,7 @@ export const WEBHOOK_SETTINGS = {
     allowed: 'an integer from 1 to 16',
     parse: integer(1, 16),
   } satisfies Setting<number>,
-  policyInventory: {
-    what: 'Kinds whose live objects PolicyPacks may look at, separated by commas. Secrets never.',
-    default: '',
-    allowed:
-      'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
-    parse: readInventoryKinds,
-  } satisfies Setting<readonly InventoryKind[]>,
+  policyInventory: POLICY_INVENTORY,
   stateFolder: pathSetting(
     'Folder of this replica alone, where it keeps the packs that it decides by for a restart. Empty: nowhere.',
   ),

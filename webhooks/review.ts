@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ErrorCode } from '#crds/v1alpha1/error-codes';
 import type { KubeObject } from '#operator/core/object';
+import { isJsonObject } from '#operator/core/policy/review';
 
 // AdmissionReview v1 of Kubernetes, in and out. Pure.
 
@@ -134,8 +135,9 @@ export function readReview(body: Buffer): ReadReview {
   } catch {
     return malformed('the body is not JSON', body);
   }
-  const request = isRecord(review) && review['apiVersion'] === API_VERSION ? review['request'] : undefined;
-  if (!isRecord(request)) return malformed(`the body is not an AdmissionReview of ${API_VERSION}`, body);
+  const request =
+    isJsonObject(review) && review['apiVersion'] === API_VERSION ? review['request'] : undefined;
+  if (!isJsonObject(request)) return malformed(`the body is not an AdmissionReview of ${API_VERSION}`, body);
   return toRequest(request) ?? malformed('the request of the AdmissionReview is not whole', body);
 }
 
@@ -153,9 +155,9 @@ function toRequest(request: Readonly<Record<string, unknown>>): ReadReview | und
   const isWhole =
     typeof uid === 'string' &&
     OPERATIONS.has(String(operation)) &&
-    isRecord(kind) &&
-    isRecord(resource) &&
-    isRecord(userInfo);
+    isJsonObject(kind) &&
+    isJsonObject(resource) &&
+    isJsonObject(userInfo);
   if (!isWhole) return undefined;
   const groups = userInfo['groups'];
   return {
@@ -178,8 +180,8 @@ function toRequest(request: Readonly<Record<string, unknown>>): ReadReview | und
 
 /** Of an object whose name the API server makes up, there is none yet. */
 function objectOf(value: unknown): KubeObject | null {
-  if (!isRecord(value)) return null;
-  const metadata = isRecord(value['metadata']) ? value['metadata'] : {};
+  if (!isJsonObject(value)) return null;
+  const metadata = isJsonObject(value['metadata']) ? value['metadata'] : {};
   return { ...value, metadata: { name: '', ...metadata } } as unknown as KubeObject;
 }
 
@@ -286,8 +288,4 @@ function endOfText(json: Buffer, start: number): number {
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

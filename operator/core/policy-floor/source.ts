@@ -5,6 +5,7 @@ import {
   RESERVED_VARIABLE_PREFIX,
   RESERVED_VARIABLES,
 } from '#crds/v1alpha1/policy-floor';
+import { isJsonObject } from '../policy/review.ts';
 
 /** Name of the file of a source that has its floor. */
 export const FLOOR_FILE = 'floor.yaml';
@@ -54,13 +55,14 @@ const KEYS = {
 
 /** A key that is misspelt would else be a rule without a message, or without a variable. */
 function strangers(value: unknown): string | undefined {
-  if (!isRecord(value)) return 'found no mapping; it has rules and, where they share something, variables';
+  if (!isJsonObject(value))
+    return 'found no mapping; it has rules and, where they share something, variables';
   const odd = oddKey(value, KEYS.floor);
   if (odd !== undefined) return `found ${odd}; ${KEYS.floor.join(' and ')} are known`;
   for (const list of ['rules', 'variables'] as const) {
     const items = Array.isArray(value[list]) ? (value[list] as readonly unknown[]) : [];
     const found = items
-      .filter(isRecord)
+      .filter(isJsonObject)
       .map((one) => oddKey(one, KEYS[list]))
       .find((one) => one !== undefined);
     if (found !== undefined) return `${list}: found ${found}; ${KEYS[list].join(', ')} are known`;
@@ -70,10 +72,6 @@ function strangers(value: unknown): string | undefined {
 
 function oddKey(value: Readonly<Record<string, unknown>>, known: readonly string[]): string | undefined {
   return Object.keys(value).find((key) => !known.includes(key));
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function refused(message: string): FloorRead {
