@@ -81,9 +81,9 @@ export class HereSession {
   }
 }
 
-function compile({ bytes }: PolicyModule): CompiledModule {
+function compile({ metered }: PolicyModule): CompiledModule {
   try {
-    return new ENGINE.Module(bytes);
+    return new ENGINE.Module(metered);
   } catch (error) {
     throw new EvaluationFailure(Failure.Trap, error instanceof Error ? error.message : String(error));
   }

@@ -87,6 +87,13 @@ test.serial('what does not end is stopped, while others are answered', async (t)
   t.deepEqual(said(await ask()), ['bad is not allowed'], 'its own next one is answered by another worker');
 });
 
+/** As one would be that gets by without asking for time: then the host has to stop it, with its worker. */
+const unmetered = (module: PolicyModule): PolicyModule => ({
+  ...module,
+  digest: `${module.digest} unmetered`,
+  metered: module.bytes,
+});
+
 /** Takes some times its deadline of a processor, and then it ends. */
 const busy = { entrypoint: 'p/slow', memoryMiB: 64, deadlineMs: 5, about: { list: LONG_LIST.slice(0, 25) } };
 
@@ -95,23 +102,24 @@ test.serial('who did not get a processor is let go on, and who has had it is sto
     threadClock: () => 0,
     limits: { quarantine: { strikes: 1, withinMs: 1e6 } },
   });
-  const verdict = await starved.ask(busy);
+  const module = unmetered(await policy());
+  const verdict = await starved.ask({ ...busy, module });
   t.is(said(verdict), 0, 'it came to its end');
   const { ask } = await host(t);
-  t.is(said(await ask(busy)), 'Timeout');
+  t.is(said(await ask({ ...slow, module })), 'Timeout');
 });
 
 test.serial('who gets no processor at all is given up without any blame', async (t) => {
   const {
     host: made,
     ask,
-    module,
     metrics,
   } = await host(t, {
     threadClock: () => 0,
     limits: { quarantine: { strikes: 1, withinMs: 1e6 } },
   });
-  const verdict = await ask({ ...slow, deadlineMs: 20 });
+  const module = unmetered(await policy());
+  const verdict = await ask({ ...slow, module, deadlineMs: 20 });
   t.is(said(verdict), 'Overloaded');
   t.regex(
     verdict.kind === 'failed' ? verdict.message : '',
@@ -125,7 +133,8 @@ test.serial('who gets no processor at all is given up without any blame', async 
 
 test.serial('where nobody tells of threads, the clock on the wall counts', async (t) => {
   const { ask } = await host(t, { threadClock: () => undefined });
-  const verdict = await ask({ ...slow, deadlineMs: 20 });
+  const module = unmetered(await policy());
+  const verdict = await ask({ ...slow, module, deadlineMs: 20 });
   t.is(said(verdict), 'Timeout');
 });
 
@@ -150,7 +159,7 @@ test.serial('loading asks the entry points that are used, in a time that is boun
     quick := 1
     ${loops.map((name) => `${name} := count([1 | some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); some c in numbers.range(1, 3000); a + b + c == -1])`).join('\n    ')}`;
   const entrypoints = ['p/quick', ...loops.map((name) => `p/${name}`)];
-  const module = await compileModule({ rego, entrypoints });
+  const module = unmetered(await compileModule({ rego, entrypoints }));
   const preparation = { module, memoryMiB: 64, tenant: 'a' };
   t.deepEqual(await made.prepare({ ...preparation, entrypoints: ['p/quick'] }), { kind: 'ready' });
   const ended = async () => /restarts_total\{reason="deadline"\} ([1-9]\d*)/.exec(await metrics.text())?.[1];

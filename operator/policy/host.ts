@@ -249,8 +249,8 @@ export class PolicyHost {
   }
 
   /** Compiled off this thread, once; undefined where it is no module. */
-  async #compile({ digest, bytes }: PolicyModule): Promise<CompiledModule | undefined> {
-    const compiling = this.#compiled.get(digest) ?? ENGINE.compile(bytes);
+  async #compile({ digest, metered }: PolicyModule): Promise<CompiledModule | undefined> {
+    const compiling = this.#compiled.get(digest) ?? ENGINE.compile(metered);
     this.#compiled.set(digest, compiling);
     return compiling.catch(() => undefined);
   }

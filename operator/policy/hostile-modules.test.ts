@@ -157,6 +157,21 @@ const REFUSED: Readonly<
     reason: 'Builtin',
     message: /uses __proto__/,
   },
+  'waiting for a thread': {
+    evaluate: '(memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1))',
+    reason: 'Malformed',
+    message: /the instruction 0xfe .* which the compiler of Rego does not write/,
+  },
+  'catching the end of its evaluation': {
+    evaluate: `(try (do (call $abort (i32.const ${ADDRESSES.message}))) (catch_all)) (i32.const 2048)`,
+    reason: 'Malformed',
+    message: /the instruction 0x06 .* which the compiler of Rego does not write/,
+  },
+  'no function of its host by which its time could be taken': {
+    bare: true,
+    reason: 'Malformed',
+    message: /imports none of env\.opa_builtin0 to env\.opa_builtin4/,
+  },
   'no entry point': {
     entrypoints: '(local i32) call $object local.set 0 local.get 0',
     reason: 'Entrypoint',

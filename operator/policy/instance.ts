@@ -3,6 +3,8 @@ import type { BuiltinCall } from './builtins/builtin.ts';
 import { callBuiltin } from './builtins/call.ts';
 import { type CompiledModule, ENGINE, type EngineImports } from './engine.ts';
 import { isDeeper } from './json-depth.ts';
+import { ENDLESS, type EvaluationClock } from './metering/clock.ts';
+import { FUEL, TIME_CHECK } from './metering/meter.ts';
 import type { ModuleLayout } from './module.ts';
 import { readValue } from './values/read.ts';
 import type { Value } from './values/value.ts';
@@ -19,6 +21,8 @@ export interface InstanceSource {
   /** What `data` is beyond the rules, as JSON. */
   readonly data: Uint8Array | undefined;
   readonly limits: EvaluationLimits;
+  /** Asked again and again while the module runs; by default there is no end to its time. */
+  readonly clock?: EvaluationClock | undefined;
 }
 
 /** One question to an instance. */
@@ -60,11 +64,14 @@ export class PolicyInstance {
   /** Where what an evaluation needs begins. What lies there is overwritten by the next. */
   readonly #heap: number;
   readonly #builtins: ReadonlyMap<number, string>;
-  #call: BuiltinCall = { nowNs: 0n };
+  readonly #clock: EvaluationClock;
+  #call: BuiltinCall;
 
   /** Loads a module, which may run code of its own. Throws `EvaluationFailure` where it cannot be. */
   constructor(source: InstanceSource) {
     this.#source = source;
+    this.#clock = source.clock ?? ENDLESS;
+    this.#call = { nowNs: 0n, ...this.#clock };
     const { layout, compiled } = source;
     const most = Math.min(source.memoryMiB * PAGES_PER_MIB, layout.maximumPages ?? Number.POSITIVE_INFINITY);
     this.#builtins = new Map(Object.entries(layout.builtins).map(([name, id]) => [id, name]));
@@ -96,7 +103,7 @@ export class PolicyInstance {
       );
     }
     expectFit(input, limits);
-    this.#call = { nowNs };
+    this.#call = { nowNs, ...this.#clock };
     return guarded(() => {
       this.#memory.write(this.#heap, input);
       const end = this.#heap + input.length;
@@ -131,8 +138,10 @@ export class PolicyInstance {
   }
 
   #hostFunctions(): EngineImports[string] {
-    const builtin = (id: number, _context: number, ...args: readonly number[]): number =>
-      this.#builtin(id, args);
+    const builtin = (id: number, _context: number, ...args: readonly number[]): number => {
+      this.#clock.expectTime();
+      return id === TIME_CHECK ? FUEL : this.#builtin(id, args);
+    };
     const names = [0, 1, 2, 3, 4].map((count) => `opa_builtin${count}`);
     return {
       ...Object.fromEntries(names.map((name) => [name, builtin])),

@@ -7,6 +7,7 @@ import type { ModuleShape } from './binary/shape.ts';
 import { abiFaults, readAbi } from './binary/abi-rules.ts';
 import { PAGE_BYTES, sizeFaults } from './binary/size-rules.ts';
 import { isKnownBuiltin } from './builtins/names.ts';
+import { meterModule } from './metering/meter.ts';
 import { type Fault, MODULE_LIMITS, ModuleFault, type ModuleLimits } from './faults.ts';
 
 export { MODULE_LIMITS, ModuleFault, type Fault, type ModuleLimits } from './faults.ts';
@@ -16,6 +17,8 @@ export interface PolicyModule {
   /** `sha256:` and 64 hex digits, of `bytes`. */
   readonly digest: string;
   readonly bytes: Uint8Array;
+  /** What runs: the same, and it asks for time while it does. */
+  readonly metered: Uint8Array;
   readonly entrypoints: readonly string[];
   /** Those that it asks its host for; the others are in the module. */
   readonly builtins: readonly string[];
@@ -80,6 +83,7 @@ function verifyShape(
     module: {
       digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
       bytes,
+      metered: meterModule(bytes, shape),
       entrypoints: [...entrypoints.names.keys()],
       builtins: [...builtins.names.keys()],
       abi,

@@ -5,6 +5,8 @@ import { Decimal, isArray, isNumber, RegoObject, RegoSet, type Value } from '../
 /** What a builtin may know besides its arguments. The same for all calls of one evaluation. */
 export interface BuiltinCall {
   readonly nowNs: bigint;
+  /** To be called now and then by what may take long. Throws when the time of the evaluation is over. */
+  readonly expectTime: () => void;
 }
 
 /**

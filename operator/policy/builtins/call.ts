@@ -15,6 +15,8 @@ export function callBuiltin(name: string, args: readonly Value[], call: BuiltinC
   try {
     return builtin(args, call);
   } catch (error) {
+    // Such as that its time is over.
+    if (error instanceof EvaluationFailure) throw error;
     throw new EvaluationFailure(Failure.Builtin, `${name}: ${reasonOf(error)}`);
   }
 }

@@ -5,6 +5,8 @@ import wabt from 'wabt';
 export interface HandMade {
   /** More imports. */
   readonly imports?: string;
+  /** Without the functions for builtins that it would import. */
+  readonly bare?: boolean;
   /** The import of the memory. */
   readonly memory?: string;
   /** More of anything, at the end. */
@@ -41,6 +43,7 @@ export function namesBody(address: number, number: number): string {
     local.get 0`;
 }
 
+const BUILTIN1 = '(import "env" "opa_builtin1" (func $builtin1 (param i32 i32 i32) (result i32)))';
 const NO_NAMES = '(local i32) call $object local.set 0 local.get 0';
 
 /** A module that speaks OPA's ABI, has the entry point `p/x` and answers `true`, but for what is changed. */
@@ -66,7 +69,7 @@ function textOf(changes: HandMade): string {
   return `(module
     ${give(changes.memory, '(import "env" "memory" (memory 1))')}
     (import "env" "opa_abort" (func $abort (param i32)))
-    (import "env" "opa_builtin1" (func $builtin1 (param i32 i32 i32) (result i32)))
+    ${changes.bare === true ? '' : BUILTIN1}
     ${give(changes.imports, '')}
     ${give(changes.abi, ABI)}
     (func $object (result i32) ${zero})

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Answer, PolicyInstance, type Question } from '../instance.ts';
+import type { EvaluationClock } from '../metering/clock.ts';
 import { EvaluationFailure, Failure } from '../verdict.ts';
 import type { ModuleSource, WorkerSettings } from './messages.ts';
 
@@ -12,12 +13,14 @@ interface Loaded {
 /** The modules of one worker, and their instances: made when they are first asked, and anew when they have failed, grown or served long. */
 export class Instances {
   readonly #settings: WorkerSettings;
+  readonly #clock: EvaluationClock;
   readonly #sources = new Map<string, ModuleSource>();
   /** The one used longest ago first. */
   readonly #loaded = new Map<string, Loaded>();
 
-  constructor(settings: WorkerSettings) {
+  constructor(settings: WorkerSettings, clock: EvaluationClock) {
     this.#settings = settings;
+    this.#clock = clock;
   }
 
   /** Tells what a key stands for. */
@@ -52,7 +55,7 @@ export class Instances {
     const source = this.#sources.get(key);
     if (source === undefined)
       throw new EvaluationFailure(Failure.Lost, 'the worker was not told of this module');
-    const instance = new PolicyInstance({ ...source, limits: this.#settings.limits });
+    const instance = new PolicyInstance({ ...source, limits: this.#settings.limits, clock: this.#clock });
     const loaded = { instance, beganWith: instance.memoryBytes, uses: 0 };
     this.#loaded.set(key, loaded);
     this.#shrink();

@@ -5,7 +5,7 @@ import type { RunOutcome, WorkerEnd, WorkerEvents, WorkerHandle } from './worker
 
 /** What a worker is to do, and in which time once it does it. */
 export interface LaneJob extends Job {
-  readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source'>;
+  readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source' | 'deadlineMs'>;
   readonly source: NonNullable<Extract<Order, { kind: 'run' }>['source']>;
   readonly deadlineMs: number;
 }

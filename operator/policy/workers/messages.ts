@@ -24,6 +24,8 @@ export type Order =
       readonly source: ModuleSource | undefined;
       /** Without it, the module is loaded, and no more. */
       readonly question: Question | undefined;
+      /** What it may have of a processor. */
+      readonly deadlineMs: number;
     };
 
 /** What became of a `run`. `json` is undefined where no rule has spoken. */

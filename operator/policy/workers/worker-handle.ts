@@ -55,6 +55,7 @@ const FULL_SHARE = 0.8;
 const PATIENCE = 8;
 const LEAST_PATIENCE_MS = 250;
 const MOST_PATIENCE_MS = 4000;
+const LEAST_GRACE_MS = 40;
 /** Between two looks. */
 const LEAST_WAIT_MS = 5;
 
@@ -124,17 +125,20 @@ export class WorkerHandle {
   }
 
   /** Has an idle worker do something. Never rejects; after `stopped` the worker is gone. */
-  run(order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id'>, deadlineMs: number): Promise<RunOutcome> {
+  run(
+    order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'deadlineMs'>,
+    deadlineMs: number,
+  ): Promise<RunOutcome> {
     this.#orders += 1;
     const id = this.#orders;
     this.#state = 'busy';
     this.#port.ref();
     this.#known.add(order.key);
     return new Promise((resolve) => {
-      const watchdog = setTimeout(() => this.#beLate(), deadlineMs);
+      const watchdog = setTimeout(() => this.#beLate(), backstopFor(deadlineMs));
       this.#running = { id, startedAt: performance.now(), deadlineMs, watchdog, resolve };
       const input = order.question?.input.buffer;
-      const message: Order = { ...order, kind: 'run', id };
+      const message: Order = { ...order, kind: 'run', id, deadlineMs };
       this.#port.postMessage(message, input === undefined ? [] : [input as ArrayBuffer]);
     });
   }
@@ -186,7 +190,8 @@ export class WorkerHandle {
     if (running === undefined) return;
     const hadMs = this.#hadMs();
     const { deadlineMs } = running;
-    if (hadMs === undefined || hadMs >= deadlineMs * FULL_SHARE)
+    const backstopMs = backstopFor(deadlineMs);
+    if (hadMs === undefined || hadMs >= backstopMs * FULL_SHARE)
       return this.#stop({ reason: Failure.Timeout, message: `it was stopped after ${deadlineMs} ms` });
     const passedMs = performance.now() - running.startedAt;
     const patienceMs = patienceFor(deadlineMs) - passedMs;
@@ -195,7 +200,7 @@ export class WorkerHandle {
       const message = `this replica is too busy: within ${passed} ms it had a processor for ${had} of ${deadlineMs} ms`;
       return this.#stop({ reason: Failure.Overloaded, message });
     }
-    const waitMs = Math.min(Math.max(deadlineMs - hadMs, LEAST_WAIT_MS), patienceMs);
+    const waitMs = Math.min(Math.max(backstopMs - hadMs, LEAST_WAIT_MS), patienceMs);
     running.watchdog = setTimeout(() => this.#beLate(), waitMs);
   }
 
@@ -235,6 +240,11 @@ export class WorkerHandle {
     }
     this.#events.onEnd(why);
   }
+}
+
+/** The worker stops by itself what takes too long. Only what it does without looking at its clock is ended with it. */
+function backstopFor(deadlineMs: number): number {
+  return deadlineMs + Math.max(LEAST_GRACE_MS, deadlineMs / 2);
 }
 
 function patienceFor(deadlineMs: number): number {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isMainThread, type MessagePort, workerData } from 'node:worker_threads';
+import { ThreadTime } from '../metering/clock.ts';
 import { EvaluationFailure, Failure } from '../verdict.ts';
 import { Instances } from './instances.ts';
 import {
@@ -20,10 +21,14 @@ export interface WorkerStart {
 
 /** Carries out orders, one after the other. It never throws: what goes wrong is told. */
 function serve({ port, settings }: WorkerStart): void {
-  const instances = new Instances(settings);
+  const time = new ThreadTime({ wallMs: () => performance.now(), processorMs: ownProcessorMs });
+  const instances = new Instances(settings, time);
   port.on('message', (order: Order) => {
     if (order.kind === 'forget') instances.forget(order.key);
-    else port.postMessage(run(instances, order));
+    else {
+      time.begin(order.deadlineMs);
+      port.postMessage(run(instances, order));
+    }
   });
   const ready: Ready = {
     id: READY,

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ByteReader, MalformedBinary } from '../binary/reader.ts';
+import { type ModuleShape, VALUE_TYPES } from '../binary/shape.ts';
+import { type IndexLimits, readInstruction, type Step } from './instructions.ts';
+
+/** A place in the code where fuel is taken: before what stands at `at`, or instead of the `length` bytes there. */
+export type Site =
+  | { readonly kind: 'take'; readonly at: number; fuel: number }
+  | { readonly kind: 'fill' | 'copy' | 'grow'; readonly at: number; readonly length: number };
+
+/** Bytes of code for one unit of fuel. */
+const BYTES_PER_UNIT = 32;
+/** As many bytes counts a call for whoever makes it, so that what is called need not count itself if it is short. */
+const BYTES_OF_CALL = 64;
+/** How deep blocks may be in each other; the compiler comes to some hundred. */
+const MAX_BLOCKS = 10_000;
+
+/**
+ * Where fuel has to be taken in each function of a module, so that it takes some for whatever it does for long: where a loop begins
+ * anew, where a function begins, and where memory is filled, copied or grown. Reads every instruction. Throws `MalformedBinary` on what is not
+ * known, and on names of things that the module does not have: after metering there are some more, which are not its own.
+ */
+export function findSites(shape: ModuleShape): readonly (readonly Site[])[] {
+  const imported = shape.imports.filter((one) => one.kind === 'function').length;
+  const limits = {
+    types: shape.signatures.length,
+    functions: imported + shape.functions.length,
+    globals: shape.globals.length,
+  };
+  expectOwn(shape, limits);
+  return shape.bodies.map((body, index) => {
+    try {
+      return new BodyReader(body, limits).read();
+    } catch (error) {
+      if (!(error instanceof MalformedBinary)) throw error;
+      throw new MalformedBinary(`function ${imported + index}: ${error.message}`);
+    }
+  });
+}
+
+/** What is named outside of code. */
+function expectOwn({ exports, start, functions, signatures }: ModuleShape, limits: IndexLimits): void {
+  const counts: Readonly<Record<string, number>> = { function: limits.functions, global: limits.globals };
+  const wrong = exports.find(({ kind, index }) => index >= (counts[kind] ?? 1));
+  if (wrong !== undefined) {
+    throw new MalformedBinary(`it exports the ${wrong.kind} ${wrong.index}, which is not there`);
+  }
+  if (start !== undefined && start >= limits.functions) {
+    throw new MalformedBinary(`it starts with the function ${start}, which is not there`);
+  }
+  const type = functions.find((one) => one >= signatures.length);
+  if (type !== undefined) throw new MalformedBinary(`a function has the type ${type}, which is not there`);
+}
+
+/** One block that has begun; with its site, if it is a loop. */
+interface Block {
+  readonly began: number;
+  readonly loop: Extract<Site, { kind: 'take' }> | undefined;
+}
+
+/** Reads one function from its locals to its end. */
+class BodyReader {
+  readonly #code: ByteReader;
+  readonly #limits: IndexLimits;
+  readonly #sites: Site[] = [];
+  readonly #blocks: Block[] = [];
+  #weight = 0;
+  #hasCalls = false;
+
+  constructor(body: Uint8Array, limits: IndexLimits) {
+    this.#code = new ByteReader(body);
+    this.#limits = limits;
+  }
+
+  read(): readonly Site[] {
+    this.#code.list(readLocals);
+    const begin = this.#code.at;
+    this.#open(false);
+    while (this.#blocks.length > 0) this.#step();
+    if (!this.#code.isAtEnd) throw new MalformedBinary(`it goes on after its end at byte ${this.#code.at}`);
+    // Whoever calls has counted a function that is short, and calls nothing.
+    if (!this.#hasCalls && this.#weight <= BYTES_OF_CALL) return this.#sites;
+    return [{ kind: 'take', at: begin, fuel: unitsOf(this.#weight) }, ...this.#sites];
+  }
+
+  #step(): void {
+    const { at } = this.#code;
+    const step = readInstruction(this.#code, this.#limits);
+    const length = this.#code.at - at;
+    this.#weight += length;
+    if (step !== 'plain') this.#mind(step, { at, length });
+  }
+
+  #mind(
+    step: Exclude<Step, 'plain'>,
+    { at, length }: { readonly at: number; readonly length: number },
+  ): void {
+    if (step === 'block' || step === 'loop') return this.#open(step === 'loop');
+    if (step === 'end') return this.#close();
+    this.#hasCalls = true;
+    this.#weight += BYTES_OF_CALL;
+    if (step !== 'call') this.#sites.push({ kind: step, at, length });
+  }
+
+  #open(isLoop: boolean): void {
+    if (this.#blocks.length === MAX_BLOCKS) {
+      throw new MalformedBinary(`it has more than ${MAX_BLOCKS} blocks within each other`);
+    }
+    const loop = isLoop ? { kind: 'take' as const, at: this.#code.at, fuel: 0 } : undefined;
+    if (loop !== undefined) this.#sites.push(loop);
+    this.#blocks.push({ began: this.#weight, loop });
+  }
+
+  #close(): void {
+    const block = this.#blocks.pop();
+    if (block?.loop !== undefined) block.loop.fuel = unitsOf(this.#weight - block.began);
+  }
+}
+
+/** Their types have one byte each, or else the code would not begin where it is thought to. */
+function readLocals(reader: ByteReader): void {
+  reader.u32();
+  const type = reader.byte();
+  if (VALUE_TYPES[type] === undefined) {
+    throw new MalformedBinary(`its locals have the type 0x${type.toString(16)}, which is not known here`);
+  }
+}
+
+function unitsOf(bytes: number): number {
+  return 1 + Math.floor(bytes / BYTES_PER_UNIT);
+}
