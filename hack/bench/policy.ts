@@ -144,7 +144,7 @@ async function besideRunaways(
   }
   return [
     {
-      name: 'a rule that never ends is stopped, from when it began: p50',
+      name: 'a rule that never ends is stopped, by what it had of a processor: p50',
       value: percentile(stopped, 0.5),
       unit: 'ms',
     },

@@ -29,10 +29,15 @@ function configuration(kind: string, caBundle?: string): KubeObject {
 
 /** An API server that takes what is applied, and whoever serves from what the Secret holds. */
 class World {
+  readonly settings: typeof SETTINGS;
   validating = configuration('ValidatingWebhookConfiguration');
   mutating = configuration('MutatingWebhookConfiguration');
   secret: KubeObject | undefined;
   writes = 0;
+
+  constructor(settings: Partial<typeof SETTINGS> = {}) {
+    this.settings = { ...SETTINGS, ...settings };
+  }
 
   get observed(): Omit<CertificatesObserved, 'fresh'> {
     return { configurations: [this.validating, this.mutating], secret: this.secret };
@@ -40,14 +45,14 @@ class World {
 
   /** One pass; only as many of its writes arrive as `writes` says. Returns when it wants to come again, in milliseconds. */
   async pass(now: Date, writes = Infinity): Promise<number> {
-    const isDue = dueRenewal(this.observed, SETTINGS, now) !== undefined;
+    const isDue = dueRenewal(this.observed, this.settings, now) !== undefined;
     const request = {
       hosts: hostsOf(this.observed.configurations),
       now,
-      validSeconds: SETTINGS.validSeconds,
+      validSeconds: this.settings.validSeconds,
     };
     const fresh = isDue ? await issuePair(request) : undefined;
-    const plan = planCertificates({ ...this.observed, fresh }, SETTINGS, now);
+    const plan = planCertificates({ ...this.observed, fresh }, this.settings, now);
     for (const object of plan.apply.slice(0, writes)) this.apply(object);
     return plan.result.kind === 'requeueAfter' ? plan.result.afterMs : Number.NaN;
   }
@@ -120,6 +125,18 @@ test('after two thirds of its life another is trusted beside it, later served, a
   await world.pass(at(1201));
   t.is(readBundle(world.text('ca.crt')).length, 1);
   t.true(world.isTrusted(at(1201)));
+});
+
+test('of a life that is short, a sixth is for API servers to learn what to trust', async (t) => {
+  const world = new World({ validSeconds: 60 });
+  await world.pass(START);
+  const first = world.text('tls.crt');
+  await world.pass(at(41));
+  await world.pass(at(42));
+  await world.pass(at(51));
+  t.is(world.text('tls.crt'), first);
+  await world.pass(at(52));
+  t.not(world.text('tls.crt'), first);
 });
 
 test('at no moment something is served that is not trusted, wherever a pass is cut short', async (t) => {

@@ -118,14 +118,16 @@ test.serial('who gets no processor at all is given up without any blame', async 
     threadClock: () => 0,
     limits: { quarantine: { strikes: 1, withinMs: 1e6 } },
   });
-  const module = unmetered(await policy());
-  const verdict = await ask({ ...slow, module, deadlineMs: 20 });
+  const from = performance.now();
+  const verdict = await ask({ ...slow, deadlineMs: 20 });
+  const tookMs = performance.now() - from;
   t.is(said(verdict), 'Overloaded');
   t.regex(
     verdict.kind === 'failed' ? verdict.message : '',
     /^this replica is too busy: within \d+ ms it had a processor for -?\d+ of 20 ms$/,
   );
-  t.true(verdict.micros >= 150_000, `after ${verdict.micros} microseconds`);
+  t.true(tookMs >= 150, `after ${tookMs} ms`);
+  t.is(verdict.micros, 0, 'what it had, and not how long that took');
   t.false(made.isQuarantined({ tenant: 'a', digest: module.digest }));
   t.deepEqual(said(await ask()), ['bad is not allowed']);
   t.regex(await metrics.text(), /nexusos_policy_worker_restarts_total\{reason="deadline"\} 1/);

@@ -30,7 +30,7 @@ export const Failure = {
 /** One of them. */
 export type Failure = (typeof Failure)[keyof typeof Failure];
 
-/** What an evaluation came to. `undefined` is not `false`: no rule has spoken. `micros` is what it took. */
+/** What an evaluation came to. `undefined` is not `false`: no rule has spoken. `micros` is what it took, in a worker of a processor. */
 export type Verdict =
   | { readonly kind: 'value'; readonly value: unknown; readonly micros: number }
   | { readonly kind: 'undefined'; readonly micros: number }

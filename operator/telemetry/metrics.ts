@@ -245,7 +245,7 @@ function policyMetrics(factory: MetricFactory) {
     policyEvaluationSeconds: factory.histogram(
       {
         name: 'nexusos_policy_evaluation_seconds',
-        help: 'Time that an evaluation took in its worker.',
+        help: 'Time of a processor that an evaluation took in its worker.',
         labels: { scope: POLICY_SCOPES },
       },
       EVALUATION_BUCKETS,

@@ -32,7 +32,7 @@ export interface CertificateSettings {
 /** Part of its life that is left when a certificate is renewed. */
 const RENEWED_BEFORE = 1 / 3;
 /** How long every API server has had to learn what to trust, before it meets it: part of a life, and never more than a minute. */
-const SETTLE = { share: 1 / 12, atMostMs: 60_000 };
+const SETTLE = { share: 1 / 6, atMostMs: 60_000 };
 
 /** What the Secret holds, as far as it can be used. */
 interface Held {

@@ -36,6 +36,7 @@ export type ReplyContent =
 /** The same, and which it was. */
 export type Reply = ReplyContent & {
   readonly id: number;
+  /** Of a processor, for this alone. */
   readonly micros: number;
   /** What its thread has had of a processor until then, in milliseconds. */
   readonly processorMs: number;

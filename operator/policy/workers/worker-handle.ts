@@ -12,6 +12,7 @@ export type RunOutcome = (
   | ReplyContent
   | { readonly kind: 'stopped'; readonly reason: Failure; readonly message: string }
 ) & {
+  /** What the evaluation had of a processor. */
   readonly micros: number;
   /** What it had of a processor, in milliseconds; where nobody tells, how long it took. With the start of the worker that was ended for it. */
   readonly hadMs: number;
@@ -235,8 +236,9 @@ export class WorkerHandle {
     if (running !== undefined) {
       clearTimeout(running.watchdog);
       const tookMs = performance.now() - running.startedAt;
-      const hadMs = (this.#hadMs() ?? tookMs) + this.#startMs;
-      running.resolve({ kind: 'stopped', reason, message, micros: Math.round(tookMs * 1000), hadMs });
+      const ownMs = Math.max(this.#hadMs() ?? tookMs, 0);
+      const hadMs = ownMs + this.#startMs;
+      running.resolve({ kind: 'stopped', reason, message, micros: Math.round(ownMs * 1000), hadMs });
     }
     this.#events.onEnd(why);
   }

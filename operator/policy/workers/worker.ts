@@ -44,10 +44,11 @@ function serve({ port, settings }: WorkerStart): void {
 type Run = Extract<Order, { kind: 'run' }>;
 
 function run(instances: Instances, order: Run): Reply {
-  const startedAt = performance.now();
+  const hadMs = ownProcessorMs();
   const outcome = attempt(instances, order);
-  const micros = Math.round((performance.now() - startedAt) * 1000);
-  return { ...outcome, id: order.id, micros, processorMs: ownProcessorMs() };
+  const processorMs = ownProcessorMs();
+  // Not by the clock on the wall: what others take of the machine is no fault of a rule.
+  return { ...outcome, id: order.id, micros: Math.round((processorMs - hadMs) * 1000), processorMs };
 }
 
 function attempt(instances: Instances, { key, source, question }: Run): ReplyContent {

@@ -37,8 +37,8 @@ export interface PrivateSigstore {
 
 /** Starts one. With `issuedAt` its certificates are of that time, whatever the time is. */
 export async function startSigstore(issuedAt?: Date): Promise<PrivateSigstore> {
-  // A whole second: of fractions the library reads those of three digits only, and one in ten ends with a zero, which is not written.
-  const whole = new Date(Math.floor(Date.now() / 1000) * 1000);
+  // The time by which it signs; set below.
+  const now = new Date();
   const keys = { ca: pair(), ctlog: pair(), rekor: pair(), tsa: pair() };
   const routes = new Map<string, (request: IncomingMessage, body: Buffer) => Promise<Answer>>();
   const server = createServer((request, response) => void answer(request, response, routes));
@@ -46,10 +46,13 @@ export async function startSigstore(issuedAt?: Date): Promise<PrivateSigstore> {
     server.listen(0, '127.0.0.1', resolve);
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const ctlog = await initializeCTLog(keys.ctlog, issuedAt ?? whole);
-  const ca = await initializeCA(keys.ca, ctlog, issuedAt ?? whole);
+  const ctlog = await initializeCTLog(keys.ctlog, issuedAt ?? now);
+  const ca = await initializeCA(keys.ca, ctlog, issuedAt ?? now);
   const tlog = await initializeTLog(url, keys.rekor);
-  const tsa = await initializeTSA(keys.tsa, whole);
+  const tsa = await initializeTSA(keys.tsa, now);
+  // Not before it has all its certificates: the library has them begin at the second in which each is made, which may be a later one. A whole
+  // second: of fractions the library reads those of three digits only, and one in ten ends with a zero, which is not written.
+  now.setTime(Math.floor(Date.now() / 1000) * 1000);
   routes.set('/api/v2/signingCert', (request, body) => issue(fulcioHandler(ca).fn, request, body));
   routes.set('/api/v1/log/entries', (_, body) => enter(rekorHandler(tlog).fn, body));
   routes.set('/api/v1/timestamp', async (_, body) => ({
