@@ -204,6 +204,35 @@ test.serial('who has used up its time is told, and only that one', async (t) => 
   t.deepEqual(said(await ask()), ['bad is not allowed']);
 });
 
+test.serial('what is tried on somebody takes nothing of the time that is theirs', async (t) => {
+  const budget = { msPerSecond: 100, burstMs: 40 };
+  const { ask } = await host(t, { limits: { budget }, clock: () => 0 });
+  const tried = { tenant: undefined, subject: 'a', trial: 'cohort' } as const;
+  t.is(said(await ask({ ...slow, ...tried })), 'Timeout');
+  const refused = await ask(tried);
+  t.regex(
+    refused.kind === 'failed' ? refused.message : '',
+    /^the trial of a revision for a has used up the time/,
+  );
+  t.deepEqual(said(await ask({ tenant: undefined, subject: 'a' })), ['bad is not allowed']);
+});
+
+test.serial('what is tried waits long for a processor, where nobody waits for what it says', async (t) => {
+  const trials = {
+    cohort: { maxWaitMs: 30_000, patienceMs: 0 },
+    shadow: { maxWaitMs: 30_000, patienceMs: 60_000 },
+  };
+  let askedAt = 0;
+  // Of the first second, it is told of nothing that it had.
+  const threadClock = () => (performance.now() - askedAt < 1000 ? 0 : 1e9);
+  const { ask } = await host(t, { threadClock, limits: { trials } });
+  askedAt = performance.now();
+  t.is(said(await ask({ ...slow, deadlineMs: 20, trial: 'shadow' })), 'Timeout');
+  t.true(performance.now() - askedAt >= 1000);
+  const starved = await host(t, { threadClock: () => 0, limits: { trials } });
+  t.is(said(await starved.ask({ ...slow, deadlineMs: 20, trial: 'cohort' })), 'Overloaded');
+});
+
 test.serial('three failures in ten minutes put a module in quarantine, until it is released', async (t) => {
   let nowMs = 0;
   const told: unknown[] = [];

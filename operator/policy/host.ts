@@ -5,7 +5,8 @@ import type { Evaluation, PolicyData } from './evaluate-here.ts';
 import type { PolicyModule } from './module.ts';
 import { EVALUATION_LIMITS, type EvaluationLimits, Failure, type Verdict, verdictOf } from './verdict.ts';
 import { type BudgetRule, Budgets } from './workers/budgets.ts';
-import { Lane, type LaneJob, type LaneOutcome } from './workers/lane.ts';
+import { Lane, type LaneJob, type LaneOutcome, type TrialPatience } from './workers/lane.ts';
+import type { Trial } from './workers/lines.ts';
 import type { WorkerSettings } from './workers/messages.ts';
 import { isStrike, type ModuleOwner, Quarantine, type QuarantineRule } from './workers/quarantine.ts';
 import { Spares } from './workers/spares.ts';
@@ -24,6 +25,8 @@ export interface HostLimits extends EvaluationLimits, WorkerSettingsOfHost {
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly maxWaitingPerSubject: number;
+  /** How long what is tried is waited for. */
+  readonly trials: Readonly<Record<Trial, TrialPatience>>;
   /** Time of workers for each subject, in each lane. */
   readonly budget: BudgetRule;
   readonly quarantine: QuarantineRule;
@@ -45,6 +48,12 @@ export const HOST_LIMITS: HostLimits = {
   maxWaitMs: 1000,
   maxWaiting: 1024,
   maxWaitingPerSubject: 128,
+  trials: {
+    // In time for what is active to judge the request instead.
+    cohort: { maxWaitMs: 250, patienceMs: 750 },
+    // Nobody waits: so it is found out whether it ends, on a machine that is busy as well.
+    shadow: { maxWaitMs: 10_000, patienceMs: 4000 },
+  },
   budget: { msPerSecond: 500, burstMs: 2000 },
   quarantine: { strikes: 3, withinMs: 10 * 60 * 1000 },
 };
@@ -77,6 +86,8 @@ export type Preparation = Pick<Evaluation, 'module' | 'memoryMiB' | 'tenant'> & 
   /** The entry points that will be asked; those of a prebuilt module may be thousands. Without, all of them. */
   readonly entrypoints?: readonly string[] | undefined;
   readonly data?: PolicyData | undefined;
+  /** Whether it is tried only, and decides nothing yet. */
+  readonly isTrial?: boolean | undefined;
 };
 
 /** Whether all workers could load a module. */
@@ -88,6 +99,8 @@ export type Prepared =
 export type HostEvaluation = Evaluation & {
   /** Who is charged for it, and waits for itself alone. Without, the owner of the module. */
   readonly subject?: string | undefined;
+  /** For what it is asked, where the module is only tried: then it takes no worker that what decides needs. */
+  readonly trial?: Trial | undefined;
 };
 
 /**
@@ -138,6 +151,7 @@ export class PolicyHost {
       compiled,
       subject: tenant ?? '',
       deadlineMs: this.#limits.loadDeadlineMs,
+      trial: preparation.isTrial === true ? 'shadow' : undefined,
     });
     const outcomes = await lane.everywhere(job);
     const failed = outcomes.find((one) => one.kind !== 'answer');
@@ -187,10 +201,11 @@ export class PolicyHost {
   }
 
   #newLane(workers: number): Lane {
-    const { maxWaitMs, maxWaiting, maxWaitingPerSubject } = this.#limits;
+    const { maxWaitMs, maxWaiting, maxWaitingPerSubject, trials } = this.#limits;
     return new Lane({
       workers,
       maxWaitMs,
+      trials,
       maxWaiting,
       maxWaitingPerSubject,
       // Where there are two workers, no tenant has both.
@@ -213,22 +228,22 @@ export class PolicyHost {
         `the input has ${input.length} bytes; at most ${this.#limits.maxInputBytes} are taken`,
       );
     }
-    const subject = subjectOf(evaluation);
-    const waitMs = subject === '' ? 0 : this.#budgets[scopeOf(tenant)].waitMs(subject, this.#clock());
+    const account = accountOf(evaluation);
+    const waitMs = account === '' ? 0 : this.#budgets[scopeOf(tenant)].waitMs(account, this.#clock());
     if (waitMs === 0) return undefined;
     return failed(
       Failure.Overloaded,
-      `${subject} has used up the time it has for policies; again in ${waitMs} ms`,
+      `${account} has used up the time it has for policies; again in ${waitMs} ms`,
     );
   }
 
   async #evaluate(evaluation: HostEvaluation): Promise<Verdict> {
-    const { module, tenant, entrypoint, nowNs } = evaluation;
+    const { module, tenant, entrypoint, nowNs, trial } = evaluation;
     const compiled = await this.#compile(module);
     if (compiled === undefined) return failed(Failure.Trap, 'the engine takes it for no module');
     const subject = subjectOf(evaluation);
     const deadlineMs = Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation);
-    const job = this.#job(evaluation, { compiled, subject, deadlineMs });
+    const job = this.#job(evaluation, { compiled, subject, deadlineMs, trial });
     // A copy, whose buffer is handed over: the caller's may be part of a larger one, which would be copied whole.
     const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
     const outcome = await this.#lanes[scopeOf(tenant)].submit({ ...job, order: { ...job.order, question } });
@@ -239,8 +254,8 @@ export class PolicyHost {
 
   #account(evaluation: HostEvaluation, verdict: Verdict, hadMs: number): void {
     const { tenant, module } = evaluation;
-    const [subject, nowMs] = [subjectOf(evaluation), this.#clock()];
-    if (subject !== '') this.#budgets[scopeOf(tenant)].charge(subject, { ms: hadMs, nowMs });
+    const [subject, account, nowMs] = [subjectOf(evaluation), accountOf(evaluation), this.#clock()];
+    if (account !== '') this.#budgets[scopeOf(tenant)].charge(account, { ms: hadMs, nowMs });
     if (verdict.kind !== 'failed' || !isStrike(verdict.reason)) return;
     const owner = { tenant, digest: module.digest };
     if (!this.#quarantine.strike(owner, { subject, atMs: nowMs })) return;
@@ -259,16 +274,15 @@ export class PolicyHost {
     { module, data, memoryMiB }: Preparation,
     {
       compiled,
-      subject,
-      deadlineMs,
-    }: { readonly compiled: CompiledModule; readonly subject: string; readonly deadlineMs: number },
+      ...how
+    }: Pick<LaneJob, 'subject' | 'deadlineMs' | 'trial'> & { readonly compiled: CompiledModule },
   ): LaneJob {
     const memory = Math.min(memoryMiB, this.#limits.maxMemoryMiB);
     const key = `${module.digest} ${data?.digest ?? ''} ${memory}`;
     const keys = this.#keys.get(module.digest) ?? new Set();
     this.#keys.set(module.digest, keys.add(key));
     const source = { compiled, layout: module.layout, memoryMiB: memory, data: data?.bytes };
-    return { subject, deadlineMs, source, order: { key, question: undefined } };
+    return { ...how, source, order: { key, question: undefined } };
   }
 
   /**
@@ -326,6 +340,12 @@ function failed(reason: Failure, message: string): Verdict {
 
 function scopeOf(tenant: string | undefined): 'platform' | 'tenant' {
   return tenant === undefined ? 'platform' : 'tenant';
+}
+
+/** Who is charged. What a revision takes that is only tried is not taken from whom it is tried on: that is needed for what is active. */
+function accountOf(evaluation: HostEvaluation): string {
+  const subject = subjectOf(evaluation);
+  return evaluation.trial === 'cohort' && subject !== '' ? `the trial of a revision for ${subject}` : subject;
 }
 
 /** The platform itself is nobody's subject. */

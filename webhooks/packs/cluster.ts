@@ -101,10 +101,11 @@ export class PackCluster {
   ): ReadonlyMap<string, WantedRevision> {
     const wanted = new Map<string, WantedRevision>();
     for (const state of packs) {
-      const keys = [state.active, state.candidate, state.previous, enforced.get(packKey(state))];
-      for (const key of keys) {
+      const deciding = [state.active, state.previous, enforced.get(packKey(state))];
+      for (const key of [...deciding, state.candidate]) {
         const object = key === undefined ? undefined : this.#revisionOf(state, key);
-        if (key !== undefined && object !== undefined) wanted.set(key, { object, tenant: state.tenant });
+        if (key === undefined || object === undefined) continue;
+        wanted.set(key, { object, tenant: state.tenant, isTrial: !deciding.includes(key) });
       }
     }
     return wanted;

@@ -13,6 +13,7 @@ import {
   startWorld,
 } from '../testing/pack-world.ts';
 import { keyOf } from './cluster.ts';
+import type { PackHost } from './modules.ts';
 
 const NO_HOST = `package pods
 deny contains {"msg": "no host network", "field": "spec.hostNetwork"} if input.review.object.spec.hostNetwork`;
@@ -265,3 +266,133 @@ violation contains {"msg": sprintf("%s says no", [c.name]), "rule": sprintf("%s/
   );
   t.deepEqual(warnings, ['nexusos-system/rules 1.0.0, rule K8sNo/soft: soft says no']);
 });
+
+const PLAIN = 'package p\nwarn contains "old"';
+/** Gives up for a name, and takes that of another for wrong. */
+const BREAKS = `package p
+deny contains "no db" if input.review.name == "db"
+level := "a" if input.review.name == "web"
+level := input.review.operation if input.review.name == "web"
+warn contains level`;
+
+/** Version 2.0.0 decides for all namespaces of a cohort, over 1.0.0 if that is there. */
+async function cohort(
+  candidateRego: string,
+  active: { rego: string; parts?: PackParts } | undefined,
+  host?: PackHost,
+) {
+  const before = active && (await makeRevision(active.rego, { version: '1.0.0', ...active.parts }));
+  const candidate = await makeRevision(candidateRego, { version: '2.0.0' });
+  const stage = { name: 'Cohort', percent: 100, startedAt: '2026-11-20T12:00:00Z', samples: 0 };
+  const status = {
+    phase: 'Cohort',
+    stage,
+    candidateRevision: candidate.name,
+    ...(before && { activeRevision: before.name }),
+  } as const;
+  const objects = [before, candidate].flatMap((one) => (one ? [one.object, ...one.chunks] : []));
+  const world = await startWorld({ cache: makeCache(makePack(status), ...objects), ...(host && { host }) });
+  return { ...world, before, candidate };
+}
+
+test('where a candidate of a cohort gives no answer, what is active judges, and the candidate is charged with it', async (t) => {
+  const { ask, packs, candidate, before, factory } = await cohort(BREAKS, { rego: PLAIN });
+  const { allowed, warnings, auditAnnotations } = await ask({ name: 'web' });
+  t.true(allowed);
+  t.deepEqual(warnings, ['nexusos-system/rules 1.0.0, rule p: old']);
+  t.is(auditAnnotations['revisions'], keyOf(before!.object));
+  t.regex((await ask({ name: 'db' })).refusals[0]?.message ?? '', /rules 2\.0\.0, rule p: no db/);
+  await packs.shadow.settled();
+  t.like(packs.shadow.comparisons()[0], { errors: 1, newlyDenied: 1 });
+  t.deepEqual(
+    packs.failures.counts().map(({ revision, count }) => [revision, count]),
+    [[keyOf(candidate.object), 1]],
+  );
+  t.regex(await factory.registry.metrics(), /nexusos_policy_candidates_passed_over_total 1/);
+});
+
+for (const reason of ['Timeout', 'Overloaded', 'Quarantined', 'Lost'] as const) {
+  test(`nobody in a cohort is refused because of a candidate that came to ${reason}`, async (t) => {
+    const asked: (string | undefined)[] = [];
+    const here = hostHere();
+    const failed = { kind: 'failed', reason, message: 'no answer', micros: 1 } as const;
+    const host: PackHost = {
+      ...here,
+      evaluate: (one) => {
+        asked.push(one.trial);
+        return one.trial === undefined ? here.evaluate(one) : Promise.resolve(failed);
+      },
+    };
+    const { ask } = await cohort(NO_HOST, { rego: PLAIN }, host);
+    t.deepEqual((await ask({ dryRun: true })).warnings, ['nexusos-system/rules 1.0.0, rule p: old']);
+    t.deepEqual(asked, ['cohort', undefined], 'once each, and what decides not as a trial');
+  });
+}
+
+test('where what is active is not about the request, it allows what a candidate cannot judge', async (t) => {
+  const pods = { binding: { rules: [{ apiGroups: ['apps'], resources: ['deployments'] }] } };
+  const { ask } = await cohort(BREAKS, { rego: PLAIN, parts: { revision: pods } });
+  const answer = await ask({ name: 'web' });
+  t.true(answer.allowed);
+  t.deepEqual(answer.warnings, []);
+});
+
+test('where nothing is active, what a candidate cannot judge is not let through', async (t) => {
+  const { ask } = await cohort(BREAKS, undefined);
+  t.regex(
+    (await ask({ name: 'web' })).refusals[0]?.message ?? '',
+    /rules 2\.0\.0, rule evaluation: cannot be/,
+  );
+});
+
+test('while an object is made, what is active stands in only if it may change it', async (t) => {
+  const mutates = `${BREAKS}\nmutate contains {"path": "/metadata/labels/team", "value": "new"}`;
+  const { ask } = await cohort(mutates, { rego: fills('/metadata/labels/team', 'core') });
+  t.deepEqual((await ask({ name: 'web' }, { mutating: true })).patch, [
+    { op: 'add', path: '/metadata/labels/team', value: 'core' },
+  ]);
+  t.deepEqual((await ask({ name: 'other' }, { mutating: true })).patch, [
+    { op: 'add', path: '/metadata/labels/team', value: 'new' },
+  ]);
+  const plain = await cohort(mutates, { rego: PLAIN });
+  const { allowed, patch, warnings } = await plain.ask({ name: 'web' }, { mutating: true });
+  t.deepEqual([allowed, patch, warnings], [true, undefined, []]);
+});
+
+test('what is only tried is loaded apart, and what comes to decide meanwhile does not wait for that', async (t) => {
+  const here = hostHere();
+  const waiting: (() => void)[] = [];
+  const host: PackHost = {
+    ...here,
+    prepare: ({ isTrial }) =>
+      isTrial === true
+        ? new Promise((resolve) => waiting.push(() => resolve({ kind: 'ready' })))
+        : Promise.resolve({ kind: 'ready' }),
+  };
+  const [one, two] = await Promise.all(
+    ['1.0.0', '2.0.0'].map((version) => makeRevision(`package v\ndeny contains "${version}"`, { version })),
+  );
+  const objects = [one, two].flatMap((made) => [made!.object, ...made!.chunks]);
+  const cache = makeCache(makePack({ phase: 'Shadow', candidateRevision: two!.name }), ...objects);
+  const started = startWorld({ cache, host });
+  const tried = await untilSome(waiting);
+  tried();
+  const world = await started;
+  t.true((await world.ask()).allowed);
+  cache.put(makePack({ phase: 'Active', activeRevision: one!.name }));
+  await world.settled();
+  t.regex((await world.ask()).refusals[0]?.message ?? '', /1\.0\.0/);
+  cache.put(makePack({ phase: 'Shadow', activeRevision: one!.name, candidateRevision: two!.name }));
+  await untilSome(waiting);
+  cache.put(makePack({ phase: 'Active', activeRevision: two!.name }));
+  await world.settled();
+  t.regex((await world.ask()).refusals[0]?.message ?? '', /2\.0\.0/, 'the load of the trial has not ended');
+});
+
+async function untilSome<T>(list: T[]): Promise<T> {
+  for (;;) {
+    const first = list.shift();
+    if (first !== undefined) return first;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

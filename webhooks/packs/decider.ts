@@ -11,7 +11,7 @@ import {
 } from '#operator/core/policy/mutate';
 import type { PackAnswer } from '#operator/core/policy/outputs';
 import { readReview, type Review } from '#operator/core/policy/review';
-import { factsOf, select, type Selection } from '#operator/core/policy/selection';
+import { factsOf, select, type Selection, type StandIn } from '#operator/core/policy/selection';
 import { packKey, type Snapshot, type SnapshotRevision } from '#operator/core/policy/snapshot';
 import type { Evaluate } from '#operator/policy/packs/ask';
 import { clock } from '#operator/runtime/clock';
@@ -19,7 +19,7 @@ import type { DecisionContext, PolicyDecider } from '../policy.ts';
 import { type AdmissionRequest, type Answer, refused } from '../review.ts';
 import type { DecisionLog } from './decision-log.ts';
 import type { Failures } from './failures.ts';
-import { type Judged, Judgement } from './judgement.ts';
+import { type Judged, Judgement, type Judgements } from './judgement.ts';
 import type { PackMetrics } from './metrics.ts';
 import type { PackHost } from './modules.ts';
 import type { Shadow } from './shadow.ts';
@@ -90,10 +90,12 @@ export class PackDecider implements PolicyDecider {
       loaded,
       evaluate,
     });
-    const judged = await judgement.ask(deciding);
-    for (const { revision, result } of judged) this.#options.failures.note(revision.key, result);
+    const { judged, passedOver } = await judgement.ask(deciding, standInsFor(selection, context));
+    for (const { revision, result } of [...judged, ...passedOver])
+      this.#options.failures.note(revision.key, result);
+    this.#options.metrics.passedOver.inc({}, passedOver.length);
     const millis = performance.now() - context.startedAt;
-    const asked = { judged, judgement, millis };
+    const asked = { judged, passedOver, judgement, millis };
     return context.mutating
       ? this.#changes(snapshot, review, asked)
       : this.#verdict(snapshot, { review, facts, selection, now }, asked);
@@ -121,7 +123,7 @@ export class PackDecider implements PolicyDecider {
       readonly selection: Selection;
       readonly now: Date;
     },
-    { judged, judgement, millis }: Asked,
+    { judged, passedOver, judgement, millis }: Asked,
   ): Decision {
     const { review, facts, selection, now } = asked;
     const { shadow, decisionLog, metrics } = this.#options;
@@ -133,7 +135,7 @@ export class PackDecider implements PolicyDecider {
     if (!review.dryRun || !decision.allowed)
       decisionLog.offer({ review, facts, snapshot, judged, composition, decision, now, millis });
     // Dry runs cost nobody anything: whoever wants a revision undone could make as many as that takes.
-    if (!review.dryRun) shadow.offer(selection, { judgement, judged });
+    if (!review.dryRun) shadow.offer(selection, { judgement, judged: [...judged, ...passedOver] });
     return decision;
   }
 
@@ -159,8 +161,7 @@ export class PackDecider implements PolicyDecider {
   }
 }
 
-interface Asked {
-  readonly judged: readonly Judged[];
+interface Asked extends Judgements {
   readonly judgement: Judgement;
   readonly millis: number;
 }
@@ -184,6 +185,17 @@ function whatIsUnknown(snapshot: Snapshot, review: Review): string | undefined {
   const tenant = known.labels[LABELS.tenant];
   if (tenant === undefined || snapshot.tenants.has(tenant)) return undefined;
   return `tenant ${tenant} of namespace ${namespace} is not known yet; try again`;
+}
+
+/** While an object is being made, only what may change it is asked: that holds for what is active, too. */
+function standInsFor(
+  { standIns }: Selection,
+  { mutating }: Pick<DecisionContext, 'mutating'>,
+): Selection['standIns'] {
+  if (!mutating) return standIns;
+  const mayChange = (one: StandIn | undefined) =>
+    one?.active?.mayChange === false ? { active: undefined } : one;
+  return new Map([...standIns].map(([key, one]) => [key, mayChange(one)]));
 }
 
 /** As the API server sent it: an object under a generated name has none yet. */

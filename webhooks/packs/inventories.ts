@@ -62,6 +62,8 @@ interface Entry {
   /** Since when there is something that `current` does not have. */
   dirtySinceMs: number | undefined;
   isAtWork: boolean;
+  /** Whether nothing is decided by it yet. */
+  isTrial?: boolean;
   timer?: NodeJS.Timeout | undefined;
 }
 
@@ -143,7 +145,9 @@ export class Inventories implements RevisionModules {
       known.dirtySinceMs ??= performance.now();
     }
     const entry = this.#entries.get(key);
-    if (entry !== undefined) this.#see(entry);
+    if (entry === undefined) return;
+    entry.isTrial = wanted.isTrial === true;
+    this.#see(entry);
   }
 
   #newEntry(
@@ -255,6 +259,7 @@ export class Inventories implements RevisionModules {
       memoryMiB,
       tenant: entry.wanted.tenant,
       entrypoints,
+      isTrial: entry.isTrial === true,
     });
     if (prepared.kind === 'refused')
       return `${data.bytes.length} bytes of live objects: ${prepared.reason}: ${prepared.message}; name fewer fields, kinds or namespaces, or give spec.evaluation more memoryMiB (${memoryMiB} now)`;

@@ -36,6 +36,11 @@ export function packMetrics(factory: MetricFactory, exemptions: ExemptionFigures
       help: 'Requests that two revisions of a pack were to be compared on, by what became of that. Under load some are left out.',
       labels: { outcome: SHADOW },
     }),
+    passedOver: factory.counter({
+      name: 'nexusos_policy_candidates_passed_over_total',
+      help: 'Requests of a cohort on which the candidate gave no answer, so that what is active judged them instead.',
+      labels: {},
+    }),
     behind: factory.gauge({
       name: 'nexusos_policy_packs_behind',
       help: 'Packs that this replica does not judge by the revision that is active, since it cannot load it.',

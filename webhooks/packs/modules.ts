@@ -20,6 +20,7 @@ export interface PackHost {
     readonly tenant: string | undefined;
     readonly data?: PolicyData | undefined;
     readonly entrypoints: readonly string[];
+    readonly isTrial?: boolean;
   }): Promise<
     | { readonly kind: 'ready' }
     | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
@@ -34,6 +35,8 @@ export interface PackHost {
 export interface WantedRevision {
   readonly object: KubeObject;
   readonly tenant: string | undefined;
+  /** Whether it is tried only, and nothing that decides waits for it. */
+  readonly isTrial?: boolean;
 }
 
 /** What is wrong with a revision. */
@@ -86,12 +89,12 @@ type Spec = PolicyPackRevisionSpec;
 
 /**
  * The modules of revisions that packs name: loaded, checked and prepared in the host. Those of the platform wait for each other alone, and
- * tenants take turns, so that a module that is slow to load holds up its own tenant.
+ * tenants take turns, so that a module that is slow to load holds up its own tenant; and nothing waits for what is only tried.
  */
 export class PackModules {
   readonly #options: PackModulesOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #turns: { readonly platform: FairWork<Waiting>; readonly tenants: FairWork<Waiting> };
+  readonly #turns: Readonly<Record<'platform' | 'tenants' | 'trials', FairWork<Waiting>>>;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PackModulesOptions) {
@@ -100,6 +103,7 @@ export class PackModules {
     this.#turns = {
       platform: new FairWork(load, { atOnce: 1, waitingPerSubject: Infinity }),
       tenants: new FairWork(load, { atOnce: 2, waitingPerSubject: Infinity }),
+      trials: new FairWork(load, { atOnce: 2, waitingPerSubject: Infinity }),
     };
   }
 
@@ -107,7 +111,8 @@ export class PackModules {
   want(revisions: ReadonlyMap<string, WantedRevision>): void {
     for (const [key, wanted] of revisions) {
       const known = this.#entries.get(key);
-      if (known === undefined || !isSame(known.wanted, wanted) || this.#isDue(known)) this.#load(key, wanted);
+      if (known === undefined || !isSame(known.wanted, wanted) || this.#isDue(known, wanted))
+        this.#load(key, wanted);
     }
     for (const [key, entry] of this.#entries) if (!revisions.has(key)) this.#forget(key, entry);
   }
@@ -145,7 +150,9 @@ export class PackModules {
     clearTimeout(this.#timer);
   }
 
-  #isDue({ state, dueAt, fault, wanted }: Entry): boolean {
+  /** What is to decide now is not left to wait in the line of what is tried. */
+  #isDue({ state, dueAt, fault, wanted }: Entry, now: WantedRevision): boolean {
+    if (state === 'loading') return wanted.isTrial === true && now.isTrial !== true;
     if (state !== 'failed') return false;
     if (performance.now() >= dueAt) return true;
     const { module, data } = wanted.object['spec'] as Spec;
@@ -163,8 +170,9 @@ export class PackModules {
       dueAt: 0,
     };
     this.#entries.set(key, entry);
-    const { platform, tenants } = this.#turns;
-    const turns = wanted.tenant === undefined ? platform : tenants;
+    const { platform, tenants, trials } = this.#turns;
+    const deciding = wanted.tenant === undefined ? platform : tenants;
+    const turns = wanted.isTrial === true ? trials : deciding;
     turns.add({ subject: wanted.tenant ?? '', key, entry });
   }
 
@@ -197,7 +205,7 @@ export class PackModules {
     this.#tryAgain();
   }
 
-  async #outcomeOf({ object, tenant }: WantedRevision): Promise<LoadOutcome> {
+  async #outcomeOf({ object, tenant, isTrial = false }: WantedRevision): Promise<LoadOutcome> {
     const spec = object['spec'] as Spec;
     const module = await this.#bytesOf(spec.module);
     const data = spec.data === undefined ? undefined : await this.#bytesOf(spec.data);
@@ -211,6 +219,7 @@ export class PackModules {
       tenant,
       data: loaded.data,
       entrypoints: spec.entrypoints.map(({ path }) => path),
+      isTrial,
     });
     if (prepared.kind === 'refused')
       return { kind: 'failed', reason: prepared.reason, message: prepared.message };

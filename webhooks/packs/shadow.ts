@@ -188,7 +188,7 @@ async function judgedBy(
 ): Promise<OneJudged> {
   if (revision === undefined) return { revision, result: ALLOWED, micros: 0 };
   const known = judged.find((one) => one.revision.key === revision.key);
-  return known ?? judgement.askOne(revision, () => revision.deadlineMs, true);
+  return known ?? judgement.askOne(revision, () => revision.deadlineMs, 'shadow');
 }
 
 type UnbudgetedVerdict = Omit<PairedVerdict, 'budgetMicros' | 'tenant' | 'tenants'>;

@@ -13,17 +13,25 @@ export interface ShadowPair {
   readonly candidate: SnapshotRevision | undefined;
 }
 
+/** What judges where a candidate gives no answer. */
+export interface StandIn {
+  /** Undefined where what is active is not about the request: it allows. */
+  readonly active: SnapshotRevision | undefined;
+}
+
 /** Who is asked about a request. */
 export interface Selection {
   /** In their order: the platform's first. */
   readonly deciding: readonly SnapshotRevision[];
+  /** Those of them that decide for a cohort only, by their keys; undefined where nothing is active that could judge in their place. */
+  readonly standIns: ReadonlyMap<string, StandIn | undefined>;
   readonly shadow: readonly ShadowPair[];
   /** Whether the request is NexusOS' own housekeeping, which nothing may refuse. */
   readonly isProtected: boolean;
 }
 
 /** Nobody is asked. */
-const NOBODY: Selection = { deciding: [], shadow: [], isProtected: false };
+const NOBODY: Selection = { deciding: [], standIns: new Map(), shadow: [], isProtected: false };
 
 /** What a snapshot knows of the namespace and the tenant that a request is in. The label is one that only the operator sets. */
 export function factsOf(snapshot: Snapshot, review: Review, tenantLabel: string): RequestFacts {
@@ -39,15 +47,19 @@ export function select(snapshot: Snapshot, review: Review, facts: RequestFacts):
   // Nobody else gets a name that begins so: it follows from a token of the platform's own namespace.
   const isOwn = review.userInfo.username.startsWith(`system:serviceaccount:${snapshot.platformNamespace}:`);
   const deciding: SnapshotRevision[] = [];
+  const standIns = new Map<string, StandIn | undefined>();
   const shadow: ShadowPair[] = [];
   for (const pack of packsAbout(snapshot, group, resource)) {
     if (!reaches(pack, { review, facts, isOwn })) continue;
     const judge = isDecidedByCandidate(pack, facts) ? pack.candidate : pack.active;
-    if (judge !== undefined && isAbout(judge, review, facts)) deciding.push(judge);
+    if (judge !== undefined && isAbout(judge, review, facts)) {
+      deciding.push(judge);
+      if (judge !== pack.active) standIns.set(judge.key, standInOf(pack, review, facts));
+    }
     const pair = pairOf(pack, review, facts);
     if (pair !== undefined) shadow.push(pair);
   }
-  return { deciding, shadow, isProtected: isOwn && !isWorkload(review) };
+  return { deciding, standIns, shadow, isProtected: isOwn && !isWorkload(review) };
 }
 
 /**
@@ -92,6 +104,10 @@ function isAbout(revision: SnapshotRevision, review: Review, facts: RequestFacts
   if (trust === 'Platform') return matches(binding, review, facts);
   // Whom a tenant's pack is about is not for it to say: its own tenant.
   return matches({ ...binding, tenants: undefined, excludedNamespaces: undefined }, review, facts);
+}
+
+function standInOf({ active }: SnapshotPack, review: Review, facts: RequestFacts): StandIn | undefined {
+  return active && { active: isAbout(active, review, facts) ? active : undefined };
 }
 
 function pairOf(pack: SnapshotPack, review: Review, facts: RequestFacts): ShadowPair | undefined {

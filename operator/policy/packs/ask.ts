@@ -4,10 +4,13 @@ import { type Asked, type EntrypointResult, resultOf } from '../../core/policy/e
 import type { SnapshotRevision } from '../../core/policy/snapshot.ts';
 import type { Evaluation } from '../evaluate-here.ts';
 import { Failure, type Verdict } from '../verdict.ts';
+import type { Trial } from '../workers/lines.ts';
 import type { LoadedRevision } from './load.ts';
 
 /** What evaluates: the host, or the thread of the caller. */
-export type Evaluate = (evaluation: Evaluation & { readonly subject?: string }) => Promise<Verdict>;
+export type Evaluate = (
+  evaluation: Evaluation & { readonly subject?: string; readonly trial?: Trial },
+) => Promise<Verdict>;
 
 /** What a revision is asked. */
 export interface PackQuestion {
@@ -23,6 +26,8 @@ export interface PackQuestion {
   readonly tenant: string | undefined;
   /** Whose request it is: who is charged for the time it takes. */
   readonly subject?: string | undefined;
+  /** For what it is asked, where the revision is only tried. */
+  readonly trial?: Trial | undefined;
 }
 
 /** What came of it, and how long that took. */
@@ -55,8 +60,8 @@ export async function askPack(evaluate: Evaluate, question: PackQuestion): Promi
 }
 
 /**
- * Time is that of the clock on the wall, so where others take all cores an evaluation is stopped that would have ended. A pack of the
- * platform is asked once more then, where there is time: everybody's requests hang on it, and its author is trusted not to waste it.
+ * What was stopped, or lost with its worker, may have met a moment at which the machine was busy. A pack of the platform is asked once more
+ * then, where there is time: everybody's requests hang on it, and its author is trusted not to waste it. On one that is tried nothing hangs.
  */
 async function askInTime(
   evaluate: Evaluate,
@@ -66,15 +71,16 @@ async function askInTime(
   const first = await askOne(evaluate, question, which);
   const isStopped =
     first.kind === 'failed' && (first.reason === Failure.Timeout || first.reason === Failure.Lost);
-  const { tenant, revision, leftMs } = question;
-  if (!isStopped || tenant !== undefined || leftMs() < 2 * revision.deadlineMs) return first;
+  const { tenant, revision, leftMs, trial } = question;
+  const mayAgain = tenant === undefined && trial === undefined;
+  if (!isStopped || !mayAgain || leftMs() < 2 * revision.deadlineMs) return first;
   const second = await askOne(evaluate, question, which);
   return { ...second, micros: first.micros + second.micros };
 }
 
 async function askOne(
   evaluate: Evaluate,
-  { revision, input, nowNs, leftMs, tenant, subject }: PackQuestion,
+  { revision, input, nowNs, leftMs, tenant, subject, trial }: PackQuestion,
   { loaded, path }: { readonly loaded: LoadedRevision; readonly path: string },
 ): Promise<Verdict> {
   const deadlineMs = Math.min(revision.deadlineMs, Math.floor(leftMs()));
@@ -92,6 +98,7 @@ async function askOne(
     memoryMiB: revision.memoryMiB,
     tenant,
     ...(subject !== undefined && { subject }),
+    ...(trial !== undefined && { trial }),
   });
 }
 

@@ -1,32 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { Lane, type LaneJob } from './lane.ts';
-import type { RunOutcome, WorkerHandle } from './worker-handle.ts';
+import type { Trial } from './lines.ts';
+import type { RunOutcome, WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
 const ANSWER: RunOutcome = { kind: 'answer', json: undefined, micros: 1 } as unknown as RunOutcome;
 const STOPPED: RunOutcome = { kind: 'stopped', reason: 'Timeout', message: 'late', micros: 1, hadMs: 1 };
 
 /** Workers that are busy until they are told that they are not. */
 function played(count: number) {
-  const running: { readonly key: string; readonly end: (outcome: RunOutcome) => void }[] = [];
-  const newWorker = (): WorkerHandle => {
-    let isIdle = true;
+  const running: {
+    readonly key: string;
+    readonly patienceMs: number | undefined;
+    readonly end: (outcome: RunOutcome) => void;
+  }[] = [];
+  const starting: (() => void)[] = [];
+  let isSlowToStart = false;
+  const newWorker = (events: WorkerEvents): WorkerHandle => {
+    let state: 'starting' | 'idle' | 'busy' | 'ended' = isSlowToStart ? 'starting' : 'idle';
+    if (isSlowToStart)
+      starting.push(() => {
+        state = 'idle';
+        events.onReady();
+      });
     const worker = {
       get isIdle() {
-        return isIdle;
+        return state === 'idle';
       },
-      isStarted: true,
+      get isStarted() {
+        return state === 'idle' || state === 'busy';
+      },
       knows: () => false,
       forget: () => undefined,
       close: () => Promise.resolve(),
-      run: ({ key }: { readonly key: string }) => {
-        isIdle = false;
+      run: ({ key }: { readonly key: string }, _: number, patienceMs?: number) => {
+        state = 'busy';
         return new Promise<RunOutcome>((resolve) =>
           running.push({
             key,
+            patienceMs,
             end: (outcome) => {
-              isIdle = true;
+              state = outcome.kind === 'stopped' ? 'ended' : 'idle';
               resolve(outcome);
+              if (state === 'ended') events.onEnd('deadline');
             },
           }),
         );
@@ -36,10 +52,11 @@ function played(count: number) {
   };
   const lane = new Lane({
     workers: count,
-    maxWaitMs: 10_000,
+    maxWaitMs: 60_000,
     maxWaiting: 10,
     maxWaitingPerSubject: 10,
     maxRunningPerSubject: 1,
+    trials: { cohort: { maxWaitMs: 60_000, patienceMs: 1 }, shadow: { maxWaitMs: 60_000, patienceMs: 2 } },
     newWorker,
     onWorkerEnd: () => undefined,
   });
@@ -48,11 +65,18 @@ function played(count: number) {
     running.splice(index, 1)[0]?.end(outcome);
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { lane, end, keys: () => running.map(({ key }) => key) };
+  const keys = () => running.map(({ key }) => key);
+  const patience = () => running.map(({ patienceMs }) => patienceMs);
+  /** Workers that are started from now on are ready when `starts` is called. */
+  const startsSlowly = () => {
+    isSlowToStart = true;
+  };
+  return { lane, end, keys, patience, startsSlowly, starts: () => starting.shift()?.() };
 }
 
-function job(subject: string, key: string): LaneJob {
-  return { subject, deadlineMs: 1000, source: {}, order: { key, question: undefined } } as unknown as LaneJob;
+function job(subject: string, key: string, trial?: Trial): LaneJob {
+  const order = { key, question: undefined };
+  return { subject, deadlineMs: 1000, source: {}, order, trial } as unknown as LaneJob;
 }
 
 test('what every worker has to load takes one of them at a time, and others go on', async (t) => {
@@ -82,4 +106,98 @@ test('a lane that is closed has nothing loaded', async (t) => {
   const { lane } = played(2);
   await lane.close();
   t.like((await lane.everywhere(job('slow', 'load')))[0], { kind: 'stopped', reason: 'Lost' });
+});
+
+test('what is tried runs one at a time, never on the last idle worker, and what decides goes first', async (t) => {
+  const { lane, end, keys } = played(3);
+  const all = [
+    lane.submit(job('a', 'tried', 'cohort')),
+    lane.submit(job('b', 'tried too', 'cohort')),
+    lane.submit(job('c', 'decides')),
+  ];
+  t.deepEqual(keys(), ['tried', 'decides'], 'one of the trial, though a worker is idle');
+  await end('tried');
+  t.deepEqual(keys(), ['decides', 'tried too']);
+  all.push(lane.submit(job('a', 'tried again', 'cohort')), lane.submit(job('a', 'decides too')));
+  t.deepEqual(keys(), ['decides', 'tried too', 'decides too'], 'the last one is for what decides');
+  await end('tried too');
+  t.deepEqual(keys(), ['decides', 'decides too'], 'and again it is the last');
+  await end('decides');
+  t.deepEqual(keys(), ['decides too', 'tried again']);
+  await end('decides too');
+  await end('tried again');
+  t.deepEqual(await Promise.all(all), [ANSWER, ANSWER, ANSWER, ANSWER, ANSWER]);
+});
+
+test('who waits for an answer of what is tried goes before what is judged in shadow', async (t) => {
+  const { lane, end, keys, patience } = played(2);
+  const first = lane.submit(job('a', 'first', 'shadow'));
+  const others = [lane.submit(job('a', 'shadow', 'shadow')), lane.submit(job('b', 'cohort', 'cohort'))];
+  t.deepEqual([keys(), patience()], [['first'], [2]]);
+  await end('first');
+  t.deepEqual([keys(), patience()], [['cohort'], [1]]);
+  await end('cohort');
+  t.deepEqual(keys(), ['shadow']);
+  await end('shadow');
+  t.deepEqual(await Promise.all([first, ...others]), [ANSWER, ANSWER, ANSWER]);
+});
+
+test('what was ended for a trial is replaced before anything of a trial begins', async (t) => {
+  const { lane, end, keys, startsSlowly, starts } = played(3);
+  startsSlowly();
+  const tried = [lane.submit(job('a', 'tried', 'cohort')), lane.submit(job('b', 'next', 'cohort'))];
+  await end('tried', STOPPED);
+  t.deepEqual(keys(), [], 'two are idle, and one is being started');
+  const decides = lane.submit(job('a', 'decides'));
+  t.deepEqual(keys(), ['decides']);
+  starts();
+  t.deepEqual(keys(), ['decides', 'next']);
+  await end('decides');
+  await end('next');
+  t.deepEqual(await Promise.all([...tried, decides]), [STOPPED, ANSWER, ANSWER]);
+});
+
+test('workers that were ended for what is tried make nobody wait who is judged by it', async (t) => {
+  const { lane, end, keys } = played(2);
+  for (const key of ['one', 'two', 'three']) {
+    const tried = lane.submit(job('a', key, 'cohort'));
+    await end(key, STOPPED);
+    t.deepEqual(await tried, STOPPED);
+  }
+  const all = [lane.submit(job('b', 'another')), lane.submit(job('a', 'decides'))];
+  t.deepEqual(keys(), ['another', 'decides'], 'the last idle worker is for who is no suspect');
+  await end('another');
+  await end('decides');
+  t.deepEqual(await Promise.all(all), [ANSWER, ANSWER]);
+});
+
+test('a single worker does what is tried when nothing else waits, and is waited for no longer than else', async (t) => {
+  const { lane, end, keys, patience } = played(1);
+  const all = [
+    lane.submit(job('a', 'first')),
+    lane.submit(job('b', 'tried', 'shadow')),
+    lane.submit(job('c', 'decides')),
+  ];
+  await end('first');
+  t.deepEqual(keys(), ['decides']);
+  await end('decides');
+  t.deepEqual([keys(), patience()], [['tried'], [undefined]]);
+  await end('tried');
+  t.deepEqual(await Promise.all(all), [ANSWER, ANSWER, ANSWER]);
+});
+
+test('what is tried is loaded behind what decides, and where others are idle', async (t) => {
+  const { lane, end, keys } = played(2);
+  const busy = lane.submit(job('a', 'busy'));
+  const tried = lane.everywhere(job('', 'tried', 'shadow'));
+  t.deepEqual(keys(), ['busy'], 'the other is the last that is idle');
+  const decides = lane.everywhere(job('', 'decides'));
+  await end('busy');
+  t.deepEqual(keys(), ['decides']);
+  await end('decides');
+  await end('decides');
+  t.deepEqual(keys(), ['tried']);
+  await end('tried');
+  await end('tried');
+  t.deepEqual([await busy, await tried, await decides], [ANSWER, [ANSWER, ANSWER], [ANSWER, ANSWER]]);
 });

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { FairJobs, type FairLimits, type Job } from './fair-jobs.ts';
+import type { FairLimits } from './fair-jobs.ts';
+import { type LineJob, Lines, type Trial } from './lines.ts';
 import type { Order } from './messages.ts';
 import type { RunOutcome, WorkerEnd, WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
-/** What a worker is to do, and in which time once it does it. */
-export interface LaneJob extends Job {
-  readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source' | 'deadlineMs'>;
+/** What a worker is to do, in which time once it does it, and whether it is of what decides or of what is tried. */
+export interface LaneJob extends LineJob {
+  readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source'>;
   readonly source: NonNullable<Extract<Order, { kind: 'run' }>['source']>;
   readonly deadlineMs: number;
 }
@@ -13,17 +14,26 @@ export interface LaneJob extends Job {
 /** What a job came to; `crowded` where it was never begun. */
 export type LaneOutcome = RunOutcome | { readonly kind: 'crowded'; readonly message: string };
 
+/** How long jobs of a trial are waited for. */
+export interface TrialPatience {
+  /** What has waited so long is not begun any more. */
+  readonly maxWaitMs: number;
+  /** By the clock on the wall, for what has begun and is kept from the processors by others. */
+  readonly patienceMs: number;
+}
+
 /** How a lane is made. */
 export interface LaneOptions extends FairLimits {
   readonly workers: number;
   /** Whoever has waited so long is not begun any more. */
   readonly maxWaitMs: number;
+  readonly trials: Readonly<Record<Trial, TrialPatience>>;
   /** A worker that is ready, or will be. */
   readonly newWorker: (events: WorkerEvents) => WorkerHandle;
   readonly onWorkerEnd: (why: WorkerEnd) => void;
 }
 
-interface Waiting extends Job {
+interface Waiting extends LineJob {
   readonly job: LaneJob;
   readonly resolve: (outcome: LaneOutcome) => void;
   readonly patience: NodeJS.Timeout;
@@ -42,20 +52,25 @@ interface Slot {
   subject: string;
 }
 
-/** Some workers, and the jobs that wait for them. Lanes share nothing: what one is busy with does not keep the other waiting. */
+/**
+ * Some workers, and the jobs that wait for them. Lanes share nothing: what one is busy with does not keep the other waiting. What is tried
+ * takes no worker that what decides needs: it has lines of its own, runs one job at a time, and never on the last idle worker.
+ */
 export class Lane {
   readonly #options: LaneOptions;
   readonly #slots: Slot[];
-  readonly #jobs: FairJobs<Waiting>;
+  readonly #jobs: Lines<Waiting>;
   /** Of whom workers had to be ended, and when. */
   readonly #suspects = new Map<string, readonly number[]>();
+  /** Jobs of trials that run. */
+  #trying = 0;
   #isClosed = false;
   #onReady: () => void = () => undefined;
   readonly #ready: Promise<void>;
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#jobs = new FairJobs(options);
+    this.#jobs = new Lines(options);
     this.#ready = new Promise((resolve) => {
       this.#onReady = resolve;
     });
@@ -76,11 +91,12 @@ export class Lane {
   submit(job: LaneJob): Promise<LaneOutcome> {
     if (this.#isClosed) return Promise.resolve(crowded('the host is closed'));
     return new Promise((resolve) => {
-      const { maxWaitMs } = this.#options;
+      const { subject, trial } = job;
+      const { maxWaitMs } = trial === undefined ? this.#options : this.#options.trials[trial];
       const patience = setTimeout(() => {
         if (this.#jobs.remove(waiting)) resolve(crowded(`no worker was free within ${maxWaitMs} ms`));
       }, maxWaitMs);
-      const waiting: Waiting = { subject: job.subject, job, resolve, patience };
+      const waiting: Waiting = { subject, trial, job, resolve, patience };
       if (this.#jobs.add(waiting)) return this.#pump();
       clearTimeout(patience);
       return resolve(crowded('too many evaluations wait already'));
@@ -142,24 +158,50 @@ export class Lane {
     this.#pump();
   }
 
-  /** Gives every idle worker something to do: what it has to load, or else the job whose turn it is. */
+  /** Gives every idle worker something to do: what it has to load, or else the job whose turn it is. What decides goes first. */
   #pump(): void {
     for (const slot of this.#slots) {
-      if (!slot.worker.isIdle) continue;
-      const load = slot.loads.shift();
-      if (load !== undefined) void this.#run(slot, load.job).then(load.resolve);
-      else this.#next(slot);
+      if (slot.worker.isIdle && !this.#decide(slot) && this.#mayTry()) this.#try(slot);
     }
     if (this.#slots.every(({ worker }) => worker.isStarted)) this.#onReady();
   }
 
   /** The last idle worker is for those of whom none had to be ended of late: it takes a while until there is another. */
-  #next(slot: Slot): void {
-    const isLast = this.#slots.length > 1 && this.#slots.filter(({ worker }) => worker.isIdle).length === 1;
-    const waiting = this.#jobs.take((subject) => !isLast || !this.#isSuspect(subject));
-    if (waiting === undefined) return;
+  #decide(slot: Slot): boolean {
+    if (this.#loads(slot, (trial) => trial === undefined)) return true;
+    const isLast = this.#slots.length > 1 && this.#idle === 1;
+    const waiting = this.#jobs.takeDeciding((subject) => !isLast || !this.#isSuspect(subject));
+    return this.#begin(slot, waiting);
+  }
+
+  #try(slot: Slot): void {
+    if (!this.#loads(slot, (trial) => trial !== undefined)) this.#begin(slot, this.#jobs.takeTrial());
+  }
+
+  /** Only when what was ended for the one before is replaced. A single worker has to do all there is. */
+  #mayTry(): boolean {
+    if (this.#slots.length === 1) return true;
+    return this.#trying === 0 && this.#idle > 1 && this.#slots.every(({ worker }) => worker.isStarted);
+  }
+
+  get #idle(): number {
+    return this.#slots.filter(({ worker }) => worker.isIdle).length;
+  }
+
+  /** Loads the first that it has to; false where there is none. */
+  #loads(slot: Slot, may: (trial: Trial | undefined) => boolean): boolean {
+    const index = slot.loads.findIndex(({ job }) => may(job.trial));
+    const [load] = index === -1 ? [] : slot.loads.splice(index, 1);
+    if (load === undefined) return false;
+    void this.#run(slot, load.job).then(load.resolve);
+    return true;
+  }
+
+  #begin(slot: Slot, waiting: Waiting | undefined): boolean {
+    if (waiting === undefined) return false;
     clearTimeout(waiting.patience);
     void this.#run(slot, waiting.job, () => this.#jobs.done(waiting)).then(waiting.resolve);
+    return true;
   }
 
   #suspect(subject: string): void {
@@ -179,20 +221,28 @@ export class Lane {
     return recent.length > 1;
   }
 
-  async #run(
-    slot: Slot,
-    { subject, order, source, deadlineMs }: LaneJob,
-    onEnd?: () => void,
-  ): Promise<RunOutcome> {
+  async #run(slot: Slot, job: LaneJob, onEnd?: () => void): Promise<RunOutcome> {
     const { worker } = slot;
-    slot.subject = subject;
+    const { subject, trial, order, source, deadlineMs } = job;
+    // Who is judged by what is tried has not brought it: workers that are ended for it make nobody suspect.
+    slot.subject = trial === undefined ? subject : '';
+    if (trial !== undefined) this.#trying += 1;
     const outcome = await worker.run(
       { ...order, source: worker.knows(order.key) ? undefined : source },
       deadlineMs,
+      this.#patienceMs(trial),
     );
+    if (trial !== undefined) this.#trying -= 1;
     onEnd?.();
     this.#pump();
     return outcome;
+  }
+
+  /** What waits for a worker that is the only one is not kept waiting for a trial. */
+  #patienceMs(trial: Trial | undefined): number | undefined {
+    return trial === undefined || this.#slots.length === 1
+      ? undefined
+      : this.#options.trials[trial].patienceMs;
   }
 }
 

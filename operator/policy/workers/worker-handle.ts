@@ -30,6 +30,8 @@ interface Running {
   readonly id: number;
   readonly startedAt: number;
   readonly deadlineMs: number;
+  /** By the clock on the wall. */
+  readonly patienceMs: number;
   watchdog: NodeJS.Timeout;
   readonly resolve: (outcome: RunOutcome) => void;
 }
@@ -125,10 +127,14 @@ export class WorkerHandle {
     return this.#known.has(key);
   }
 
-  /** Has an idle worker do something. Never rejects; after `stopped` the worker is gone. */
+  /**
+   * Has an idle worker do something. Never rejects; after `stopped` the worker is gone. One that others keep from the processors is waited
+   * for at least `patienceMs`.
+   */
   run(
-    order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'deadlineMs'>,
+    order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id'>,
     deadlineMs: number,
+    patienceMs = 0,
   ): Promise<RunOutcome> {
     this.#orders += 1;
     const id = this.#orders;
@@ -136,8 +142,15 @@ export class WorkerHandle {
     this.#port.ref();
     this.#known.add(order.key);
     return new Promise((resolve) => {
-      const watchdog = setTimeout(() => this.#beLate(), backstopFor(deadlineMs));
-      this.#running = { id, startedAt: performance.now(), deadlineMs, watchdog, resolve };
+      const watchdog = setTimeout(() => this.#beLate(), deadlineMs);
+      this.#running = {
+        id,
+        startedAt: performance.now(),
+        deadlineMs,
+        patienceMs: Math.max(patienceFor(deadlineMs), patienceMs),
+        watchdog,
+        resolve,
+      };
       const input = order.question?.input.buffer;
       const message: Order = { ...order, kind: 'run', id, deadlineMs };
       this.#port.postMessage(message, input === undefined ? [] : [input as ArrayBuffer]);
@@ -195,7 +208,7 @@ export class WorkerHandle {
     if (hadMs === undefined || hadMs >= backstopMs * FULL_SHARE)
       return this.#stop({ reason: Failure.Timeout, message: `it was stopped after ${deadlineMs} ms` });
     const passedMs = performance.now() - running.startedAt;
-    const patienceMs = patienceFor(deadlineMs) - passedMs;
+    const patienceMs = running.patienceMs - passedMs;
     if (patienceMs <= 0) {
       const [had, passed] = [Math.round(hadMs), Math.round(passedMs)];
       const message = `this replica is too busy: within ${passed} ms it had a processor for ${had} of ${deadlineMs} ms`;
