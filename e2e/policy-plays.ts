@@ -12,6 +12,8 @@ export interface BadVersion {
   readonly reason: string;
   /** Requests that it does harm to begin in that stage; without, it does so from the beginning. */
   readonly isOdd?: boolean;
+  /** In a cohort, it gives no answer to these requests: what is active judges them, and nobody is refused. */
+  readonly givesNoAnswer?: boolean;
   readonly rules?: readonly object[];
   readonly rollout?: object;
   readonly evaluation?: object;
@@ -116,6 +118,14 @@ export const BAD_VERSIONS: Readonly<Record<string, BadVersion>> = {
     stage: 'Cohort',
     // Whichever is told first: that it was late three times, or that a replica has stopped running it for that.
     reason: 'TimedOut or Quarantined',
+    givesNoAnswer: true,
+  },
+  'fails on requests that come while it decides for some': {
+    rego: crashes(ODD),
+    isOdd: true,
+    stage: 'Cohort',
+    reason: 'Failing',
+    givesNoAnswer: true,
   },
   'never ends on requests that come within an hour of its activation': {
     rego: neverEnds(ODD),

@@ -113,7 +113,7 @@ async function wire(config: WebhookConfig, log: Log): Promise<Wired> {
     log,
     indexes: VALIDATION_INDEXES,
   });
-  watchFacts(cache);
+  watchFacts(cache, config);
   const packs = createPackProcess({ cache, client, config, metrics: all, log });
   const judges: Judges = { validate: validateRequest(cache, config), decider: packs.decider };
   const serving = await servingOf({ config, cache, judges, metrics, log });

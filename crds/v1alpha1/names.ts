@@ -80,6 +80,8 @@ export const ANNOTATIONS = {
   contact: 'nexusos.dev/contact',
   /** On a policy of a floor, and on what binds it: PolicyPackRevision that it is of. */
   floorOf: 'nexusos.dev/floor-of',
+  /** On a policy of a floor: how many exemptions that count in admission it does not know, if any. */
+  floorLeavesOut: 'nexusos.dev/floor-leaves-out',
   /** On a Report on what exists: the PolicyPack that it is of, as namespace/name. */
   reportOf: 'nexusos.dev/report-of',
   /** On the Secret of the admission process: since when every webhook configuration trusts what is to be served next, in RFC 3339. */

@@ -233,6 +233,8 @@ export const POLICY_PACK_REASONS = {
   FloorRefused: 'FloorRefused',
   /** The API server holds the floor of the revision that decides. */
   FloorHeld: 'FloorHeld',
+  /** The API server holds the floor, which does not know all exemptions: who is exempt by the others is refused by it. */
+  ExemptionsLeftOut: 'ExemptionsLeftOut',
   /** The floor of the revision that decides is not held yet. */
   FloorPending: 'FloorPending',
   /** As many packs have a floor as can. */

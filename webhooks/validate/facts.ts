@@ -2,12 +2,21 @@
 import { LABELS } from '#crds/v1alpha1/names';
 import type { Agent, GPUClass } from '#operator/core/agent/agent';
 import type { KubeObject } from '#operator/core/object';
+import type { Exemption } from '#operator/core/policy/exemption';
+import { exemptionOf } from '#operator/core/policy/objects';
 import { namespaceNames } from '#operator/core/tenant/namespaces';
 import type { Tenant } from '#operator/core/tenant/tenant';
 import type { Cache } from '#operator/runtime/cache';
 import { clock } from '#operator/runtime/clock';
 import type { IndexDeclaration } from '#operator/runtime/controller';
-import { AGENTS, GPU_CLASSES, NAMESPACES, POLICY_PACKS, TENANTS } from '#operator/core/resources';
+import {
+  AGENTS,
+  GPU_CLASSES,
+  NAMESPACES,
+  POLICY_EXEMPTIONS,
+  POLICY_PACKS,
+  TENANTS,
+} from '#operator/core/resources';
 
 /** What is known of the cluster when an object is judged. */
 export interface Facts {
@@ -23,6 +32,8 @@ export interface Facts {
   readonly agentsOfClass: (name: string) => readonly Agent[];
   readonly tenantsOfClass: (name: string) => readonly Tenant[];
   readonly policyPack: (namespace: string, name: string) => KubeObject | undefined;
+  /** Exemptions in the namespace of the platform. */
+  readonly exemptions: () => readonly Exemption[];
   readonly now: () => Date;
 }
 
@@ -44,10 +55,11 @@ export const VALIDATION_INDEXES: readonly IndexDeclaration[] = [
 ];
 
 /** Declares what is watched so that objects can be judged. */
-export function watchFacts(cache: Cache): void {
+export function watchFacts(cache: Cache, { namespace }: { readonly namespace: string }): void {
   for (const resource of [AGENTS, GPU_CLASSES, POLICY_PACKS, TENANTS])
     cache.watch({ resource }, () => undefined);
   cache.watch({ resource: NAMESPACES, metadataOnly: true }, () => undefined);
+  cache.watch({ resource: POLICY_EXEMPTIONS, namespace }, () => undefined);
 }
 
 /** What stores tell at this moment. */
@@ -67,6 +79,7 @@ export function factsOf(cache: Cache): Facts {
     agentsOfClass: (value) => cache.list(AGENTS, { index: BY.agentClass, value }) as readonly Agent[],
     tenantsOfClass: (value) => cache.list(TENANTS, { index: BY.tenantClass, value }) as readonly Tenant[],
     policyPack: (within, name) => cache.get(POLICY_PACKS, { namespace: within, name }),
+    exemptions: () => cache.list(POLICY_EXEMPTIONS).map(exemptionOf),
     now: () => clock.now(),
   };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MAX_EXEMPTION_DAYS } from '#crds/v1alpha1/policy-exemption';
+import { floorExemptions, MAX_EXEMPTIONS } from '#operator/core/policy-floor/exemptions';
 import type { AdmissionRequest, Refusal } from '../review.ts';
 import type { Facts } from './facts.ts';
 import type { TenantSettings } from './tenant.ts';
@@ -28,10 +29,20 @@ export function judgePolicyExemption(
   const isThere = facts.policyPack(packRef.namespace, packRef.name) !== undefined;
   return {
     refusals,
-    warnings: isThere
-      ? []
-      : [`spec.packRef: namespace ${packRef.namespace} has no PolicyPack ${packRef.name}`],
+    warnings: [
+      ...(isThere ? [] : [`spec.packRef: namespace ${packRef.namespace} has no PolicyPack ${packRef.name}`]),
+      ...crowding(packRef, facts),
+    ],
   };
+}
+
+/** The floor of a pack, which holds when nobody answers, has room for so many alone. */
+function crowding(packRef: Spec['packRef'], facts: Facts): readonly string[] {
+  const { exemptions } = floorExemptions(facts.exemptions(), packRef, facts.now());
+  if (exemptions.length < MAX_EXEMPTIONS) return [];
+  return [
+    `spec.packRef: ${packRef.namespace}/${packRef.name} has ${MAX_EXEMPTIONS} exemptions or more that count; if it has a floor, that knows those that expire first, and refuses who is exempt by the others`,
+  ];
 }
 
 function elsewhere(namespace: string, platformNamespace: string): Refusal {

@@ -3,6 +3,7 @@ import test from 'ava';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '#operator/core/object';
+import type { Exemption } from '#operator/core/policy/exemption';
 import { makeAgent, makeClass, makeRun, makeTenant } from '#operator/core/run/testing/make';
 import type { Tenant } from '#operator/core/tenant/tenant';
 import type { AdmissionRequest } from '../review.ts';
@@ -31,6 +32,7 @@ function factsOf(known: Partial<Facts> = {}): Facts {
     agentsOfClass: () => [],
     tenantsOfClass: () => [],
     policyPack: () => undefined,
+    exemptions: () => [],
     now: () => NOW,
     ...known,
   };
@@ -76,6 +78,19 @@ function tenant(spec: Partial<TenantSpec>, name = 'acme'): Tenant {
 
 const agent = makeAgent;
 const KNOWN: Partial<Facts> = { policyPack: () => TENANT };
+const counting = (index: number): Exemption => ({
+  name: `e${index}`,
+  packRef: { namespace: 'platform', name: index === 0 ? 'another' : 'baseline' },
+  subjects: { namespaces: [NAMESPACE] },
+  expiresAt: '2026-12-01T00:00:00Z',
+  ticket: 'OPS-1',
+  requestedBy: 'ann',
+  approval: { decision: 'Approved', by: 'bob' },
+});
+const manyExemptions = (count: number): Partial<Facts> => ({
+  ...KNOWN,
+  exemptions: () => Array.from({ length: count + 1 }, (_, index) => counting(index)),
+});
 const mine = (name: string): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Namespace',
@@ -280,6 +295,13 @@ const CASES: Readonly<Record<string, Case>> = {
       factsOf(KNOWN),
       PLATFORM,
     ),
+  },
+  'an exemption beside as many as a floor knows': {
+    verdict: judgePolicyExemption(exemption('2026-12-01T00:00:00Z'), factsOf(manyExemptions(128)), PLATFORM),
+    warned: [/^spec\.packRef: platform\/baseline has 128 exemptions or more that count; /],
+  },
+  'an exemption that the floor has room for': {
+    verdict: judgePolicyExemption(exemption('2026-12-01T00:00:00Z'), factsOf(manyExemptions(127)), PLATFORM),
   },
   'an exemption of a tenant, from what is not there': {
     verdict: judgePolicyExemption(

@@ -54,14 +54,20 @@ export function policyOf(
   source: FloorSource,
   {
     exemptions,
+    leftOut = 0,
     settings,
-  }: { readonly exemptions: readonly FloorExemption[]; readonly settings: FloorSettings },
+  }: {
+    readonly exemptions: readonly FloorExemption[];
+    /** Exemptions that there is no room for. */
+    readonly leftOut?: number;
+    readonly settings: FloorSettings;
+  },
 ): KubeObject {
   const { binding, floor } = source;
   return {
     apiVersion: REGISTRATION,
     kind: 'ValidatingAdmissionPolicy',
-    metadata: metadataOf(name, source),
+    metadata: withLeftOut(metadataOf(name, source), leftOut),
     spec: {
       failurePolicy: 'Fail',
       matchConstraints: {
@@ -121,6 +127,15 @@ export function bindingOf(
       validationActions: ACTIONS[source.enforcement],
       matchResources: { namespaceSelector: namespaceSelector(source.binding, tenants, settings) },
     },
+  };
+}
+
+/** So that the pack can tell: who is exempt and is refused by the floor is to know why. */
+function withLeftOut(metadata: KubeObject['metadata'], leftOut: number): KubeObject['metadata'] {
+  if (leftOut === 0) return metadata;
+  return {
+    ...metadata,
+    annotations: { ...metadata.annotations, [ANNOTATIONS.floorLeavesOut]: `${leftOut}` },
   };
 }
 

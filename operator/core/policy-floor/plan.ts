@@ -173,8 +173,8 @@ function makePolicy(slot: Slot, { half, source }: Placed, { observed, settings, 
   const present = slot.policies.get(half);
   if (present !== undefined && revisionOf(present) !== source.revision)
     return { ...NOTHING, remove: [present] };
-  const { exemptions, untilMs } = floorExemptions(observed.exemptions, source.pack, now);
-  const policy = policyOf(policyName(slot.number, half), source, { exemptions, settings });
+  const { untilMs, ...known } = floorExemptions(observed.exemptions, source.pack, now);
+  const policy = policyOf(policyName(slot.number, half), source, { ...known, settings });
   return { ...NOTHING, apply: [policy], afterMs: Math.max(0, untilMs - now.getTime()) };
 }
 

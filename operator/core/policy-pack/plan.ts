@@ -161,7 +161,7 @@ function planStage(
   return {
     ...statusOnly(judged(pack, { status, conditions, standing }, now)),
     remove: surplusOf(pack, observed, usedBy(step.status, wanted)),
-    events: step.events,
+    events: [...step.events, ...floor.events],
     result: resultOf(step.afterMs, verdict),
   };
 }
