@@ -14,26 +14,64 @@ export interface IntakeLimits {
   readonly requestMs: number;
 }
 
-/** Limits for a pod of 512 MiB. An API server has a connection for each question that is open, and is one peer. */
+/** Limits for a pod of 512 MiB. */
 export const INTAKE_LIMITS: IntakeLimits = {
   heldBytes: 48 * 1024 * 1024,
   heldBytesPerPeer: 32 * 1024 * 1024,
   connections: 2048,
-  connectionsPerPeer: 1024,
+  connectionsPerPeer: 512,
   handshakeMs: 5000,
   headersMs: 5000,
   requestMs: 10_000,
 };
 
-/** What has been taken in, in all and by peer. */
+/**
+ * The same, with connections for those who work on more at a time: an API server has one for each question that is open, is one peer, and has
+ * to get through to be told that there are too many.
+ */
+export function intakeFor(maxInFlight: number): Pick<IntakeLimits, 'connections' | 'connectionsPerPeer'> {
+  const connectionsPerPeer = Math.max(INTAKE_LIMITS.connectionsPerPeer, 2 * maxInFlight);
+  return { connectionsPerPeer, connections: Math.max(INTAKE_LIMITS.connections, 4 * connectionsPerPeer) };
+}
+
+/** A connection that is open. Whatever is done with one that has been cut or has ended is without effect. */
+export interface Connection {
+  readonly peer: string;
+}
+
+interface Open extends Connection {
+  readonly cut: () => void;
+  /** Requests that are being sent, and those that are being answered. */
+  sending: number;
+  answering: number;
+  heldBytes: number;
+}
+
+/** What of one peer is open; the connection used longest ago first. */
+interface Peer {
+  readonly open: Set<Open>;
+  heldBytes: number;
+}
+
+/** Why a connection is not taken: its peer has its share, or there is no room for anybody who has as many. */
+export type NoRoom = 'peer' | 'all';
+
+/**
+ * Who may be taken in. Before it has sent a request as a whole nobody can say who is an API server and who a hostile pod, so peers are told apart by
+ * their address alone: each has a share at most, and when all is taken, room is made by whoever has most of it. So who has little is never
+ * turned away for what others have, however many of those have filled their shares. What is being answered is never cut.
+ */
 export class Intake {
   readonly #limits: IntakeLimits;
-  readonly #held = new Map<string, number>();
-  readonly #connections = new Map<string, number>();
+  readonly #onCut: () => void;
+  readonly #peers = new Map<string, Peer>();
+  #connections = 0;
   #heldBytes = 0;
 
-  constructor(limits: IntakeLimits) {
+  /** `onCut` is told of each connection that made room. */
+  constructor(limits: IntakeLimits, onCut: () => void = () => undefined) {
     this.#limits = limits;
+    this.#onCut = onCut;
   }
 
   /** Bytes that are held now. */
@@ -41,36 +79,135 @@ export class Intake {
     return this.#heldBytes;
   }
 
-  /** Counts a connection; false where the peer has too many. What is told true has to be told `disconnect`. */
-  connect(peer: string): boolean {
-    const count = this.#connections.get(peer) ?? 0;
-    if (count >= this.#limits.connectionsPerPeer) return false;
-    this.#connections.set(peer, count + 1);
-    return true;
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#connections;
   }
 
-  disconnect(peer: string): void {
-    lower(this.#connections, peer, 1);
+  /** Takes a connection, or tells why not. What is taken has to be told `leave`; `cut` is called where it has to make room. */
+  admit(peer: string, cut: () => void): Connection | NoRoom {
+    const count = this.#peers.get(peer)?.open.size ?? 0;
+    if (count >= this.#limits.connectionsPerPeer) return 'peer';
+    if (this.#connections >= this.#limits.connections && !this.#cutForConnection(count + 1)) return 'all';
+    const connection: Open = { peer, cut, sending: 0, answering: 0, heldBytes: 0 };
+    const known = this.#peers.get(peer) ?? { open: new Set(), heldBytes: 0 };
+    this.#peers.set(peer, known);
+    known.open.add(connection);
+    this.#connections += 1;
+    return connection;
   }
 
-  /** Holds bytes; false where there is no room for them. What is told true has to be let go. */
-  hold(peer: string, bytes: number): boolean {
-    const { heldBytes, heldBytesPerPeer } = this.#limits;
-    const ofPeer = (this.#held.get(peer) ?? 0) + bytes;
-    if (this.#heldBytes + bytes > heldBytes || ofPeer > heldBytesPerPeer) return false;
+  /** It is no more. */
+  leave(connection: Connection): void {
+    const peer = this.#peers.get(connection.peer);
+    if (peer?.open.delete(connection as Open) !== true) return;
+    this.#connections -= 1;
+    this.#letGo(connection as Open, peer, (connection as Open).heldBytes);
+    if (peer.open.size === 0) this.#peers.delete(connection.peer);
+  }
+
+  /** A request begins to come. */
+  begin(connection: Connection): IntakeOfRequest {
+    const open = connection as Open;
+    // Now it is the one used last.
+    const peer = this.#peers.get(open.peer);
+    if (peer?.open.delete(open) === true) peer.open.add(open);
+    open.sending += 1;
+    let [state, held]: ['sending' | 'answering' | 'done', number] = ['sending', 0];
+    return {
+      hold: (bytes) => {
+        if (!this.#hold(open, bytes)) return false;
+        held += bytes;
+        return true;
+      },
+      letGo: () => {
+        this.#release(open, held);
+        held = 0;
+      },
+      answer: () => {
+        if (state !== 'sending') return;
+        open[state] -= 1;
+        state = 'answering';
+        open[state] += 1;
+      },
+      end: () => {
+        if (state === 'done') return;
+        open[state] -= 1;
+        state = 'done';
+        this.#release(open, held);
+        held = 0;
+      },
+    };
+  }
+
+  /** Whether there is room for these bytes, be it that others make it. */
+  #hold(open: Open, bytes: number): boolean {
+    const peer = this.#peers.get(open.peer);
+    if (peer?.open.has(open) !== true) return false;
+    const ofPeer = peer.heldBytes + bytes;
+    if (ofPeer > this.#limits.heldBytesPerPeer) return false;
+    while (this.#heldBytes + bytes > this.#limits.heldBytes) {
+      if (!this.#cutForBytes(ofPeer)) return false;
+    }
+    open.heldBytes += bytes;
+    peer.heldBytes += bytes;
     this.#heldBytes += bytes;
-    this.#held.set(peer, ofPeer);
     return true;
   }
 
-  letGo(peer: string, bytes: number): void {
+  #release(open: Open, bytes: number): void {
+    const peer = this.#peers.get(open.peer);
+    // With its connection, all has been let go.
+    if (peer?.open.has(open) === true) this.#letGo(open, peer, bytes);
+  }
+
+  #letGo(open: Open, peer: Peer, bytes: number): void {
+    open.heldBytes -= bytes;
+    peer.heldBytes -= bytes;
     this.#heldBytes -= bytes;
-    lower(this.#held, peer, bytes);
+  }
+
+  /** Has a peer that has more than so many give one up, the idle ones first. */
+  #cutForConnection(count: number): boolean {
+    for (const { open } of this.#above(count, (peer) => peer.open.size)) {
+      const free = [...open].filter(({ answering }) => answering === 0);
+      if (this.#cut(free.find(({ sending }) => sending === 0) ?? free[0])) return true;
+    }
+    return false;
+  }
+
+  /** Has a peer that holds more than so many bytes give up what it is still sending. */
+  #cutForBytes(bytes: number): boolean {
+    for (const { open } of this.#above(bytes, ({ heldBytes }) => heldBytes)) {
+      if (this.#cut([...open].find((one) => one.answering === 0 && one.heldBytes > 0))) return true;
+    }
+    return false;
+  }
+
+  #cut(open: Open | undefined): boolean {
+    if (open === undefined) return false;
+    this.leave(open);
+    open.cut();
+    this.#onCut();
+    return true;
+  }
+
+  /** Peers that have more than so much, the largest first. */
+  #above(size: number, sizeOf: (peer: Peer) => number): readonly Peer[] {
+    return [...this.#peers.values()]
+      .filter((peer) => sizeOf(peer) > size)
+      .toSorted((a, b) => sizeOf(b) - sizeOf(a));
   }
 }
 
-function lower(counts: Map<string, number>, peer: string, by: number): void {
-  const left = (counts.get(peer) ?? by) - by;
-  if (left > 0) counts.set(peer, left);
-  else counts.delete(peer);
+/** What is taken in of one request. */
+export interface IntakeOfRequest {
+  /** Holds bytes; false where there is no room for them. */
+  hold(bytes: number): boolean;
+  /** Holds nothing any more. */
+  letGo(): void;
+  /** Its body is there: it is worked on, and not cut any more. */
+  answer(): void;
+  /** It has been answered, or is no more. */
+  end(): void;
 }

@@ -39,8 +39,8 @@ export function admissionMetrics(factory: MetricFactory) {
     }),
     connectionsRefusedTotal: factory.counter({
       name: 'nexusos_admission_connections_refused_total',
-      help: 'Connections that were closed at once, since there are too many: of one peer, or of all.',
-      labels: { why: ['peer', 'all'] },
+      help: 'Connections that were closed since there are too many: at once, of one peer or of all, or cut to make room for a peer that has fewer.',
+      labels: { why: ['peer', 'all', 'cut'] },
     }),
     handshakesFailedTotal: factory.counter({
       name: 'nexusos_admission_tls_handshakes_failed_total',

@@ -9,7 +9,6 @@ import { createAuthority, issue } from '#hack/cluster/certificates';
 import { eventually } from '#hack/tools/eventually';
 import { createLog } from '#operator/telemetry/log';
 import { MetricFactory } from '#operator/telemetry/metric';
-import { Intake, INTAKE_LIMITS } from './intake.ts';
 import { admissionMetrics } from './metrics.ts';
 import { ALLOWED, type Answer } from './review.ts';
 import { MAX_BODY_BYTES, type ServedPair, WebhookServer, type WebhookServerOptions } from './server.ts';
@@ -120,8 +119,10 @@ const NO_REVIEWS: Readonly<
 };
 
 for (const [title, { body, ask: how, want }] of Object.entries(NO_REVIEWS)) {
-  test(`told by HTTP alone: ${title}`, async (t) => {
-    t.is((await ask(await serve(t), body, how)).status, want);
+  test(`told by HTTP alone, and the connection ends: ${title}`, async (t) => {
+    const agent = new Agent({ keepAlive: true });
+    t.teardown(() => agent.destroy());
+    t.like(await ask(await serve(t), body, { ...how, agent }), { status: want, connection: 'close' });
   });
 }
 
@@ -285,26 +286,6 @@ test('bodies that are held are bounded: what is too much is told under its uid, 
   await Promise.all(slow);
   t.like(responseOf(await ask(server, large)), { allowed: true });
   await eventually('all is let go', async () => ((await held()) === 0 ? true : undefined));
-});
-
-test('one peer has its share of what is held, and no more', (t) => {
-  const intake = new Intake({
-    ...INTAKE_LIMITS,
-    heldBytes: 100,
-    heldBytesPerPeer: 60,
-    connectionsPerPeer: 2,
-  });
-  t.true(intake.hold('a', 60));
-  t.false(intake.hold('a', 1));
-  t.true(intake.hold('b', 40));
-  t.false(intake.hold('b', 1), 'there is no more for anybody');
-  intake.letGo('a', 60);
-  t.true(intake.hold('b', 20));
-  t.is(intake.heldBytes, 60);
-  t.true(intake.connect('a') && intake.connect('a') && intake.connect('b'));
-  t.false(intake.connect('a'));
-  intake.disconnect('a');
-  t.true(intake.connect('a'));
 });
 
 test('who sends slowly turns nobody away, and is given up', async (t) => {

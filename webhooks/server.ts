@@ -5,7 +5,14 @@ import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { Log } from '#operator/telemetry/log';
 import type { AdmissionMetrics, AdmissionOutcome } from './metrics.ts';
-import { Intake, INTAKE_LIMITS, type IntakeLimits } from './intake.ts';
+import {
+  type Connection,
+  Intake,
+  INTAKE_LIMITS,
+  intakeFor,
+  type IntakeLimits,
+  type IntakeOfRequest,
+} from './intake.ts';
 import { answerInTime, timeoutOf } from './deadline.ts';
 import type { DecisionContext } from './policy.ts';
 import { type AdmissionRequest, type Answer, readReview, refused, uidOf, writeReview } from './review.ts';
@@ -46,13 +53,15 @@ export class WebhookServer {
   readonly #options: WebhookServerOptions;
   readonly #server: Server;
   readonly #intake: Intake;
+  /** By address and port of the other end. */
+  readonly #connections = new Map<string, Connection>();
   #inFlight = 0;
   #isDraining = false;
 
   private constructor(options: WebhookServerOptions) {
     this.#options = options;
-    const limits = { ...INTAKE_LIMITS, ...options.intake };
-    this.#intake = new Intake(limits);
+    const limits = { ...INTAKE_LIMITS, ...intakeFor(options.maxInFlight), ...options.intake };
+    this.#intake = new Intake(limits, () => options.metrics.connectionsRefusedTotal.inc({ why: 'cut' }));
     const settings = { ...this.#tls(options.pair), handshakeTimeout: limits.handshakeMs };
     this.#server = createServer(
       { ...settings, connectionsCheckingInterval: LOOK_MS },
@@ -63,9 +72,7 @@ export class WebhookServer {
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
     this.#server.headersTimeout = limits.headersMs;
     this.#server.requestTimeout = limits.requestMs;
-    this.#server.maxConnections = limits.connections;
     this.#server.on('connection', (socket: Socket) => this.#receive(socket));
-    this.#server.on('drop', () => options.metrics.connectionsRefusedTotal.inc({ why: 'all' }));
     this.#server.maxHeadersCount = 64;
     // A client that breaks off is nothing of ours to tell.
     this.#server.on('tlsClientError', () => options.metrics.handshakesFailedTotal.inc({}));
@@ -132,28 +139,38 @@ export class WebhookServer {
 
   /** Before the handshake, which is what costs. */
   #receive(socket: Socket): void {
-    const peer = peerOf(socket);
-    if (!this.#intake.connect(peer)) {
-      this.#options.metrics.connectionsRefusedTotal.inc({ why: 'peer' });
+    const connection = this.#intake.admit(socket.remoteAddress ?? '', () => socket.destroy());
+    if (typeof connection === 'string') {
+      this.#options.metrics.connectionsRefusedTotal.inc({ why: connection });
       socket.destroy();
       return;
     }
-    socket.once('close', () => this.#intake.disconnect(peer));
+    const name = nameOf(socket);
+    this.#connections.set(name, connection);
+    socket.once('close', () => {
+      this.#intake.leave(connection);
+      if (this.#connections.get(name) === connection) this.#connections.delete(name);
+    });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { metrics, log } = this.#options;
     const startedAt = performance.now();
     if (this.#isDraining) response.setHeader('connection', 'close');
-    const held = new HeldBody(this.#intake, peerOf(request.socket));
+    const connection = this.#connections.get(nameOf(request.socket));
+    if (connection === undefined) {
+      response.destroy();
+      return;
+    }
+    const intake = this.#intake.begin(connection);
     let outcome: AdmissionOutcome = 'failed';
     try {
-      outcome = await this.#take(request, response, { held, startedAt });
+      outcome = await this.#take(request, response, { intake, startedAt });
     } catch (error) {
       log.error({ err: error }, 'a request could not be answered');
       response.destroy();
     } finally {
-      held.letGo();
+      intake.end();
       metrics.heldBytes.set({}, this.#intake.heldBytes);
       metrics.requestsTotal.inc({ outcome });
       metrics.seconds.observe({}, (performance.now() - startedAt) / 1000);
@@ -163,18 +180,19 @@ export class WebhookServer {
   async #take(
     request: IncomingMessage,
     response: ServerResponse,
-    { held, startedAt }: { readonly held: HeldBody; readonly startedAt: number },
+    { intake, startedAt }: { readonly intake: IntakeOfRequest; readonly startedAt: number },
   ): Promise<AdmissionOutcome> {
     const { metrics } = this.#options;
     const { pathname, searchParams } = new URL(request.url ?? '/', 'https://webhook');
     if (request.method !== 'POST' || !PATHS.has(pathname)) return sendText(response, 404, 'not found');
-    const body = await readBody(request, held);
+    const body = await readBody(request, intake);
     metrics.heldBytes.set({}, this.#intake.heldBytes);
     if (body.kind === 'broken') return 'malformed';
     if (body.kind !== 'whole') {
       const refuse = body.kind === 'tooLarge' ? sendTooLarge : sendNoRoom;
       return refuse(response, body.beginning);
     }
+    intake.answer();
     // What is only being sent is no work yet: else some slow senders would have all others turned away.
     this.#inFlight += 1;
     metrics.inFlight.set({}, this.#inFlight);
@@ -213,31 +231,9 @@ interface Asked {
   readonly startedAt: number;
 }
 
-/** What is held of one body. */
-class HeldBody {
-  readonly #intake: Intake;
-  readonly #peer: string;
-  #bytes = 0;
-
-  constructor(intake: Intake, peer: string) {
-    this.#intake = intake;
-    this.#peer = peer;
-  }
-
-  hold(bytes: number): boolean {
-    if (!this.#intake.hold(this.#peer, bytes)) return false;
-    this.#bytes += bytes;
-    return true;
-  }
-
-  letGo(): void {
-    this.#intake.letGo(this.#peer, this.#bytes);
-    this.#bytes = 0;
-  }
-}
-
-function peerOf({ remoteAddress }: Socket): string {
-  return remoteAddress ?? '';
+/** Each connection has a port of its own at the other end. */
+function nameOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 type Body =
@@ -245,7 +241,7 @@ type Body =
   | { readonly kind: 'tooLarge' | 'noRoom'; readonly beginning: Buffer }
   | { readonly kind: 'broken' };
 
-function readBody(request: IncomingMessage, held: HeldBody): Promise<Body> {
+function readBody(request: IncomingMessage, intake: IntakeOfRequest): Promise<Body> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -253,13 +249,13 @@ function readBody(request: IncomingMessage, held: HeldBody): Promise<Body> {
       request.off('data', take);
       // Read on and dropped: who is cut off while sending does not read what it is told.
       request.resume();
-      held.letGo();
+      intake.letGo();
       resolve({ kind, beginning: chunks[0] ?? chunk });
     };
     const take = (chunk: Buffer): void => {
       bytes += chunk.length;
       if (bytes > MAX_BODY_BYTES) return refuse('tooLarge', chunk);
-      if (!held.hold(chunk.length)) return refuse('noRoom', chunk);
+      if (!intake.hold(chunk.length)) return refuse('noRoom', chunk);
       chunks.push(chunk);
     };
     request.on('data', take);
@@ -326,6 +322,8 @@ function sendJson(response: ServerResponse, value: object): void {
 }
 
 function sendText(response: ServerResponse, status: number, text: string): AdmissionOutcome {
+  // No review: an API server sends others, and whoever else it is has no use for a connection.
+  response.setHeader('connection', 'close');
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
   response.end(`${text}\n`);
   return 'malformed';
