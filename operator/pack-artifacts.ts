@@ -16,19 +16,21 @@ export interface ArtifactSources {
   /** Reads Secrets, where the operator may. */
   readonly client: Pick<Client, 'get'>;
   readonly maxBytes: number;
+  /** Ends what nobody waits for any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Fetches the bundle of a pack from a registry: with the credentials of its own namespace, and no others. */
 export async function fetchArtifact(
   content: ArtifactContent,
   namespace: string,
-  { registry, client, maxBytes }: ArtifactSources,
+  { registry, client, maxBytes, signal }: ArtifactSources,
 ): Promise<Fetched> {
   const keychain = await keychainIn(namespace, content.pullSecretName, client);
   if ('fault' in keychain) return { kind: 'fault', fault: keychain.fault };
   const place = placeOf(content.image);
   if ('fault' in place) return { kind: 'fault', fault: place.fault };
-  const asking = { keychain };
+  const asking = { keychain, signal };
   const manifest = await registry.manifest(place, content.digest, asking);
   if (manifest.kind !== 'ok') return { kind: 'fault', fault: artifactFault(manifest, content) };
   const found = packLayerOf(manifest.value, maxBytes);

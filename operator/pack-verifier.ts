@@ -4,7 +4,7 @@ import { tryFloor } from './floor-trial.ts';
 import { BUNDLE_LIMITS } from './rego/bundle.ts';
 import { toolchainAt, trialHost } from './rego/toolchain.ts';
 import { verifyPack, type VerifyTools } from './rego/verify-pack.ts';
-import { Verifier } from './rego/verifier.ts';
+import { Verifier, type VerifierOptions } from './rego/verifier.ts';
 import type { Client } from './runtime/client.ts';
 import { clock } from './runtime/clock.ts';
 import type { Registry } from './oci/client.ts';
@@ -31,6 +31,8 @@ export interface PackSources {
 /** Where no path is set, the shell's would be searched: this names nothing. */
 const NO_COMPILER = '/nonexistent/opa';
 
+const NOTHING = new Uint8Array();
+
 /** What verifies packs, with the compiler that the settings name. Nothing is started before the first of them. */
 export function packVerification(
   config: Pick<Config, 'kubeconfig' | 'namespace' | 'opaPath' | 'policySourceHosts' | 'serviceAccount'>,
@@ -41,12 +43,8 @@ export function packVerification(
     maxBytes: BUNDLE_LIMITS.bytes,
   });
   const settings = { platformNamespace: config.namespace, operatorUser: operatorUserOf(config) ?? '' };
-  const tools: VerifyTools = {
+  const tools: Omit<VerifyTools, 'fetch'> = {
     ...toolchainAt(config.opaPath ?? NO_COMPILER),
-    fetch: (content, namespace) =>
-      content.kind === 'bundle'
-        ? fetcher.get(content)
-        : fetchArtifact(content, namespace, { registry, client, maxBytes: BUNDLE_LIMITS.bytes }),
     // One for each verification: what it quarantines, and what it holds, goes with it.
     host: () => trialHost(metrics),
     tryFloor: (request, floor) => tryFloor(client, { request, floor, settings }),
@@ -54,7 +52,9 @@ export function packVerification(
     now: () => clock.now(),
   };
   const verifier = new Verifier({
-    verify: (request) => verifyPack(request, tools),
+    fetch: fetcherOf({ fetcher, client, registry }),
+    verify: (request, bytes = NOTHING) =>
+      verifyPack(request, { ...tools, fetch: () => Promise.resolve({ kind: 'ok', bytes }) }),
     observe: (outcome, seconds) => {
       metrics.packVerificationsTotal.inc({ outcome: outcome === 'Verified' ? 'verified' : 'refused' });
       metrics.packVerificationSeconds.observe({}, seconds);
@@ -69,4 +69,20 @@ export function packVerification(
     await fetcher.close();
   };
   return { verifier, close };
+}
+
+/** Fetches what packs name: by address, or from a registry as the namespace of the pack. */
+function fetcherOf({
+  fetcher,
+  registry,
+  client,
+}: Pick<PackSources, 'client' | 'registry'> & { readonly fetcher: HttpsFetcher }): VerifierOptions['fetch'] {
+  const maxBytes = BUNDLE_LIMITS.bytes;
+  return async ({ content, pack }, signal) => {
+    if (content.kind === 'bundle') return fetcher.get(content, signal);
+    const [namespace = ''] = pack.split('/');
+    return content.kind === 'oci'
+      ? fetchArtifact(content, namespace, { registry, client, maxBytes, signal })
+      : { kind: 'ok', bytes: NOTHING };
+  };
 }

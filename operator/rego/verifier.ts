@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PackFault, PackRequest, PackVerifier, Verification } from '../core/policy-pack/verification.ts';
-import type { Outcome } from './verify-pack.ts';
+import { type Turn, Turns } from './turns.ts';
+import type { Fetched, Outcome } from './verify-pack.ts';
 
-/** What a verifier works with. */
+/** What a verifier works with. Whatever it throws is not the fault of a pack. */
 export interface VerifierOptions {
-  /** Verifies one pack; whatever it throws is not the pack's fault. */
-  readonly verify: (request: PackRequest) => Promise<Outcome>;
+  /** Fetches what a pack is made of, where that is elsewhere. The signal ends what nobody wants any more. */
+  readonly fetch: (request: PackRequest, signal: AbortSignal) => Promise<Fetched>;
+  /** Verifies one pack, of what was fetched for it. */
+  readonly verify: (request: PackRequest, source: Uint8Array | undefined) => Promise<Outcome>;
   /** Told of each verification. */
   readonly observe?: (outcome: PackFault['reason'] | 'Verified', seconds: number) => void;
   /** Told of what failed for no fault of a pack. */
@@ -18,6 +21,13 @@ const RETRY_MS = 30_000;
 /** Outcomes that are remembered: what is verified is large, and stored soon. */
 const MAX_FAULTS = 1000;
 const MAX_VERIFIED = 8;
+/** What is being fetched, or is here and waits: the places bound the memory that sources take, 4 MiB each. */
+const FETCHES = {
+  platform: { atOnce: 4, perOwner: 4 },
+  tenants: { atOnce: 16, perOwner: 1 },
+} as const;
+/** A compiler may take half of the memory that the process has. */
+const VERIFICATIONS = { atOnce: 1, perOwner: 1 } as const;
 
 /** What may be put right where it comes from, and nobody waits for: asked for later and later, up to an hour. */
 const LATER: ReadonlySet<PackFault['reason']> = new Set(['DigestMismatch']);
@@ -30,21 +40,41 @@ interface Known {
   readonly times: number;
 }
 
+/** A pack on its way. */
+interface Job extends Turn {
+  readonly request: PackRequest;
+  /** Ends it where it is not wanted any more. */
+  readonly ending: AbortController;
+  /** What was fetched for it. */
+  source?: Uint8Array;
+  fetchMs: number;
+  /** Called when it is taken up, or dropped: what was fetched takes a place until then. */
+  onTaken?: () => void;
+}
+
 /**
- * Verifies packs one at a time, in turn between those whose they are, and remembers what came of it. Nothing is kept for good: a process
- * that begins anew finds out anew what is not stored by then.
+ * Verifies packs one at a time, in turn between those whose they are, and remembers what came of it. What has to be fetched is fetched before,
+ * many at the same time: a source that is slow keeps nobody waiting but whose it is. Nothing is kept for good: a process that begins
+ * anew finds out anew what is not stored by then.
  */
 export class Verifier implements PackVerifier {
   readonly #options: VerifierOptions;
   readonly #known = new Map<string, Known>();
-  /** By whose they are, then by pack: only what a pack was last asked for is of any use. */
-  readonly #waiting = new Map<string, Map<string, PackRequest>>();
+  /** By pack: only what it was last asked for is of any use. */
+  readonly #jobs = new Map<string, Job>();
+  readonly #fetches: { readonly platform: Turns<Job>; readonly tenants: Turns<Job> };
+  readonly #verifications: Turns<Job>;
   readonly #tells: ((pack: string) => void)[] = [];
-  #current: PackRequest | undefined;
   #isStopped = false;
 
   constructor(options: VerifierOptions) {
     this.#options = options;
+    const fetch = (job: Job, atRest: () => void) => this.#fetch(job, atRest);
+    this.#fetches = {
+      platform: new Turns(fetch, FETCHES.platform),
+      tenants: new Turns(fetch, FETCHES.tenants),
+    };
+    this.#verifications = new Turns((job) => this.#carryOut(job), VERIFICATIONS);
   }
 
   ask(request: PackRequest): Verification {
@@ -58,10 +88,11 @@ export class Verifier implements PackVerifier {
     this.#tells.push(tell);
   }
 
-  /** Begins nothing any more. What is under way ends by itself, and nobody is told. */
+  /** Begins nothing any more. What is being verified ends by itself, and nobody is told. */
   stop(): void {
     this.#isStopped = true;
-    this.#waiting.clear();
+    this.#verifications.clear();
+    for (const job of [...this.#jobs.values()]) this.#drop(job);
   }
 
   #isStale(known: Known): boolean {
@@ -84,66 +115,107 @@ export class Verifier implements PackVerifier {
   }
 
   #enqueue(request: PackRequest): void {
-    if (this.#isStopped || (this.#current?.key === request.key && this.#current.pack === request.pack))
-      return;
+    const before = this.#jobs.get(request.pack);
+    if (this.#isStopped || before?.request.key === request.key) return;
+    if (before !== undefined) this.#drop(before);
     const owner = ownerOf(request);
-    const ofOwner = this.#waiting.get(owner) ?? new Map<string, PackRequest>();
-    ofOwner.set(request.pack, request);
-    this.#waiting.set(owner, ofOwner);
-    void this.#work();
+    const job: Job = { owner, name: request.pack, request, ending: new AbortController(), fetchMs: 0 };
+    this.#jobs.set(request.pack, job);
+    if (request.content.kind === 'files') this.#verifications.put(job);
+    else this.#fetchesOf(job).put(job);
   }
 
-  async #work(): Promise<void> {
-    if (this.#current !== undefined) return;
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      this.#current = next;
-      try {
-        await this.#settle(next);
-      } catch (error) {
-        this.#options.onError?.(error, next);
-      } finally {
-        this.#current = undefined;
-      }
+  #fetchesOf({ owner }: Job): Turns<Job> {
+    return owner === '' ? this.#fetches.platform : this.#fetches.tenants;
+  }
+
+  /** Wants a job no more. What is being verified is verified all the same: others may ask for it. */
+  #drop(job: Job): void {
+    this.#forget(job);
+    this.#fetchesOf(job).drop(job);
+    this.#verifications.drop(job);
+    job.ending.abort();
+    job.onTaken?.();
+  }
+
+  #forget(job: Job): void {
+    if (this.#jobs.get(job.name) === job) this.#jobs.delete(job.name);
+  }
+
+  /** Keeps its place until what it fetched is taken up: that is how much may lie about. */
+  async #fetch(job: Job, atRest: () => void): Promise<void> {
+    const found = this.#freshly(job.request) ?? (await this.#fetched(job));
+    atRest();
+    if (job.ending.signal.aborted) return;
+    if (found.kind !== 'ok') {
+      this.#settle(job, found);
+      return;
+    }
+    job.source = found.bytes;
+    await new Promise<void>((resolve) => {
+      job.onTaken = resolve;
+      this.#verifications.put(job);
+    });
+  }
+
+  async #fetched(job: Job): Promise<Fetched> {
+    const { request, ending } = job;
+    const startedAt = performance.now();
+    const { value, hasFailed } = await this.#guarded(request, () =>
+      this.#options.fetch(request, ending.signal),
+    );
+    job.fetchMs = performance.now() - startedAt;
+    if (value.kind === 'fault' && !hasFailed && !ending.signal.aborted) this.#observe(job, value);
+    return value;
+  }
+
+  async #carryOut(job: Job): Promise<void> {
+    job.onTaken?.();
+    // Somebody else's pack may have come to the same meanwhile.
+    this.#settle(job, this.#freshly(job.request) ?? (await this.#verified(job)));
+  }
+
+  async #verified(job: Job): Promise<Outcome> {
+    const { request, source } = job;
+    const startedAt = performance.now();
+    const { value, hasFailed } = await this.#guarded(request, () => this.#options.verify(request, source));
+    delete job.source;
+    if (!hasFailed) this.#observe(job, value, performance.now() - startedAt);
+    return value;
+  }
+
+  /** What is thrown is told to who runs us, and little of it to whose pack it is. */
+  async #guarded<T>(request: PackRequest, find: () => Promise<T>) {
+    try {
+      return { value: await find(), hasFailed: false };
+    } catch (error) {
+      if (!this.#isStopped) this.#options.onError?.(error, request);
+      return { value: { kind: 'fault', fault: faultOf(error) } as const, hasFailed: true };
     }
   }
 
+  #observe({ fetchMs }: Job, outcome: Outcome | Fetched, ms = 0): void {
+    const reason = outcome.kind === 'fault' ? outcome.fault.reason : 'Verified';
+    this.#options.observe?.(reason, (fetchMs + ms) / 1000);
+  }
+
+  #freshly({ key }: PackRequest): Outcome | undefined {
+    const known = this.#known.get(key);
+    return known === undefined || this.#isStale(known) ? undefined : known.outcome;
+  }
+
   /** Whoever is told may ask for more at once: that waits, since this one is still under way. */
-  async #settle(request: PackRequest): Promise<void> {
-    const outcome = await this.#verify(request);
-    if (this.#isStopped) return;
-    this.#remember(request.key, outcome);
-    for (const tell of this.#tells) tell(request.pack);
-  }
-
-  /** Whoever was served goes to the end. */
-  #next(): PackRequest | undefined {
-    const [first] = this.#waiting;
-    if (first === undefined) return undefined;
-    const [owner, ofOwner] = first;
-    this.#waiting.delete(owner);
-    const [request] = ofOwner.values();
-    if (request === undefined) return undefined;
-    ofOwner.delete(request.pack);
-    if (ofOwner.size > 0) this.#waiting.set(owner, ofOwner);
-    return request;
-  }
-
-  async #verify(request: PackRequest): Promise<Outcome> {
-    const { verify, observe, onError } = this.#options;
-    const known = this.#known.get(request.key);
-    // Somebody else's pack may have come to the same meanwhile.
-    if (known !== undefined && !this.#isStale(known)) return known.outcome;
-    const startedAt = performance.now();
-    let hasFailed = false;
-    const outcome = await verify(request).catch((error: unknown): Outcome => {
-      onError?.(error, request);
-      hasFailed = true;
-      return { kind: 'fault', fault: faultOf(error) };
-    });
-    if (hasFailed) return outcome;
-    const reason = outcome.kind === 'verified' ? 'Verified' : outcome.fault.reason;
-    observe?.(reason, (performance.now() - startedAt) / 1000);
-    return outcome;
+  #settle(job: Job, outcome: Outcome): void {
+    const { request } = job;
+    try {
+      if (this.#isStopped) return;
+      this.#remember(request.key, outcome);
+      for (const tell of this.#tells) tell(request.pack);
+    } catch (error) {
+      this.#options.onError?.(error, request);
+    } finally {
+      this.#forget(job);
+    }
   }
 
   #remember(key: string, outcome: Outcome): void {

@@ -60,9 +60,10 @@ export class HttpsFetcher {
     this.#trusting = new Agent({ ...shared, connect: { ...ca, lookup: lookupWhere(isAllowed(true)) } });
   }
 
-  /** Fetches a file. Never rejects. */
-  async get({ url, digest }: FileAddress): Promise<FetchOutcome> {
-    const signal = AbortSignal.timeout(this.#options.timeoutMs ?? TIMEOUT_MS);
+  /** Fetches a file. Never rejects. `wanted` ends it sooner, where nobody wants it any more. */
+  async get({ url, digest }: FileAddress, wanted?: AbortSignal): Promise<FetchOutcome> {
+    const timeout = AbortSignal.timeout(this.#options.timeoutMs ?? TIMEOUT_MS);
+    const signal = wanted === undefined ? timeout : AbortSignal.any([timeout, wanted]);
     let at = new URL(url);
     for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
       const answer = await this.#ask(at, signal);
