@@ -52,7 +52,7 @@ export function packVerification(
     now: () => clock.now(),
   };
   const verifier = new Verifier({
-    fetch: fetcherOf({ fetcher, client, registry }),
+    fetchSource: fetcherOf({ fetcher, client, registry }),
     verify: (request, bytes = NOTHING) =>
       verifyPack(request, { ...tools, fetch: () => Promise.resolve({ kind: 'ok', bytes }) }),
     observe: (outcome, seconds) => {
@@ -76,7 +76,9 @@ function fetcherOf({
   fetcher,
   registry,
   client,
-}: Pick<PackSources, 'client' | 'registry'> & { readonly fetcher: HttpsFetcher }): VerifierOptions['fetch'] {
+}: Pick<PackSources, 'client' | 'registry'> & {
+  readonly fetcher: HttpsFetcher;
+}): VerifierOptions['fetchSource'] {
   const maxBytes = BUNDLE_LIMITS.bytes;
   return async ({ content, pack }, signal) => {
     if (content.kind === 'bundle') return fetcher.get(content, signal);

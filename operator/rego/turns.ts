@@ -77,6 +77,18 @@ export class Turns<T extends Turn> {
   }
 
   #next(): T | undefined {
+    const owner = this.#nextOwner();
+    const ofOwner = this.#waiting.get(owner ?? '');
+    const [turn] = ofOwner?.values() ?? [];
+    if (owner === undefined || ofOwner === undefined || turn === undefined) return undefined;
+    ofOwner.delete(turn.name);
+    // To the end of those who took as much, if there is more.
+    this.#waiting.delete(owner);
+    if (ofOwner.size > 0) this.#waiting.set(owner, ofOwner);
+    return turn;
+  }
+
+  #nextOwner(): string | undefined {
     const atMs = this.#limits.now();
     let owner: string | undefined;
     let least = Infinity;
@@ -86,14 +98,7 @@ export class Turns<T extends Turn> {
       owner = one;
       least = spent;
     }
-    const ofOwner = owner === undefined ? undefined : this.#waiting.get(owner);
-    const [turn] = ofOwner?.values() ?? [];
-    if (owner === undefined || ofOwner === undefined || turn === undefined) return undefined;
-    ofOwner.delete(turn.name);
-    // To the end of those who took as much, if there is more.
-    this.#waiting.delete(owner);
-    if (ofOwner.size > 0) this.#waiting.set(owner, ofOwner);
-    return turn;
+    return owner;
   }
 
   async #run(turn: T): Promise<void> {

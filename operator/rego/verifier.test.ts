@@ -40,7 +40,7 @@ function verifierOf(jobs: Jobs, retryMs?: number) {
   const told: string[] = [];
   const errors: unknown[] = [];
   const verifier = new Verifier({
-    fetch: () => Promise.reject(new Error('nothing is fetched here')),
+    fetchSource: () => Promise.reject(new Error('nothing is fetched here')),
     verify: jobs.verify,
     onError: (error) => errors.push(error),
     ...(retryMs !== undefined && { retryMs }),

@@ -6,7 +6,7 @@ import type { Fetched, Outcome } from './verify-pack.ts';
 /** What a verifier works with. Whatever it throws is not the fault of a pack. */
 export interface VerifierOptions {
   /** Fetches what a pack is made of, where that is elsewhere. The signal ends what nobody wants any more. */
-  readonly fetch: (request: PackRequest, signal: AbortSignal) => Promise<Fetched>;
+  readonly fetchSource: (request: PackRequest, signal: AbortSignal) => Promise<Fetched>;
   /** Verifies one pack, of what was fetched for it. */
   readonly verify: (request: PackRequest, source: Uint8Array | undefined) => Promise<Outcome>;
   /** Told of each verification. */
@@ -69,10 +69,10 @@ export class Verifier implements PackVerifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    const fetch = (job: Job, atRest: () => void) => this.#fetch(job, atRest);
+    const carryOut = (job: Job, atRest: () => void) => this.#fetch(job, atRest);
     this.#fetches = {
-      platform: new Turns(fetch, FETCHES.platform),
-      tenants: new Turns(fetch, FETCHES.tenants),
+      platform: new Turns(carryOut, FETCHES.platform),
+      tenants: new Turns(carryOut, FETCHES.tenants),
     };
     this.#verifications = new Turns((job) => this.#carryOut(job), VERIFICATIONS);
   }
@@ -92,7 +92,7 @@ export class Verifier implements PackVerifier {
   stop(): void {
     this.#isStopped = true;
     this.#verifications.clear();
-    for (const job of [...this.#jobs.values()]) this.#drop(job);
+    for (const job of this.#jobs.values()) this.#drop(job);
   }
 
   #isStale(known: Known): boolean {
@@ -162,7 +162,7 @@ export class Verifier implements PackVerifier {
     const { request, ending } = job;
     const startedAt = performance.now();
     const { value, hasFailed } = await this.#guarded(request, () =>
-      this.#options.fetch(request, ending.signal),
+      this.#options.fetchSource(request, ending.signal),
     );
     job.fetchMs = performance.now() - startedAt;
     if (value.kind === 'fault' && !hasFailed && !ending.signal.aborted) this.#observe(job, value);
