@@ -33,4 +33,6 @@ export interface ProvenSigner {
   readonly identity?: { readonly issuer: string; readonly subject: string };
   /** When, by the earliest time that was proved. */
   readonly signedAt?: string;
+  /** Until when that holds by itself: of a certificate that is believed because it is valid now. */
+  readonly validUntil?: string;
 }

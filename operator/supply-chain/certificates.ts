@@ -45,14 +45,33 @@ export function chainProblem(der: Buffer, material: TrustMaterial, now: Date): R
   if (!isValid(leaf, now)) {
     return refuse('CertificateExpired', `the certificate is valid from ${leaf.validFrom} to ${leaf.validTo}`);
   }
-  const isTrusted = material.certificateAuthorities.some((authority) => {
-    const inWindow = authority.validFor.start <= now && now <= authority.validFor.end;
-    const chain = authority.certChain.map((one) => new X509Certificate(one.root.toDER()));
-    return inWindow && leadsTo(leaf, { chain, now });
-  });
-  return isTrusted
+  return trustedUntil(leaf, material, now) !== undefined
     ? undefined
     : refuse('CertificateUntrusted', 'the certificate does not lead to an authority of the trust root');
+}
+
+/** Until when a certificate that is valid now is so, with all that it leads to; undefined where it does not lead to an authority. */
+export function chainValidUntil(der: Buffer, material: TrustMaterial, now: Date): Date | undefined {
+  return trustedUntil(new X509Certificate(der), material, now);
+}
+
+/** Of several ways to an authority the one that holds longest. */
+function trustedUntil(leaf: X509Certificate, material: TrustMaterial, now: Date): Date | undefined {
+  const ends = material.certificateAuthorities.flatMap(({ validFor, certChain }) => {
+    if (now < validFor.start || validFor.end < now) return [];
+    const chain = certChain.map((one) => new X509Certificate(one.root.toDER()));
+    const path = pathOf(leaf, { chain, now });
+    return path === undefined ? [] : [earliest([validFor.end, ...path.map((one) => one.validToDate)])];
+  });
+  return ends.toSorted(byTime).at(-1);
+}
+
+function earliest(times: readonly Date[]): Date {
+  return times.toSorted(byTime)[0] ?? new Date(0);
+}
+
+function byTime(one: Date, other: Date): number {
+  return one.getTime() - other.getTime();
 }
 
 function isValid(certificate: X509Certificate, now: Date): boolean {
@@ -60,20 +79,22 @@ function isValid(certificate: X509Certificate, now: Date): boolean {
 }
 
 /** Goes up from issuer to issuer, to the last of the chain, which is the one that is trusted. */
-function leadsTo(
+function pathOf(
   leaf: X509Certificate,
   { chain, now }: { readonly chain: readonly X509Certificate[]; readonly now: Date },
-): boolean {
+): readonly X509Certificate[] | undefined {
   const anchor = chain.at(-1);
+  const path = [leaf];
   let here = leaf;
   for (let step = 0; step < MAX_CHAIN; step += 1) {
     const current = here;
     const issuer = chain.find(
       (one) => one.ca && isValid(one, now) && current.checkIssued(one) && current.verify(one.publicKey),
     );
-    if (issuer === undefined) return false;
-    if (issuer === anchor) return true;
+    if (issuer === undefined) return undefined;
+    path.push(issuer);
+    if (issuer === anchor) return path;
     here = issuer;
   }
-  return false;
+  return undefined;
 }

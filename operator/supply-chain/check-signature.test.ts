@@ -244,6 +244,16 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
     now: new Date(now.getTime() + 30_000),
     want: 'LogEntryInvalid',
   },
+  'a certificate log of another instance, with nothing to say when it was used': {
+    authority: () => ({ ...people(exactly(SIGNER), withOthers('ctlogs')), log: 'Ignored', time: 'Observer' }),
+    now: new Date(now.getTime() + 30_000),
+    want: 'CertificateNotLogged',
+  },
+  'a certificate log of another instance, with a log and nothing to say when it was used': {
+    authority: () => ({ ...people(exactly(SIGNER), withOthers('ctlogs')), time: 'Observer' }),
+    now: new Date(now.getTime() + 30_000),
+    want: 'CertificateNotLogged',
+  },
   'a certificate of the authority that is for servers': {
     item: () => forServers(keyless, sigstore.authorityKey),
     authority: () => ({ ...people(exactly(SIGNER)), log: 'Ignored', time: 'Observer' }),
@@ -273,7 +283,23 @@ test('a certificate that is valid now needs no proof of time where the observer 
     now: soon,
     revoked: new Set(),
   });
-  t.is(judged.kind, 'verified', JSON.stringify(judged));
+  if (judged.kind !== 'verified') throw new Error(JSON.stringify(judged));
+  if (keyless.signer.kind !== 'certificate') throw new Error('signed by a key');
+  t.is(judged.value.validUntil, keyless.signer.leaf.notAfter.toISOString());
+});
+
+test('what is believed because a certificate is valid now holds no longer than that', (t) => {
+  const [first] = sigstore.trustedRoot['certificateAuthorities'] ?? [];
+  const end = new Date(Math.floor(now.getTime() / 1000) * 1000 + 60_000).toISOString();
+  const authority = { ...first, validFor: { start: '2020-01-01T00:00:00Z', end } };
+  const root = { ...sigstore.trustedRoot, certificateAuthorities: [authority] };
+  const judged = checkSignature(
+    keyless,
+    { ...people(exactly(SIGNER), root), time: 'Observer' },
+    { now: new Date(now.getTime() + 30_000), revoked: new Set() },
+  );
+  t.like(judged, { value: { validUntil: end } }, JSON.stringify(judged));
+  t.like(checkSignature(keyless, people(exactly(SIGNER)), against), { value: { validUntil: undefined } });
 });
 
 test('a pattern is held against the whole name', (t) => {

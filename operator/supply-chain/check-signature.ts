@@ -3,9 +3,10 @@ import { X509Certificate as NodeCertificate } from 'node:crypto';
 import { RFC3161Timestamp } from '@sigstore/core';
 import { type Judgement, refuse, type Refused } from '../core/supply-chain/judgement.ts';
 import type { ProvenSigner, ReadyAuthority } from './authority.ts';
-import { chainProblem, identityOf, purposeProblem } from './certificates.ts';
+import { chainProblem, chainValidUntil, identityOf, purposeProblem } from './certificates.ts';
+import type { Effort } from './effort.ts';
 import { identityProblem } from './identity.ts';
-import { isSignedBy, trustedKey } from './keys.ts';
+import { formsOf, isSignedBy, type TrustedKey, trustedKey } from './keys.ts';
 import { libraryProblem } from './library.ts';
 import { messageOf, sha256, type SignedItem } from './signed-item.ts';
 
@@ -14,9 +15,11 @@ export interface CheckedAgainst {
   readonly now: Date;
   /** Fingerprints (SHA-256, hex) of keys and certificates that are no longer trusted, whenever they signed. */
   readonly revoked: ReadonlySet<string>;
+  /** What is left to be spent on the image; undefined: as much as it takes. */
+  readonly effort?: Effort;
 }
 
-/** Whether a signature is one of this authority. Never throws: what breaks a check is refused. */
+/** Whether a signature is one of this authority; not known where too much was to be checked. Never throws: what breaks a check is refused. */
 export function checkSignature(
   item: SignedItem,
   authority: ReadyAuthority,
@@ -34,11 +37,13 @@ export function checkSignature(
 function checkByKey(
   item: SignedItem,
   authority: ReadyAuthority,
-  { revoked }: CheckedAgainst,
+  { revoked, effort }: CheckedAgainst,
 ): Judgement<ProvenSigner> {
   const keys = authority.signer.kind === 'keys' ? authority.signer.keys : [];
   const hinted = keys.filter((one) => item.signer.kind === 'key' && one.hint === item.signer.hint);
   const candidates = hinted.length > 0 ? hinted : keys;
+  const tooMuch = effort?.take({ bytes: item.signedBytes.length, forms: formsOfAll(candidates) });
+  if (tooMuch !== undefined) return tooMuch;
   const signer = candidates.find((one) => isSignedBy(one.key, item.signedBytes, item.signature));
   if (signer === undefined) {
     return hinted.length > 0
@@ -55,6 +60,10 @@ function checkByKey(
   const byKey = asIfByKey(item);
   const problem = proofsProblem(byKey, authority) ?? keyLibraryProblem(byKey, authority, signer.key);
   return problem ?? { kind: 'verified', value: provenBy(byKey, authority, signer.fingerprint) };
+}
+
+function formsOfAll(keys: readonly TrustedKey[]): number {
+  return keys.reduce((sum, one) => sum + formsOf(one.key), 0);
 }
 
 function keyLibraryProblem(
@@ -99,6 +108,9 @@ function checkByCertificate(
   }
   if (material === undefined) return refuse('CertificateUntrusted', `${authority.name} has no trust root`);
   const key = trustedKey(leafKey(signer.der));
+  const bytes = item.signedBytes.length;
+  const tooMuch = against.effort?.take({ bytes, forms: formsOf(key.key), isCertificate: true });
+  if (tooMuch !== undefined) return tooMuch;
   if (!isSignedBy(key.key, item.signedBytes, item.signature)) {
     return refuse('SignatureInvalid', 'the signature does not fit what it is attached to');
   }
@@ -108,7 +120,14 @@ function checkByCertificate(
     purposeProblem(signer.der) ??
     revocationProblem([key.fingerprint, sha256(signer.der)], against.revoked) ??
     whoProblem(item, authority);
-  return problem ?? { kind: 'verified', value: provenBy(item, authority, key.fingerprint) };
+  if (problem !== undefined) return problem;
+  const until =
+    authority.time === 'Observer' ? chainValidUntil(signer.der, material, against.now) : undefined;
+  const proven = provenBy(item, authority, key.fingerprint);
+  return {
+    kind: 'verified',
+    value: { ...proven, ...(until !== undefined && { validUntil: until.toISOString() }) },
+  };
 }
 
 function leafKey(der: Buffer): ReturnType<typeof trustedKey>['key'] {
@@ -120,11 +139,21 @@ function trustProblem(item: SignedItem, authority: ReadyAuthority, now: Date): R
   const material = authority.root?.material;
   if (item.signer.kind !== 'certificate' || material === undefined) return undefined;
   if (authority.time === 'Observer') {
-    const key = leafKey(item.signer.der);
-    return chainProblem(item.signer.der, material, now) ?? keyLibraryProblem(asIfByKey(item), authority, key);
+    const { der } = item.signer;
+    return chainProblem(der, material, now) ?? purposeProblem(der) ?? observedProblem(item, authority, now);
   }
   const problem = libraryProblem({ item, authority, material });
   return problem?.reason === 'CertificateUntrusted' ? (expiryProblem(item, authority) ?? problem) : problem;
+}
+
+/** The logs that a certificate and its signature are to be in, where nobody but the observer says when it was used. */
+function observedProblem(item: SignedItem, authority: ReadyAuthority, now: Date): Refused | undefined {
+  const material = authority.root?.material;
+  if (item.signer.kind !== 'certificate' || material === undefined) return undefined;
+  const isLogged = authority.signer.kind === 'certificates' && authority.signer.certificateLog === 'Required';
+  return isLogged
+    ? libraryProblem({ item, authority, material, observedAt: now })
+    : keyLibraryProblem(asIfByKey(item), authority, leafKey(item.signer.der));
 }
 
 /** Of several authorities the library tells what the last one said; that none was valid at that time is told by the certificate. */

@@ -60,11 +60,9 @@ export function readClassicAttestation(
   return withProofs(annotations, (proofs) => {
     const parsed = envelopeFromJSON(read.value);
     if (parsed.signatures.length > 16) throw new Error(`${parsed.signatures.length} signatures`);
-    return parsed.signatures.map((one) => ({
-      ...envelopeItem({ ...parsed, signatures: [one] }),
-      ...proofs,
-      envelopeDigest: sha256(envelope),
-    }));
+    // What they sign is the same: it is encoded and hashed once.
+    const first = { ...envelopeItem(parsed), ...proofs, envelopeDigest: sha256(envelope) };
+    return parsed.signatures.map(({ sig }) => ({ ...first, signature: sig }));
   });
 }
 

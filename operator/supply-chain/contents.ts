@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { withinBudget } from '../core/supply-chain/budget.ts';
+import { type BudgetOutcome, withinBudget } from '../core/supply-chain/budget.ts';
 import type { Document } from '../core/supply-chain/documents.ts';
-import type { Judgement, Refused } from '../core/supply-chain/judgement.ts';
+import type { Judgement, NotKnown, Refused } from '../core/supply-chain/judgement.ts';
 import { isBuiltAsAsked, type Provenance, readProvenance } from '../core/supply-chain/provenance.ts';
 import type {
   Asked,
@@ -14,7 +14,7 @@ import type {
 import { hasAllowedLicences, readSbom, type Sbom } from '../core/supply-chain/sbom.ts';
 import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
 import { readVex } from '../core/supply-chain/vex.ts';
-import { readVulnerabilities, type VulnerabilityReport } from '../core/supply-chain/vulnerabilities.ts';
+import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';
 import type { Court, PartOutcome, Testimony } from './court.ts';
 
 /** Testimonies whose contents are as asked, with what they were read as; and what is wrong with the others. */
@@ -104,34 +104,66 @@ export function checkVulnerable(
       `a VEX document by ${name} does not count: the policy takes those of ${asked.vexFrom.join(', ') || 'nobody'}`,
     );
   }
-  const read = sort(court.hear('vulnerabilities', asked), readVulnerabilities);
-  const judged = newest(read.good).map((one) => ({
-    testimony: one,
-    outcome: withinBudget({ report: one.value, asked, exclusions, waivers, now }),
-  }));
-  const heard = judged.filter(({ outcome }) => outcome.kind === 'verified').map(({ testimony }) => testimony);
+  const judged = newest(court.hear('vulnerabilities', asked)).map((testimony): Judged => {
+    const read = readVulnerabilities(testimony.statement.predicate);
+    const outcome = then(read, (report) => withinBudget({ report, asked, exclusions, waivers, now }));
+    return { testimony, outcome };
+  });
   const refused = judged.flatMap(({ outcome }) => (outcome.kind === 'refused' ? [outcome] : []));
-  const problem = court.missing('vulnerabilities', asked, { heard, refused: [...read.refused, ...refused] });
+  const spoilt = new Set(judged.filter((one) => one.outcome.kind !== 'verified').map(authorityOf));
+  const good = judged.filter((one) => !spoilt.has(authorityOf(one)));
+  const heard = good.map(({ testimony }) => testimony);
+  const problem = court.missing('vulnerabilities', asked, { heard, refused }) ?? unreadReports(court);
   if (problem !== undefined) return { check: failedCheck('vulnerabilities', problem) };
-  const first = judged.find(({ outcome }) => outcome.kind === 'verified');
+  return withinPart(good);
+}
+
+interface Judged {
+  readonly testimony: Testimony;
+  readonly outcome: Judgement<BudgetOutcome>;
+}
+
+function authorityOf({ testimony }: Judged): string {
+  return testimony.signer.authority;
+}
+
+/** What could not be read may be a newer report: that an older one is within the budget tells nothing then. */
+function unreadReports(court: Court): NotKnown | undefined {
+  const unread = court.unread();
+  return unread === undefined
+    ? undefined
+    : { ...unread, message: `vulnerabilities: a newer report may be there: ${unread.message}` };
+}
+
+/** The part as it comes out of reports that are all within the budget, as long as each of them is. */
+function withinPart(good: readonly Judged[]): PartOutcome {
+  const [first] = good;
   if (first?.outcome.kind !== 'verified') return { check: verified('vulnerabilities', 'nothing asked') };
-  const { validUntil, ...counts } = first.outcome.value;
-  const { scannedAt } = first.testimony.value;
+  const { validUntil: _, ...counts } = first.outcome.value;
+  const ends = good.flatMap(({ outcome }) => (outcome.kind === 'verified' ? [outcome.value.validUntil] : []));
+  const until = ends.toSorted()[0];
+  const scannedAt = scannedAtOf(first.testimony.statement.predicate) ?? '';
   return {
     check: verified('vulnerabilities', `within the budget by ${first.testimony.signer.authority}`),
     facts: { vulnerabilities: { ...counts, scannedAt } },
-    validUntil,
+    ...(until !== undefined && { validUntil: until }),
   };
 }
 
-type Report = Testimony & { readonly value: VulnerabilityReport };
-
-function newest(reports: readonly Report[]): readonly Report[] {
-  const byAuthority = new Map<string, Report>();
-  for (const report of reports.toSorted((one, other) =>
-    one.value.scannedAt.localeCompare(other.value.scannedAt),
-  )) {
-    byAuthority.set(report.signer.authority, report);
+/**
+ * Of each authority what it said last, which is several reports where they are of one time. What does not say when it
+ * was made may be the last.
+ */
+function newest(reports: readonly Testimony[]): readonly Testimony[] {
+  const lastOf = new Map<string, number>();
+  for (const report of reports) {
+    const { authority } = report.signer;
+    lastOf.set(authority, Math.max(lastOf.get(authority) ?? -Infinity, timeOf(report)));
   }
-  return [...byAuthority.values()];
+  return reports.filter((one) => timeOf(one) === lastOf.get(one.signer.authority));
+}
+
+function timeOf({ statement }: Testimony): number {
+  const scannedAt = scannedAtOf(statement.predicate);
+  return scannedAt === undefined ? Infinity : Date.parse(scannedAt);
 }

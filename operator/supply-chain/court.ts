@@ -2,6 +2,7 @@
 import { mostTelling, type NotKnown, quote, refuse, type Refused } from '../core/supply-chain/judgement.ts';
 import { type Asked, isOfKind, PREDICATES, type StatementKind } from '../core/supply-chain/requirement.ts';
 import type { Statement } from '../core/supply-chain/statement.ts';
+import { distinctVoices, type Voice } from '../core/supply-chain/threshold.ts';
 import type { Check, ImageFacts, SignerFact } from '../core/supply-chain/verdict.ts';
 import type { ProvenSigner } from './authority.ts';
 import type { Claim, Claims } from './claims.ts';
@@ -28,6 +29,7 @@ export class Court {
   readonly #incomplete: NotKnown | undefined;
   readonly #signers = new Map<string, ProvenSigner>();
   readonly #notes = new Set<string>();
+  #untried: NotKnown | undefined;
 
   constructor(policy: ReadyPolicy, read: Claims, incomplete: NotKnown | undefined) {
     this.policy = policy;
@@ -41,6 +43,7 @@ export class Court {
     return this.#of(kind).flatMap((claim) =>
       authorities.flatMap((authority): readonly Testimony[] => {
         const signer = claim.by(authority);
+        if (signer.kind === 'unknown') this.#untried ??= signer;
         if (signer.kind !== 'verified') return [];
         this.#signers.set(`${authority.name} ${signer.value.fingerprint}`, signer.value);
         return [{ signer: signer.value, statement: claim.statement, origin: claim.origin }];
@@ -54,14 +57,39 @@ export class Court {
     asked: Asked,
     { heard, refused = [] }: { readonly heard: readonly Testimony[]; readonly refused?: readonly Refused[] },
   ): Refused | NotKnown | undefined {
-    const count = new Set(heard.map((one) => one.signer.authority)).size;
+    const count = distinctVoices(heard.map(({ signer }) => voiceOf(signer)));
     if (count >= asked.threshold) return undefined;
     // Something else may be there that could not be read: nothing is concluded from what is.
-    if (this.#incomplete !== undefined) return this.#incomplete;
+    const unknown = this.#incomplete ?? this.#untried;
+    if (unknown !== undefined) return unknown;
+    const names = new Set(heard.map((one) => one.signer.authority));
+    if (names.size > count) {
+      const all = [...names].join(', ');
+      const same = `${kind}: ${count} of ${asked.threshold} signers: ${all} were spoken for by the same`;
+      return refuse('ThresholdNotMet', same);
+    }
     const worst = mostTelling([...refused, ...this.#refusals(kind, asked)]) ?? this.#nothing(kind);
     if (count === 0) return { ...worst, message: `${kind}: ${worst.message}` };
     const more = `${kind}: ${count} of ${asked.threshold} authorities; of the others: ${worst.message}`;
     return refuse('ThresholdNotMet', more);
+  }
+
+  /**
+   * Why there may be more than was read. What there is may suffice all the same, but nothing is concluded of what it is
+   * that was said last.
+   */
+  unread(): NotKnown | undefined {
+    const large = this.#read.unreadable.find((one) => one.reason === 'TooLarge');
+    const cut: NotKnown | undefined =
+      large === undefined
+        ? undefined
+        : { kind: 'unknown', reason: 'EvidenceIncomplete', message: large.message };
+    return this.#incomplete ?? this.#untried ?? cut;
+  }
+
+  /** Until when all that was believed is so by itself; undefined where time does not change it. */
+  validUntil(): string | undefined {
+    return [...this.#signers.values()].flatMap((one) => one.validUntil ?? []).toSorted()[0];
   }
 
   /** Notes what did not count. */
@@ -120,4 +148,11 @@ export class Court {
     }
     return mostTelling(unreadable) ?? refuse('NoSignature', 'nothing is attached to the image');
   }
+}
+
+/** Who speaks: by the key, and by the identity of a certificate, whose keys are used once. */
+function voiceOf({ authority, fingerprint, identity }: ProvenSigner): Voice {
+  const marks = [`key ${fingerprint}`];
+  if (identity !== undefined) marks.push(JSON.stringify([identity.issuer, identity.subject]));
+  return { authority, marks };
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import type { Refusal, Unknown } from '../core/supply-chain/judgement.ts';
 import { SIMPLE_SIGNING } from '../core/supply-chain/statement.ts';
+import { Effort } from './effort.ts';
 import type { Evidence } from './evidence.ts';
 import { judgeImage } from './judge-image.ts';
+import { trustedKey } from './keys.ts';
 import type { ReadyPolicy } from './policy.ts';
+import { readBundle } from './signed-item.ts';
 
 const IMAGE = `sha256:${createHash('sha256').update('{}').digest('hex')}`;
 
@@ -92,6 +95,54 @@ const attached: Readonly<
     want: 'TooLarge',
   },
 };
+
+test('what several signatures are over is read once, and signatures are held against keys no more often than may be', (t) => {
+  const statement = {
+    _type: 'https://in-toto.io/Statement/v1',
+    predicateType: 'https://sigstore.dev/cosign/sign/v1',
+    subject: [{ digest: { sha256: IMAGE.replace('sha256:', '') } }],
+  };
+  const signatures = Array.from({ length: 16 }, () => ({ sig: Buffer.alloc(64).toString('base64') }));
+  const document = bundle(
+    JSON.stringify({
+      mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+      verificationMaterial: { publicKey: { hint: '' } },
+      dsseEnvelope: {
+        payload: Buffer.from(JSON.stringify(statement)).toString('base64'),
+        payloadType: 'application/vnd.in-toto+json',
+        signatures,
+      },
+    }),
+  );
+  const read = readBundle(document.bytes, Buffer.from('{}'));
+  if (read.kind !== 'verified') throw new Error(read.message);
+  t.is(read.value.length, 16);
+  t.is(new Set(read.value.map((one) => one.payload)).size, 1);
+  t.is(new Set(read.value.map((one) => one.signedBytes)).size, 1);
+  const pairs = Array.from({ length: 8 }, () => generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+  const keys = pairs.map(({ publicKey }) => trustedKey(publicKey));
+  const authorities = Array.from(
+    { length: 4 },
+    (_, index) => ({ ...policy.authorities[0]!, name: `a${index}`, signer: { kind: 'keys', keys } }) as const,
+  );
+  const from = authorities.map((one) => one.name);
+  const verdict = judgeImage(
+    IMAGE,
+    { subject: Buffer.from('{}'), evidence: Array.from({ length: 128 }, () => document) },
+    {
+      policy: { ...policy, authorities, requirement: { signatures: { from, threshold: 1 } } },
+      now: new Date(),
+    },
+  );
+  t.like(verdict, { outcome: 'Unknown', reason: 'EvidenceIncomplete' });
+});
+
+test('effort is taken until none is left, and then no more', (t) => {
+  const effort = new Effort(10 * (1 << 16));
+  t.is(effort.take({ bytes: 0, forms: 9 }), undefined);
+  t.like(effort.take({ bytes: 1 << 20, forms: 1 }), { kind: 'unknown', reason: 'EvidenceIncomplete' });
+  t.like(effort.take({ bytes: 0, forms: 1 }), { kind: 'unknown' });
+});
 
 for (const [title, { evidence, want }] of Object.entries(attached)) {
   test(`read no further than it may be, and never accepted: ${title}`, (t) => {

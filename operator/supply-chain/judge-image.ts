@@ -10,6 +10,7 @@ import {
 import { readClaims } from './claims.ts';
 import { checkBuilt, checkListed, checkVulnerable } from './contents.ts';
 import { Court, type PartOutcome } from './court.ts';
+import { Effort } from './effort.ts';
 import { type Gathered, MAX_EVIDENCE } from './evidence.ts';
 import type { ReadyPolicy } from './policy.ts';
 
@@ -20,11 +21,13 @@ export function judgeImage(
   { policy, now }: { policy: ReadyPolicy; now: Date },
 ): ImageVerdict {
   const bounded = boundedEvidence(gathered);
-  const read = readClaims(image, bounded, { now, revoked: policy.revoked });
+  const read = readClaims(image, bounded, { now, revoked: policy.revoked, effort: new Effort() });
   const court = new Court(policy, read, bounded.incomplete);
   const parts = partsOf(court, { image, now });
   const checks = parts.map((one) => one.check);
-  const until = parts.flatMap((one) => one.validUntil ?? []).toSorted()[0];
+  const until = [court.validUntil(), ...parts.map((one) => one.validUntil)]
+    .flatMap((one) => one ?? [])
+    .toSorted()[0];
   return {
     image,
     policy: policy.digest,

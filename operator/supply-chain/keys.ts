@@ -84,6 +84,18 @@ function bitsProblem(bits: number): string | undefined {
   return bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS ? undefined : `an RSA key of ${bits} bits`;
 }
 
+/** In how many forms a signature is held against a key at most: each hashes the content again. */
+export function formsOf(key: KeyObject): number {
+  switch (key.asymmetricKeyType) {
+    case 'ec':
+      return 2 * (CURVES[key.asymmetricKeyDetails?.namedCurve ?? '']?.hashes.length ?? 1);
+    case 'ed25519':
+      return 2;
+    default:
+      return 2 * RSA_HASHES.length;
+  }
+}
+
 /** Whether `signature` is one by `key` over `data`, in any of the forms that signers write. Never throws. */
 export function isSignedBy(key: KeyObject, data: Buffer, signature: Buffer): boolean {
   if (kindProblem(key) !== undefined) return false;

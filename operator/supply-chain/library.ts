@@ -19,6 +19,8 @@ export interface LibraryCheck {
   readonly material: TrustMaterial;
   /** The key that was trusted beforehand, of signatures by keys. */
   readonly key?: KeyObject;
+  /** The time that a certificate is looked at, where whoever looks is believed in that. */
+  readonly observedAt?: Date;
 }
 
 /**
@@ -37,7 +39,7 @@ export function libraryProblem(check: LibraryCheck): Refused | undefined {
   }
 }
 
-function verifierOf({ item, authority, material, key }: LibraryCheck): Verifier {
+function verifierOf({ item, authority, material, key, observedAt }: LibraryCheck): Verifier {
   const own = item.logEntries.filter(isFirstInToto).length;
   const { signer } = authority;
   const needsCertificateLog = signer.kind === 'certificates' && signer.certificateLog === 'Required';
@@ -48,23 +50,15 @@ function verifierOf({ item, authority, material, key }: LibraryCheck): Verifier 
   return new Verifier(trusted, {
     ctlogThreshold: needsCertificateLog ? 1 : 0,
     tlogThreshold: authority.log === 'Required' && own === 0 ? 1 : 0,
-    timestampThreshold: authority.time === 'Observer' ? 0 : 1,
+    timestampThreshold: authority.time === 'Observer' && observedAt === undefined ? 0 : 1,
   });
 }
 
-function entityOf({ item, authority, material }: LibraryCheck): SignedEntity {
-  const logEntries = authority.log === 'Required' || material.tlogs.length > 0 ? item.logEntries : [];
-  const promised = logEntries.filter((one) => one.inclusionPromise !== undefined);
-  // Where a timestamp is asked for, the word of a log is not one.
-  const byLog = authority.time === 'Timestamp' ? [] : promised;
-  const byAuthority = material.timestampAuthorities.length > 0 ? item.timestamps : [];
-  const timestamps: Timestamp[] = [
-    ...byLog.map((tlogEntry) => ({ $case: 'transparency-log' as const, tlogEntry })),
-    ...byAuthority.map((bytes) => ({
-      $case: 'timestamp-authority' as const,
-      timestamp: RFC3161Timestamp.parse(Buffer.from(bytes)),
-    })),
-  ];
+function entityOf(check: LibraryCheck): SignedEntity {
+  const { item } = check;
+  const logEntries = entriesOf(check);
+  const timestamps =
+    check.observedAt === undefined ? timestampsOf(check, logEntries) : [asTimestamp(check.observedAt)];
   return {
     signature: contentOf(item),
     key:
@@ -74,6 +68,41 @@ function entityOf({ item, authority, material }: LibraryCheck): SignedEntity {
     tlogEntries: logEntries.filter((one) => !isFirstInToto(one)),
     timestamps,
   };
+}
+
+function entriesOf({ item, authority, material }: LibraryCheck): SignedItem['logEntries'] {
+  return authority.log === 'Required' || material.tlogs.length > 0 ? item.logEntries : [];
+}
+
+function timestampsOf(
+  { item, authority, material }: LibraryCheck,
+  logEntries: SignedItem['logEntries'],
+): Timestamp[] {
+  const promised = logEntries.filter((one) => one.inclusionPromise !== undefined);
+  // Where a timestamp is asked for, the word of a log is not one.
+  const byLog = authority.time === 'Timestamp' ? [] : promised;
+  const byAuthority = material.timestampAuthorities.length > 0 ? item.timestamps : [];
+  return [
+    ...byLog.map((tlogEntry) => ({ $case: 'transparency-log' as const, tlogEntry })),
+    ...byAuthority.map((bytes) => ({
+      $case: 'timestamp-authority' as const,
+      timestamp: RFC3161Timestamp.parse(Buffer.from(bytes)),
+    })),
+  ];
+}
+
+/** The library takes the time from an entry, and checks those entries only that are given to it as such: this one is of nobody. */
+function asTimestamp(time: Date): Timestamp {
+  const tlogEntry = {
+    logIndex: '0',
+    logId: { keyId: Buffer.alloc(0) },
+    kindVersion: { kind: '', version: '' },
+    integratedTime: String(Math.floor(time.getTime() / 1000)),
+    inclusionPromise: { signedEntryTimestamp: Buffer.alloc(0) },
+    inclusionProof: undefined,
+    canonicalizedBody: Buffer.alloc(0),
+  };
+  return { $case: 'transparency-log', tlogEntry };
 }
 
 const HASHES: Readonly<Record<number, string>> = { 32: 'sha256', 48: 'sha384', 64: 'sha512' };

@@ -5,6 +5,7 @@ import { dsse, X509Certificate } from '@sigstore/core';
 import {
   asDocument,
   asList,
+  asText,
   at,
   type Document,
   LARGE,
@@ -47,8 +48,7 @@ export function readBundle(bytes: Uint8Array, artifact: Uint8Array): Judgement<r
   const parts = countProblem(read.value);
   if (parts !== undefined) return refuse('TooLarge', parts);
   try {
-    const items = bundlesOf(read.value).map((bundle) => itemOf(bundle, artifact));
-    return { kind: 'verified', value: items };
+    return { kind: 'verified', value: itemsOf(read.value, artifact) };
   } catch (error) {
     return refuse('Malformed', `the bundle cannot be read: ${messageOf(error)}`);
   }
@@ -77,14 +77,20 @@ function countProblem(bundle: Document): string | undefined {
   return undefined;
 }
 
-/** The library looks at the first signature of an envelope only: each is given to it as if it were the only one. */
-function bundlesOf(bundle: Document): readonly Bundle[] {
+/** The library reads envelopes of one signature only: it is given the first, and what the others sign, which is the same, is read once. */
+function itemsOf(bundle: Document, artifact: Uint8Array): readonly SignedItem[] {
   const envelope = asDocument(bundle['dsseEnvelope']);
-  const signatures = asList(envelope?.['signatures']);
-  if (envelope === undefined || signatures.length < 2) return [bundleFromJSON(bundle)];
-  return signatures.map((one) =>
-    bundleFromJSON({ ...bundle, dsseEnvelope: { ...envelope, signatures: [one] } }),
-  );
+  const [one, ...others] = asList(envelope?.['signatures']);
+  if (others.length === 0) return [itemOf(bundleFromJSON(bundle), artifact)];
+  const alone = bundleFromJSON({ ...bundle, dsseEnvelope: { ...envelope, signatures: [one] } });
+  const first = itemOf(alone, artifact);
+  return [first, ...others.map((other) => ({ ...first, signature: signatureOf(other) }))];
+}
+
+function signatureOf(signature: unknown): Buffer {
+  const text = asText(at(signature, 'sig'));
+  if (text === undefined) throw new Error('a signature without sig');
+  return Buffer.from(text, 'base64');
 }
 
 function itemOf(bundle: Bundle, artifact: Uint8Array): SignedItem {

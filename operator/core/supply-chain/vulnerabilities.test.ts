@@ -11,11 +11,11 @@ function stated(result: unknown): Parameters<typeof readVulnerabilities>[0] {
 }
 
 const trivy = (one: object): object => ({ SchemaVersion: 2, Results: [{ Vulnerabilities: [one] }] });
-const sarif = (score: string): object => ({
+const sarif = (score: unknown, own?: object): object => ({
   runs: [
     {
       tool: { driver: { rules: [{ id: 'CVE-1', properties: { 'security-severity': score } }] } },
-      results: [{ ruleId: 'CVE-1' }],
+      results: [{ ruleId: 'CVE-1', ...own }],
     },
   ],
 });
@@ -43,6 +43,18 @@ const reports: Readonly<
     }),
     want: [{ severity: 'Unscored' }],
   },
+  'Trivy: a stated number that is worse counts': {
+    result: trivy({ VulnerabilityID: 'CVE-1', Severity: 'LOW', CVSS: { vendor: { V3Score: 9.8 } } }),
+    want: [{ severity: 'Critical', scoreTenths: 98 }],
+  },
+  'Trivy: a stated number that is better does not': {
+    result: trivy({
+      VulnerabilityID: 'CVE-1',
+      Severity: 'HIGH',
+      CVSS: { nvd: { V3Score: 0.1, V3Vector: HIGH } },
+    }),
+    want: [{ severity: 'High', scoreTenths: 75 }],
+  },
   'Trivy: nothing was found': { result: { SchemaVersion: 2 }, want: [] },
   'Grype: the CVE and its score are in what is related': {
     result: {
@@ -68,6 +80,51 @@ const reports: Readonly<
     result: sarif('9.8'),
     want: [{ ids: ['CVE-1'], severity: 'Critical', scoreTenths: 98 }],
   },
+  'Grype: the worst word of all that is related': {
+    result: {
+      matches: [
+        {
+          vulnerability: { id: 'GHSA-1', severity: 'Low' },
+          relatedVulnerabilities: [{ id: 'CVE-1', severity: 'Critical' }],
+        },
+      ],
+    },
+    want: [{ severity: 'Critical' }],
+  },
+  'Grype: a stated number that is worse counts': {
+    result: {
+      matches: [{ vulnerability: { id: 'CVE-1', severity: 'Low', cvss: [{ metrics: { baseScore: 7.1 } }] } }],
+    },
+    want: [{ severity: 'High', scoreTenths: 71 }],
+  },
+  'SARIF: a score that is a number': {
+    result: sarif(9.8),
+    want: [{ ids: ['CVE-1'], severity: 'Critical', scoreTenths: 98 }],
+  },
+  'SARIF: the result tells of a worse one': {
+    result: sarif('2.0', { properties: { 'security-severity': '9.1' } }),
+    want: [{ severity: 'Critical', scoreTenths: 91 }],
+  },
+  'SARIF: a rule that is told twice, and a better one last': {
+    result: {
+      runs: [
+        {
+          tool: {
+            driver: { rules: [{ id: 'CVE-1', properties: { 'security-severity': '9.8' } }] },
+            extensions: [{ rules: [{ id: 'CVE-1', properties: { 'security-severity': '1.0' } }] }],
+          },
+          results: [{ ruleId: 'CVE-1' }],
+        },
+      ],
+    },
+    want: [{ severity: 'Critical', scoreTenths: 98 }],
+  },
+  'SARIF: a rule by its place': {
+    result: sarif('9.8', { ruleId: undefined, ruleIndex: 0 }),
+    want: [{ ids: ['CVE-1'], severity: 'Critical' }],
+  },
+  'SARIF: a score of blanks is none': { result: sarif(' '), want: [{ severity: 'Unscored' }] },
+  'SARIF: a score in another base is none': { result: sarif('0x1'), want: [{ severity: 'Unscored' }] },
   'SARIF: no score that is one': { result: sarif('99'), want: [{ severity: 'Unscored' }] },
   'in-toto: by a vector or a word': {
     result: [
@@ -75,6 +132,32 @@ const reports: Readonly<
       { id: 'CVE-2', severity: [{ method: 'nvd', score: 'medium' }] },
     ],
     want: [{ severity: 'High' }, { severity: 'Medium' }],
+  },
+  'in-toto: the worst word, not the first': {
+    result: [
+      {
+        id: 'CVE-1',
+        severity: [
+          { method: 'vendor', score: 'low' },
+          { method: 'other', score: 'CRITICAL' },
+        ],
+      },
+    ],
+    want: [{ severity: 'Critical' }],
+  },
+  'in-toto: a number of CVSS, as a number and as a text': {
+    result: [
+      { id: 'CVE-1', severity: [{ method: 'cvss_score', score: 9.1 }] },
+      { id: 'CVE-2', severity: [{ method: 'nvd', score: '7.5' }] },
+    ],
+    want: [
+      { severity: 'Critical', scoreTenths: 91 },
+      { severity: 'High', scoreTenths: 75 },
+    ],
+  },
+  'in-toto: a number of something else is no score': {
+    result: [{ id: 'CVE-1', severity: [{ method: 'epss', score: '9.7' }] }],
+    want: [{ severity: 'Unscored' }],
   },
 };
 

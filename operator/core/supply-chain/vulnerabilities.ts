@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { baseScoreTenths } from './cvss.ts';
-import { asList, asText, at, type Document } from './documents.ts';
+import { asDocument, asList, asText, at, type Document } from './documents.ts';
 import { type Judgement, quote, refuse } from './judgement.ts';
 import type { Severity } from './requirement.ts';
 
@@ -27,8 +27,8 @@ const MAX_FINDINGS = 50_000;
 
 /** Reads the predicate of a statement about vulnerabilities: of cosign, with a report of Trivy, Grype or SARIF in it, or that of in-toto. */
 export function readVulnerabilities(predicate: Document): Judgement<VulnerabilityReport> {
-  const scannedAt = asText(at(predicate, 'metadata', 'scanFinishedOn'));
-  if (scannedAt === undefined || Number.isNaN(Date.parse(scannedAt))) {
+  const scannedAt = scannedAtOf(predicate);
+  if (scannedAt === undefined) {
     return refuse(
       'Malformed',
       'the vulnerability report does not say when the scan was finished (metadata.scanFinishedOn)',
@@ -48,7 +48,13 @@ export function readVulnerabilities(predicate: Document): Judgement<Vulnerabilit
   const bad = findings.find(({ ids }) => ids.length === 0);
   if (bad !== undefined) return refuse('Malformed', `a finding in ${quote(bad.purl)} has no id`);
   const scanner = asText(at(predicate, 'scanner', 'uri')) ?? 'unknown';
-  return { kind: 'verified', value: { scanner, scannedAt: new Date(scannedAt).toISOString(), findings } };
+  return { kind: 'verified', value: { scanner, scannedAt, findings } };
+}
+
+/** When the scan was finished that a report is of, in whatever form the rest of it is; undefined where it does not say. */
+export function scannedAtOf(predicate: Document): string | undefined {
+  const time = Date.parse(asText(at(predicate, 'metadata', 'scanFinishedOn')) ?? '');
+  return Number.isNaN(time) ? undefined : new Date(time).toISOString();
 }
 
 function findingsOf(result: unknown): readonly Finding[] | undefined {
@@ -63,75 +69,116 @@ function findingsOf(result: unknown): readonly Finding[] | undefined {
 }
 
 function ofTrivy(found: unknown): Finding {
-  const vectors = Object.values((at(found, 'CVSS') as Document | undefined) ?? {}).flatMap((source) =>
+  const sources = Object.values(asDocument(at(found, 'CVSS')) ?? {});
+  const vectors = sources.flatMap((source) =>
     ['V40Vector', 'V3Vector', 'V2Vector'].map((field) => asText(at(source, field))),
   );
   return finding({
     ids: [asText(at(found, 'VulnerabilityID')), ...asList(at(found, 'VendorIDs')).map(asText)],
     purl: asText(at(found, 'PkgIdentifier', 'PURL')),
-    severity: asText(at(found, 'Severity')),
+    words: [asText(at(found, 'Severity'))],
     vectors,
+    numbers: sources.flatMap((source) =>
+      ['V40Score', 'V3Score', 'V2Score'].map((field) => at(source, field)),
+    ),
   });
 }
 
 /** The CVE of an advisory, and its score, are in what is related to it. */
 function ofGrype(match: unknown): Finding {
   const all = [at(match, 'vulnerability'), ...asList(at(match, 'relatedVulnerabilities'))];
+  const scores = all.flatMap((one) => asList(at(one, 'cvss')));
   return finding({
     ids: all.map((one) => asText(at(one, 'id'))),
     purl: asText(at(match, 'artifact', 'purl')),
-    severity: asText(at(match, 'vulnerability', 'severity')),
-    vectors: all.flatMap((one) => asList(at(one, 'cvss')).map((score) => asText(at(score, 'vector')))),
+    words: all.map((one) => asText(at(one, 'severity'))),
+    vectors: scores.map((score) => asText(at(score, 'vector'))),
+    numbers: scores.map((score) => at(score, 'metrics', 'baseScore')),
   });
 }
 
-/** in-toto: severity is a list of methods, each with a score or a vector. */
+/** Methods whose numbers are scores of CVSS: others count something else, such as how likely an attack is. */
+const SCORING = /cvss|nvd/i;
+
+/** in-toto: severity is a list of methods, each with a word, a vector or a number. */
 function ofInToto(found: unknown): Finding {
   const severities = asList(at(found, 'severity'));
   const texts = severities.map((one) => asText(at(one, 'score')));
+  const scoring = severities.filter((one) => SCORING.test(asText(at(one, 'method')) ?? ''));
   return finding({
     ids: [asText(at(found, 'id'))],
     purl: undefined,
-    severity: texts.find((text) => text !== undefined && severityOf(text) !== undefined),
+    words: texts,
     vectors: texts,
+    numbers: scoring.map((one) => at(one, 'score')),
   });
 }
 
+/** SARIF has one number for a rule, which a result may tell for itself; the worst of all counts that speak of the result. */
 function ofSarif(run: unknown): readonly Finding[] {
-  const rules = new Map(
-    asList(at(run, 'tool', 'driver', 'rules')).map((rule) => [asText(at(rule, 'id')), rule]),
-  );
+  const tools = [at(run, 'tool', 'driver'), ...asList(at(run, 'tool', 'extensions'))];
+  const scores = new Map<string, number[]>();
+  for (const rule of tools.flatMap((tool) => asList(at(tool, 'rules')))) {
+    const id = asText(at(rule, 'id')) ?? '';
+    scores.set(id, [...(scores.get(id) ?? []), ...securitySeverity(rule)]);
+  }
   return asList(at(run, 'results')).map((result) => {
-    const id = asText(at(result, 'ruleId'));
-    const score = Number(asText(at(rules.get(id), 'properties', 'security-severity')));
-    const tenths = Number.isFinite(score) && score >= 0 && score <= 10 ? Math.round(score * 10) : undefined;
-    const found = finding({ ids: [id], purl: undefined, severity: undefined, vectors: [] });
-    return tenths === undefined ? found : { ...found, scoreTenths: tenths, severity: ofScore(tenths) };
+    const id = asText(at(result, 'ruleId')) ?? asText(at(result, 'rule', 'id')) ?? ruleAt(run, result);
+    const tenths = Math.max(...(scores.get(id ?? '') ?? []), ...securitySeverity(result));
+    const found = finding({ ids: [id], purl: undefined, words: [], vectors: [], numbers: [] });
+    return tenths === -Infinity ? found : { ...found, scoreTenths: tenths, severity: ofScore(tenths) };
   });
+}
+
+/** A result may name its rule by the place in the list. */
+function ruleAt(run: unknown, result: unknown): string | undefined {
+  const index = at(result, 'ruleIndex') ?? at(result, 'rule', 'index');
+  const rules = asList(at(run, 'tool', 'driver', 'rules'));
+  return typeof index === 'number' ? asText(at(rules[index], 'id')) : undefined;
+}
+
+function securitySeverity(one: unknown): readonly number[] {
+  const tenths = tenthsOf(at(one, 'properties', 'security-severity'));
+  return tenths === undefined ? [] : [tenths];
+}
+
+/** A number from 0 to 10, as a number or as a text of one, in tenths. */
+function tenthsOf(value: unknown): number | undefined {
+  const text = typeof value === 'number' ? String(value) : asText(value);
+  if (text === undefined || !/^\d{1,2}(?:\.\d{1,16})?$/.test(text)) return undefined;
+  const score = Number(text);
+  return score <= 10 ? Math.round(score * 10) : undefined;
 }
 
 interface Raw {
   readonly ids: readonly (string | undefined)[];
   readonly purl: string | undefined;
-  readonly severity: string | undefined;
+  readonly words: readonly (string | undefined)[];
   readonly vectors: readonly (string | undefined)[];
+  /** Base scores that the report states. */
+  readonly numbers: readonly unknown[];
 }
 
-/** The worse of what the report calls it and what its vectors come to: neither may hide the other. */
-function finding({ ids, purl = '', severity, vectors }: Raw): Finding {
-  const scores = vectors.flatMap((vector) => {
-    const score = vector === undefined ? undefined : baseScoreTenths(vector);
-    return score === undefined ? [] : [score];
-  });
-  const scoreTenths = scores.length === 0 ? undefined : Math.max(...scores);
-  const named = severity === undefined ? undefined : severityOf(severity);
-  const scored = scoreTenths === undefined ? undefined : ofScore(scoreTenths);
+/** The worst of what the report calls it, what its vectors come to, and what it states as scores: none may hide another. */
+function finding({ ids, purl = '', words, vectors, numbers }: Raw): Finding {
+  const scores = present(
+    vectors.map((vector) => (vector === undefined ? undefined : baseScoreTenths(vector))),
+  );
+  const stated = present(numbers.map(tenthsOf));
+  const named = present(words.map((word) => (word === undefined ? undefined : severityOf(word))));
+  // A number without a vector may make it worse. That it is low is no reason to take what nobody scored for low.
+  const counted = [...scores, ...stated.filter((one) => scores.length + named.length > 0 || one >= MEDIUM)];
+  const scoreTenths = counted.length === 0 ? undefined : Math.max(...counted);
   return {
-    ids: [...new Set(ids.filter((id) => id !== undefined))],
+    ids: [...new Set(present(ids))],
     purl,
-    severity: worse(named, scored),
+    severity: worst([...named, ...counted.map(ofScore)]),
     ...(scoreTenths !== undefined && { scoreTenths }),
   };
+}
+
+function present<T>(values: readonly (T | undefined)[]): readonly T[] {
+  return values.filter((one) => one !== undefined);
 }
 
 const WORDS: Readonly<Record<string, Severity>> = {
@@ -148,15 +195,17 @@ function severityOf(word: string): Severity | undefined {
   return Object.hasOwn(WORDS, lower) ? WORDS[lower] : undefined;
 }
 
+const MEDIUM = 40;
+
 /** By the bands of CVSS 3 and 4. */
 function ofScore(tenths: number): Severity {
   if (tenths >= 90) return 'Critical';
   if (tenths >= 70) return 'High';
-  return tenths >= 40 ? 'Medium' : 'Low';
+  return tenths >= MEDIUM ? 'Medium' : 'Low';
 }
 
 const BAD: readonly Severity[] = ['Critical', 'High', 'Medium', 'Low'];
 
-function worse(one: Severity | undefined, other: Severity | undefined): Severity {
-  return BAD.find((severity) => severity === one || severity === other) ?? 'Unscored';
+function worst(severities: readonly Severity[]): Severity {
+  return BAD.find((severity) => severities.includes(severity)) ?? 'Unscored';
 }

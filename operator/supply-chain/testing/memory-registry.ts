@@ -55,15 +55,15 @@ export class MemoryRegistry {
     });
   }
 
-  /** Stores an index of images; its digest. */
-  index(images: readonly string[]): string {
+  /** Stores an index of images, or of indexes of them; its digest. */
+  index(images: readonly string[], annotations: Readonly<Record<string, string>> = {}): string {
     const manifests = images.map((digest, number) => ({
-      mediaType: MANIFEST,
+      mediaType: this.#manifests.get(digest)?.type ?? MANIFEST,
       digest,
       size: this.#manifests.get(digest)?.bytes.length ?? 0,
       platform: { os: 'linux', architecture: ['amd64', 'arm64'][number] ?? `variant${number}` },
     }));
-    return this.#manifest(INDEX, { manifests });
+    return this.#manifest(INDEX, { manifests, annotations });
   }
 
   /** All that is attached to an image, in both forms of cosign. */

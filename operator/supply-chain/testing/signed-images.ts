@@ -43,8 +43,10 @@ export async function signedImages(world: SignedWorld, now: Date): Promise<Recor
   const reports = make('two reports');
   await world.attest(reports, 'scanner', { type: 'vuln', predicate: report(ago(2 * HOUR), true) });
   await world.attest(reports, 'scanner', { type: 'vuln', predicate: report(ago(HOUR)) });
+  await makeReports(world, images, { make, ago });
   images['index'] = world.registry.index([make('amd64'), make('arm64')]);
   await world.sign(images['index'], 'builder');
+  await makeNested(world, images);
   for (const count of [32, 33]) {
     const index = world.registry.index(
       Array.from({ length: count }, (_, number) => make(`${number} of ${count}`)),
@@ -56,6 +58,57 @@ export async function signedImages(world: SignedWorld, now: Date): Promise<Recor
 }
 
 type Make = (name: string) => string;
+type Attested = Parameters<SignedWorld['attest']>[2];
+
+/** Of two reports each: one that cannot be read and is newer, or older; and two that are clean, by two who scan. */
+async function makeReports(
+  world: SignedWorld,
+  images: Record<string, string>,
+  { make, ago }: { readonly make: Make; readonly ago: (ms: number) => string },
+): Promise<void> {
+  const clean = (ms: number): Attested => ({ type: 'vuln', predicate: report(ago(ms), true) });
+  const odd = (ms: number): Attested => {
+    const predicate = report(ago(ms)) as { scanner: object };
+    return { type: 'vuln', predicate: { ...predicate, scanner: { result: { findings: [] } } } };
+  };
+  const states: Readonly<Record<string, readonly (readonly ['scanner' | 'analyst', Attested])[]>> = {
+    'the last report unread': [
+      ['scanner', clean(2 * HOUR)],
+      ['scanner', odd(HOUR)],
+    ],
+    'an older report unread': [
+      ['scanner', odd(2 * HOUR)],
+      ['scanner', clean(HOUR)],
+    ],
+    'scanned by two': [
+      ['scanner', clean(HOUR)],
+      ['analyst', clean(3 * HOUR)],
+    ],
+  };
+  for (const [name, attested] of Object.entries(states)) {
+    const image = make(name);
+    for (const [by, what] of attested) await world.attest(image, by, what);
+  }
+  const parts = [make('scanned amd64'), make('scanned arm64')];
+  const index = world.registry.index(parts);
+  await world.attest(index, 'scanner', clean(HOUR));
+  for (const part of parts) await world.attest(part, 'scanner', clean(2 * HOUR));
+  images['scanned index'] = index;
+}
+
+/** Indexes that are signed and lead to images that are not: by an index within, and by one that is long. */
+async function makeNested(world: SignedWorld, images: Record<string, string>): Promise<void> {
+  const amd64 = images['amd64'] ?? '';
+  const inner = world.registry.index([amd64]);
+  images['index of an index'] = world.registry.index([inner]);
+  images['long index'] = world.registry.index([amd64], { long: 'x'.repeat(1 << 20) });
+  let deep = inner;
+  for (let level = 0; level < 5; level += 1) deep = world.registry.index([deep], { level: String(level) });
+  images['deep index'] = deep;
+  for (const image of [inner, images['index of an index'], images['long index'], deep]) {
+    await world.sign(image, 'builder');
+  }
+}
 
 async function makeDescribed(world: SignedWorld, make: Make, ago: (ms: number) => string): Promise<void> {
   const vex = { type: 'openvex', predicate: openVex() };

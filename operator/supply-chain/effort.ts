@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NotKnown } from '../core/supply-chain/judgement.ts';
+
+/** Bytes that are hashed to judge one image, with what checks cost besides as so many bytes more. */
+const MAX_EFFORT = 1 << 30;
+
+/** What a check of a signature costs however short the content is, and one of a certificate with its proofs. */
+const SIGNATURE_EFFORT = 1 << 16;
+const CERTIFICATE_EFFORT = 1 << 19;
+
+/**
+ * What may be spent on one image. Its documents are bounded, but each may have several signatures, each of which is held against every key in every
+ * form: whoever attaches them chooses how long that takes.
+ */
+export class Effort {
+  #left: number;
+
+  constructor(most: number = MAX_EFFORT) {
+    this.#left = most;
+  }
+
+  /** Takes what it costs to hold so many bytes against keys in so many forms; why it is not done where too little is left. */
+  take({ bytes, forms, isCertificate }: Attempt): NotKnown | undefined {
+    const cost =
+      forms * (bytes + SIGNATURE_EFFORT) + (isCertificate === true ? bytes + CERTIFICATE_EFFORT : 0);
+    if (cost <= this.#left) {
+      this.#left -= cost;
+      return undefined;
+    }
+    this.#left = 0;
+    const message = 'more signatures, over more bytes, are attached to the image than are checked';
+    return { kind: 'unknown', reason: 'EvidenceIncomplete', message };
+  }
+}
+
+/** What is about to be checked. */
+export interface Attempt {
+  readonly bytes: number;
+  readonly forms: number;
+  readonly isCertificate?: boolean;
+}
