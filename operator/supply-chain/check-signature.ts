@@ -114,20 +114,38 @@ function checkByCertificate(
   if (!isSignedBy(key.key, item.signedBytes, item.signature)) {
     return refuse('SignatureInvalid', 'the signature does not fit what it is attached to');
   }
-  const problem =
-    proofsProblem(item, authority) ??
-    trustProblem(item, authority, against.now) ??
-    purposeProblem(signer.der) ??
-    revocationProblem([key.fingerprint, sha256(signer.der)], against.revoked) ??
-    whoProblem(item, authority);
+  const marks = [key.fingerprint, sha256(signer.der)];
+  const problem = certificateProblem(item, authority, { ...against, marks });
   if (problem !== undefined) return problem;
-  const until =
-    authority.time === 'Observer' ? chainValidUntil(signer.der, material, against.now) : undefined;
   const proven = provenBy(item, authority, key.fingerprint);
-  return {
-    kind: 'verified',
-    value: { ...proven, ...(until !== undefined && { validUntil: until.toISOString() }) },
-  };
+  return { kind: 'verified', value: { ...proven, ...validityOf(item, authority, against.now) } };
+}
+
+/** All that is wrong with a certificate whose key signed. */
+function certificateProblem(
+  item: SignedItem,
+  authority: ReadyAuthority,
+  { now, revoked, marks }: CheckedAgainst & { readonly marks: readonly string[] },
+): Refused | undefined {
+  if (item.signer.kind !== 'certificate') return undefined;
+  return (
+    proofsProblem(item, authority) ??
+    trustProblem(item, authority, now) ??
+    purposeProblem(item.signer.der) ??
+    revocationProblem(marks, revoked) ??
+    whoProblem(item, authority)
+  );
+}
+
+/** What was proved to be of a time holds for good; what is so because it is now, no longer than that. */
+function validityOf(
+  { signer }: SignedItem,
+  { time, root }: ReadyAuthority,
+  now: Date,
+): Pick<ProvenSigner, 'validUntil'> {
+  if (time !== 'Observer' || signer.kind !== 'certificate' || root === undefined) return {};
+  const until = chainValidUntil(signer.der, root.material, now);
+  return until === undefined ? {} : { validUntil: until.toISOString() };
 }
 
 function leafKey(der: Buffer): ReturnType<typeof trustedKey>['key'] {

@@ -115,12 +115,6 @@ function restated(gathered: Gathered): Gathered {
   return { ...gathered, evidence };
 }
 
-/** Whether the statement in a bundle is a report in which nothing was found. */
-function isClean(bytes: Uint8Array): boolean {
-  const bundle = JSON.parse(Buffer.from(bytes).toString()) as { dsseEnvelope: { payload: string } };
-  return Buffer.from(bundle.dsseEnvelope.payload, 'base64').toString().includes('"Vulnerabilities":[]');
-}
-
 const spoilt: Readonly<Record<string, Spoilt>> = {
   'nothing is attached': { image: 'bare', want: 'NoSignature' },
   'signed by somebody else': { image: 'signed by a stranger', want: 'WrongKey' },
@@ -218,36 +212,6 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
     want: 'TooLarge',
     says: /33 images; 32 are verified/,
   },
-  'an index that is signed, but not what is in an index within': {
-    image: 'index of an index',
-    policy: () => ({ platforms: 'Each' }),
-    want: 'NoSignature',
-  },
-  'a long index that is signed, but not what is in it': {
-    image: 'long index',
-    policy: () => ({ platforms: 'Each' }),
-    want: 'NoSignature',
-  },
-  'an index longer than is read': {
-    image: 'index',
-    policy: () => ({ platforms: 'Each' }),
-    change: (gathered) => ({
-      ...gathered,
-      subject: Buffer.concat([gathered.subject, Buffer.alloc(4 << 20, 0x20)]),
-    }),
-    want: 'TooLarge',
-  },
-  'an index that lists something without a digest': {
-    image: 'index',
-    policy: () => ({ platforms: 'Each' }),
-    change: (gathered) => ({ ...gathered, subject: Buffer.from('{"manifests":[{}]}') }),
-    want: 'Malformed',
-  },
-  'indexes within indexes': {
-    image: 'deep index',
-    policy: () => ({ platforms: 'Each' }),
-    want: 'NoSignature',
-  },
   'an image of an index that is signed, asked for by itself': { image: 'amd64', want: 'NoSignature' },
   'built, says who may scan': {
     image: 'built by the scanner',
@@ -286,57 +250,6 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
     image: 'two reports',
     policy: asks({ vulnerabilities: ASKED.vulnerabilities }),
     want: 'OverBudget',
-  },
-  'clean by an older report, while the newer one cannot be fetched': {
-    image: 'two reports',
-    policy: asks({ vulnerabilities: ASKED.vulnerabilities }),
-    change: (gathered) => ({
-      ...gathered,
-      evidence: gathered.evidence.filter((one) => isClean(one.bytes)),
-      incomplete: { kind: 'unknown', reason: 'RegistryThrottled', message: '429' },
-    }),
-    want: 'RegistryThrottled',
-    says: /newer report/,
-  },
-  'clean by one report, beside a document that is too large to be read': {
-    image: 'two reports',
-    policy: asks({ vulnerabilities: ASKED.vulnerabilities }),
-    change: (gathered) => ({
-      ...gathered,
-      evidence: [
-        ...gathered.evidence.filter((one) => isClean(one.bytes)),
-        { form: 'bundle', origin: 'x', bytes: Buffer.alloc(33 << 20, 0x20), annotations: {} },
-      ],
-    }),
-    want: 'EvidenceIncomplete',
-    says: /newer report/,
-  },
-  'clean by an older report, while the newer one is of a form that is not read': {
-    image: 'the last report unread',
-    policy: asks({ vulnerabilities: ASKED.vulnerabilities }),
-    want: 'Unsupported',
-  },
-  'signed by one key under two names': {
-    image: 'whole',
-    policy: () => ({
-      authorities: [world.byKey('builder'), { ...world.byKey('builder'), name: 'again' }],
-      requirement: { signatures: { from: ['builder', 'again'], threshold: 2 } },
-    }),
-    want: 'ThresholdNotMet',
-    says: /1 of 2.*builder, again.*same/,
-  },
-  'signed by one identity under two names, with a key each time': {
-    image: 'keyless',
-    policy: () => ({
-      authorities: [world.keyless(), world.keyless({ name: 'again' })],
-      requirement: { signatures: { from: ['ci', 'again'], threshold: 2 } },
-    }),
-    change: (gathered) => ({
-      ...gathered,
-      evidence: [...gathered.evidence, ...world.registry.gathered(images['keyless']!).evidence],
-    }),
-    want: 'ThresholdNotMet',
-    says: /1 of 2/,
   },
   'waived until a moment ago': {
     image: 'vulnerable',
@@ -422,51 +335,6 @@ test('facts say what was found, and until when', async (t) => {
   t.is(verdict.validUntil, new Date(Date.parse(ago(HOUR)) + 86_400_000).toISOString());
   const waived = await verify(images['vulnerable']!, { requirement: ASKED, waivers: [WAIVER] });
   t.is(waived.validUntil, WAIVER.expires);
-});
-
-test('a verdict holds as long as all reports do that it rests on', async (t) => {
-  const vulnerabilities = { ...ASKED.vulnerabilities, from: ['scanner', 'analyst'], threshold: 2 };
-  const verdict = await verify(images['scanned by two']!, { requirement: { vulnerabilities } });
-  t.is(verdict.outcome, 'Verified', verdict.message);
-  t.is(verdict.validUntil, new Date(Date.parse(ago(3 * HOUR)) + 86_400_000).toISOString());
-});
-
-test('a verdict of an index holds as long as those of all images in it', async (t) => {
-  const requirement = { vulnerabilities: ASKED.vulnerabilities };
-  const each = await verify(images['scanned index']!, { requirement, platforms: 'Each' });
-  t.is(each.outcome, 'Verified', each.message);
-  t.is(each.validUntil, new Date(Date.parse(ago(2 * HOUR)) + 86_400_000).toISOString());
-  const alone = await verify(images['scanned index']!, { requirement });
-  t.is(alone.validUntil, new Date(Date.parse(ago(HOUR)) + 86_400_000).toISOString());
-});
-
-test('what is not known of an image in an index is asked again when its registry says', async (t) => {
-  const verdict = await verifyImage(images['index']!, {
-    policy: world.policy({ platforms: 'Each' }),
-    source: {
-      gather: async (digest) =>
-        digest === images['index']
-          ? world.source().gather(digest)
-          : { kind: 'unknown', reason: 'RegistryThrottled', message: '429', retryAfterMs: 7000 },
-    },
-    now,
-  });
-  t.like(verdict, { outcome: 'Unknown', reason: 'RegistryThrottled', retryAfterMs: 7000 });
-});
-
-test('an older report that cannot be read is no argument against a newer one', async (t) => {
-  const verdict = await verify(images['an older report unread']!, {
-    requirement: { vulnerabilities: ASKED.vulnerabilities },
-  });
-  t.is(verdict.outcome, 'Verified', verdict.message);
-});
-
-test('who is believed because a certificate is valid now is so no longer than that', async (t) => {
-  const policy = world.policy(keyless({ time: 'Observer', log: 'Ignored' }));
-  const soon = new Date(Date.now() + 1000);
-  const verdict = await verifyImage(images['keyless']!, { policy, source: world.source(), now: soon });
-  t.is(verdict.outcome, 'Verified', verdict.message);
-  t.true(Date.parse(verdict.validUntil ?? '') > soon.getTime());
 });
 
 test('what is there suffices, though something may be missing', async (t) => {

@@ -40,13 +40,9 @@ export async function signedImages(world: SignedWorld, now: Date): Promise<Recor
   const ago = (ms: number): string => new Date(now.getTime() - ms).toISOString();
   await makeDescribed(world, make, ago);
   await makeSigned(world, make);
-  const reports = make('two reports');
-  await world.attest(reports, 'scanner', { type: 'vuln', predicate: report(ago(2 * HOUR), true) });
-  await world.attest(reports, 'scanner', { type: 'vuln', predicate: report(ago(HOUR)) });
-  await makeReports(world, images, { make, ago });
+  await makeTwoReports(world, make, ago);
   images['index'] = world.registry.index([make('amd64'), make('arm64')]);
   await world.sign(images['index'], 'builder');
-  await makeNested(world, images);
   for (const count of [32, 33]) {
     const index = world.registry.index(
       Array.from({ length: count }, (_, number) => make(`${number} of ${count}`)),
@@ -55,6 +51,29 @@ export async function signedImages(world: SignedWorld, now: Date): Promise<Recor
     await world.sign(index, 'builder');
   }
   return images;
+}
+
+/** Images of a world with several of something: reports, signatures, indexes. */
+export async function severalImages(world: SignedWorld, now: Date): Promise<Record<string, string>> {
+  const images: Record<string, string> = {};
+  const make = (name: string): string => (images[name] = world.registry.image(name));
+  const ago = (ms: number): string => new Date(now.getTime() - ms).toISOString();
+  await world.sign(make('whole'), 'builder');
+  await world.signKeyless(make('keyless'));
+  // Again, by the same, with another key.
+  await world.signKeyless(images['keyless'] ?? '');
+  images['index'] = world.registry.index([make('amd64'), make('arm64')]);
+  await world.sign(images['index'], 'builder');
+  await makeTwoReports(world, make, ago);
+  await makeReports(world, images, { make, ago });
+  await makeNested(world, images);
+  return images;
+}
+
+async function makeTwoReports(world: SignedWorld, make: Make, ago: (ms: number) => string): Promise<void> {
+  const reports = make('two reports');
+  await world.attest(reports, 'scanner', { type: 'vuln', predicate: report(ago(2 * HOUR), true) });
+  await world.attest(reports, 'scanner', { type: 'vuln', predicate: report(ago(HOUR)) });
 }
 
 type Make = (name: string) => string;
