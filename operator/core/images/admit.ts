@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import { formatReference, parseReference, type Reference } from '../oci/reference.ts';
+import type { ImageUse } from './images.ts';
+import { type ImagePolicyFacts, isAbout } from './policy.ts';
+import type { PolicyVerdict, Proof } from './proof.ts';
+
+/** What is known of images when a pod is judged: from memory alone. */
+export interface KnownImages {
+  /** Of a namespace: what was proved of an image that is written so, with nothing left unsaid. */
+  readonly proofOf: (image: string) => Proof | undefined;
+  /** Of a namespace: what was proved of the image with that digest in a repository, however it was written. */
+  readonly proofOfDigest: (repository: string, digest: string) => Proof | undefined;
+}
+
+/** What is to be judged, and by what. */
+export interface ImagesAsked {
+  readonly uses: readonly ImageUse[];
+  /** Those that are for the namespace. */
+  readonly policies: readonly ImagePolicyFacts[];
+  readonly known: KnownImages;
+  readonly now: Date;
+}
+
+/** Why an image does not pass a policy, or not yet. */
+export interface ImageFinding {
+  /** Refused: it is not as asked. Unknown: that could not be told. Pending: nobody has looked yet. */
+  readonly kind: 'Refused' | 'Unknown' | 'Pending';
+  readonly use: ImageUse;
+  readonly policy: ImagePolicyFacts;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What images come to. */
+export interface ImagesJudged {
+  readonly findings: readonly ImageFinding[];
+  /** By what was written: what it is, so that it is that which runs. */
+  readonly digests: ReadonlyMap<string, string>;
+  /** Whole names of images of which there is nothing to go by. */
+  readonly wanted: readonly string[];
+}
+
+/** Judges images by what is known of them. Each policy that is about an image has to be content. */
+export function judgeImages({ uses, policies, known, now }: ImagesAsked): ImagesJudged {
+  const findings: ImageFinding[] = [];
+  const digests = new Map<string, string>();
+  const wanted = new Set<string>();
+  for (const use of uses) {
+    const judged = judgeImage(use, { policies, known, now });
+    findings.push(...judged.findings);
+    if (judged.digest !== undefined) digests.set(use.image, judged.digest);
+    if (judged.wanted !== undefined) wanted.add(judged.wanted);
+  }
+  return { findings, digests, wanted: [...wanted] };
+}
+
+type Judging = Omit<ImagesAsked, 'uses'>;
+
+interface ImageJudged {
+  readonly findings: readonly ImageFinding[];
+  readonly digest?: string | undefined;
+  readonly wanted?: string | undefined;
+}
+
+function judgeImage(use: ImageUse, { policies, known, now }: Judging): ImageJudged {
+  const read = parseReference(use.image);
+  if (read.kind === 'refused') {
+    // What nobody can name, a policy may be about: whoever reads it otherwise than we do runs it.
+    const message = `found ${read.found}; what would pass is ${read.wanted}`;
+    const found = { kind: 'Refused', use, reason: 'InvalidReference', message } as const;
+    return { findings: policies.map((policy) => ({ ...found, policy })) };
+  }
+  const { reference } = read;
+  const asked = policies.filter((policy) => isAbout(policy, reference));
+  if (asked.length === 0) return { findings: [] };
+  const proof = proofFor(reference, known);
+  const results = asked.map((policy) => ({ policy, result: resultOf(policy, { proof, now }) }));
+  const findings = results.flatMap(({ policy, result }): readonly ImageFinding[] =>
+    result === undefined ? [] : [{ ...result, use, policy }],
+  );
+  const isPending = findings.some(({ kind }) => kind === 'Pending');
+  // What a warning is about stays as it was written: nobody is held to it.
+  const isHeld = results.some(
+    ({ policy, result }) => policy.enforcement === 'Enforce' && result === undefined,
+  );
+  return {
+    findings,
+    ...(isHeld && reference.digest === undefined && { digest: proof?.digest }),
+    ...(isPending && { wanted: formatReference(reference) }),
+  };
+}
+
+/** What was proved of an image as it is written; where it is written with its digest, also by another name of that. */
+function proofFor(reference: Reference, known: KnownImages): Proof | undefined {
+  const { registry, repository, digest } = reference;
+  const own = known.proofOf(formatReference(reference));
+  if (digest === undefined) return own;
+  if (own?.digest === digest) return own;
+  return known.proofOfDigest(`${registry}/${repository}`, digest);
+}
+
+type Result = Pick<ImageFinding, 'kind' | 'reason' | 'message'>;
+
+/** Undefined where the policy is content. */
+function resultOf(
+  policy: ImagePolicyFacts,
+  { proof, now }: { readonly proof: Proof | undefined; readonly now: Date },
+): Result | undefined {
+  const verdict = proof?.policies.find(({ uid }) => uid === policy.uid);
+  if (proof === undefined || verdict === undefined) return pending('is being verified');
+  if (verdict.generation !== policy.generation) {
+    return pending('is being verified again, since the policy has changed');
+  }
+  if (now.getTime() >= endOf(policy, { proof, verdict })) {
+    return pending(`is being verified again: what was found at ${proof.verifiedAt} does not count any more`);
+  }
+  if (verdict.outcome === 'Verified') return undefined;
+  if (verdict.outcome === 'Unknown' && policy.unknown === 'Allow') return undefined;
+  return { kind: verdict.outcome, reason: verdict.reason ?? verdict.outcome, message: verdict.message };
+}
+
+function pending(message: string): Result {
+  return { kind: 'Pending', reason: 'BeingVerified', message };
+}
+
+/** Until when a verdict counts: as long as it was said to, and no longer than the policy lets one. */
+function endOf(
+  { maxAgeSeconds }: ImagePolicyFacts,
+  { proof, verdict }: { readonly proof: Proof; readonly verdict: PolicyVerdict },
+): number {
+  const ends = [
+    Date.parse(proof.expiresAt),
+    Date.parse(proof.verifiedAt) + maxAgeSeconds * 1000,
+    verdict.validUntil === undefined ? Infinity : Date.parse(verdict.validUntil),
+  ];
+  return Math.min(...ends);
+}

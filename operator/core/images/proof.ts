@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDigest } from '../oci/digest.ts';
+import { asDocument, asList, asText, at, type Document, readDocument } from '../supply-chain/documents.ts';
+import { type Judgement, refuse } from '../supply-chain/judgement.ts';
+import type { Outcome } from '../supply-chain/verdict.ts';
+
+/** The predicate of a verification summary, which this is one of. */
+export const SUMMARY_PREDICATE = 'https://slsa.dev/verification_summary/v1';
+
+/** Where, in the predicate, stands what a summary has no field for. */
+const DETAILS = 'nexusos.dev/verdict';
+
+const STATEMENT = 'https://in-toto.io/Statement/v1';
+const SLSA_VERSION = '1.2';
+const LIMITS = { maxBytes: 65_536, maxDepth: 16 };
+const MAX_POLICIES = 64;
+
+/** What one policy says of an image. */
+export interface PolicyVerdict {
+  readonly kind: 'ClusterImagePolicy' | 'ImagePolicy';
+  readonly name: string;
+  readonly uid: string;
+  /** Of the policy's spec: a verdict is on what was asked then. */
+  readonly generation: number;
+  /** Of the policy with all trust that it names. */
+  readonly digest: string;
+  readonly outcome: Outcome;
+  readonly reason?: string;
+  readonly message: string;
+  /** From when on time alone may have changed it. */
+  readonly validUntil?: string;
+}
+
+/** What the operator vouches for: in which namespace which image is what, and what each policy says of it. */
+export interface Proof {
+  readonly namespace: string;
+  /** Whole, with nothing left unsaid: `docker.io/library/busybox:1.36`. */
+  readonly image: string;
+  /** What it is; undefined where not even that could be told. */
+  readonly digest?: string;
+  readonly verifiedAt: string;
+  /** From when on it counts for nothing. */
+  readonly expiresAt: string;
+  readonly policies: readonly PolicyVerdict[];
+}
+
+/** Who vouches. */
+export interface Verifier {
+  readonly id: string;
+  readonly version: string;
+}
+
+/** The statement to be signed: a verification summary of SLSA that others can read as such. */
+export function proofStatement(proof: Proof, verifier: Verifier): object {
+  const passed = proof.policies.every(({ outcome }) => outcome === 'Verified');
+  const [first] = proof.policies;
+  return {
+    _type: STATEMENT,
+    subject: proof.digest === undefined ? [] : [{ name: proof.image, digest: digestSet(proof.digest) }],
+    predicateType: SUMMARY_PREDICATE,
+    predicate: {
+      verifier: { id: verifier.id, version: { nexusos: verifier.version } },
+      timeVerified: proof.verifiedAt,
+      resourceUri: `oci://${proof.image}`,
+      policy: { uri: uriOf(first), digest: digestSet(first?.digest) },
+      verificationResult: passed ? 'PASSED' : 'FAILED',
+      verifiedLevels: [],
+      slsaVersion: SLSA_VERSION,
+      [DETAILS]: proof,
+    },
+  };
+}
+
+function uriOf(policy: PolicyVerdict | undefined): string {
+  return policy === undefined ? '' : `k8s://${policy.kind}/${policy.name}`;
+}
+
+function digestSet(digest: string | undefined): object {
+  const [algorithm = '', hex = ''] = (digest ?? '').split(':');
+  return algorithm === '' ? {} : { [algorithm]: hex };
+}
+
+/** Reads what was signed. Nothing of it is true before the signature is checked. */
+export function readProof(payload: Uint8Array): Judgement<Proof> {
+  const read = readDocument(payload, 'the proof', LIMITS);
+  if (read.kind !== 'verified') return read;
+  const type = asText(read.value['predicateType']);
+  const details = asDocument(at(read.value, 'predicate', DETAILS));
+  if (read.value['_type'] !== STATEMENT || type !== SUMMARY_PREDICATE || details === undefined) {
+    return refuse('Malformed', `the proof is no ${SUMMARY_PREDICATE} with ${DETAILS}`);
+  }
+  const proof = proofOf(details);
+  return proof === undefined
+    ? refuse('Malformed', `the proof has no ${DETAILS} that is whole`)
+    : { kind: 'verified', value: proof };
+}
+
+function proofOf(details: Document): Proof | undefined {
+  const texts = ['namespace', 'image', 'digest', 'verifiedAt', 'expiresAt'].map((name) =>
+    asText(details[name]),
+  );
+  const [namespace, image, digest, verifiedAt, expiresAt] = texts;
+  const list = asList(details['policies']);
+  const policies = list.flatMap((one) => policyVerdictOf(one) ?? []);
+  const isWhole = policies.length === list.length && list.length > 0 && list.length <= MAX_POLICIES;
+  if (!isWhole || namespace === undefined || image === undefined) return undefined;
+  if (!isTime(verifiedAt) || !isTime(expiresAt) || !isDigestFor(digest, policies)) return undefined;
+  return { namespace, image, ...(digest !== undefined && { digest }), verifiedAt, expiresAt, policies };
+}
+
+/** Of what nobody could name nothing can be verified. */
+function isDigestFor(digest: string | undefined, policies: readonly PolicyVerdict[]): boolean {
+  return digest === undefined ? policies.every(({ outcome }) => outcome === 'Unknown') : isDigest(digest);
+}
+
+const OUTCOMES: ReadonlySet<unknown> = new Set<Outcome>(['Verified', 'Refused', 'Unknown']);
+const KINDS: ReadonlySet<unknown> = new Set(['ClusterImagePolicy', 'ImagePolicy']);
+
+function policyVerdictOf(value: unknown): PolicyVerdict | undefined {
+  const one = asDocument(value);
+  if (one === undefined || !OUTCOMES.has(one['outcome']) || !KINDS.has(one['kind'])) return undefined;
+  const isNamed = ['name', 'uid', 'digest'].every((name) => asText(one[name]) !== undefined);
+  const isTold = typeof one['message'] === 'string' && Number.isInteger(one['generation']);
+  const validUntil = one['validUntil'];
+  const isTimed = validUntil === undefined || isTime(asText(validUntil));
+  return isNamed && isTold && isTimed ? (one as unknown as PolicyVerdict) : undefined;
+}
+
+function isTime(text: string | undefined): text is string {
+  return text !== undefined && !Number.isNaN(Date.parse(text));
+}
