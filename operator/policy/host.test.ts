@@ -204,6 +204,20 @@ test.serial('who has used up its time is told, and only that one', async (t) => 
   t.deepEqual(said(await ask()), ['bad is not allowed']);
 });
 
+test.serial('who gets no processor is waited for as long as the request can wait', async (t) => {
+  let askedAt = 0;
+  const threadClock = () => (performance.now() - askedAt < 1500 ? 0 : 1e9);
+  const limits = { patienceMs: 0, maxPatienceMs: 60_000 };
+  const { ask } = await host(t, { threadClock, limits });
+  const module = unmetered(await policy());
+  const asked = { ...slow, module, deadlineMs: 20 };
+  askedAt = performance.now();
+  t.is(said(await ask({ ...asked, patienceMs: 50_000 })), 'Timeout');
+  t.true(performance.now() - askedAt >= 1500);
+  const bounded = await host(t, { threadClock: () => 0, limits: { ...limits, maxPatienceMs: 10 } });
+  t.is(said(await bounded.ask({ ...asked, patienceMs: Infinity })), 'Overloaded');
+});
+
 test.serial('what is tried on somebody takes nothing of the time that is theirs', async (t) => {
   const budget = { msPerSecond: 100, burstMs: 40 };
   const { ask } = await host(t, { limits: { budget }, clock: () => 0 });

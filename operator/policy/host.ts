@@ -25,6 +25,10 @@ export interface HostLimits extends EvaluationLimits, WorkerSettingsOfHost {
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly maxWaitingPerSubject: number;
+  /** How long at least, by the clock on the wall, one is waited for that others keep from the processors. */
+  readonly patienceMs: number;
+  /** By the clock on the wall: an evaluation that others keep from the processors is not waited for longer, whatever else it asks for. */
+  readonly maxPatienceMs: number;
   /** How long what is tried is waited for. */
   readonly trials: Readonly<Record<Trial, TrialPatience>>;
   /** Time of workers for each subject, in each lane. */
@@ -48,6 +52,8 @@ export const HOST_LIMITS: HostLimits = {
   maxWaitMs: 1000,
   maxWaiting: 1024,
   maxWaitingPerSubject: 128,
+  patienceMs: 0,
+  maxPatienceMs: 2500,
   trials: {
     // In time for what is active to judge the request instead.
     cohort: { maxWaitMs: 250, patienceMs: 750 },
@@ -101,6 +107,8 @@ export type HostEvaluation = Evaluation & {
   readonly subject?: string | undefined;
   /** For what it is asked, where the module is only tried: then it takes no worker that what decides needs. */
   readonly trial?: Trial | undefined;
+  /** By the clock on the wall: how long whoever asks can wait, where others have the processors. */
+  readonly patienceMs?: number | undefined;
 };
 
 /**
@@ -243,7 +251,8 @@ export class PolicyHost {
     if (compiled === undefined) return failed(Failure.Trap, 'the engine takes it for no module');
     const subject = subjectOf(evaluation);
     const deadlineMs = Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation);
-    const job = this.#job(evaluation, { compiled, subject, deadlineMs, trial });
+    const patienceMs = Math.min(evaluation.patienceMs ?? 0, this.#limits.maxPatienceMs);
+    const job = this.#job(evaluation, { compiled, subject, deadlineMs, trial, patienceMs });
     // A copy, whose buffer is handed over: the caller's may be part of a larger one, which would be copied whole.
     const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
     const outcome = await this.#lanes[scopeOf(tenant)].submit({ ...job, order: { ...job.order, question } });
@@ -275,7 +284,9 @@ export class PolicyHost {
     {
       compiled,
       ...how
-    }: Pick<LaneJob, 'subject' | 'deadlineMs' | 'trial'> & { readonly compiled: CompiledModule },
+    }: Pick<LaneJob, 'subject' | 'deadlineMs' | 'trial' | 'patienceMs'> & {
+      readonly compiled: CompiledModule;
+    },
   ): LaneJob {
     const memory = Math.min(memoryMiB, this.#limits.maxMemoryMiB);
     const key = `${module.digest} ${data?.digest ?? ''} ${memory}`;
@@ -303,6 +314,15 @@ export class PolicyHost {
     }
     return { kind: 'ready' };
   }
+}
+
+/** By the host or by its worker: not one that gave up by itself. */
+function wasStopped(
+  outcome: LaneOutcome,
+): outcome is Extract<LaneOutcome, { readonly reason: Failure; readonly message: string }> {
+  // That the machine is busy is said of the replica.
+  if (outcome.kind === 'stopped') return outcome.reason !== Failure.Overloaded;
+  return outcome.kind === 'failed' && outcome.reason === Failure.Timeout;
 }
 
 function workerSettings({

@@ -192,10 +192,11 @@ function standInsFor(
   { standIns }: Selection,
   { mutating }: Pick<DecisionContext, 'mutating'>,
 ): Selection['standIns'] {
-  if (!mutating) return standIns;
-  const mayChange = (one: StandIn | undefined) =>
-    one?.active?.mayChange === false ? { active: undefined } : one;
-  return new Map([...standIns].map(([key, one]) => [key, mayChange(one)]));
+  return mutating ? new Map([...standIns].map(([key, one]) => [key, thatMayChange(one)])) : standIns;
+}
+
+function thatMayChange(one: StandIn | undefined): StandIn | undefined {
+  return one?.active?.mayChange === false ? { active: undefined } : one;
 }
 
 /** As the API server sent it: an object under a generated name has none yet. */

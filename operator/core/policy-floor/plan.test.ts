@@ -290,20 +290,23 @@ test('which tenants a pack is for follows their plans; for none of them it is fo
   t.regex(bound(['none']), /"nexusos.dev\/tenant","operator":"DoesNotExist"/);
 });
 
+const exemption = (index: number): Exemption => ({
+  name: `e${index}`,
+  packRef: { namespace: 'nexusos-system', name: 'a' },
+  subjects: { namespaces: ['acme-dev'] },
+  expiresAt: '2026-12-01T00:00:00Z',
+  ticket: 'OPS-1',
+  requestedBy: 'ann',
+  approval: { decision: 'Approved', by: 'bob' },
+});
+
+/** How many a policy of a pack says that it leaves out. */
+function leftOut(count: number): string | undefined {
+  const exemptions = Array.from({ length: count }, (_, index) => exemption(index));
+  const [policy] = after(seen({ packs: [pack('a-1')], exemptions })).policies;
+  return policy?.metadata.annotations?.['nexusos.dev/floor-leaves-out'];
+}
+
 test('exemptions that there is no room for are counted on the policy, and no longer when there is', (t) => {
-  const exemption = (index: number): Exemption => ({
-    name: `e${index}`,
-    packRef: { namespace: 'nexusos-system', name: 'a' },
-    subjects: { namespaces: ['acme-dev'] },
-    expiresAt: '2026-12-01T00:00:00Z',
-    ticket: 'OPS-1',
-    requestedBy: 'ann',
-    approval: { decision: 'Approved', by: 'bob' },
-  });
-  const leftOut = (count: number) => {
-    const exemptions = Array.from({ length: count }, (_, index) => exemption(index));
-    const [policy] = after(seen({ packs: [pack('a-1')], exemptions })).policies;
-    return policy?.metadata.annotations?.['nexusos.dev/floor-leaves-out'];
-  };
   t.deepEqual([1, 128, 129, 200].map(leftOut), [undefined, undefined, '1', '72']);
 });

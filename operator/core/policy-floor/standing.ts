@@ -49,8 +49,16 @@ export function floorStanding(
     return notBound(binding === undefined && seen.bindings.length >= MAX_FLOORS);
   const rules = floor.rules.map((one) => one.rule).join(', ');
   const message = `the API server itself holds, by ${binding.metadata.name}: ${rules}`;
-  const leftOut = policy.metadata.annotations?.[ANNOTATIONS.floorLeavesOut];
-  if (leftOut !== undefined) return leavesOut(`${message}; ${leftOutWords(leftOut)}`, status?.conditions);
+  return heldBy(policy, message, status?.conditions);
+}
+
+function heldBy(
+  { metadata }: KubeObject,
+  message: string,
+  before: readonly Condition[] | undefined,
+): FloorStanding {
+  const leftOut = metadata.annotations?.[ANNOTATIONS.floorLeavesOut];
+  if (leftOut !== undefined) return leavesOut(`${message}; ${leftOutWords(leftOut)}`, before);
   return {
     condition: { type: FLOOR_BOUND, status: 'True', reason: FloorHeld, message },
     waiting: undefined,

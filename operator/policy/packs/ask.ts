@@ -9,7 +9,11 @@ import type { LoadedRevision } from './load.ts';
 
 /** What evaluates: the host, or the thread of the caller. */
 export type Evaluate = (
-  evaluation: Evaluation & { readonly subject?: string; readonly trial?: Trial },
+  evaluation: Evaluation & {
+    readonly subject?: string;
+    readonly trial?: Trial;
+    readonly patienceMs?: number;
+  },
 ) => Promise<Verdict>;
 
 /** What a revision is asked. */
@@ -83,7 +87,8 @@ async function askOne(
   { revision, input, nowNs, leftMs, tenant, subject, trial }: PackQuestion,
   { loaded, path }: { readonly loaded: LoadedRevision; readonly path: string },
 ): Promise<Verdict> {
-  const deadlineMs = Math.min(revision.deadlineMs, Math.floor(leftMs()));
+  const patienceMs = leftMs();
+  const deadlineMs = Math.min(revision.deadlineMs, Math.floor(patienceMs));
   if (deadlineMs < 1) {
     const message = 'the time of the request was over before it was asked';
     return { kind: 'failed', reason: Failure.Timeout, message, micros: 0 };
@@ -95,6 +100,8 @@ async function askOne(
     data: loaded.data,
     nowNs,
     deadlineMs,
+    // Who is kept from the processors by others is not given up as long as the request can wait.
+    patienceMs,
     memoryMiB: revision.memoryMiB,
     tenant,
     ...(subject !== undefined && { subject }),

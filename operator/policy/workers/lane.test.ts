@@ -181,7 +181,7 @@ test('a single worker does what is tried when nothing else waits, and is waited 
   await end('first');
   t.deepEqual(keys(), ['decides']);
   await end('decides');
-  t.deepEqual([keys(), patience()], [['tried'], [undefined]]);
+  t.deepEqual([keys(), patience()], [['tried'], [0]]);
   await end('tried');
   t.deepEqual(await Promise.all(all), [ANSWER, ANSWER, ANSWER]);
 });

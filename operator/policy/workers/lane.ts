@@ -9,6 +9,8 @@ export interface LaneJob extends LineJob {
   readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source'>;
   readonly source: NonNullable<Extract<Order, { kind: 'run' }>['source']>;
   readonly deadlineMs: number;
+  /** By the clock on the wall, for what decides: at least so long it is waited for where others keep it from the processors. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** What a job came to; `crowded` where it was never begun. */
@@ -230,7 +232,7 @@ export class Lane {
     const outcome = await worker.run(
       { ...order, source: worker.knows(order.key) ? undefined : source },
       deadlineMs,
-      this.#patienceMs(trial),
+      this.#patienceMs(job),
     );
     if (trial !== undefined) this.#trying -= 1;
     onEnd?.();
@@ -239,10 +241,11 @@ export class Lane {
   }
 
   /** What waits for a worker that is the only one is not kept waiting for a trial. */
-  #patienceMs(trial: Trial | undefined): number | undefined {
+  #patienceMs({ trial, patienceMs = 0 }: LaneJob): number {
+    const { trials, patienceMs: leastMs = 0 } = this.#options;
     return trial === undefined || this.#slots.length === 1
-      ? undefined
-      : this.#options.trials[trial].patienceMs;
+      ? Math.max(leastMs, patienceMs)
+      : trials[trial].patienceMs;
   }
 }
 
