@@ -4,6 +4,7 @@ import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import { WebhookSystem } from '#hack/system/webhook-process';
 import { eventually } from '#hack/tools/eventually';
+import { proveApiServer } from './proven-api-server.ts';
 import { User } from './user.ts';
 
 /** A control plane of its own that asks admission processes: these come and go here. */
@@ -23,6 +24,8 @@ export interface AdmissionChoice {
   readonly values?: Readonly<Record<string, unknown>>;
   /** Values of the chart under `platform`. */
   readonly platform?: Readonly<Record<string, unknown>>;
+  /** Whether the API server proves itself to the processes, which then serve nobody else. */
+  readonly isProven?: boolean;
 }
 
 const PROBE = '/apis/nexusos.dev/v1alpha1/tenants?dryRun=All';
@@ -32,14 +35,16 @@ export async function startAdmission({
   replicas = 2,
   values,
   platform,
+  isProven = false,
 }: AdmissionChoice = {}): Promise<AdmissionWorld> {
-  const cluster = await startCluster({ audit: true });
+  const proven = isProven ? await proveApiServer() : undefined;
+  const cluster = await startCluster({ audit: true, ...(proven && { extraArgs: proven.extraArgs }) });
   const webhooks = await WebhookSystem.open(cluster);
   await installChart(cluster, {
     values: { webhooks: { ...webhooks.values, ...values }, ...(platform !== undefined && { platform }) },
   });
   const operator = await startOperator(cluster);
-  await Promise.all(Array.from({ length: replicas }, () => webhooks.start()));
+  await Promise.all(Array.from({ length: replicas }, () => webhooks.start(proven && { env: proven.env })));
   await eventually('the API server is answered', async () => {
     const { status, text } = await cluster.admin.send('POST', PROBE, tenant('probe'));
     if (status !== 201) throw new Error(`${status} ${text}`);
@@ -54,6 +59,7 @@ export async function startAdmission({
       await operator.kill();
       await webhooks.stop();
       await cluster.stop();
+      await proven?.remove();
     },
   };
 }

@@ -23,8 +23,8 @@ export interface CrashProxy {
   readonly url: string;
   /** Writes since the last `arm`, the one that was fatal included. */
   readonly writes: () => readonly SeenWrite[];
-  /** Counts anew. Without a crash it only counts. */
-  readonly arm: (crash?: Crash) => void;
+  /** Counts anew. Without a crash it only counts; with `mayEnd` the next write that it says so of is fatal. */
+  readonly arm: (crash?: Crash, mayEnd?: (write: SeenWrite) => boolean) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -39,11 +39,14 @@ interface Exchange {
 
 const NOT_COUNTED = /\/(leases|events)(\/|\?|$)|authentication\.k8s\.io|authorization\.k8s\.io/;
 
+const ALWAYS: (write: SeenWrite) => boolean = () => true;
+
 /** Starts the proxy on loopback. `target` is the API server's URL, `ca` its authority in PEM. */
 export async function startCrashProxy(target: string, ca: string): Promise<CrashProxy> {
   const agent = new Agent({ ca, keepAlive: true, maxSockets: 200 });
   let writes: SeenWrite[] = [];
   let crash: Crash | undefined;
+  let mayEnd = ALWAYS;
   let isFatal = false;
 
   const server = createServer((incoming, outgoing) => {
@@ -52,7 +55,7 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
     // Once a write is fatal, every other is left without an answer: it would come after the end.
     if (isFatal) return undefined;
     writes.push(write);
-    if (crash === undefined) return forward({ incoming, outgoing, write });
+    if (crash === undefined || !mayEnd(write)) return forward({ incoming, outgoing, write });
     isFatal = true;
     return forward({ incoming, outgoing, write, crash });
   });
@@ -91,9 +94,10 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     writes: () => writes,
-    arm: (next) => {
+    arm: (next, isMeant = ALWAYS) => {
       writes = [];
       crash = next;
+      mayEnd = isMeant;
       isFatal = false;
     },
     close: async () => {

@@ -12,6 +12,8 @@ export interface BadVersion {
   readonly reason: string;
   /** Requests that it does harm to begin in that stage; without, it does so from the beginning. */
   readonly isOdd?: boolean;
+  /** NexusOS itself writes what it does harm to. */
+  readonly isOwn?: boolean;
   /** In a cohort, it gives no answer to these requests: what is active judges them, and nobody is refused. */
   readonly givesNoAnswer?: boolean;
   readonly rules?: readonly object[];
@@ -93,6 +95,12 @@ export const BAD_VERSIONS: Readonly<Record<string, BadVersion>> = {
     isOdd: true,
     stage: 'Shadow',
     reason: 'TimedOut',
+  },
+  'refuses what NexusOS itself writes': {
+    rego: denies('input.review.object.metadata.annotations.purpose == "own"'),
+    isOwn: true,
+    stage: 'Shadow',
+    reason: 'ProtectedDenied',
   },
   'refuses three of ten requests that come': {
     rego: denies(ODD),

@@ -34,7 +34,7 @@ const REPLICAS = 3;
 const PACK = ['-n', PLATFORM_NAMESPACE, 'policypack/live'];
 
 test.before(async (t) => {
-  const world = await startAdmission({ replicas: REPLICAS });
+  const world = await startAdmission({ replicas: REPLICAS, isProven: true });
   t.context = world as World;
   const traffic = await LiveTraffic.start(world.cluster, { admin: world.user, tenants: TENANTS, tagged: 2 });
   t.context = { ...world, traffic };
@@ -205,11 +205,11 @@ async function isStopped(t: ExecutionContext<World>, { stage, reason }: BadVersi
 /** Where it does harm only to requests of another kind, these begin when it has come so far. It is undone by nobody. */
 async function isUndone(
   t: ExecutionContext<World>,
-  { stage, reason, isOdd = false }: BadVersion,
+  { stage, reason, isOdd = false, isOwn = false }: BadVersion,
 ): Promise<void> {
   const { traffic } = t.context;
-  if (isOdd) await hasComeTo(t, stage);
-  traffic.isOdd = isOdd;
+  if (isOdd || isOwn) await hasComeTo(t, stage);
+  Object.assign(traffic, { isOdd, isOwn });
   const beganAt = performance.now();
   try {
     const { history = [] } = await says(t, ...reason.split(' or '));
@@ -217,7 +217,7 @@ async function isUndone(
     t.true(['RolledBack', 'Quarantined'].includes(history[0]?.outcome ?? ''));
     t.true(reason.split(' or ').includes(history[0]?.reason ?? ''));
   } finally {
-    traffic.isOdd = false;
+    Object.assign(traffic, { isOdd: false, isOwn: false });
   }
 }
 
