@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { type Connection, Intake, INTAKE_LIMITS, intakeFor, type IntakeLimits } from './intake.ts';
 
 /** An intake, and by name which of its connections were cut. */
@@ -7,9 +7,9 @@ function world(limits: Partial<IntakeLimits>) {
   const cut: string[] = [];
   let told = 0;
   const intake = new Intake({ ...INTAKE_LIMITS, ...limits }, () => (told += 1));
-  const open = (t: ExecutionContext, peer: string, name: string): Connection => {
+  const open = (peer: string, name: string): Connection => {
     const connection = intake.admit(peer, () => cut.push(name));
-    if (typeof connection === 'string') return t.fail(`${name}: ${connection}`) as never;
+    if (typeof connection === 'string') throw new Error(`${name}: ${connection}`);
     return connection;
   };
   return { intake, open, cut, told: () => told };
@@ -19,26 +19,26 @@ const NOTHING = () => undefined;
 
 test('one peer has its share of connections, and what ends makes room', (t) => {
   const { intake, open, cut } = world({ connections: 10, connectionsPerPeer: 2 });
-  const first = open(t, 'a', 'a1');
-  open(t, 'a', 'a2');
+  const first = open('a', 'a1');
+  open('a', 'a2');
   t.is(intake.admit('a', NOTHING), 'peer');
-  open(t, 'b', 'b1');
+  open('b', 'b1');
   intake.leave(first);
   intake.leave(first);
   t.is(intake.connections, 2);
-  open(t, 'a', 'a3');
+  open('a', 'a3');
   t.is(intake.admit('a', NOTHING), 'peer');
   t.deepEqual(cut, []);
 });
 
 test('when all is taken, the largest peer makes room: first what is idle, the one used longest ago first', (t) => {
   const { intake, open, cut, told } = world({ connections: 5, connectionsPerPeer: 4 });
-  const of = new Map(['l1', 'l2', 'l3', 'l4'].map((name) => [name, open(t, 'large', name)]));
-  open(t, 'small', 's1');
+  const of = new Map(['l1', 'l2', 'l3', 'l4'].map((name) => [name, open('large', name)]));
+  open('small', 's1');
   intake.begin(of.get('l1')!).end();
   const sent = intake.begin(of.get('l2')!);
   t.truthy(sent);
-  for (const name of ['n1', 'n2']) open(t, 'new', name);
+  for (const name of ['n1', 'n2']) open('new', name);
   t.deepEqual(cut, ['l3', 'l4'], 'not l2, which sends, nor l1, which was used since');
   t.is(told(), 2);
   t.is(intake.connections, 5);
@@ -47,35 +47,35 @@ test('when all is taken, the largest peer makes room: first what is idle, the on
 
 test('what is sent makes room where nothing is idle, and what is being answered never does', (t) => {
   const { intake, open, cut } = world({ connections: 4, connectionsPerPeer: 4 });
-  const large = ['l1', 'l2', 'l3', 'l4'].map((name) => open(t, 'large', name));
+  const large = ['l1', 'l2', 'l3', 'l4'].map((name) => open('large', name));
   const [first, ...others] = large.map((one) => intake.begin(one));
   for (const one of others) one.answer();
-  open(t, 'api', 'x1');
+  open('api', 'x1');
   t.deepEqual(cut, ['l1']);
   t.is(intake.admit('api', NOTHING), 'all', 'all that is left is being answered');
   first!.end();
   others[1]!.end();
-  open(t, 'api', 'x2');
+  open('api', 'x2');
   t.deepEqual(cut, ['l1', 'l3']);
 });
 
 test('where the largest answers all it has, the next one makes room', (t) => {
   const { intake, open, cut } = world({ connections: 5, connectionsPerPeer: 3 });
-  for (const name of ['a1', 'a2', 'a3']) intake.begin(open(t, 'api', name)).answer();
-  for (const name of ['p1', 'p2']) open(t, 'pod', name);
-  open(t, 'other', 'o1');
+  for (const name of ['a1', 'a2', 'a3']) intake.begin(open('api', name)).answer();
+  for (const name of ['p1', 'p2']) open('pod', name);
+  open('other', 'o1');
   t.deepEqual(cut, ['p1']);
 });
 
 test('bytes: a share for each, and when all are held, the largest gives up what it still sends', (t) => {
   const { intake, open, cut } = world({ heldBytes: 100, heldBytesPerPeer: 60 });
-  const [l1, l2, l3] = ['l1', 'l2', 'l3'].map((name) => intake.begin(open(t, 'large', name)));
-  const m1 = intake.begin(open(t, 'middle', 'm1'));
+  const [l1, l2, l3] = ['l1', 'l2', 'l3'].map((name) => intake.begin(open('large', name)));
+  const m1 = intake.begin(open('middle', 'm1'));
   t.true(l1!.hold(20) && l2!.hold(20) && l3!.hold(20));
   t.false(l1!.hold(1), 'more than its share');
   t.true(m1.hold(40));
   l1!.answer();
-  const small = intake.begin(open(t, 'small', 's1'));
+  const small = intake.begin(open('small', 's1'));
   t.true(small.hold(30));
   t.deepEqual(cut, ['l2', 'l3'], 'not l1, which is being answered');
   t.is(intake.heldBytes, 90);
@@ -93,7 +93,7 @@ test('bytes: a share for each, and when all are held, the largest gives up what 
 
 test('a connection that has ended holds nothing and takes nothing', (t) => {
   const { intake, open } = world({});
-  const connection = open(t, 'a', 'a1');
+  const connection = open('a', 'a1');
   const request = intake.begin(connection);
   t.true(request.hold(10));
   intake.leave(connection);
@@ -117,7 +117,7 @@ test('however many peers have filled their shares, one that has little is taken 
   for (let round = 0; round < 64; round += 1)
     for (let pod = 0; pod < 20; pod += 1) intake.admit(`pod-${pod}`, NOTHING);
   t.is(intake.connections, 256);
-  for (let count = 0; count < 12; count += 1) intake.begin(open(t, 'api', `a${count}`)).answer();
+  for (let count = 0; count < 12; count += 1) intake.begin(open('api', `a${count}`)).answer();
   t.is(intake.connections, 256);
   for (let pod = 0; pod < 20; pod += 1) intake.admit(`pod-${pod}`, NOTHING);
   t.is(intake.connections, 256);
