@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { PolicyInventory } from '#crds/v1alpha1/policy-inventory';
 import type { KubeObject, Resource } from '#operator/core/object';
+import { eventually } from '#hack/tools/eventually';
 import { askPack } from '#operator/policy/packs/ask';
 import type { LoadedRevision } from '#operator/policy/packs/load';
 import type { PolicyData } from '#operator/policy/evaluate-here';
@@ -61,6 +62,7 @@ const LOOKING: PolicyInventory = { kinds: [{ apiVersion: 'v1', kind: 'Service' }
 function open(
   t: ExecutionContext,
   refuses: (data: PolicyData | undefined) => string | undefined = () => undefined,
+  handedOver: (digest: string) => Promise<void> = () => Promise.resolve(),
 ) {
   const watches: Played[] = [];
   const prepared: string[] = [];
@@ -81,12 +83,13 @@ function open(
   const inventories = new Inventories({
     modules,
     host: {
-      prepare: ({ data }) => {
+      prepare: async ({ module, data }) => {
+        await handedOver(module.digest);
         prepared.push(new TextDecoder().decode(data?.bytes));
         const why = refuses(data);
-        return Promise.resolve(
-          why === undefined ? { kind: 'ready' } : { kind: 'refused', reason: 'OutOfMemory', message: why },
-        );
+        return why === undefined
+          ? { kind: 'ready' }
+          : { kind: 'refused', reason: 'OutOfMemory', message: why };
       },
       releaseData: () => undefined,
     },
@@ -179,6 +182,42 @@ test('the pack of a tenant sees a namespace when it is its own', async (t) => {
   await next;
   t.regex(textOf(inventories.loaded('acme-dev/a-1')), /acme-dev.*acme-new/);
   t.notRegex(textOf(inventories.loaded('acme-dev/a-1')), /other/);
+});
+
+test('a namespace that has changed hands: what the packs in it see is made anew, of what its tenant has', async (t) => {
+  const { inventories, base, watches, namespaces, changed } = open(t);
+  Object.assign(namespaces, { umbrella: new Set(['umbrella-dev']) });
+  base.set('acme-dev/a-1', { module: MODULE });
+  inventories.want(new Map([['acme-dev/a-1', revision('acme-dev/a-1', LOOKING, 'acme')]]));
+  let next = changed();
+  watches[0]?.tells('acme-dev/web', 'umbrella-dev/secret');
+  await next;
+  const before = inventories.loaded('acme-dev/a-1');
+  t.regex(textOf(before), /acme-dev/);
+  next = changed();
+  inventories.want(new Map([['acme-dev/a-1', revision('acme-dev/a-1', LOOKING, 'umbrella')]]));
+  t.is(inventories.loaded('acme-dev/a-1'), undefined, 'what another tenant had is not judged by');
+  t.false(inventories.isSettled);
+  await next;
+  t.regex(textOf(inventories.loaded('acme-dev/a-1')), /umbrella-dev/);
+  t.notRegex(textOf(inventories.loaded('acme-dev/a-1')), /acme-dev/);
+});
+
+test('a pack of the platform whose document takes long to hand over does not keep the others waiting', async (t) => {
+  const handed = Promise.withResolvers<void>();
+  const { inventories, base, watches } = open(
+    t,
+    () => undefined,
+    (digest) => (digest === 'sha256:slow' ? handed.promise : Promise.resolve()),
+  );
+  const slow = { digest: 'sha256:slow' } as LoadedRevision['module'];
+  base.set('p/a-1', { module: slow }).set('p/b-1', { module: MODULE }).set('p/c-1', { module: MODULE });
+  inventories.want(new Map([...base.keys()].map((key) => [key, revision(key, LOOKING)])));
+  watches[0]?.tells('a/web');
+  await eventually('the others have theirs', () => inventories.prepared.length === 2);
+  t.deepEqual(inventories.prepared, ['p/b-1', 'p/c-1']);
+  handed.resolve();
+  await eventually('it has its own', () => inventories.prepared.length === 3);
 });
 
 test('what is older than the pack allows is an evaluation that failed, and the module is not asked', async (t) => {

@@ -18,6 +18,7 @@ import {
 import type { PolicyData } from '#operator/policy/evaluate-here';
 import type { LoadedRevision, Trouble } from '#operator/policy/packs/load';
 import type { Log } from '#operator/telemetry/log';
+import { KeptKinds } from './kept-kinds.ts';
 import type { KindWatch, OpenKind } from './kind-watches.ts';
 import type { PackHost, PackModules, RevisionFault, WantedRevision } from './modules.ts';
 import { Rests } from './rests.ts';
@@ -82,24 +83,30 @@ interface Handing {
 export class Inventories implements RevisionModules {
   readonly #options: InventoriesOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #watches = new Map<string, KindWatch>();
+  readonly #kinds: KeptKinds;
   readonly #rests = new Rests();
   readonly #textOf: ObjectTexts = objectTexts();
 
   constructor(options: InventoriesOptions) {
     this.#options = options;
+    this.#kinds = new KeptKinds(options.open, (resource) => this.#changed(resource));
   }
 
   want(revisions: ReadonlyMap<string, WantedRevision>): void {
     const { modules } = this.#options;
     modules.want(revisions);
     for (const [key, entry] of this.#entries) {
-      if (revisions.get(key)?.object.metadata.uid === entry.wanted.object.metadata.uid) continue;
+      if (isSame(revisions.get(key), entry.wanted)) continue;
       clearTimeout(entry.timer);
       this.#entries.delete(key);
     }
     for (const [key, wanted] of revisions) this.#wantOne(key, wanted);
-    this.#watchWanted();
+    const entries = [...this.#entries.values()];
+    this.#kinds.keep(
+      entries.flatMap(({ inventory, kinds }) =>
+        kinds.map((resource) => ({ resource, fields: fieldsFor(inventory, resource) })),
+      ),
+    );
   }
 
   loaded(key: string): LoadedRevision | undefined {
@@ -129,8 +136,7 @@ export class Inventories implements RevisionModules {
   close(): void {
     for (const { timer } of this.#entries.values()) clearTimeout(timer);
     this.#entries.clear();
-    for (const watch of this.#watches.values()) watch.close();
-    this.#watches.clear();
+    this.#kinds.close();
     this.#options.modules.close();
   }
 
@@ -163,34 +169,19 @@ export class Inventories implements RevisionModules {
     return fault ? { ...entry, kinds: [], fault } : { ...entry, kinds };
   }
 
-  /** Opens the watches that some revision needs, and ends those that none does. */
-  #watchWanted(): void {
-    const wanted = new Map(
-      [...this.#entries.values()].flatMap(({ kinds }) => kinds.map((one) => [nameOf(one), one])),
-    );
-    for (const [name, resource] of wanted) {
-      if (!this.#watches.has(name))
-        this.#watches.set(
-          name,
-          this.#options.open(resource, () => this.#changed(name)),
-        );
-    }
-    for (const [name, watch] of this.#watches) {
-      if (wanted.has(name)) continue;
-      watch.close();
-      this.#watches.delete(name);
-    }
-  }
-
-  #changed(name: string): void {
+  #changed({ apiVersion, plural }: Resource): void {
     for (const entry of this.#entries.values()) {
-      if (!entry.kinds.some((one) => nameOf(one) === name)) continue;
+      if (!entry.kinds.some((one) => one.apiVersion === apiVersion && one.plural === plural)) continue;
       entry.dirtySinceMs ??= performance.now();
       this.#see(entry);
     }
   }
 
-  /** Has a document made where one is due and can be made. One at a time of each tenant, and of the platform. */
+  #watchFor({ inventory }: Entry, resource: Resource): KindWatch | undefined {
+    return this.#kinds.watchFor({ resource, fields: fieldsFor(inventory, resource) });
+  }
+
+  /** Has a document made where one is due and can be made. Each tenant has a line for what decides and one for what is tried, and each pack of the platform one of its own. */
   #see(entry: Entry, afterMs = 0): void {
     if (entry.isAtWork || entry.dirtySinceMs === undefined || entry.kinds.length === 0) return;
     entry.isAtWork = true;
@@ -198,7 +189,7 @@ export class Inventories implements RevisionModules {
   }
 
   async #carryOut(entry: Entry): Promise<void> {
-    const isDone = await this.#rests.take(entry.wanted.tenant ?? '', () => this.#work(entry));
+    const isDone = await this.#rests.take(lineOf(entry), () => this.#work(entry));
     entry.isAtWork = false;
     if (this.#entries.get(entry.key) !== entry) return;
     if (!isDone) this.#see(entry, AGAIN_MS);
@@ -206,7 +197,7 @@ export class Inventories implements RevisionModules {
   }
 
   #canBeMade(entry: Entry): boolean {
-    const isRead = entry.kinds.every((one) => this.#watches.get(nameOf(one))?.isSynced === true);
+    const isRead = entry.kinds.every((one) => this.#watchFor(entry, one)?.isSynced === true);
     return isRead && this.#options.modules.loaded(entry.key) !== undefined;
   }
 
@@ -239,10 +230,10 @@ export class Inventories implements RevisionModules {
     return before === data.digest ? undefined : this.#hand(entry, { loaded, data, before });
   }
 
-  #wrongWith({ kinds }: Entry, loaded: LoadedRevision | undefined): string | undefined {
+  #wrongWith(entry: Entry, loaded: LoadedRevision | undefined): string | undefined {
     if (hasInventory(loaded?.data?.bytes))
       return 'the data of the pack have an inventory of their own, beside which there can be no live one';
-    const large = kinds.find((one) => (this.#watches.get(nameOf(one))?.size ?? 0) > MAX_INVENTORY_OBJECTS);
+    const large = entry.kinds.find((one) => (this.#watchFor(entry, one)?.size ?? 0) > MAX_INVENTORY_OBJECTS);
     return large && `there are more than ${MAX_INVENTORY_OBJECTS} objects of kind ${large.kind}`;
   }
 
@@ -269,17 +260,19 @@ export class Inventories implements RevisionModules {
     return undefined;
   }
 
-  #textFor({ inventory, own, kinds }: Entry): string {
+  #textFor(entry: Entry): string {
+    const { inventory, own, kinds } = entry;
     const seen = kinds.map((resource) => ({
       resource,
-      objects: this.#watches.get(nameOf(resource))?.list() ?? [],
+      objects: this.#watchFor(entry, resource)?.list() ?? [],
     }));
     return inventoryText({ inventory, own }, seen, { maxBytes: MAX_INVENTORY_BYTES, textOf: this.#textOf });
   }
 
   /** Too old, by the oldest of its parts: a watch that is silent, or a change that was not handed over. */
-  #troubleOf({ inventory, kinds, dirtySinceMs = Infinity }: Entry): Trouble | undefined {
-    const told = kinds.map((one) => this.#watches.get(nameOf(one))?.toldAtMs ?? 0);
+  #troubleOf(entry: Entry): Trouble | undefined {
+    const { inventory, kinds, dirtySinceMs = Infinity } = entry;
+    const told = kinds.map((one) => this.#watchFor(entry, one)?.toldAtMs ?? 0);
     const ageMs = performance.now() - Math.min(dirtySinceMs, ...told);
     if (ageMs <= inventory.maxAgeSeconds * 1000) return undefined;
     const message = `the live objects that it looks at are as of ${Math.round(ageMs / 1000)} s ago; at most ${inventory.maxAgeSeconds} s are allowed`;
@@ -292,8 +285,19 @@ function isWaited({ current, fault }: Entry): boolean {
   return current === undefined && fault === undefined;
 }
 
-function nameOf({ apiVersion, plural }: Resource): string {
-  return `${apiVersion}/${plural}`;
+/** A namespace that has changed hands has another's packs in it, and what they see is made anew. */
+function isSame(a: WantedRevision | undefined, b: WantedRevision): boolean {
+  return a !== undefined && a.object.metadata.uid === b.object.metadata.uid && a.tenant === b.tenant;
+}
+
+/** Names of tenants have no slash, and those of revisions have. */
+function lineOf({ wanted, key, isTrial = false }: Entry): string {
+  const whose = wanted.tenant ?? key;
+  return isTrial ? `${whose} tried` : whose;
+}
+
+function fieldsFor({ kinds }: PolicyInventory, resource: Resource): readonly string[] | undefined {
+  return kinds.find((one) => resourceFor(one, [resource]) !== undefined)?.fields;
 }
 
 function isSameSet(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, Resource } from '#operator/core/object';
+import { kept } from '#operator/core/policy/inventory';
 import { Informer, type InformerOptions } from '#operator/runtime/informer';
 
 /** Objects of a kind, as a watch tells them. */
@@ -13,16 +14,23 @@ export interface KindWatch {
   close(): void;
 }
 
-/** Opens a watch; `onChange` is called with every change, and once everything was read. */
-export type OpenKind = (resource: Resource, onChange: () => void) => KindWatch;
+/**
+ * Opens a watch that keeps these fields of objects, or all; `onChange` is called with every change, and once everything was read.
+ */
+export type OpenKind = (
+  resource: Resource,
+  onChange: () => void,
+  fields: readonly string[] | undefined,
+) => KindWatch;
 
-/** Watches kinds that packs look at. Objects are held whole, whichever fields rules read; that there are too many is told once all have been read. */
+/** Watches kinds that packs look at. That there are too many objects is told once all have been read. */
 export function kindWatches(
   options: Pick<InformerOptions, 'client' | 'timing' | 'metrics' | 'log'>,
 ): OpenKind {
-  return (resource, onChange) => {
+  return (resource, onChange, fields) => {
     const ending = new AbortController();
-    const informer = new Informer({ ...options, resource, selection: {}, indexers: {} });
+    const trim = fields === undefined ? undefined : (object: KubeObject) => kept(object, resource, fields);
+    const informer = new Informer({ ...options, resource, selection: {}, indexers: {}, trim });
     informer.onChange(onChange);
     void informer.run(ending.signal);
     void informer.synced.then(onChange);

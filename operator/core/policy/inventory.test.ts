@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { check, property, shuffledSubarray } from 'fast-check';
+import { assert, check, property, shuffledSubarray } from 'fast-check';
 import type { PolicyInventory } from '#crds/v1alpha1/policy-inventory';
 import type { KubeObject, Resource } from '../object.ts';
 import {
@@ -8,6 +8,9 @@ import {
   inventoryFault,
   inventoryText,
   objectTexts,
+  areKept,
+  kept,
+  keptFields,
   projected,
   withInventory,
 } from './inventory.ts';
@@ -179,4 +182,60 @@ test('beside it, the data of the pack stay as they are', (t) => {
   t.true(hasInventory(encoder.encode('{"inventory":{}}')));
   t.false(hasInventory(encoder.encode('{"a":{"inventory":{}}}')));
   t.false(hasInventory(undefined));
+});
+
+const PATHS = [
+  'spec',
+  'spec.rules',
+  'spec.rules.host',
+  'spec.rules.http.paths',
+  'spec.tls.hosts',
+  'metadata',
+  'metadata.labels',
+  'metadata.labels.app',
+  'metadata.uid',
+  'metadata.resourceVersion',
+  'status.__proto__.x',
+  'absent.deep',
+];
+
+test('what is kept for several readers says to each of them what the whole object says', (t) => {
+  const object = JSON.parse(`{
+    "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "status": { "__proto__": { "x": 1 }, "y": 2 },
+    "metadata": { "name": "web", "namespace": "a", "uid": "u", "resourceVersion": "7", "labels": { "app": "w", "b": "c" } },
+    "spec": { "rules": [{ "host": "x", "http": { "paths": [1, { "a": null }] } }, "odd", null], "tls": { "hosts": ["h"] }, "class": "z" }
+  }`) as KubeObject;
+  const readers = property(shuffledSubarray(PATHS), shuffledSubarray(PATHS), (one, other) => {
+    const fields = keptFields([one, other]) ?? [];
+    const light = kept(object, INGRESSES, fields);
+    t.true(areKept(one, fields) && areKept(other, fields));
+    t.like(light.metadata, { name: 'web', namespace: 'a', uid: 'u', resourceVersion: '7' });
+    for (const mine of [one, other])
+      t.deepEqual(projected(light, INGRESSES, mine), projected(object, INGRESSES, mine));
+  });
+  assert(readers);
+});
+
+test('who reads all, or too much to tell apart, has objects kept whole', (t) => {
+  t.is(keptFields([['a'], undefined]), undefined);
+  t.deepEqual(keptFields([['b', 'a'], ['a']]), ['a', 'b']);
+  t.is(keptFields(Array.from({ length: 65 }, (_, index) => [`f${index}`])), undefined);
+  t.true(areKept(undefined, undefined) && areKept(['a'], undefined));
+  t.false(areKept(undefined, ['a']));
+  t.false(areKept(['a', 'b'], ['a']));
+});
+
+test('what nobody names is not kept', (t) => {
+  const object = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name: 'web', annotations: { secret: 'long' } },
+    spec: { rules: [{ host: 'x', http: {} }], tls: [] },
+  } as KubeObject;
+  t.deepEqual(kept(object, INGRESSES, ['spec.rules.host']) as object, {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name: 'web' },
+    spec: { rules: [{ host: 'x' }] },
+  });
 });

@@ -173,6 +173,36 @@ export function projected(
   return { ...(isJsonObject(made) ? made : {}), apiVersion, kind, metadata: { ...metadata, ...identity } };
 }
 
+/** The most fields of a kind that are told apart: of more than that, objects are kept whole. */
+const MAX_KEPT_FIELDS = 64;
+
+/** What has to be kept of objects for all who read these fields of them; undefined: all. */
+export function keptFields(readers: Iterable<readonly string[] | undefined>): readonly string[] | undefined {
+  const kept = new Set<string>();
+  for (const fields of readers) {
+    if (fields === undefined) return undefined;
+    for (const field of fields) kept.add(field);
+    if (kept.size > MAX_KEPT_FIELDS) return undefined;
+  }
+  return [...kept].toSorted();
+}
+
+/** Whether what is kept is enough for who reads these fields. */
+export function areKept(fields: readonly string[] | undefined, kept: readonly string[] | undefined): boolean {
+  if (kept === undefined) return true;
+  return fields !== undefined && fields.every((one) => kept.includes(one));
+}
+
+/** An object with what is kept of it, which is also what tells its versions apart. */
+export function kept(object: KubeObject, resource: Resource, fields: readonly string[]): KubeObject {
+  const { metadata, ...rest } = projected(object, resource, fields);
+  const { name, namespace, uid, resourceVersion } = object.metadata;
+  const identity = { name, namespace, uid, resourceVersion };
+  const known = Object.entries(identity).filter(([, value]) => value !== undefined);
+  const own = { ...(metadata as JsonObject), ...Object.fromEntries(known) };
+  return { ...rest, metadata: own } as unknown as KubeObject;
+}
+
 /** Fields, by their parts; where a path ends, all that is there. */
 interface Fields {
   readonly [key: string]: Fields | 'all';
