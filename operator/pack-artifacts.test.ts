@@ -48,7 +48,7 @@ test('the bundle is fetched with the Secret of the namespace, and of no other', 
   const alice = pullSecret({ [server.host]: { username: 'alice', password: 'p' } });
   const { client, asked } = secretsOf({ 'team-a/pull': alice });
   const content = { kind: 'oci', image: `${server.host}/packs/images`, digest: MADE.digest } as const;
-  const sources = { registry, client, maxBytes: 1000 };
+  const sources = { registry, client, maxBytes: 1000, whose: 'team' };
   const fetched = await fetchArtifact({ ...content, pullSecretName: 'pull' }, 'team-a', sources);
   t.deepEqual(fetched.kind === 'ok' && Buffer.from(fetched.bytes), BUNDLE, JSON.stringify(fetched));
   // The same, by name and by digest, for who has no such Secret.
@@ -77,6 +77,7 @@ test('a Secret that cannot be used is told apart, and nothing of it is told', as
       registry,
       client,
       maxBytes: 1000,
+      whose: 'team',
     });
     t.like(fetched, { kind: 'fault', fault: { reason: 'PullSecretUnavailable', passing: true } }, name);
     t.notRegex(JSON.stringify(fetched), /hunter2|alice/);
@@ -98,6 +99,7 @@ test('a Secret for another registry is not sent to this one', async (t) => {
     registry: clientOf(t, [server]),
     client,
     maxBytes: 1000,
+    whose: 'team',
   });
   t.like(fetched, { kind: 'fault', fault: { reason: 'SourceForbidden' } });
   t.true(server.authorizations.every((one) => one === undefined));

@@ -16,6 +16,8 @@ export interface ArtifactSources {
   /** Reads Secrets, where the operator may. */
   readonly client: Pick<Client, 'get'>;
   readonly maxBytes: number;
+  /** The tenant that the pack is of; empty: the platform. */
+  readonly whose: string;
   /** Ends what nobody waits for any more. */
   readonly signal?: AbortSignal;
 }
@@ -24,13 +26,13 @@ export interface ArtifactSources {
 export async function fetchArtifact(
   content: ArtifactContent,
   namespace: string,
-  { registry, client, maxBytes, signal }: ArtifactSources,
+  { registry, client, maxBytes, whose, signal }: ArtifactSources,
 ): Promise<Fetched> {
   const keychain = await keychainIn(namespace, content.pullSecretName, client);
   if ('fault' in keychain) return { kind: 'fault', fault: keychain.fault };
   const place = placeOf(content.image);
   if ('fault' in place) return { kind: 'fault', fault: place.fault };
-  const asking = { keychain, signal };
+  const asking = { keychain, whose, signal };
   const manifest = await registry.manifest(place, content.digest, asking);
   if (manifest.kind !== 'ok') return { kind: 'fault', fault: artifactFault(manifest, content) };
   const found = packLayerOf(manifest.value, maxBytes);

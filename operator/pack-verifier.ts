@@ -80,11 +80,12 @@ function fetcherOf({
   readonly fetcher: HttpsFetcher;
 }): VerifierOptions['fetchSource'] {
   const maxBytes = BUNDLE_LIMITS.bytes;
-  return async ({ content, pack }, signal) => {
+  return async ({ content, pack, place }, signal) => {
     if (content.kind === 'bundle') return fetcher.get(content, signal);
     const [namespace = ''] = pack.split('/');
+    const whose = place.kind === 'tenant' ? place.tenant : '';
     return content.kind === 'oci'
-      ? fetchArtifact(content, namespace, { registry, client, maxBytes, signal })
+      ? fetchArtifact(content, namespace, { registry, client, maxBytes, whose, signal })
       : { kind: 'ok', bytes: NOTHING };
   };
 }

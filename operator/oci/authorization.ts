@@ -6,7 +6,8 @@ import { type Challenge, parseChallenges } from '../core/oci/headers.ts';
 import { parsed } from '../core/oci/json.ts';
 import { isJsonObject } from '../core/policy/review.ts';
 import { failureOfReply, refusedByRegistry } from './statuses.ts';
-import type { Headers, Reply, Transport } from './transport.ts';
+import type { Headers, Reply } from '../sources/outbound.ts';
+import type { Transport } from './transport.ts';
 
 /** What somebody wants to do where. */
 export interface Permission {
@@ -35,10 +36,10 @@ const SENDABLE = /^[\x21-\x7e]+$/;
  * is fetched is for one repository and one login, and asks for no more than is needed.
  */
 export class Authorizer {
-  readonly #transport: Transport;
+  readonly #transport: Pick<Transport, 'send'>;
   readonly #tokens = new Map<string, Token>();
 
-  constructor(transport: Transport) {
+  constructor(transport: Pick<Transport, 'send'>) {
     this.#transport = transport;
   }
 
@@ -84,7 +85,7 @@ export class Authorizer {
     const scope = `repository:${permission.repository}:${permission.actions}`;
     const parameters = { ...(service !== undefined && { service }), scope };
     const { answer: reply } = await this.#transport.send(
-      tokenRequest(url, { login: permission.login, parameters, signal }),
+      tokenRequest(url, { permission, parameters, signal }),
     );
     if (reply.kind !== 'ok') return reply;
     if (reply.value.status !== 200) return failureOfReply(reply.value, 'a token');
@@ -104,13 +105,13 @@ export class Authorizer {
 }
 
 interface TokenAsk {
-  readonly login: Login | undefined;
+  readonly permission: Permission;
   readonly parameters: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
-function tokenRequest(url: URL, { login, parameters, signal }: TokenAsk) {
-  const shared = { maxBytes: MAX_TOKEN_BYTES, signal } as const;
+function tokenRequest(url: URL, { permission: { login, origin }, parameters, signal }: TokenAsk) {
+  const shared = { sentBy: new URL(origin), maxBytes: MAX_TOKEN_BYTES, signal } as const;
   const accept = { accept: 'application/json' };
   if (login?.kind === 'identity') {
     const form = {

@@ -32,7 +32,13 @@ test('what is not there is absent, and nothing else is', async (t) => {
 
 /** How a server answers, and what is made of it. None of these is `absent`. */
 const TROUBLE: Readonly<
-  Record<string, { readonly answer: Parameters<typeof serve>[1]; readonly want: object }>
+  Record<
+    string,
+    {
+      readonly answer: Parameters<typeof serve>[1];
+      readonly want: { readonly kind: string; readonly [field: string]: unknown };
+    }
+  >
 > = {
   '404 by a proxy': {
     answer: (_, response) =>
@@ -169,11 +175,11 @@ const TROUBLE: Readonly<
 for (const [title, { answer, want }] of Object.entries(TROUBLE)) {
   test(`trouble: ${title}`, async (t) => {
     const server = await serve(t, answer);
-    const client = clientOf(t, [server], { timeoutMs: 1500 });
-    const startedAt = performance.now();
+    // What does not answer is to be given up; what does is to be told, however busy the machine is.
+    const timeoutMs = want.kind === 'unreachable' ? 1500 : 60_000;
+    const client = clientOf(t, [server], { timeoutMs });
     const got = await client.manifest(repositoryAt(server), makeManifest().digest, ASKING);
     t.like(got, want, JSON.stringify(got));
-    t.true(performance.now() - startedAt < 5000);
   });
 }
 

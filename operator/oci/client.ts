@@ -17,12 +17,14 @@ import { Flights } from './flights.ts';
 import { findReferrers, type Referrers } from './referrers.ts';
 import { Requester, type RequesterOptions } from './requester.ts';
 import { mirrorOf, type RegistrySettings } from './settings.ts';
-import type { Reply } from './transport.ts';
+import type { Reply } from '../sources/outbound.ts';
 
 /** Who asks, and how long he waits. */
 export interface Asking {
   /** Of one tenant, or of the platform. */
   readonly keychain: Keychain;
+  /** Whose question it is: the name of a tenant; empty: the platform. Places are dealt out by it. Default: by keychain. */
+  readonly whose?: string | undefined;
   /** Ends the waiting of this caller. What he asked may go on, if others ask the same. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -113,12 +115,11 @@ export class RegistryClient implements Registry {
     return this.#once(
       { what: `resolve ${wanted}`, repository, asking },
       digest !== undefined,
-      (place, signal) => this.#resolveAt({ repository: place, wanted, keychain: asking.keychain, signal }),
+      (place, signal) => this.#resolveAt({ ...whoOf(asking), repository: place, wanted, signal }),
     );
   }
 
   manifest(repository: Repository, digest: string, asking: Asking): Promise<Answer<Manifest | Index>> {
-    const { keychain } = asking;
     return this.#kept({ what: `manifest ${digest}`, repository, asking }, digest, async (place, signal) => {
       const path = `manifests/${digest}`;
       const reply = await this.#requester.ask({
@@ -127,7 +128,7 @@ export class RegistryClient implements Registry {
         path,
         what: digest,
         signal,
-        keychain,
+        ...whoOf(asking),
       });
       if (reply.kind !== 'ok') return reply;
       return liesAbout(digest, reply.value) ?? readManifest({ ...contentOf(reply.value), digest });
@@ -139,12 +140,12 @@ export class RegistryClient implements Registry {
     { digest, size, data }: Pick<Descriptor, 'digest' | 'size' | 'data'>,
     asking: Asking & { readonly maxBytes?: number },
   ): Promise<Answer<Uint8Array>> {
-    const { maxBytes = MAX_BLOB_BYTES, keychain } = asking;
+    const { maxBytes = MAX_BLOB_BYTES } = asking;
     if (size > maxBytes) return broken(`${digest} has ${size} bytes; at most ${maxBytes} are taken`);
     if (data !== undefined) return ok(data);
     const what = `blob ${size} ${digest}`;
     return this.#kept({ what, repository, asking }, digest, async (place, signal) => {
-      const asked = { repository: place, path: `blobs/${digest}`, what: digest, signal, keychain };
+      const asked = { ...whoOf(asking), repository: place, path: `blobs/${digest}`, what: digest, signal };
       // What is longer is another; an error has to have room.
       const most = Math.max(size, MIN_ANSWER_BYTES);
       const reply = await this.#requester.ask({ ...asked, accept: '*/*', maxBytes: most });
@@ -158,12 +159,12 @@ export class RegistryClient implements Registry {
     digest: string,
     asking: Asking & { readonly artifactTypes?: readonly string[] },
   ): Promise<Answer<Referrers>> {
-    const { keychain, artifactTypes = [] } = asking;
+    const { artifactTypes = [] } = asking;
     if (!isDigest(digest)) return Promise.resolve(broken('what referrers are asked for by is no digest'));
     const what = `referrers ${digest} ${artifactTypes.join(' ')}`;
     return this.#once({ what, repository, asking }, false, (place, signal) =>
       findReferrers({ repository: place, digest, artifactTypes }, (asked) =>
-        this.#requester.ask({ ...MANIFEST, ...asked, repository: place, signal, keychain }),
+        this.#requester.ask({ ...MANIFEST, ...asked, ...whoOf(asking), repository: place, signal }),
       ),
     );
   }
@@ -209,7 +210,9 @@ export class RegistryClient implements Registry {
   /** Mirrors first, where they may be believed. Whatever they say that is not it, the registry itself is asked. */
   #once<T>(asked: Asked, isPinned: boolean, ask: AskAt<T>): Promise<Answer<T>> {
     const { repository, asking } = asked;
-    return this.#flights.join(keyOf(asked), asking.signal, async (signal) => {
+    // Nobody waits for an answer in the place of somebody else.
+    const key = `${asking.whose ?? '-'} ${keyOf(asked)}`;
+    return this.#flights.join(key, asking.signal, async (signal) => {
       for (const mirror of this.#mirrorsOf(repository, isPinned)) {
         const soon = AbortSignal.timeout(this.#timeoutMs * MIRROR_SHARE);
         const answer = await ask(mirror, AbortSignal.any([signal, soon]));
@@ -229,10 +232,9 @@ export class RegistryClient implements Registry {
   }
 }
 
-interface ResolveAt {
+interface ResolveAt extends Pick<Asking, 'keychain' | 'whose'> {
   readonly repository: Repository;
   readonly wanted: string;
-  readonly keychain: Keychain;
   readonly signal: AbortSignal;
 }
 
@@ -241,6 +243,10 @@ function saidBy({ status, headers }: Reply): Resolved | undefined {
   const digest = headers['docker-content-digest'];
   if (status !== 200 || typeof digest !== 'string' || !isDigest(digest)) return undefined;
   return { digest, mediaType: mediaTypeOf(headers['content-type']) };
+}
+
+function whoOf({ keychain, whose }: Asking): Pick<Asking, 'keychain' | 'whose'> {
+  return { keychain, whose };
 }
 
 /** By who asks as well: what one may read is not another's to know of. */

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Answer, Failure } from '../core/oci/answer.ts';
+import { Places } from './places.ts';
 
 /** How much is asked at a time, and when nobody is asked any more. */
 export interface GateLimits {
   /** Questions to one host at the same time. Default 6. */
   readonly perHost?: number;
-  /** To all hosts together. Default 16. */
+  /** Of one tenant. Default 4. */
+  readonly perOwner?: number;
+  /** Of all tenants, to all hosts. Default 16. */
   readonly inAll?: number;
-  /** Questions that wait for their turn, to one host; what comes on top is turned away. Default 100. */
+  /** Of the platform, to all hosts: its questions are in no line with others. Default 8. */
+  readonly ofPlatform?: number;
+  /** Questions of one tenant to one host, that wait for their turn; what comes on top is turned away. Default 100. */
   readonly waiting?: number;
   /** Failures one after the other after which a host is left alone. Default 5. */
   readonly failures?: number;
@@ -20,6 +25,8 @@ export interface Passing {
   readonly host: string;
   /** The keychain: what registries count, and refuse, is by who asks. */
   readonly who: string;
+  /** The tenant whose question it is; empty: the platform. Places are dealt out by it. */
+  readonly owner: string;
   readonly signal: AbortSignal;
 }
 
@@ -29,16 +36,19 @@ export interface Passed<T> {
   readonly isHostDown: boolean;
 }
 
-const DEFAULTS: Required<GateLimits> = { perHost: 6, inAll: 16, waiting: 100, failures: 5, openMs: 10_000 };
+const DEFAULTS: Required<GateLimits> = {
+  perHost: 6,
+  perOwner: 4,
+  inAll: 16,
+  ofPlatform: 8,
+  waiting: 100,
+  failures: 5,
+  openMs: 10_000,
+};
 const MAX_OPEN_MS = 120_000;
 const THROTTLED_MS = 5000;
 /** Hosts, and who asks them, that anything is remembered of: names are of people's choosing. */
 const MAX_REMEMBERED = 2000;
-
-interface Waiter {
-  readonly host: string;
-  readonly go: () => void;
-}
 
 interface Circuit {
   failures: number;
@@ -49,40 +59,44 @@ interface Circuit {
 
 /**
  * Lets questions to registries through: so many at a time, none while the registry has asked to be left alone, and none but one now and then
- * while it does not answer. One host that is slow or down takes no place from others.
+ * while it does not answer. One host that is slow or down takes no place from others, nor do
+ * the hosts of one tenant from other tenants, or from the platform.
  */
 export class Gate {
   readonly #limits: Required<GateLimits>;
-  readonly #running = new Map<string, number>();
+  readonly #places: { readonly platform: Places; readonly tenants: Places };
   readonly #circuits = new Map<string, Circuit>();
   readonly #pausedUntil = new Map<string, number>();
-  #waiting: Waiter[] = [];
-  #inAll = 0;
 
   constructor(limits: GateLimits = {}) {
     this.#limits = { ...DEFAULTS, ...limits };
+    const { inAll, ofPlatform } = this.#limits;
+    this.#places = {
+      platform: new Places({ ...this.#limits, inAll: ofPlatform, perOwner: ofPlatform }),
+      tenants: new Places({ ...this.#limits, inAll }),
+    };
   }
 
   /** Asks when it may be asked; otherwise says why it may not. */
   async pass<T>(passing: Passing, ask: () => Promise<Passed<T>>): Promise<Answer<T>> {
     const held = this.#held(passing);
     if (held !== undefined) return held;
-    const late = await this.#enter(passing);
-    if (late !== undefined) return late;
-    // Much may have been learnt while it waited.
-    const heldNow = this.#held(passing);
-    if (heldNow !== undefined) {
-      this.#leave(passing.host);
-      return heldNow;
-    }
-    this.#begin(passing.host);
+    const places = passing.owner === '' ? this.#places.platform : this.#places.tenants;
+    const given = await places.enter(passing);
+    if (given.kind !== 'given') return given;
     try {
-      const passed = await ask();
-      this.#note(passing, passed);
-      return passed.answer;
+      // Much may have been learnt while it waited.
+      return this.#held(passing) ?? (await this.#ask(passing, ask));
     } finally {
-      this.#leave(passing.host);
+      given.leave();
     }
+  }
+
+  async #ask<T>(passing: Passing, ask: () => Promise<Passed<T>>): Promise<Answer<T>> {
+    this.#begin(passing.host);
+    const passed = await ask();
+    this.#note(passing, passed);
+    return passed.answer;
   }
 
   #held({ host, who }: Passing): Failure | undefined {
@@ -98,51 +112,6 @@ export class Gate {
     if (!isOpen) return undefined;
     const message = `${host} did not answer ${circuit.failures} times one after the other, and is left alone for a while`;
     return { kind: 'unreachable', message, retryAfterMs: Math.max(100, Math.ceil(openMs)) };
-  }
-
-  #enter({ host, signal }: Passing): Promise<Failure | undefined> {
-    if (this.#isFree(host)) {
-      this.#take(host);
-      return Promise.resolve(undefined);
-    }
-    if (this.#waiting.filter((one) => one.host === host).length >= this.#limits.waiting)
-      return Promise.resolve({ kind: 'unreachable', message: `too many questions to ${host} wait already` });
-    return new Promise((resolve) => {
-      const waiter: Waiter = {
-        host,
-        go: () => {
-          signal.removeEventListener('abort', giveUp);
-          resolve(undefined);
-        },
-      };
-      const giveUp = (): void => {
-        this.#waiting = this.#waiting.filter((one) => one !== waiter);
-        resolve({ kind: 'unreachable', message: `there was no time to ask ${host}: others are asking it` });
-      };
-      signal.addEventListener('abort', giveUp, { once: true });
-      this.#waiting.push(waiter);
-    });
-  }
-
-  #isFree(host: string): boolean {
-    return this.#inAll < this.#limits.inAll && (this.#running.get(host) ?? 0) < this.#limits.perHost;
-  }
-
-  #take(host: string): void {
-    this.#inAll += 1;
-    this.#running.set(host, (this.#running.get(host) ?? 0) + 1);
-  }
-
-  #leave(host: string): void {
-    this.#inAll -= 1;
-    const left = (this.#running.get(host) ?? 1) - 1;
-    if (left === 0) this.#running.delete(host);
-    else this.#running.set(host, left);
-    const next = this.#waiting.find((one) => this.#isFree(one.host));
-    if (next === undefined) return;
-    this.#waiting = this.#waiting.filter((one) => one !== next);
-    this.#take(next.host);
-    next.go();
   }
 
   /** The first after a time of silence tries for all. */

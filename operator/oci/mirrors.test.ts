@@ -18,7 +18,8 @@ test('a mirror is asked first for what a digest vouches for, and the registry wh
     const registries = [
       { host: origin.host, isPrivate: true, isPlainHttp: true, mirrors: [`${mirror.host}/hub`] },
     ];
-    const client = clientOf(t, [mirror], { registries });
+    const timeoutMs = title === 'is silent' ? 15_000 : 60_000;
+    const client = clientOf(t, [mirror], { registries, timeoutMs });
     const got = await client.manifest(repositoryAt(origin), made.digest, ASKING);
     t.like(got, { kind: 'ok', value: { digest: made.digest } }, title);
     t.is(mirror.asked[0], `GET /v2/hub/team/app/manifests/${made.digest}`, title);

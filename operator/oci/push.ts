@@ -36,6 +36,7 @@ const EMPTY = Buffer.from('{}');
 interface Doing {
   readonly repository: Repository;
   readonly keychain: Asking['keychain'];
+  readonly whose: Asking['whose'];
   readonly signal: AbortSignal;
 }
 
@@ -122,11 +123,12 @@ export class ArtifactPusher {
   }
 }
 
-function doingOf({ registry, repository }: Target, { keychain, signal }: Asking): Doing {
+function doingOf({ registry, repository }: Target, { keychain, whose, signal }: Asking): Doing {
   const inTime = AbortSignal.timeout(PUSH_MS);
   return {
     repository: { registry, repository },
     keychain,
+    whose,
     signal: signal === undefined ? inTime : AbortSignal.any([signal, inTime]),
   };
 }

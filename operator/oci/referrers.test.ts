@@ -24,7 +24,7 @@ const indexOf = (manifests: readonly unknown[]) => ({ schemaVersion: 2, mediaTyp
 
 function clientOf(t: ExecutionContext, ...servers: readonly Served[]): RegistryClient {
   const registries = servers.map(({ host }) => ({ host, isPrivate: true, isPlainHttp: true }));
-  const client = new RegistryClient({ registries, timeoutMs: 5000 });
+  const client = new RegistryClient({ registries, timeoutMs: 60_000 });
   t.teardown(() => client.close());
   return client;
 }

@@ -5,7 +5,7 @@ import { mediaTypeOf, nextLink } from '../core/oci/headers.ts';
 import { type Descriptor, MEDIA_TYPES, readReferrers } from '../core/oci/manifest.ts';
 import type { Repository } from '../core/oci/reference.ts';
 import type { Question } from './requester.ts';
-import type { Reply } from './transport.ts';
+import type { Reply } from '../sources/outbound.ts';
 
 /** What refers to a digest. */
 export interface Referrers {

@@ -7,7 +7,8 @@ import { Authorizer, type Permission } from './authorization.ts';
 import { Gate, type GateLimits, type Passed } from './gate.ts';
 import { apiHostOf, type RegistrySettings } from './settings.ts';
 import { failureOfReply } from './statuses.ts';
-import { type Ask, type HostRules, type Reply, type Sent, Transport } from './transport.ts';
+import type { Ask, HostRules, Reply } from '../sources/outbound.ts';
+import { type Sent, Transport } from './transport.ts';
 
 /** One request of the API of registries. */
 export interface Question {
@@ -20,6 +21,8 @@ export interface Question {
   readonly accept: string;
   readonly maxBytes: number;
   readonly keychain: Keychain;
+  /** Whose question it is: a tenant, or, empty, the platform. Default: by keychain. */
+  readonly whose?: string | undefined;
   readonly signal: AbortSignal;
   /** Statuses that are answers beside 200; what is not one is a failure. */
   readonly passes?: readonly number[];
@@ -83,18 +86,21 @@ export class Requester {
   }
 
   #try(question: Question): Promise<Answer<Reply>> {
-    const { signal, keychain, repository } = question;
+    const { signal, keychain, repository, whose = `keychain ${keychain.id}` } = question;
     const host = apiHostOf(repository.registry);
-    return this.#gate.pass({ host, who: keychain.id, signal }, async (): Promise<Passed<Reply>> => {
-      const startedAt = performance.now();
-      const { answer, host: of } = await this.#askAsSomebody(question);
-      const passed = checked(answer, question);
-      this.#observe(passed.kind, (performance.now() - startedAt) / 1000);
-      return {
-        answer: passed,
-        isHostDown: answer.kind === 'unreachable' && of === new URL(this.#urlOf(question)).host,
-      };
-    });
+    return this.#gate.pass(
+      { host, who: keychain.id, owner: whose, signal },
+      async (): Promise<Passed<Reply>> => {
+        const startedAt = performance.now();
+        const { answer, host: of } = await this.#askAsSomebody(question);
+        const passed = checked(answer, question);
+        this.#observe(passed.kind, (performance.now() - startedAt) / 1000);
+        return {
+          answer: passed,
+          isHostDown: answer.kind === 'unreachable' && of === new URL(this.#urlOf(question)).host,
+        };
+      },
+    );
   }
 
   /** With the login that fits best, then with the others that fit. */

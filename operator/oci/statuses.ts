@@ -3,7 +3,7 @@ import { broken, type Failure } from '../core/oci/answer.ts';
 import { retryAfterMs } from '../core/oci/headers.ts';
 import { parsed } from '../core/oci/json.ts';
 import { isJsonObject } from '../core/policy/review.ts';
-import type { Reply } from './transport.ts';
+import type { Reply } from '../sources/outbound.ts';
 
 /** Codes by which registries say that there is no such thing. */
 const ABSENT: ReadonlySet<string> = new Set([

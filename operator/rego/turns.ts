@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { TimeTaken } from '../core/time-taken.ts';
 
 /** Something that waits for its turn. */
 export interface Turn {
@@ -19,16 +20,6 @@ export interface TurnLimits {
 /** What is carried out. `atRest` is called when it takes no more time of others, though it keeps its place. */
 export type CarryOut<T> = (turn: T, atRest: () => void) => Promise<void>;
 
-/** Time that somebody took counts half after so long. */
-const HALF_LIFE_MS = 300_000;
-/** Owners that anything is remembered of. */
-const MAX_OWNERS = 5000;
-
-interface Spent {
-  readonly ms: number;
-  readonly atMs: number;
-}
-
 /**
  * Work in turn: the platform first, then who took the least time lately, then who waits longest. So whoever has things that take long waits
  * for himself, however many he and his like have, and nobody waits for more than what is under way.
@@ -39,7 +30,7 @@ export class Turns<T extends Turn> {
   /** By owner, then by name. */
   readonly #waiting = new Map<string, Map<string, T>>();
   readonly #running = new Map<string, number>();
-  readonly #spent = new Map<string, Spent>();
+  readonly #taken = new TimeTaken();
   #count = 0;
 
   /** `carryOut` must not reject. */
@@ -93,10 +84,11 @@ export class Turns<T extends Turn> {
     let owner: string | undefined;
     let least = Infinity;
     for (const one of this.#waiting.keys()) {
-      const spent = this.#spentBy(one, atMs);
-      if (spent >= least || this.#runningOf(one) >= this.#limits.perOwner) continue;
+      // What the platform has is for all: it waits for nobody.
+      const taken = one === '' ? -1 : this.#taken.by(one, atMs);
+      if (taken >= least || this.#runningOf(one) >= this.#limits.perOwner) continue;
       owner = one;
-      least = spent;
+      least = taken;
     }
     return owner;
   }
@@ -114,27 +106,11 @@ export class Turns<T extends Turn> {
     const left = this.#runningOf(owner) - 1;
     if (left > 0) this.#running.set(owner, left);
     else this.#running.delete(owner);
-    this.#charge(owner, (endedAt ?? startedAt) - startedAt);
+    this.#taken.add(owner, (endedAt ?? startedAt) - startedAt, this.#limits.now());
     this.#pump();
   }
 
   #runningOf(owner: string): number {
     return this.#running.get(owner) ?? 0;
-  }
-
-  /** What the platform has is for all: it waits for nobody. */
-  #spentBy(owner: string, nowMs: number): number {
-    if (owner === '') return -1;
-    const spent = this.#spent.get(owner);
-    return spent === undefined ? 0 : spent.ms * 2 ** ((spent.atMs - nowMs) / HALF_LIFE_MS);
-  }
-
-  #charge(owner: string, ms: number): void {
-    const atMs = this.#limits.now();
-    const spent = Math.max(0, this.#spentBy(owner, atMs)) + ms;
-    this.#spent.delete(owner);
-    this.#spent.set(owner, { ms: spent, atMs });
-    const [oldest] = this.#spent.keys();
-    if (this.#spent.size > MAX_OWNERS && oldest !== undefined) this.#spent.delete(oldest);
   }
 }

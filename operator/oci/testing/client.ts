@@ -21,7 +21,7 @@ export function clientOf(
   const own = servers
     .filter(({ host }) => !registries.some((one) => one.host === host))
     .map(({ host }): RegistrySettings => ({ host, isPrivate: true, isPlainHttp: true }));
-  const client = new RegistryClient({ timeoutMs: 3000, ...options, registries: [...own, ...registries] });
+  const client = new RegistryClient({ timeoutMs: 60_000, ...options, registries: [...own, ...registries] });
   t.teardown(() => client.close());
   return client;
 }
