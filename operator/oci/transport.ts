@@ -50,18 +50,10 @@ function urlOf({ host, isPlainHttp = false }: RegistrySettings): URL {
 }
 
 function answerOf(outcome: Outcome, { method }: Ask): Answer<Reply> {
-  switch (outcome.kind) {
-    case 'reply':
-      return unpacked(outcome.reply, method);
-    case 'refused':
-      return refusedByPlatform(outcome.message);
-    case 'unreachable':
-      return { kind: 'unreachable', message: outcome.message };
-    case 'tooLarge':
-    case 'astray':
-    case 'endless':
-      return broken(outcome.message);
-  }
+  if (outcome.kind === 'reply') return unpacked(outcome.reply, method);
+  const { kind, message } = outcome;
+  if (kind === 'refused') return refusedByPlatform(message);
+  return kind === 'unreachable' ? { kind, message } : broken(message);
 }
 
 function unpacked(reply: Reply, method: Ask['method']): Answer<Reply> {

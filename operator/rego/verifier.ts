@@ -69,7 +69,7 @@ export class Verifier implements PackVerifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    const carryOut = (job: Job, atRest: () => void) => this.#fetch(job, atRest);
+    const carryOut = (job: Job, atRest: () => void) => this.#bring(job, atRest);
     this.#fetches = {
       platform: new Turns(carryOut, FETCHES.platform),
       tenants: new Turns(carryOut, FETCHES.tenants),
@@ -143,7 +143,7 @@ export class Verifier implements PackVerifier {
   }
 
   /** Keeps its place until what it fetched is taken up: that is how much may lie about. */
-  async #fetch(job: Job, atRest: () => void): Promise<void> {
+  async #bring(job: Job, atRest: () => void): Promise<void> {
     const found = this.#freshly(job.request) ?? (await this.#fetched(job));
     atRest();
     if (job.ending.signal.aborted) return;

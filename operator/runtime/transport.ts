@@ -6,6 +6,7 @@ import { answerTooLarge, ApiError, isAnswerTooLarge, noAnswer, refusal } from '.
 import { backoffMs } from './backoff.ts';
 import { clock } from './clock.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
+import { exchange, type Sending, type WholeAnswer } from './exchange.ts';
 import { Outage } from './outage.ts';
 import { type Fence, RequestLimit } from './request-limit.ts';
 
@@ -91,6 +92,7 @@ const RETRIES = { baseMs: 100, maxMs: 2000, jitter: 0.5 };
 /** Asked to wait longer than this, the caller is told instead: the queue waits better than a connection. */
 const MAX_RETRY_AFTER_MS = 5000;
 const CONNECT_TIMEOUT_MS = 10_000;
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 
 /**
  * A transport over shared keep-alive connections, HTTP/1.1: one frozen HTTP/2 connection would stop
@@ -140,13 +142,12 @@ class UndiciTransport implements Transport {
   async stream(request: StreamRequest): Promise<AsyncIterable<Buffer>> {
     const { signal, idleMs } = request;
     const timeouts = { headersTimeout: request.timeoutMs ?? 30_000, bodyTimeout: idleMs };
-    const answer = await this.#send(request, { agent: this.#streams, signal, ...timeouts }).catch(
-      (error: unknown) => {
-        throw noAnswer({ method: METHODS[request.verb], path: request.path }, error, signal.aborted);
-      },
-    );
+    const answer = await this.#send(request, { signal, ...timeouts }).catch((error: unknown) => {
+      throw noAnswer({ method: METHODS[request.verb], path: request.path }, error, signal.aborted);
+    });
     if (answer.statusCode < 400) return answer.body;
-    throw await this.#refused(request, answer);
+    const text = (await this.#read(request, answer.body)).toString('utf8');
+    throw this.#refusal(request, { status: answer.statusCode, headers: answer.headers, text });
   }
 
   async close(): Promise<void> {
@@ -156,10 +157,8 @@ class UndiciTransport implements Transport {
   async #attempt(request: ApiRequest): Promise<Measured> {
     const limit = new RequestLimit(request.timeoutMs ?? this.#options.timeoutMs ?? 30_000, request.fence);
     try {
-      const agent = request.isUrgent === true ? this.#urgent : this.#requests;
-      const answer = await this.#send(request, { agent, limit, signal: limit.signal });
-      if (answer.statusCode >= 400) throw await this.#refused(request, answer);
-      const body = await this.#read(request, answer.body);
+      const { status, headers, body } = await this.#exchange(request, limit);
+      if (status >= 400) throw this.#refusal(request, { status, headers, text: body.toString('utf8') });
       const text = body.toString('utf8');
       return { answer: text === '' ? undefined : (JSON.parse(text) as unknown), bytes: body.length };
     } catch (error) {
@@ -171,31 +170,61 @@ class UndiciTransport implements Transport {
     }
   }
 
+  async #exchange(request: ApiRequest, limit: RequestLimit): Promise<WholeAnswer> {
+    const agent = request.isUrgent === true ? this.#urgent : this.#requests;
+    const sending = { origin: this.#options.credentials.server, ...(await this.#sending(request)) };
+    const maxBytes = this.#options.maxResponseBytes ?? MAX_RESPONSE_BYTES;
+    limit.hold();
+    const startedAt = performance.now();
+    let hasBegun = false;
+    try {
+      const answer = await exchange(agent, sending, {
+        signal: limit.signal,
+        maxBytes,
+        onStart: (status) => {
+          hasBegun = true;
+          this.#count(request, codeClass(status), startedAt);
+        },
+        tooLarge: () => answerTooLarge({ method: METHODS[request.verb], path: request.path }, maxBytes),
+      });
+      clock.observe(answer.headers['date']);
+      return answer;
+    } finally {
+      if (!hasBegun) this.#count(request, 'none', startedAt);
+    }
+  }
+
   async #send(request: ApiRequest, how: SendOptions): Promise<Dispatcher.ResponseData> {
-    const { agent, limit, ...limits } = how;
-    const headers = await this.#headers(request);
-    limit?.hold();
+    const sending = await this.#sending(request);
     const startedAt = performance.now();
     let code: CodeClass = 'none';
     try {
-      const answer = await agent.request({
-        origin: this.#options.credentials.server,
-        path: pathWithQuery(request),
-        method: METHODS[request.verb],
-        headers,
-        body: request.body === undefined ? null : JSON.stringify(request.body),
-        ...limits,
-      });
+      const origin = this.#options.credentials.server;
+      const answer = await this.#streams.request({ origin, ...sending, ...how });
       code = codeClass(answer.statusCode);
-      clock.observe(answer.headers.date);
+      clock.observe(answer.headers['date']);
       return answer;
     } finally {
-      if (code === '2xx') this.outage.succeeded(performance.now());
-      if (code === '5xx' || code === 'none') this.outage.failed();
-      this.#options.metrics?.requestsTotal.inc({ verb: request.verb, code });
-      const seconds = (performance.now() - startedAt) / 1000;
-      this.#options.metrics?.requestSeconds.observe({ verb: request.verb }, seconds);
+      this.#count(request, code, startedAt);
     }
+  }
+
+  /** Notes that an answer has begun, or that none came. */
+  #count({ verb }: ApiRequest, code: CodeClass, startedAt: number): void {
+    const now = performance.now();
+    if (code === '2xx') this.outage.succeeded(now);
+    if (code === '5xx' || code === 'none') this.outage.failed();
+    this.#options.metrics?.requestsTotal.inc({ verb, code });
+    this.#options.metrics?.requestSeconds.observe({ verb }, (now - startedAt) / 1000);
+  }
+
+  async #sending(request: ApiRequest): Promise<Omit<Sending, 'origin'>> {
+    return {
+      path: pathWithQuery(request),
+      method: METHODS[request.verb],
+      headers: await this.#headers(request),
+      body: request.body === undefined ? null : JSON.stringify(request.body),
+    };
   }
 
   async #headers(request: ApiRequest): Promise<Record<string, string>> {
@@ -208,20 +237,20 @@ class UndiciTransport implements Transport {
     };
   }
 
-  async #refused(request: ApiRequest, answer: Dispatcher.ResponseData): Promise<ApiError> {
-    if (answer.statusCode === 401) this.#options.credentials.refresh();
-    const retryAfter = answer.headers['retry-after'];
+  #refusal(request: ApiRequest, { status, headers, text }: Refused): ApiError {
+    if (status === 401) this.#options.credentials.refresh();
+    const retryAfter = headers['retry-after'];
     return refusal({
       method: METHODS[request.verb],
       path: request.path,
-      status: answer.statusCode,
+      status,
       retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-      body: (await this.#read(request, answer.body)).toString('utf8'),
+      body: text,
     });
   }
 
   async #read({ verb, path }: ApiRequest, body: AsyncIterable<Buffer>): Promise<Buffer> {
-    const limit = this.#options.maxResponseBytes ?? 64 * 1024 * 1024;
+    const limit = this.#options.maxResponseBytes ?? MAX_RESPONSE_BYTES;
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of body) {
@@ -234,11 +263,15 @@ class UndiciTransport implements Transport {
 }
 
 interface SendOptions {
-  readonly agent: Agent;
   readonly signal: AbortSignal;
-  readonly limit?: RequestLimit;
-  readonly headersTimeout?: number;
-  readonly bodyTimeout?: number;
+  readonly headersTimeout: number;
+  readonly bodyTimeout: number;
+}
+
+interface Refused {
+  readonly status: number;
+  readonly headers: WholeAnswer['headers'];
+  readonly text: string;
 }
 
 /**
