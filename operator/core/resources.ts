@@ -4,6 +4,8 @@ import { AGENT } from '#crds/v1alpha1/agent';
 import { AGENT_REVISION } from '#crds/v1alpha1/agent-revision';
 import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
+import { CLUSTER_IMAGE_POLICY, IMAGE_POLICY } from '#crds/v1alpha1/image-policy';
+import { IMAGE_VERDICT } from '#crds/v1alpha1/image-verdict';
 import { POLICY_EXEMPTION } from '#crds/v1alpha1/policy-exemption';
 import { POLICY_PACK } from '#crds/v1alpha1/policy-pack';
 import { POLICY_PACK_REVISION } from '#crds/v1alpha1/policy-pack-revision';
@@ -11,6 +13,7 @@ import { POLICY_REPLICA } from '#crds/v1alpha1/policy-replica';
 import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
 import { RUN } from '#crds/v1alpha1/run';
 import { TENANT } from '#crds/v1alpha1/tenant';
+import { TRUST_ROOT } from '#crds/v1alpha1/trust-root';
 import type { Resource } from './object.ts';
 
 function ours({ kind, plural, scope }: KindDescriptor): Resource {
@@ -33,6 +36,10 @@ export const POLICY_PACKS = ours(POLICY_PACK);
 export const POLICY_EXEMPTIONS = ours(POLICY_EXEMPTION);
 export const POLICY_PACK_REVISIONS = ours(POLICY_PACK_REVISION);
 export const POLICY_REPLICAS = ours(POLICY_REPLICA);
+export const TRUST_ROOTS = ours(TRUST_ROOT);
+export const CLUSTER_IMAGE_POLICIES = ours(CLUSTER_IMAGE_POLICY);
+export const IMAGE_POLICIES = ours(IMAGE_POLICY);
+export const IMAGE_VERDICTS = ours(IMAGE_VERDICT);
 
 export const NAMESPACES: Resource = {
   apiVersion: 'v1',
