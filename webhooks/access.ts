@@ -4,7 +4,10 @@ import { GROUP } from '#crds/v1alpha1/names';
 import type { PolicyRule } from '#operator/runtime/controller';
 import {
   AGENTS,
+  CLUSTER_IMAGE_POLICIES,
   GPU_CLASSES,
+  IMAGE_POLICIES,
+  IMAGE_VERDICTS,
   MUTATING_CONFIGURATIONS,
   NAMESPACES,
   POLICY_PACK_REVISIONS,
@@ -16,7 +19,10 @@ import {
 /** What the admission process reads in the whole cluster: the one source of its ClusterRole. It writes nothing. */
 export const WEBHOOK_READS = [
   AGENTS,
+  CLUSTER_IMAGE_POLICIES,
   GPU_CLASSES,
+  IMAGE_POLICIES,
+  IMAGE_VERDICTS,
   NAMESPACES,
   POLICY_PACK_REVISIONS,
   POLICY_PACKS,

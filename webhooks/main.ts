@@ -9,6 +9,7 @@ import { ConfigError } from '#operator/settings';
 import { createLog, type Log } from '#operator/telemetry/log';
 import { createMetrics, type Metrics } from '#operator/telemetry/metrics';
 import { judge, type Judges } from './admission.ts';
+import { createImages } from './images/images.ts';
 import { readWebhookConfig, type WebhookConfig } from './config.ts';
 import { type AdmissionMetrics, admissionMetrics } from './metrics.ts';
 import { type DecisionContext } from './policy.ts';
@@ -113,9 +114,20 @@ async function wire(config: WebhookConfig, log: Log): Promise<Wired> {
     log,
     indexes: VALIDATION_INDEXES,
   });
-  watchFacts(cache, config);
-  const packs = createPackProcess({ cache, client, config, metrics: all, log });
-  const judges: Judges = { validate: validateRequest(cache, config), decider: packs.decider };
+  watchFacts(cache);
+  const images = createImages({
+    cache,
+    platformNamespace: config.namespace,
+    factory: all.factory,
+    onWanted: () => packs.changed(),
+  });
+  const { wanted } = images;
+  const packs: PackProcess = createPackProcess({ cache, client, config, metrics: all, log, wanted });
+  const judges: Judges = {
+    validate: validateRequest(cache, config),
+    decider: packs.decider,
+    images: images.judge,
+  };
   const serving = await servingOf({ config, cache, judges, metrics, log });
   return { all, client, cache, packs, serving };
 }

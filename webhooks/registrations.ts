@@ -114,7 +114,8 @@ function mutating(settings: RegistrationSettings): KubeObject {
     webhook('defaults', settings, {
       rules: WORKLOADS.map((one) => ({
         ...one,
-        resources: one.resources.filter((name) => !name.includes('/')),
+        // What is brought into a pod that runs is named by its digest, too.
+        resources: one.resources.filter((name) => !name.includes('/') || name === 'pods/ephemeralcontainers'),
       })),
       namespaceSelector: ofTenants(settings),
       matchConditions: named({

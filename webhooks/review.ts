@@ -52,6 +52,8 @@ export interface Refusal {
   readonly message: string;
   /** Path of the field, where it is about one. */
   readonly field?: string;
+  /** After how long whoever asks may ask again, where that is soon: clients do so by themselves. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** One step of RFC 6902. */
@@ -221,8 +223,13 @@ function statusOf(refusals: readonly Refusal[]): object {
     code,
     reason,
     message: messageOf(refusals),
-    details: { causes, ...(first.code === 'rate_limited' && { retryAfterSeconds: 1 }) },
+    details: { causes, ...retryOf(first) },
   };
+}
+
+function retryOf({ code, retryAfterSeconds }: Refusal): { readonly retryAfterSeconds?: number } {
+  const seconds = retryAfterSeconds ?? (code === 'rate_limited' ? 1 : undefined);
+  return seconds === undefined ? {} : { retryAfterSeconds: seconds };
 }
 
 /** All reasons in one text, as far as there is room; the rest is counted. */

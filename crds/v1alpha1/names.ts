@@ -90,12 +90,17 @@ export const ANNOTATIONS = {
   ledBy: 'nexusos.dev/led-by',
   /** On the Leases of operators: number of shards that tenants are dealt out in by who holds it. */
   shards: 'nexusos.dev/shards',
+  /** On a pod: images as they were written that are named by their digests now, in JSON by field. */
+  images: 'nexusos.dev/images',
   /** On the Lease of a shard: the operator that asks its holder for it, and when it asked. */
   claimedBy: 'nexusos.dev/claimed-by',
 } as const;
 
 /** Name of the webhook configurations, and of the Service in front of those who are asked. */
 export const WEBHOOKS_NAME = 'nexusos-webhooks';
+
+/** Name of the ConfigMap in the namespace of the platform with the public keys that verdicts on images are believed by. */
+export const VERDICT_KEYS_NAME = 'nexusos-verdict-keys';
 
 /** Value of the managed-by label on everything that NexusOS makes. */
 export const MANAGED_BY = 'nexusos';

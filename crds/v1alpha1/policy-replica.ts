@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE } from './columns.ts';
-import { instant, int, sha256, text } from './meta.ts';
+import { dnsLabel, instant, int, sha256, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { replicaComparison } from './policy-rollout.ts';
 
@@ -38,6 +38,11 @@ const violation = z.object({
   count: int('How often, since the process began.', 0, Number.MAX_SAFE_INTEGER),
 });
 
+const wantedImage = z.object({
+  namespace: dnsLabel('Where it is to be used.'),
+  image: text('The image, with nothing left unsaid.', 1024).min(1),
+});
+
 const status = z
   .object({
     renewedAt: instant('When any of this last changed.').optional(),
@@ -66,6 +71,12 @@ const status = z
       .array(replicaComparison)
       .max(64)
       .describe('Candidates beside what is active, on the same requests, since the process began.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional(),
+    images: z
+      .array(wantedImage)
+      .max(256)
+      .describe('Images that were asked for, and of which nothing is known yet.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
   })

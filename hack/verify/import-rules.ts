@@ -148,6 +148,20 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   // In and out, and what is judged: pure over what is known.
   { from: 'webhooks/review.ts', may: ['crds/', 'operator/core/'] },
   { from: 'webhooks/registrations.ts', may: ['crds/', 'operator/core/'] },
+  // It believes what the operator has signed, and reads nothing else of it.
+  {
+    from: 'webhooks/images/',
+    may: [
+      'webhooks/',
+      'crds/',
+      'operator/core/',
+      'operator/runtime/',
+      'operator/supply-chain/keys.ts',
+      'operator/supply-chain/signed-proof.ts',
+      'operator/telemetry/',
+      'node:',
+    ],
+  },
   {
     from: 'webhooks/',
     may: [

@@ -25,6 +25,8 @@ export interface PackProcessOptions {
   readonly config: WebhookConfig;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Images that were asked for and are not known: told with what packs are decided by. */
+  readonly wanted: () => readonly { readonly namespace: string; readonly image: string }[];
 }
 
 /** Judging by packs, as part of the process. */
@@ -32,17 +34,20 @@ export interface PackProcess {
   readonly decider: PolicyDecider;
   /** Begins, once the caches are filled. */
   start(): Promise<void>;
+  /** There may be something new to tell. */
+  changed(): void;
   /** Ends. Nothing may be asked any more. */
   close(): Promise<void>;
 }
 
-function inventoryOf({ client, config, metrics, log }: Omit<PackProcessOptions, 'cache'>) {
+function inventoryOf({ client, config, metrics, log }: Omit<PackProcessOptions, 'cache' | 'wanted'>) {
   const open = kindWatches({ client, timing: REFLECTOR_TIMING, metrics, log });
   return { kinds: config.policyInventory, open };
 }
 
 /** Declares what is watched, and wires the host, what judges and what tells of it. */
-export function createPackProcess({ cache, client, config, metrics, log }: PackProcessOptions): PackProcess {
+export function createPackProcess(options: PackProcessOptions): PackProcess {
+  const { cache, client, config, metrics, log, wanted } = options;
   const { platformWorkers, tenantWorkers, namespace, identity } = config;
   const host = new PolicyHost({
     platformWorkers,
@@ -75,10 +80,11 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
     name,
     podUid: config.podUid,
     log,
-    status: () => statusOf(packs),
+    status: () => statusOf(packs, wanted()),
   });
   return {
     decider: packs.decider,
+    changed: () => report.changed(),
     start: async () => {
       await host.ready();
       await packs.start();
@@ -93,12 +99,10 @@ export function createPackProcess({ cache, client, config, metrics, log }: PackP
 }
 
 /** What this replica reports; undefined before it judges by anything. */
-function statusOf({
-  snapshots,
-  modules,
-  shadow,
-  failures,
-}: Packs): ReturnType<typeof replicaStatus> | undefined {
+function statusOf(
+  { snapshots, modules, shadow, failures }: Packs,
+  images: ReturnType<PackProcessOptions['wanted']>,
+): ReturnType<typeof replicaStatus> | undefined {
   if (snapshots.current === undefined) return undefined;
   return replicaStatus({
     snapshot: snapshots.current.snapshot,
@@ -107,5 +111,6 @@ function statusOf({
     quarantined: modules.quarantined,
     violations: failures.counts(),
     comparisons: shadow.comparisons() as readonly ReplicaComparison[],
+    images,
   });
 }

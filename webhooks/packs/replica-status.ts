@@ -17,6 +17,8 @@ export interface ReplicaFacts {
     readonly count: number;
   }[];
   readonly comparisons: readonly ReplicaComparison[];
+  /** Images that were asked for, and of which nothing is known; in order. */
+  readonly images?: readonly { readonly namespace: string; readonly image: string }[];
 }
 
 /** The most entries of its other lists that the status takes. */
@@ -27,7 +29,7 @@ const MAX_REASON = 128;
 /** What a replica tells: the same facts always come to the same status, so that it is only written when there is something new. */
 export function replicaStatus(facts: ReplicaFacts): Omit<PolicyReplicaStatus, 'renewedAt'> {
   const { platformNamespace } = facts.snapshot;
-  const { snapshot, prepared, refused, quarantined, violations, comparisons } = facts;
+  const { snapshot, prepared, refused, quarantined, violations, comparisons, images = [] } = facts;
   return {
     snapshotDigest: snapshot.digest,
     prepared: names(sorted(prepared), platformNamespace),
@@ -46,6 +48,8 @@ export function replicaStatus(facts: ReplicaFacts): Omit<PolicyReplicaStatus, 'r
       comparisons.toSorted((a, b) => (a.pack < b.pack ? -1 : 1)),
       { groupOf: ({ pack }) => namespaceOf(pack), first: platformNamespace, most: MAX_ENTRIES },
     ),
+    // As a list that is empty, too: what is left out of a patch stays as it was.
+    images: images.map(({ namespace, image }) => ({ namespace, image })),
   };
 }
 

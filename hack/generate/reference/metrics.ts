@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANY, type LabelSpec, MetricFactory, type MetricSpec } from '#operator/telemetry/metric';
 import { createMetrics } from '#operator/telemetry/metrics';
+import { imageMetrics } from '#webhooks/images/metrics';
 import { admissionMetrics } from '#webhooks/metrics';
 import { packMetrics } from '#webhooks/packs/metrics';
 import type { GeneratedFile } from '../file.ts';
@@ -11,6 +12,7 @@ export function metricsPage(): GeneratedFile {
   const factory = new MetricFactory();
   admissionMetrics(factory);
   packMetrics(factory);
+  imageMetrics(factory, { believed: () => 0, wanted: () => 0 });
   const text = [
     pageHead('Metrics', 'operator/telemetry/metrics.ts and webhooks/metrics.ts'),
     'Served at `/metrics` in the Prometheus format, beside those of the Node process (`nodejs_*`, `process_*`). No label holds the name of an object.\n',

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import test from 'ava';
+import type { Proof } from '../core/images/proof.ts';
+import { trustedKey } from './keys.ts';
+import { openProof, signProof } from './signed-proof.ts';
+
+const verifier = { id: 'https://nexusos.dev/operator', version: '1' };
+const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const keys = [trustedKey(own.publicKey)];
+const proof: Proof = {
+  namespace: 'team',
+  image: 'registry.example/app:1',
+  digest: `sha256:${'a'.repeat(64)}`,
+  verifiedAt: '2026-11-23T12:00:00.000Z',
+  expiresAt: '2026-11-24T12:00:00.000Z',
+  policies: [
+    {
+      kind: 'ClusterImagePolicy',
+      name: 'signed',
+      uid: 'u1',
+      generation: 1,
+      digest: `sha256:${'b'.repeat(64)}`,
+      outcome: 'Verified',
+      message: '',
+    },
+  ],
+};
+const signed = signProof(proof, { verifier, key: own.privateKey });
+
+test('what the operator vouches for is believed by its public key alone', (t) => {
+  t.deepEqual(openProof(signed, keys), { kind: 'verified', value: proof });
+  const rotated = [trustedKey(other.publicKey), ...keys];
+  t.is(openProof(signed, rotated).kind, 'verified');
+  t.true(signed.includes(trustedKey(createPublicKey(own.privateKey)).fingerprint));
+});
+
+const envelope = JSON.parse(signed) as { payload: string; signatures: { sig: string }[] };
+const forged = Buffer.from(envelope.payload, 'base64')
+  .toString()
+  .replaceAll('registry.example/app:1', 'evil/app:1');
+
+const spoilt: Readonly<Record<string, { readonly text: string; readonly want: string }>> = {
+  'by somebody else': { text: signProof(proof, { verifier, key: other.privateKey }), want: 'WrongKey' },
+  'about something else': {
+    text: JSON.stringify({ ...envelope, payload: Buffer.from(forged).toString('base64') }),
+    want: 'WrongKey',
+  },
+  'of another type': { text: JSON.stringify({ ...envelope, payloadType: 'text/plain' }), want: 'Malformed' },
+  'without a signature': { text: JSON.stringify({ ...envelope, signatures: [] }), want: 'WrongKey' },
+  'behind many signatures of nobody': {
+    text: JSON.stringify({
+      ...envelope,
+      signatures: [...Array.from({ length: 4 }, () => ({ sig: 'AAAA' })), ...envelope.signatures],
+    }),
+    want: 'WrongKey',
+  },
+  'no JSON': { text: '{', want: 'Malformed' },
+  'too large': { text: JSON.stringify({ ...envelope, more: 'x'.repeat(100_000) }), want: 'TooLarge' },
+};
+
+for (const [title, { text, want }] of Object.entries(spoilt)) {
+  test(`what nobody vouches for is not believed: ${title}`, (t) => {
+    t.like(openProof(text, keys), { kind: 'refused', reason: want });
+  });
+}
+
+test('without a key nothing is believed', (t) => {
+  t.is(openProof(signed, []).kind, 'refused');
+});

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
+import { VERDICT_KEYS_NAME } from '#crds/v1alpha1/names';
+import type { ImagePolicyFacts } from '#operator/core/images/policy';
+import type { KubeObject } from '#operator/core/object';
+import {
+  CLUSTER_IMAGE_POLICIES,
+  CONFIG_MAPS,
+  IMAGE_POLICIES,
+  IMAGE_VERDICTS,
+  NAMESPACES,
+} from '#operator/core/resources';
+import type { Cache } from '#operator/runtime/cache';
+import type { Change } from '#operator/runtime/store';
+import { clock } from '#operator/runtime/clock';
+import type { MetricFactory } from '#operator/telemetry/metric';
+import { ImageJudge } from './image-judge.ts';
+import { imageMetrics } from './metrics.ts';
+import { VerdictBook } from './verdict-book.ts';
+import { type WantedImage, WantedImages } from './wanted-images.ts';
+
+/** What judging images needs of the process. */
+export interface ImagesOptions {
+  readonly cache: Pick<Cache, 'watch' | 'get' | 'list'>;
+  readonly platformNamespace: string;
+  readonly factory: MetricFactory;
+  /** Called when something else is wanted. */
+  readonly onWanted: () => void;
+}
+
+/** Judging images, as part of the process. */
+export interface Images {
+  readonly judge: ImageJudge;
+  /** What was asked for, and is not known. */
+  readonly wanted: () => readonly WantedImage[];
+}
+
+/** Declares what is watched, and wires what judges by it. */
+export function createImages({ cache, platformNamespace, factory, onWanted }: ImagesOptions): Images {
+  const verdicts = new VerdictBook();
+  const wanted = new WantedImages(onWanted);
+  const policies = new PolicyList();
+  for (const resource of [CLUSTER_IMAGE_POLICIES, IMAGE_POLICIES]) {
+    cache.watch({ resource }, (change) => policies.take(change));
+  }
+  cache.watch({ resource: NAMESPACES, metadataOnly: true }, () => undefined);
+  const fieldSelector = `metadata.name=${VERDICT_KEYS_NAME}`;
+  cache.watch({ resource: CONFIG_MAPS, namespace: platformNamespace, fieldSelector }, ({ object }) =>
+    verdicts.setKeys(object),
+  );
+  cache.watch({ resource: IMAGE_VERDICTS }, ({ old, object }) => {
+    if (object === undefined) return verdicts.delete(old?.metadata.namespace ?? '', old?.metadata.name ?? '');
+    const proof = verdicts.set(object);
+    if (proof !== undefined) wanted.drop(proof.namespace, proof.image);
+  });
+  const metrics = imageMetrics(factory, {
+    believed: () => verdicts.size,
+    wanted: () => wanted.list().length,
+  });
+  const judge = new ImageJudge({
+    policies: () => policies.all,
+    labelsOf: (name) => {
+      const namespace = cache.get(NAMESPACES, { name });
+      return namespace === undefined ? undefined : (namespace.metadata.labels ?? {});
+    },
+    verdicts,
+    wanted,
+    metrics,
+    now: () => clock.now(),
+  });
+  return { judge, wanted: () => wanted.list() };
+}
+
+/** Policies as they are, read once and not for each request. */
+class PolicyList {
+  readonly #byUid = new Map<string, ImagePolicyFacts>();
+  #all: readonly ImagePolicyFacts[] = [];
+
+  get all(): readonly ImagePolicyFacts[] {
+    return this.#all;
+  }
+
+  take({ old, object }: Change): void {
+    if (old !== undefined) this.#byUid.delete(old.metadata.uid ?? '');
+    if (object !== undefined) this.#byUid.set(object.metadata.uid ?? '', policyFacts(object));
+    this.#all = [...this.#byUid.values()];
+  }
+}
+
+/** A policy, as far as pods are judged by it. The API server has checked it against its schema. */
+function policyFacts(object: KubeObject): ImagePolicyFacts {
+  const { metadata, kind } = object;
+  const { images, namespaceSelector, enforcement, unknown, maxAgeSeconds } = object[
+    'spec'
+  ] as ImagePolicySpec;
+  return {
+    kind: kind === 'ImagePolicy' ? 'ImagePolicy' : 'ClusterImagePolicy',
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    generation: metadata.generation ?? 0,
+    images,
+    namespaceSelector,
+    enforcement,
+    unknown,
+    maxAgeSeconds,
+  };
+}
