@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
 import { isMetadataAddress, isPublicAddress } from './addresses.ts';
-import { ADDRESS_REFUSED, codesOf, lookupWhere } from './lookup.ts';
+import { ADDRESS_REFUSED, codesOf, type FindAddresses, finderByQuery, lookupWhere } from './lookup.ts';
 
 /** How a host may be asked. Without any: https, a public address. */
 export interface HostRules {
@@ -70,6 +70,8 @@ export interface OutboundOptions {
   readonly maxRedirects: number;
   /** Which addresses anybody may send us to. Default: those of the public network. */
   readonly isPublic?: (address: string) => boolean;
+  /** What is asked for addresses of names that the platform does not list. Default: what the machine asks. */
+  readonly nameServers?: readonly string[];
 }
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -100,9 +102,11 @@ interface Place {
 export class Outbound {
   readonly #options: OutboundOptions;
   readonly #agents = new Map<string, Agent>();
+  readonly #findPublic: FindAddresses;
 
   constructor(options: OutboundOptions) {
     this.#options = options;
+    this.#findPublic = finderByQuery(options.nameServers);
   }
 
   /** Sends a request, and reads what comes of it. Never rejects. */
@@ -164,7 +168,7 @@ export class Outbound {
       keepAliveTimeout: 5000,
       connect: {
         timeout: CONNECT_MS,
-        lookup: lookupWhere(this.#isAllowed(rules)),
+        lookup: lookupWhere(this.#isAllowed(rules), isPrivate ? undefined : this.#findPublic),
         ...(ca !== undefined && { ca }),
       },
     });
