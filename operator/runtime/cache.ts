@@ -35,7 +35,8 @@ export interface Cached {
 export class Cache implements Reader {
   readonly #options: CacheOptions;
   readonly #targets: { target: WatchTarget; handler: (change: Change) => void }[] = [];
-  readonly #informers = new Map<string, Informer[]>();
+  /** By kind, then by version: this is asked some fifty times for each pass, and to join the two each time took longer than to look. */
+  readonly #informers = new Map<string, Map<string, readonly Informer[]>>();
 
   constructor(options: CacheOptions) {
     this.#options = options;
@@ -57,7 +58,9 @@ export class Cache implements Reader {
 
   /** Whether every store was filled. */
   get isSynced(): boolean {
-    return [...this.#informers.values()].flat().every((informer) => informer.isSynced);
+    return [...this.#informers.values()]
+      .flatMap((versions) => [...versions.values()].flat())
+      .every((informer) => informer.isSynced);
   }
 
   get(resource: Resource, key: Key): KubeObject | undefined {
@@ -66,8 +69,9 @@ export class Cache implements Reader {
 
   /** The object as last seen, whole if any store holds it whole. */
   lookup(resource: { readonly apiVersion: string; readonly kind: string }, key: Key): Cached | undefined {
+    const name = keyString(key);
     for (const { store, isComplete } of this.#informersOf(resource)) {
-      const object = store.get(keyString(key));
+      const object = store.get(name);
       if (object !== undefined) return { object, isComplete };
     }
     return undefined;
@@ -82,10 +86,12 @@ export class Cache implements Reader {
   }
 
   list(resource: Resource, filter: ListFilter = {}): readonly KubeObject[] {
-    const [first, ...others] = this.#informersOf(resource);
+    const informers = this.#informersOf(resource);
+    const [first] = informers;
     if (first === undefined) throw new Error(`${resourceString(resource)} is not watched`);
     const found = listOf(first, filter);
-    const more = first.coversAll ? [] : others.flatMap((informer) => listOf(informer, filter));
+    if (first.coversAll || informers.length === 1) return found;
+    const more = informers.slice(1).flatMap((informer) => listOf(informer, filter));
     if (more.length === 0) return found;
     const byKey = new Map(found.map((object) => [keyString(keyOf(object)), object]));
     for (const object of more) {
@@ -152,7 +158,7 @@ export class Cache implements Reader {
   }
 
   #informersOf(resource: { readonly apiVersion: string; readonly kind: string }): readonly Informer[] {
-    return this.#informers.get(resourceString(resource)) ?? [];
+    return this.#informers.get(resource.kind)?.get(resource.apiVersion) ?? NO_INFORMERS;
   }
 
   #share(group: { target: WatchTarget; handler: (change: Change) => void }[]): Informer {
@@ -172,11 +178,14 @@ export class Cache implements Reader {
       ),
     });
     for (const { handler } of group) informer.onChange(handler);
-    const known = this.#informers.get(resourceString(resource)) ?? [];
-    this.#informers.set(resourceString(resource), [...known, informer].toSorted(byUse));
+    const versions = this.#informers.get(resource.kind) ?? new Map<string, readonly Informer[]>();
+    this.#informers.set(resource.kind, versions);
+    versions.set(resource.apiVersion, [...this.#informersOf(resource), informer].toSorted(byUse));
     return informer;
   }
 }
+
+const NO_INFORMERS: readonly Informer[] = [];
 
 /** Whole objects before parts, everything before a selection. */
 function byUse(a: Informer, b: Informer): number {

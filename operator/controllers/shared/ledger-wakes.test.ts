@@ -42,7 +42,7 @@ const RUN_CASES: Readonly<Record<string, Case>> = {
   'one that is told its place': { old: run(), object: run('Queued', { attempt: 0 }), want: 1000 },
   'one that is admitted': { old: run(), object: run('Admitted', { attempt: 1 }), want: 1000 },
   'one that runs': { old: run('Admitted'), object: run('Running'), want: 1000 },
-  'one that ends': { old: run('Running'), object: run('Succeeded'), want: 2000, wantWaited: 0 },
+  'one that ends': { old: run('Running'), object: run('Succeeded'), want: 4000, wantWaited: 0 },
   'one that ends and gives devices back': {
     old: run('Running'),
     object: run('Failed', { gpu: { class: 'a100', count: 1 } }),

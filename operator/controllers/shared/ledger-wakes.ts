@@ -20,7 +20,7 @@ export interface LedgerWakes {
 /** What decides nothing. */
 const SEEN_MS = 1000;
 /** What is given back while nobody waits; as long as reservations are given back together. */
-const GIVEN_BACK_MS = 2000;
+const GIVEN_BACK_MS = 4000;
 /** What others may be about to get. */
 const SOON_MS = 100;
 const MOVED_MS = 250;

@@ -22,13 +22,15 @@ const CASES: Readonly<
   Record<string, { readonly ledger: Ledger; readonly runs?: number; readonly want: number }>
 > = {
   'an empty ledger is decided on twenty times a second': { ledger: ledgerOf(0, 0), want: 50 },
-  'so is that of a tenant with ten Runs': { ledger: ledgerOf(10, 0), want: 50 },
-  'that of a tenant with thirty Runs four times a second': { ledger: ledgerOf(30, 0), want: 250 },
-  'with a hundred once': { ledger: ledgerOf(100, 0), want: 1000 },
+  'so is that of a tenant with five Runs': { ledger: ledgerOf(5, 0), want: 50 },
+  'that of a tenant with ten Runs eight times a second': { ledger: ledgerOf(10, 0), want: 125 },
+  'with thirty after five eighths of one': { ledger: ledgerOf(30, 0), want: 625 },
+  'with forty-five once': { ledger: ledgerOf(45, 0), want: 1000 },
+  'with a hundred as often': { ledger: ledgerOf(100, 0), want: 1000 },
   'with a thousand as often': { ledger: ledgerOf(1000, 0), want: 1000 },
   'one with two thousand keys once a second': { ledger: ledgerOf(0, 2000), want: 1000 },
   'that of a tenant with a thousand Runs in its queue as often as an empty one': {
-    ledger: ledgerOf(10, 0),
+    ledger: ledgerOf(5, 0),
     runs: 1000,
     want: 50,
   },

@@ -9,11 +9,12 @@ import type { Ledger } from '../tenant/tenant.ts';
 const LEAST_MS = 50;
 /**
  * What a write of a ledger costs the API server grows with it: some 10 ms of processor time at 140 reservations, more than all the rest of a Run. So the
- * larger it is, the less often it is decided on, down to once a second: a tenant takes a hundredth of the API server for its ledger, and not a
- * fifth. A Run that comes after a moment of rest waits for nothing all the same.
+ * larger it is, the less often it is decided on, down to once a second from 45 reservations on: a tenant takes a hundredth of the API server for its
+ * ledger, and not a fifth. While many Runs come at once each write repeats those before it, so twice as long between them is half of all that is
+ * written. A Run that comes after a moment of rest waits for nothing all the same.
  */
-const CHEAP_BYTES = 2500;
-const DEAR_MS_PER_BYTE = 0.05;
+const CHEAP_BYTES = 1250;
+const DEAR_MS_PER_BYTE = 0.1;
 const DEAREST_MS = 1000;
 /**
  * Bytes of one ledger that are written in a millisecond at most: 1 MB a second. etcd keeps what was written until it is compacted,

@@ -45,17 +45,17 @@ interface Case {
   readonly putOffMs?: number;
 }
 
-const OTHERS = Array.from({ length: 99 }, (_, i) => reservation(`other-${i}`));
+const OTHERS = Array.from({ length: 59 }, (_, i) => reservation(`other-${i}`));
 const MANY = Array.from({ length: 999 }, (_, i) => reservation(`other-${i}`));
 const running = runOf('b', { phase: 'Running', attempt: 1 });
 
 const cases: Record<string, Case> = {
-  'a Run that has just ended, and nobody waits': { runs: [runOf('a', ended(0)), running], putOffMs: 2000 },
-  'a hundred go on, which are written again with it': {
+  'a Run that has just ended, and nobody waits': { runs: [runOf('a', ended(0)), running], putOffMs: 4000 },
+  'sixty go on, which are written again with it': {
     runs: [runOf('a', ended(0)), running],
     before: { ...BEFORE, reservations: [reservation('a'), ...OTHERS] },
     wants: { ...BEFORE, reservations: OTHERS },
-    putOffMs: 4000,
+    putOffMs: 6000,
   },
   'however many go on': {
     runs: [runOf('a', ended(0)), running],
@@ -63,16 +63,16 @@ const cases: Record<string, Case> = {
     wants: { ...BEFORE, reservations: MANY },
     putOffMs: 10_000,
   },
-  'its time is over': { runs: [runOf('a', ended(2)), running] },
+  'its time is over': { runs: [runOf('a', ended(4)), running] },
   'the first of two counts': {
     runs: [runOf('a', ended(1)), runOf('b', ended(0))],
     wants: NEITHER,
-    putOffMs: 1000,
+    putOffMs: 3000,
   },
   'somebody wants quota, admitted or not': { runs: [runOf('a', ended(0)), running, runOf('c')] },
   'who is about to start has what he wants': {
     runs: [runOf('a', ended(0)), runOf('b')],
-    putOffMs: 2000,
+    putOffMs: 4000,
   },
   'somebody is admitted': {
     runs: [runOf('a', ended(0)), runOf('c')],

@@ -8,9 +8,9 @@ import { wantsQuota } from './candidates.ts';
 import { runsByUid } from './runs-by-uid.ts';
 
 /** How long after the end of its Run a reservation may stay that nobody needs; instants are whole seconds. */
-const TOGETHER_MS = 2000;
+const TOGETHER_MS = 4000;
 /** That for each reservation that there is, if it is more: each is written again by every write. */
-const TOGETHER_MS_PER_RESERVATION = 40;
+const TOGETHER_MS_PER_RESERVATION = 100;
 const LONGEST_TOGETHER_MS = 10_000;
 
 /**
