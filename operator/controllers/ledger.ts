@@ -21,6 +21,7 @@ import {
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
 import { releaseTogether } from '../core/quota/release-together.ts';
 import { isForeign, seenQuota } from '../core/quota/resource-quota.ts';
+import { runsByUid } from '../core/quota/runs-by-uid.ts';
 import { membersOf } from '../core/run/gang.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { attemptsOf, childName, identityOf, type Run } from '../core/run/run.ts';
@@ -161,7 +162,7 @@ async function observe(
   seen: SeenLedger,
   { read, departed }: { readonly read: Reader; readonly departed: DepartedRuns },
 ): Promise<LedgerObserved> {
-  const known = new Set(seen.runs.map((run) => run.metadata.uid));
+  const known = runsByUid(seen.runs);
   const missing = (ledger.status?.reservations ?? []).filter(({ uid }) => !known.has(uid));
   const vanished = await Promise.all(
     missing.map(async (one) => withLastSeen(await findVanished(one, read), departed.find(one.uid), read)),

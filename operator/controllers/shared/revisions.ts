@@ -153,10 +153,11 @@ export function pinnedAgents(
 ): ReadonlyMap<string, PinnedAgent> {
   const found = new Map<string, PinnedAgent>();
   for (const run of runs) {
-    const { namespace = '' } = run.metadata;
     const name = pinOf(run);
+    if (name === undefined) continue;
+    const { namespace = '' } = run.metadata;
     const agent = agents.get(agentKey(namespace, run.spec.agentRef.name));
-    if (name === undefined || agent === undefined || isAtRevision(agent, name)) continue;
+    if (agent === undefined || isAtRevision(agent, name)) continue;
     const key = pinnedKey(run, name);
     if (found.has(key)) continue;
     const revision = read.get(AGENT_REVISIONS, { namespace, name }) as AgentRevision | undefined;

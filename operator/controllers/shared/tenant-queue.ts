@@ -6,15 +6,15 @@ import { formatAmounts, NO_AMOUNTS } from '../../core/quota/amounts.ts';
 import { candidateOf } from '../../core/quota/candidates.ts';
 import { handoverPlace } from '../../core/quota/handover.ts';
 import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
-import { placesOf } from '../../core/quota/places.ts';
+import { type Places, placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
+import { runsByUid } from '../../core/quota/runs-by-uid.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
 import { isNear } from '../../core/run/queue-place.ts';
 import type { Place, RunObserved } from '../../core/run/observed.ts';
 import { inEarnest } from '../../core/run/dry-run.ts';
 import { attemptLabelOf } from '../../core/run/gang.ts';
-import { keyDigest } from '../../core/run/idempotency.ts';
 import type { Run } from '../../core/run/run.ts';
 import { ownObjects } from '../../core/tenant/own-objects.ts';
 import type { Ledger, Tenant } from '../../core/tenant/tenant.ts';
@@ -24,9 +24,10 @@ import { asItsPodSays } from './admission-record.ts';
 import type { CapacityGate } from './capacity-gate.ts';
 import type { DeviceBook } from './device-book.ts';
 import type { LedgerWitness } from './ledger-witness.ts';
-import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, RUNS, TENANTS } from '../../core/resources.ts';
+import { AGENTS, GPU_CLASSES, NAMESPACES, RESOURCE_QUOTAS, TENANTS } from '../../core/resources.ts';
 import { pinnedAgents } from './revisions.ts';
-import { CORE_EVENTS, INDEX, namespacesOf, podsOf, runsWithKeyOf } from './workloads.ts';
+import { runsOf } from './tenant-runs.ts';
+import { CORE_EVENTS, INDEX, namespacesOf, podsOf } from './workloads.ts';
 
 /** What the stores tell about a ledger; what needs direct reads is left out. */
 export type SeenLedger = Omit<LedgerObserved, 'vanished' | 'leftovers' | 'forged'>;
@@ -77,7 +78,7 @@ export type Trial = Pick<RunObserved, 'place' | 'reservation' | 'demand'>;
 
 interface Ranking {
   readonly rankedAtMs: number;
-  readonly places: ReadonlyMap<string, Place>;
+  readonly places: Places;
 }
 
 /** A queue as a pass over its ledger has decided on it. */
@@ -85,7 +86,7 @@ interface Learned {
   readonly uid: string | undefined;
   readonly atMs: number;
   /** Worked out when somebody asks. */
-  readonly places: () => ReadonlyMap<string, Place>;
+  readonly places: () => Places;
   readonly nearest: () => readonly Key[];
 }
 
@@ -108,7 +109,7 @@ export class TenantQueues implements LedgerWitness {
   learn(ledger: Ledger, queue: Queue, runs: readonly Run[]): void {
     const { name, uid } = ledger.metadata;
     const atMs = performance.now();
-    let places: ReadonlyMap<string, Place> | undefined;
+    let places: Places | undefined;
     this.#rankings.delete(ledger);
     this.#learned.delete(name);
     this.#learned.set(name, {
@@ -172,7 +173,7 @@ export class TenantQueues implements LedgerWitness {
     return { ...seeLedger(ledger, read, this.#book.gate), ...NOT_ASKED, openDesk, now };
   }
 
-  #placesIn(ledger: Ledger, read: Reader): ReadonlyMap<string, Place> {
+  #placesIn(ledger: Ledger, read: Reader): Places {
     const nowMs = performance.now();
     const learned = this.#learned.get(ledger.metadata.name);
     const isFresh = learned?.uid === ledger.metadata.uid && nowMs - (learned?.atMs ?? 0) < LEARNED_MS;
@@ -187,9 +188,13 @@ export class TenantQueues implements LedgerWitness {
 }
 
 function nearestOf({ waiting }: Queue, runs: readonly Run[]): readonly Key[] {
-  const uids = new Set(waiting.filter((_, ahead) => isNear(ahead + 1)).map(({ candidate }) => candidate.uid));
-  if (uids.size === 0) return [];
-  return runs.filter(({ metadata }) => uids.has(metadata.uid ?? '')).map((run) => keyOf(run));
+  const byUid = runsByUid(runs);
+  const near = waiting.findIndex((_, ahead) => !isNear(ahead + 1));
+  const first = near === -1 ? waiting : waiting.slice(0, near);
+  return first.flatMap(({ candidate }) => {
+    const run = byUid.get(candidate.uid);
+    return run === undefined ? [] : [keyOf(run)];
+  });
 }
 
 /** A namespace that is being left still has a ledger, and nothing starts there any more; nor where no quota can be held. */
@@ -215,31 +220,6 @@ function quotasOf(namespaces: readonly string[], read: Reader): ReadonlyMap<stri
 /** Whether something new can be made in a namespace. */
 function isOpen(namespace: KubeObject | undefined): boolean {
   return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
-}
-
-/**
- * Runs that are not finished, and finished ones that still hold a reservation, or are known to the ledger as the Run of an
- * idempotency key and not as ended, or have a key that one of the others has too.
- */
-function runsOf(ledger: Ledger, namespaces: readonly string[], read: Reader): readonly Run[] {
-  const runs = namespaces.flatMap(
-    (value) => read.list(RUNS, { index: INDEX.liveRunsOf, value }) as readonly Run[],
-  );
-  const { reservations = [], keys = [], trees = [] } = ledger.status ?? {};
-  const found = new Map(runs.map((run) => [run.metadata.uid, run]));
-  for (const { uid, namespace, name } of [
-    ...reservations,
-    ...trees,
-    ...keys.filter((one) => one.until === undefined),
-  ]) {
-    const run = read.get(RUNS, { namespace, name });
-    if (run?.metadata.uid === uid) found.set(uid, run as Run);
-  }
-  const keyed = new Map(runs.map((run) => [keyDigest(run), run]));
-  for (const run of keyed.values().flatMap((one) => runsWithKeyOf(one, read))) {
-    found.set(run.metadata.uid, run);
-  }
-  return [...found.values()];
 }
 
 /** Whose pods were made: all that there are to be, or some. */

@@ -27,6 +27,7 @@ import {
   TOO_MANY_KEYS,
 } from './obstacles.ts';
 import type { PreemptionBook } from './preemption.ts';
+import { inLine, waitingRun } from './queue-line.ts';
 import { PRIORITY_AGING_SECONDS, queueOrder } from './queue-order.ts';
 import type { Pending } from './stock.ts';
 import { dealtOut, deviceRequest, missingAmounts } from './wanted.ts';
@@ -134,13 +135,13 @@ export function admitRuns(input: AdmissionInput): Admission {
   const waiting: WaitingRun[] = [];
   const demands: Demand[] = [];
   const order = queueOrder(input.priorityAgingSeconds ?? PRIORITY_AGING_SECONDS);
-  for (const candidate of input.candidates.toSorted(order)) {
+  for (const candidate of inLine(input.candidates, order)) {
     const verdict = room.verdictOn(candidate);
     if (!('reason' in verdict)) {
       admitted.push(verdict);
       continue;
     }
-    waiting.push({ candidate, ...verdict });
+    waiting.push(waitingRun(candidate, verdict));
     if (verdict === ELSEWHERE && demands.length < room.places) {
       demands.push({ namespace: candidate.namespace, amounts: candidate.demand });
     }

@@ -2,8 +2,7 @@
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
-import { type Agent, agentKey, type GPUClass, podCount } from '../agent/agent.ts';
-import { statedResources } from '../agent/container.ts';
+import { type Agent, agentKey, type GPUClass } from '../agent/agent.ts';
 import { isAtRevision, pinnedKey, pinOf, type PinnedAgent } from '../agent/pinned.ts';
 import { revisionSuffix } from '../agent/template.ts';
 import { ungrouped } from '../kueue/gang.ts';
@@ -17,8 +16,8 @@ import { defined } from '../object.ts';
 import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
 import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
+import { type AgentView, isSameView, viewOf } from './agent-view.ts';
 import { type Amounts, NO_AMOUNTS } from './amounts.ts';
-import { containerResources, type Devices, runDemand, withConfigMap } from './demand.ts';
 import { ageOf } from './queue-order.ts';
 import { sessionDigest } from './sessions.ts';
 
@@ -52,8 +51,50 @@ export function wantsQuota(run: Run): boolean {
   return phaseOf(run) === 'Queued' && isWanted && run.status?.keyHolder === undefined;
 }
 
+/** What was worked out of a Run the last time, by its version. */
+interface Known {
+  /** Of the Agent that it names. */
+  readonly agentKey: string;
+  view?: AgentView;
+  candidate?: Candidate;
+}
+
+/** A queue of thousands is gone through many times before one of them changes, or what they follow from. */
+const knownOf = new WeakMap<Run, Known>();
+
+function known(run: Run): Known {
+  const found = knownOf.get(run);
+  if (found !== undefined) return found;
+  const made = { agentKey: agentKey(run.metadata.namespace ?? '', run.spec.agentRef.name) };
+  knownOf.set(run, made);
+  return made;
+}
+
 /** A waiting Run as the queue sees it. */
 export function candidateOf(run: Run, context: RunContext): Candidate {
+  const before = known(run);
+  const view = plainView(run, context);
+  if (view === undefined) return workOut(run, context);
+  const isKnown = before.view !== undefined && isSameView(before.view, view);
+  // The latest, so that nobody keeps older ones.
+  before.view = view;
+  if (isKnown && before.candidate !== undefined) return before.candidate;
+  const candidate = workOut(run, context);
+  before.candidate = candidate;
+  return candidate;
+}
+
+/** What a Run follows from beside itself, where that is its Agent as it is now, and nothing else. */
+function plainView(run: Run, context: RunContext): AgentView | undefined {
+  const agent = context.agents.get(known(run).agentKey);
+  if (agent === undefined || agent.spec.gang !== undefined) return undefined;
+  const pin = pinOf(run);
+  if (pin !== undefined && !isAtRevision(agent, pin)) return undefined;
+  if (context.obstacles?.has(run.metadata.namespace ?? '') === true) return undefined;
+  return viewOf(agent, context);
+}
+
+function workOut(run: Run, context: RunContext): Candidate {
   const { agent, obstacle } = sourceOf(run, context);
   return {
     ...selfOf(run),
@@ -98,19 +139,12 @@ function wantedBy(agent: Agent | undefined): Partial<Pick<Candidate, 'gpu' | 'po
 
 type Self = Omit<Candidate, 'demand' | 'gpu' | 'pods' | 'revision' | 'blocked'>;
 
-/** What a waiting Run says of itself, by its version: a queue of thousands is gone through many times before one of them changes. */
-const selves = new WeakMap<Run, Self>();
-
 function selfOf(run: Run): Self {
-  const known = selves.get(run);
-  if (known !== undefined) return known;
   const { name, namespace = '' } = run.metadata;
   const { agentRef, priority } = run.spec;
   const attempt = attemptsOf(run) + 1;
   const session = defined({ session: sessionDigest(run) });
-  const self = { ...ageOf(run), namespace, name, agent: agentRef.name, priority, attempt, ...session };
-  selves.set(run, self);
-  return self;
+  return { ...ageOf(run), namespace, name, agent: agentRef.name, priority, attempt, ...session };
 }
 
 /** What a Run that is bound to no revision is judged by: its Agent may have another template when it starts. */
@@ -129,9 +163,8 @@ export interface Source {
 
 /** The source of a Run that is made, or would be. */
 export function sourceOf(run: Run, { agents, revisions }: RunContext): Source {
-  const { namespace = '' } = run.metadata;
   const { name } = run.spec.agentRef;
-  const agent = agents.get(agentKey(namespace, name));
+  const agent = agents.get(known(run).agentKey);
   const pin = pinOf(run);
   if (agent === undefined || pin === undefined || isAtRevision(agent, pin))
     return { agent, obstacle: obstacleOf(name, agent) };
@@ -150,37 +183,8 @@ function obstacleAt(pin: string, { agent, refusal }: PinnedAgent): Waiting | und
 /** What `run` of `agent` takes from quota; nothing that is known where the Agent is gone. `run` is undefined for one that is gone. */
 export function demandOf(run: Run | undefined, agent: Agent | undefined, context: RunContext): Amounts {
   if (agent === undefined) return NO_AMOUNTS;
-  const { alone, withFiles } = demandsOf(agent, context);
+  const { alone, withFiles } = viewOf(agent, context).demands;
   return run !== undefined && (isGivenFiles(run, agent) || isAnswered(run)) ? withFiles : alone;
-}
-
-/** What a Run of an Agent takes, with and without a ConfigMap. */
-interface Demands {
-  readonly alone: Amounts;
-  readonly withFiles: Amounts;
-}
-
-/** By pass and Agent: a pass asks for each of hundreds of Runs, more than once, and those of one Agent take the same. */
-const demandsIn = new WeakMap<RunContext, Map<Agent, Demands>>();
-
-function demandsOf(agent: Agent, context: RunContext): Demands {
-  const byAgent = demandsIn.get(context) ?? new Map<Agent, Demands>();
-  demandsIn.set(context, byAgent);
-  const known = byAgent.get(agent);
-  if (known !== undefined) return known;
-  const alone = demandOfAgent(agent, context);
-  const demands = { alone, withFiles: withConfigMap(alone) };
-  byAgent.set(agent, demands);
-  return demands;
-}
-
-function demandOfAgent({ spec }: Agent, context: RunContext): Amounts {
-  const { gpu } = spec;
-  const gpuClass = gpu === undefined ? undefined : context.gpuClasses.get(gpu.class);
-  const devices: Devices | undefined =
-    gpu === undefined || gpuClass === undefined ? undefined : { class: gpuClass.spec, count: gpu.count };
-  const resources = containerResources(statedResources(spec), context.containerDefaults);
-  return runDemand(resources, devices, podCount(spec));
 }
 
 /** Whether a ConfigMap is made for `run`: for input that we hand on, and for parameters. Asked of every waiting Run at each pass. */

@@ -8,6 +8,7 @@ import type { SeenQuota } from './grants.ts';
 import type { LedgerObserved } from './ledger.ts';
 import { MILLI } from './quantity.ts';
 import { seenQuota } from './resource-quota.ts';
+import { runsByUid } from './runs-by-uid.ts';
 
 /** By pass and namespace: what pods of Runs hold. */
 const heldIn = new WeakMap<LedgerObserved, ReadonlyMap<string, Amounts>>();
@@ -25,15 +26,21 @@ export function countedQuota(ledger: Ledger, quota: KubeObject, observed: Ledger
   return { ...seen, used };
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
+
 function heldByPods(ledger: Ledger, observed: LedgerObserved): ReadonlyMap<string, Amounts> {
   const known = heldIn.get(observed);
   if (known !== undefined) return known;
   const held = new Map<string, Map<string, bigint>>();
   // Nothing is counted where there are no totals.
-  const runs = ledger.spec.hard === undefined ? [] : observed.runs;
-  for (const run of runs) {
-    const { uid = '', namespace = '' } = run.metadata;
-    if (!observed.started.has(uid) && !observed.unmade?.has(uid)) continue;
+  const uids =
+    ledger.spec.hard === undefined
+      ? NOBODY
+      : new Set([...observed.started, ...(observed.unmade?.keys() ?? [])]);
+  for (const uid of uids) {
+    const run = runsByUid(observed.runs).get(uid);
+    if (run === undefined) continue;
+    const { namespace = '' } = run.metadata;
     const amounts = held.get(namespace) ?? new Map<string, bigint>();
     held.set(namespace, amounts);
     addTo(amounts, podAmounts(run, observed));

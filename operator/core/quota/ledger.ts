@@ -199,7 +199,7 @@ function heldIn(ledger: Ledger, observed: LedgerObserved): readonly Reservation[
     return observed.vanished.get(reservation.uid)?.kind !== 'gone';
   });
   const keepers = new Set(kept.map(({ uid }) => uid));
-  return [...kept, ...lostReservations(observed.runs.filter((run) => !keepers.has(run.metadata.uid ?? '')))];
+  return [...kept, ...lostReservations(observed.runs, keepers)];
 }
 
 /** When the time alone lets the first of those who wait go on, in milliseconds. */

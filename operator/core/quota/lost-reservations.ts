@@ -7,10 +7,15 @@ import { sessionDigest } from './sessions.ts';
 
 /**
  * Reservations of Runs that were admitted and that no ledger knows, since it was deleted and made anew: they go on, so they
- * count before anybody else is admitted, also where that is more than is allowed.
+ * count before anybody else is admitted, also where that is more than is allowed. `keepers`: UIDs of those whose reservations are known.
  */
-export function lostReservations(runs: readonly Run[]): readonly Reservation[] {
-  return runs.filter((run) => !isFinished(run) && phaseOf(run) !== 'Queued').map(lostReservation);
+export function lostReservations(runs: readonly Run[], keepers: ReadonlySet<string>): readonly Reservation[] {
+  const isLost = (run: Run) => isUnderWay(run) && !keepers.has(run.metadata.uid ?? '');
+  return runs.filter(isLost).map(lostReservation);
+}
+
+function isUnderWay(run: Run): boolean {
+  return phaseOf(run) !== 'Queued' && !isFinished(run);
 }
 
 /**

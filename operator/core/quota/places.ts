@@ -2,7 +2,9 @@
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Place } from '../run/observed.ts';
 import type { Run } from '../run/run.ts';
+import type { WaitingRun } from './admit.ts';
 import type { Queue } from './ledger.ts';
+import { runsByUid } from './runs-by-uid.ts';
 
 /** Reasons of those that want no quota for now: they are passed, and nobody stands behind them. */
 const ASIDE: ReadonlySet<string> = new Set([
@@ -14,34 +16,60 @@ const ASIDE: ReadonlySet<string> = new Set([
   RUN_REASONS.Duplicate,
 ]);
 
+/** The places of a queue: each is worked out for who asks. */
+export interface Places {
+  /** The place of the Run of that uid; undefined where it does not wait. */
+  get(uid: string): Place | undefined;
+  /** All of them, in order. */
+  values(): Iterable<Place>;
+}
+
 /**
  * The places of the Runs that wait, by uid. `max`: how many may wait; of those that nobody has looked at yet, whoever is one too
  * many is told that the queue is full.
  */
-export function placesOf(
-  queue: Pick<Queue, 'waiting'>,
-  runs: readonly Run[],
-  max = Infinity,
-): ReadonlyMap<string, Place> {
-  const queued = new Set(
-    runs.filter((run) => run.status?.phase === 'Queued').map((run) => run.metadata.uid ?? ''),
-  );
-  const found = queue.waiting.filter(({ candidate }) => queued.has(candidate.uid)).length;
-  const places = new Map<string, Place>();
-  let ahead = 0;
-  for (const [i, { candidate, reason, message, current }] of queue.waiting.entries()) {
-    const isAside = ASIDE.has(reason);
-    if (!isAside) ahead += 1;
-    const isFull = i + 1 > max || found >= max;
-    const full = isFull ? { full: { found: Math.max(found, i), allowed: max } } : {};
-    places.set(candidate.uid, {
-      kind: 'waiting',
-      position: isAside ? undefined : ahead,
-      reason,
-      message,
-      ...(current !== undefined && { current }),
-      ...full,
-    });
+export function placesOf(queue: Pick<Queue, 'waiting'>, runs: readonly Run[], max = Infinity): Places {
+  const { waiting } = queue;
+  const found = max === Infinity ? 0 : countQueued(queue, runs);
+  const indexes = new Map<string, number>();
+  const ahead: number[] = [];
+  let last = 0;
+  for (const [i, { candidate, reason }] of waiting.entries()) {
+    if (!ASIDE.has(reason)) last += 1;
+    ahead.push(last);
+    indexes.set(candidate.uid, i);
   }
-  return places;
+  const placeAt = (i: number): Place | undefined => {
+    const one = waiting[i];
+    return one && { ...placeOf(one, ahead[i]), ...fullAt(i, { found, max }) };
+  };
+  return {
+    get: (uid) => placeAt(indexes.get(uid) ?? -1),
+    values: () =>
+      waiting
+        .keys()
+        .map((i) => placeAt(i))
+        .filter((one) => one !== undefined),
+  };
+}
+
+/** How many of those who wait say so already. */
+function countQueued({ waiting }: Pick<Queue, 'waiting'>, runs: readonly Run[]): number {
+  const byUid = runsByUid(runs);
+  return waiting.filter(({ candidate }) => byUid.get(candidate.uid)?.status?.phase === 'Queued').length;
+}
+
+function placeOf({ reason, message, current }: WaitingRun, position: number | undefined): Place {
+  return {
+    kind: 'waiting',
+    position: ASIDE.has(reason) ? undefined : position,
+    reason,
+    message,
+    ...(current !== undefined && { current }),
+  };
+}
+
+function fullAt(i: number, { found, max }: { readonly found: number; readonly max: number }): object {
+  const isFull = i + 1 > max || found >= max;
+  return isFull ? { full: { found: Math.max(found, i), allowed: max } } : {};
 }

@@ -39,12 +39,15 @@ export class TreeBook {
   readonly #runs: ReadonlyMap<string, Run>;
   readonly #forest: Forest;
   readonly #pools: Pools;
+  /** Whether any Agent lets its Runs call others, now or at a revision: most tenants have none. */
+  readonly #mayCall: boolean;
   readonly #records: Map<string, TreeRecord>;
 
   constructor(input: TreeInput) {
     const { held, records, now } = input;
     this.#input = input;
     this.#runs = runsIn(input);
+    this.#mayCall = anyCalls(input.context);
     this.#forest = new Forest(held);
     this.#records = new Map(records);
     this.#pools = new Pools({ forest: this.#forest, records: this.#records, runs: this.#runs, now });
@@ -64,6 +67,7 @@ export class TreeBook {
   /** `candidate` with its place among Runs that call each other. */
   withCall(candidate: Candidate, run: Run): Candidate {
     if (this.#forest.isAbove(candidate.uid)) return held(candidate, CHILDREN_ENDING);
+    if (!this.#mayCall && run.spec.parentRef === undefined) return candidate;
     const { agent } = sourceOf(run, this.#input.context);
     if (run.spec.parentRef === undefined) return this.#asRoot(candidate, run, agent);
     const judge = { forest: this.#forest, runs: this.#runs, context: this.#input.context };
@@ -143,3 +147,11 @@ function runsIn({ runs, held, context }: TreeInput): ReadonlyMap<string, Run> {
 }
 
 const NO_RUNS: ReadonlyMap<string, Run> = new Map();
+
+function mayCall(agent: Agent): boolean {
+  return callsOf(agent).maxDepth > 0;
+}
+
+function anyCalls({ agents, revisions }: RunContext): boolean {
+  return agents.values().some(mayCall) || revisions?.values().some((one) => mayCall(one.agent)) === true;
+}
