@@ -7,6 +7,8 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   configmap: 'api/v1 configmaps',
   deployment: 'apis/apps/v1 deployments',
   endpointslice: 'apis/discovery.k8s.io/v1 endpointslices',
+  imagepolicy: 'apis/nexusos.dev/v1alpha1 imagepolicies',
+  imageverdict: 'apis/nexusos.dev/v1alpha1 imageverdicts',
   ingress: 'apis/networking.k8s.io/v1 ingresses',
   horizontalpodautoscaler: 'apis/autoscaling/v2 horizontalpodautoscalers',
   localqueue: 'apis/kueue.x-k8s.io/v1beta2 localqueues',
@@ -29,6 +31,7 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   serviceaccount: 'api/v1 serviceaccounts',
 };
 const CLUSTER_WIDE: Readonly<Record<string, string>> = {
+  clusterimagepolicy: 'apis/nexusos.dev/v1alpha1 clusterimagepolicies',
   clusterqueue: 'apis/kueue.x-k8s.io/v1beta2 clusterqueues',
   ingressclass: 'apis/networking.k8s.io/v1 ingressclasses',
   resourceflavor: 'apis/kueue.x-k8s.io/v1beta2 resourceflavors',
@@ -42,6 +45,7 @@ const CLUSTER_WIDE: Readonly<Record<string, string>> = {
   quotaledger: 'apis/nexusos.dev/v1alpha1 quotaledgers',
   runtimeclass: 'apis/node.k8s.io/v1 runtimeclasses',
   tenant: 'apis/nexusos.dev/v1alpha1 tenants',
+  trustroot: 'apis/nexusos.dev/v1alpha1 trustroots',
 };
 
 /**

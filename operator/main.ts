@@ -6,6 +6,7 @@ import { findKueue, restartWithKueue } from './kueue.ts';
 import { Archive } from './runtime/archive.ts';
 import { createArchiveClient } from './runtime/archive-client.ts';
 import { RegistryClient } from './oci/client.ts';
+import { imageWorks, type RunningWorks } from './image-verification/works.ts';
 import { type PackVerification, packVerification } from './pack-verifier.ts';
 import { type PolicyScans, policyScans } from './policy-scans.ts';
 import { type Client, createClient } from './runtime/client.ts';
@@ -72,13 +73,14 @@ async function close(
   client: Client,
   beside: {
     readonly archive: Archive | undefined;
+    readonly images: RunningWorks;
     readonly packs: PackVerification;
     readonly registry: RegistryClient;
     readonly scans: PolicyScans;
   },
 ): Promise<void> {
-  const { archive, packs, registry, scans } = beside;
-  await Promise.all([archive?.stop(), packs.close(), registry.close(), scans.close()]);
+  const { archive, images, packs, registry, scans } = beside;
+  await Promise.all([archive?.stop(), images.close(), packs.close(), registry.close(), scans.close()]);
   await client.close();
 }
 
@@ -97,6 +99,7 @@ async function main(): Promise<void> {
   const archive = archiveOf(config, { metrics, log });
   const registry = registryOf(config, metrics);
   const packs = packVerification(config, { client, registry, metrics, log });
+  const images = imageWorks({ registry, client, metrics, log });
   const scans = await policyScans(config, { client, metrics, log });
   const manager = createManager({
     client,
@@ -120,7 +123,7 @@ async function main(): Promise<void> {
         countChildren: (labels, runs) => metrics.runChildrenTotal.inc(labels, runs),
         maxTenants: config.namedTenants,
       },
-      { records: archive, verifier: packs.verifier, scans },
+      { records: archive, verifier: packs.verifier, scans, images },
     ),
     identity: identityOf(config),
     leaderElection: leaderElectionOf(config),
@@ -130,7 +133,7 @@ async function main(): Promise<void> {
     log,
   });
   const health = await startHealthServer({ ...config.listen, ready: () => manager.ready(), metrics });
-  const beside = { archive, packs, registry, scans };
+  const beside = { archive, images, packs, registry, scans };
   const stop = stopOnSignal({ manager, health, log, close: () => close(client, beside) });
   restartWithKueue(search, kueue, () => stop());
   scans.restartWithReports(() => stop());

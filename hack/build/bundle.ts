@@ -13,6 +13,7 @@ const ROLES = {
   nexusctl: 'nexusctl/main.ts',
   // No role by itself: others start it in threads of theirs.
   'policy-worker': 'operator/policy/workers/worker.ts',
+  'image-worker': 'operator/image-verification/worker.ts',
 } as const;
 
 /** What people carry about by itself, on the Node that they have: one file, that runs on all that package.json allows. */

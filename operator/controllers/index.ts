@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ImageWorks } from '../core/images/works.ts';
 import type { Resource } from '../core/object.ts';
 import type { PackAllowance } from '../core/policy-pack/allowance.ts';
 import type { PackVerifier } from '../core/policy-pack/verification.ts';
@@ -8,6 +9,9 @@ import type { CatchUp } from '../runtime/catch-up.ts';
 import type { AnyController, IndexDeclaration, Key } from '../runtime/controller.ts';
 import { agentController } from './agent.ts';
 import { gpuClassController } from './gpu-class.ts';
+import { imageInventoryController } from './image-inventory.ts';
+import { clusterImagePolicyController, imagePolicyController, trustRootController } from './image-policy.ts';
+import { imageVerdictController } from './image-verdict.ts';
 import { ledgerController } from './ledger.ts';
 import { policyFloorController } from './policy-floor.ts';
 import { POLICY_PACK_INDEXES, policyPackController } from './policy-pack.ts';
@@ -26,6 +30,7 @@ import { TenantQueues } from './shared/tenant-queue.ts';
 import { queueIndexes } from './shared/tenant-queues.ts';
 import { WORKLOAD_INDEXES } from './shared/workloads.ts';
 import { TENANT_INDEXES, tenantController } from './tenant.ts';
+import { verdictKeysController } from './verdict-keys.ts';
 import { webhookCertificatesController } from './webhook-certificates.ts';
 import type { CertificateSettings } from '../core/certificates/plan.ts';
 
@@ -52,6 +57,8 @@ export interface Beside {
   readonly verifier?: PackVerifier;
   /** What judges what exists by PolicyPacks; without, nobody does. */
   readonly scans?: PolicyScanning | undefined;
+  /** What verifies images. */
+  readonly images?: ImageWorks;
 }
 
 /** What judges what exists. */
@@ -64,6 +71,17 @@ export interface PolicyScanning {
 
 /** For who only wants to know what controllers there are. */
 const NO_VERIFIER: PackVerifier = { ask: () => ({ kind: 'pending' }), onDone: () => undefined };
+
+/** The same for images. */
+const NO_IMAGES: ImageWorks = {
+  verifier: { ask: () => ({ kind: 'pending' }), forget: () => undefined, onDone: () => undefined },
+  readRoot: () => ({ field: '', found: 'nobody who reads it', wanted: '' }),
+  problemsOf: () => [],
+  newKey: () => '',
+  publicKeyOf: () => undefined,
+  seal: () => '',
+  open: () => undefined,
+};
 
 /** What the platform chooses. */
 export interface ControllerSettings extends PlatformSettings {
@@ -82,7 +100,7 @@ const PACK_ALLOWANCE: PackAllowance = { packs: 32, mebibytes: 64 };
 export function controllersFor(
   settings: ControllerSettings,
   metering: RunUnitsMeterOptions = { count: () => undefined, maxTenants: 0 },
-  { records, verifier = NO_VERIFIER, scans }: Beside = {},
+  { records, verifier = NO_VERIFIER, scans, images = NO_IMAGES }: Beside = {},
 ): ControllerSet {
   const { kueue, webhookCertificates } = settings;
   const book = new DeviceBook(settings.planWeights, kueue);
@@ -98,6 +116,7 @@ export function controllersFor(
       runHistoryController(records),
       gpuClassController(book, kueue),
       ...policyControllers(settings, { verifier, scans }),
+      ...imageControllers(settings, images),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],
     indexes: [
@@ -130,5 +149,21 @@ function policyControllers(
     policyReplicaController({ platformNamespace }),
     ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
     ...(scans?.hasReports === true ? [policyReportController()] : []),
+  ];
+}
+
+/** Those of images. */
+function imageControllers(
+  { platformNamespace }: ControllerSettings,
+  works: ImageWorks,
+): readonly AnyController[] {
+  const options = { platformNamespace, works };
+  return [
+    trustRootController(options),
+    clusterImagePolicyController(options),
+    imagePolicyController(options),
+    verdictKeysController(options),
+    imageInventoryController({ platformNamespace }),
+    imageVerdictController(options),
   ];
 }

@@ -29,6 +29,8 @@ const POLICY_OUTCOMES = [
 ] as const;
 const VERIFICATIONS = ['verified', 'refused', 'failed'] as const;
 const REGISTRY_OUTCOMES = ['ok', 'absent', 'refused', 'throttled', 'unreachable', 'broken'] as const;
+/** What a policy says of an image. */
+const IMAGE_OUTCOMES = ['Verified', 'Refused', 'Unknown'] as const;
 const WORKER_ENDS = ['deadline', 'memory', 'crash', 'closed'] as const;
 /** Seconds, from a hundredth of a millisecond to the longest that an evaluation may take. */
 const EVALUATION_BUCKETS = [
@@ -77,6 +79,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}) {
     ...requestMetrics(factory),
     ...policyMetrics(factory),
     ...registryMetrics(factory),
+    ...imageMetrics(factory),
   };
 }
 
@@ -273,6 +276,24 @@ function policyMetrics(factory: MetricFactory) {
       help: 'Modules that are not evaluated any more, since they failed too often.',
       labels: {},
     }),
+  };
+}
+
+function imageMetrics(factory: MetricFactory) {
+  return {
+    imageVerificationsTotal: factory.counter({
+      name: 'nexusos_image_verifications_total',
+      help: 'What policies said of images that were looked at, by outcome and reason; None where all was as asked.',
+      labels: { outcome: IMAGE_OUTCOMES, reason: ANY },
+    }),
+    imageVerificationSeconds: factory.histogram(
+      {
+        name: 'nexusos_image_verification_seconds',
+        help: 'Time that it took to look at an image by all policies that are about it, with what registries took.',
+        labels: {},
+      },
+      LATENCY_BUCKETS,
+    ),
   };
 }
 

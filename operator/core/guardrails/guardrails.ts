@@ -22,6 +22,7 @@ import { leaseGuardrail, replicaGuardrail } from './replicas.ts';
 import { roleBindingGuardrail } from './role-bindings.ts';
 import { scheduleGuardrail } from './schedules.ts';
 import { serviceGuardrail } from './services.ts';
+import { verdictKeyGuardrail } from './verdicts.ts';
 import { volumeClaimGuardrail } from './volumes.ts';
 import { priorityGuardrails, workloadGuardrails } from './workloads.ts';
 
@@ -54,6 +55,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     gpuClassGuardrail(settings),
     replicaGuardrail(settings),
     leaseGuardrail(settings),
+    verdictKeyGuardrail(settings),
     ...operatorGuardrails(settings),
   ];
   return all.flatMap(toObjects);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, FINALIZERS, GROUP, LABELS } from '#crds/v1alpha1/names';
 import { CALLER_PREFIX } from '../agent/caller.ts';
+import { SIGNING_SECRET, VERDICT_KEYS } from '../images/works.ts';
 import { CHUNK_PREFIX } from '../policy-pack/revision.ts';
 import { clusterRoleName, OWNER_ROLES, PULL_SECRET_WRITER, RUN_CALLER } from '../tenant/roles.ts';
 import { annotationOf, isManaged, isUnchanged, labelOf, labelsOf } from './marks.ts';
@@ -72,6 +73,8 @@ function ofPlatform(webhookSecret: string | undefined): Cel {
     ...(webhookSecret === undefined ? [] : [certificate]),
     `request.resource.resource == 'configmaps' && request.name.startsWith(${quote(CHUNK_PREFIX)}) && request.operation != 'UPDATE'`,
     "request.resource.resource == 'policypackrevisions'",
+    `request.resource.resource == 'secrets' && request.operation != 'DELETE' && object.metadata.name == ${quote(SIGNING_SECRET)}`,
+    `request.resource.resource == 'configmaps' && request.operation != 'DELETE' && object.metadata.name == ${quote(VERDICT_KEYS)}`,
   ]
     .map((one) => `(${one})`)
     .join(' || ');

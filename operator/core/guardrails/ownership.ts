@@ -284,7 +284,7 @@ export function tenantDeletionGuardrail(): Guardrail {
   };
 }
 
-/** Ledgers, revisions, and what NexusOS says in status, are written by nobody else: they decide who gets quota, and what runs. */
+/** Ledgers, revisions, verdicts, and what NexusOS says in status, are written by nobody else: they decide who gets quota, and what runs. */
 export function recordGuardrail(settings: GuardrailSettings): Guardrail {
   return {
     name: 'records',
@@ -294,13 +294,18 @@ export function recordGuardrail(settings: GuardrailSettings): Guardrail {
         resources: [
           'agentrevisions',
           'agents/status',
+          'clusterimagepolicies/status',
           'gpuclasses/status',
+          'imagepolicies/status',
+          'imageverdicts',
+          'imageverdicts/status',
           'policypackrevisions',
           'policypacks/status',
           'quotaledgers',
           'quotaledgers/status',
           'runs/status',
           'tenants/status',
+          'trustroots/status',
         ],
         operations: ['CREATE', 'UPDATE', 'DELETE'],
       },

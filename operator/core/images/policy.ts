@@ -42,7 +42,7 @@ export function policiesFor(
 
 /** Whether a policy asks something of an image. A tag says nothing of who made it, so it is no part of what is looked at. */
 export function isAbout(
-  { images }: ImagePolicyFacts,
+  { images }: Pick<ImagePolicyFacts, 'images'>,
   { registry, repository }: Pick<Reference, 'registry' | 'repository'>,
 ): boolean {
   const name = `${registry}/${repository}`;

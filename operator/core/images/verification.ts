@@ -43,7 +43,12 @@ export interface ImageFindings {
 /** How far the verification of an image is. */
 export type ImageAnswer =
   | { readonly kind: 'pending' }
-  | { readonly kind: 'known'; readonly findings: ImageFindings; readonly isStale: boolean };
+  | {
+      readonly kind: 'known';
+      readonly findings: ImageFindings;
+      /** In how many milliseconds it is worth asking again. */
+      readonly againMs: number;
+    };
 
 /** Verifies images beside everything else. */
 export interface ImageVerifier {

@@ -60,7 +60,15 @@ const VIEW: readonly Rule[] = [
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: READ },
   {
     apiGroups: [GROUP],
-    resources: ['agentrevisions', 'agents', 'policypackrevisions', 'policypacks', 'runs'],
+    resources: [
+      'agentrevisions',
+      'agents',
+      'imagepolicies',
+      'imageverdicts',
+      'policypackrevisions',
+      'policypacks',
+      'runs',
+    ],
     verbs: READ,
   },
 ];
@@ -109,7 +117,7 @@ const ADMINISTER: readonly Rule[] = [
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ALL },
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ALL },
   { apiGroups: ['rbac.authorization.k8s.io'], resources: ['rolebindings', 'roles'], verbs: ALL },
-  { apiGroups: [GROUP], resources: ['agents', 'policypacks', 'runs'], verbs: ALL },
+  { apiGroups: [GROUP], resources: ['agents', 'imagepolicies', 'policypacks', 'runs'], verbs: ALL },
   // Not for those who only create Runs: what their Agents ask for is that somebody else looks at them.
   { apiGroups: [GROUP], resources: ['runs'], verbs: ['approve'] },
 ];

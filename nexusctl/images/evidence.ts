@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import { stat } from 'node:fs/promises';
+import { extname, join, resolve } from 'node:path';
+import { formatReference, type Reference } from '#operator/core/oci/reference';
+import { RegistryClient } from '#operator/oci/client';
+import type { EvidenceSource } from '#operator/supply-chain/evidence';
+import { registryEvidence } from '#operator/supply-chain/registry-evidence';
+import { sha256 } from '#operator/supply-chain/signed-item';
+import { type Call, CommandError, EXIT, flagValue } from '../cli/command.ts';
+import { filesBelow, readText } from '../pack/documents.ts';
+import { openRegistry, registryError } from '../pack/registry.ts';
+
+/** An image that is to be verified, and where what is attached to it comes from. */
+export interface OpenImage {
+  readonly reference: Reference;
+  readonly digest: string;
+  readonly source: EvidenceSource;
+  close(): Promise<void>;
+}
+
+/** An image with what is attached to it in files: nothing is asked of anybody. */
+export async function openOffline(call: Call, reference: Reference, path: string): Promise<OpenImage> {
+  const { digest } = reference;
+  if (digest === undefined) {
+    const message = `${formatReference(reference)} has no digest: without a registry nobody can tell what a tag is; write NAME@sha256:…`;
+    throw new CommandError(EXIT.usage, message);
+  }
+  const bundles = await bundlesAt(resolve(call.cwd, path));
+  const subject = await manifestFor(call, digest);
+  const evidence = bundles.map(({ file, text }) => {
+    return { form: 'bundle' as const, origin: file, bytes: Buffer.from(text), annotations: {} };
+  });
+  return {
+    reference,
+    digest,
+    source: { gather: () => Promise.resolve({ subject, evidence }) },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The manifest is needed for what is signed as it stands, and for what is in an index. */
+async function manifestFor(call: Call, digest: string): Promise<Buffer> {
+  const path = flagValue(call, 'manifest');
+  if (path === undefined) return Buffer.from('{}');
+  const bytes = Buffer.from(await readText(resolve(call.cwd, path)));
+  const found = `sha256:${sha256(bytes)}`;
+  if (found === digest) return bytes;
+  throw new CommandError(EXIT.no, `${path} is not the manifest: found ${found}; wanted is ${digest}`);
+}
+
+const BUNDLES = ['.json', '.jsonl', '.bundle', '.sigstore'];
+
+/** Sigstore bundles of a file, one in a line or one in all, or of all such files in a folder. */
+async function bundlesAt(path: string): Promise<readonly { readonly file: string; readonly text: string }[]> {
+  const found = await stat(path).catch(() => {
+    throw new CommandError(EXIT.usage, `${path} cannot be read: it is not there`);
+  });
+  const files = found.isFile()
+    ? [path]
+    : (await filesBelow(path))
+        .filter((file) => BUNDLES.includes(extname(file)))
+        .map((file) => join(path, file));
+  const read = await Promise.all(
+    files.map(async (file) => {
+      const text = await readText(file);
+      return linesOf(text).map((line) => ({ file, text: line }));
+    }),
+  );
+  return read.flat();
+}
+
+/** A file whose lines are documents of their own is several. */
+function linesOf(text: string): readonly string[] {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const isSeveral = lines.length > 1 && lines.every((line) => /^\s*\{.*\}\s*$/.test(line));
+  return isSeveral ? lines : [text];
+}
+
+/** An image of a registry: a tag is resolved once, and from then on it is the digest that counts. */
+export async function openOnline(call: Call, text: string): Promise<OpenImage> {
+  const { reference, options, keychain } = await openRegistry(call, text);
+  const registry = new RegistryClient(options);
+  const close = (): Promise<void> => registry.close();
+  const resolved = await registry.resolve(reference, { keychain });
+  if (resolved.kind !== 'ok') {
+    await close();
+    throw registryError(resolved);
+  }
+  const source = registryEvidence({ registry, repository: reference, keychain });
+  return { reference, digest: resolved.value.digest, source, close };
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+import { LABELS } from '#crds/v1alpha1/names';
+import type { PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
+import { imagesOf } from '../core/images/images.ts';
+import { imagePolicyFacts } from '../core/images/objects.ts';
+import { type InventorySeen, planInventory, unwanted } from '../core/images/wanted.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
+import {
+  AGENTS,
+  CLUSTER_IMAGE_POLICIES,
+  IMAGE_POLICIES,
+  IMAGE_VERDICTS,
+  NAMESPACES,
+  POLICY_REPLICAS,
+} from '../core/resources.ts';
+import type { Controller, Key, PolicyRule, Reader, SeenChange, Watch } from '../runtime/controller.ts';
+import { ImagePolicies } from './shared/image-policies.ts';
+
+function kind(apiVersion: string, name: string, plural: string): Resource {
+  return { apiVersion, kind: name, plural, namespaced: true };
+}
+
+/** What runs images, and what makes that: what runs comes first. */
+const RUNNING: readonly Resource[] = [
+  kind('v1', 'Pod', 'pods'),
+  kind('apps/v1', 'Deployment', 'deployments'),
+  kind('apps/v1', 'StatefulSet', 'statefulsets'),
+  kind('apps/v1', 'DaemonSet', 'daemonsets'),
+  kind('batch/v1', 'CronJob', 'cronjobs'),
+  kind('batch/v1', 'Job', 'jobs'),
+];
+
+/** What admission has seen is to be there within a moment. */
+const SOON_MS = 50;
+
+/**
+ * The controller of which images verdicts are kept of: per namespace of a tenant, what runs there, what would, and what admission was asked about and
+ * did not know. What runs is asked for now and then: no watch of all pods is worth that.
+ */
+export function imageInventoryController({
+  platformNamespace,
+}: {
+  readonly platformNamespace: string;
+}): Controller<KubeObject, InventorySeen, undefined> {
+  const policies = new ImagePolicies(platformNamespace);
+  const unwantedSince = new Map<string, number>();
+  const running = new RunningImages();
+  return {
+    name: 'image-inventory',
+    resource: NAMESPACES,
+    onlyReads: true,
+    selects: { labelSelector: LABELS.tenant },
+    watches: [
+      { resource: CLUSTER_IMAGE_POLICIES, keys: ofTenants, patienceMs: ifGeneration },
+      { resource: IMAGE_POLICIES, keys: namespaceOf, patienceMs: ifGeneration },
+      { resource: IMAGE_VERDICTS, keys: namespaceOf, patienceMs: ifItComesOrGoes },
+      { resource: AGENTS, keys: namespaceOf, patienceMs: ifGeneration },
+      {
+        resource: POLICY_REPLICAS,
+        namespace: platformNamespace,
+        keys: askedNamespaces,
+        patienceMs: () => SOON_MS,
+      },
+    ],
+    rbac: RBAC,
+    observe: async ({ metadata }, read) => {
+      const namespace = metadata.name;
+      const verdicts = read.list(IMAGE_VERDICTS, { namespace });
+      const facts = policies.for(namespace, read).map(imagePolicyFacts);
+      const images =
+        facts.length === 0 ? [] : await imagesIn(namespace, { read, platformNamespace, running });
+      const seen = { namespace, policies: facts, images, verdicts };
+      return { ...seen, unwantedMs: agesOf(unwanted(seen), verdicts, unwantedSince) };
+    },
+    plan: (_, seen) => planInventory(seen),
+  };
+}
+
+const RBAC: readonly PolicyRule[] = [
+  { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
+  { apiGroups: ['apps'], resources: ['daemonsets', 'deployments', 'statefulsets'], verbs: ['list'] },
+  { apiGroups: ['batch'], resources: ['cronjobs', 'jobs'], verbs: ['list'] },
+  { apiGroups: ['nexusos.dev'], resources: ['imageverdicts'], verbs: ['create', 'patch', 'delete'] },
+];
+
+async function imagesIn(
+  namespace: string,
+  {
+    read,
+    platformNamespace,
+    running,
+  }: { readonly read: Reader; readonly platformNamespace: string; readonly running: RunningImages },
+): Promise<readonly string[]> {
+  const asked = read
+    .list(POLICY_REPLICAS, { namespace: platformNamespace })
+    .flatMap((replica) => askedBy(replica))
+    .filter((one) => one.namespace === namespace)
+    .map(({ image }) => image);
+  const agents = read.list(AGENTS, { namespace }).flatMap(agentImages);
+  return [...asked, ...(await running.in(namespace, read)), ...agents];
+}
+
+/** How long what was seen to run in a namespace is believed: who is asked about much in little time is not looked through each time. */
+const SEEN_MS = 30_000;
+/** What has ended runs nothing any more. */
+const NOT_ENDED = 'status.phase!=Succeeded,status.phase!=Failed';
+
+/** Images that run, or would, by namespace. */
+class RunningImages {
+  readonly #seen = new Map<string, { readonly atMs: number; readonly images: readonly string[] }>();
+
+  async in(namespace: string, read: Reader): Promise<readonly string[]> {
+    const held = this.#seen.get(namespace);
+    if (held !== undefined && performance.now() - held.atMs < SEEN_MS) return held.images;
+    const atMs = performance.now();
+    const images = new Set<string>();
+    for (const resource of RUNNING) {
+      const { apiVersion, plural } = resource;
+      const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+      const selection = { namespace, ...(plural === 'pods' && { fieldSelector: NOT_ENDED }) };
+      for (const object of await read.listLive(resource, selection)) {
+        for (const { image } of imagesOf({ group, resource: plural }, object)) images.add(image);
+      }
+    }
+    for (const [other, one] of this.#seen) if (atMs - one.atMs >= SEEN_MS) this.#seen.delete(other);
+    this.#seen.set(namespace, { atMs, images: [...images] });
+    return [...images];
+  }
+}
+
+function agentImages(agent: KubeObject): readonly string[] {
+  const { container } = agent['spec'] as { readonly container?: { readonly image?: string } };
+  return container?.image === undefined ? [] : [container.image];
+}
+
+interface AskedImage {
+  readonly namespace: string;
+  readonly image: string;
+}
+
+function askedBy(replica: KubeObject): readonly AskedImage[] {
+  return (replica['status'] as PolicyReplicaStatus | undefined)?.images ?? [];
+}
+
+function askedNamespaces(replica: KubeObject): readonly Key[] {
+  return [...new Set(askedBy(replica).map(({ namespace }) => namespace))].map((name) => ({ name }));
+}
+
+/** Since when each of them is not wanted, as far as this process has seen; the others are forgotten. */
+function agesOf(
+  unwantedNow: readonly KubeObject[],
+  all: readonly KubeObject[],
+  since: Map<string, number>,
+): ReadonlyMap<string, number> {
+  const nowMs = performance.now();
+  const uids = new Set(unwantedNow.map(({ metadata }) => metadata.uid ?? ''));
+  for (const { metadata } of all) if (!uids.has(metadata.uid ?? '')) since.delete(metadata.uid ?? '');
+  for (const uid of uids) since.set(uid, since.get(uid) ?? nowMs);
+  return new Map([...uids].map((uid) => [uid, nowMs - (since.get(uid) ?? nowMs)]));
+}
+
+function ofTenants(_: KubeObject, read: Reader): readonly Key[] {
+  return read
+    .list(NAMESPACES)
+    .flatMap(({ metadata }) =>
+      metadata.labels?.[LABELS.tenant] === undefined ? [] : [{ name: metadata.name }],
+    );
+}
+
+const namespaceOf: Watch['keys'] = ({ metadata }) =>
+  metadata.namespace === undefined ? [] : [{ name: metadata.namespace }];
+
+/** What an object tells of itself asks for no other images. */
+function ifGeneration({ old, object }: SeenChange): number {
+  return old !== undefined && object !== undefined && old.metadata.generation === object.metadata.generation
+    ? Infinity
+    : 0;
+}
+
+/** One that is gone, though it is wanted, is made again. */
+function ifItComesOrGoes({ object }: SeenChange): number {
+  return object === undefined ? 0 : Infinity;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { ImageVerdict } from '../supply-chain/verdict.ts';
+import { isDue, nextProof, type PolicyAsked, type ProofSeen } from './next-proof.ts';
+import type { Proof } from './proof.ts';
+import type { ImageFindings } from './verification.ts';
+
+const BEGIN = Date.parse('2026-11-01T00:00:00.000Z');
+const HOUR = 3_600_000;
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+const OTHER = `sha256:${'b'.repeat(64)}`;
+const IMAGE = 'registry.example/app:1';
+
+function at(ms: number): Date {
+  return new Date(BEGIN + ms);
+}
+
+function asked(fields: Partial<PolicyAsked['facts']> = {}, digest = 'sha256:p1'): PolicyAsked {
+  const facts = {
+    kind: 'ClusterImagePolicy',
+    name: 'signed',
+    uid: 'u1',
+    generation: 1,
+    images: ['*'],
+    enforcement: 'Enforce',
+    unknown: 'Deny',
+    maxAgeSeconds: 86_400,
+  } as const;
+  return { facts: { ...facts, ...fields }, digest };
+}
+
+function found(fields: Partial<ImageVerdict> = {}, more: Partial<ImageFindings> = {}): ImageFindings {
+  const verdict: ImageVerdict = {
+    image: DIGEST,
+    policy: 'sha256:p1',
+    outcome: 'Verified',
+    message: 'all that is asked for was verified',
+    checks: [],
+    facts: { signers: [] },
+    notes: [],
+    checkedAt: at(0).toISOString(),
+    ...fields,
+  };
+  return { digest: DIGEST, verdicts: new Map([['u1', verdict]]), checkedAt: at(0), ...more };
+}
+
+const UNREACHABLE = { outcome: 'Unknown', reason: 'RegistryUnreachable', message: 'no answer' } as const;
+
+function next(fields: Partial<ProofSeen>): Proof | undefined {
+  return nextProof({
+    namespace: 'a',
+    image: IMAGE,
+    policies: [asked()],
+    previous: undefined,
+    findings: undefined,
+    now: at(0),
+    ...fields,
+  });
+}
+
+function first(fields: Partial<ImageVerdict> = {}, policies = [asked()]): Proof {
+  const proof = next({ findings: found(fields), policies });
+  if (proof === undefined) throw new Error('nothing was proved');
+  return proof;
+}
+
+test('nothing is proved before anybody has looked', (t) => {
+  t.is(next({}), undefined);
+});
+
+test('what was found is proved for as long as the policy that is least patient lets it count', (t) => {
+  const policies = [asked(), asked({ uid: 'u2', name: 'short', maxAgeSeconds: 600 }, 'sha256:p2')];
+  const proof = first({}, policies);
+  t.like(proof, { digest: DIGEST, verifiedAt: at(0).toISOString(), expiresAt: at(600_000).toISOString() });
+  t.deepEqual(
+    proof.policies.map(({ uid }) => uid),
+    ['u1'],
+    'the other has not been found out about: for that the image waits',
+  );
+});
+
+for (const { name, age, writes } of [
+  { name: 'a moment later', age: 1000, writes: false },
+  { name: 'an hour later', age: HOUR, writes: false },
+  { name: 'when half of the time is over', age: 12 * HOUR, writes: true },
+]) {
+  test(`the same found ${name} is ${writes ? 'written' : 'not written'} anew`, (t) => {
+    const previous = first();
+    const proof = next({ previous, findings: found({}, { checkedAt: at(age) }), now: at(age) });
+    t.is(proof === previous, !writes);
+    if (writes) t.is(proof?.verifiedAt, at(age).toISOString());
+  });
+}
+
+for (const { name, given, outcome, isSame } of [
+  {
+    name: 'a registry that does not answer takes nothing away',
+    given: { findings: found(UNREACHABLE, { digest: undefined, checkedAt: at(HOUR) }) },
+    outcome: 'Verified',
+    isSame: true,
+  },
+  {
+    name: 'nor one that has the image, and not what is attached to it',
+    given: { findings: found(UNREACHABLE, { checkedAt: at(HOUR) }) },
+    outcome: 'Verified',
+    isSame: true,
+  },
+  {
+    name: 'what was known of another image is not said of that which the tag names now',
+    given: { findings: found(UNREACHABLE, { digest: OTHER, checkedAt: at(HOUR) }) },
+    outcome: 'Unknown',
+    isSame: false,
+  },
+  {
+    name: 'a refusal counts at once',
+    given: {
+      findings: found({ outcome: 'Refused', reason: 'Revoked', message: 'revoked' }, { checkedAt: at(HOUR) }),
+    },
+    outcome: 'Refused',
+    isSame: false,
+  },
+  {
+    name: 'what is only enforced otherwise is no other verdict, and is known as of the policy of now',
+    given: { policies: [asked({ generation: 2, enforcement: 'Warn' })] },
+    outcome: 'Verified',
+    isSame: false,
+  },
+  {
+    name: 'what is too old does not outlive an outage',
+    given: {
+      findings: found(UNREACHABLE, { digest: undefined, checkedAt: at(24 * HOUR) }),
+      now: at(24 * HOUR),
+    },
+    outcome: 'Unknown',
+    isSame: false,
+  },
+] as const) {
+  test(name, (t) => {
+    const previous = first();
+    const proof = next({ previous, now: at(HOUR), ...given });
+    t.is(proof?.policies[0]?.outcome, outcome);
+    t.is(proof === previous, isSame);
+  });
+}
+
+test('an outage makes nothing younger: what is kept was found when it was found', (t) => {
+  const policies = [asked(), asked({ uid: 'u2', name: 'new' }, 'sha256:p2')];
+  const unknown = found(UNREACHABLE).verdicts.get('u1');
+  if (unknown === undefined) throw new Error('there is one');
+  const findings: ImageFindings = {
+    verdicts: new Map([
+      ['u1', unknown],
+      ['u2', unknown],
+    ]),
+    checkedAt: at(HOUR),
+  };
+  const proof = next({ previous: first(), policies, findings, now: at(HOUR) });
+  t.is(proof?.verifiedAt, at(0).toISOString());
+  t.deepEqual(
+    proof?.policies.map(({ outcome }) => outcome),
+    ['Verified', 'Unknown'],
+  );
+});
+
+test('a policy that asks something else is told nothing of what was said before', (t) => {
+  const previous = first();
+  t.is(next({ previous, policies: [asked({ generation: 2 }, 'sha256:p9')], now: at(HOUR) }), undefined);
+});
+
+for (const { name, given, due } of [
+  { name: 'nobody has looked', given: { previous: undefined }, due: true },
+  { name: 'it was found a moment ago', given: { now: at(1000) }, due: false },
+  { name: 'a tag may have been moved', given: { now: at(600_000) }, due: true },
+  {
+    name: 'a digest is the same for longer',
+    given: { image: `registry.example/app@${DIGEST}`, now: at(600_000) },
+    due: false,
+  },
+  { name: 'a policy asks something else', given: { policies: [asked({}, 'sha256:p9')] }, due: true },
+  { name: 'something was not known', given: { previous: first(UNREACHABLE) }, due: true },
+  {
+    name: 'a waiver runs out',
+    given: { previous: first({ validUntil: at(5000).toISOString() }), now: at(5000) },
+    due: true,
+  },
+] as const) {
+  test(`an image ${due ? 'is' : 'is not'} looked at when ${name}`, (t) => {
+    const seen = { namespace: 'a', image: IMAGE, policies: [asked()], previous: first(), now: at(1000) };
+    t.is(isDue({ ...seen, ...given }), due);
+  });
+}

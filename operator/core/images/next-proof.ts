@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+import { canonicalJson } from '../compare.ts';
+import { parseReference } from '../oci/reference.ts';
+import type { ImageVerdict } from '../supply-chain/verdict.ts';
+import type { ImagePolicyFacts } from './policy.ts';
+import type { PolicyVerdict, Proof } from './proof.ts';
+import type { ImageFindings } from './verification.ts';
+
+/** A policy that is about an image, and the digest of it with all that it names. */
+export interface PolicyAsked {
+  readonly facts: ImagePolicyFacts;
+  readonly digest: string;
+}
+
+/** What the next proof is made from. */
+export interface ProofSeen {
+  readonly namespace: string;
+  readonly image: string;
+  readonly policies: readonly PolicyAsked[];
+  /** What was proved before, by ourselves. */
+  readonly previous: Proof | undefined;
+  /** What was found since; undefined where nobody has looked. */
+  readonly findings: ImageFindings | undefined;
+  readonly now: Date;
+}
+
+/** Longest sentence of one policy in a proof, and in a status. */
+export const MAX_VERDICT_MESSAGE = 512;
+/** A tag may be moved at any time: how long it is believed to name the same image. */
+const TAG_MS = 600_000;
+const DIGEST_MS = 3_600_000;
+
+/**
+ * What is proved from now on; undefined where nothing can be yet. What was known goes on to count while it could not be told otherwise, and as long as
+ * it was said to. The very proof before where it says the same and is not old: a system that stays as it is writes nothing.
+ */
+export function nextProof(seen: ProofSeen): Proof | undefined {
+  const { previous, findings, policies } = seen;
+  const drafts = policies.map((one) => draftOf(one, seen));
+  const policiesNow = drafts.flatMap((one) => one?.verdict ?? []);
+  if (policiesNow.length === 0) return undefined;
+  const isKept = drafts.some((one) => one?.isKept === true);
+  const verifiedAt =
+    isKept || findings === undefined ? previous?.verifiedAt : findings.checkedAt.toISOString();
+  if (verifiedAt === undefined) return undefined;
+  const digest = findings?.digest ?? previous?.digest;
+  const proof: Proof = {
+    namespace: seen.namespace,
+    image: seen.image,
+    ...(digest !== undefined && { digest }),
+    verifiedAt,
+    expiresAt: new Date(Date.parse(verifiedAt) + maxAgeMs(policies)).toISOString(),
+    policies: policiesNow,
+  };
+  return previous !== undefined && !isWorthWriting(proof, previous, seen) ? previous : proof;
+}
+
+interface Draft {
+  readonly verdict: PolicyVerdict;
+  readonly isKept: boolean;
+}
+
+/** What a policy says now; undefined where nobody knows yet. */
+function draftOf({ facts, digest }: PolicyAsked, { previous, findings, now }: ProofSeen): Draft | undefined {
+  const found = findings?.verdicts.get(facts.uid);
+  const before = previous?.policies.find((one) => one.uid === facts.uid && one.digest === digest);
+  const kept = before === undefined || isOver(before, { facts, previous, now }) ? undefined : before;
+  const isSameImage = findings?.digest === undefined || findings.digest === previous?.digest;
+  const isTold = found !== undefined && found.outcome !== 'Unknown';
+  if (!isTold && kept !== undefined && isSameImage && (found === undefined || kept.outcome !== 'Unknown')) {
+    // What is only said otherwise, as how it is enforced, is no other verdict.
+    return { verdict: { ...kept, ...nameOf(facts) }, isKept: true };
+  }
+  return found === undefined ? undefined : { verdict: verdictOf(found, { facts, digest }), isKept: false };
+}
+
+function nameOf({ kind, name, uid, generation }: ImagePolicyFacts) {
+  return { kind, name, uid, generation };
+}
+
+function isOver(
+  before: PolicyVerdict,
+  {
+    facts,
+    previous,
+    now,
+  }: { readonly facts: ImagePolicyFacts; readonly previous: Proof | undefined; readonly now: Date },
+): boolean {
+  const end = before.validUntil === undefined ? Infinity : Date.parse(before.validUntil);
+  const aged = Date.parse(previous?.verifiedAt ?? '') + facts.maxAgeSeconds * 1000;
+  return !(now.getTime() < Math.min(end, aged));
+}
+
+function verdictOf(found: ImageVerdict, { facts, digest }: PolicyAsked): PolicyVerdict {
+  const { outcome, reason, message, validUntil } = found;
+  return {
+    ...nameOf(facts),
+    digest,
+    outcome,
+    ...(reason !== undefined && { reason }),
+    message: message.slice(0, MAX_VERDICT_MESSAGE),
+    ...(validUntil !== undefined && { validUntil }),
+  };
+}
+
+/** Each policy lets a verdict count for a time; the shortest holds for the proof as a whole, since it is asked anew by then. */
+function maxAgeMs(policies: readonly PolicyAsked[]): number {
+  return Math.min(...policies.map(({ facts }) => facts.maxAgeSeconds)) * 1000;
+}
+
+/** Another proof where it says something else, or where half of the time is over that the one before counts for. */
+function isWorthWriting(proof: Proof, previous: Proof, { now }: ProofSeen): boolean {
+  if (said(proof) !== said(previous)) return true;
+  const begin = Date.parse(previous.verifiedAt);
+  const isOld = now.getTime() - begin >= (Date.parse(previous.expiresAt) - begin) / 2;
+  return isOld && Date.parse(proof.verifiedAt) > begin;
+}
+
+function said({ image, namespace, digest, verifiedAt, expiresAt, policies }: Proof): string {
+  const ageMs = Date.parse(expiresAt) - Date.parse(verifiedAt);
+  return canonicalJson({ image, namespace, digest, ageMs, policies });
+}
+
+/** How long what was found of an image is fresh: then it is looked at again, though nothing is known to have changed. */
+export function freshMs(image: string, policies: readonly PolicyAsked[]): number {
+  const read = parseReference(image);
+  const isPinned = read.kind === 'ok' && read.reference.digest !== undefined;
+  return Math.min(isPinned ? DIGEST_MS : TAG_MS, maxAgeMs(policies) / 4);
+}
+
+/** Whether an image has to be looked at: nobody has, a policy is another one, what was found is over or not fresh any more, or nobody could tell. */
+export function isDue({ previous, policies, image, now }: Omit<ProofSeen, 'findings'>): boolean {
+  if (previous === undefined) return true;
+  if (now.getTime() >= dueAtMs({ previous, policies, image })) return true;
+  return policies.some(({ facts, digest }) => {
+    const before = previous.policies.find((one) => one.uid === facts.uid && one.digest === digest);
+    return before === undefined || before.outcome === 'Unknown' || isOver(before, { facts, previous, now });
+  });
+}
+
+/** When an image is to be looked at again, where nothing changes. */
+export function dueAtMs({
+  previous,
+  policies,
+  image,
+}: {
+  readonly previous: Proof;
+  readonly policies: readonly PolicyAsked[];
+  readonly image: string;
+}): number {
+  const ends = previous.policies.flatMap(({ validUntil }) => validUntil ?? []).map((one) => Date.parse(one));
+  return Math.min(Date.parse(previous.verifiedAt) + freshMs(image, policies), ...ends);
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import { IMAGE_POLICY_REASONS, type ImagePolicyStatus } from '#crds/v1alpha1/image-policy';
+import type { ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
+import { TRUST_ROOT_REASONS, type TrustRootSpec, type TrustRootStatus } from '#crds/v1alpha1/trust-root';
+import { setStanding, type Standing } from '../conditions.ts';
+import type { KubeObject } from '../object.ts';
+import { DONE, type Plan, statusOnly } from '../plan.ts';
+import type { ImagePolicyObject } from './objects.ts';
+import type { Problem, RootRead } from './works.ts';
+
+/** What was seen of a policy on images. */
+export interface PolicySeen {
+  /** Of the policy with all that it names. */
+  readonly digest: string;
+  readonly problems: readonly Problem[];
+  /** Verdicts on images that it may be about. */
+  readonly verdicts: readonly KubeObject[];
+  /** Whether it names Secrets, of which no watch tells. */
+  readonly hasSecrets: boolean;
+}
+
+/** How often it is looked whether a Secret says something else. */
+const SECRETS_MS = 60_000;
+
+/** What a policy tells of itself: whether it can be applied, and what became of images. */
+export function planImagePolicy(
+  object: ImagePolicyObject & { readonly status?: ImagePolicyStatus },
+  { digest, problems, verdicts, hasSecrets }: PolicySeen,
+  now: Date,
+): Plan<ImagePolicyStatus> {
+  const { kind, metadata, status } = object;
+  const generation = metadata.generation ?? 0;
+  const outcomes = verdicts.flatMap((one) => {
+    const said = (one['status'] as ImageVerdictStatus | undefined)?.policies ?? [];
+    return said.find((policy) => policy.kind === kind && policy.name === metadata.name)?.outcome ?? [];
+  });
+  const count = (outcome: string) => outcomes.filter((one) => one === outcome).length;
+  const conditions = setStanding(status?.conditions ?? [], standingOf(problems), { generation, now });
+  return statusOnly(
+    {
+      observedGeneration: generation,
+      digest,
+      verified: count('Verified'),
+      refused: count('Refused'),
+      unknown: count('Unknown'),
+      conditions: [...conditions],
+    },
+    hasSecrets ? { kind: 'requeueAfter', afterMs: SECRETS_MS, why: 'to see what its Secrets say' } : DONE,
+  );
+}
+
+/** The first problems in words; all images wait, or are refused, as long as there is one. */
+const TOLD = 5;
+
+function standingOf(problems: readonly Problem[]): Standing {
+  if (problems.length === 0) {
+    return { kind: 'ready', reason: IMAGE_POLICY_REASONS.InForce, message: 'images are verified by it' };
+  }
+  const isMissing = problems.every(({ found }) => found.startsWith('no '));
+  const told = problems
+    .slice(0, TOLD)
+    .map(({ field, found, wanted }) => `${field}: found ${found}; wanted is ${wanted}`);
+  const more = problems.length > TOLD ? `; and ${problems.length - TOLD} more` : '';
+  const reason = isMissing ? IMAGE_POLICY_REASONS.NotFound : IMAGE_POLICY_REASONS.InvalidSpec;
+  return { kind: 'stalled', reason, message: `${told.join('; ')}${more}. Until then no image is as asked.` };
+}
+
+/** What was seen of a trust root. */
+export interface RootSeen {
+  /** Undefined where the ConfigMap, or the key in it, is not there. */
+  readonly read: RootRead | Problem | undefined;
+  /** Policies that name it. */
+  readonly policies: number;
+}
+
+type TrustRootObject = KubeObject & { readonly spec: TrustRootSpec; readonly status?: TrustRootStatus };
+
+/** What a trust root tells of itself: whether it could be read, and what is in it. */
+export function planTrustRoot(
+  { metadata, spec, status }: TrustRootObject,
+  { read, policies }: RootSeen,
+  now: Date,
+): Plan<TrustRootStatus> {
+  const generation = metadata.generation ?? 0;
+  const isRead = read !== undefined && 'digest' in read;
+  const conditions = setStanding(status?.conditions ?? [], rootStanding(spec, read), { generation, now });
+  return statusOnly({
+    observedGeneration: generation,
+    ...(isRead && { digest: read.digest, parts: read.parts }),
+    policies,
+    conditions: [...conditions],
+  });
+}
+
+function rootStanding({ configMapRef }: TrustRootSpec, read: RootSeen['read']): Standing {
+  const field = configMapRef === undefined ? 'spec.trustedRoot' : 'spec.configMapRef';
+  if (read === undefined) {
+    const found = `no key ${configMapRef?.key} in a ConfigMap ${configMapRef?.name}`;
+    const message = `${field}: found ${found} in the namespace of the platform; wanted is a trusted_root.json there`;
+    return { kind: 'stalled', reason: TRUST_ROOT_REASONS.NotFound, message };
+  }
+  if ('digest' in read) {
+    return {
+      kind: 'ready',
+      reason: TRUST_ROOT_REASONS.Read,
+      message: `${read.parts.length} authorities and logs`,
+    };
+  }
+  const within = read.field === '' ? '' : ` at ${read.field}`;
+  const message = `${field}: found ${read.found}${within}; wanted is ${read.wanted}`;
+  return { kind: 'stalled', reason: TRUST_ROOT_REASONS.InvalidTrustRoot, message };
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ImageVerdictSpec, ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
+import { type ConditionInput, setConditions, truncate } from '../conditions.ts';
+import { defined, type KubeObject } from '../object.ts';
+import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
+import type { ImageVerdict as Verdict } from '../supply-chain/verdict.ts';
+import { MAX_VERDICT_MESSAGE } from './next-proof.ts';
+import type { PolicyVerdict, Proof } from './proof.ts';
+import type { ImageFindings } from './verification.ts';
+
+/** The object. */
+export type ImageVerdictObject = KubeObject & {
+  readonly spec: ImageVerdictSpec;
+  readonly status?: ImageVerdictStatus;
+};
+
+/** What was seen when an ImageVerdict is decided on. */
+export interface VerdictObserved {
+  /** What is proved from now on. */
+  readonly proof: Proof | undefined;
+  /** The same, signed; the one before where that says it already. */
+  readonly sealed: string | undefined;
+  readonly findings: ImageFindings | undefined;
+  /** Whether any policy is about the image. */
+  readonly isAsked: boolean;
+  /** In how many milliseconds it is to be looked at again. */
+  readonly againMs: number | undefined;
+}
+
+const MAX_CHECKS = 40;
+const MAX_SIGNERS = 32;
+
+/** What an ImageVerdict says. Where no policy asks, what it said before stays until it goes: nobody goes by it. */
+export function planImageVerdict(
+  object: ImageVerdictObject,
+  { proof, sealed, findings, isAsked, againMs }: VerdictObserved,
+  now: Date,
+): Plan<ImageVerdictStatus | undefined> {
+  const result: Result =
+    againMs === undefined ? DONE : { kind: 'requeueAfter', afterMs: againMs, why: 'to look again' };
+  if (!isAsked || proof === undefined || sealed === undefined) return statusOnly(object.status, result);
+  // What is proved as before is told as before: nothing is written.
+  if (sealed === object.status?.proof) return statusOnly(object.status, result);
+  return statusOnly(statusFor(object, { proof, sealed, findings }, now), result);
+}
+
+function statusFor(
+  { metadata, status }: ImageVerdictObject,
+  { proof, sealed, findings }: { proof: Proof; sealed: string; findings: ImageFindings | undefined },
+  now: Date,
+): ImageVerdictStatus {
+  const at = { generation: metadata.generation ?? 0, now };
+  const policies = proof.policies.map((one) => {
+    const found = findings?.verdicts.get(one.uid);
+    const before = status?.policies?.find(({ kind, name }) => kind === one.kind && name === one.name);
+    const { kind, name, outcome, reason, message, validUntil } = one;
+    const checks = found?.outcome === outcome ? checksOf(found) : before?.checks;
+    return { kind, name, outcome, message, ...defined({ reason, checks, validUntil }) };
+  });
+  return {
+    ...defined({ digest: proof.digest, facts: factsOf(findings) ?? status?.facts }),
+    policies: policies as NonNullable<ImageVerdictStatus['policies']>,
+    verifiedAt: proof.verifiedAt,
+    expiresAt: proof.expiresAt,
+    proof: sealed,
+    conditions: [...setConditions(status?.conditions ?? [], [verifiedCondition(proof)], at)] as NonNullable<
+      ImageVerdictStatus['conditions']
+    >,
+  };
+}
+
+function checksOf({ checks }: Verdict) {
+  return checks.slice(0, MAX_CHECKS).map(({ name, outcome, reason, message }) => ({
+    name,
+    outcome,
+    message: truncate(message, MAX_VERDICT_MESSAGE),
+    ...defined({ reason }),
+  }));
+}
+
+const STATUSES = { Verified: 'True', Refused: 'False', Unknown: 'Unknown' } as const;
+
+/** One refusal decides, as it does for pods; then what is not known. */
+function verifiedCondition({ policies }: Proof): ConditionInput {
+  const deciding =
+    policies.find(({ outcome }) => outcome === 'Refused') ??
+    policies.find(({ outcome }) => outcome === 'Unknown');
+  if (deciding === undefined) {
+    const message = `all that is asked for was verified, by ${policies.length} policies`;
+    return { type: 'Verified', status: 'True', reason: 'Verified', message };
+  }
+  return {
+    type: 'Verified',
+    status: STATUSES[deciding.outcome],
+    reason: deciding.reason ?? deciding.outcome,
+    message: messageOf(deciding),
+  };
+}
+
+function messageOf({ kind, name, message }: PolicyVerdict): string {
+  return `${kind} ${name}: ${message}`;
+}
+
+/** What most policies found together: of each fact that of the first policy that found any. */
+function factsOf(findings: ImageFindings | undefined): ImageVerdictStatus['facts'] | undefined {
+  if (findings === undefined) return undefined;
+  const all = [...findings.verdicts.values()].map(({ facts }) => facts);
+  const signers = uniqueBy(
+    all.flatMap((one) => one.signers),
+    ({ authority, fingerprint }) => `${authority}/${fingerprint}`,
+  );
+  const provenance = all.find((one) => one.provenance !== undefined)?.provenance;
+  const sbom = all.find((one) => one.sbom !== undefined)?.sbom;
+  const scanned = all.find((one) => one.vulnerabilities !== undefined)?.vulnerabilities;
+  const counts = scanned?.counts;
+  if (signers.length === 0 && provenance === undefined && sbom === undefined && scanned === undefined)
+    return undefined;
+  return defined({
+    signers: signers.length === 0 ? undefined : signers.slice(0, MAX_SIGNERS).map((one) => ({ ...one })),
+    builder: provenance?.builder?.slice(0, 512),
+    source: provenance?.source?.slice(0, 2048),
+    sbom: sbom?.format,
+    components: sbom?.components,
+    critical: counts?.Critical,
+    high: counts?.High,
+    medium: counts?.Medium,
+    low: counts?.Low,
+    unscored: counts?.Unscored,
+    scannedAt: scanned?.scannedAt,
+  }) as ImageVerdictStatus['facts'];
+}
+
+function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] {
+  return [...new Map(items.map((one) => [keyOf(one), one])).values()];
+}

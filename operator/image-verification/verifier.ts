@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+import type {
+  ImageAnswer,
+  ImageFindings,
+  ImageQuestion,
+  ImageVerifier,
+} from '../core/images/verification.ts';
+import { FairWork } from '../policy/workers/fair-work.ts';
+import { allUnknown } from './verify.ts';
+
+/** What a verifier works with. */
+export interface VerifierOptions {
+  /** Finds out about one image; whatever it throws is not the image's fault. */
+  readonly verify: (question: ImageQuestion) => Promise<ImageFindings>;
+  /** Told of each verification. */
+  readonly observe?: (findings: ImageFindings, seconds: number) => void;
+  /** Told of what failed for no fault of an image. */
+  readonly onError?: (error: unknown, question: ImageQuestion) => void;
+  readonly now: () => Date;
+  /** How many images are verified at the same time. */
+  readonly atOnce?: number;
+}
+
+/** Each may hold what is attached to an image. */
+const AT_ONCE = 4;
+/** Of one tenant; more are asked about again when these are done. */
+const WAITING_PER_TENANT = 1000;
+
+interface Known {
+  readonly key: string;
+  readonly findings: ImageFindings;
+  /** How often in a row something could not be told. */
+  readonly unknown: number;
+}
+
+/** What could not be told is looked at again soon, and then later and later. */
+const UNKNOWN_MS = 2000;
+const MAX_UNKNOWN_MS = 600_000;
+
+interface Job {
+  readonly subject: string;
+  readonly verdict: string;
+}
+
+/**
+ * Verifies images some at a time, by turns of tenants, and remembers of each verdict what came of it last. Nothing is kept for good: what
+ * counts is in the verdicts, and a process that begins anew finds out anew what is not fresh there.
+ */
+export class ImageVerification implements ImageVerifier {
+  readonly #options: VerifierOptions;
+  readonly #work: FairWork<Job>;
+  readonly #known = new Map<string, Known>();
+  /** What was last asked about a verdict, and waits or is under way: only that is of any use. */
+  readonly #wanted = new Map<string, ImageQuestion>();
+  readonly #waiting = new Map<string, Job>();
+  readonly #tells: ((verdict: string) => void)[] = [];
+  #isClosed = false;
+
+  constructor(options: VerifierOptions) {
+    this.#options = options;
+    const limits = { atOnce: options.atOnce ?? AT_ONCE, waitingPerSubject: WAITING_PER_TENANT };
+    this.#work = new FairWork((job) => this.#carryOut(job), limits);
+  }
+
+  ask(question: ImageQuestion): ImageAnswer {
+    const { verdict, key } = question;
+    const known = this.#known.get(verdict);
+    const isOfThis = known?.key === key;
+    const leftMs = isOfThis ? freshFor(known, question) - this.#ageMs(known) : 0;
+    if (leftMs <= 0) this.#want(question);
+    // What was found out goes on being told until something else is.
+    const againMs = leftMs > 0 ? leftMs : freshFor(known, question);
+    return isOfThis ? { kind: 'known', findings: known.findings, againMs } : { kind: 'pending' };
+  }
+
+  forget(verdict: string): void {
+    this.#known.delete(verdict);
+    this.#wanted.delete(verdict);
+    const job = this.#waiting.get(verdict);
+    this.#waiting.delete(verdict);
+    if (job !== undefined) this.#work.drop(job);
+  }
+
+  onDone(tell: (verdict: string) => void): void {
+    this.#tells.push(tell);
+  }
+
+  /** Lets what is under way end, begins nothing more, and tells nobody. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#work.close();
+  }
+
+  #ageMs({ findings }: Known): number {
+    return this.#options.now().getTime() - findings.checkedAt.getTime();
+  }
+
+  #want(question: ImageQuestion): void {
+    const { verdict, tenant: subject } = question;
+    const isUnderWay = this.#wanted.has(verdict);
+    this.#wanted.set(verdict, question);
+    if (isUnderWay) return;
+    const job = { subject, verdict };
+    this.#waiting.set(verdict, job);
+    const onRoom = () => this.#tell(verdict);
+    if (this.#work.add(job, { key: verdict, onRoom })) return;
+    this.#wanted.delete(verdict);
+    this.#waiting.delete(verdict);
+  }
+
+  /** What is asked anew while it is under way is done anew: the answer to something else is none. */
+  async #carryOut({ verdict }: Job): Promise<void> {
+    this.#waiting.delete(verdict);
+    let question = this.#wanted.get(verdict);
+    while (question !== undefined && !this.#isClosed) {
+      await this.#verify(question);
+      const next = this.#wanted.get(verdict);
+      question = next?.key === question.key ? undefined : next;
+    }
+    this.#wanted.delete(verdict);
+    this.#tell(verdict);
+  }
+
+  async #verify(question: ImageQuestion): Promise<void> {
+    const { verify, observe, onError } = this.#options;
+    const startedAt = performance.now();
+    try {
+      const findings = await verify(question);
+      // Nobody wants it any more.
+      if (!this.#wanted.has(question.verdict)) return;
+      this.#remember(question, findings);
+      observe?.(findings, (performance.now() - startedAt) / 1000);
+    } catch (error) {
+      onError?.(error, question);
+      const message = 'the operator could not ask; it is tried again';
+      const problem = { kind: 'unknown', reason: 'EvidenceIncomplete', message } as const;
+      this.#remember(question, allUnknown(question, problem, this.#options.now()));
+    }
+  }
+
+  #remember({ verdict, key }: ImageQuestion, findings: ImageFindings): void {
+    const before = this.#known.get(verdict);
+    const times = before?.key === key ? before.unknown : 0;
+    this.#known.set(verdict, { key, findings, unknown: hasUnknown(findings) ? times + 1 : 0 });
+  }
+
+  #tell(verdict: string): void {
+    if (this.#isClosed) return;
+    for (const tell of this.#tells) tell(verdict);
+  }
+}
+
+function hasUnknown({ verdicts }: ImageFindings): boolean {
+  return [...verdicts.values()].some(({ outcome }) => outcome === 'Unknown');
+}
+
+/** How long an answer is believed. A registry that says when to come again is believed as well. */
+function freshFor(known: Known | undefined, { freshMs }: ImageQuestion): number {
+  if (known === undefined || known.unknown === 0) return freshMs;
+  const waitMs = Math.min(UNKNOWN_MS * 2 ** (known.unknown - 1), MAX_UNKNOWN_MS);
+  return Math.max(waitMs, Math.min(known.findings.retryAfterMs ?? 0, MAX_UNKNOWN_MS));
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
+import type { Failure } from '../core/oci/answer.ts';
+import { parseReference, type Reference } from '../core/oci/reference.ts';
+import type { NotKnown, Unknown } from '../core/supply-chain/judgement.ts';
+import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
+import type { Asking, Registry } from '../oci/client.ts';
+import type { Client } from '../runtime/client.ts';
+import type { EvidenceSource, Gathered } from '../supply-chain/evidence.ts';
+import { registryEvidence } from '../supply-chain/registry-evidence.ts';
+import type { Judged, JudgeOrder } from './judge.ts';
+import { namespaceKeychain } from './pull-secrets.ts';
+
+/** What images are verified with. */
+export interface VerifyTools {
+  readonly registry: Registry;
+  /** Reads Secrets, where the operator may. */
+  readonly client: Pick<Client, 'get'>;
+  /** Judges beside everything else. It may throw: then it could not be told. */
+  readonly judge: (order: JudgeOrder) => Promise<Judged>;
+  readonly now: () => Date;
+}
+
+/** All that is held of one image, with images within it. */
+const MAX_BYTES = 128 << 20;
+/** An index within an index within an index, and what is in that. */
+const MAX_ROUNDS = 6;
+
+/**
+ * Finds out what policies say of an image: what it is, what is attached to it, and what that proves. What cannot be told is a value.
+ *
+ * @throws ApiError when the API server cannot say what the pull secrets are.
+ */
+export async function verifyQuestion(question: ImageQuestion, tools: VerifyTools): Promise<ImageFindings> {
+  const now = tools.now();
+  const read = parseReference(question.image);
+  if (read.kind === 'refused') {
+    const message = `found ${read.found}; what would pass is ${read.wanted}`;
+    return allUnknown(question, { kind: 'unknown', reason: 'ImageNotFound', message }, now);
+  }
+  const keychain = await namespaceKeychain(question, tools.client);
+  const asking: Asking = { keychain };
+  const resolved = await tools.registry.resolve(read.reference, asking);
+  if (resolved.kind !== 'ok') return allUnknown(question, notKnown(resolved), now);
+  const { digest } = resolved.value;
+  const source = sourceAt(read.reference, asking, tools);
+  const verdicts = await judgeWhole({ digest, question, now }, source, tools);
+  return findingsOf(question, { digest, verdicts, checkedAt: now });
+}
+
+function sourceAt(
+  { registry, repository }: Reference,
+  { keychain }: Asking,
+  tools: VerifyTools,
+): EvidenceSource {
+  return registryEvidence({ registry: tools.registry, repository: { registry, repository }, keychain });
+}
+
+interface Judging {
+  readonly digest: string;
+  readonly question: ImageQuestion;
+  readonly now: Date;
+}
+
+/** The judge sees no registry: images within an index that a policy asks of are gathered when it says which. */
+async function judgeWhole(
+  { digest, question, now }: Judging,
+  source: EvidenceSource,
+  { judge }: VerifyTools,
+): Promise<readonly ImageVerdict[]> {
+  const gathered = new Map([[digest, await source.gather(digest)]]);
+  const policies = question.policies.map(({ inputs }) => inputs);
+  for (let round = 1; ; round += 1) {
+    const judged = await judge({ digest, gathered, policies, now });
+    const missing = judged.missing.filter((one) => !gathered.has(one));
+    if (missing.length === 0 || round === MAX_ROUNDS) return judged.verdicts;
+    for (const one of missing) gathered.set(one, await gatherWithin(one, { source, gathered }));
+  }
+}
+
+async function gatherWithin(
+  digest: string,
+  {
+    source,
+    gathered,
+  }: { readonly source: EvidenceSource; readonly gathered: ReadonlyMap<string, Gathered | NotKnown> },
+): Promise<Gathered | NotKnown> {
+  const held = [...gathered.values()].reduce((sum, one) => sum + bytesOf(one), 0);
+  if (held < MAX_BYTES) return source.gather(digest);
+  const message = `more than ${MAX_BYTES} bytes are attached to the image and to images within it`;
+  return { kind: 'unknown', reason: 'EvidenceIncomplete', message };
+}
+
+function bytesOf(gathered: Gathered | NotKnown): number {
+  if ('kind' in gathered) return 0;
+  return gathered.evidence.reduce((sum, { bytes }) => sum + bytes.length, gathered.subject.length);
+}
+
+function findingsOf(
+  { policies }: ImageQuestion,
+  found: { readonly digest: string; readonly verdicts: readonly ImageVerdict[]; readonly checkedAt: Date },
+): ImageFindings {
+  const { digest, verdicts, checkedAt } = found;
+  const byPolicy = policies.flatMap(({ uid }, index) => {
+    const verdict = verdicts[index];
+    return verdict === undefined ? [] : [[uid, verdict] as const];
+  });
+  const waits = verdicts.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+  return {
+    digest,
+    verdicts: new Map(byPolicy),
+    checkedAt,
+    ...(waits.length > 0 && { retryAfterMs: Math.max(...waits) }),
+  };
+}
+
+/** The same of each policy: what could not even be looked at. */
+export function allUnknown({ policies }: ImageQuestion, problem: NotKnown, now: Date): ImageFindings {
+  const { reason, message, retryAfterMs } = problem;
+  const verdict = (digest: string): ImageVerdict => ({
+    image: '',
+    policy: digest,
+    outcome: 'Unknown',
+    reason,
+    message,
+    checks: [],
+    facts: { signers: [] },
+    notes: [],
+    checkedAt: now.toISOString(),
+  });
+  return {
+    verdicts: new Map(policies.map(({ uid, digest }) => [uid, verdict(digest)])),
+    checkedAt: now,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+const REASONS: Readonly<Record<Failure['kind'], Unknown>> = {
+  absent: 'ImageNotFound',
+  refused: 'RegistryRefused',
+  throttled: 'RegistryThrottled',
+  unreachable: 'RegistryUnreachable',
+  broken: 'RegistryBroken',
+};
+
+function notKnown(failure: Failure): NotKnown {
+  const retryAfterMs = 'retryAfterMs' in failure ? failure.retryAfterMs : undefined;
+  const { message } = failure;
+  return {
+    kind: 'unknown',
+    reason: REASONS[failure.kind],
+    message,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { TrustRootStatus } from '#crds/v1alpha1/trust-root';
+import type { ImageWorks, Problem, RootRead } from '../core/images/works.ts';
+import { clock } from '../runtime/clock.ts';
+import type { Registry } from '../oci/client.ts';
+import type { Client } from '../runtime/client.ts';
+import { trustedKey } from '../supply-chain/keys.ts';
+import { isReadyPolicy, readyPolicy } from '../supply-chain/ready-policy.ts';
+import { openProof, signProof } from '../supply-chain/signed-proof.ts';
+import { isTrustRoot, readTrustRoot } from '../supply-chain/trust-root.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { JudgePool } from './judge-pool.ts';
+import { ImageVerification } from './verifier.ts';
+import { verifyQuestion } from './verify.ts';
+
+/** What the works are made with. */
+export interface WorksOptions {
+  readonly registry: Registry;
+  readonly client: Pick<Client, 'get'>;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** What verification of images has done for controllers, and how it ends. */
+export interface RunningWorks extends ImageWorks {
+  readonly close: () => Promise<void>;
+}
+
+/** Who vouches, in verification summaries; the version is that of what is looked at, and how. */
+const VERIFIER = { id: 'https://nexusos.dev/operator', version: '1' } as const;
+
+/** Verification of images, with threads of its own. None is started before there is something to judge. */
+export function imageWorks({ registry, client, metrics, log }: WorksOptions): RunningWorks {
+  const pool = new JudgePool();
+  const now = () => clock.now();
+  const verifier = new ImageVerification({
+    verify: (question) =>
+      verifyQuestion(question, { registry, client, judge: (order) => pool.judge(order), now }),
+    observe: ({ verdicts }, seconds) => {
+      metrics.imageVerificationSeconds.observe({}, seconds);
+      for (const { outcome, reason = 'None' } of verdicts.values()) {
+        metrics.imageVerificationsTotal.inc({ outcome, reason });
+      }
+    },
+    onError: (error, { verdict }) => log.error({ err: error, verdict }, 'an image could not be verified'),
+    now,
+  });
+  const keys = new Keys();
+  return {
+    verifier,
+    readRoot,
+    problemsOf: (inputs) => {
+      const read = readyPolicy(inputs);
+      return isReadyPolicy(read) ? [] : read.problems;
+    },
+    newKey,
+    publicKeyOf: (pem) => keys.of(pem)?.publicKey,
+    seal: (proof, pem) => {
+      const key = keys.of(pem);
+      if (key === undefined) throw new Error('the key that verdicts are signed with cannot be read');
+      return signProof(proof, { verifier: VERIFIER, key: key.privateKey });
+    },
+    open: (sealed, pem) => {
+      const key = keys.of(pem);
+      const opened =
+        key === undefined ? undefined : openProof(sealed, [trustedKey(createPublicKey(key.privateKey))]);
+      return opened?.kind === 'verified' ? opened.value : undefined;
+    },
+    close: async () => {
+      await verifier.close();
+      await pool.close();
+    },
+  };
+}
+
+function newKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+interface Pair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: string;
+}
+
+/** The key is the same for long, and asked for with each verdict. */
+class Keys {
+  #held: { readonly pem: string; readonly pair: Pair | undefined } | undefined;
+
+  of(pem: string): Pair | undefined {
+    if (this.#held?.pem !== pem) this.#held = { pem, pair: pairOf(pem) };
+    return this.#held.pair;
+  }
+}
+
+/** Only keys of the kind that is made here: any other, somebody else has put there. */
+function pairOf(pem: string): Pair | undefined {
+  try {
+    const privateKey = createPrivateKey(pem);
+    if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return undefined;
+    const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString();
+    return { privateKey, publicKey };
+  } catch {
+    return undefined;
+  }
+}
+
+type Part = NonNullable<TrustRootStatus['parts']>[number];
+
+/** Lists of a `trusted_root.json`, by what is in them. */
+const LISTS = {
+  certificateAuthorities: 'CertificateAuthority',
+  tlogs: 'TransparencyLog',
+  ctlogs: 'CertificateLog',
+  timestampAuthorities: 'TimestampAuthority',
+} as const satisfies Record<string, Part['kind']>;
+const MAX_PARTS = 64;
+
+function readRoot(text: string): RootRead | Problem {
+  const read = readTrustRoot(text);
+  if (!isTrustRoot(read)) return read;
+  // It was read, so it is JSON; what is shown of it is what it says of itself.
+  const root = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const parts = Object.entries(LISTS).flatMap(([list, kind]) => {
+    const entries = root[list];
+    return Array.isArray(entries) ? entries.map((entry: unknown) => partOf(kind, entry)) : [];
+  });
+  return { digest: read.digest, parts: parts.slice(0, MAX_PARTS) };
+}
+
+interface Entry {
+  readonly baseUrl?: unknown;
+  readonly uri?: unknown;
+  readonly subject?: { readonly commonName?: unknown };
+  readonly validFor?: Validity;
+  readonly publicKey?: { readonly validFor?: Validity };
+}
+
+interface Validity {
+  readonly start?: unknown;
+  readonly end?: unknown;
+}
+
+function partOf(kind: Part['kind'], entry: unknown): Part {
+  const { baseUrl, uri, subject, validFor, publicKey } = (entry ?? {}) as Entry;
+  const name = [baseUrl, uri, subject?.commonName].find((one) => typeof one === 'string' && one !== '');
+  const validity = validFor ?? publicKey?.validFor ?? {};
+  const [validFrom, validUntil] = [instantOf(validity.start), instantOf(validity.end)];
+  return {
+    kind,
+    name: String(name ?? '').slice(0, 512),
+    ...(validFrom !== undefined && { validFrom }),
+    ...(validUntil !== undefined && { validUntil }),
+  };
+}
+
+function instantOf(value: unknown): string | undefined {
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) ? undefined : new Date(time).toISOString();
+}
