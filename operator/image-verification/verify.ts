@@ -39,7 +39,7 @@ export async function verifyQuestion(question: ImageQuestion, tools: VerifyTools
     return allUnknown(question, { kind: 'unknown', reason: 'ImageNotFound', message }, now);
   }
   const keychain = await namespaceKeychain(question, tools.client);
-  const asking: Asking = { keychain };
+  const asking: Asking = { keychain, whose: question.tenant };
   const resolved = await tools.registry.resolve(read.reference, asking);
   if (resolved.kind !== 'ok') return allUnknown(question, notKnown(resolved), now);
   const { digest } = resolved.value;
@@ -50,10 +50,15 @@ export async function verifyQuestion(question: ImageQuestion, tools: VerifyTools
 
 function sourceAt(
   { registry, repository }: Reference,
-  { keychain }: Asking,
+  { keychain, whose }: Asking,
   tools: VerifyTools,
 ): EvidenceSource {
-  return registryEvidence({ registry: tools.registry, repository: { registry, repository }, keychain });
+  return registryEvidence({
+    registry: tools.registry,
+    repository: { registry, repository },
+    keychain,
+    whose,
+  });
 }
 
 interface Judging {

@@ -22,6 +22,8 @@ export interface RegistryPlace {
   readonly repository: Repository;
   /** Of the tenant whose image it is, and of nobody else. */
   readonly keychain: Asking['keychain'];
+  /** Whose question it is: who asks slow registries holds up nobody else. */
+  readonly whose?: string | undefined;
 }
 
 /** What is attached to images of a repository, in both forms of cosign: as referrers, and under tags. */
@@ -39,7 +41,7 @@ class Gathering {
 
   constructor(place: RegistryPlace, signal: AbortSignal | undefined) {
     this.#place = place;
-    this.#asking = { keychain: place.keychain, signal };
+    this.#asking = { keychain: place.keychain, whose: place.whose, signal };
   }
 
   async gather(digest: string): Promise<Gathered | NotKnown> {
