@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { eventually } from '#hack/tools/eventually';
+import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
+import { ImageVerification } from './verifier.ts';
+import { allUnknown } from './verify.ts';
+
+const NOW = new Date('2026-11-01T00:00:00.000Z');
+
+function question(fields: Partial<ImageQuestion> = {}): ImageQuestion {
+  const inputs = { spec: {} as never, roots: {}, keys: {}, waivers: [] };
+  return {
+    key: 'k',
+    verdict: 'a/app',
+    namespace: 'a',
+    tenant: 'a',
+    image: 'registry.example/app:1',
+    pullSecrets: [],
+    policies: [{ uid: 'u', digest: 'd', inputs }],
+    freshMs: 60_000,
+    ...fields,
+  };
+}
+
+const PROBLEM = { kind: 'unknown', reason: 'RegistryThrottled', message: 'later' } as const;
+
+function known(checkedAt: Date): ImageFindings {
+  return { digest: 'sha256:1', verdicts: new Map(), checkedAt };
+}
+
+/** A verifier whose registry answers when the test says so. */
+class Bench {
+  readonly begun: ImageQuestion[] = [];
+  readonly told: string[] = [];
+  readonly errors: unknown[] = [];
+  now = NOW;
+  readonly #answers: ((findings: ImageFindings) => void)[] = [];
+  readonly verifier: ImageVerification;
+
+  constructor(atOnce = 4, verify?: (question: ImageQuestion) => Promise<ImageFindings>) {
+    this.verifier = new ImageVerification({
+      verify: async (one) => {
+        this.begun.push(one);
+        return verify?.(one) ?? new Promise((resolve) => this.#answers.push(resolve));
+      },
+      onError: (error) => this.errors.push(error),
+      now: () => this.now,
+      atOnce,
+    });
+    this.verifier.onDone((verdict) => this.told.push(verdict));
+  }
+
+  async answer(findings: ImageFindings): Promise<void> {
+    const before = this.told.length;
+    const answer = await eventually('somebody waits', () => this.#answers.shift());
+    answer(findings);
+    await eventually('it is told', () => this.told.length > before || this.#answers.length > 0);
+  }
+}
+
+test('an image is looked at once, however often it is asked about', async (t) => {
+  const bench = new Bench();
+  t.deepEqual(bench.verifier.ask(question()), { kind: 'pending' });
+  t.deepEqual(bench.verifier.ask(question()), { kind: 'pending' });
+  await bench.answer(known(NOW));
+  t.is(bench.begun.length, 1);
+  t.deepEqual(bench.told, ['a/app']);
+  t.like(bench.verifier.ask(question()), { kind: 'known', againMs: 60_000 });
+  t.is(bench.begun.length, 1, 'and what is fresh is not asked again');
+});
+
+test('what is not fresh any more goes on being told while it is looked at anew', async (t) => {
+  const bench = new Bench();
+  bench.verifier.ask(question());
+  await bench.answer(known(NOW));
+  bench.now = new Date(NOW.getTime() + 60_000);
+  t.is(bench.verifier.ask(question()).kind, 'known');
+  t.is(bench.begun.length, 2);
+});
+
+test('the answer to something else is none: who asks otherwise meanwhile has it done anew', async (t) => {
+  const bench = new Bench();
+  bench.verifier.ask(question());
+  t.deepEqual(bench.verifier.ask(question({ key: 'other' })), { kind: 'pending' });
+  await bench.answer(known(NOW));
+  await bench.answer(known(NOW));
+  t.deepEqual(
+    bench.begun.map(({ key }) => key),
+    ['k', 'other'],
+  );
+  t.is(bench.verifier.ask(question({ key: 'other' })).kind, 'known');
+});
+
+test('what could not be told is asked later and later, and not before the registry said', async (t) => {
+  const bench = new Bench();
+  const waits: number[] = [];
+  for (const retryAfterMs of [0, 0, 0, 90_000]) {
+    bench.verifier.ask(question());
+    await bench.answer(allUnknown(question(), { ...PROBLEM, retryAfterMs }, bench.now));
+    const answer = bench.verifier.ask(question());
+    const againMs = answer.kind === 'known' ? answer.againMs : Number.NaN;
+    waits.push(againMs);
+    bench.now = new Date(bench.now.getTime() + againMs);
+  }
+  t.deepEqual(waits, [2000, 4000, 8000, 90_000]);
+});
+
+test('what fails for no fault of an image is not known, and is told of', async (t) => {
+  const bench = new Bench(4, () => Promise.reject(new Error('no API server')));
+  bench.verifier.ask(question());
+  await eventually('it is told', () => bench.told.length === 1);
+  const answer = bench.verifier.ask(question());
+  t.is(answer.kind === 'known' ? answer.findings.verdicts.get('u')?.outcome : answer.kind, 'Unknown');
+  t.is(bench.errors.length, 1);
+});
+
+test('a tenant with many images does not hold up another', async (t) => {
+  const bench = new Bench(1);
+  for (let index = 0; index < 20; index += 1) bench.verifier.ask(question({ verdict: `a/${index}` }));
+  bench.verifier.ask(question({ verdict: 'b/app', tenant: 'b', namespace: 'b' }));
+  for (let index = 0; index < 3; index += 1) await bench.answer(known(NOW));
+  t.true(bench.begun.slice(0, 3).some(({ tenant }) => tenant === 'b'));
+});
+
+test('what nobody asks about any more is not begun, and not remembered', async (t) => {
+  const bench = new Bench(1);
+  bench.verifier.ask(question({ verdict: 'a/1' }));
+  bench.verifier.ask(question({ verdict: 'a/2' }));
+  bench.verifier.forget('a/2');
+  bench.verifier.forget('a/1');
+  await bench.answer(known(NOW));
+  t.deepEqual(bench.verifier.ask(question({ verdict: 'a/1' })), { kind: 'pending' });
+  t.false(bench.begun.some(({ verdict }) => verdict === 'a/2'));
+});
