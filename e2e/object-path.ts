@@ -8,6 +8,7 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   deployment: 'apis/apps/v1 deployments',
   endpointslice: 'apis/discovery.k8s.io/v1 endpointslices',
   imagepolicy: 'apis/nexusos.dev/v1alpha1 imagepolicies',
+  imagewaiver: 'apis/nexusos.dev/v1alpha1 imagewaivers',
   imageverdict: 'apis/nexusos.dev/v1alpha1 imageverdicts',
   ingress: 'apis/networking.k8s.io/v1 ingresses',
   horizontalpodautoscaler: 'apis/autoscaling/v2 horizontalpodautoscalers',

@@ -5,6 +5,7 @@ import { AGENT_REVISION } from './agent-revision.ts';
 import { GPU_CLASS } from './gpu-class.ts';
 import { CLUSTER_IMAGE_POLICY, IMAGE_POLICY } from './image-policy.ts';
 import { IMAGE_VERDICT } from './image-verdict.ts';
+import { IMAGE_WAIVER } from './image-waiver.ts';
 import { POLICY_EXEMPTION } from './policy-exemption.ts';
 import { POLICY_PACK } from './policy-pack.ts';
 import { POLICY_PACK_REVISION } from './policy-pack-revision.ts';
@@ -30,4 +31,5 @@ export const KINDS: readonly KindDescriptor[] = [
   CLUSTER_IMAGE_POLICY,
   IMAGE_POLICY,
   IMAGE_VERDICT,
+  IMAGE_WAIVER,
 ];

@@ -7,6 +7,7 @@ import { canonicalJson } from '../core/compare.ts';
 import { dueAtMs, freshMs, isDue, nextProof, type PolicyAsked } from '../core/images/next-proof.ts';
 import { imagePolicyFacts } from '../core/images/objects.ts';
 import { isAbout } from '../core/images/policy.ts';
+import { waiversFor } from '../core/images/waivers.ts';
 import type { Proof } from '../core/images/proof.ts';
 import {
   type ImageVerdictObject,
@@ -16,7 +17,7 @@ import {
 import type { ImageAnswer, ImageQuestion } from '../core/images/verification.ts';
 import { type ImageWorks, SIGNING_ENTRY, SIGNING_SECRET } from '../core/images/works.ts';
 import { parseReference } from '../core/oci/reference.ts';
-import { IMAGE_VERDICTS, NAMESPACES, SECRETS, TENANTS } from '../core/resources.ts';
+import { IMAGE_VERDICTS, IMAGE_WAIVERS, NAMESPACES, SECRETS, TENANTS } from '../core/resources.ts';
 import { pullSecretCopyName } from '../core/tenant/pull-secrets.ts';
 import { clock } from '../runtime/clock.ts';
 import { type Controller, keyOf, keyString, parseKey, type Reader } from '../runtime/controller.ts';
@@ -52,6 +53,7 @@ export function imageVerdictController({
       // A namespace that is labelled otherwise may be another policy's.
       { resource: NAMESPACES, keys: ofNamespace, patienceMs: () => PATIENCE_MS },
       { resource: TENANTS, keys: () => [] },
+      { resource: IMAGE_WAIVERS, namespace: platformNamespace, keys: (_, read) => all(read) },
       {
         resource: SECRETS,
         namespace: platformNamespace,
@@ -89,7 +91,7 @@ async function observe(
   { platformNamespace, works, policies }: Watching,
 ): Promise<VerdictObserved> {
   const { namespace = '' } = object.metadata;
-  const asked = await policiesOn(object, { read, policies });
+  const asked = await policiesOn(object, { read, policies, platformNamespace });
   if (asked.length === 0) {
     works.verifier.forget(keyString(keyOf(object)));
     return NOTHING;
@@ -122,17 +124,24 @@ interface Asked {
 
 async function policiesOn(
   { metadata, spec }: ImageVerdictObject,
-  { read, policies }: { readonly read: Reader; readonly policies: ImagePolicies },
+  {
+    read,
+    policies,
+    platformNamespace,
+  }: Pick<Watching, 'policies' | 'platformNamespace'> & { readonly read: Reader },
 ): Promise<readonly Asked[]> {
   const reference = parseReference(spec.image);
   if (reference.kind === 'refused') return [];
+  const { namespace = '' } = metadata;
+  const use = { reference: reference.reference, namespace, tenant: tenantOf(namespace, read) };
+  const waivers = read.list(IMAGE_WAIVERS, { namespace: platformNamespace });
   const asked = policies
-    .for(metadata.namespace ?? '', read)
+    .for(namespace, read)
     .map((object) => ({ object, facts: imagePolicyFacts(object) }))
     .filter(({ facts }) => isAbout(facts, reference.reference));
   return Promise.all(
     asked.map(async ({ object, facts }) => {
-      const whole = await policies.read(object, read);
+      const whole = await policies.read(object, read, waiversFor(waivers, facts, use));
       return { facts, digest: whole.digest, read: whole };
     }),
   );

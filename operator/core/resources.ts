@@ -6,6 +6,7 @@ import { GPU_CLASS } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import { CLUSTER_IMAGE_POLICY, IMAGE_POLICY } from '#crds/v1alpha1/image-policy';
 import { IMAGE_VERDICT } from '#crds/v1alpha1/image-verdict';
+import { IMAGE_WAIVER } from '#crds/v1alpha1/image-waiver';
 import { POLICY_EXEMPTION } from '#crds/v1alpha1/policy-exemption';
 import { POLICY_PACK } from '#crds/v1alpha1/policy-pack';
 import { POLICY_PACK_REVISION } from '#crds/v1alpha1/policy-pack-revision';
@@ -40,6 +41,7 @@ export const TRUST_ROOTS = ours(TRUST_ROOT);
 export const CLUSTER_IMAGE_POLICIES = ours(CLUSTER_IMAGE_POLICY);
 export const IMAGE_POLICIES = ours(IMAGE_POLICY);
 export const IMAGE_VERDICTS = ours(IMAGE_VERDICT);
+export const IMAGE_WAIVERS = ours(IMAGE_WAIVER);
 
 export const NAMESPACES: Resource = {
   apiVersion: 'v1',

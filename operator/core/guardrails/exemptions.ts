@@ -5,20 +5,20 @@ import { USER } from './decisions.ts';
 import { annotationOf } from './marks.ts';
 import { type Cel, type Guardrail, type GuardrailSettings, type Match, quote, type Rule } from './policy.ts';
 
-/** PolicyExemptions, when they are made and when somebody decides on them. */
+/** PolicyExemptions and ImageWaivers, when they are made and when somebody decides on them. */
 export const OF_EXEMPTIONS: Match = {
   apiGroups: [GROUP],
-  resources: ['policyexemptions'],
+  resources: ['imagewaivers', 'policyexemptions'],
   operations: ['CREATE', 'UPDATE'],
   scope: 'Namespaced',
 };
 
 const IS_NEW: Cel = "request.operation == 'CREATE'";
-const MAY_APPROVE: Cel = `authorizer.group(${quote(GROUP)}).resource('policyexemptions').namespace(request.namespace).name(request.name).check('approve').allowed()`;
+const MAY_APPROVE: Cel = `authorizer.group(${quote(GROUP)}).resource(request.resource.resource).namespace(request.namespace).name(request.name).check('approve').allowed()`;
 const LONGEST = `${MAX_EXEMPTION_DAYS * 24}h`;
 
 /**
- * Who is let go by a rule: asked for by one, approved by another, of a pack of the platform, and not for good. Like decisions on Runs, nobody
+ * Who is let go by a rule, and which risk is taken: asked for by one, approved by another, where the platform is, and not for good. Like decisions on Runs, nobody
  * is trusted here: what is on record is who made the request. That what was approved does not change, the schema says.
  */
 export function exemptionGuardrail(settings: GuardrailSettings): Guardrail {
@@ -75,13 +75,14 @@ function approvalRules(): readonly Rule[] {
       field: 'spec.approval',
       holds: `!(${IS_NEW}) || !has(${approval})`,
       found: `'a decision of ' + variables.user + ' on what is only asked for'`,
-      allowed: quote('none: somebody else decides when the exemption is there'),
+      allowed: quote('none: somebody else decides when it is there'),
     },
     {
       field: 'spec.approval',
       holds: `!variables.decides || ${MAY_APPROVE}`,
       found: `${approval}.decision + ' by ' + variables.user`,
-      allowed: quote('decisions of users with the verb approve on policyexemptions in this namespace'),
+      allowed:
+        "'decisions of users with the verb approve on ' + request.resource.resource + ' in this namespace'",
     },
     {
       field: 'spec.approval.by',

@@ -48,10 +48,16 @@ export function isInForce(
   exemption: Pick<Exemption, 'approval' | 'requestedBy' | 'expiresAt'>,
   now: Date,
 ): boolean {
-  const { approval, requestedBy } = exemption;
+  return isApprovedByAnother(exemption) && Date.parse(exemption.expiresAt) > now.getTime();
+}
+
+/** Whether two people stand for what was asked for: who asked is known, and somebody else has approved it. */
+export function isApprovedByAnother({
+  approval,
+  requestedBy,
+}: Pick<Exemption, 'approval' | 'requestedBy'>): boolean {
   if (approval?.decision !== 'Approved' || approval.by === undefined || approval.by === '') return false;
-  if (requestedBy === undefined || requestedBy === '' || requestedBy === approval.by) return false;
-  return Date.parse(exemption.expiresAt) > now.getTime();
+  return requestedBy !== undefined && requestedBy !== '' && requestedBy !== approval.by;
 }
 
 /** Whether an exemption lifts what a pack says against a request. One function for webhook, scan and CLI. */
