@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureTools } from '#hack/tools/build';
@@ -74,6 +74,15 @@ export class Signer {
     const offline = ['--new-bundle-format=false', '--use-signing-config=false', '--tlog-upload=false'];
     const key = join(this.#folder, 'key.key');
     await this.#run('sign', '--yes', '--key', key, ...offline, `${host}/${repository}@${digest}`);
+  }
+
+  /** States something of an image, by its digest: `type` is a name that cosign knows, or a predicate type. */
+  async attest(image: string, type: string, predicate: object): Promise<void> {
+    const path = join(this.#folder, 'predicate.json');
+    await writeFile(path, JSON.stringify(predicate));
+    const offline = ['--new-bundle-format=false', '--use-signing-config=false', '--tlog-upload=false'];
+    const stated = ['--type', type, '--predicate', path];
+    await this.#run('attest', '--yes', '--key', join(this.#folder, 'key.key'), ...stated, ...offline, image);
   }
 
   /** Removes its key. */

@@ -33,6 +33,9 @@ interface Place {
   readonly admin: User;
   readonly owner: User;
   readonly signer: Signer;
+  /** Two people of the platform. */
+  readonly asker: User;
+  readonly approver: User;
 }
 
 const test = anyTest.serial as TestFn<Place>;
@@ -66,7 +69,13 @@ test.before(async (t) => {
   const owner = new User(cluster, await cluster.kubeconfigFor({ user: `${TENANT}-admin` }));
   await admin.applies(tenantManifest(TENANT));
   await admin.awaitsReady(`tenant/${TENANT}`);
-  t.context = { admin, owner, signer };
+  const groups = ['system:masters'];
+  const person = async (user: string) => new User(cluster, await cluster.kubeconfigFor({ user, groups }));
+  t.context = {
+    ...{ admin, owner, signer },
+    asker: await person('risk-asker'),
+    approver: await person('risk-approver'),
+  };
 });
 test.after.always(async () => {
   for (const end of ENDS) await end();
@@ -201,6 +210,84 @@ test('while the registry is down what is known stays, also after a new start, an
   );
   registry = await startRegistry({ folder: join(folder, 'registry'), port: registry.port });
   await comesTo(t.context, `${registry.host}/team/late:1`, { outcome: 'Unknown', reason: 'ImageNotFound' });
+});
+
+const VECTOR = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
+
+/** What a scanner found, in the frame of cosign: one vulnerability that is critical. */
+function report(scannedAt: string): object {
+  const found = {
+    VulnerabilityID: 'CVE-2026-0001',
+    PkgIdentifier: { PURL: 'pkg:npm/right@2.0.0' },
+    Severity: 'CRITICAL',
+    CVSS: { nvd: { V3Vector: VECTOR } },
+  };
+  return {
+    invocation: { uri: '', event_id: '', 'builder.id': '' },
+    scanner: {
+      uri: 'pkg:github/aquasecurity/trivy@v0.70.0',
+      version: '0.70.0',
+      db: { uri: '', version: '' },
+      result: { SchemaVersion: 2, Results: [{ Target: 'app', Vulnerabilities: [found] }] },
+    },
+    metadata: { scanStartedOn: scannedAt, scanFinishedOn: scannedAt },
+  };
+}
+
+function waiver(namespace: string, approval?: object): object {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'ImageWaiver',
+    metadata: { name: 'right', namespace, annotations: { 'nexusos.dev/created-by': 'risk-asker' } },
+    spec: {
+      policies: ['clean'],
+      vulnerability: 'CVE-2026-0001',
+      subjects: { images: [`${registry.host}/scanned/*`] },
+      reason: 'nothing calls it',
+      ticket: 'SEC-1',
+      expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
+      ...(approval !== undefined && { approval }),
+    },
+  };
+}
+
+test('a vulnerability is waived by two people, and counts again when the waiver goes', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, signer, asker, approver } = t.context;
+  const image = `${registry.host}/scanned/app:1`;
+  const digest = await pushImage(registry.host, 'scanned/app:1', 'scanned');
+  await signer.attest(`${registry.host}/scanned/app@${digest}`, 'vuln', report(new Date().toISOString()));
+  await admin.applies(deployment('scanned', image));
+  const { spec, ...rest } = policy(signer.pem);
+  await admin.applies({
+    ...rest,
+    metadata: { name: 'clean' },
+    spec: {
+      images: [`${registry.host}/scanned/*`],
+      authorities: spec.authorities,
+      require: { vulnerabilities: { from: ['builder'], threshold: 1, budget: { critical: 0 } } },
+    },
+  });
+  await comesTo(t.context, image, { outcome: 'Refused', reason: 'OverBudget' });
+
+  const makes = (object: object) => asker.tries(['create', '-f', '-'], JSON.stringify(object));
+  t.regex((await makes(waiver(NAMESPACE))).text, /allowed: nexusos-system/);
+  const own = { decision: 'Approved', by: 'risk-asker' };
+  t.regex((await makes(waiver('nexusos-system', own))).text, /somebody else decides when it is there/);
+  const made = await makes(waiver('nexusos-system'));
+  t.true(made.ok, made.text);
+  const decides = (who: User, by: string) =>
+    who.tries([
+      ...['patch', '-n', 'nexusos-system', 'imagewaiver/right', '--type=merge', '-p'],
+      JSON.stringify({ spec: { approval: { decision: 'Approved', by } } }),
+    ]);
+  t.regex((await decides(asker, 'risk-asker')).text, /approval by somebody else/);
+  const approved = await decides(approver, 'risk-approver');
+  t.true(approved.ok, approved.text);
+  await comesTo(t.context, image, { outcome: 'Verified' });
+  await admin.does(['delete', '-n', 'nexusos-system', 'imagewaiver/right']);
+  const refused = await comesTo(t.context, image, { outcome: 'Refused', reason: 'OverBudget' });
+  t.is(refused.status?.digest, digest);
 });
 
 test('nobody but the operator writes verdicts, or the key that they are signed with', async (t) => {
