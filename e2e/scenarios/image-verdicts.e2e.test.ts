@@ -72,7 +72,9 @@ test.before(async (t) => {
   const groups = ['system:masters'];
   const person = async (user: string) => new User(cluster, await cluster.kubeconfigFor({ user, groups }));
   t.context = {
-    ...{ admin, owner, signer },
+    admin,
+    owner,
+    signer,
     asker: await person('risk-asker'),
     approver: await person('risk-approver'),
   };
@@ -251,6 +253,11 @@ function waiver(namespace: string, approval?: object): object {
   };
 }
 
+function decides(who: User, by: string) {
+  const patch = JSON.stringify({ spec: { approval: { decision: 'Approved', by } } });
+  return who.tries(['patch', '-n', 'nexusos-system', 'imagewaiver/right', '--type=merge', '-p', patch]);
+}
+
 test('a vulnerability is waived by two people, and counts again when the waiver goes', async (t) => {
   t.timeout(8 * 60_000);
   const { admin, signer, asker, approver } = t.context;
@@ -276,11 +283,6 @@ test('a vulnerability is waived by two people, and counts again when the waiver 
   t.regex((await makes(waiver('nexusos-system', own))).text, /somebody else decides when it is there/);
   const made = await makes(waiver('nexusos-system'));
   t.true(made.ok, made.text);
-  const decides = (who: User, by: string) =>
-    who.tries([
-      ...['patch', '-n', 'nexusos-system', 'imagewaiver/right', '--type=merge', '-p'],
-      JSON.stringify({ spec: { approval: { decision: 'Approved', by } } }),
-    ]);
   t.regex((await decides(asker, 'risk-asker')).text, /approval by somebody else/);
   const approved = await decides(approver, 'risk-approver');
   t.true(approved.ok, approved.text);

@@ -13,14 +13,22 @@ test('each role is one file that runs outside of the repository', async (t) => {
   const bundles = await bundleRoles(folder);
   t.deepEqual(
     bundles.map((one) => one.path),
-    ['operator.mjs', 'webhooks.mjs', 'leave.mjs', 'remote.mjs', 'nexusctl.mjs', 'policy-worker.mjs'],
+    [
+      'operator.mjs',
+      'webhooks.mjs',
+      'leave.mjs',
+      'remote.mjs',
+      'nexusctl.mjs',
+      'policy-worker.mjs',
+      'image-worker.mjs',
+    ],
   );
   for (const { path, bytes } of bundles) {
     t.true(bytes < 2 * 1024 * 1024, 'what is needed rarely is not in it');
     const args = [join(folder, path), '--log-level=loud'];
     const result = await runProgram(process.execPath, { args, cwd: folder, env: {} });
     t.is(result.code, 2, result.stderr);
-    if (path === 'policy-worker.mjs') t.regex(result.stderr, /started by other roles, in a thread/);
+    if (path.endsWith('-worker.mjs')) t.regex(result.stderr, /started by other roles, in a thread/);
     else if (path === 'nexusctl.mjs') t.regex(result.stderr, /there is no command --log-level=loud/);
     else if (path === 'remote.mjs') t.regex(result.stdout, /"how":"InvalidSettings"/);
     else t.regex(result.stderr, /--log-level: found "loud"; allowed is one of trace, debug/);
@@ -41,6 +49,23 @@ test('the worker of policies takes orders as a file by itself', async (t) => {
   });
   const [ready] = await once(port1, 'message');
   t.like(ready, { id: 0, kind: 'answer', json: undefined, micros: 0 });
+  port1.close();
+  await worker.terminate();
+});
+
+test('the worker of images takes orders as a file by itself', async (t) => {
+  const folder = await temporaryFolder(t, 'build');
+  await bundleRoles(folder);
+  const { port1, port2 } = new MessageChannel();
+  const worker = new Worker(join(folder, 'image-worker.mjs'), {
+    workerData: { port: port2 },
+    transferList: [port2],
+    execArgv: [],
+    env: {},
+  });
+  t.like((await once(port1, 'message'))[0], { kind: 'ready' });
+  port1.postMessage({ kind: 'judge', digest: 'sha256:0', policies: [], now: new Date(0).toISOString() });
+  t.like((await once(port1, 'message'))[0], { kind: 'judged', verdicts: [], missing: [] });
   port1.close();
   await worker.terminate();
 });

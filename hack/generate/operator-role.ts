@@ -78,7 +78,7 @@ export function operatorRules(
     platform: mergeRules([
       ...RUNTIME_PLATFORM,
       ...controllers.flatMap(({ platformRbac = [] }) => platformRbac),
-      ...narrow.filter(isOfPlatform).map((one) => readRule(one.resource)),
+      ...narrow.filter(isOfPlatform).map(readRuleOf),
     ]),
     pullSecrets: mergeRules(narrow.filter((one) => !isOfPlatform(one)).map((one) => readRule(one.resource))),
   };
@@ -166,6 +166,12 @@ function ownKindRules({ resource, finalizer, finalizesOnly, onlyReads }: RoleSou
 
 function readRule(resource: RoleSource['resource']): PolicyRule {
   return { apiGroups: [groupOf(resource)], resources: [resource.plural], verbs: READ };
+}
+
+/** What is watched by its name is readable by that name alone: the API server takes the selector for it. */
+function readRuleOf({ resource, fieldSelector = '' }: RoleSource['watches'][number]): PolicyRule {
+  const name = /^metadata\.name=([^,=]+)$/.exec(fieldSelector)?.[1];
+  return { ...readRule(resource), ...(name !== undefined && { resourceNames: [name] }) };
 }
 
 /** Handing out a role that one does not hold oneself is `bind`, and is limited to these by name. */

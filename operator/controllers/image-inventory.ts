@@ -3,7 +3,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import type { PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
 import { imagesOf } from '../core/images/images.ts';
 import { imagePolicyFacts } from '../core/images/objects.ts';
-import { type InventorySeen, planInventory, unwanted } from '../core/images/wanted.ts';
+import { type InventorySeen, LOOK_MS, planInventory, unwanted } from '../core/images/wanted.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import {
   AGENTS,
@@ -67,14 +67,19 @@ export function imageInventoryController({
       const namespace = metadata.name;
       const verdicts = read.list(IMAGE_VERDICTS, { namespace });
       const facts = policies.for(namespace, read).map(imagePolicyFacts);
-      const images =
-        facts.length === 0 ? [] : await imagesIn(namespace, { read, platformNamespace, running });
-      const seen = { namespace, policies: facts, images, verdicts };
+      const found =
+        facts.length === 0 ? NONE : await imagesIn(namespace, { read, platformNamespace, running });
+      const seen = { namespace, policies: facts, verdicts, ...found };
       return { ...seen, unwantedMs: agesOf(unwanted(seen), verdicts, unwantedSince) };
     },
     plan: (_, seen) => planInventory(seen),
   };
 }
+
+/** Images of a namespace, and when to look again: soon, where what was seen before was believed. */
+type FoundImages = Pick<InventorySeen, 'images' | 'againMs'>;
+
+const NONE: FoundImages = { images: [], againMs: LOOK_MS };
 
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
@@ -90,18 +95,19 @@ async function imagesIn(
     platformNamespace,
     running,
   }: { readonly read: Reader; readonly platformNamespace: string; readonly running: RunningImages },
-): Promise<readonly string[]> {
+): Promise<FoundImages> {
   const asked = read
     .list(POLICY_REPLICAS, { namespace: platformNamespace })
     .flatMap((replica) => askedBy(replica))
     .filter((one) => one.namespace === namespace)
     .map(({ image }) => image);
   const agents = read.list(AGENTS, { namespace }).flatMap(agentImages);
-  return [...asked, ...(await running.in(namespace, read)), ...agents];
+  const { images, againMs } = await running.in(namespace, read);
+  return { images: [...asked, ...images, ...agents], againMs };
 }
 
 /** How long what was seen to run in a namespace is believed: who is asked about much in little time is not looked through each time. */
-const SEEN_MS = 30_000;
+const SEEN_MS = 10_000;
 /** What has ended runs nothing any more. */
 const NOT_ENDED = 'status.phase!=Succeeded,status.phase!=Failed';
 
@@ -109,23 +115,30 @@ const NOT_ENDED = 'status.phase!=Succeeded,status.phase!=Failed';
 class RunningImages {
   readonly #seen = new Map<string, { readonly atMs: number; readonly images: readonly string[] }>();
 
-  async in(namespace: string, read: Reader): Promise<readonly string[]> {
+  async in(namespace: string, read: Reader): Promise<FoundImages> {
     const held = this.#seen.get(namespace);
-    if (held !== undefined && performance.now() - held.atMs < SEEN_MS) return held.images;
+    const leftMs = held === undefined ? 0 : held.atMs + SEEN_MS - performance.now();
+    if (held !== undefined && leftMs > 0) return { images: held.images, againMs: Math.ceil(leftMs) };
     const atMs = performance.now();
     const images = new Set<string>();
     for (const resource of RUNNING) {
-      const { apiVersion, plural } = resource;
-      const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
-      const selection = { namespace, ...(plural === 'pods' && { fieldSelector: NOT_ENDED }) };
-      for (const object of await read.listLive(resource, selection)) {
-        for (const { image } of imagesOf({ group, resource: plural }, object)) images.add(image);
-      }
+      for (const image of await imagesRunBy(resource, { namespace, read })) images.add(image);
     }
     for (const [other, one] of this.#seen) if (atMs - one.atMs >= SEEN_MS) this.#seen.delete(other);
     this.#seen.set(namespace, { atMs, images: [...images] });
-    return [...images];
+    return { images: [...images], againMs: LOOK_MS };
   }
+}
+
+async function imagesRunBy(
+  resource: Resource,
+  { namespace, read }: { readonly namespace: string; readonly read: Reader },
+): Promise<readonly string[]> {
+  const { apiVersion, plural } = resource;
+  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+  const selection = { namespace, ...(plural === 'pods' && { fieldSelector: NOT_ENDED }) };
+  const objects = await read.listLive(resource, selection);
+  return objects.flatMap((one) => imagesOf({ group, resource: plural }, one).map(({ image }) => image));
 }
 
 function agentImages(agent: KubeObject): readonly string[] {

@@ -11,7 +11,14 @@ import {
 import type { ImageWorks } from '../core/images/works.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import { CLUSTER_IMAGE_POLICIES, IMAGE_POLICIES, IMAGE_VERDICTS, TRUST_ROOTS } from '../core/resources.ts';
-import { type Controller, keyOf, type Reader, type SeenChange, type Watch } from '../runtime/controller.ts';
+import {
+  type Controller,
+  type Key,
+  keyOf,
+  type Reader,
+  type SeenChange,
+  type Watch,
+} from '../runtime/controller.ts';
 import { ImagePolicies } from './shared/image-policies.ts';
 
 /** What the controllers work with. */
@@ -103,7 +110,6 @@ export function trustRootController({
   works,
 }: ImagePolicyOptions): Controller<TrustRootObject, RootSeen, TrustRootStatus> {
   const policies = new ImagePolicies(platformNamespace);
-  const all = (read: Reader) => read.list(TRUST_ROOTS).map(keyOf);
   const ofPolicies: readonly Watch[] = [CLUSTER_IMAGE_POLICIES, IMAGE_POLICIES].map((resource) => ({
     resource,
     keys: rootsOf,
@@ -114,7 +120,7 @@ export function trustRootController({
     name: 'trust-root',
     resource: TRUST_ROOTS,
     watches: [
-      ...policies.trustWatches(all).filter(({ resource }) => resource !== TRUST_ROOTS),
+      ...policies.trustWatches(allRoots).filter(({ resource }) => resource !== TRUST_ROOTS),
       ...ofPolicies,
     ],
     rbac: [],
@@ -127,6 +133,10 @@ export function trustRootController({
     },
     plan: planTrustRoot,
   };
+}
+
+function allRoots(read: Reader): readonly Key[] {
+  return read.list(TRUST_ROOTS).map(keyOf);
 }
 
 function rootsOf(policy: KubeObject) {

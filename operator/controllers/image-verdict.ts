@@ -20,7 +20,7 @@ import { parseReference } from '../core/oci/reference.ts';
 import { IMAGE_VERDICTS, IMAGE_WAIVERS, NAMESPACES, SECRETS, TENANTS } from '../core/resources.ts';
 import { pullSecretCopyName } from '../core/tenant/pull-secrets.ts';
 import { clock } from '../runtime/clock.ts';
-import { type Controller, keyOf, keyString, parseKey, type Reader } from '../runtime/controller.ts';
+import { type Controller, type Key, keyOf, keyString, parseKey, type Reader } from '../runtime/controller.ts';
 import { ImagePolicies, type PolicyRead } from './shared/image-policies.ts';
 
 /** What the controller works with. */
@@ -43,7 +43,6 @@ export function imageVerdictController({
   works,
 }: ImageVerdictOptions): Controller<ImageVerdictObject, VerdictObserved, ImageVerdictStatus | undefined> {
   const policies = new ImagePolicies(platformNamespace);
-  const all = (read: Reader) => read.list(IMAGE_VERDICTS).map(keyOf);
   const watching = { platformNamespace, works, policies };
   return {
     name: 'image-verdict',
@@ -75,6 +74,10 @@ export function imageVerdictController({
 
 interface Watching extends ImageVerdictOptions {
   readonly policies: ImagePolicies;
+}
+
+function all(read: Reader): readonly Key[] {
+  return read.list(IMAGE_VERDICTS).map(keyOf);
 }
 
 const NOTHING: VerdictObserved = {

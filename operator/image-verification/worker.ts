@@ -94,7 +94,7 @@ async function judgeBy(
 }
 
 if (isMainThread) {
-  process.stderr.write('This file is started by the operator, in a thread of its own.\n');
+  process.stderr.write('This file is started by other roles, in a thread of its own.\n');
   process.exitCode = 2;
 } else {
   serve((workerData as { readonly port: MessagePort }).port);

@@ -31,10 +31,13 @@ export interface RunningWorks extends ImageWorks {
 /** Who vouches, in verification summaries; the version is that of what is looked at, and how. */
 const VERIFIER = { id: 'https://nexusos.dev/operator', version: '1' } as const;
 
+function now(): Date {
+  return clock.now();
+}
+
 /** Verification of images, with threads of its own. None is started before there is something to judge. */
 export function imageWorks({ registry, client, metrics, log }: WorksOptions): RunningWorks {
   const pool = new JudgePool();
-  const now = () => clock.now();
   const verifier = new ImageVerification({
     verify: (question) =>
       verifyQuestion(question, { registry, client, judge: (order) => pool.judge(order), now }),

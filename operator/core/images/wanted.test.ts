@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { ImagePolicyFacts } from './policy.ts';
-import { KEPT_MS, MAX_VERDICTS, planInventory, verdictOn, wantedImages } from './wanted.ts';
+import { KEPT_MS, LOOK_MS, MAX_VERDICTS, planInventory, verdictOn, wantedImages } from './wanted.ts';
 
 function policy(...images: readonly string[]): ImagePolicyFacts {
   return {
@@ -51,7 +51,12 @@ const verdict = (image: string) => {
   return { ...made, metadata: { ...made.metadata, uid: image } };
 };
 
-const SEEN = { namespace: 'a', policies: [policy('*')], unwantedMs: new Map<string, number>() };
+const SEEN = {
+  namespace: 'a',
+  policies: [policy('*')],
+  unwantedMs: new Map<string, number>(),
+  againMs: LOOK_MS,
+};
 
 test('what is there already is not made again, and what is wanted is made in its namespace', (t) => {
   const images = [`${HOST}/a:1`, `${HOST}/b:1`];

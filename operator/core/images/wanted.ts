@@ -24,6 +24,8 @@ export interface InventorySeen {
   readonly verdicts: readonly KubeObject[];
   /** Uids of verdicts, and since when nobody wants them. */
   readonly unwantedMs: ReadonlyMap<string, number>;
+  /** When what runs is worth asking for again. */
+  readonly againMs: number;
 }
 
 /** Whole names of images that a policy is about, each once. */
@@ -66,7 +68,7 @@ export function planInventory(seen: InventorySeen): Plan<undefined> {
     create: [],
     remove: gone.map(removalOf),
     events: [],
-    result: isIdle ? DONE : { kind: 'requeueAfter', afterMs: LOOK_MS, why: 'to see what runs' },
+    result: isIdle ? DONE : { kind: 'requeueAfter', afterMs: seen.againMs, why: 'to see what runs' },
   };
 }
 
