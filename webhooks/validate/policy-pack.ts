@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
 import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
+import { HOST_LIMITS } from '#operator/policy/host';
 import { operationsAskedAbout } from '../registrations.ts';
 import type { AdmissionRequest } from '../review.ts';
 import type { Facts } from './facts.ts';
@@ -13,7 +14,7 @@ export function judgePolicyPack(
   facts: Facts,
   { platformNamespace }: TenantSettings,
 ): Verdict {
-  const { binding = {} } = (object?.['spec'] ?? {}) as Partial<PolicyPackSpec>;
+  const { binding = {}, evaluation } = (object?.['spec'] ?? {}) as Partial<PolicyPackSpec>;
   const isOfPlatform = namespace === platformNamespace;
   const field = 'spec.binding.tenants';
   const message = `${field}: found in namespace ${namespace}; allowed in ${platformNamespace} alone: the pack of a tenant judges what is in the namespaces of that tenant`;
@@ -23,12 +24,20 @@ export function judgePolicyPack(
     warnings: [
       ...(isOfPlatform || facts.tenantOf(namespace) !== undefined ? [] : [ofNobody(namespace)]),
       ...neverAsked(binding),
+      ...neverGiven(evaluation),
     ],
   };
 }
 
 function ofNobody(namespace: string): string {
   return `metadata.namespace: ${namespace} belongs to no tenant, and is not that of the platform; the pack judges nothing`;
+}
+
+/** The kind allows somewhat more than hosts give. */
+function neverGiven({ deadlineMs = 0 }: Partial<PolicyPackSpec['evaluation']> = {}): readonly string[] {
+  const { maxDeadlineMs } = HOST_LIMITS;
+  if (deadlineMs <= maxDeadlineMs) return [];
+  return [`spec.evaluation.deadlineMs: found ${deadlineMs}; at most ${maxDeadlineMs} are given`];
 }
 
 /** What the API server does not ask about, so that a rule for it never comes to anything. */

@@ -66,6 +66,13 @@ function pack(namespace: string, binding: object): AdmissionRequest {
   return requestOf({ metadata: { name: 'p', namespace }, spec: { binding } }, { namespace });
 }
 
+function withDeadline(deadlineMs: number): AdmissionRequest {
+  const request = pack('platform', {});
+  const evaluation = { deadlineMs, memoryMiB: 16 };
+  const spec = { ...(request.object?.['spec'] as object), evaluation };
+  return { ...request, object: { ...request.object!, spec } };
+}
+
 function exemption(expiresAt: string, more: Partial<AdmissionRequest> = {}): AdmissionRequest {
   const spec = { expiresAt, packRef: { namespace: 'platform', name: 'baseline' } };
   return requestOf({ metadata: { name: 'e' }, spec }, { namespace: 'platform', ...more });
@@ -275,6 +282,13 @@ const CASES: Readonly<Record<string, Case>> = {
       PLATFORM,
     ),
     warned: [/about DELETE and CONNECT of pods,/, /about daemonsets\/scale\.apps,/],
+  },
+  'a pack that asks for more time than is given': {
+    verdict: judgePolicyPack(withDeadline(61), factsOf(), PLATFORM),
+    warned: [/^spec\.evaluation\.deadlineMs: found 61; at most 60 are given$/],
+  },
+  'a pack that asks for all the time there is': {
+    verdict: judgePolicyPack(withDeadline(60), factsOf(), PLATFORM),
   },
   'an exemption for three months less a day': {
     verdict: judgePolicyExemption(exemption('2027-02-19T12:00:00Z'), factsOf(KNOWN), PLATFORM),
