@@ -4,7 +4,7 @@ import { callBuiltin } from './builtins/call.ts';
 import { type CompiledModule, ENGINE, type EngineImports } from './engine.ts';
 import { isDeeper } from './json-depth.ts';
 import { ENDLESS, type EvaluationClock } from './metering/clock.ts';
-import { FUEL, TIME_CHECK } from './metering/meter.ts';
+import { FUEL, TIME_CHECK } from './metering/fuel.ts';
 import type { ModuleLayout } from './module.ts';
 import { readValue } from './values/read.ts';
 import type { Value } from './values/value.ts';

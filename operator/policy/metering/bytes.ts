@@ -21,7 +21,7 @@ export function signedBytes(value: number): readonly number[] {
 }
 
 /** All pieces in one. */
-export function byteParts(parts: ByteParts): Uint8Array {
+export function joined(parts: ByteParts): Uint8Array {
   const all = new Uint8Array(lengthOf(parts));
   let at = 0;
   for (const part of parts) {
@@ -44,6 +44,11 @@ export function listSection(
   const reader = new ByteReader(content);
   const count = reader.u32();
   return section(id, [unsignedBytes(count + more.length), content.subarray(reader.at), ...more]);
+}
+
+/** A piece of code, with its length before it. */
+export function sized(parts: ByteParts): ByteParts {
+  return [unsignedBytes(lengthOf(parts)), ...parts];
 }
 
 function lengthOf(parts: ByteParts): number {

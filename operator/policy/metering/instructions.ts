@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ByteReader, MalformedBinary } from '../binary/reader.ts';
 
-/** How much of each kind a module has: what stands beyond that is none of its own. */
-export interface IndexLimits {
+/** What is known of the module: how much of each kind it has, since what stands beyond that is none of its own. */
+export interface CodeContext {
   readonly types: number;
   readonly functions: number;
   readonly globals: number;
+  /** Whether a function is one that counts for whoever calls it. */
+  readonly isShortCall: (index: number) => boolean;
 }
 
 /** What an instruction means for metering. All others are straight on. */
-export type Step = 'plain' | 'block' | 'loop' | 'end' | 'call' | 'fill' | 'copy' | 'grow';
+export type Step = 'plain' | 'block' | 'loop' | 'end' | 'call' | 'shortCall' | 'fill' | 'copy' | 'grow';
 
 /** Reads what follows an opcode; what it is. */
-type Read = (reader: ByteReader, limits: IndexLimits) => Step;
+type Read = (reader: ByteReader, limits: CodeContext) => Step;
 
 const END = 0x0b;
 /** A block without parameters and results; what else is one byte with this bit is a type of values. */
@@ -29,41 +31,40 @@ const index: Read = (reader) => {
   return 'plain';
 };
 
-const READS: readonly (Read | undefined)[] = table();
-
 /** Everything WebAssembly had in its second version but vectors and references, and nothing since: no compiler of policies uses more. */
-function table(): readonly (Read | undefined)[] {
-  const reads = Array.from<Read | undefined>({ length: 256 });
-  const put = (from: number, to: number, read: Read): void => void reads.fill(read, from, to + 1);
-  put(0x00, 0x01, plain);
-  put(0x02, 0x02, blockOf('block'));
-  put(0x03, 0x03, blockOf('loop'));
-  put(0x04, 0x04, blockOf('block'));
-  put(0x05, 0x05, plain);
-  put(END, END, () => 'end');
-  put(0x0c, 0x0d, index);
-  put(0x0e, 0x0e, branchTable);
-  put(0x0f, 0x0f, plain);
-  put(0x10, 0x10, call);
-  put(0x11, 0x11, callIndirect);
-  put(0x1a, 0x1b, plain);
-  put(0x1c, 0x1c, typedSelect);
-  put(0x20, 0x22, index);
-  put(0x23, 0x24, global);
-  put(0x28, 0x3e, memoryAccess);
-  put(0x3f, 0x3f, (reader) => onlyMemory(reader, 'plain'));
-  put(0x40, 0x40, (reader) => onlyMemory(reader, 'grow'));
-  put(0x41, 0x41, (reader) => skipNumber(reader, BYTES_OF_I32));
-  put(0x42, 0x42, (reader) => skipNumber(reader, BYTES_OF_I64));
-  put(0x43, 0x43, (reader) => skip(reader, 4));
-  put(0x44, 0x44, (reader) => skip(reader, 8));
-  put(0x45, 0xc4, plain);
-  put(0xfc, 0xfc, prefixed);
-  return reads;
-}
+const KNOWN: readonly (readonly [from: number, to: number, read: Read])[] = [
+  [0x00, 0x01, plain],
+  [0x02, 0x02, blockOf('block')],
+  [0x03, 0x03, blockOf('loop')],
+  [0x04, 0x04, blockOf('block')],
+  [0x05, 0x05, plain],
+  [END, END, () => 'end'],
+  [0x0c, 0x0d, index],
+  [0x0e, 0x0e, branchTable],
+  [0x0f, 0x0f, plain],
+  [0x10, 0x10, call],
+  [0x11, 0x11, callIndirect],
+  [0x1a, 0x1b, plain],
+  [0x1c, 0x1c, typedSelect],
+  [0x20, 0x22, index],
+  [0x23, 0x24, global],
+  [0x28, 0x3e, memoryAccess],
+  [0x3f, 0x3f, (reader) => onlyMemory(reader, 'plain')],
+  [0x40, 0x40, (reader) => onlyMemory(reader, 'grow')],
+  [0x41, 0x41, (reader) => skipNumber(reader, BYTES_OF_I32)],
+  [0x42, 0x42, (reader) => skipNumber(reader, BYTES_OF_I64)],
+  [0x43, 0x43, (reader) => skip(reader, 4)],
+  [0x44, 0x44, (reader) => skip(reader, 8)],
+  [0x45, 0xc4, plain],
+  [0xfc, 0xfc, prefixed],
+];
+
+/** The same by opcode. */
+const READS = new Array<Read | undefined>(256).fill(undefined);
+for (const [from, to, read] of KNOWN) READS.fill(read, from, to + 1);
 
 /** Reads one instruction. Throws `MalformedBinary` for one that is not known: where the next begins is not known then, either. */
-export function readInstruction(reader: ByteReader, limits: IndexLimits): Step {
+export function readInstruction(reader: ByteReader, limits: CodeContext): Step {
   const { at } = reader;
   const opcode = reader.byte();
   const read = READS[opcode];
@@ -95,15 +96,15 @@ function branchTable(reader: ByteReader): Step {
   return 'plain';
 }
 
-function call(reader: ByteReader, { functions }: IndexLimits): Step {
-  expectBelow(reader, { what: 'function', count: functions });
-  return 'call';
+function call(reader: ByteReader, { functions, isShortCall }: CodeContext): Step {
+  return isShortCall(expectBelow(reader, { what: 'function', count: functions })) ? 'shortCall' : 'call';
 }
 
-function callIndirect(reader: ByteReader, { types }: IndexLimits): Step {
+function callIndirect(reader: ByteReader, { types }: CodeContext): Step {
   expectBelow(reader, { what: 'type', count: types });
   reader.u32();
-  return 'call';
+  // Nobody knows where it leads.
+  return 'shortCall';
 }
 
 function typedSelect(reader: ByteReader): Step {
@@ -112,7 +113,7 @@ function typedSelect(reader: ByteReader): Step {
   return 'plain';
 }
 
-function global(reader: ByteReader, { globals }: IndexLimits): Step {
+function global(reader: ByteReader, { globals }: CodeContext): Step {
   expectBelow(reader, { what: 'global', count: globals });
   return 'plain';
 }
@@ -159,10 +160,11 @@ function prefixed(reader: ByteReader): Step {
 function expectBelow(
   reader: ByteReader,
   { what, count }: { readonly what: string; readonly count: number },
-): void {
+): number {
   const { at } = reader;
   const value = reader.u32();
   if (value >= count) throw beyond(at, { what, value, count });
+  return value;
 }
 
 function beyond(

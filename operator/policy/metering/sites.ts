@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ByteReader, MalformedBinary } from '../binary/reader.ts';
 import { type ModuleShape, VALUE_TYPES } from '../binary/shape.ts';
-import { type IndexLimits, readInstruction, type Step } from './instructions.ts';
+import { BYTES_PER_UNIT, FREE_IN_LOOPS } from './fuel.ts';
+import { type CodeContext, readInstruction, type Step } from './instructions.ts';
 
 /** A place in the code where fuel is taken: before what stands at `at`, or instead of the `length` bytes there. */
 export type Site =
-  | { readonly kind: 'take'; readonly at: number; fuel: number }
+  | { readonly kind: 'enter'; readonly at: number; readonly fuel: number }
+  | { readonly kind: 'loop'; readonly at: number; fuel: number }
   | { readonly kind: 'fill' | 'copy' | 'grow'; readonly at: number; readonly length: number };
 
-/** Bytes of code for one unit of fuel. */
-const BYTES_PER_UNIT = 32;
-/** As many bytes counts a call for whoever makes it, so that what is called need not count itself if it is short. */
-const BYTES_OF_CALL = 64;
+/** What is done to one function. */
+export interface MeteredBody {
+  /** Where its code begins, behind its locals. */
+  readonly begin: number;
+  readonly hasLoops: boolean;
+  readonly sites: readonly Site[];
+}
+
+/** A function up to so many bytes, without loops and calls, takes no fuel: it counts for whoever calls it. */
+const SHORT_BYTES = 128;
+/** With its locals. */
+const MAX_SHORT_BODY = 2 * SHORT_BYTES;
 /** How deep blocks may be in each other; the compiler comes to some hundred. */
 const MAX_BLOCKS = 10_000;
 
@@ -20,7 +30,7 @@ const MAX_BLOCKS = 10_000;
  * anew, where a function begins, and where memory is filled, copied or grown. Reads every instruction. Throws `MalformedBinary` on what is not
  * known, and on names of things that the module does not have: after metering there are some more, which are not its own.
  */
-export function findSites(shape: ModuleShape): readonly (readonly Site[])[] {
+export function findSites(shape: ModuleShape): readonly MeteredBody[] {
   const imported = shape.imports.filter((one) => one.kind === 'function').length;
   const limits = {
     types: shape.signatures.length,
@@ -28,18 +38,26 @@ export function findSites(shape: ModuleShape): readonly (readonly Site[])[] {
     globals: shape.globals.length,
   };
   expectOwn(shape, limits);
-  return shape.bodies.map((body, index) => {
+  const read = (index: number, isShort: readonly boolean[]): MeteredBody => {
     try {
-      return new BodyReader(body, limits).read();
+      const isShortCall = (called: number): boolean => isShort[called - imported] === true;
+      return new BodyReader(shape.bodies[index] ?? new Uint8Array(), { ...limits, isShortCall }).read();
     } catch (error) {
       if (!(error instanceof MalformedBinary)) throw error;
       throw new MalformedBinary(`function ${imported + index}: ${error.message}`);
     }
-  });
+  };
+  const isShort = shape.bodies.map(
+    (body, index) => body.length <= MAX_SHORT_BODY && read(index, []).sites.length === 0,
+  );
+  return shape.bodies.map((_, index) => read(index, isShort));
 }
 
 /** What is named outside of code. */
-function expectOwn({ exports, start, functions, signatures }: ModuleShape, limits: IndexLimits): void {
+function expectOwn(
+  { exports, start, functions, signatures }: ModuleShape,
+  limits: Omit<CodeContext, 'isShortCall'>,
+): void {
   const counts: Readonly<Record<string, number>> = { function: limits.functions, global: limits.globals };
   const wrong = exports.find(({ kind, index }) => index >= (counts[kind] ?? 1));
   if (wrong !== undefined) {
@@ -55,32 +73,33 @@ function expectOwn({ exports, start, functions, signatures }: ModuleShape, limit
 /** One block that has begun; with its site, if it is a loop. */
 interface Block {
   readonly began: number;
-  readonly loop: Extract<Site, { kind: 'take' }> | undefined;
+  readonly loop: Extract<Site, { kind: 'loop' }> | undefined;
 }
 
 /** Reads one function from its locals to its end. */
 class BodyReader {
   readonly #code: ByteReader;
-  readonly #limits: IndexLimits;
+  readonly #limits: CodeContext;
   readonly #sites: Site[] = [];
   readonly #blocks: Block[] = [];
   #weight = 0;
   #hasCalls = false;
 
-  constructor(body: Uint8Array, limits: IndexLimits) {
+  constructor(body: Uint8Array, limits: CodeContext) {
     this.#code = new ByteReader(body);
     this.#limits = limits;
   }
 
-  read(): readonly Site[] {
+  read(): MeteredBody {
     this.#code.list(readLocals);
     const begin = this.#code.at;
     this.#open(false);
     while (this.#blocks.length > 0) this.#step();
     if (!this.#code.isAtEnd) throw new MalformedBinary(`it goes on after its end at byte ${this.#code.at}`);
-    // Whoever calls has counted a function that is short, and calls nothing.
-    if (!this.#hasCalls && this.#weight <= BYTES_OF_CALL) return this.#sites;
-    return [{ kind: 'take', at: begin, fuel: unitsOf(this.#weight) }, ...this.#sites];
+    const hasLoops = this.#sites.some(({ kind }) => kind === 'loop');
+    if (!hasLoops && !this.#hasCalls && this.#weight <= SHORT_BYTES) return { begin, hasLoops, sites: [] };
+    const fuel = unitsOf(this.#weight) + (hasLoops ? FREE_IN_LOOPS : 0);
+    return { begin, hasLoops, sites: [{ kind: 'enter', at: begin, fuel }, ...this.#sites] };
   }
 
   #step(): void {
@@ -98,15 +117,16 @@ class BodyReader {
     if (step === 'block' || step === 'loop') return this.#open(step === 'loop');
     if (step === 'end') return this.#close();
     this.#hasCalls = true;
-    this.#weight += BYTES_OF_CALL;
-    if (step !== 'call') this.#sites.push({ kind: step, at, length });
+    if (step === 'call') return;
+    if (step === 'shortCall') this.#weight += SHORT_BYTES;
+    else this.#sites.push({ kind: step, at, length });
   }
 
   #open(isLoop: boolean): void {
     if (this.#blocks.length === MAX_BLOCKS) {
       throw new MalformedBinary(`it has more than ${MAX_BLOCKS} blocks within each other`);
     }
-    const loop = isLoop ? { kind: 'take' as const, at: this.#code.at, fuel: 0 } : undefined;
+    const loop = isLoop ? { kind: 'loop' as const, at: this.#code.at, fuel: 0 } : undefined;
     if (loop !== undefined) this.#sites.push(loop);
     this.#blocks.push({ began: this.#weight, loop });
   }

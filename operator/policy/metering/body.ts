@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ByteReader } from '../binary/reader.ts';
+import { bodyOf, type ModuleShape, signatureOf } from '../binary/shape.ts';
+import { type AddedPlaces, callAdded, constant, local, OP, take } from './added.ts';
+import { type ByteParts, unsignedBytes } from './bytes.ts';
+import { FREE_IN_LOOPS, LOOPS_AT_ONCE } from './fuel.ts';
+import type { MeteredBody, Site } from './sites.ts';
+
+const I32 = 0x7f;
+
+/** The code of one function of the module's own, by its place among them, with what takes fuel in it. */
+export function meteredBody(
+  shape: ModuleShape,
+  {
+    index,
+    body,
+    places,
+  }: { readonly index: number; readonly body: MeteredBody; readonly places: AddedPlaces },
+): ByteParts {
+  const number = places.functions - shape.functions.length + index;
+  const code = bodyOf(shape, number) ?? new Uint8Array();
+  if (body.sites.length === 0) return [code];
+  const head = code.subarray(0, body.begin);
+  const counter = body.hasLoops ? counterOf(signatureOf(shape, number) ?? '', head) : 0;
+  const parts = body.hasLoops ? withCounter(head, counter) : [head];
+  let from = body.begin;
+  for (const site of body.sites) {
+    parts.push(code.subarray(from, site.at), codeFor(site, { counter, places }));
+    from = site.kind === 'enter' || site.kind === 'loop' ? site.at : site.at + site.length;
+  }
+  return [...parts, code.subarray(from)];
+}
+
+/** The number of the local that is added: behind the parameters and the other locals. */
+function counterOf(signature: string, locals: Uint8Array): number {
+  const [parameters = ''] = signature.split('->');
+  let count = parameters === '' ? 0 : parameters.split(',').length;
+  new ByteReader(locals).list((group) => {
+    count += group.u32();
+    group.byte();
+  });
+  return count;
+}
+
+/** One more group of locals, and what it begins with. */
+function withCounter(locals: Uint8Array, counter: number): (Uint8Array | readonly number[])[] {
+  const reader = new ByteReader(locals);
+  const groups = unsignedBytes(reader.u32() + 1);
+  const begin = [...constant(FREE_IN_LOOPS), OP.localSet, ...unsignedBytes(counter)];
+  return [groups, locals.subarray(reader.at), [1, I32], begin];
+}
+
+function codeFor(
+  site: Site,
+  { counter, places }: { readonly counter: number; readonly places: AddedPlaces },
+): readonly number[] {
+  if (site.kind === 'enter') return take(constant(site.fuel), places);
+  if (site.kind !== 'loop') return callAdded(site.kind, places);
+  const count = [...local(counter), ...constant(site.fuel), OP.i32Sub];
+  const isMuch = [OP.localTee, ...unsignedBytes(counter), ...constant(0), OP.i32LtS];
+  const spend = [...constant(LOOPS_AT_ONCE), ...local(counter), OP.i32Sub, ...callAdded('spend', places)];
+  const again = [...constant(LOOPS_AT_ONCE), OP.localSet, ...unsignedBytes(counter)];
+  return [...count, ...isMuch, ...OP.if, ...spend, ...again, OP.end];
+}

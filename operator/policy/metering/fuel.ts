@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Under this number the host is asked, by any of the functions for builtins, whether there is time left. No builtin has one below zero. */
+export const TIME_CHECK = -1;
+
+/** Units until the host is asked again: some tenths of a millisecond of usual code, some milliseconds of the worst. */
+export const FUEL = 100_000;
+
+/** Bytes of code for one unit. */
+export const BYTES_PER_UNIT = 32;
+
+/** Of memory that is filled or copied, a unit is two to the power of this. */
+export const FILL_SHIFT = 8;
+
+/** What it takes to ask for more memory. */
+export const FUEL_OF_GROWTH = 512;
+
+/** Loops count in a local of their function, which is quicker, and take so much at once. */
+export const LOOPS_AT_ONCE = 64;
+
+/** What the loops of a function may do, each time it is called, before they take the first. */
+export const FREE_IN_LOOPS = 8;
