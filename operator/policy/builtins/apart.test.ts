@@ -3,6 +3,7 @@ import test from 'ava';
 import { evaluateHere } from '../evaluate-here.ts';
 import { RegoObject, RegoSet, type Value } from '../values/value.ts';
 import { compileModule } from '../testing/compile.ts';
+import { EvaluationFailure, Failure } from '../verdict.ts';
 import { callBuiltin } from './call.ts';
 
 const call = (name: string, ...args: readonly Value[]): Value | undefined =>
@@ -67,4 +68,24 @@ test('a pattern that takes other engines for ever takes this one no time', async
   const verdict = evaluateHere(asked);
   t.deepEqual(verdict.kind === 'value' && verdict.value, []);
   t.true(verdict.micros < 5_000_000, `${verdict.micros} us`);
+});
+
+test('searching asks for time between matches, and is over when there is none', (t) => {
+  const over = new EvaluationFailure(Failure.Timeout, 'enough');
+  for (const [name, args] of Object.entries({
+    'regex.replace': ['aaa', 'a', 'b'],
+    'regex.split': ['a', 'aaa'],
+    'regex.find_n': ['a', 'aaa', -1],
+  })) {
+    let left = 2;
+    const expectTime = (): void => {
+      left -= 1;
+      if (left < 0) throw over;
+    };
+    t.is(
+      t.throws(() => callBuiltin(name, args, { nowNs: 0n, expectTime })),
+      over,
+      name,
+    );
+  }
 });

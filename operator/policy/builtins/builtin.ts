@@ -40,9 +40,16 @@ export function expectModest(what: string, count: number | bigint): void {
 
 /** A builtin of texts alone; undefined where an argument is none. */
 export function ofTexts(compute: (...texts: readonly string[]) => Value | undefined): Builtin {
-  return (args) => {
+  return ofTextsInTime(() => compute);
+}
+
+/** The same for what may take long: it is told whom to ask for time. */
+export function ofTextsInTime(
+  computeIn: (call: BuiltinCall) => (...texts: readonly string[]) => Value | undefined,
+): Builtin {
+  return (args, call) => {
     const texts = args.filter((one) => typeof one === 'string');
-    return texts.length === args.length ? compute(...texts) : undefined;
+    return texts.length === args.length ? computeIn(call)(...texts) : undefined;
   };
 }
 

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RE2JS } from 're2js';
 import type { Value } from '../values/value.ts';
-import { type Builtins, expectModest, expectShort, ofTexts, wholeOf } from './builtin.ts';
+import {
+  type BuiltinCall,
+  type Builtins,
+  expectModest,
+  expectShort,
+  ofTexts,
+  ofTextsInTime,
+  wholeOf,
+} from './builtin.ts';
 
 /** Patterns are compiled once; the one used longest ago is forgotten first. */
 const CACHED = 128;
@@ -15,18 +23,29 @@ interface Match {
   readonly names: Readonly<Record<string, number>>;
 }
 
+/** A text, and whom to ask for time between two matches. */
+interface Searched extends Pick<BuiltinCall, 'expectTime'> {
+  readonly text: string;
+}
+
 /** Patterns as RE2 has them: an engine that takes linear time, whatever the pattern. */
 export const REGEX_BUILTINS: Builtins = {
-  'regex.split': ofTexts((pattern, text) => withPattern(pattern, (regex) => split(regex, text))),
-  'regex.find_n': ([pattern, text, most]) => {
+  'regex.split': ofTextsInTime(
+    ({ expectTime }) =>
+      (pattern, text) =>
+        withPattern(pattern, (regex) => split(regex, { text, expectTime })),
+  ),
+  'regex.find_n': ([pattern, text, most], { expectTime }) => {
     const count = wholeOf(most);
     if (typeof pattern !== 'string' || typeof text !== 'string' || count === undefined) return undefined;
     return withPattern(pattern, (regex) =>
-      findAll(regex, { text, most: count }).map(({ start, end }) => text.slice(start, end)),
+      findAll(regex, { text, most: count, expectTime }).map(({ start, end }) => text.slice(start, end)),
     );
   },
-  'regex.replace': ofTexts((text, pattern, replacement) =>
-    withPattern(pattern, (regex) => replace(regex, text, replacement)),
+  'regex.replace': ofTextsInTime(
+    ({ expectTime }) =>
+      (text, pattern, replacement) =>
+        withPattern(pattern, (regex) => replace(regex, { text, expectTime }, replacement)),
   ),
   'regex.template_match': ofTexts(templateMatch),
 };
@@ -59,7 +78,7 @@ function tryCompile(pattern: string): RE2JS | undefined {
 /** All matches from left to right, as Go finds them: none that is empty directly after another. */
 function findAll(
   regex: RE2JS,
-  { text, most }: { readonly text: string; readonly most: bigint },
+  { text, most, expectTime }: Searched & { readonly most: bigint },
 ): readonly Match[] {
   const limit = most < 0n ? Number.POSITIVE_INFINITY : Number(most);
   const matcher = regex.matcher(text);
@@ -67,6 +86,7 @@ function findAll(
   const matches: Match[] = [];
   let previousEnd = -1;
   for (let at = 0; at <= text.length && matches.length < limit && matcher.find(at); ) {
+    expectTime();
     const [start, end] = [matcher.start(), matcher.end()];
     const isEmpty = end === at;
     if (!isEmpty || start !== previousEnd) {
@@ -88,11 +108,12 @@ function characterLength(text: string, at: number): number {
   return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }
 
-function split(regex: RE2JS, text: string): readonly string[] {
+function split(regex: RE2JS, searched: Searched): readonly string[] {
+  const { text } = searched;
   if (regex.pattern() !== '' && text === '') return [''];
   const pieces: string[] = [];
   let [from, to] = [0, 0];
-  for (const { start, end } of findAll(regex, { text, most: -1n })) {
+  for (const { start, end } of findAll(regex, { ...searched, most: -1n })) {
     to = start;
     if (end !== 0) pieces.push(text.slice(from, to));
     from = end;
@@ -101,11 +122,12 @@ function split(regex: RE2JS, text: string): readonly string[] {
   return pieces;
 }
 
-function replace(regex: RE2JS, text: string, replacement: string): string {
+function replace(regex: RE2JS, searched: Searched, replacement: string): string {
+  const { text } = searched;
   const parts: string[] = [];
   let from = 0;
   let length = text.length;
-  for (const match of findAll(regex, { text, most: -1n })) {
+  for (const match of findAll(regex, { ...searched, most: -1n })) {
     const expanded = expand(replacement, match);
     length += expanded.length;
     expectShort('regex.replace', length);

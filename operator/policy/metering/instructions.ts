@@ -60,7 +60,7 @@ const KNOWN: readonly (readonly [from: number, to: number, read: Read])[] = [
 ];
 
 /** The same by opcode. */
-const READS = new Array<Read | undefined>(256).fill(undefined);
+const READS = Array.from<Read | undefined>({ length: 256 });
 for (const [from, to, read] of KNOWN) READS.fill(read, from, to + 1);
 
 /** Reads one instruction. Throws `MalformedBinary` for one that is not known: where the next begins is not known then, either. */

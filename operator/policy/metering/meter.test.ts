@@ -97,7 +97,7 @@ const question = { entrypoint: 'p/x', input: new TextEncoder().encode('{}'), now
 for (const [title, changes] of Object.entries(ENDLESS)) {
   test(`asks for time: ${title}`, async (t) => {
     const bytes = await handMade(changes);
-    const error = t.throws(() => load(bytes, patient(50)).evaluate(question), {
+    const error = t.throws(() => load(bytes, patient(20)).evaluate(question), {
       instanceOf: EvaluationFailure,
     });
     t.is(error.reason, 'Timeout');
