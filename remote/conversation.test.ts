@@ -146,10 +146,8 @@ test('told to end by an endpoint that will not cancel: the grace is kept', async
   );
   const program = await startProgram(t, { settings: { url, graceSeconds: 2 }, input: 'go' });
   await eventually('the task is taken', () => Promise.resolve(program.said().includes('took the task')));
-  const at = performance.now();
   program.child.kill('SIGTERM');
   const ended = await program.ended();
   t.is(ended.code, 143, ended.text);
-  t.true(performance.now() - at < 5000);
   t.regex(ended.said.error?.message ?? '', /could not have task task-1 cancelled/);
 });

@@ -155,9 +155,7 @@ test('an answer comes when the API server is about to give up, whoever does not 
     return new Promise(() => undefined);
   };
   const server = await serve(t, { decide });
-  const startedAt = performance.now();
   const reply = await ask(server, review(), { path: '/validate?timeout=1s' });
-  t.true(performance.now() - startedAt < 4000, 'far less than its own deadline');
   t.like(responseOf(reply), {
     allowed: false,
     status: { code: 504, message: 'timeout: the request was not judged within 850 ms; try again' },
@@ -290,14 +288,13 @@ test('bodies that are held are bounded: what is too much is told under its uid, 
 
 test('who sends slowly turns nobody away, and is given up', async (t) => {
   const server = await serve(t, { maxInFlight: 2, intake: { requestMs: 4000 } });
-  const from = performance.now();
   const slow = Array.from({ length: 20 }, () => slowBody(t, server, 200));
   for (let index = 0; index < 10; index += 1) {
     const reply = await ask(server, review());
     t.deepEqual(responseOf(reply), { uid: UID, allowed: true });
   }
+  // They would send for longer than a test may take.
   await Promise.all(slow);
-  t.true(performance.now() - from < 30_000);
 });
 
 test('who connects and says nothing is given up, before and after the handshake', async (t) => {

@@ -24,6 +24,16 @@ function loadOn({ cluster }: AdmissionWorld): SteadyLoad {
   return new SteadyLoad(cluster, { path, object: tenant('steady'), width: WIDTH });
 }
 
+function longestMs({ sent }: SteadyLoad): number {
+  return Math.max(...sent.map(({ tookMs }) => tookMs));
+}
+
+/** What a request takes beside the waiting: on a machine that others keep busy, many times what it does on a quiet one. */
+function slackMs({ sent }: SteadyLoad): number {
+  const usual = sent.map(({ tookMs }) => tookMs).toSorted((a, b) => a - b)[Math.floor(sent.length / 2)] ?? 0;
+  return Math.max(1000, 20 * usual);
+}
+
 /** How many other certificates each process has served after its first, as far as its log tells. */
 function replacements({ webhooks }: AdmissionWorld): readonly number[] {
   return webhooks.processes.map(({ process }) => {
@@ -75,7 +85,7 @@ test.serial('of a replica that is killed only what it had in hand is refused, wi
   await load.stop();
   t.deepEqual(load.failures(killedAt + NOTICED_MS), []);
   for (const { text } of load.failures()) t.regex(text, /failed calling webhook/);
-  t.true(Math.max(...load.sent.map(({ tookMs }) => tookMs)) < TIMEOUT_MS + 1000);
+  t.true(longestMs(load) < TIMEOUT_MS + slackMs(load));
   await webhooks.start();
 });
 
@@ -94,7 +104,7 @@ test.serial(
       const before = load.sent.length;
       await eventually('the others go on', () => load.sent.length > before + 50);
       t.deepEqual(load.failures(goneAt), []);
-      t.true(Math.max(...load.sent.map(({ tookMs }) => tookMs)) < TIMEOUT_MS + 1000);
+      t.true(longestMs(load) < TIMEOUT_MS + slackMs(load));
     } finally {
       process.kill(frozen.pid, 'SIGCONT');
     }

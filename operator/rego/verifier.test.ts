@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { eventually } from '#hack/tools/eventually';
 import type { PackRequest } from '../core/policy-pack/verification.ts';
 import { packRequest } from './testing/verifying.ts';
 import { Verifier } from './verifier.ts';
@@ -36,7 +35,7 @@ class Jobs {
   }
 }
 
-function verifierOf(jobs: Jobs, retryMs?: number) {
+function verifierOf(jobs: Jobs, retryMs?: number, now?: () => number) {
   const told: string[] = [];
   const errors: unknown[] = [];
   const verifier = new Verifier({
@@ -44,6 +43,7 @@ function verifierOf(jobs: Jobs, retryMs?: number) {
     verify: jobs.verify,
     onError: (error) => errors.push(error),
     ...(retryMs !== undefined && { retryMs }),
+    ...(now !== undefined && { now }),
   });
   verifier.onDone((pack) => told.push(pack));
   return { verifier, told, errors };
@@ -140,28 +140,30 @@ const MISMATCH: Outcome = {
 
 test('a file that is another one is asked for again, later and later, and who asks is told when', async (t) => {
   const jobs = new Jobs();
-  const { verifier } = verifierOf(jobs, 100);
+  let now = 0;
+  const { verifier } = verifierOf(jobs, 100, () => now);
   verifier.ask(request('a/x'));
   await jobs.end(MISMATCH);
   const againMs = () => {
     const told = verifier.ask(request('a/x'));
     return told.kind === 'fault' ? told.fault.againMs : undefined;
   };
-  const first = againMs() ?? 0;
-  t.true(first > 0 && first <= 200, `${first}`);
+  t.is(againMs(), 200);
+  now = 150;
+  t.is(againMs(), 50);
   t.like(verifier.ask(request('a/x')), {
     kind: 'fault',
     fault: { reason: 'DigestMismatch', passing: false },
   });
   t.is(jobs.begun.length, 1);
-  await eventually(
-    'it is asked for again',
-    async () => (againMs(), jobs.begun.length === 2 ? true : undefined),
-  );
+  now = 200;
+  againMs();
+  t.is(jobs.begun.length, 2);
   await jobs.end(MISMATCH);
-  const second = againMs() ?? 0;
-  t.true(second > 250 && second <= 400, `${second}`);
-  await eventually('and again', async () => (againMs(), jobs.begun.length === 3 ? true : undefined));
+  t.is(againMs(), 400, 'twice as long each time');
+  now = 600;
+  againMs();
+  t.is(jobs.begun.length, 3);
   await jobs.end(REFUSED);
   t.is(againMs(), undefined, 'what is its own fault is not');
 });

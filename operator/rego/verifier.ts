@@ -15,6 +15,8 @@ export interface VerifierOptions {
   readonly onError?: (error: unknown, request: PackRequest) => void;
   /** How long a fault that may pass is believed. Default 30 s. */
   readonly retryMs?: number;
+  /** Milliseconds that never go back. Default: those of the process. */
+  readonly now?: () => number;
 }
 
 const RETRY_MS = 30_000;
@@ -95,8 +97,12 @@ export class Verifier implements PackVerifier {
     for (const job of this.#jobs.values()) this.#drop(job);
   }
 
+  #now(): number {
+    return (this.#options.now ?? (() => performance.now()))();
+  }
+
   #isStale(known: Known): boolean {
-    return performance.now() >= known.atMs + this.#retryMs(known);
+    return this.#now() >= known.atMs + this.#retryMs(known);
   }
 
   #retryMs({ outcome, times }: Known): number {
@@ -110,7 +116,7 @@ export class Verifier implements PackVerifier {
   #told(known: Known): Verification {
     const { outcome } = known;
     if (outcome.kind !== 'fault' || !LATER.has(outcome.fault.reason)) return outcome;
-    const againMs = Math.max(0, Math.ceil(known.atMs + this.#retryMs(known) - performance.now()));
+    const againMs = Math.max(0, Math.ceil(known.atMs + this.#retryMs(known) - this.#now()));
     return { kind: 'fault', fault: { ...outcome.fault, againMs } };
   }
 
@@ -222,7 +228,7 @@ export class Verifier implements PackVerifier {
     const before = this.#known.get(key);
     this.#known.delete(key);
     const times = before !== undefined && isSameFault(before.outcome, outcome) ? before.times + 1 : 1;
-    this.#known.set(key, { outcome, atMs: performance.now(), times });
+    this.#known.set(key, { outcome, atMs: this.#now(), times });
     const max = outcome.kind === 'verified' ? MAX_VERIFIED : MAX_FAULTS;
     const alike = [...this.#known].filter(([, one]) => one.outcome.kind === outcome.kind);
     for (const [old] of alike.slice(0, Math.max(0, alike.length - max))) this.#known.delete(old);

@@ -216,11 +216,9 @@ for (const [title, { spec, place }] of Object.entries(TAKEN)) {
 }
 
 test('a pack that takes too long is refused, and stopped', async (t) => {
-  const startedAt = performance.now();
   const outcome = await verifyPack(packRequest(inline({ 'slow.rego': LOOP })), await verifyTools());
   t.like(outcome, { kind: 'fault', fault: { reason: 'EvaluationFailed' } });
   t.regex(JSON.stringify(outcome), /tried on Pod example-main\/web, it fails \((Timeout|OutOfMemory)\)/);
-  t.true(performance.now() - startedAt < 20_000);
 });
 
 test('a pack that has its time again when a machine is busy is taken', async (t) => {

@@ -73,7 +73,8 @@ test('what is decided by is told once, and again only when it is something else'
 });
 
 test('figures wait for their turn, a rollback does not', async (t) => {
-  const { statuses, report, told } = start(t);
+  const timing = { urgentMs: 20, figuresMs: 600_000, renewMs: 50, leaseMs: 2000, retryMs: 30 };
+  const { statuses, report, told } = start(t, { timing });
   await eventually('it is told', () => Promise.resolve(statuses().length === 1));
   for (let i = 1; i <= 10; i += 1) {
     told.status = compared(i);
@@ -83,11 +84,9 @@ test('figures wait for their turn, a rollback does not', async (t) => {
   t.is(statuses().length, 1);
   told.status = { ...compared(11), enforcing: ['a/b-0'] };
   report.changed();
-  const from = performance.now();
   await passes(0);
   report.changed();
-  await eventually('figures, too, are told in the end', () => Promise.resolve(statuses().length >= 2));
-  t.true(performance.now() - from < 2000);
+  await eventually('it is told, and figures with it', () => Promise.resolve(statuses().length >= 2));
   const last = statuses().at(-1)?.body as { status: Status };
   t.is(last.status.comparisons?.[0]?.newlyDenied, 11);
 });

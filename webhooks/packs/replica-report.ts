@@ -62,6 +62,8 @@ export class ReplicaReport {
   #leaseUid: string | undefined;
   #replicaUid: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer is due. */
+  #tellsAt = 0;
   #renewal: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
   #isOn = false;
@@ -81,7 +83,13 @@ export class ReplicaReport {
 
   /** There may be something new. */
   changed(): void {
-    if (this.#isOn) this.#timer ??= setTimeout(() => this.#tell(), this.#waitMs());
+    if (!this.#isOn) return;
+    const dueAt = this.#dueAt();
+    // What is urgent does not wait for the turn of figures that are to be told already.
+    if (this.#timer !== undefined && this.#tellsAt <= dueAt) return;
+    clearTimeout(this.#timer);
+    this.#tellsAt = dueAt;
+    this.#timer = setTimeout(() => this.#tell(), Math.max(dueAt - performance.now(), 0));
   }
 
   /** Says that it is no more, so that nobody waits for it. */
@@ -101,11 +109,11 @@ export class ReplicaReport {
   }
 
   /** What is urgent waits for little, figures for their turn. */
-  #waitMs(): number {
+  #dueAt(): number {
     const status = this.#options.status();
     const isUrgent = status === undefined || urgentOf(status) !== this.#toldUrgent;
     const { urgentMs, figuresMs } = this.#timing;
-    return Math.max(this.#toldAt + (isUrgent ? urgentMs : figuresMs) - performance.now(), 0);
+    return this.#toldAt + (isUrgent ? urgentMs : figuresMs);
   }
 
   #tell(): void {
@@ -118,7 +126,7 @@ export class ReplicaReport {
     if (status === undefined || !this.#isOn) return;
     const text = canonicalJson(status);
     if (text === this.#told) return;
-    if (this.#toldUrgent === urgentOf(status) && this.#waitMs() > 0) {
+    if (this.#toldUrgent === urgentOf(status) && this.#dueAt() > performance.now()) {
       this.changed();
       return;
     }
@@ -130,7 +138,10 @@ export class ReplicaReport {
     } catch (error) {
       this.#isThere = false;
       this.#options.log.warn({ err: error }, 'what this replica decides by cannot be told; trying again');
-      this.#timer ??= setTimeout(() => this.#tell(), this.#timing.retryMs);
+      clearTimeout(this.#timer);
+      // However much changes meanwhile, it is not tried before.
+      this.#tellsAt = Number.NEGATIVE_INFINITY;
+      this.#timer = setTimeout(() => this.#tell(), this.#timing.retryMs);
     }
   }
 

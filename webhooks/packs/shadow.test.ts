@@ -93,17 +93,18 @@ test('a new revision that breaks is an error, and no opinion', async (t) => {
 });
 
 test('under load some are left out, and no answer waits', async (t) => {
+  const answered = Promise.withResolvers<void>();
   const slow: PackHost = {
     ...hostHere(),
     evaluate: async (one) => {
-      if (one.subject?.startsWith('shadow') === true) await new Promise((resolve) => setTimeout(resolve, 20));
+      if (one.subject?.startsWith('shadow') === true) await answered.promise;
       return hostHere().evaluate(one);
     },
   };
   const { ask, packs, factory } = await world(ALLOWS, DENIES_WEB, { host: slow });
-  const from = performance.now();
   const answers = await Promise.all(Array.from({ length: 200 }, () => ask()));
-  const tookMs = performance.now() - from;
+  // Nothing is compared before all are answered.
+  answered.resolve();
   t.true(answers.every(({ allowed }) => allowed));
   await packs.shadow.settled();
   const text = await factory.registry.metrics();
@@ -111,7 +112,6 @@ test('under load some are left out, and no answer waits', async (t) => {
     Number(new RegExp(`shadow_total{outcome="${outcome}"} (\\d+)`).exec(text)?.[1]);
   t.is(count('compared') + count('sampled_out'), 200);
   t.true(count('sampled_out') > 0 && count('compared') >= 64);
-  t.true(tookMs < 64 * 20, `${tookMs} ms`);
 });
 
 test('a comparison tells whose requests it is of, and how many tenants there are', async (t) => {
@@ -229,16 +229,14 @@ test('with workers: what does not end is stopped, others are answered meanwhile,
   cache.put(makePack({ activeRevision: denies.name }), denies.object, ...denies.chunks);
   const { ask } = await startWorld({ cache, host });
   t.true((await ask({ name: 'db' })).allowed);
-  const from = performance.now();
-  const looping = ask({ name: 'loop' }).then((answer) => ({ answer, tookMs: performance.now() - from }));
+  const looping = ask({ name: 'loop' });
   const other = await ask({ name: 'web', namespace: 'zoo-dev' });
   t.regex(other.refusals[0]?.message ?? '', /rule p: no web/);
-  const { answer, tookMs } = await looping;
+  const answer = await looping;
   t.false(answer.allowed);
   t.regex(
     answer.refusals[0]?.message ?? '',
     /acme-dev\/own 1\.0\.0, rule evaluation: cannot be evaluated \(Timeout/,
   );
-  t.true(tookMs < 1000, `${tookMs} ms`);
   t.true((await ask({ name: 'db' })).allowed, 'its next request is judged again');
 });

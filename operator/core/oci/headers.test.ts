@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { processorMs } from '#hack/tools/processor-time';
 import { mediaTypeOf, nextLink, parseChallenges, retryAfterMs } from './headers.ts';
 
 const CHALLENGES: Readonly<
@@ -53,9 +54,11 @@ for (const [title, [header, want]] of Object.entries(CHALLENGES)) {
 }
 
 test('challenges that are made to take long do not', (t) => {
-  const startedAt = performance.now();
-  for (const part of ['Bearer ', 'a=b,', 'a="', '\\"', ',', ' \t', 'a= ']) parseChallenges(part.repeat(1100));
-  t.true(performance.now() - startedAt < 500);
+  const tookMs = processorMs(() => {
+    for (const part of ['Bearer ', 'a=b,', 'a="', '\\"', ',', ' \t', 'a= '])
+      parseChallenges(part.repeat(1100));
+  });
+  t.true(tookMs < 500, `${tookMs} ms`);
 });
 
 test('the next page', (t) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { processorMs } from '#hack/tools/processor-time';
 import { formatReference, isHostName, parseReference } from './reference.ts';
 
 const HEX = 'a'.repeat(64);
@@ -74,10 +75,11 @@ for (const [title, text] of Object.entries(REFUSED)) {
 }
 
 test('no text takes long to refuse', (t) => {
-  const startedAt = performance.now();
-  for (const part of ['a', 'a-', 'a.', '-', '_', 'a__', '/a', ':', '@', '[', '0.'])
-    for (let i = 0; i < 20; i += 1) parseReference(`${part.repeat(500)}!`);
-  t.true(performance.now() - startedAt < 500);
+  const tookMs = processorMs(() => {
+    for (const part of ['a', 'a-', 'a.', '-', '_', 'a__', '/a', ':', '@', '[', '0.'])
+      for (let i = 0; i < 20; i += 1) parseReference(`${part.repeat(500)}!`);
+  });
+  t.true(tookMs < 500, `${tookMs} ms`);
 });
 
 test('what names of hosts are', (t) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { processorMs } from '#hack/tools/processor-time';
 import type { RequestFacts } from './facts.ts';
 import { type Binding, isBeyondPacks, isBeyondPolicy, matches } from './match.ts';
 import type { Review } from './review.ts';
@@ -155,9 +156,8 @@ test('what the cluster lives by, and the way back from a bad pack, is beyond pol
 test('a glob takes time in proportion, whatever it is made of', (t) => {
   const review = makeReview({ namespace: `${'a'.repeat(50_000)}b` });
   const binding = { excludedNamespaces: [`${'*a'.repeat(2000)}*c*`] };
-  const from = performance.now();
-  t.true(matches(binding, review, FACTS));
-  t.true(performance.now() - from < 1000);
+  const tookMs = processorMs(() => t.true(matches(binding, review, FACTS)));
+  t.true(tookMs < 1000, `${tookMs} ms`);
 });
 
 test('what decides on packs is beyond them, wherever it is: one list for who asks and who is asked', (t) => {
