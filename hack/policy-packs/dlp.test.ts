@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { processorMs } from '#hack/tools/processor-time';
+import { processorMs } from '../tools/processor-time.ts';
 import { ensureTools } from '../tools/build.ts';
 import type { JsonObject } from '#operator/core/policy/review';
 import { openCompiler } from '#nexusctl/pack/compiler';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { lookup, type LookupAddress, promises } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { callbackify } from 'node:util';
 
 /** Code of the error of a name that has an address which is not allowed. */
 export const ADDRESS_REFUSED = 'ERR_NEXUSOS_ADDRESS_REFUSED';
@@ -20,19 +21,18 @@ export function lookupWhere(
   isAllowed: (address: string) => boolean,
   find: FindAddresses = findAsMachine,
 ): LookupFunction {
-  return (hostname, options, callback) => {
-    void find(hostname).then(
-      (addresses) => {
-        const odd = addresses.some(({ address }) => !isAllowed(address));
-        const [first] = addresses;
-        if (odd || first === undefined) return callback(refusal(), '');
-        return options.all === true
-          ? callback(null, [...addresses])
-          : callback(null, first.address, first.family);
-      },
-      (error: NodeJS.ErrnoException) => callback(error, ''),
-    );
-  };
+  const findAllowed = callbackify(async (hostname: string) => {
+    const addresses = await find(hostname);
+    const [first] = addresses;
+    if (first === undefined || addresses.some(({ address }) => !isAllowed(address))) throw refusal();
+    return { first, addresses };
+  });
+  return (hostname, options, callback) =>
+    findAllowed(hostname, (error, found) => {
+      if (error !== null) callback(error, '');
+      else if (options.all === true) callback(null, [...found.addresses]);
+      else callback(null, found.first.address, found.first.family);
+    });
 }
 
 function refusal(): NodeJS.ErrnoException {
