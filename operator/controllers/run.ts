@@ -62,7 +62,7 @@ export function runController(
   return {
     name: 'run',
     resource: RUNS,
-    watches: [...WATCHES, nearTheHead(queues), ...book.gate.watchWorkloads(runOfPodKey)],
+    watches: [...WATCHES, ...book.gate.watchWorkloads(runOfPodKey)],
     rbac: RBAC,
     // A pod, a place and devices may be held by what somebody else's finalizer keeps.
     plansWhileDeleting: true,
@@ -75,6 +75,7 @@ export function runController(
     refused: planRefused,
     heldUp: planHeldUp,
     waitsForQuota: true,
+    wakesItself: (wake) => queues.onNews(wake),
   };
 }
 
@@ -93,13 +94,6 @@ const WATCHES: readonly Watch[] = [
   watchRevisions(() => []),
   { resource: GPU_CLASSES, keys: () => [] },
 ];
-
-/** What moves a queue is seen by those near its head within some seconds, and by the others when they look again. */
-function nearTheHead(queues: TenantQueues): Watch {
-  return { resource: QUOTA_LEDGERS, keys: (ledger) => queues.nearest(ledger), patienceMs: () => NEAR_MS };
-}
-
-const NEAR_MS = 5000;
 
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['delete'] },

@@ -123,9 +123,10 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   readonly rbac: readonly PolicyRule[];
   /**
    * Given once, before anything starts: wakes an object of the kind when something is known that no watch tells of, such as work that was
-   * begun beside the loop and has ended. Which process works on it does not change by that.
+   * begun beside the loop and has ended; within some milliseconds where it does not matter at once. Which process works on it does not change by
+   * that.
    */
-  wakesItself?(wake: (key: Key) => void): void;
+  wakesItself?(wake: (key: Key, withinMs?: number) => void): void;
   /** What it needs in the platform namespace alone. */
   readonly platformRbac?: readonly PolicyRule[];
   /** How long a change of the reconciled object itself may wait; none when left out. */

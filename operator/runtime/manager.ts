@@ -253,7 +253,7 @@ class ControllerManager implements Manager {
       add(keyString(keyOf(object)), controller.patienceMs?.(change, this.#cache) ?? 0);
     });
     for (const watch of controller.watches) this.#watch(watch, (change) => this.#wake(watch, change, add));
-    controller.wakesItself?.((key) => add(keyString(key), 0));
+    controller.wakesItself?.((key, withinMs = 0) => add(keyString(key), withinMs));
     return new Workers({ queue, concurrency, controller: controller.name, reconciler, metrics, log });
   }
 

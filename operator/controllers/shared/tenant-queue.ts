@@ -6,12 +6,10 @@ import { formatAmounts, NO_AMOUNTS } from '../../core/quota/amounts.ts';
 import { candidateOf } from '../../core/quota/candidates.ts';
 import { handoverPlace } from '../../core/quota/handover.ts';
 import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
-import { type Places, placesOf } from '../../core/quota/places.ts';
+import { newsOf, type Places, placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
-import { runsByUid } from '../../core/quota/runs-by-uid.ts';
 import { isPodFinished } from '../../core/run/outcome.ts';
-import { isNear } from '../../core/run/queue-place.ts';
 import type { Place, RunObserved } from '../../core/run/observed.ts';
 import { inEarnest } from '../../core/run/dry-run.ts';
 import { attemptLabelOf } from '../../core/run/gang.ts';
@@ -87,7 +85,6 @@ interface Learned {
   readonly atMs: number;
   /** Worked out when somebody asks. */
   readonly places: () => Places;
-  readonly nearest: () => readonly Key[];
 }
 
 /**
@@ -100,12 +97,13 @@ export class TenantQueues implements LedgerWitness {
   /** By name of a ledger, the latest last. */
   readonly #learned = new Map<string, Learned>();
   readonly #book: DeviceBook;
+  #tell: (key: Key, withinMs: number) => void = () => undefined;
 
   constructor(book: DeviceBook) {
     this.#book = book;
   }
 
-  /** What a pass over `ledger` has decided: who asks for a place within a moment is told that, and nothing is ranked once more. */
+  /** What a pass over `ledger` has decided: who asks for a place within a moment is told that, and nothing is ranked once more. Whose place has changed is told that there is news. */
   learn(ledger: Ledger, queue: Queue, runs: readonly Run[]): void {
     const { name, uid } = ledger.metadata;
     const atMs = performance.now();
@@ -116,19 +114,17 @@ export class TenantQueues implements LedgerWitness {
       uid,
       atMs,
       places: () => (places ??= placesOf(queue, runs, ledger.spec.maxQueuedRuns)),
-      nearest: () => nearestOf(queue, runs),
     });
+    for (const { run, withinMs } of newsOf(queue, runs, clock.now())) this.#tell(keyOf(run), withinMs);
     for (const [old, learned] of this.#learned) {
       if (atMs - learned.atMs < LEARNED_MS) return;
       this.#learned.delete(old);
     }
   }
 
-  /** Who waits near the head of a queue that was decided on a moment ago: what moves it is news for them. */
-  nearest({ metadata }: KubeObject): readonly Key[] {
-    const learned = this.#learned.get(metadata.name);
-    if (learned === undefined || performance.now() - learned.atMs >= LEARNED_MS) return [];
-    return learned.nearest();
+  /** Has `tell` called with each waiting Run that does not say what its place is, whenever its queue was decided on. */
+  onNews(tell: (key: Key, withinMs: number) => void): void {
+    this.#tell = tell;
   }
 
   /** Nothing: what counts is learned from the pass itself. */
@@ -185,16 +181,6 @@ export class TenantQueues implements LedgerWitness {
     this.#rankings.set(ledger, { rankedAtMs: nowMs, places });
     return places;
   }
-}
-
-function nearestOf({ waiting }: Queue, runs: readonly Run[]): readonly Key[] {
-  const byUid = runsByUid(runs);
-  const near = waiting.findIndex((_, ahead) => !isNear(ahead + 1));
-  const first = near === -1 ? waiting : waiting.slice(0, near);
-  return first.flatMap(({ candidate }) => {
-    const run = byUid.get(candidate.uid);
-    return run === undefined ? [] : [keyOf(run)];
-  });
 }
 
 /** A namespace that is being left still has a ledger, and nothing starts there any more; nor where no quota can be held. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Place } from '../run/observed.ts';
+import { isNear, untilWorthMs } from '../run/queue-place.ts';
 import type { Run } from '../run/run.ts';
 import type { WaitingRun } from './admit.ts';
 import type { Queue } from './ledger.ts';
@@ -52,6 +53,46 @@ export function placesOf(queue: Pick<Queue, 'waiting'>, runs: readonly Run[], ma
         .filter((one) => one !== undefined),
   };
 }
+
+/** A waiting Run that does not say what its place is by now. */
+export interface PlaceNews {
+  readonly run: Run;
+  /** How soon it is to be looked at, in milliseconds. */
+  readonly withinMs: number;
+}
+
+/**
+ * Who of a queue does not say what its place is by now. A Run is woken for that, and by nothing else: thousands may wait for hours, and nobody
+ * looks at them meanwhile. Where all have news at once, as when their tenant is suspended, those at the end are looked at half a minute later.
+ */
+export function newsOf(
+  { waiting }: Pick<Queue, 'waiting'>,
+  runs: readonly Run[],
+  now: Date,
+): readonly PlaceNews[] {
+  const byUid = runsByUid(runs);
+  const news: PlaceNews[] = [];
+  let position = 0;
+  for (const [i, one] of waiting.entries()) {
+    if (!ASIDE.has(one.reason)) position += 1;
+    const run = byUid.get(one.candidate.uid);
+    // Who has said nothing yet is about to.
+    if (run?.status?.queue === undefined) continue;
+    const untilMs = untilWorthMs(
+      run,
+      { ...one, position: ASIDE.has(one.reason) ? undefined : position },
+      now,
+    );
+    if (untilMs === Infinity) continue;
+    const spreadMs = isNear(i + 1) ? 0 : (SPREAD_MS * i) / waiting.length;
+    news.push({ run, withinMs: Math.max(NEWS_MS, untilMs) + spreadMs });
+  }
+  return news;
+}
+
+/** What its own pass sees otherwise would have it woken by each pass over the queue. */
+const NEWS_MS = 1000;
+const SPREAD_MS = 30_000;
 
 /** How many of those who wait say so already. */
 function countQueued({ waiting }: Pick<Queue, 'waiting'>, runs: readonly Run[]): number {

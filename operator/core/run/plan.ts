@@ -23,7 +23,7 @@ import { judgeParent } from './parent.ts';
 import { attemptLabelOf, isGang } from './gang.ts';
 import { planGang } from './gang-plan.ts';
 import { giveUpStart, waitForStart } from './gang-start.ts';
-import { isWorthWriting, nextLookMs } from './queue-place.ts';
+import { isWorthWriting, nextLookInQueueMs, nextLookMs } from './queue-place.ts';
 import { NO_KIN, retire } from './retirement.ts';
 import { waitForRetry } from './retry.ts';
 import { attemptsOf, isActive, isFinished, isOwnedBy, phaseOf, type Run } from './run.ts';
@@ -99,7 +99,8 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
   const { place } = observed;
   if (place.kind === 'none') {
     const message = 'the namespace belongs to no tenant, or its tenant is not ready';
-    return wait(run, { position: undefined, reason: RUN_REASONS.TenantNotFound, message }, now);
+    const nowhere = { position: undefined, reason: RUN_REASONS.TenantNotFound, message };
+    return wait(run, nowhere, { againMs: nextLookMs(run, nowhere, now), now });
   }
   if (place.kind === 'next') return waitForReservation(run, now);
   // Before anything that passes: to create such a Run again later would be in vain.
@@ -109,7 +110,11 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
     const contact = contactOf(observed.tenant);
     return fail(run, queueFull(place.full, { why: place, contact }), now);
   }
-  return planPaused(run, now) ?? planPeople(run, observed, now) ?? wait(run, place, now);
+  return (
+    planPaused(run, now) ??
+    planPeople(run, observed, now) ??
+    wait(run, place, { againMs: nextLookInQueueMs(run, place, now), now })
+  );
 }
 
 /** How a Run fails that waits for what does not come; undefined for any other. */
@@ -162,8 +167,12 @@ function waitForReservation(run: Run, now: Date): RunPlan {
   );
 }
 
-function wait(run: Run, place: Parameters<typeof queuedStatus>[1], now: Date): RunPlan {
-  const result = requeue(nextLookMs(run, place, now), 'to look at its place in the queue again');
+function wait(
+  run: Run,
+  place: Parameters<typeof queuedStatus>[1],
+  { againMs, now }: { readonly againMs: number; readonly now: Date },
+): RunPlan {
+  const result = requeue(againMs, 'to look at its place in the queue again');
   if (!isWorthWriting(run, place, now)) return statusOnly(run.status, result);
   return statusOnly(queuedStatus(run, place, now), result);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { defined } from '../object.ts';
-import { isWorthWriting, nextLookMs } from './queue-place.ts';
+import { isWorthWriting, nextLookInQueueMs, nextLookMs, untilWorthMs } from './queue-place.ts';
 import { ago, makeRun, NOW } from './testing/make.ts';
 
 interface Case {
@@ -140,3 +140,41 @@ for (const [name, { seconds, position, wantMs }] of Object.entries(LOOKS)) {
     t.is(nextLookMs(run, { position, reason: 'ConcurrencyExceeded', message: '' }, NOW), wantMs);
   });
 }
+
+interface News {
+  readonly at: number | undefined;
+  readonly seconds: number;
+  readonly position: number | undefined;
+  readonly reason?: string;
+  readonly wantMs: number;
+}
+
+const NEWS: Readonly<Record<string, News>> = {
+  'a place that is what it was': { at: 3, seconds: 2, position: 3, wantMs: Infinity },
+  'that stays so however long it stands': { at: 3, seconds: 9000, position: 3, wantMs: Infinity },
+  'one near the head that has moved': { at: 3, seconds: 10, position: 2, wantMs: 20_000 },
+  'one far back that has moved little': { at: 300, seconds: 10, position: 200, wantMs: Infinity },
+  'one far back that has come down to half': { at: 300, seconds: 10, position: 150, wantMs: 20_000 },
+  'one that is overdue': { at: 3, seconds: 40, position: 2, wantMs: -10_000 },
+  'another reason near the head': { at: 3, seconds: 2, position: 3, reason: 'Other', wantMs: 3000 },
+  'another reason far back': { at: 300, seconds: 2, position: 300, reason: 'Other', wantMs: 28_000 },
+};
+
+for (const [name, { at, seconds, position, reason = 'ConcurrencyExceeded', wantMs }] of Object.entries(
+  NEWS,
+)) {
+  test(`news: ${name}`, (t) => {
+    const written = { reason: 'ConcurrencyExceeded', message: '', updatedAt: ago(seconds) };
+    const queue = { ...written, since: ago(seconds + 20), ...defined({ position: at }) };
+    const run = makeRun({}, { phase: 'Queued', queue });
+    const place = { position, reason, message: '' };
+    t.is(untilWorthMs(run, place, NOW), wantMs);
+    t.is(isWorthWriting(run, place, NOW), wantMs <= 0);
+    // What is written by this pass is told, and what is told is looked at by nobody for long.
+    t.is(nextLookInQueueMs(run, place, NOW), wantMs > 0 && wantMs < Infinity ? wantMs : 900_000);
+  });
+}
+
+test('news: what was never written is written now', (t) => {
+  t.is(untilWorthMs(makeRun(), { position: 1, reason: 'ConcurrencyExceeded', message: '' }, NOW), 0);
+});
