@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
-import { lean, partsOfUndici } from './lean.ts';
+import { lean, neverAsked, partsOfUndici } from './lean.ts';
 
 /** Roles of the image, each with the file that it starts from. */
 const ROLES = {
@@ -23,7 +23,7 @@ const PORTABLE: BuildOptions = {
   minify: true,
   // Errors go on to say what they are.
   keepNames: true,
-  plugins: [lean, partsOfUndici],
+  plugins: [lean, neverAsked, partsOfUndici],
 };
 /** By role, beside what all have. */
 const APART: Readonly<Record<string, BuildOptions>> = { nexusctl: PORTABLE };

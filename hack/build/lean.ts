@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OnResolveArgs, Plugin, PluginBuild } from 'esbuild';
 
@@ -30,6 +31,42 @@ async function withoutEffects(build: PluginBuild, args: OnResolveArgs) {
   const isOwn = found.path.includes(join('node_modules', WITHOUT_EFFECTS));
   return isOwn ? { ...found, sideEffects: false } : found;
 }
+
+/** What is in a library and never asked for, by what its path ends with, and what stands in its place. */
+const NEVER_ASKED: Readonly<Record<string, string>> = {
+  // A parser of undici that somebody has to ask for by a variable.
+  'undici/lib/milo/simd.js': notHere('UNDICI_USE_MILO'),
+  'undici/lib/milo/no-simd.js': notHere('UNDICI_USE_MILO'),
+  // Copies files into pods.
+  'tar-fs/index.js': 'module.exports = {};',
+  // Kubeconfigs are read by the library that everything else is read by.
+  'js-yaml/dist/js-yaml.mjs': `
+import { parse, stringify } from 'yaml';
+export const load = (text) => parse(text, { merge: true });
+export const dump = (value) => stringify(value);
+`,
+};
+
+function notHere(variable: string): string {
+  return `throw new Error('${variable}: it is not part of this program');`;
+}
+
+/** Texts for people on what each metric of CVSS means: a third of the library, and nothing that is scored by. */
+const DESCRIPTIONS = /\bdescription:"(?:[^"\\]|\\.)*"(?:,|(?=\}))/g;
+
+/** Leaves out of one file what no command of ours ever asks for. */
+export const neverAsked: Plugin = {
+  name: 'never-asked',
+  setup: (build) => {
+    build.onLoad({ filter: /[\\/](?:milo[\\/][a-z-]+\.js|js-yaml\.mjs|tar-fs[\\/]index\.js)$/ }, ({ path }) => {
+      const found = Object.entries(NEVER_ASKED).find(([end]) => path.endsWith(join(end)));
+      return found === undefined ? undefined : { contents: found[1], resolveDir: import.meta.dirname };
+    });
+    build.onLoad({ filter: /[\\/]ae-cvss-calculator\.js$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replaceAll(DESCRIPTIONS, ''),
+    }));
+  },
+};
 
 /**
  * The HTTP client for those who may run on an older Node: its whole needs a newer one when it is loaded, these parts do not.
