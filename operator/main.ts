@@ -6,8 +6,8 @@ import { findKueue, restartWithKueue } from './kueue.ts';
 import { Archive } from './runtime/archive.ts';
 import { createArchiveClient } from './runtime/archive-client.ts';
 import { RegistryClient } from './oci/client.ts';
-import { imageWorks, type RunningWorks } from './image-verification/works.ts';
-import { type PackVerification, packVerification } from './pack-verifier.ts';
+import { imageWorks, type RunningWorks, type WorksOptions } from './image-verification/works.ts';
+import { type PackSources, type PackVerification, packVerification } from './pack-verifier.ts';
 import { type PolicyScans, policyScans } from './policy-scans.ts';
 import { type Client, createClient } from './runtime/client.ts';
 import { type HealthServer, startHealthServer } from './runtime/health-server.ts';
@@ -69,6 +69,11 @@ function registryOf({ registries }: Config, metrics: Metrics): RegistryClient {
   });
 }
 
+/** What verifies packs, and images. */
+function verificationOf(config: Config, sources: PackSources & WorksOptions) {
+  return { packs: packVerification(config, sources), images: imageWorks(sources) };
+}
+
 async function close(
   client: Client,
   beside: {
@@ -98,8 +103,7 @@ async function main(): Promise<void> {
   const kueue = await findKueue(search);
   const archive = archiveOf(config, { metrics, log });
   const registry = registryOf(config, metrics);
-  const packs = packVerification(config, { client, registry, metrics, log });
-  const images = imageWorks({ registry, client, metrics, log });
+  const { packs, images } = verificationOf(config, { client, registry, metrics, log });
   const scans = await policyScans(config, { client, metrics, log });
   const manager = createManager({
     client,
@@ -133,8 +137,12 @@ async function main(): Promise<void> {
     log,
   });
   const health = await startHealthServer({ ...config.listen, ready: () => manager.ready(), metrics });
-  const beside = { archive, images, packs, registry, scans };
-  const stop = stopOnSignal({ manager, health, log, close: () => close(client, beside) });
+  const stop = stopOnSignal({
+    manager,
+    health,
+    log,
+    close: () => close(client, { archive, images, packs, registry, scans }),
+  });
   restartWithKueue(search, kueue, () => stop());
   scans.restartWithReports(() => stop());
   log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');

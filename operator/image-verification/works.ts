@@ -148,12 +148,13 @@ interface Validity {
 
 function partOf(kind: Part['kind'], entry: unknown): Part {
   const { baseUrl, uri, subject, validFor, publicKey } = (entry ?? {}) as Entry;
-  const name = [baseUrl, uri, subject?.commonName].find((one) => typeof one === 'string' && one !== '');
+  const names = [baseUrl, uri, subject?.commonName].filter((one) => typeof one === 'string');
+  const name = names.find((one) => one !== '') ?? '';
   const validity = validFor ?? publicKey?.validFor ?? {};
   const [validFrom, validUntil] = [instantOf(validity.start), instantOf(validity.end)];
   return {
     kind,
-    name: String(name ?? '').slice(0, 512),
+    name: name.slice(0, 512),
     ...(validFrom !== undefined && { validFrom }),
     ...(validUntil !== undefined && { validUntil }),
   };

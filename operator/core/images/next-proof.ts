@@ -35,24 +35,26 @@ const DIGEST_MS = 3_600_000;
  * it was said to. The very proof before where it says the same and is not old: a system that stays as it is writes nothing.
  */
 export function nextProof(seen: ProofSeen): Proof | undefined {
-  const { previous, findings, policies } = seen;
-  const drafts = policies.map((one) => draftOf(one, seen));
-  const policiesNow = drafts.flatMap((one) => one?.verdict ?? []);
-  if (policiesNow.length === 0) return undefined;
-  const isKept = drafts.some((one) => one?.isKept === true);
-  const verifiedAt =
-    isKept || findings === undefined ? previous?.verifiedAt : findings.checkedAt.toISOString();
-  if (verifiedAt === undefined) return undefined;
-  const digest = findings?.digest ?? previous?.digest;
+  const { previous, policies } = seen;
+  const drafts = policies.map((one) => draftOf(one, seen)).filter((one) => one !== undefined);
+  const verifiedAt = foundAt(drafts, seen);
+  if (drafts.length === 0 || verifiedAt === undefined) return undefined;
+  const digest = seen.findings?.digest ?? previous?.digest;
   const proof: Proof = {
     namespace: seen.namespace,
     image: seen.image,
     ...(digest !== undefined && { digest }),
     verifiedAt,
     expiresAt: new Date(Date.parse(verifiedAt) + maxAgeMs(policies)).toISOString(),
-    policies: policiesNow,
+    policies: drafts.map(({ verdict }) => verdict),
   };
   return previous !== undefined && !isWorthWriting(proof, previous, seen) ? previous : proof;
+}
+
+/** What is kept becomes no younger by what was found beside it. */
+function foundAt(drafts: readonly Draft[], { previous, findings }: ProofSeen): string | undefined {
+  const isKept = drafts.some((one) => one.isKept);
+  return isKept || findings === undefined ? previous?.verifiedAt : findings.checkedAt.toISOString();
 }
 
 interface Draft {
@@ -61,17 +63,29 @@ interface Draft {
 }
 
 /** What a policy says now; undefined where nobody knows yet. */
-function draftOf({ facts, digest }: PolicyAsked, { previous, findings, now }: ProofSeen): Draft | undefined {
-  const found = findings?.verdicts.get(facts.uid);
-  const before = previous?.policies.find((one) => one.uid === facts.uid && one.digest === digest);
-  const kept = before === undefined || isOver(before, { facts, previous, now }) ? undefined : before;
+function draftOf(asked: PolicyAsked, seen: ProofSeen): Draft | undefined {
+  const found = seen.findings?.verdicts.get(asked.facts.uid);
+  const kept = keptOf(asked, seen);
+  // What is only said otherwise, as how it is enforced, is no other verdict.
+  if (kept !== undefined && (found === undefined || isStillBest(kept, found)))
+    return { verdict: { ...kept, ...nameOf(asked.facts) }, isKept: true };
+  return found === undefined ? undefined : { verdict: verdictOf(found, asked), isKept: false };
+}
+
+/** What could not be told takes the place of nothing that is known. */
+function isStillBest(kept: PolicyVerdict, found: ImageVerdict): boolean {
+  return found.outcome === 'Unknown' && kept.outcome !== 'Unknown';
+}
+
+/** What a policy said before, where it counts still: of the same image, asked the same, and not too old. */
+function keptOf(
+  { facts, digest }: PolicyAsked,
+  { previous, findings, now }: ProofSeen,
+): PolicyVerdict | undefined {
   const isSameImage = findings?.digest === undefined || findings.digest === previous?.digest;
-  const isTold = found !== undefined && found.outcome !== 'Unknown';
-  if (!isTold && kept !== undefined && isSameImage && (found === undefined || kept.outcome !== 'Unknown')) {
-    // What is only said otherwise, as how it is enforced, is no other verdict.
-    return { verdict: { ...kept, ...nameOf(facts) }, isKept: true };
-  }
-  return found === undefined ? undefined : { verdict: verdictOf(found, { facts, digest }), isKept: false };
+  const before = previous?.policies.find((one) => one.uid === facts.uid && one.digest === digest);
+  if (before === undefined || !isSameImage) return undefined;
+  return isOver(before, { facts, previous, now }) ? undefined : before;
 }
 
 function nameOf({ kind, name, uid, generation }: ImagePolicyFacts) {

@@ -59,7 +59,7 @@ function statusFor(
   });
   return {
     ...defined({ digest: proof.digest, facts: factsOf(findings) ?? status?.facts }),
-    policies: policies as NonNullable<ImageVerdictStatus['policies']>,
+    policies,
     verifiedAt: proof.verifiedAt,
     expiresAt: proof.expiresAt,
     proof: sealed,
@@ -103,31 +103,40 @@ function messageOf({ kind, name, message }: PolicyVerdict): string {
 
 /** What most policies found together: of each fact that of the first policy that found any. */
 function factsOf(findings: ImageFindings | undefined): ImageVerdictStatus['facts'] | undefined {
-  if (findings === undefined) return undefined;
-  const all = [...findings.verdicts.values()].map(({ facts }) => facts);
+  const all = [...(findings?.verdicts.values() ?? [])].map(({ facts }) => facts);
+  const facts = { ...signersOf(all), ...builtOf(all), ...listedOf(all), ...scannedOf(all) };
+  return Object.keys(facts).length === 0 ? undefined : facts;
+}
+
+type Told = NonNullable<ImageVerdictStatus['facts']>;
+type AllFacts = readonly Verdict['facts'][];
+
+function signersOf(all: AllFacts): Told {
   const signers = uniqueBy(
     all.flatMap((one) => one.signers),
     ({ authority, fingerprint }) => `${authority}/${fingerprint}`,
   );
-  const provenance = all.find((one) => one.provenance !== undefined)?.provenance;
-  const sbom = all.find((one) => one.sbom !== undefined)?.sbom;
-  const scanned = all.find((one) => one.vulnerabilities !== undefined)?.vulnerabilities;
-  const counts = scanned?.counts;
-  if (signers.length === 0 && provenance === undefined && sbom === undefined && scanned === undefined)
-    return undefined;
-  return defined({
-    signers: signers.length === 0 ? undefined : signers.slice(0, MAX_SIGNERS).map((one) => ({ ...one })),
-    builder: provenance?.builder?.slice(0, 512),
-    source: provenance?.source?.slice(0, 2048),
-    sbom: sbom?.format,
-    components: sbom?.components,
-    critical: counts?.Critical,
-    high: counts?.High,
-    medium: counts?.Medium,
-    low: counts?.Low,
-    unscored: counts?.Unscored,
-    scannedAt: scanned?.scannedAt,
-  }) as ImageVerdictStatus['facts'];
+  return signers.length === 0 ? {} : { signers: signers.slice(0, MAX_SIGNERS).map((one) => ({ ...one })) };
+}
+
+function builtOf(all: AllFacts): Told {
+  const found = all.flatMap((one) => one.provenance ?? [])[0];
+  return found === undefined
+    ? {}
+    : { builder: found.builder.slice(0, 512), source: found.source.slice(0, 2048) };
+}
+
+function listedOf(all: AllFacts): Told {
+  const found = all.flatMap((one) => one.sbom ?? [])[0];
+  return found === undefined ? {} : { sbom: found.format, components: found.components };
+}
+
+function scannedOf(all: AllFacts): Told {
+  const found = all.flatMap((one) => one.vulnerabilities ?? [])[0];
+  if (found === undefined) return {};
+  const { Critical: critical, High: high, Medium: medium, Low: low, Unscored: unscored } = found.counts;
+  const { excluded, waived, scannedAt } = found;
+  return { critical, high, medium, low, unscored, excluded, waived, scannedAt };
 }
 
 function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] {

@@ -53,14 +53,18 @@ function isFor(
 ): boolean {
   const { images, namespaces, tenants } = subjects;
   // One that names nothing is for nothing.
-  if (images === undefined && namespaces === undefined && tenants === undefined) return false;
+  if (Object.values(subjects).every((one) => one === undefined)) return false;
   const name = `${reference.registry}/${reference.repository}`;
   return (
     policies.includes(policy.name) &&
     (images === undefined || images.some((glob) => matchesGlob(glob, name))) &&
-    (namespaces === undefined || namespaces.includes(namespace)) &&
-    (tenants === undefined || (tenant !== undefined && tenants.includes(tenant)))
+    isListed(namespaces, namespace) &&
+    isListed(tenants, tenant)
   );
+}
+
+function isListed(list: readonly string[] | undefined, value: string | undefined): boolean {
+  return list === undefined || (value !== undefined && list.includes(value));
 }
 
 function waiverOf({ metadata, spec }: KubeObject): Waiver {
