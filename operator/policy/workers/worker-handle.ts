@@ -63,7 +63,7 @@ const LEAST_GRACE_MS = 40;
 const LEAST_WAIT_MS = 5;
 
 /**
- * One worker thread, with at most one evaluation at a time. WebAssembly cannot be interrupted: one that does not end in time
+ * One worker thread, with at most one evaluation at a time, which stops by itself when its time is over (ADR 0048). One that does not
  * is ended with its worker. Its time is that of its thread: on a machine where others take all processors, rules that are right would else
  * be stopped.
  */
