@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
 import { ANONYMOUS } from '../core/oci/credentials.ts';
+import { digestOfBytes } from '../core/oci/digest.ts';
 import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
-import { RegistryClient } from '../oci/client.ts';
+import { type Asking, type Registry, RegistryClient } from '../oci/client.ts';
 import { ArtifactPusher } from '../oci/push.ts';
 import { registryEvidence } from './registry-evidence.ts';
 import { SignedWorld } from './testing/signed-world.ts';
@@ -164,3 +165,18 @@ for (const [title, { want, ...trouble }] of Object.entries(troubles)) {
     t.like(verdict, { outcome: 'Unknown', reason: want }, JSON.stringify(verdict));
   });
 }
+
+test('what is asked for an image is asked for whose it is', async (t) => {
+  const asked: Asking['whose'][] = [];
+  const note = (_: unknown, __: unknown, { whose }: Asking) => {
+    asked.push(whose);
+    return Promise.resolve({ kind: 'absent', message: 'nothing' } as const);
+  };
+  const resolve: Registry['resolve'] = (reference, asking) => note(reference, undefined, asking);
+  const registry: Registry = { resolve, manifest: note, blob: note, referrers: note };
+  const repository = { registry: 'r.example', repository: 'a/b' };
+  const source = registryEvidence({ registry, repository, keychain: ANONYMOUS, whose: 'acme' });
+  await source.gather(digestOfBytes(Buffer.from('x')));
+  t.true(asked.length > 0);
+  t.true(asked.every((whose) => whose === 'acme'));
+});
