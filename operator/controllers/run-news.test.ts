@@ -61,8 +61,10 @@ test('who waits for something else by now says so', async (t) => {
 
 test('a place near the head is told when somebody ahead is gone, though no ledger is written for that', async (t) => {
   const rig = t.context;
-  const [first, second] = WAITING.map((name) => ({ namespace, name }));
-  if (first === undefined || second === undefined) return t.fail();
+  const [first, second] = [
+    { namespace, name: 'waits-0' },
+    { namespace, name: 'waits-1' },
+  ] as const;
   const placeOf = async () => (await runOf(rig, second))?.status?.queue?.position;
   await eventually('it is the second', async () => (await placeOf()) === 2);
   await rig.client.patch(RUNS, first, { body: { spec: { cancel: true } } });

@@ -12,10 +12,10 @@ interface Reach {
   readonly server: Server;
   /** Paths that the server has heard of. */
   readonly heard: readonly string[];
-  send(
+  readonly send: (
     path: string,
     limits?: { readonly signal?: AbortSignal; readonly maxBytes?: number },
-  ): Promise<WholeAnswer>;
+  ) => Promise<WholeAnswer>;
   /** Statuses of answers that have begun. */
   readonly begun: readonly number[];
 }

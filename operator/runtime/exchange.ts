@@ -33,7 +33,7 @@ export function exchange(agent: Dispatcher, sending: Sending, limits: ExchangeLi
   const { promise, resolve, reject } = Promise.withResolvers<WholeAnswer>();
   const gathering = new Gathering(limits, { resolve, reject });
   if (gathering.isOver) return promise;
-  agent.dispatch(sending as Dispatcher.DispatchOptions, gathering);
+  agent.dispatch(sending, gathering);
   return promise;
 }
 

@@ -22,8 +22,8 @@ const DEAREST_MS = 1000;
  */
 const BYTES_PER_MS = 1000;
 /**
- * A pass takes some five microseconds for each Run that waits or holds a place, and nobody else's can be looked at meanwhile. So
- * it is made so seldom that a tenant with a long queue has a tenth of the time, and not all of it.
+ * A pass takes one or two microseconds for each Run that waits or holds a place, and more where all have changed, and nobody else's can be
+ * looked at meanwhile. So it is made so seldom that a tenant with a long queue has a twentieth of the time, and not all of it.
  */
 const MS_PER_RUN = 0.05;
 /** What a reservation of usual names takes, in bytes, and an idempotency key. */
