@@ -58,10 +58,13 @@ const DESCRIPTIONS = /\bdescription:"(?:[^"\\]|\\.)*"(?:,|(?=\}))/g;
 export const neverAsked: Plugin = {
   name: 'never-asked',
   setup: (build) => {
-    build.onLoad({ filter: /[\\/](?:milo[\\/][a-z-]+\.js|js-yaml\.mjs|tar-fs[\\/]index\.js)$/ }, ({ path }) => {
-      const found = Object.entries(NEVER_ASKED).find(([end]) => path.endsWith(join(end)));
-      return found === undefined ? undefined : { contents: found[1], resolveDir: import.meta.dirname };
-    });
+    build.onLoad(
+      { filter: /[\\/](?:milo[\\/][a-z-]+\.js|js-yaml\.mjs|tar-fs[\\/]index\.js)$/ },
+      ({ path }) => {
+        const found = Object.entries(NEVER_ASKED).find(([end]) => path.endsWith(join(end)));
+        return found === undefined ? undefined : { contents: found[1], resolveDir: import.meta.dirname };
+      },
+    );
     build.onLoad({ filter: /[\\/]ae-cvss-calculator\.js$/ }, async ({ path }) => ({
       contents: (await readFile(path, 'utf8')).replaceAll(DESCRIPTIONS, ''),
     }));

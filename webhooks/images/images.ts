@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import { VERDICT_KEYS_NAME } from '#crds/v1alpha1/names';
+import { imagePolicyFacts } from '#operator/core/images/objects';
 import type { ImagePolicyFacts } from '#operator/core/images/policy';
-import type { KubeObject } from '#operator/core/object';
 import {
   CLUSTER_IMAGE_POLICIES,
   CONFIG_MAPS,
@@ -82,27 +81,7 @@ class PolicyList {
 
   take({ old, object }: Change): void {
     if (old !== undefined) this.#byUid.delete(old.metadata.uid ?? '');
-    if (object !== undefined) this.#byUid.set(object.metadata.uid ?? '', policyFacts(object));
+    if (object !== undefined) this.#byUid.set(object.metadata.uid ?? '', imagePolicyFacts(object));
     this.#all = [...this.#byUid.values()];
   }
-}
-
-/** A policy, as far as pods are judged by it. The API server has checked it against its schema. */
-function policyFacts(object: KubeObject): ImagePolicyFacts {
-  const { metadata, kind } = object;
-  const { images, namespaceSelector, enforcement, unknown, maxAgeSeconds } = object[
-    'spec'
-  ] as ImagePolicySpec;
-  return {
-    kind: kind === 'ImagePolicy' ? 'ImagePolicy' : 'ClusterImagePolicy',
-    namespace: metadata.namespace,
-    name: metadata.name,
-    uid: metadata.uid ?? '',
-    generation: metadata.generation ?? 0,
-    images,
-    namespaceSelector,
-    enforcement,
-    unknown,
-    maxAgeSeconds,
-  };
 }

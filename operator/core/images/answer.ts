@@ -72,8 +72,9 @@ function textOf({ kind, policy, use, reason, message }: ImageFinding): string {
 
 /** A name that could mean something else by the time that it is fetched: what was verified is to be what runs. */
 function unpinned({ image, field }: ImageUse, digests: ReadonlyMap<string, string>): readonly ImageRefusal[] {
-  if (!digests.has(image)) return [];
-  const message = `image ${quote(image)} at ${field} was verified a moment ago, and is to be named by its digest; ask again`;
+  const digest = digests.get(image);
+  if (digest === undefined) return [];
+  const message = `image ${quote(image)} at ${field} was verified, and is to be named by its digest: ask again; where the platform does not fill it in (webhooks.mutation.enabled), write ${image}@${digest}`;
   return [{ code: 'dependency_unavailable', message, field, retryAfterSeconds: SOON_SECONDS }];
 }
 
