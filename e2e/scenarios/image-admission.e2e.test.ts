@@ -242,7 +242,15 @@ test('a container for looking into a pod is judged as any other', async (t) => {
   t.timeout(8 * 60_000);
   const { cluster, admin } = t.context;
   const proxied = await cluster.kubectl(
-    ['debug', '-n', NAMESPACE, 'pod/fresh', `--image=${named('bare')}`, '--profile=restricted'],
+    [
+      'debug',
+      '-n',
+      NAMESPACE,
+      'pod/fresh',
+      `--image=${named('bare')}`,
+      '--profile=restricted',
+      '--image-pull-policy=Always',
+    ],
     { kubeconfig: await cluster.kubeconfigFor({ user: `${TENANT}-admin` }) },
   );
   t.not(proxied.code, 0);
