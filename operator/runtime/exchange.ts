@@ -30,11 +30,11 @@ export interface ExchangeLimits {
  * all that is done with it.
  */
 export function exchange(agent: Dispatcher, sending: Sending, limits: ExchangeLimits): Promise<WholeAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<WholeAnswer>();
-  const gathering = new Gathering(limits, { resolve, reject });
-  if (gathering.isOver) return promise;
-  agent.dispatch(sending, gathering);
-  return promise;
+  // Without Promise.withResolvers: the command line runs on an older Node, which has none.
+  return new Promise((resolve, reject) => {
+    const gathering = new Gathering(limits, { resolve, reject });
+    if (!gathering.isOver) agent.dispatch(sending as Dispatcher.DispatchOptions, gathering);
+  });
 }
 
 interface Outcome {
