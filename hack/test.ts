@@ -15,7 +15,7 @@ import { addFailure, addTally, emptyTally, failureText, type Tally } from './tes
 
 const ROOT = join(import.meta.dirname, '..');
 /** Scenarios wait more than they work. */
-const CONCURRENCY = { parts: 4, scenarios: 6 } as const;
+const CONCURRENCY = { parts: 4, scenarios: 4 } as const;
 const stop = new AbortController();
 let isTesting = false;
 

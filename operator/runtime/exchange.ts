@@ -33,7 +33,7 @@ export function exchange(agent: Dispatcher, sending: Sending, limits: ExchangeLi
   // Without Promise.withResolvers: the command line runs on an older Node, which has none.
   return new Promise((resolve, reject) => {
     const gathering = new Gathering(limits, { resolve, reject });
-    if (!gathering.isOver) agent.dispatch(sending as Dispatcher.DispatchOptions, gathering);
+    if (!gathering.isOver) agent.dispatch(sending, gathering);
   });
 }
 
