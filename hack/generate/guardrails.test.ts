@@ -30,10 +30,14 @@ test('outside of tenants all is judged that the operator may write, but for Even
     'admissionregistration.k8s.io/validatingadmissionpolicybindings',
     'events.k8s.io/events',
     'nexusos.dev/agents',
+    'nexusos.dev/clusterimagepolicies',
     'nexusos.dev/gpuclasses',
+    'nexusos.dev/imagepolicies',
+    'nexusos.dev/imageverdicts',
     'nexusos.dev/policypacks',
     'nexusos.dev/quotaledgers',
     'nexusos.dev/tenants',
+    'nexusos.dev/trustroots',
   ]);
   // Of Runs and revisions only that they are made: those outside of tenants are told so, or go after their time.
   const made = ['agentrevisions', 'policypackrevisions', 'runs'].map((one) => `nexusos.dev/${one}`);
