@@ -333,7 +333,8 @@ test('one field goes back on all of three replicas within seconds, again and aga
   const slowest = Math.max(...times);
   t.log(`slowest of ${times.length}: ${Math.round(slowest)} ms`);
   // `npm run bench -- rollback` has the bar of a quiet machine; on one that others keep busy, the patch alone takes seconds.
-  t.true(slowest < Math.max(5000, 20 * Math.max(...patches)), `${slowest}`);
+  const usual = patches.toSorted((a, b) => a - b)[Math.floor(patches.length / 2)] ?? 0;
+  t.true(slowest < Math.min(Math.max(5000, 10 * usual), 20_000), `${slowest}`);
 });
 
 test('a pack that is deleted leaves no Report behind', async (t) => {

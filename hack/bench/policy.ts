@@ -112,7 +112,6 @@ async function throughWorkers(
     },
     { name: '... p95', value: percentile(samples, 0.95), unit: 'ms' },
     { name: '... p99', value: percentile(samples, 0.99), unit: 'ms' },
-    // Deadlines are of the clock on the wall: on a machine that does something else, some are passed.
     { name: '... that came to no decision', value: late, unit: 'of 10,000' },
   ];
 }
@@ -149,9 +148,12 @@ async function besideRunaways(
       unit: 'ms',
     },
     { name: '... the longest', value: percentile(stopped, 1), unit: 'ms', bar: { atMost: 75 } },
-    // Each round ends a worker; the next may have to wait until there is another.
-    { name: '... from when it was asked, again and again: p50', value: percentile(told, 0.5), unit: 'ms' },
-    { name: '... the longest', value: percentile(told, 1), unit: 'ms' },
+    {
+      name: '... from when it was asked, by the clock on the wall: p50',
+      value: percentile(told, 0.5),
+      unit: 'ms',
+    },
+    { name: '... the longest', value: percentile(told, 1), unit: 'ms', bar: { atMost: 75 } },
     { name: 'another tenant beside it: p50', value: percentile(neighbour, 0.5), unit: 'ms' },
     { name: '... p99', value: percentile(neighbour, 0.99), unit: 'ms' },
   ];
