@@ -20,6 +20,7 @@ export interface Engine {
   readonly Module: new (bytes: Uint8Array) => CompiledModule;
   readonly Instance: new (compiled: CompiledModule, imports: EngineImports) => { readonly exports: unknown };
   readonly Memory: new (size: { readonly initial: number; readonly maximum: number }) => EngineMemory;
+  readonly validate: (bytes: Uint8Array) => boolean;
   readonly compile: (bytes: Uint8Array) => Promise<CompiledModule>;
   readonly RuntimeError: ErrorConstructor;
   readonly LinkError: ErrorConstructor;

@@ -172,6 +172,11 @@ const REFUSED: Readonly<
     reason: 'Malformed',
     message: /imports none of env\.opa_builtin0 to env\.opa_builtin4/,
   },
+  'code that the engine would not take': {
+    evaluate: '(i64.const 2048)',
+    reason: 'Malformed',
+    message: /it is not valid WebAssembly/,
+  },
   'no entry point': {
     entrypoints: '(local i32) call $object local.set 0 local.get 0',
     reason: 'Entrypoint',

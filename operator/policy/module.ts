@@ -7,6 +7,7 @@ import type { ModuleShape } from './binary/shape.ts';
 import { abiFaults, readAbi } from './binary/abi-rules.ts';
 import { PAGE_BYTES, sizeFaults } from './binary/size-rules.ts';
 import { isKnownBuiltin } from './builtins/names.ts';
+import { ENGINE } from './engine.ts';
 import { meterModule } from './metering/meter.ts';
 import { type Fault, MODULE_LIMITS, ModuleFault, type ModuleLimits } from './faults.ts';
 
@@ -83,13 +84,25 @@ function verifyShape(
     module: {
       digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
       bytes,
-      metered: meterModule(bytes, shape),
+      metered: meterValid(bytes, shape),
       entrypoints: [...entrypoints.names.keys()],
       builtins: [...builtins.names.keys()],
       abi,
       layout,
     },
   };
+}
+
+/**
+ * The engine's own opinion is about the module as it came: nothing that it would refuse becomes valid by what is added. It is asked last,
+ * since what is found here can be told more clearly.
+ */
+function meterValid(bytes: Uint8Array, shape: ModuleShape): Uint8Array {
+  const metered = meterModule(bytes, shape);
+  if (ENGINE.validate(bytes)) return metered;
+  throw new MalformedBinary(
+    'it is not valid WebAssembly of version 2.0; compile the module with `opa build -t wasm`, or give its source',
+  );
 }
 
 type Names =

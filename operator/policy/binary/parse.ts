@@ -161,10 +161,10 @@ function readConstant(reader: ByteReader): bigint {
   return value;
 }
 
-function readElements(reader: ByteReader): SegmentShape<number> {
+function readElements(reader: ByteReader): SegmentShape<readonly number[]> {
   expectActive(reader);
   const offset = toAddress(readConstant(reader));
-  return { offset, content: reader.list((one) => one.u32()).length };
+  return { offset, content: reader.list((one) => one.u32()) };
 }
 
 function readData(reader: ByteReader): SegmentShape<Uint8Array> {

@@ -66,8 +66,8 @@ export interface ModuleShape {
   readonly globals: readonly GlobalShape[];
   readonly exports: readonly ExportShape[];
   readonly start: number | undefined;
-  /** Of each, how many functions go into the table. */
-  readonly elements: readonly SegmentShape<number>[];
+  /** Of each, the functions that go into the table. */
+  readonly elements: readonly SegmentShape<readonly number[]>[];
   /** The code of each function of its own, locals first. */
   readonly bodies: readonly Uint8Array[];
   readonly data: readonly SegmentShape<Uint8Array>[];

@@ -63,7 +63,7 @@ function dataFaults(shape: ModuleShape, { memoryPages }: ModuleLimits): readonly
 function elementFaults({ elements, tables }: ModuleShape): readonly Fault[] {
   return outside(elements, {
     room: tables[0]?.min ?? 0,
-    sizeOf: (count) => count,
+    sizeOf: (functions) => functions.length,
     what: 'functions of the table',
   });
 }

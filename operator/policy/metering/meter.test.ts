@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import * as fc from 'fast-check';
 import { parseModule } from '../binary/parse.ts';
+import { MalformedBinary } from '../binary/reader.ts';
 import { type CompiledModule, ENGINE } from '../engine.ts';
 import { PolicyInstance } from '../instance.ts';
 import { verifyModule } from '../module.ts';
@@ -151,6 +152,65 @@ for (const [title, { code, message }] of Object.entries(FOREIGN)) {
   });
 }
 
+/** The module made by hand, with one byte changed where `found` stands. */
+async function withByte(
+  more: string,
+  { found, at, value }: { readonly found: readonly number[]; readonly at: number; readonly value: number },
+): Promise<Uint8Array> {
+  const bytes = await handMade({ more });
+  const begin = Buffer.from(bytes).lastIndexOf(Buffer.from(found));
+  if (begin === -1) throw new Error('it is not there');
+  bytes[begin + at] = value;
+  return bytes;
+}
+
+/** Begins with a number that is also that of the fuel, and holds one function. */
+const TABLE = '(table 4 4 funcref) (elem (i32.const 2) $eval)';
+const EVAL = 8;
+/** The module has 15 functions; what asks for time comes after them, then what takes fuel. */
+const SPEND = 16;
+const NAMED: Readonly<
+  Record<string, { readonly make: () => Promise<Uint8Array>; readonly message: RegExp }>
+> = {
+  'puts what takes fuel into its table': {
+    make: () => withByte(TABLE, { found: [9, 7, 1, 0, 0x41, 2, 0x0b, 1, EVAL], at: 8, value: SPEND }),
+    message: /puts the function 16 into its table, which is not there/,
+  },
+  'has a table with a function that is computed': {
+    make: () => withByte(TABLE, { found: [9, 7, 1, 0, 0x41, 2, 0x0b, 1, EVAL], at: 3, value: 4 }),
+    message: /a segment has the flags 4/,
+  },
+  'begins a table where the fuel says': {
+    make: () => withByte(TABLE, { found: [9, 7, 1, 0, 0x41, 2, 0x0b, 1, EVAL], at: 4, value: 0x23 }),
+    message: /begins with instruction 0x23, not with a whole number/,
+  },
+  'begins a global with the fuel': {
+    make: () =>
+      withByte('(global i32 (i32.const 2))', { found: [0x7f, 0, 0x41, 2, 0x0b], at: 2, value: 0x23 }),
+    message: /begins with instruction 0x23, not with a whole number/,
+  },
+  'begins a global with a function': {
+    make: () =>
+      withByte('(global i32 (i32.const 16))', { found: [0x7f, 0, 0x41, SPEND, 0x0b], at: 2, value: 0xd2 }),
+    message: /begins with instruction 0xd2, not with a whole number/,
+  },
+  'begins data where the fuel says': {
+    make: () =>
+      withByte('(data (i32.const 2) "x")', { found: [0, 0x41, 2, 0x0b, 1, 0x78], at: 1, value: 0x23 }),
+    message: /begins with instruction 0x23, not with a whole number/,
+  },
+};
+
+for (const [title, { make, message }] of Object.entries(NAMED)) {
+  test(`refused, since what is added is not its own: it ${title}`, async (t) => {
+    const bytes = await make();
+    t.false(isValid(bytes), 'without what is added, the engine does not take it');
+    t.throws(() => meterModule(bytes, parseModule(bytes)), { instanceOf: MalformedBinary, message });
+    const verification = verifyModule(bytes);
+    t.regex(verification.kind === 'refused' ? (verification.faults[0]?.message ?? '') : '', message);
+  });
+}
+
 test('a module of nothing but loops is refused, not made many times as large', async (t) => {
   const bytes = await handMade({ more: `(func ${'(loop)'.repeat(60_000)})` });
   t.regex(JSON.stringify(verifyModule(bytes)), /it has \d+ bytes instead of \d+; at most \d+ are taken/);
@@ -215,10 +275,14 @@ const isValid = (bytes: Uint8Array): boolean => {
   }
 };
 
-/** Metered; undefined where it is refused. */
+/** Metered without asking the engine; undefined where it is refused. */
 function tryMeter(bytes: Uint8Array): Uint8Array | undefined {
-  const verification = verifyModule(bytes);
-  return verification.kind === 'ok' ? verification.module.metered : undefined;
+  try {
+    return meterModule(bytes, parseModule(bytes));
+  } catch (error) {
+    if (error instanceof MalformedBinary) return undefined;
+    throw error;
+  }
 }
 
 test('whatever stands in a function is refused, or is as valid after metering as before', async (t) => {
@@ -233,6 +297,7 @@ test('whatever stands in a function is refused, or is as valid after metering as
       if (metered === undefined) return;
       taken += 1;
       t.is(isValid(metered), isValid(bytes), Buffer.from(bytes).toString('hex'));
+      t.true(verifyModule(bytes).kind === 'refused' || isValid(bytes));
     }),
     { numRuns: 5000 },
   );
@@ -249,7 +314,9 @@ test('what the compiler makes, with bytes changed at random, is refused, or is a
       const changed = bytes.slice();
       changed.set(change, 8 + Math.min(offset, bytes.length - 8 - change.length));
       const metered = tryMeter(changed);
-      if (metered !== undefined && isValid(changed)) t.true(isValid(metered));
+      if (metered !== undefined)
+        t.is(isValid(metered), isValid(changed), Buffer.from(changed).toString('hex'));
+      t.true(verifyModule(changed).kind === 'refused' || isValid(changed));
     }),
     { numRuns: 3000 },
   );

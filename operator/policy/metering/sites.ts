@@ -53,9 +53,9 @@ export function findSites(shape: ModuleShape): readonly MeteredBody[] {
   return shape.bodies.map((_, index) => read(index, isShort));
 }
 
-/** What is named outside of code. */
+/** What is named outside of code. What globals and segments begin with are numbers, which name nothing (`parseModule`). */
 function expectOwn(
-  { exports, start, functions, signatures }: ModuleShape,
+  { exports, start, functions, signatures, elements }: ModuleShape,
   limits: Omit<CodeContext, 'isShortCall'>,
 ): void {
   const counts: Readonly<Record<string, number>> = { function: limits.functions, global: limits.globals };
@@ -65,6 +65,10 @@ function expectOwn(
   }
   if (start !== undefined && start >= limits.functions) {
     throw new MalformedBinary(`it starts with the function ${start}, which is not there`);
+  }
+  const element = elements.flatMap(({ content }) => content).find((one) => one >= limits.functions);
+  if (element !== undefined) {
+    throw new MalformedBinary(`it puts the function ${element} into its table, which is not there`);
   }
   const type = functions.find((one) => one >= signatures.length);
   if (type !== undefined) throw new MalformedBinary(`a function has the type ${type}, which is not there`);
