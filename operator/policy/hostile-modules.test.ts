@@ -172,6 +172,16 @@ const REFUSED: Readonly<
     reason: 'Malformed',
     message: /imports none of env\.opa_builtin0 to env\.opa_builtin4/,
   },
+  'a function with very many locals': {
+    more: `(func (local ${'i64 '.repeat(4097)}))`,
+    reason: 'Malformed',
+    message: /function 15: it has 4097 locals; at most 4096 are taken/,
+  },
+  'a loop that moves very many values at each turn': {
+    more: `(type $wide (func (param ${'i64 '.repeat(17)}))) (func (type $wide) ${Array.from({ length: 17 }, (_, index) => `local.get ${index} `).join('')} (loop (type $wide) i64.const 0 br 0))`,
+    reason: 'Malformed',
+    message: /a block with more than 16 parameters and results/,
+  },
   'code that the engine would not take': {
     evaluate: '(i64.const 2048)',
     reason: 'Malformed',

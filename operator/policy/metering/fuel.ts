@@ -20,3 +20,6 @@ export const LOOPS_AT_ONCE = 64;
 
 /** What the loops of a function may do, each time it is called, before they take the first. */
 export const FREE_IN_LOOPS = 8;
+
+/** Bytes of code that a local, a parameter or a result stands for: each call clears or moves it, which takes the time of a short instruction. */
+export const BYTES_PER_LOCAL = 2;

@@ -6,6 +6,8 @@ export interface CodeContext {
   readonly types: number;
   readonly functions: number;
   readonly globals: number;
+  /** How many parameters and results a type has. */
+  readonly valuesOf: (type: number) => number;
   /** Whether a function is one that counts for whoever calls it. */
   readonly isShortCall: (index: number) => boolean;
 }
@@ -22,6 +24,8 @@ const NO_TYPE = 0x40;
 const VALUE_TYPES = new Set([0x7f, 0x7e, 0x7d, 0x7c, 0x70, 0x6f]);
 /** Alignments are powers of two up to that of eight bytes; higher bits stand for other memories. */
 const MAX_ALIGNMENT = 3;
+/** Each turn of a loop may move them all. */
+const MAX_BLOCK_VALUES = 16;
 const BYTES_OF_I32 = 5;
 const BYTES_OF_I64 = 10;
 
@@ -73,7 +77,7 @@ export function readInstruction(reader: ByteReader, limits: CodeContext): Step {
 }
 
 function blockOf(step: 'block' | 'loop'): Read {
-  return (reader, { types }) => {
+  return (reader, { types, valuesOf }) => {
     const { at } = reader;
     const first = reader.byte();
     if (first === NO_TYPE || VALUE_TYPES.has(first)) return step;
@@ -86,7 +90,8 @@ function blockOf(step: 'block' | 'loop'): Read {
     }
     // The last byte has the sign.
     if ((byte & 0x40) !== 0 || value >= types) throw beyond(at, { what: 'type', value, count: types });
-    return step;
+    if (valuesOf(value) <= MAX_BLOCK_VALUES) return step;
+    throw unknown(at, `a block with more than ${MAX_BLOCK_VALUES} parameters and results`);
   };
 }
 

@@ -105,6 +105,26 @@ for (const [title, changes] of Object.entries(ENDLESS)) {
   });
 }
 
+/** How often the host is asked while a function is called 100,000 times. */
+async function asksOf(more: string): Promise<number> {
+  let asked = 0;
+  const clock = { expectTime: () => void (asked += 1) };
+  const evaluate =
+    '(local i32) (loop $l (call $f) (br_if $l (i32.ne (local.tee 7 (i32.add (local.get 7) (i32.const 1))) (i32.const 100000)))) i32.const 2048';
+  load(await handMade({ evaluate, more }), clock).evaluate(question);
+  return asked;
+}
+
+test('a function takes fuel for its locals, which each call clears', async (t) => {
+  const few = await asksOf('(func $f (local i64))');
+  const some = await asksOf(`(func $f (local ${'i64 '.repeat(1024)}))`);
+  const many = await asksOf(`(func $f (local ${'i64 '.repeat(4096)}))`);
+  t.true(few < 10, `${few} with one`);
+  // 64 units each time: less than two millions of locals are cleared between two questions.
+  t.true(some >= 64, `${some} with 1024`);
+  t.true(many >= 256, `${many} with 4096`);
+});
+
 test('what is short does not ask', async (t) => {
   t.deepEqual(load(await handMade(), patient(0)).evaluate(question), { json: '[{"result":true}]' });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ByteReader, MalformedBinary } from '../binary/reader.ts';
-import { type ModuleShape, VALUE_TYPES } from '../binary/shape.ts';
-import { BYTES_PER_UNIT, FREE_IN_LOOPS } from './fuel.ts';
+import { type ModuleShape, type Signature, VALUE_TYPES } from '../binary/shape.ts';
+import { BYTES_PER_LOCAL, BYTES_PER_UNIT, FREE_IN_LOOPS } from './fuel.ts';
 import { type CodeContext, readInstruction, type Step } from './instructions.ts';
 
 /** A place in the code where fuel is taken: before what stands at `at`, or instead of the `length` bytes there. */
@@ -22,6 +22,8 @@ export interface MeteredBody {
 const SHORT_BYTES = 128;
 /** With its locals. */
 const MAX_SHORT_BODY = 2 * SHORT_BYTES;
+/** Many times those of the compiler, which has 32 at most in all that it brings along. One more is added here. */
+const MAX_LOCALS = 4096;
 /** How deep blocks may be in each other; the compiler comes to some hundred. */
 const MAX_BLOCKS = 10_000;
 
@@ -32,7 +34,9 @@ const MAX_BLOCKS = 10_000;
  */
 export function findSites(shape: ModuleShape): readonly MeteredBody[] {
   const imported = shape.imports.filter((one) => one.kind === 'function').length;
+  const values = shape.signatures.map(valuesIn);
   const limits = {
+    valuesOf: (type: number) => values[type] ?? 0,
     types: shape.signatures.length,
     functions: imported + shape.functions.length,
     globals: shape.globals.length,
@@ -41,7 +45,9 @@ export function findSites(shape: ModuleShape): readonly MeteredBody[] {
   const read = (index: number, isShort: readonly boolean[]): MeteredBody => {
     try {
       const isShortCall = (called: number): boolean => isShort[called - imported] === true;
-      return new BodyReader(shape.bodies[index] ?? new Uint8Array(), { ...limits, isShortCall }).read();
+      const given = values[shape.functions[index] ?? 0] ?? 0;
+      const reader = new BodyReader(shape.bodies[index] ?? new Uint8Array(), { ...limits, isShortCall });
+      return reader.read(given);
     } catch (error) {
       if (!(error instanceof MalformedBinary)) throw error;
       throw new MalformedBinary(`function ${imported + index}: ${error.message}`);
@@ -94,8 +100,9 @@ class BodyReader {
     this.#limits = limits;
   }
 
-  read(): MeteredBody {
-    this.#code.list(readLocals);
+  /** Its parameters and results are not part of its code. */
+  read(given: number): MeteredBody {
+    this.#weight = BYTES_PER_LOCAL * (given + this.#locals());
     const begin = this.#code.at;
     this.#open(false);
     while (this.#blocks.length > 0) this.#step();
@@ -104,6 +111,12 @@ class BodyReader {
     if (!hasLoops && !this.#hasCalls && this.#weight <= SHORT_BYTES) return { begin, hasLoops, sites: [] };
     const fuel = unitsOf(this.#weight) + (hasLoops ? FREE_IN_LOOPS : 0);
     return { begin, hasLoops, sites: [{ kind: 'enter', at: begin, fuel }, ...this.#sites] };
+  }
+
+  #locals(): number {
+    const count = this.#code.list(readLocals).reduce((sum, one) => sum + one, 0);
+    if (count <= MAX_LOCALS) return count;
+    throw new MalformedBinary(`it has ${count} locals; at most ${MAX_LOCALS} are taken`);
   }
 
   #step(): void {
@@ -142,12 +155,16 @@ class BodyReader {
 }
 
 /** Their types have one byte each, or else the code would not begin where it is thought to. */
-function readLocals(reader: ByteReader): void {
-  reader.u32();
+function readLocals(reader: ByteReader): number {
+  const count = reader.u32();
   const type = reader.byte();
-  if (VALUE_TYPES[type] === undefined) {
-    throw new MalformedBinary(`its locals have the type 0x${type.toString(16)}, which is not known here`);
-  }
+  if (VALUE_TYPES[type] !== undefined) return count;
+  throw new MalformedBinary(`its locals have the type 0x${type.toString(16)}, which is not known here`);
+}
+
+/** How many parameters and results there are. */
+function valuesIn(signature: Signature): number {
+  return signature.split(/,|->/).filter((one) => one !== '').length;
 }
 
 function unitsOf(bytes: number): number {
