@@ -7,6 +7,8 @@ import { GROUP, VERSION } from './names.ts';
 
 /** The longest proof. */
 export const MAX_PROOF = 98_304;
+/** Policies that one image is looked at by. */
+export const MAX_VERDICT_POLICIES = 64;
 
 const outcome = z
   .enum(['Verified', 'Refused', 'Unknown'])
@@ -82,7 +84,7 @@ const status = z
     digest: text('What it is.', 140).optional(),
     policies: z
       .array(policy)
-      .max(64)
+      .max(MAX_VERDICT_POLICIES)
       .describe('What each policy that is about it says.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),

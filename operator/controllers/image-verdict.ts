@@ -4,6 +4,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import type { ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { canonicalJson } from '../core/compare.ts';
+import { heldPolicies } from '../core/images/bound.ts';
 import { dueAtMs, freshMs, isDue, nextProof, type PolicyAsked } from '../core/images/next-proof.ts';
 import { imagePolicyFacts } from '../core/images/objects.ts';
 import { isAbout } from '../core/images/policy.ts';
@@ -142,11 +143,14 @@ async function policiesOn(
     .for(namespace, read)
     .map((object) => ({ object, facts: imagePolicyFacts(object) }))
     .filter(({ facts }) => isAbout(facts, reference.reference));
+  const held = new Set(heldPolicies(asked.map(({ facts }) => facts)));
   return Promise.all(
-    asked.map(async ({ object, facts }) => {
-      const whole = await policies.read(object, read, waiversFor(waivers, facts, use));
-      return { facts, digest: whole.digest, read: whole };
-    }),
+    asked
+      .filter(({ facts }) => held.has(facts))
+      .map(async ({ object, facts }) => {
+        const whole = await policies.read(object, read, waiversFor(waivers, facts, use));
+        return { facts, digest: whole.digest, read: whole };
+      }),
   );
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { MAX_VERDICT_POLICIES } from '#crds/v1alpha1/image-verdict';
 import { formatReference, parseReference, type Reference } from '../oci/reference.ts';
+import { heldPolicies } from './bound.ts';
 import type { ImageUse } from './images.ts';
 import { type ImagePolicyFacts, isAbout } from './policy.ts';
 import type { PolicyVerdict, Proof } from './proof.ts';
@@ -74,7 +76,11 @@ function judgeImage(use: ImageUse, { policies, known, now }: Judging): ImageJudg
   const asked = policies.filter((policy) => isAbout(policy, reference));
   if (asked.length === 0) return { findings: [] };
   const proof = proofFor(reference, known);
-  const results = asked.map((policy) => ({ policy, result: resultOf(policy, { proof, now }) }));
+  const held = new Set(heldPolicies(asked));
+  const results = asked.map((policy) => ({
+    policy,
+    result: held.has(policy) ? resultOf(policy, { proof, now }) : LEFT_OUT,
+  }));
   const findings = results.flatMap(({ policy, result }): readonly ImageFinding[] =>
     result === undefined ? [] : [{ ...result, use, policy }],
   );
@@ -118,6 +124,13 @@ function resultOf(
   if (verdict.outcome === 'Unknown' && policy.unknown === 'Allow') return undefined;
   return { kind: verdict.outcome, reason: verdict.reason ?? verdict.outcome, message: verdict.message };
 }
+
+/** What nobody looks at never passes: who makes more policies than there may be gets nothing by it. */
+const LEFT_OUT: Result = {
+  kind: 'Refused',
+  reason: 'TooManyPolicies',
+  message: `more than ${MAX_VERDICT_POLICIES} policies are about the image, and it is not looked at by this one`,
+};
 
 function pending(message: string): Result {
   return { kind: 'Pending', reason: 'BeingVerified', message };

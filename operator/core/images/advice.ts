@@ -52,6 +52,7 @@ const UNKNOWN: Readonly<Record<Unknown, string>> = {
 
 const OTHERS: Readonly<Record<string, string>> = {
   InvalidReference: 'write the name of the image as docker does',
+  TooManyPolicies: 'have fewer policies for it: several requirements fit into one',
   BeingVerified: 'ask again in a second: who makes pods for others does so by itself',
 };
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { IMAGE_POLICY_REASONS, type ImagePolicyStatus } from '#crds/v1alpha1/image-policy';
-import type { ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
+import { type ImageVerdictStatus, MAX_VERDICT_POLICIES } from '#crds/v1alpha1/image-verdict';
 import { TRUST_ROOT_REASONS, type TrustRootSpec, type TrustRootStatus } from '#crds/v1alpha1/trust-root';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
+import { parseReference } from '../oci/reference.ts';
 import { DONE, type Plan, statusOnly } from '../plan.ts';
-import type { ImagePolicyObject } from './objects.ts';
+import { quote } from '../supply-chain/judgement.ts';
+import { imagePolicyFacts, type ImagePolicyObject } from './objects.ts';
+import { isAbout } from './policy.ts';
+import type { ImageVerdictObject } from './verdict-plan.ts';
 import type { Problem, RootRead } from './works.ts';
 
 /** What was seen of a policy on images. */
@@ -35,7 +39,8 @@ export function planImagePolicy(
     return said.find((policy) => policy.kind === kind && policy.name === metadata.name)?.outcome ?? [];
   });
   const count = (outcome: string) => outcomes.filter((one) => one === outcome).length;
-  const conditions = setStanding(status?.conditions ?? [], standingOf(problems), { generation, now });
+  const standing = problems.length > 0 ? standingOf(problems) : (leftOut(object, verdicts) ?? standingOf([]));
+  const conditions = setStanding(status?.conditions ?? [], standing, { generation, now });
   return statusOnly(
     {
       observedGeneration: generation,
@@ -63,6 +68,24 @@ function standingOf(problems: readonly Problem[]): Standing {
   const more = problems.length > TOLD ? `; and ${problems.length - TOLD} more` : '';
   const reason = isMissing ? IMAGE_POLICY_REASONS.NotFound : IMAGE_POLICY_REASONS.InvalidSpec;
   return { kind: 'stalled', reason, message: `${told.join('; ')}${more}. Until then no image is as asked.` };
+}
+
+/** Where policies are so many that an image is not looked at by this one. */
+function leftOut(object: ImagePolicyObject, verdicts: readonly KubeObject[]): Standing | undefined {
+  const facts = imagePolicyFacts(object);
+  const images = verdicts.flatMap((one) => {
+    const { spec, status } = one as ImageVerdictObject;
+    const policies = status?.policies ?? [];
+    const isLeft =
+      policies.length >= MAX_VERDICT_POLICIES &&
+      !policies.some(({ kind, name }) => kind === facts.kind && name === facts.name);
+    const read = isLeft ? parseReference(spec.image) : undefined;
+    return read?.kind === 'ok' && isAbout(facts, read.reference) ? [spec.image] : [];
+  });
+  if (images.length === 0) return undefined;
+  const what = `${images.length} images, such as ${quote(images.toSorted()[0] ?? '')}, are looked at by ${MAX_VERDICT_POLICIES} other policies`;
+  const message = `${what}, those of the platform first, then by name. They do not pass this one: have fewer policies.`;
+  return { kind: 'stalled', reason: IMAGE_POLICY_REASONS.TooManyPolicies, message };
 }
 
 /** What was seen of a trust root. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { MAX_VERDICT_POLICIES } from '#crds/v1alpha1/image-verdict';
 import { isDigest } from '../oci/digest.ts';
 import { asDocument, asList, asText, at, type Document, readDocument } from '../supply-chain/documents.ts';
 import { type Judgement, refuse } from '../supply-chain/judgement.ts';
@@ -13,7 +14,6 @@ const DETAILS = 'nexusos.dev/verdict';
 const STATEMENT = 'https://in-toto.io/Statement/v1';
 const SLSA_VERSION = '1.2';
 const LIMITS = { maxBytes: 65_536, maxDepth: 16 };
-const MAX_POLICIES = 64;
 
 /** What one policy says of an image. */
 export interface PolicyVerdict {
@@ -102,7 +102,7 @@ function proofOf(details: Document): Proof | undefined {
   const [namespace, image, digest, verifiedAt, expiresAt] = texts;
   const list = asList(details['policies']);
   const policies = list.flatMap((one) => policyVerdictOf(one) ?? []);
-  const isWhole = policies.length === list.length && list.length > 0 && list.length <= MAX_POLICIES;
+  const isWhole = policies.length === list.length && list.length > 0 && list.length <= MAX_VERDICT_POLICIES;
   if (!isWhole || namespace === undefined || image === undefined) return undefined;
   if (!isTime(verifiedAt) || !isTime(expiresAt) || !isDigestFor(digest, policies)) return undefined;
   return { namespace, image, ...(digest !== undefined && { digest }), verifiedAt, expiresAt, policies };
