@@ -157,3 +157,24 @@ test('however many policies a tenant makes, what the platform refuses arrives', 
   t.is(bench.proved?.['platform'], 'Refused');
   t.deepEqual(IMAGE_VERDICT.status.safeParse(bench.status).error?.issues ?? [], []);
 });
+
+test('a trust root that changed withdraws what was proved by the one before, though nobody has looked yet', async (t) => {
+  const bench = new Bench();
+  bench.world.setRoot('before');
+  bench.found = { outcome: 'Verified', checkedAt: new Date(Date.now() - 60_000) };
+  await bench.reconcile();
+  t.deepEqual(bench.proved, { platform: 'Verified' });
+  bench.world.setRoot('after');
+  bench.found = undefined;
+  await bench.reconcile();
+  t.is(bench.proved, undefined);
+  t.is(bench.status?.policies, undefined, 'nor does it tell what does not count');
+  t.like(bench.status?.conditions, [{ type: 'Verified', status: 'Unknown', reason: 'BeingVerified' }]);
+  t.deepEqual(IMAGE_VERDICT.status.safeParse(bench.status).error?.issues ?? [], []);
+  const { status } = bench;
+  await bench.reconcile();
+  t.is(bench.status, status, 'once: then there is nothing to write');
+  bench.found = { outcome: 'Verified', checkedAt: new Date() };
+  await bench.reconcile();
+  t.deepEqual(bench.proved, { platform: 'Verified' });
+});

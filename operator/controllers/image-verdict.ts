@@ -5,7 +5,14 @@ import type { ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { canonicalJson } from '../core/compare.ts';
 import { heldPolicies } from '../core/images/bound.ts';
-import { dueAtMs, freshMs, isDue, nextProof, type PolicyAsked } from '../core/images/next-proof.ts';
+import {
+  dueAtMs,
+  freshMs,
+  isDue,
+  isWithdrawn,
+  nextProof,
+  type PolicyAsked,
+} from '../core/images/next-proof.ts';
 import { imagePolicyFacts } from '../core/images/objects.ts';
 import { isAbout } from '../core/images/policy.ts';
 import { waiversFor } from '../core/images/waivers.ts';
@@ -116,6 +123,7 @@ async function observe(
     sealed,
     findings,
     isAsked: true,
+    isWithdrawn: isWithdrawn(seen),
     againMs: againMs(answer, { proof, policies: facts, image, now }),
   };
 }

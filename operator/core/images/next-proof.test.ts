@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
-import { isDue, nextProof, type PolicyAsked, type ProofSeen } from './next-proof.ts';
+import { isDue, isWithdrawn, nextProof, type PolicyAsked, type ProofSeen } from './next-proof.ts';
 import type { Proof } from './proof.ts';
 import type { ImageFindings } from './verification.ts';
 
@@ -166,6 +166,17 @@ test('a policy that asks something else is told nothing of what was said before'
   const previous = first();
   t.is(next({ previous, policies: [asked({ generation: 2 }, 'sha256:p9')], now: at(HOUR) }), undefined);
 });
+
+for (const { name, given, withdrawn } of [
+  { name: 'nothing was proved', given: { previous: undefined }, withdrawn: false },
+  { name: 'it is as it was', given: {}, withdrawn: false },
+  { name: 'a key or a root is another', given: { policies: [asked({}, 'sha256:p9')] }, withdrawn: true },
+  { name: 'the policy is another one', given: { policies: [asked({ uid: 'u9' })] }, withdrawn: false },
+] as const) {
+  test(`what was proved is ${withdrawn ? '' : 'not '}withdrawn where ${name}`, (t) => {
+    t.is(isWithdrawn({ policies: [asked()], previous: first(), ...given }), withdrawn);
+  });
+}
 
 for (const { name, given, due } of [
   { name: 'nobody has looked', given: { previous: undefined }, due: true },

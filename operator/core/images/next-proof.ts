@@ -51,6 +51,12 @@ export function nextProof(seen: ProofSeen): Proof | undefined {
   return previous !== undefined && !isWorthWriting(proof, previous, seen) ? previous : proof;
 }
 
+/** Whether what was proved is by something else than what is asked now: a key that was given up vouches for nothing, also before anybody has looked. */
+export function isWithdrawn({ previous, policies }: Pick<ProofSeen, 'previous' | 'policies'>): boolean {
+  const digests = new Map(policies.map(({ facts, digest }) => [facts.uid, digest]));
+  return (previous?.policies ?? []).some(({ uid, digest }) => (digests.get(uid) ?? digest) !== digest);
+}
+
 /** What is kept becomes no younger by what was found beside it. */
 function foundAt(drafts: readonly Draft[], { previous, findings }: ProofSeen): string | undefined {
   const isKept = drafts.some((one) => one.isKept);

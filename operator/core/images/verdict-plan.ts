@@ -23,6 +23,8 @@ export interface VerdictObserved {
   readonly findings: ImageFindings | undefined;
   /** Whether any policy is about the image. */
   readonly isAsked: boolean;
+  /** Whether what was proved before is not to count any more, though nothing is proved in its place yet. */
+  readonly isWithdrawn?: boolean;
   /** In how many milliseconds it is to be looked at again. */
   readonly againMs: number | undefined;
 }
@@ -33,15 +35,31 @@ const MAX_SIGNERS = 32;
 /** What an ImageVerdict says. Where no policy asks, what it said before stays until it goes: nobody goes by it. */
 export function planImageVerdict(
   object: ImageVerdictObject,
-  { proof, sealed, findings, isAsked, againMs }: VerdictObserved,
+  { proof, sealed, findings, isAsked, isWithdrawn, againMs }: VerdictObserved,
   now: Date,
 ): Plan<ImageVerdictStatus | undefined> {
   const result: Result =
     againMs === undefined ? DONE : { kind: 'requeueAfter', afterMs: againMs, why: 'to look again' };
-  if (!isAsked || proof === undefined || sealed === undefined) return statusOnly(object.status, result);
+  if (!isAsked) return statusOnly(object.status, result);
+  if (proof === undefined || sealed === undefined) {
+    return statusOnly(isWithdrawn === true ? withoutProof(object, now) : object.status, result);
+  }
   // What is proved as before is told as before: nothing is written.
   if (sealed === object.status?.proof) return statusOnly(object.status, result);
   return statusOnly(statusFor(object, { proof, sealed, findings }, now), result);
+}
+
+/** What is left of a status when nothing of it counts: what the image was. Whoever stated something of it may be trusted no more. */
+function withoutProof({ metadata, status }: ImageVerdictObject, now: Date): ImageVerdictStatus {
+  const at = { generation: metadata.generation ?? 0, now };
+  const message = 'what it is judged by has changed: it is being verified again';
+  const waits = { type: 'Verified', status: 'Unknown', reason: 'BeingVerified', message } as const;
+  return {
+    ...defined({ digest: status?.digest }),
+    conditions: [...setConditions(status?.conditions ?? [], [waits], at)] as NonNullable<
+      ImageVerdictStatus['conditions']
+    >,
+  };
 }
 
 function statusFor(
