@@ -57,7 +57,7 @@ test('an image is judged in a thread, by each policy', async (t) => {
     verdicts.map(({ outcome, reason }) => ({ outcome, reason })),
     [
       { outcome: 'Refused', reason: 'NoSignature' },
-      { outcome: 'Unknown', reason: 'EvidenceIncomplete' },
+      { outcome: 'Unknown', reason: 'PolicyInvalid' },
     ],
   );
   t.regex(verdicts[1]?.message ?? '', /spec\.authorities\[0\]\.key\.pem: found no PEM block; wanted is/);

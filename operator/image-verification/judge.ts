@@ -21,6 +21,11 @@ export interface Judged {
   readonly missing: readonly string[];
 }
 
+/** Judging came to no end of its own: what is attached to the image takes too much, or brought the thread down. */
+export class JudgingEnded extends Error {
+  override readonly name = 'JudgingEnded';
+}
+
 /** What a thread may have. */
 export interface JudgeLimits {
   /** Of a processor, for one image. */
@@ -70,7 +75,7 @@ export class JudgeThread {
   /**
    * Judges one image.
    *
-   * @throws Error when the thread ended before it had an answer: too much time, or too much memory.
+   * @throws JudgingEnded when the thread ended before it had an answer: too much time, or too much memory.
    */
   async judge(order: JudgeOrder): Promise<Judged> {
     if (this.#running !== undefined) throw new Error('a thread judges one image at a time');
@@ -126,7 +131,7 @@ export class JudgeThread {
     this.#spentMs = reply.processorMs;
     const running = this.#settle();
     if (reply.kind === 'judged') running?.resolve(reply);
-    else running?.reject(new Error(`the judge failed (${reply.message})`));
+    else running?.reject(new JudgingEnded(`the judge failed (${reply.message})`));
   }
 
   #look(): void {
@@ -137,7 +142,7 @@ export class JudgeThread {
     const hadMs = had === undefined ? passedMs : had - this.#spentMs;
     const { processorMs: most, patienceMs } = this.#limits;
     if (hadMs < most && passedMs < patienceMs) return;
-    void this.#end(new Error(`judging was ended after ${Math.round(hadMs)} ms of a processor`));
+    void this.#end(new JudgingEnded(`judging was ended after ${Math.round(hadMs)} ms of a processor`));
   }
 
   async #endOf(worker: Worker, error: unknown): Promise<void> {
@@ -146,7 +151,7 @@ export class JudgeThread {
     const message = isMemory
       ? `judging took more than ${this.#limits.heapMiB} MiB`
       : 'the thread ended by itself';
-    await this.#end(new Error(message));
+    await this.#end(new JudgingEnded(message));
   }
 
   async #end(why: Error): Promise<void> {

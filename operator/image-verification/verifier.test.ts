@@ -2,6 +2,7 @@
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
 import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
+import { JudgingEnded } from './judge.ts';
 import { ImageVerification } from './verifier.ts';
 import { allUnknown } from './verify.ts';
 
@@ -111,6 +112,18 @@ test('what fails for no fault of an image is not known, and is told of', async (
   await eventually('it is told', () => bench.told.length === 1);
   const answer = bench.verifier.ask(question());
   t.is(answer.kind === 'known' ? answer.findings.verdicts.get('u')?.outcome : answer.kind, 'Unknown');
+  t.is(bench.errors.length, 1);
+});
+
+test('judging that had to be ended is not what a registry did not answer', async (t) => {
+  const bench = new Bench(4, () => Promise.reject(new JudgingEnded('more than 512 MiB')));
+  bench.verifier.ask(question());
+  await eventually('it is told', () => bench.told.length === 1);
+  const answer = bench.verifier.ask(question());
+  t.like(answer.kind === 'known' ? answer.findings.verdicts.get('u') : answer, {
+    outcome: 'Unknown',
+    reason: 'JudgingEnded',
+  });
   t.is(bench.errors.length, 1);
 });
 

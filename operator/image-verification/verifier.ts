@@ -5,7 +5,9 @@ import type {
   ImageQuestion,
   ImageVerifier,
 } from '../core/images/verification.ts';
+import type { NotKnown } from '../core/supply-chain/judgement.ts';
 import { FairWork } from '../policy/workers/fair-work.ts';
+import { JudgingEnded } from './judge.ts';
 import { allUnknown } from './verify.ts';
 
 /** What a verifier works with. */
@@ -132,9 +134,7 @@ export class ImageVerification implements ImageVerifier {
       observe?.(findings, (performance.now() - startedAt) / 1000);
     } catch (error) {
       onError?.(error, question);
-      const message = 'the operator could not ask; it is tried again';
-      const problem = { kind: 'unknown', reason: 'EvidenceIncomplete', message } as const;
-      this.#remember(question, allUnknown(question, problem, this.#options.now()));
+      this.#remember(question, allUnknown(question, problemOf(error), this.#options.now()));
     }
   }
 
@@ -148,6 +148,15 @@ export class ImageVerification implements ImageVerifier {
     if (this.#isClosed) return;
     for (const tell of this.#tells) tell(verdict);
   }
+}
+
+function problemOf(error: unknown): NotKnown {
+  if (error instanceof JudgingEnded) {
+    const message = `it could not be judged: ${error.message}; it is tried again`;
+    return { kind: 'unknown', reason: 'JudgingEnded', message };
+  }
+  const message = 'the operator could not ask; it is tried again';
+  return { kind: 'unknown', reason: 'EvidenceIncomplete', message };
 }
 
 function hasUnknown({ verdicts }: ImageFindings): boolean {

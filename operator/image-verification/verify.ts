@@ -90,7 +90,7 @@ async function gatherWithin(
   const held = [...gathered.values()].reduce((sum, one) => sum + bytesOf(one), 0);
   if (held < MAX_BYTES) return source.gather(digest);
   const message = `more than ${MAX_BYTES} bytes are attached to the image and to images within it`;
-  return { kind: 'unknown', reason: 'EvidenceIncomplete', message };
+  return { kind: 'unknown', reason: 'TooMuchAttached', message };
 }
 
 function bytesOf(gathered: Gathered | NotKnown): number {

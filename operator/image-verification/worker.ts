@@ -84,7 +84,7 @@ async function judgeBy(
     image: digest,
     policy: '',
     outcome: 'Unknown',
-    reason: 'EvidenceIncomplete',
+    reason: 'PolicyInvalid',
     message,
     checks: [],
     facts: { signers: [] },

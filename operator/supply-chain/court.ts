@@ -83,7 +83,7 @@ export class Court {
     const cut: NotKnown | undefined =
       large === undefined
         ? undefined
-        : { kind: 'unknown', reason: 'EvidenceIncomplete', message: large.message };
+        : { kind: 'unknown', reason: 'TooMuchAttached', message: large.message };
     return this.#incomplete ?? this.#untried ?? cut;
   }
 

@@ -29,7 +29,7 @@ export class Effort {
     }
     this.#left = 0;
     const message = 'more signatures, over more bytes, are attached to the image than are checked';
-    return { kind: 'unknown', reason: 'EvidenceIncomplete', message };
+    return { kind: 'unknown', reason: 'TooMuchAttached', message };
   }
 }
 

@@ -60,7 +60,7 @@ const attached: Readonly<
   },
   'with ten thousand documents of somebody else': {
     evidence: () => Array.from({ length: 10_000 }, () => bundle('{}')),
-    want: 'EvidenceIncomplete',
+    want: 'TooMuchAttached',
   },
   'with an attestation whose envelope is a list': {
     evidence: () => [{ form: 'attestation', origin: 'x', bytes: Buffer.from('[]'), annotations: {} }],
@@ -135,13 +135,13 @@ test('what several signatures are over is read once, and signatures are held aga
       now: new Date(),
     },
   );
-  t.like(verdict, { outcome: 'Unknown', reason: 'EvidenceIncomplete' });
+  t.like(verdict, { outcome: 'Unknown', reason: 'TooMuchAttached' });
 });
 
 test('effort is taken until none is left, and then no more', (t) => {
   const effort = new Effort(10 * (1 << 16));
   t.is(effort.take({ bytes: 0, forms: 9 }), undefined);
-  t.like(effort.take({ bytes: 1 << 20, forms: 1 }), { kind: 'unknown', reason: 'EvidenceIncomplete' });
+  t.like(effort.take({ bytes: 1 << 20, forms: 1 }), { kind: 'unknown', reason: 'TooMuchAttached' });
   t.like(effort.take({ bytes: 0, forms: 1 }), { kind: 'unknown' });
 });
 

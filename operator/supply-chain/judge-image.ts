@@ -62,7 +62,7 @@ function boundedEvidence(gathered: Gathered): Gathered {
   return {
     ...gathered,
     evidence: gathered.evidence.slice(0, MAX_EVIDENCE),
-    incomplete: { kind: 'unknown', reason: 'EvidenceIncomplete', message },
+    incomplete: { kind: 'unknown', reason: 'TooMuchAttached', message },
   };
 }
 

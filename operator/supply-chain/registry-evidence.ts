@@ -136,7 +136,7 @@ class Gathering {
   }
 
   #missedSome(message: string): void {
-    this.#missed({ kind: 'unknown', reason: 'EvidenceIncomplete', message });
+    this.#missed({ kind: 'unknown', reason: 'TooMuchAttached', message });
   }
 }
 

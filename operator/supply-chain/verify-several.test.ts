@@ -102,7 +102,7 @@ const several: Readonly<Record<string, Several>> = {
         { form: 'bundle', origin: 'x', bytes: Buffer.alloc(33 << 20, 0x20), annotations: {} },
       ],
     }),
-    want: 'EvidenceIncomplete',
+    want: 'TooMuchAttached',
     says: /newer report/,
   },
   'clean by an older report, while the newer one is of a form that is not read': {

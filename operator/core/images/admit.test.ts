@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { UNKNOWNS } from '../supply-chain/judgement.ts';
 import { type ImagesJudged, judgeImages } from './admit.ts';
 import { answerForPod, answerForTemplate, pinSteps } from './answer.ts';
 import { type ImagePolicyFacts, policiesFor } from './policy.ts';
@@ -81,6 +82,9 @@ function judged({
 }
 
 const second: ImagePolicyFacts = { ...policy, name: 'second', uid: 'u2' };
+
+/** What a registry did not answer us, and nobody else could cause who may write to it. */
+const ALLOWED: ReadonlySet<string> = new Set(['RegistryUnreachable', 'RegistryThrottled', 'RegistryRefused']);
 
 const cases: Readonly<Record<string, Case>> = {
   verified: { want: 'ok', pins: true },
@@ -176,6 +180,17 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'no name of an image': { image: 'UPPER/Case', proofs: [], want: 'Refused InvalidReference' },
   'an identifier': { image: 'a'.repeat(64), proofs: [], want: 'Refused InvalidReference' },
+  ...Object.fromEntries(
+    Object.keys(UNKNOWNS).map((reason): [string, Case] => [
+      `what is not known is let in, and it is ${reason}`,
+      {
+        policies: [{ ...policy, unknown: 'Allow' }],
+        proofs: [proof({ policies: [{ ...unknownVerdict, reason }] })],
+        want: ALLOWED.has(reason) ? 'ok' : `Unknown ${reason}`,
+        pins: ALLOWED.has(reason),
+      },
+    ]),
+  ),
 };
 
 for (const [title, { want, pins = false, wanted = false, ...given }] of Object.entries(cases)) {

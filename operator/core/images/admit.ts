@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MAX_VERDICT_POLICIES } from '#crds/v1alpha1/image-verdict';
 import { formatReference, parseReference, type Reference } from '../oci/reference.ts';
+import { isUnanswered } from '../supply-chain/judgement.ts';
 import { heldPolicies } from './bound.ts';
 import type { ImageUse } from './images.ts';
 import { type ImagePolicyFacts, isAbout } from './policy.ts';
@@ -121,8 +122,13 @@ function resultOf(
     return pending(`is being verified again: what was found at ${proof.verifiedAt} does not count any more`);
   }
   if (verdict.outcome === 'Verified') return undefined;
-  if (verdict.outcome === 'Unknown' && policy.unknown === 'Allow') return undefined;
+  if (isAllowed(verdict, policy)) return undefined;
   return { kind: verdict.outcome, reason: verdict.reason ?? verdict.outcome, message: verdict.message };
+}
+
+/** What is attached to an image, or a policy that cannot be read, lets nothing in: only that nobody answered may. */
+function isAllowed({ outcome, reason }: PolicyVerdict, { unknown }: ImagePolicyFacts): boolean {
+  return outcome === 'Unknown' && unknown === 'Allow' && isUnanswered(reason);
 }
 
 /** What nobody looks at never passes: who makes more policies than there may be gets nothing by it. */

@@ -48,6 +48,9 @@ const UNKNOWN: Readonly<Record<Unknown, string>> = {
   RegistryRefused: REGISTRY,
   RegistryBroken: REGISTRY,
   EvidenceIncomplete: REGISTRY,
+  TooMuchAttached: 'take away what is attached and not asked for',
+  PolicyInvalid: 'the policy has to be mended: its conditions say where',
+  JudgingEnded: 'attach less, or have fewer signatures',
 };
 
 const OTHERS: Readonly<Record<string, string>> = {

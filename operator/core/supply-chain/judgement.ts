@@ -48,10 +48,24 @@ export const UNKNOWNS = {
   RegistryRefused: 'The registry does not let us in.',
   RegistryBroken: 'The registry answered with what cannot be true.',
   EvidenceIncomplete: 'Not all that is attached could be read.',
+  TooMuchAttached: 'More is attached to the image than is read.',
+  PolicyInvalid: 'The policy, or what it names, cannot be read.',
+  JudgingEnded: 'Judging the image took too much time or memory.',
 } as const;
 
 /** One of the reasons not to know. */
 export type Unknown = keyof typeof UNKNOWNS;
+
+const UNANSWERED: ReadonlySet<string> = new Set<Unknown>([
+  'RegistryUnreachable',
+  'RegistryThrottled',
+  'RegistryRefused',
+]);
+
+/** Whether it is not known since a registry did not answer us. All else, whoever writes to the registry or the policy may have caused. */
+export function isUnanswered(reason: string | undefined): boolean {
+  return UNANSWERED.has(reason ?? '');
+}
 
 /** Not accepted, with the reason that is true of it and a sentence for people. */
 export interface Refused {
