@@ -2,7 +2,7 @@
 import test from 'ava';
 import { IMAGE_VERDICT, type ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
 import { LABELS } from '#crds/v1alpha1/names';
-import type { Proof } from '../core/images/proof.ts';
+import { type Proof, proofStatement, readProof } from '../core/images/proof.ts';
 import type { ImageVerdictObject } from '../core/images/verdict-plan.ts';
 import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
 import { type ImageWorks, SIGNING_ENTRY, SIGNING_SECRET } from '../core/images/works.ts';
@@ -84,6 +84,7 @@ function signingSecret(): KubeObject {
 interface Found {
   readonly outcome: 'Verified' | 'Refused';
   readonly checkedAt: Date;
+  readonly message?: string;
 }
 
 /** One ImageVerdict, with the controller that decides on it. */
@@ -131,12 +132,12 @@ class Bench {
   }
 }
 
-function findingsOf({ policies }: ImageQuestion, { outcome, checkedAt }: Found): ImageFindings {
+function findingsOf({ policies }: ImageQuestion, { outcome, checkedAt, message }: Found): ImageFindings {
   const verdict = {
     image: DIGEST,
     policy: '',
     outcome,
-    message: `it is ${outcome}`,
+    message: message ?? `it is ${outcome}`,
     checks: [],
     facts: { signers: [] },
     notes: [],
@@ -177,4 +178,17 @@ test('a trust root that changed withdraws what was proved by the one before, tho
   bench.found = { outcome: 'Verified', checkedAt: new Date() };
   await bench.reconcile();
   t.deepEqual(bench.proved, { platform: 'Verified' });
+});
+
+test('however much policies have to say, it is proved once', async (t) => {
+  const bench = new Bench();
+  const own = Array.from({ length: 65 }, (_, index) => policy(IMAGE_POLICIES, `${index}`.padStart(250, 'n')));
+  bench.world.objects.set(IMAGE_POLICIES, own);
+  bench.found = { outcome: 'Refused', checkedAt: new Date(), message: '\u6F22'.repeat(512) };
+  await bench.reconcile();
+  const { status } = bench;
+  const payload = proofStatement(JSON.parse(status?.proof ?? '') as Proof, { id: 'x', version: '1' });
+  t.is(readProof(Buffer.from(JSON.stringify(payload))).kind, 'verified');
+  await bench.reconcile();
+  t.is(bench.status, status);
 });

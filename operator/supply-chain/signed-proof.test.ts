@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
-import type { Proof } from '../core/images/proof.ts';
+import { MAX_PROOF } from '#crds/v1alpha1/image-verdict';
+import { fitted, type Proof } from '../core/images/proof.ts';
 import { trustedKey } from './keys.ts';
 import { openProof, signProof } from './signed-proof.ts';
 
@@ -68,4 +69,36 @@ for (const [title, { text, want }] of Object.entries(spoilt)) {
 
 test('without a key nothing is believed', (t) => {
   t.is(openProof(signed, []).kind, 'refused');
+});
+
+const long = (index: number, message: string): Proof['policies'][number] => ({
+  ...proof.policies[0]!,
+  name: `${index}`.padStart(253, 'n'),
+  uid: `${index}`.padStart(36, 'u'),
+  outcome: 'Refused',
+  reason: 'CertificateNotForSigning',
+  message,
+  validUntil: proof.expiresAt,
+});
+
+for (const [title, message] of Object.entries({
+  'plain words': 'x'.repeat(512),
+  'words of three bytes each': '\u6F22'.repeat(512),
+  'words that have to be escaped': '\u0001'.repeat(512),
+})) {
+  test(`what is signed can be read, however much there is to say: ${title}`, (t) => {
+    const policies = Array.from({ length: 64 }, (_, index) => long(index, message));
+    const most = fitted({ ...proof, image: `registry.example/${'a'.repeat(1000)}:1`, policies });
+    const text = signProof(most, { verifier, key: own.privateKey });
+    t.true(text.length <= MAX_PROOF, `${text.length}`);
+    t.deepEqual(openProof(text, keys), { kind: 'verified', value: most });
+    t.is(fitted(most), most, 'and what fits stays as it is');
+  });
+}
+
+test('what could not be read is not signed', (t) => {
+  const policies = Array.from({ length: 64 }, (_, index) => long(index, 'x'.repeat(512) + 'y'.repeat(512)));
+  t.throws(() => signProof({ ...proof, policies }, { verifier, key: own.privateKey }), {
+    message: /found a proof of \d+ bytes/,
+  });
 });

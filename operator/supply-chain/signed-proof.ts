@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { dsse } from '@sigstore/core';
-import { type Proof, proofStatement, readProof, type Verifier } from '../core/images/proof.ts';
+import { MAX_PROOF } from '#crds/v1alpha1/image-verdict';
+import { MAX_STATEMENT, type Proof, proofStatement, readProof, type Verifier } from '../core/images/proof.ts';
 import { asList, asText, at, readDocument } from '../core/supply-chain/documents.ts';
 import { type Judgement, refuse } from '../core/supply-chain/judgement.ts';
 import { STATEMENT_PAYLOAD } from '../core/supply-chain/statement.ts';
 import { isSignedBy, type TrustedKey, trustedKey } from './keys.ts';
 
-const LIMITS = { maxBytes: 98_304, maxDepth: 8 };
+const LIMITS = { maxBytes: MAX_PROOF, maxDepth: 8 };
 const MAX_SIGNATURES = 4;
 
 /** By whom a proof is signed. */
@@ -17,9 +18,16 @@ export interface ProofSigner {
   readonly key: KeyObject;
 }
 
-/** What the operator vouches for, as a DSSE envelope: whoever has its public key needs nothing else to believe it. */
+/**
+ * What the operator vouches for, as a DSSE envelope: whoever has its public key needs nothing else to believe it.
+ *
+ * @throws RangeError for a proof that is longer than those who go by it read: a fault of the program.
+ */
 export function signProof(proof: Proof, { verifier, key }: ProofSigner): string {
   const payload = Buffer.from(JSON.stringify(proofStatement(proof, verifier)));
+  if (payload.length > MAX_STATEMENT) {
+    throw new RangeError(`found a proof of ${payload.length} bytes; ${MAX_STATEMENT} are read at most`);
+  }
   const signature = sign('sha256', dsse.preAuthEncoding(STATEMENT_PAYLOAD, payload), key);
   const { fingerprint } = trustedKey(createPublicKey(key));
   return JSON.stringify({

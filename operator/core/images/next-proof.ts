@@ -3,7 +3,7 @@ import { canonicalJson } from '../compare.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
 import type { ImagePolicyFacts } from './policy.ts';
-import type { PolicyVerdict, Proof } from './proof.ts';
+import { fitted, type PolicyVerdict, type Proof } from './proof.ts';
 import type { ImageFindings } from './verification.ts';
 
 /** A policy that is about an image, and the digest of it with all that it names. */
@@ -40,14 +40,14 @@ export function nextProof(seen: ProofSeen): Proof | undefined {
   const verifiedAt = foundAt(drafts, seen);
   if (drafts.length === 0 || verifiedAt === undefined) return undefined;
   const digest = seen.findings?.digest ?? previous?.digest;
-  const proof: Proof = {
+  const proof = fitted({
     namespace: seen.namespace,
     image: seen.image,
     ...(digest !== undefined && { digest }),
     verifiedAt,
     expiresAt: new Date(Date.parse(verifiedAt) + maxAgeMs(policies)).toISOString(),
     policies: drafts.map(({ verdict }) => verdict),
-  };
+  });
   return previous !== undefined && !isWorthWriting(proof, previous, seen) ? previous : proof;
 }
 

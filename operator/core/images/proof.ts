@@ -13,7 +13,13 @@ const DETAILS = 'nexusos.dev/verdict';
 
 const STATEMENT = 'https://in-toto.io/Statement/v1';
 const SLSA_VERSION = '1.2';
-const LIMITS = { maxBytes: 65_536, maxDepth: 16 };
+/** Of the statement that is signed, for who signs and for who reads. In an envelope it is a third longer. */
+export const MAX_STATEMENT = 65_536;
+const LIMITS = { maxBytes: MAX_STATEMENT, maxDepth: 16 };
+/** What a statement has beside the proof: the image twice, who vouches, and the first policy. */
+const MAX_BESIDE = 4096;
+/** Longest messages, tried one after the other. Without any, 64 policies with the longest names fit. */
+const MESSAGES = [256, 128, 64, 0];
 
 /** What one policy says of an image. */
 export interface PolicyVerdict {
@@ -69,6 +75,17 @@ export function proofStatement(proof: Proof, verifier: Verifier): object {
       [DETAILS]: proof,
     },
   };
+}
+
+/** The proof with its messages cut until it can be read by whoever is to go by it; the very one where it can be as it is. */
+export function fitted(proof: Proof): Proof {
+  let fit = proof;
+  for (const length of MESSAGES) {
+    if (Buffer.byteLength(JSON.stringify(fit)) <= MAX_STATEMENT - MAX_BESIDE) return fit;
+    const policies = proof.policies.map((one) => ({ ...one, message: one.message.slice(0, length) }));
+    fit = { ...proof, policies };
+  }
+  return fit;
 }
 
 function uriOf(policy: PolicyVerdict | undefined): string {
