@@ -192,3 +192,17 @@ test('however much policies have to say, it is proved once', async (t) => {
   await bench.reconcile();
   t.is(bench.status, status);
 });
+
+test('what a process found before another wrote a newer verdict takes nothing back', async (t) => {
+  const bench = new Bench();
+  const at = Date.now() - 3_600_000;
+  bench.found = { outcome: 'Refused', checkedAt: new Date(at) };
+  await bench.reconcile();
+  const { status } = bench;
+  bench.found = { outcome: 'Verified', checkedAt: new Date(at - 1) };
+  await bench.reconcile();
+  t.is(bench.status, status);
+  bench.found = { outcome: 'Verified', checkedAt: new Date(at + 1) };
+  await bench.reconcile();
+  t.deepEqual(bench.proved, { platform: 'Verified' });
+});

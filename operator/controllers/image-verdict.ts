@@ -7,6 +7,7 @@ import { canonicalJson } from '../core/compare.ts';
 import { heldPolicies } from '../core/images/bound.ts';
 import {
   dueAtMs,
+  foundSince,
   freshMs,
   isDue,
   isWithdrawn,
@@ -115,7 +116,8 @@ async function observe(
   const facts = asked.map(({ facts: one, digest }): PolicyAsked => ({ facts: one, digest }));
   const seen = { namespace, image, policies: facts, previous, now };
   const answer = isDue(seen) ? works.verifier.ask(questionOf(object, { asked, read })) : undefined;
-  const findings = answer?.kind === 'known' ? answer.findings : undefined;
+  const known = answer?.kind === 'known' ? answer.findings : undefined;
+  const findings = foundSince({ previous, findings: known });
   const proof = nextProof({ ...seen, findings });
   const sealed = proof === undefined ? undefined : sealedAs(proof, { object, previous, works, key });
   return {

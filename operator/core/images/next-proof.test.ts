@@ -167,6 +167,25 @@ test('a policy that asks something else is told nothing of what was said before'
   t.is(next({ previous, policies: [asked({ generation: 2 }, 'sha256:p9')], now: at(HOUR) }), undefined);
 });
 
+for (const { name, ageMs, outcome } of [
+  { name: 'before what was proved', ageMs: HOUR - 1, outcome: 'Refused' },
+  { name: 'when that was', ageMs: HOUR, outcome: 'Verified' },
+  { name: 'since', ageMs: HOUR + 1, outcome: 'Verified' },
+] as const) {
+  test(`what was found ${name} comes to ${outcome}: memory takes nothing back`, (t) => {
+    const refusal = found({ outcome: 'Refused', reason: 'Revoked' }, { checkedAt: at(HOUR) });
+    const previous = first();
+    const proved = next({ previous, findings: refusal, now: at(HOUR) });
+    const proof = next({
+      previous: proved,
+      findings: found({}, { checkedAt: at(ageMs) }),
+      now: at(2 * HOUR),
+    });
+    t.is(proof?.policies[0]?.outcome, outcome);
+    t.is(proof === proved, outcome === 'Refused');
+  });
+}
+
 for (const { name, given, withdrawn } of [
   { name: 'nothing was proved', given: { previous: undefined }, withdrawn: false },
   { name: 'it is as it was', given: {}, withdrawn: false },

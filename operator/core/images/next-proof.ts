@@ -34,7 +34,8 @@ const DIGEST_MS = 3_600_000;
  * What is proved from now on; undefined where nothing can be yet. What was known goes on to count while it could not be told otherwise, and as long as
  * it was said to. The very proof before where it says the same and is not old: a system that stays as it is writes nothing.
  */
-export function nextProof(seen: ProofSeen): Proof | undefined {
+export function nextProof(given: ProofSeen): Proof | undefined {
+  const seen = { ...given, findings: foundSince(given) };
   const { previous, policies } = seen;
   const drafts = policies.map((one) => draftOf(one, seen)).filter((one) => one !== undefined);
   const verifiedAt = foundAt(drafts, seen);
@@ -49,6 +50,15 @@ export function nextProof(seen: ProofSeen): Proof | undefined {
     policies: drafts.map(({ verdict }) => verdict),
   });
   return previous !== undefined && !isWorthWriting(proof, previous, seen) ? previous : proof;
+}
+
+/** What was found, unless it was before what is proved already: a process that led once remembers what another has found out better since. */
+export function foundSince({
+  previous,
+  findings,
+}: Pick<ProofSeen, 'previous' | 'findings'>): ImageFindings | undefined {
+  if (findings === undefined || previous === undefined) return findings;
+  return findings.checkedAt.getTime() < Date.parse(previous.verifiedAt) ? undefined : findings;
 }
 
 /** Whether what was proved is by something else than what is asked now: a key that was given up vouches for nothing, also before anybody has looked. */
