@@ -45,9 +45,11 @@ export class ImageJudge {
     if (judged === undefined || judged === 'unknown') return ALLOWED;
     const hasAnnotations = before.some(({ path }) => path === '/metadata/annotations');
     const annotations = request.object?.metadata.annotations ?? (hasAnnotations ? {} : undefined);
+    // Of the containers that are brought in later the API server takes those alone.
+    const isWhole = (request.subResource ?? '') === '';
     const patch = pinSteps(
       { metadata: { annotations } },
-      { uses: asked.uses, digests: judged.digests, annotation: ANNOTATIONS.images },
+      { uses: asked.uses, digests: judged.digests, annotation: isWhole ? ANNOTATIONS.images : undefined },
     );
     return patch.length === 0 ? ALLOWED : { ...ALLOWED, patch };
   }

@@ -93,6 +93,10 @@ export function pinSteps(
 ): readonly PatchStep[] {
   const pinned = uses.filter(({ image }) => digests.has(image));
   if (pinned.length === 0) return [];
+  const named = pinned.map(({ field, image }): PatchStep => {
+    return { op: 'replace', path: pointerTo(field), value: `${image}@${digests.get(image)}` };
+  });
+  if (annotation === undefined) return named;
   const { annotations } = metadata;
   const written = Object.fromEntries(pinned.map(({ field, image }) => [field, image]));
   const kept = { ...readKept(annotations?.[annotation]), ...written };
@@ -100,9 +104,7 @@ export function pinSteps(
   return [
     ...(annotations === undefined ? [{ op: 'add', path: '/metadata/annotations', value: {} } as const] : []),
     { op: 'add', path, value: JSON.stringify(kept) },
-    ...pinned.map(({ field, image }): PatchStep => {
-      return { op: 'replace', path: pointerTo(field), value: `${image}@${digests.get(image)}` };
-    }),
+    ...named,
   ];
 }
 
@@ -110,7 +112,8 @@ export function pinSteps(
 export interface PinsAsked {
   readonly uses: readonly ImageUse[];
   readonly digests: ReadonlyMap<string, string>;
-  readonly annotation: string;
+  /** Undefined where the API server keeps none. */
+  readonly annotation: string | undefined;
 }
 
 /** What was kept before, by a call that came first; whatever else somebody wrote there is not. */
