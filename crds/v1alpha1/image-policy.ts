@@ -141,7 +141,7 @@ const common = {
       'What becomes of an image of which it cannot be told whether it is as asked, since its registry does not answer. What is not known for another reason (too much is attached, or the policy cannot be read) never passes. Of what nobody has looked at yet pods always wait.',
     ),
   maxAgeSeconds: int(
-    'How long a verdict counts from when it was found: so long images that are known start while registries are down.',
+    'How long a verdict counts from when it was found: the longest that images that are known start while registries are down.',
     300,
     2_592_000,
   ).default(86_400),

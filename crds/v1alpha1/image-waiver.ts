@@ -52,7 +52,7 @@ const spec = z
     policies: list(dnsSubdomain('Name of a ClusterImagePolicy.'), 'Policies that it is a waiver of.'),
     vulnerability: text('Id of the vulnerability, or one of its aliases: CVE-2026-1234.', 128).min(1),
     purl: text(
-      'The package that it is waived in, as a purl; with a version, in that alone. Empty: in any.',
+      'The package that it is waived in, as a purl: just as reports write it, with its version. Empty: in any.',
       512,
     )
       .min(1)
