@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { IMAGE_POLICY_REASONS } from '#crds/v1alpha1/image-policy';
 import { KINDS } from '#crds/v1alpha1/index';
+import { REFUSALS, UNKNOWNS } from '#operator/core/supply-chain/judgement';
 import { generatedFiles } from '../generate/all.ts';
 import { differences } from '../generate/file.ts';
 import { readReasons } from '../generate/reference/reasons.ts';
@@ -44,6 +46,12 @@ async function generatedCheck(root: string) {
   return problems(found.map(({ path, kind }) => `${path}: ${kind}; run npm run generate`));
 }
 
+/** Reasons that are told of a kind and are not in a file of its name, by the page of the kind. */
+const TOLD_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  clusterimagepolicy: Object.keys(IMAGE_POLICY_REASONS),
+  imageverdict: [...Object.keys(REFUSALS), ...Object.keys(UNKNOWNS)],
+};
+
 function documentationProblems(root: string, paths: readonly string[]): readonly string[] {
   const pages = readTexts(root, paths, ['.md']);
   const samples = readTexts(
@@ -51,14 +59,15 @@ function documentationProblems(root: string, paths: readonly string[]): readonly
     paths.filter((path) => path.startsWith('crds/samples/')),
     ['.yaml'],
   );
-  const specs = readReasons(root).flatMap(({ title, reasons }) => {
-    const page = pages.find((one) => one.path === `docs/spec/v1alpha1/${title.toLowerCase()}.md`);
-    return page === undefined
-      ? []
-      : missingReasons(
-          page,
-          reasons.map((reason) => reason.name),
-        );
+  const told = [
+    ...readReasons(root).map(
+      ({ title, reasons }) => [title.toLowerCase(), reasons.map(({ name }) => name)] as const,
+    ),
+    ...Object.entries(TOLD_ELSEWHERE),
+  ];
+  const specs = told.flatMap(([kind, reasons]) => {
+    const page = pages.find((one) => one.path === `docs/spec/v1alpha1/${kind}.md`);
+    return page === undefined ? [] : missingReasons(page, reasons);
   });
   return [
     ...linkProblems(pages, (path) => existsSync(join(root, path))),
