@@ -106,11 +106,10 @@ for (const [title, changes] of Object.entries(ENDLESS)) {
 }
 
 /** How often the host is asked while a function is called 100,000 times. */
-async function asksOf(more: string): Promise<number> {
+async function asksOf(more: string, before = ''): Promise<number> {
   let asked = 0;
   const clock = { expectTime: () => void (asked += 1) };
-  const evaluate =
-    '(local i32) (loop $l (call $f) (br_if $l (i32.ne (local.tee 7 (i32.add (local.get 7) (i32.const 1))) (i32.const 100000)))) i32.const 2048';
+  const evaluate = `(local i32) ${before} (loop $l (call $f) (br_if $l (i32.ne (local.tee 7 (i32.add (local.get 7) (i32.const 1))) (i32.const 100000)))) i32.const 2048`;
   load(await handMade({ evaluate, more }), clock).evaluate(question);
   return asked;
 }
@@ -123,6 +122,15 @@ test('a function takes fuel for its locals, which each call clears', async (t) =
   // 64 units each time: less than two millions of locals are cleared between two questions.
   t.true(some >= 64, `${some} with 1024`);
   t.true(many >= 256, `${many} with 4096`);
+});
+
+test('code in a loop within a loop takes its fuel once for each turn, and does take it', async (t) => {
+  // A thousand units in the inner one, ten thousand times: a hundred questions.
+  const asked = await asksOf(
+    `(func $f) (func $g (local i32) (loop $outer (loop $inner ${'nop '.repeat(32_000)}) (br_if $outer (i32.ne (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 10000)))))`,
+    'call $g',
+  );
+  t.true(asked >= 100 && asked <= 120, `${asked} times`);
 });
 
 test('what is short does not ask', async (t) => {

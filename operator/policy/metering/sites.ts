@@ -150,7 +150,10 @@ class BodyReader {
 
   #close(): void {
     const block = this.#blocks.pop();
-    if (block?.loop !== undefined) block.loop.fuel = unitsOf(this.#weight - block.began);
+    if (block?.loop === undefined) return;
+    block.loop.fuel = unitsOf(this.#weight - block.began);
+    // It takes that already for its first turn: what stands around it need not.
+    this.#weight = block.began;
   }
 }
 
