@@ -45,29 +45,35 @@ const DONE = [...local(2), ...constant(FILL_SHIFT), OP.i32ShrU];
 /** The functions that are added, in their order; each has a type of its own. */
 export const ADDED: readonly AddedFunction[] = [
   { name: 'ask', type: [FUNCTION, 0, 0], code: askHost },
-  { name: 'spend', type: [FUNCTION, 1, I32, 0], code: (places) => take(local(0), places) },
+  { name: 'spend', type: [FUNCTION, 1, I32, 0], code: (places) => take(local(0), { places, left: 0 }) },
   {
     name: 'grow',
     type: [FUNCTION, 1, I32, 1, I32],
-    code: (places) => [...take(constant(FUEL_OF_GROWTH), places), ...local(0), ...MEMORY.grow],
+    code: (places) => [...take(constant(FUEL_OF_GROWTH), { places, left: 1 }), ...local(0), ...MEMORY.grow],
   },
   {
     name: 'fill',
     type: [FUNCTION, 3, I32, I32, I32, 0],
-    code: (places) => [...take(DONE, places), ...THREE, ...MEMORY.fill],
+    code: (places) => [...take(DONE, { places, left: 3 }), ...THREE, ...MEMORY.fill],
   },
   {
     name: 'copy',
     type: [FUNCTION, 3, I32, I32, I32, 0],
-    code: (places) => [...take(DONE, places), ...THREE, ...MEMORY.copy],
+    code: (places) => [...take(DONE, { places, left: 3 }), ...THREE, ...MEMORY.copy],
   },
 ];
 
-/** Takes as much as `units` computes, and asks for more where nothing is left. Leaves the stack as it was. */
-export function take(units: readonly number[], places: AddedPlaces): readonly number[] {
-  const get = [OP.globalGet, ...unsignedBytes(places.fuel)];
-  const spend = [...get, ...units, OP.i32Sub, ...setFuel(places)];
-  return [...spend, ...get, ...constant(0), OP.i32LtS, ...OP.if, ...callAdded('ask', places), OP.end];
+/**
+ * Takes as much as `units` computes, and asks for more where nothing is left. Leaves the stack as it was; `left` is a local to remember in
+ * what is left, which is quicker than reading the global again.
+ */
+export function take(
+  units: readonly number[],
+  { places, left }: { readonly places: AddedPlaces; readonly left: number },
+): readonly number[] {
+  const spend = [OP.globalGet, ...unsignedBytes(places.fuel), ...units, OP.i32Sub];
+  const keep = [OP.localTee, ...unsignedBytes(left), ...setFuel(places), ...local(left)];
+  return [...spend, ...keep, ...constant(0), OP.i32LtS, ...OP.if, ...callAdded('ask', places), OP.end];
 }
 
 /** Calls one of the functions that are added. */

@@ -21,11 +21,16 @@ export function meteredBody(
   const code = bodyOf(shape, number) ?? new Uint8Array();
   if (body.sites.length === 0) return [code];
   const head = code.subarray(0, body.begin);
-  const counter = body.hasLoops ? counterOf(signatureOf(shape, number) ?? '', head) : 0;
-  const parts = body.hasLoops ? withCounter(head, counter) : [head];
+  const counter = counterOf(signatureOf(shape, number) ?? '', head);
+  const parts = withCounter(head);
+  const free = body.hasLoops ? [...constant(FREE_IN_LOOPS), OP.localSet, ...unsignedBytes(counter)] : [];
   let from = body.begin;
   for (const site of body.sites) {
-    parts.push(code.subarray(from, site.at), codeFor(site, { counter, places }));
+    parts.push(
+      code.subarray(from, site.at),
+      codeFor(site, { counter, places }),
+      site.kind === 'enter' ? free : [],
+    );
     from = site.kind === 'enter' || site.kind === 'loop' ? site.at : site.at + site.length;
   }
   return [...parts, code.subarray(from)];
@@ -42,19 +47,18 @@ function counterOf(signature: string, locals: Uint8Array): number {
   return count;
 }
 
-/** One more group of locals, and what it begins with. */
-function withCounter(locals: Uint8Array, counter: number): (Uint8Array | readonly number[])[] {
+/** One more group of locals. */
+function withCounter(locals: Uint8Array): (Uint8Array | readonly number[])[] {
   const reader = new ByteReader(locals);
   const groups = unsignedBytes(reader.u32() + 1);
-  const begin = [...constant(FREE_IN_LOOPS), OP.localSet, ...unsignedBytes(counter)];
-  return [groups, locals.subarray(reader.at), [1, I32], begin];
+  return [groups, locals.subarray(reader.at), [1, I32]];
 }
 
 function codeFor(
   site: Site,
   { counter, places }: { readonly counter: number; readonly places: AddedPlaces },
 ): readonly number[] {
-  if (site.kind === 'enter') return take(constant(site.fuel), places);
+  if (site.kind === 'enter') return take(constant(site.fuel), { places, left: counter });
   if (site.kind !== 'loop') return callAdded(site.kind, places);
   const count = [...local(counter), ...constant(site.fuel), OP.i32Sub];
   const isMuch = [OP.localTee, ...unsignedBytes(counter), ...constant(0), OP.i32LtS];

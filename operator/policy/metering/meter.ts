@@ -39,7 +39,7 @@ export function meterModule(bytes: Uint8Array, shape: ModuleShape): Uint8Array {
     const content = reader.take(reader.u32());
     const more = added[id];
     if (id === SECTION.code) {
-      const own = ADDED.flatMap(({ code }) => sized([[0, ...code(places), END]]));
+      const own = ADDED.flatMap(({ code }) => sized([[1, 1, I32, ...code(places), END]]));
       parts.push(section(id, [unsignedBytes(bodies.length + ADDED.length), ...codes, ...own]));
     } else if (more !== undefined) parts.push(listSection(id, { content, more }));
     // Names and hints are about the code as it was.
