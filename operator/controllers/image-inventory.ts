@@ -49,7 +49,6 @@ export function imageInventoryController({
     name: 'image-inventory',
     resource: NAMESPACES,
     onlyReads: true,
-    selects: { labelSelector: LABELS.tenant },
     watches: [
       { resource: CLUSTER_IMAGE_POLICIES, keys: ofTenants, patienceMs: ifGeneration },
       { resource: IMAGE_POLICIES, keys: namespaceOf, patienceMs: ifGeneration },
@@ -66,7 +65,9 @@ export function imageInventoryController({
     observe: async ({ metadata }, read) => {
       const namespace = metadata.name;
       const verdicts = read.list(IMAGE_VERDICTS, { namespace });
-      const facts = policies.for(namespace, read).map(imagePolicyFacts);
+      // All namespaces are watched, as others do: two watches of one kind are not in step.
+      const isOfTenant = metadata.labels?.[LABELS.tenant] !== undefined;
+      const facts = isOfTenant ? policies.for(namespace, read).map(imagePolicyFacts) : [];
       const found =
         facts.length === 0 ? NONE : await imagesIn(namespace, { read, platformNamespace, running });
       const seen = { namespace, policies: facts, verdicts, ...found };

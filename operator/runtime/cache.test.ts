@@ -36,7 +36,7 @@ async function makeCache(
   });
   const told: string[] = [];
   for (const [i, target] of targets.entries()) {
-    cache.watch({ ...target, namespace: world.namespace }, ({ old, object }) => {
+    cache.watch({ namespace: world.namespace, ...target }, ({ old, object }) => {
       told.push(`${i} ${(object ?? old)?.metadata.name ?? ''}`);
     });
   }
@@ -120,6 +120,21 @@ test('lists of several selections are one list, each object once and whole if an
   t.throws(() => cache.list(CONFIG_MAPS, { index: 'none', value: '' }), { message: /has no index/ });
   const unwatched = { ...CONFIG_MAPS, kind: 'Other' };
   t.throws(() => cache.list(unwatched), { message: /is not watched/ });
+});
+
+test('what is gone from the store of all objects is gone, though another watch has not told it yet', async (t) => {
+  const { cache, proxy, world, create } = await makeCache(t, [
+    { resource: CONFIG_MAPS, namespace: undefined },
+    labelled('web'),
+  ]);
+  const { namespace } = world;
+  const key = { namespace, name: 'a' };
+  const { metadata } = await create('a', 'web');
+  await eventually('it is there', () => cache.get(CONFIG_MAPS, key) !== undefined);
+  await eventually('in both', () => names(cache.list(CONFIG_MAPS, { namespace })).includes('a'));
+  proxy.watches.fateOf = (_, path) => (path.includes('labelSelector') ? 'drop' : 'pass');
+  await world.client.delete(CONFIG_MAPS, key, { uid: metadata.uid ?? 'none' });
+  await eventually('it is gone', () => cache.get(CONFIG_MAPS, key) === undefined);
 });
 
 test('a write of our own is in the stores that it belongs to before any watch has told it', async (t) => {

@@ -67,12 +67,16 @@ export class Cache implements Reader {
     return this.lookup(resource, key)?.object;
   }
 
-  /** The object as last seen, whole if any store holds it whole. */
+  /**
+   * The object as last seen, whole if any store holds it whole. A store of all objects has the last word: watches of one kind are not in step,
+   * and who is woken when an object is gone from the one would find it in another, and not be woken again.
+   */
   lookup(resource: { readonly apiVersion: string; readonly kind: string }, key: Key): Cached | undefined {
     const name = keyString(key);
-    for (const { store, isComplete } of this.#informersOf(resource)) {
+    for (const { store, isComplete, coversAll } of this.#informersOf(resource)) {
       const object = store.get(name);
       if (object !== undefined) return { object, isComplete };
+      if (coversAll) return undefined;
     }
     return undefined;
   }
