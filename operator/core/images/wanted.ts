@@ -56,9 +56,6 @@ export function unwanted(
 export function planInventory(seen: InventorySeen): Plan<undefined> {
   const wanted = wantedImages(seen);
   const there = new Set(seen.verdicts.map(({ metadata }) => metadata.name));
-  const gone = unwanted(seen).filter(
-    ({ metadata }) => (seen.unwantedMs.get(metadata.uid ?? '') ?? 0) >= KEPT_MS,
-  );
   const isIdle = seen.policies.length === 0 && seen.verdicts.length === 0;
   return {
     status: undefined,
@@ -66,10 +63,18 @@ export function planInventory(seen: InventorySeen): Plan<undefined> {
       .filter((image) => !there.has(verdictName(image)))
       .map((image) => verdictOn(image, seen.namespace)),
     create: [],
-    remove: gone.map(removalOf),
+    remove: goneOf(seen, MAX_VERDICTS - wanted.length).map(removalOf),
     events: [],
     result: isIdle ? DONE : { kind: 'requeueAfter', afterMs: seen.againMs, why: 'to see what runs' },
   };
+}
+
+/** Verdicts that go: those that nobody has wanted for long, and of more than there is room for those that were wanted last the longest ago. */
+function goneOf(seen: InventorySeen, room: number): readonly KubeObject[] {
+  const ageOf = ({ metadata }: KubeObject): number => seen.unwantedMs.get(metadata.uid ?? '') ?? 0;
+  return unwanted(seen)
+    .toSorted((a, b) => ageOf(a) - ageOf(b))
+    .filter((one, index) => index >= room || ageOf(one) >= KEPT_MS);
 }
 
 /** A verdict that says nothing yet. */
