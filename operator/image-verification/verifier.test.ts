@@ -145,3 +145,45 @@ test('what nobody asks about any more is not begun, and not remembered', async (
   t.deepEqual(bench.verifier.ask(question({ verdict: 'a/1' })), { kind: 'pending' });
   t.false(bench.begun.some(({ verdict }) => verdict === 'a/2'));
 });
+
+function heldUntil(checkedAt: Date, ...ends: readonly (number | undefined)[]): ImageFindings {
+  const { verdicts } = allUnknown(
+    question({ policies: ends.map((_, index) => ({ ...question().policies[0]!, uid: `u${index}` })) }),
+    PROBLEM,
+    checkedAt,
+  );
+  const held = [...verdicts].map(([uid, one], index) => {
+    const end = ends[index];
+    const validUntil = end === undefined ? undefined : new Date(NOW.getTime() + end).toISOString();
+    return [
+      uid,
+      { ...one, outcome: 'Verified' as const, ...(validUntil !== undefined && { validUntil }) },
+    ] as const;
+  });
+  return { digest: 'sha256:1', verdicts: new Map(held), checkedAt };
+}
+
+for (const { name, ends, freshMs } of [
+  { name: 'none of it is over by then', ends: [undefined, 90_000], freshMs: 60_000 },
+  { name: 'a waiver runs out before', ends: [undefined, 90_000, 5000], freshMs: 5000 },
+  {
+    name: 'one was over when it was looked at, which is asked about as any other',
+    ends: [0, -5],
+    freshMs: 60_000,
+  },
+]) {
+  test(`what was found is believed for ${freshMs} ms where ${name}`, async (t) => {
+    const bench = new Bench();
+    bench.verifier.ask(question());
+    await bench.answer(heldUntil(NOW, ...ends));
+    t.like(bench.verifier.ask(question()), { kind: 'known', againMs: freshMs });
+    bench.now = new Date(NOW.getTime() + freshMs - 1);
+    t.like(bench.verifier.ask(question()), { kind: 'known', againMs: 1 });
+    t.is(bench.begun.length, 1);
+    bench.now = new Date(NOW.getTime() + freshMs);
+    bench.verifier.ask(question());
+    await eventually('it is looked at anew', () => bench.begun.length === 2);
+    await bench.answer(known(bench.now));
+    await bench.verifier.close();
+  });
+}

@@ -163,9 +163,18 @@ function hasUnknown({ verdicts }: ImageFindings): boolean {
   return [...verdicts.values()].some(({ outcome }) => outcome === 'Unknown');
 }
 
+/** How long time alone changes nothing of what was found. What is over already is nothing to wait for, and is not asked about without end. */
+function holdsFor({ verdicts, checkedAt }: ImageFindings): number {
+  const ends = [...verdicts.values()].flatMap(({ validUntil }) =>
+    validUntil === undefined ? [] : [Date.parse(validUntil) - checkedAt.getTime()],
+  );
+  return Math.min(...ends.filter((ms) => ms > 0));
+}
+
 /** How long an answer is believed. A registry that says when to come again is believed as well. */
 function freshFor(known: Known | undefined, { freshMs }: ImageQuestion): number {
-  if (known === undefined || known.unknown === 0) return freshMs;
+  if (known === undefined) return freshMs;
+  if (known.unknown === 0) return Math.min(freshMs, holdsFor(known.findings));
   const waitMs = Math.min(UNKNOWN_MS * 2 ** (known.unknown - 1), MAX_UNKNOWN_MS);
   return Math.max(waitMs, Math.min(known.findings.retryAfterMs ?? 0, MAX_UNKNOWN_MS));
 }
