@@ -149,7 +149,7 @@ function endOf(
 ): number {
   const ends = [
     Date.parse(proof.expiresAt),
-    Date.parse(proof.verifiedAt) + maxAgeSeconds * 1000,
+    Date.parse(verdict.verifiedAt ?? proof.verifiedAt) + maxAgeSeconds * 1000,
     verdict.validUntil === undefined ? Infinity : Date.parse(verdict.validUntil),
   ];
   return Math.min(...ends);

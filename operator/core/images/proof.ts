@@ -13,13 +13,9 @@ const DETAILS = 'nexusos.dev/verdict';
 
 const STATEMENT = 'https://in-toto.io/Statement/v1';
 const SLSA_VERSION = '1.2';
-/** Of the statement that is signed, for who signs and for who reads. In an envelope it is a third longer. */
-export const MAX_STATEMENT = 65_536;
-const LIMITS = { maxBytes: MAX_STATEMENT, maxDepth: 16 };
-/** What a statement has beside the proof: the image twice, who vouches, and the first policy. */
-const MAX_BESIDE = 4096;
-/** Longest messages, tried one after the other. Without any, 64 policies with the longest names fit. */
-const MESSAGES = [256, 128, 64, 0];
+const LIMITS = { maxBytes: 65_536, maxDepth: 16 };
+/** Policies of one image that are asked: what a proof, and the status of an ImageVerdict, has room for. */
+export const MAX_POLICIES = 64;
 
 /** What one policy says of an image. */
 export interface PolicyVerdict {
@@ -35,6 +31,8 @@ export interface PolicyVerdict {
   readonly message: string;
   /** From when on time alone may have changed it. */
   readonly validUntil?: string;
+  /** When that was found, where it was before the rest of the proof: what is kept becomes no younger by what is found beside it. */
+  readonly verifiedAt?: string;
 }
 
 /** What the operator vouches for: in which namespace which image is what, and what each policy says of it. */
@@ -138,8 +136,8 @@ function policyVerdictOf(value: unknown): PolicyVerdict | undefined {
   if (one === undefined || !OUTCOMES.has(one['outcome']) || !KINDS.has(one['kind'])) return undefined;
   const isNamed = ['name', 'uid', 'digest'].every((name) => asText(one[name]) !== undefined);
   const isTold = typeof one['message'] === 'string' && Number.isInteger(one['generation']);
-  const validUntil = one['validUntil'];
-  const isTimed = validUntil === undefined || isTime(asText(validUntil));
+  const times = [one['validUntil'], one['verifiedAt']];
+  const isTimed = times.every((time) => time === undefined || isTime(asText(time)));
   return isNamed && isTold && isTimed ? (one as unknown as PolicyVerdict) : undefined;
 }
 
