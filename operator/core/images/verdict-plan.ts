@@ -30,6 +30,8 @@ export interface VerdictObserved {
 }
 
 const MAX_CHECKS = 40;
+/** Of all policies together: an object is as large as etcd takes. */
+const MAX_CHECKS_OF_ALL = 256;
 const MAX_SIGNERS = 32;
 
 /** What an ImageVerdict says. Where no policy asks, what it said before stays until it goes: nobody goes by it. */
@@ -68,15 +70,16 @@ function statusFor(
   now: Date,
 ): ImageVerdictStatus {
   const at = { generation: metadata.generation ?? 0, now };
+  const most = Math.min(MAX_CHECKS, Math.floor(MAX_CHECKS_OF_ALL / proof.policies.length));
   const policies = proof.policies.map((one) => {
     const found = findings?.verdicts.get(one.uid);
     const before = status?.policies?.find(({ kind, name }) => kind === one.kind && name === one.name);
     const { kind, name, outcome, reason, message, validUntil } = one;
-    const checks = found?.outcome === outcome ? checksOf(found) : before?.checks;
+    const checks = (found?.outcome === outcome ? checksOf(found) : before?.checks)?.slice(0, most);
     return { kind, name, outcome, message, ...defined({ reason, checks, validUntil }) };
   });
   return {
-    ...defined({ digest: proof.digest, facts: factsOf(findings) ?? status?.facts }),
+    ...defined({ digest: proof.digest, facts: factsOf(findings) ?? keptFacts(status, { proof, findings }) }),
     policies,
     verifiedAt: proof.verifiedAt,
     expiresAt: proof.expiresAt,
@@ -87,8 +90,17 @@ function statusFor(
   };
 }
 
+/** What was stated before goes on to be told while something that was said then does, of the same image. */
+function keptFacts(
+  status: ImageVerdictStatus | undefined,
+  { proof, findings }: { readonly proof: Proof; readonly findings: ImageFindings | undefined },
+): ImageVerdictStatus['facts'] | undefined {
+  const isKept = proof.policies.some(({ uid, outcome }) => findings?.verdicts.get(uid)?.outcome !== outcome);
+  return isKept && status?.digest === proof.digest ? status?.facts : undefined;
+}
+
 function checksOf({ checks }: Verdict) {
-  return checks.slice(0, MAX_CHECKS).map(({ name, outcome, reason, message }) => ({
+  return checks.map(({ name, outcome, reason, message }) => ({
     name,
     outcome,
     message: truncate(message, MAX_VERDICT_MESSAGE),
