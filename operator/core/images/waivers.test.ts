@@ -73,3 +73,40 @@ for (const { name, given, counts } of [
 test('nobody waives what a tenant asks of itself', (t) => {
   t.deepEqual(waiversFor([waiver()], { kind: 'ImagePolicy', name: 'clean' }, USE), []);
 });
+
+function named(name: string, expiresAt: string, metadata: object = {}): KubeObject {
+  const one = waiver({ expiresAt });
+  return { ...one, metadata: { ...one.metadata, name, ...metadata } };
+}
+
+test('a waiver that has run out is told as well: that it is over is the reason', (t) => {
+  const over = named('over', '2020-01-01T00:00:00Z');
+  t.like(waiversFor([over], POLICY, USE), [{ name: 'over', expires: '2020-01-01T00:00:00Z' }]);
+});
+
+test('a waiver that is being deleted counts no more', (t) => {
+  const gone = named('gone', '2026-12-01T00:00:00Z', { deletionTimestamp: '2026-11-01T00:00:00Z' });
+  t.deepEqual(waiversFor([gone], POLICY, USE), []);
+});
+
+test('of more waivers than are looked at, those that run out first are left out, in whatever order they are', (t) => {
+  const over = Array.from({ length: 256 }, (_, index) => named(`over-${index}`, '2020-01-01T00:00:00Z'));
+  const live = [named('b', '2026-12-01T00:00:00Z'), named('a', '2026-12-01T00:00:00Z')];
+  const told = waiversFor([...over, ...live], POLICY, USE);
+  t.is(told.length, 256);
+  t.deepEqual(
+    told.slice(0, 2).map(({ name }) => name),
+    ['a', 'b'],
+  );
+  t.deepEqual(waiversFor([...live, ...over].toReversed(), POLICY, USE), told);
+});
+
+test('instants are compared, not how they are written', (t) => {
+  // The first of the two is the later one, an hour before midnight in a zone that is behind.
+  const late = named('late', '2026-12-01T23:00:00-05:00');
+  const early = named('early', '2026-12-02T01:00:00Z');
+  const others = Array.from({ length: 255 }, (_, index) => named(`z-${index}`, '2026-12-31T00:00:00Z'));
+  const names = waiversFor([early, late, ...others], POLICY, USE).map(({ name }) => name);
+  t.true(names.includes('late'));
+  t.false(names.includes('early'));
+});

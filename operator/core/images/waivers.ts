@@ -32,7 +32,7 @@ export function waiversFor(
     .filter((one) => one.metadata.deletionTimestamp === undefined && counts(one))
     .filter(({ spec }) => isFor(spec as ImageWaiverSpec, policy, use))
     .map(waiverOf)
-    .toSorted((a, b) => byText(b.expires, a.expires) || byText(a.name, b.name))
+    .toSorted((a, b) => Date.parse(b.expires) - Date.parse(a.expires) || byText(a.name, b.name))
     .slice(0, MAX_WAIVERS);
 }
 
