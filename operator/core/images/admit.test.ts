@@ -88,6 +88,16 @@ const ALLOWED: ReadonlySet<string> = new Set(['RegistryUnreachable', 'RegistryTh
 
 const cases: Readonly<Record<string, Case>> = {
   verified: { want: 'ok', pins: true },
+  'kept from before, and not too old for the policy': {
+    proofs: [proof({}, { verifiedAt: at(-3599) })],
+    want: 'ok',
+    pins: true,
+  },
+  'kept from before, and too old for the policy, whatever else was found since': {
+    proofs: [proof({}, { verifiedAt: at(-3600) })],
+    want: 'Pending',
+    wanted: true,
+  },
   'verified, named by its digest as well': { image: `${IMAGE}@${DIGEST}`, want: 'ok' },
   'verified, named by its digest alone': { image: `registry.example/team/app@${DIGEST}`, want: 'ok' },
   'verified, and another digest is named': { image: `${IMAGE}@${OTHER}`, want: 'Pending', wanted: true },

@@ -62,6 +62,7 @@ const spoilt: Readonly<Record<string, object>> = {
   'a policy without uid': { ...proof, policies: [{ ...first, uid: '' }] },
   'a kind that is none': { ...proof, policies: [{ ...first, kind: 'Other' }] },
   'a time of a policy that is none': { ...proof, policies: [{ ...first, validUntil: 'x' }] },
+  'an age of a policy that is none': { ...proof, policies: [{ ...first, verifiedAt: 'x' }] },
 };
 
 for (const [title, given] of Object.entries(spoilt)) {
