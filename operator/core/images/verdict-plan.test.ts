@@ -125,7 +125,7 @@ test('a verdict that was made and of which nothing is known says nothing', (t) =
 for (const { againMs, kind } of [
   { againMs: undefined, kind: 'done' },
   { againMs: 5000, kind: 'requeueAfter' },
-]) {
+] as const) {
   test(`where it is to be looked at again in ${againMs} ms, it is ${kind}`, (t) => {
     t.is(planImageVerdict(object(), seen({ againMs }), NOW).result.kind, kind);
   });
