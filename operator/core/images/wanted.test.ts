@@ -88,54 +88,58 @@ test('a namespace that no policy is for is left alone', (t) => {
   t.like(plan, { apply: [], remove: [], result: { kind: 'done' } });
 });
 
-const many = (name: string, count: number) =>
-  Array.from({ length: count }, (_, index) => `${HOST}/${name}:${index}`);
+const many = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) => `${HOST}/m:${from + index}`);
 
-for (const { title, wanted, before, removed } of [
-  { title: 'fewer than there may be', wanted: 100, before: MAX_VERDICTS - 100, removed: 0 },
-  { title: 'one more than there may be', wanted: 101, before: MAX_VERDICTS - 100, removed: 1 },
+for (const { name, there, images, ages, made, removed } of [
   {
-    title: 'as many anew as there may be',
-    wanted: MAX_VERDICTS,
-    before: MAX_VERDICTS,
-    removed: MAX_VERDICTS,
+    name: 'there is room for all',
+    there: many(0, 2),
+    images: many(2, 2),
+    ages: [9, 1],
+    made: 2,
+    removed: [],
+  },
+  {
+    name: 'there is room for one of three',
+    there: many(0, MAX_VERDICTS - 1),
+    images: many(1000, 3),
+    ages: [1, 9, 5],
+    made: 1,
+    removed: [`${HOST}/m:1`, `${HOST}/m:2`],
+  },
+  {
+    name: 'it is full',
+    there: many(0, MAX_VERDICTS),
+    images: many(1000, 2),
+    ages: [1, 9, 5],
+    made: 0,
+    removed: [`${HOST}/m:1`, `${HOST}/m:2`],
+  },
+  {
+    name: 'all that is there is wanted',
+    there: many(0, MAX_VERDICTS),
+    images: many(0, MAX_VERDICTS + 3),
+    ages: [],
+    made: 0,
+    removed: [],
+  },
+  {
+    name: 'there are more than may be',
+    there: many(0, MAX_VERDICTS + 1),
+    images: [],
+    ages: [1, 9],
+    made: 0,
+    removed: [`${HOST}/m:1`],
   },
 ]) {
-  test(`a tenant that names other images all the time has no more verdicts than there may be: ${title}`, (t) => {
-    const old = many('old', before);
-    const images = many('new', wanted);
-    const unwantedMs = new Map(old.map((image, index) => [image, index]));
-    const plan = planInventory({ ...SEEN, images, verdicts: old.map(verdict), unwantedMs });
-    t.is(plan.apply.length, wanted);
+  test(`a tenant who names ever others has no more verdicts than may be: ${name}`, (t) => {
+    const unwantedMs = new Map(ages.map((ms, index) => [there[index] ?? '', ms]));
+    const plan = planInventory({ ...SEEN, images, verdicts: there.map(verdict), unwantedMs });
+    t.is(plan.apply.length, made);
     t.deepEqual(
-      plan.remove.map(({ ref }) => ref.uid).toSorted(),
-      old.slice(before - removed).toSorted(),
-      'those that nobody has wanted for longest go',
+      plan.remove.map(({ ref }) => ref.uid),
+      removed,
     );
-    t.true(plan.apply.length + before - plan.remove.length <= MAX_VERDICTS);
   });
 }
-
-test('what was planned is not planned again', (t) => {
-  const images = [...many('a', MAX_VERDICTS + 3), 'busybox', 'Not An Image'];
-  const { apply } = planInventory({ ...SEEN, images, verdicts: [] });
-  const verdicts = apply.map((one) => ({ ...one, metadata: { ...one.metadata, uid: one.metadata.name } }));
-  t.like(planInventory({ ...SEEN, images, verdicts }), { apply: [], remove: [] });
-});
-
-test('a namespace that was deleted and made anew begins anew: what is there counts from when it was made', (t) => {
-  const image = `${HOST}/gone:1`;
-  const again = { ...verdict(image), metadata: { ...verdict(image).metadata, uid: 'new' } };
-  const seen = { ...SEEN, images: [], verdicts: [again], unwantedMs: new Map([[image, KEPT_MS]]) };
-  t.deepEqual(planInventory(seen).remove, []);
-  t.is(planInventory({ ...seen, images: [image], verdicts: [] }).apply.length, 1);
-});
-
-test('where no policy asks any more, verdicts go, and are looked at until they have', (t) => {
-  const image = `${HOST}/a:1`;
-  const seen = { ...SEEN, policies: [], images: [image], verdicts: [verdict(image)] };
-  const plan = planInventory({ ...seen, unwantedMs: new Map([[image, KEPT_MS - 1]]) });
-  t.like(plan, { remove: [], result: { kind: 'requeueAfter', afterMs: LOOK_MS } });
-  const later = planInventory({ ...seen, unwantedMs: new Map([[image, KEPT_MS]]) });
-  t.is(later.remove[0]?.ref.uid, image, 'that very object');
-});

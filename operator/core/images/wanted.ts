@@ -52,29 +52,32 @@ export function unwanted(
   return seen.verdicts.filter(({ metadata }) => !names.has(metadata.name));
 }
 
-/** Makes verdicts that are wanted, and removes those that nobody has wanted for long. What they say is for others. */
+/**
+ * Makes verdicts that are wanted, and removes those that nobody has wanted for long. There are never more than may be: where there is no room,
+ * those go first that nobody has wanted for longest, and what is wanted comes when they are gone. What they say is for others.
+ */
 export function planInventory(seen: InventorySeen): Plan<undefined> {
-  const wanted = wantedImages(seen);
   const there = new Set(seen.verdicts.map(({ metadata }) => metadata.name));
+  const missing = wantedImages(seen).filter((image) => !there.has(verdictName(image)));
+  const room = Math.max(MAX_VERDICTS - seen.verdicts.length, 0);
   const isIdle = seen.policies.length === 0 && seen.verdicts.length === 0;
   return {
     status: undefined,
-    apply: wanted
-      .filter((image) => !there.has(verdictName(image)))
-      .map((image) => verdictOn(image, seen.namespace)),
+    apply: missing.slice(0, room).map((image) => verdictOn(image, seen.namespace)),
     create: [],
-    remove: goneOf(seen, MAX_VERDICTS - wanted.length).map(removalOf),
+    remove: goneOf(seen, missing.length).map(removalOf),
     events: [],
     result: isIdle ? DONE : { kind: 'requeueAfter', afterMs: seen.againMs, why: 'to see what runs' },
   };
 }
 
-/** Verdicts that go: those that nobody has wanted for long, and of more than there is room for those that were wanted last the longest ago. */
-function goneOf(seen: InventorySeen, room: number): readonly KubeObject[] {
-  const ageOf = ({ metadata }: KubeObject): number => seen.unwantedMs.get(metadata.uid ?? '') ?? 0;
+/** Those that nobody has wanted for long, and before their time as many as there is no room for. */
+function goneOf(seen: InventorySeen, missing: number): readonly KubeObject[] {
+  const ageMs = ({ metadata }: KubeObject) => seen.unwantedMs.get(metadata.uid ?? '') ?? 0;
+  const tooMany = seen.verdicts.length + missing - MAX_VERDICTS;
   return unwanted(seen)
-    .toSorted((a, b) => ageOf(a) - ageOf(b))
-    .filter((one, index) => index >= room || ageOf(one) >= KEPT_MS);
+    .toSorted((one, other) => ageMs(other) - ageMs(one))
+    .filter((one, index) => index < tooMany || ageMs(one) >= KEPT_MS);
 }
 
 /** A verdict that says nothing yet. */
