@@ -43,7 +43,7 @@ export function imageInventoryController({
   readonly platformNamespace: string;
 }): Controller<KubeObject, InventorySeen, undefined> {
   const policies = new ImagePolicies(platformNamespace);
-  const unwantedSince = new Map<string, number>();
+  const unwantedSince: UnwantedSince = new Map();
   const running = new RunningImages();
   return {
     name: 'image-inventory',
@@ -71,7 +71,9 @@ export function imageInventoryController({
       const found =
         facts.length === 0 ? NONE : await imagesIn(namespace, { read, platformNamespace, running });
       const seen = { namespace, policies: facts, verdicts, ...found };
-      return { ...seen, unwantedMs: agesOf(unwanted(seen), verdicts, unwantedSince) };
+      for (const name of unwantedSince.keys())
+        if (read.get(NAMESPACES, { name }) === undefined) unwantedSince.delete(name);
+      return { ...seen, unwantedMs: agesOf(unwanted(seen), namespace, unwantedSince) };
     },
     plan: (_, seen) => planInventory(seen),
   };
@@ -160,17 +162,23 @@ function askedNamespaces(replica: KubeObject): readonly Key[] {
   return [...new Set(askedBy(replica).map(({ namespace }) => namespace))].map((name) => ({ name }));
 }
 
-/** Since when each of them is not wanted, as far as this process has seen; the others are forgotten. */
+/** By namespace, uids of verdicts and since when nobody wants them. */
+type UnwantedSince = Map<string, ReadonlyMap<string, number>>;
+
+/** Since when each of them is not wanted, as far as this process has seen; the others, and what is gone, are forgotten. */
 function agesOf(
   unwantedNow: readonly KubeObject[],
-  all: readonly KubeObject[],
-  since: Map<string, number>,
+  namespace: string,
+  since: UnwantedSince,
 ): ReadonlyMap<string, number> {
   const nowMs = performance.now();
-  const uids = new Set(unwantedNow.map(({ metadata }) => metadata.uid ?? ''));
-  for (const { metadata } of all) if (!uids.has(metadata.uid ?? '')) since.delete(metadata.uid ?? '');
-  for (const uid of uids) since.set(uid, since.get(uid) ?? nowMs);
-  return new Map([...uids].map((uid) => [uid, nowMs - (since.get(uid) ?? nowMs)]));
+  const before = since.get(namespace);
+  const begun = new Map(
+    unwantedNow.map(({ metadata: { uid = '' } }) => [uid, before?.get(uid) ?? nowMs] as const),
+  );
+  if (begun.size === 0) since.delete(namespace);
+  else since.set(namespace, begun);
+  return new Map([...begun].map(([uid, sinceMs]) => [uid, nowMs - sinceMs]));
 }
 
 function ofTenants(_: KubeObject, read: Reader): readonly Key[] {

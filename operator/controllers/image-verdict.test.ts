@@ -1,50 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { DIGEST, IMAGE, policy, VerdictWorld } from './testing/verdict-world.ts';
+import { verdictOn } from '../core/images/wanted.ts';
+import type { ImageWorks } from '../core/images/works.ts';
+import type { KubeObject } from '../core/object.ts';
+import { IMAGE_VERDICTS } from '../core/resources.ts';
+import { keyOf, keyString, type Reader } from '../runtime/controller.ts';
+import { imageVerdictController } from './image-verdict.ts';
 
-const HOUR = 3_600_000;
-
-test('what is proved is written once, and not looked at again while it is fresh', async (t) => {
-  const world = new VerdictWorld();
-  t.is(await world.pass(), 'written');
-  t.is(await world.pass(), 'silent');
-  t.is(world.asked.length, 1);
-  t.like(world.proof, { namespace: 'team-main', image: IMAGE, digest: DIGEST });
-});
-
-const old = new Date(Date.now() - HOUR).toISOString();
-const forgeries: Readonly<Record<string, (world: VerdictWorld) => void>> = {
-  'signed by another key': (world) => world.forge({ verifiedAt: old }, 'other'),
-  'of another namespace': (world) => world.forge({ verifiedAt: old, namespace: 'other-main' }),
-  'of another image': (world) => world.forge({ verifiedAt: old, image: 'registry.example/other:1' }),
-  'of a policy that is another one': (world) => {
-    world.forge({ verifiedAt: old, policies: world.proof!.policies.map((one) => ({ ...one, uid: 'u9' })) });
-  },
-  'by the key before': (world) => {
-    world.key = 'k2';
-  },
-};
-
-for (const [title, forge] of Object.entries(forgeries)) {
-  test(`a proof ${title} proves nothing: the image is looked at, and signed for, anew`, async (t) => {
-    const world = new VerdictWorld();
-    await world.pass();
-    forge(world);
-    t.is(await world.pass(), 'written');
-    t.is(world.asked.length, 2);
-    t.like(world.proof, { namespace: 'team-main', image: IMAGE });
-    t.is(world.proof?.policies[0]?.uid, 'u0');
-    t.not(world.proof?.verifiedAt, old);
-    t.is(await world.pass(), 'silent');
-  });
+/** Who tells which verdicts are there, and takes note of what is forgotten. */
+function rig(there: readonly KubeObject[]) {
+  const forgotten: string[] = [];
+  const verifier = { forget: (verdict: string) => forgotten.push(verdict), onDone: () => undefined };
+  const works = { verifier } as unknown as ImageWorks;
+  const reader = {
+    get: (_: unknown, key: Parameters<Reader['get']>[1]) =>
+      there.find((one) => keyString(keyOf(one)) === keyString(key)),
+  } as unknown as Reader;
+  return { reader, forgotten, controller: imageVerdictController({ platformNamespace: 'platform', works }) };
 }
 
-test('of more policies than a proof has room for the first are asked, and nothing is written again and again', async (t) => {
-  const world = new VerdictWorld();
-  world.policies = Array.from({ length: 80 }, (_, index) => policy(index));
-  t.is(await world.pass(), 'written');
-  t.is(world.asked[0]?.policies.length, 64);
-  t.is(world.proof?.policies.length, 64);
-  t.is(await world.pass(), 'silent');
-  t.is(world.asked.length, 1);
+test('what was found of a verdict that is gone is forgotten, and nobody is woken for it', (t) => {
+  const [kept, gone] = [verdictOn('registry.example/a:1', 'a'), verdictOn('registry.example/b:1', 'a')];
+  const { reader, forgotten, controller } = rig([kept]);
+  const watches = controller.watches.filter(({ resource }) => resource === IMAGE_VERDICTS);
+  const woken = watches.flatMap(({ keys }) => [...keys(kept, reader), ...keys(gone, reader)]);
+  t.deepEqual(forgotten, [keyString(keyOf(gone))]);
+  t.deepEqual(woken, []);
 });

@@ -16,6 +16,7 @@ import {
 } from '../core/images/verdict-plan.ts';
 import type { ImageAnswer, ImageQuestion } from '../core/images/verification.ts';
 import { type ImageWorks, SIGNING_ENTRY, SIGNING_SECRET } from '../core/images/works.ts';
+import type { KubeObject } from '../core/object.ts';
 import { parseReference } from '../core/oci/reference.ts';
 import { IMAGE_VERDICTS, IMAGE_WAIVERS, NAMESPACES, SECRETS, TENANTS } from '../core/resources.ts';
 import { pullSecretCopyName } from '../core/tenant/pull-secrets.ts';
@@ -52,6 +53,7 @@ export function imageVerdictController({
       // A namespace that is labelled otherwise may be another policy's.
       { resource: NAMESPACES, keys: ofNamespace, patienceMs: () => PATIENCE_MS },
       { resource: TENANTS, keys: () => [] },
+      { resource: IMAGE_VERDICTS, keys: (object, read) => forgetGone(object, read, works) },
       { resource: IMAGE_WAIVERS, namespace: platformNamespace, keys: (_, read) => all(read) },
       {
         resource: SECRETS,
@@ -78,6 +80,13 @@ interface Watching extends ImageVerdictOptions {
 
 function all(read: Reader): readonly Key[] {
   return read.list(IMAGE_VERDICTS).map(keyOf);
+}
+
+/** What was found of a verdict that is gone is of no use to anybody: it wakes nobody. */
+function forgetGone(object: KubeObject, read: Reader, { verifier }: ImageWorks): readonly Key[] {
+  const key = keyOf(object);
+  if (read.get(IMAGE_VERDICTS, key) === undefined) verifier.forget(keyString(key));
+  return [];
 }
 
 const NOTHING: VerdictObserved = {

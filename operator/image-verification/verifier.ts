@@ -128,8 +128,6 @@ export class ImageVerification implements ImageVerifier {
     const startedAt = performance.now();
     try {
       const findings = await verify(question);
-      // Nobody wants it any more.
-      if (!this.#wanted.has(question.verdict)) return;
       this.#remember(question, findings);
       observe?.(findings, (performance.now() - startedAt) / 1000);
     } catch (error) {
@@ -139,6 +137,8 @@ export class ImageVerification implements ImageVerifier {
   }
 
   #remember({ verdict, key }: ImageQuestion, findings: ImageFindings): void {
+    // Nobody wants it any more.
+    if (!this.#wanted.has(verdict)) return;
     const before = this.#known.get(verdict);
     const times = before?.key === key ? before.unknown : 0;
     this.#known.set(verdict, { key, findings, unknown: hasUnknown(findings) ? times + 1 : 0 });
