@@ -14,7 +14,7 @@ import {
   POLICY_REPLICAS,
 } from '../core/resources.ts';
 import type { Controller, Key, PolicyRule, Reader, SeenChange, Watch } from '../runtime/controller.ts';
-import { ImagePolicies } from './shared/image-policies.ts';
+import type { ImagePolicies } from './shared/image-policies.ts';
 
 function kind(apiVersion: string, name: string, plural: string): Resource {
   return { apiVersion, kind: name, plural, namespaced: true };
@@ -39,10 +39,11 @@ const SOON_MS = 50;
  */
 export function imageInventoryController({
   platformNamespace,
+  policies,
 }: {
   readonly platformNamespace: string;
+  readonly policies: ImagePolicies;
 }): Controller<KubeObject, InventorySeen, undefined> {
-  const policies = new ImagePolicies(platformNamespace);
   const unwantedSince: UnwantedSince = new Map();
   const running = new RunningImages();
   return {

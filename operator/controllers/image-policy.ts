@@ -19,11 +19,11 @@ import {
   type SeenChange,
   type Watch,
 } from '../runtime/controller.ts';
-import { ImagePolicies } from './shared/image-policies.ts';
+import type { ImagePolicies } from './shared/image-policies.ts';
 
 /** What the controllers work with. */
 export interface ImagePolicyOptions {
-  readonly platformNamespace: string;
+  readonly policies: ImagePolicies;
   readonly works: Pick<ImageWorks, 'problemsOf' | 'readRoot'>;
 }
 
@@ -60,10 +60,9 @@ interface Kind {
 }
 
 function controllerOf(
-  { platformNamespace, works }: ImagePolicyOptions,
+  { policies, works }: ImagePolicyOptions,
   { name, resource, isOf }: Kind,
 ): Controller<ImagePolicyObject, PolicySeen, ImagePolicyStatus> {
-  const policies = new ImagePolicies(platformNamespace);
   const all = (read: Reader) => read.list(resource).map(keyOf);
   const counted: Watch['keys'] = (verdict, read) =>
     read
@@ -106,10 +105,9 @@ type TrustRootObject = KubeObject & { readonly spec: TrustRootSpec; readonly sta
 
 /** The controller of TrustRoots: whether they could be read, and what is in them. */
 export function trustRootController({
-  platformNamespace,
+  policies,
   works,
 }: ImagePolicyOptions): Controller<TrustRootObject, RootSeen, TrustRootStatus> {
-  const policies = new ImagePolicies(platformNamespace);
   const ofPolicies: readonly Watch[] = [CLUSTER_IMAGE_POLICIES, IMAGE_POLICIES].map((resource) => ({
     resource,
     keys: rootsOf,

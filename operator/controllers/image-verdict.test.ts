@@ -6,6 +6,7 @@ import type { KubeObject } from '../core/object.ts';
 import { IMAGE_VERDICTS } from '../core/resources.ts';
 import { keyOf, keyString, type Reader } from '../runtime/controller.ts';
 import { imageVerdictController } from './image-verdict.ts';
+import { ImagePolicies } from './shared/image-policies.ts';
 
 /** Who tells which verdicts are there, and takes note of what is forgotten. */
 function rig(there: readonly KubeObject[]) {
@@ -16,7 +17,9 @@ function rig(there: readonly KubeObject[]) {
     get: (_: unknown, key: Parameters<Reader['get']>[1]) =>
       there.find((one) => keyString(keyOf(one)) === keyString(key)),
   } as unknown as Reader;
-  return { reader, forgotten, controller: imageVerdictController({ platformNamespace: 'platform', works }) };
+  const policies = new ImagePolicies('platform');
+  const controller = imageVerdictController({ platformNamespace: 'platform', works, policies });
+  return { reader, forgotten, controller };
 }
 
 test('what was found of a verdict that is gone is forgotten, and nobody is woken for it', (t) => {

@@ -22,12 +22,13 @@ import { IMAGE_VERDICTS, IMAGE_WAIVERS, NAMESPACES, SECRETS, TENANTS } from '../
 import { pullSecretCopyName } from '../core/tenant/pull-secrets.ts';
 import { clock } from '../runtime/clock.ts';
 import { type Controller, type Key, keyOf, keyString, parseKey, type Reader } from '../runtime/controller.ts';
-import { ImagePolicies, type PolicyRead } from './shared/image-policies.ts';
+import type { ImagePolicies, PolicyRead } from './shared/image-policies.ts';
 
 /** What the controller works with. */
 export interface ImageVerdictOptions {
   readonly platformNamespace: string;
   readonly works: ImageWorks;
+  readonly policies: ImagePolicies;
 }
 
 /** Verdicts of a tenant that change at one time are looked at by turns with those of others. */
@@ -42,8 +43,8 @@ const KEYLESS_MS = 1000;
 export function imageVerdictController({
   platformNamespace,
   works,
+  policies,
 }: ImageVerdictOptions): Controller<ImageVerdictObject, VerdictObserved, ImageVerdictStatus | undefined> {
-  const policies = new ImagePolicies(platformNamespace);
   const watching = { platformNamespace, works, policies };
   return {
     name: 'image-verdict',
@@ -74,10 +75,6 @@ export function imageVerdictController({
   };
 }
 
-interface Watching extends ImageVerdictOptions {
-  readonly policies: ImagePolicies;
-}
-
 function all(read: Reader): readonly Key[] {
   return read.list(IMAGE_VERDICTS).map(keyOf);
 }
@@ -100,7 +97,7 @@ const NOTHING: VerdictObserved = {
 async function observe(
   object: ImageVerdictObject,
   read: Reader,
-  { platformNamespace, works, policies }: Watching,
+  { platformNamespace, works, policies }: ImageVerdictOptions,
 ): Promise<VerdictObserved> {
   const { namespace = '' } = object.metadata;
   const asked = await policiesOn(object, { read, policies, platformNamespace });
@@ -142,7 +139,7 @@ async function policiesOn(
     read,
     policies,
     platformNamespace,
-  }: Pick<Watching, 'policies' | 'platformNamespace'> & { readonly read: Reader },
+  }: Pick<ImageVerdictOptions, 'policies' | 'platformNamespace'> & { readonly read: Reader },
 ): Promise<readonly Asked[]> {
   const reference = parseReference(spec.image);
   if (reference.kind === 'refused') return [];

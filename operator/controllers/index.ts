@@ -22,6 +22,7 @@ import { runController } from './run.ts';
 import { type Records, RUN_HISTORY_INDEX, runHistoryController } from './run-history.ts';
 import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
+import { ImagePolicies } from './shared/image-policies.ts';
 import { givesDevices, PARTITION } from './shared/partition.ts';
 import { QUOTA_LEDGERS, TENANTS } from '../core/resources.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
@@ -157,13 +158,15 @@ function imageControllers(
   { platformNamespace }: ControllerSettings,
   works: ImageWorks,
 ): readonly AnyController[] {
-  const options = { platformNamespace, works };
+  // One for all: what a Secret says is remembered for a while, and who compares digests has to have read the same.
+  const policies = new ImagePolicies(platformNamespace);
+  const options = { platformNamespace, works, policies };
   return [
     trustRootController(options),
     clusterImagePolicyController(options),
     imagePolicyController(options),
     verdictKeysController(options),
-    imageInventoryController({ platformNamespace }),
+    imageInventoryController(options),
     imageVerdictController(options),
   ];
 }
