@@ -54,6 +54,21 @@ test('a key may be in a Secret, and be several', (t) => {
   t.is(signer.kind === 'keys' ? signer.keys.length : 0, 2);
 });
 
+test('a Secret that may not be read is told apart from one that is not there, with what would pass', (t) => {
+  const authorities = [{ name: 'builder', key: { secretRef: { name: 'keys', key: 'cosign.pub' } } }];
+  const problem = (forbidden: readonly string[]) => {
+    const ready = read({ authorities }, { forbidden });
+    return isReadyPolicy(ready) ? undefined : ready.problems[0];
+  };
+  t.like(problem(['keys']), {
+    field: 'spec.authorities[0].key.secretRef',
+    found: 'a Secret keys in a namespace where the operator may read none',
+    wanted: 'the key itself, in pem in place of secretRef',
+    isForbidden: true,
+  });
+  t.like(problem(['others']), { found: 'no key cosign.pub in a Secret keys', isForbidden: undefined });
+});
+
 test('keyless asks for certificate, log and time of a root, by names or by patterns', (t) => {
   const identities = [
     { issuer: 'https://issuer.example', subject: 'https://ci.example/main' },

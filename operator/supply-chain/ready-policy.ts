@@ -14,6 +14,8 @@ export interface PolicyProblem {
   readonly field: string;
   readonly found: string;
   readonly wanted: string;
+  /** What may be there, and may not be read. */
+  readonly isForbidden?: boolean;
 }
 
 /** Keys of one authority: those of today, and those before. */
@@ -93,8 +95,18 @@ class Reading {
 
   #secret({ name, key }: { readonly name: string; readonly key: string }, field: string): string | undefined {
     const id = `${name}/${key}`;
-    const { keys } = this.#inputs;
+    const { keys, forbidden = [] } = this.#inputs;
     if (Object.hasOwn(keys, id)) return keys[id];
+    if (forbidden.includes(name)) {
+      const found = `a Secret ${name} in a namespace where the operator may read none`;
+      this.problems.push({
+        field,
+        found,
+        wanted: 'the key itself, in pem in place of secretRef',
+        isForbidden: true,
+      });
+      return undefined;
+    }
     return this.#problem(field, `no key ${key} in a Secret ${name}`, 'a Secret with a public key in PEM');
   }
 

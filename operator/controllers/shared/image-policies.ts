@@ -79,14 +79,7 @@ export class ImagePolicies {
     const inputs: PolicyInputs = {
       spec: object.spec,
       roots: present([...roots].map((name) => [name, this.root(name, read)])),
-      keys: present(
-        await Promise.all(
-          refs.map(async ({ name, key }) => {
-            const data = await this.#secret({ namespace, name }, read);
-            return [`${name}/${key}`, textOf(data[key])] as const;
-          }),
-        ),
-      ),
+      ...(await this.#keys(refs, { namespace, read })),
       waivers,
     };
     return { object, inputs, digest: inputsDigest(inputs) };
@@ -100,6 +93,18 @@ export class ImagePolicies {
     const place = { namespace: this.#platformNamespace, name: configMapRef.name };
     const data = read.get(CONFIG_MAPS, place)?.['data'] as Readonly<Record<string, string>> | undefined;
     return data !== undefined && Object.hasOwn(data, configMapRef.key) ? data[configMapRef.key] : undefined;
+  }
+
+  async #keys(
+    refs: readonly { readonly name: string; readonly key: string }[],
+    { namespace, read }: { readonly namespace: string; readonly read: Reader },
+  ): Promise<Pick<PolicyInputs, 'keys' | 'forbidden'>> {
+    const found = await Promise.all(
+      refs.map(async ({ name, key }) => ({ name, key, data: await this.#secret({ namespace, name }, read) })),
+    );
+    const forbidden = found.flatMap(({ name, data }) => (data === FORBIDDEN ? [name] : []));
+    const keys = present(found.map(({ name, key, data }) => [`${name}/${key}`, textOf(data[key])]));
+    return { keys, ...(forbidden.length > 0 && { forbidden }) };
   }
 
   #secret(place: { readonly namespace: string; readonly name: string }, read: Reader): Promise<SecretData> {
@@ -122,8 +127,10 @@ function dataOf(secret: KubeObject | undefined): SecretData {
 }
 
 /** Where the operator may not read, there is nothing for it. */
+const FORBIDDEN: SecretData = {};
+
 function forbidden(error: unknown): SecretData {
-  if (hasStatus(error, 403)) return {};
+  if (hasStatus(error, 403)) return FORBIDDEN;
   throw error;
 }
 

@@ -11,6 +11,8 @@ export interface PolicyInputs {
   readonly roots: Readonly<Record<string, string>>;
   /** By `<secret>/<key>`, in PEM; what does not exist, or may not be read, is not there. */
   readonly keys: Readonly<Record<string, string>>;
+  /** Names of Secrets that may not be read where the policy is; that says why keys are missing, and changes no verdict. */
+  readonly forbidden?: readonly string[];
   readonly waivers: readonly Waiver[];
 }
 

@@ -61,13 +61,21 @@ function standingOf(problems: readonly Problem[]): Standing {
   if (problems.length === 0) {
     return { kind: 'ready', reason: IMAGE_POLICY_REASONS.InForce, message: 'images are verified by it' };
   }
-  const isMissing = problems.every(({ found }) => found.startsWith('no '));
   const told = problems
     .slice(0, TOLD)
     .map(({ field, found, wanted }) => `${field}: found ${found}; wanted is ${wanted}`);
   const more = problems.length > TOLD ? `; and ${problems.length - TOLD} more` : '';
-  const reason = isMissing ? IMAGE_POLICY_REASONS.NotFound : IMAGE_POLICY_REASONS.InvalidSpec;
-  return { kind: 'stalled', reason, message: `${told.join('; ')}${more}. Until then no image is as asked.` };
+  return {
+    kind: 'stalled',
+    reason: reasonOf(problems),
+    message: `${told.join('; ')}${more}. Until then no image is as asked.`,
+  };
+}
+
+function reasonOf(problems: readonly Problem[]): string {
+  if (problems.every(({ isForbidden }) => isForbidden === true)) return IMAGE_POLICY_REASONS.Forbidden;
+  const isMissing = problems.every(({ found }) => found.startsWith('no '));
+  return isMissing ? IMAGE_POLICY_REASONS.NotFound : IMAGE_POLICY_REASONS.InvalidSpec;
 }
 
 /** Where policies are so many that an image is not looked at by this one. */

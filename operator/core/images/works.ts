@@ -10,6 +10,8 @@ export interface Problem {
   readonly field: string;
   readonly found: string;
   readonly wanted: string;
+  /** What is there, and may not be read. */
+  readonly isForbidden?: boolean;
 }
 
 /** A trust root that was read. */
