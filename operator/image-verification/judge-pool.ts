@@ -8,8 +8,8 @@ import {
   type JudgeOrder,
 } from './judge.ts';
 
-/** Threads that judge images. */
-const THREADS = 2;
+/** Threads that judge images: each has its memory beside all others (memory.test.ts). */
+export const JUDGE_THREADS = 1;
 
 /** What a pool works with. */
 export interface JudgePoolOptions {
@@ -24,7 +24,7 @@ export class JudgePool {
   readonly #free: JudgeThread[];
   readonly #waiting: ((thread: JudgeThread) => void)[] = [];
 
-  constructor({ threads = THREADS, limits = JUDGE_LIMITS, url = JUDGE_URL }: JudgePoolOptions = {}) {
+  constructor({ threads = JUDGE_THREADS, limits = JUDGE_LIMITS, url = JUDGE_URL }: JudgePoolOptions = {}) {
     this.#all = Array.from({ length: threads }, () => new JudgeThread(limits, url));
     this.#free = [...this.#all];
   }

@@ -35,7 +35,10 @@ export interface JudgeLimits {
   readonly heapMiB: number;
 }
 
-export const JUDGE_LIMITS: JudgeLimits = { processorMs: 20_000, patienceMs: 120_000, heapMiB: 512 };
+export const JUDGE_LIMITS: JudgeLimits = { processorMs: 20_000, patienceMs: 120_000, heapMiB: 256 };
+
+/** Of a thread, for what is new, beside its heap. */
+export const JUDGE_YOUNG_MIB = 32;
 
 /** Between two looks at what a thread has had. */
 const LOOK_MS = 250;
@@ -102,7 +105,7 @@ export class JudgeThread {
       transferList: [port2],
       resourceLimits: {
         maxOldGenerationSizeMb: this.#limits.heapMiB,
-        maxYoungGenerationSizeMb: 32,
+        maxYoungGenerationSizeMb: JUDGE_YOUNG_MIB,
         stackSizeMb: 4,
       },
       execArgv: [],

@@ -23,8 +23,8 @@ export interface VerifierOptions {
   readonly atOnce?: number;
 }
 
-/** Each may hold what is attached to an image. */
-const AT_ONCE = 4;
+/** Each may hold what is attached to an image (memory.test.ts). */
+export const IMAGES_AT_ONCE = 2;
 /** Of one tenant; more are asked about again when these are done. */
 const WAITING_PER_TENANT = 1000;
 
@@ -60,7 +60,7 @@ export class ImageVerification implements ImageVerifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    const limits = { atOnce: options.atOnce ?? AT_ONCE, waitingPerSubject: WAITING_PER_TENANT };
+    const limits = { atOnce: options.atOnce ?? IMAGES_AT_ONCE, waitingPerSubject: WAITING_PER_TENANT };
     this.#work = new FairWork((job) => this.#carryOut(job), limits);
   }
 

@@ -21,8 +21,8 @@ export interface VerifyTools {
   readonly now: () => Date;
 }
 
-/** All that is held of one image, with images within it. */
-const MAX_BYTES = 128 << 20;
+/** Of one image with images within it so much is held before the last of them is gathered. */
+export const MAX_BYTES = 64 << 20;
 /** An index within an index within an index, and what is in that. */
 const MAX_ROUNDS = 6;
 

@@ -64,7 +64,7 @@ export interface ClientOptions extends RequesterOptions {
 }
 
 const TIMEOUT_MS = 15_000;
-const CACHE_BYTES = 64 * 1024 * 1024;
+export const CACHE_BYTES = 64 * 1024 * 1024;
 const MAX_BLOB_BYTES = 8 * 1024 * 1024;
 /** Of errors. */
 const MIN_ANSWER_BYTES = 64 * 1024;

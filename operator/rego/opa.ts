@@ -24,7 +24,7 @@ export type RunOpa = (args: readonly string[], options: OpaOptions) => Promise<O
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** Soft limit of its heap, by the collector of Go; what goes beyond is killed. */
 const SOFT_MEMORY = '384MiB';
-const MAX_RESIDENT_BYTES = 512 * 1024 * 1024;
+export const MAX_RESIDENT_BYTES = 512 * 1024 * 1024;
 const LOOK_MS = 50;
 const PAGE_BYTES = 4096;
 /** The code of what a signal ended. */

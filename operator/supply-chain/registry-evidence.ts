@@ -14,7 +14,7 @@ const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
 const EMPTY = 'application/vnd.oci.empty.v1+json';
 
 /** All documents of one image together. */
-const MAX_BYTES = 64 << 20;
+export const MAX_EVIDENCE_BYTES = 64 << 20;
 
 /** Where to look, and as whom. */
 export interface RegistryPlace {
@@ -117,8 +117,8 @@ class Gathering {
     origin: string;
     layer: Descriptor;
   }): Promise<void> {
-    if (this.#bytes + layer.size > MAX_BYTES) {
-      this.#missedSome(`more than ${MAX_BYTES} bytes are attached to the image`);
+    if (this.#bytes + layer.size > MAX_EVIDENCE_BYTES) {
+      this.#missedSome(`more than ${MAX_EVIDENCE_BYTES} bytes are attached to the image`);
       return;
     }
     const asking = { ...this.#asking, maxBytes: LARGE.maxBytes };
