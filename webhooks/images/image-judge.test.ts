@@ -101,14 +101,14 @@ test('a pod of an image that nobody knows is asked to wait, and the operator is 
   const answer = judge.decide(request(pod(IMAGE)));
   t.false(answer.allowed);
   t.like(answer.refusals[0], { code: 'dependency_unavailable', retryAfterSeconds: 1 });
-  t.deepEqual(wanted.list(), [{ namespace: 'team', image: IMAGE }]);
+  t.deepEqual(wanted.list(now.getTime()), [{ namespace: 'team', image: IMAGE }]);
   t.regex(answer.auditAnnotations['images'] ?? '', /spec\.containers\[0\]\.image=BeingVerified/);
 });
 
 test('a dry run has no effect', (t) => {
   const { judge, wanted } = world([policy], false);
   t.false(judge.decide(request(pod(IMAGE), { dryRun: true })).allowed);
-  t.deepEqual(wanted.list(), []);
+  t.deepEqual(wanted.list(now.getTime()), []);
 });
 
 test('what makes pods is warned of, never refused, and never changed', (t) => {
@@ -116,7 +116,7 @@ test('what makes pods is warned of, never refused, and never changed', (t) => {
   const answer = judge.decide(deployment(IMAGE));
   t.true(answer.allowed);
   t.regex(answer.warnings[0] ?? '', /being verified/);
-  t.is(wanted.list().length, 1);
+  t.is(wanted.list(now.getTime()).length, 1);
   t.deepEqual(world().judge.pin(deployment(IMAGE)).patch ?? [], []);
   t.deepEqual(world().judge.decide(deployment(IMAGE)).warnings, []);
 });

@@ -44,9 +44,9 @@ export function createImages({ cache, platformNamespace, factory, onWanted }: Im
   }
   cache.watch({ resource: NAMESPACES, metadataOnly: true }, () => undefined);
   const fieldSelector = `metadata.name=${VERDICT_KEYS_NAME}`;
-  cache.watch({ resource: CONFIG_MAPS, namespace: platformNamespace, fieldSelector }, ({ object }) =>
-    verdicts.setKeys(object),
-  );
+  cache.watch({ resource: CONFIG_MAPS, namespace: platformNamespace, fieldSelector }, ({ object }) => {
+    for (const proof of verdicts.setKeys(object)) wanted.drop(proof.namespace, proof.image);
+  });
   cache.watch({ resource: IMAGE_VERDICTS }, ({ old, object }) => {
     if (object === undefined) return verdicts.delete(old?.metadata.namespace ?? '', old?.metadata.name ?? '');
     const proof = verdicts.set(object);
@@ -54,7 +54,7 @@ export function createImages({ cache, platformNamespace, factory, onWanted }: Im
   });
   const metrics = imageMetrics(factory, {
     believed: () => verdicts.size,
-    wanted: () => wanted.list().length,
+    wanted: () => wanted.list(clock.now().getTime()).length,
   });
   const judge = new ImageJudge({
     policies: () => policies.all,
@@ -67,7 +67,7 @@ export function createImages({ cache, platformNamespace, factory, onWanted }: Im
     metrics,
     now: () => clock.now(),
   });
-  return { judge, wanted: () => wanted.list() };
+  return { judge, wanted: () => wanted.list(clock.now().getTime()) };
 }
 
 /** Policies as they are, read once and not for each request. */

@@ -82,7 +82,12 @@ test('keys that come later, or change, count for what was told before', (t) => {
   const verdicts = new VerdictBook();
   verdicts.set(verifier.verdict('v', proofOf(now)));
   t.is(verdicts.in('team').proofOf(IMAGE), undefined);
-  verdicts.setKeys(verifier.configMap);
+  const proved = verdicts.setKeys(verifier.configMap);
+  t.deepEqual(
+    proved.map(({ namespace, image }) => ({ namespace, image })),
+    [{ namespace: 'team', image: IMAGE }],
+    'and who waits for it is told',
+  );
   t.is(verdicts.in('team').proofOf(IMAGE)?.digest, DIGEST);
   verdicts.setKeys(new PlayedVerifier().configMap);
   t.is(verdicts.in('team').proofOf(IMAGE), undefined);
@@ -95,7 +100,7 @@ test('what is wanted is told until something is known of it', (t) => {
   const wanted = new WantedImages(() => (told += 1));
   wanted.add('b', ['y', 'x'], 0);
   wanted.add('a', ['z'], 0);
-  t.deepEqual(wanted.list(), [
+  t.deepEqual(wanted.list(0), [
     { namespace: 'a', image: 'z' },
     { namespace: 'b', image: 'x' },
     { namespace: 'b', image: 'y' },
@@ -107,7 +112,19 @@ test('what is wanted is told until something is known of it', (t) => {
   wanted.drop('b', 'x');
   t.is(told, 3);
   wanted.add('a', ['w'], 600_000);
-  t.deepEqual(wanted.list(), [{ namespace: 'a', image: 'w' }]);
+  t.deepEqual(wanted.list(600_000), [{ namespace: 'a', image: 'w' }]);
+  t.deepEqual(wanted.list(1_200_000), [], 'and what nobody asks for again goes by itself');
+});
+
+test('who makes up ever other images is told of no faster than may be, and what is asked again is kept', (t) => {
+  let told = 0;
+  const wanted = new WantedImages(() => (told += 1));
+  wanted.add('quiet', ['one'], 0);
+  for (let index = 0; index < 1000; index += 1) wanted.add('loud', [`i${index}`], index * 10);
+  t.is(told, 1 + WANTED_LIMITS.ofNamespace + 9);
+  wanted.add('quiet', ['one', 'two'], 10_000);
+  t.is(told, 2 + WANTED_LIMITS.ofNamespace + 9);
+  t.is(wanted.list(10_000).filter(({ namespace }) => namespace === 'quiet').length, 2);
 });
 
 test('who asks for thousands of images holds up nobody else', (t) => {
@@ -117,7 +134,7 @@ test('who asks for thousands of images holds up nobody else', (t) => {
     const images = Array.from({ length: 100 }, (_, number) => `i${number}`);
     wanted.add(`loud-${index % 20}`, images, 1);
   }
-  const list = wanted.list();
+  const list = wanted.list(1);
   t.is(list.length, WANTED_LIMITS.all);
   t.true(list.some(({ namespace }) => namespace === 'quiet'));
   for (let index = 0; index < 20; index += 1) {

@@ -97,8 +97,8 @@ export class VerdictBook {
     return this.#untrusted;
   }
 
-  /** Public keys of the operator, as a ConfigMap has them; all that was told is looked at again. */
-  setKeys(configMap: KubeObject | undefined): void {
+  /** Public keys of the operator, as a ConfigMap has them; all that was told is looked at again. What is proved by that. */
+  setKeys(configMap: KubeObject | undefined): readonly Proof[] {
     const data = (configMap?.['data'] ?? {}) as Readonly<Record<string, string>>;
     this.#keys = Object.values(data)
       .slice(0, MAX_KEYS)
@@ -109,6 +109,9 @@ export class VerdictBook {
         shelf.entries.set(name, { text, proof: this.#open(text, namespace) });
       shelf.sort();
     }
+    return [...this.#shelves.values()].flatMap(({ entries }) =>
+      [...entries.values()].flatMap(({ proof }) => proof ?? []),
+    );
   }
 
   /** Takes in an ImageVerdict as it is now; what was proved anew. */

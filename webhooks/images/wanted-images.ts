@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { TokenBuckets } from '#operator/runtime/token-buckets';
 
 /** An image that somebody wants to use in a namespace, and of which nothing is known. */
 export interface WantedImage {
@@ -10,6 +11,9 @@ export interface WantedImage {
 /** How many are told at most, in all and of one namespace: whoever asks for thousands holds up themselves. */
 export const WANTED_LIMITS = { all: 256, ofNamespace: 32 } as const;
 
+/** New ones of a namespace: what is told is written, and tags can be made up faster than that. Who has none left is told with a later try. */
+const FRESH_LIMITS = { burst: WANTED_LIMITS.ofNamespace, perSecond: 1, maxBuckets: 4096 } as const;
+
 /** What nobody has asked for again for so long is not wanted any more. */
 const FORGET_MS = 600_000;
 
@@ -17,6 +21,7 @@ const FORGET_MS = 600_000;
 export class WantedImages {
   /** By namespace, the images with when they were last asked for; the oldest first. */
   readonly #byNamespace = new Map<string, Map<string, number>>();
+  readonly #fresh = new TokenBuckets(FRESH_LIMITS);
   readonly #onChange: () => void;
 
   constructor(onChange: () => void) {
@@ -26,14 +31,16 @@ export class WantedImages {
   /** Notes what was asked for. */
   add(namespace: string, images: readonly string[], nowMs: number): void {
     const wanted = this.#byNamespace.get(namespace) ?? new Map<string, number>();
-    const fresh = images.filter((image) => !wanted.has(image));
+    let isChanged = false;
     for (const image of images) {
-      wanted.delete(image);
+      const isFresh = !wanted.delete(image);
+      if (isFresh && !this.#fresh.take(namespace, nowMs)) continue;
       wanted.set(image, nowMs);
+      isChanged ||= isFresh;
     }
     if (wanted.size > 0) this.#byNamespace.set(namespace, wanted);
     this.#forget(nowMs);
-    if (fresh.length > 0) this.#onChange();
+    if (isChanged) this.#onChange();
   }
 
   /** Something is known of it now. */
@@ -44,8 +51,9 @@ export class WantedImages {
     this.#onChange();
   }
 
-  /** All that is wanted, always in the same order. */
-  list(): readonly WantedImage[] {
+  /** All that is wanted, always in the same order; what is old is forgotten. */
+  list(nowMs: number): readonly WantedImage[] {
+    this.#forget(nowMs);
     return [...this.#byNamespace]
       .flatMap(([namespace, wanted]) => [...wanted.keys()].map((image) => ({ namespace, image })))
       .toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
