@@ -49,7 +49,7 @@ function start(t: ExecutionContext, options: Partial<ReplicaReportOptions> = {})
     podUid: undefined,
     status: () => told.status,
     log: createLog({ level: 'silent' }),
-    timing: { urgentMs: 20, figuresMs: 400, renewMs: 50, leaseMs: 2000, retryMs: 30 },
+    timing: { urgentMs: 20, imagesMs: 50, figuresMs: 400, renewMs: 50, leaseMs: 2000, retryMs: 30 },
     ...options,
   });
   t.teardown(() => report.close());
@@ -73,7 +73,14 @@ test('what is decided by is told once, and again only when it is something else'
 });
 
 test('figures wait for their turn, a rollback does not', async (t) => {
-  const timing = { urgentMs: 20, figuresMs: 600_000, renewMs: 50, leaseMs: 2000, retryMs: 30 };
+  const timing = {
+    urgentMs: 20,
+    imagesMs: 600_000,
+    figuresMs: 600_000,
+    renewMs: 50,
+    leaseMs: 2000,
+    retryMs: 30,
+  };
   const { statuses, report, told } = start(t, { timing });
   await eventually('it is told', () => Promise.resolve(statuses().length === 1));
   for (let i = 1; i <= 10; i += 1) {
@@ -89,6 +96,39 @@ test('figures wait for their turn, a rollback does not', async (t) => {
   await eventually('it is told, and figures with it', () => Promise.resolve(statuses().length >= 2));
   const last = statuses().at(-1)?.body as { status: Status };
   t.is(last.status.comparisons?.[0]?.newlyDenied, 11);
+});
+
+const asked = (count: number): Status => ({
+  ...STATUS,
+  images: [{ namespace: 'a', image: `registry.example/a:${count}` }],
+});
+
+test('images that tenants make up are told at their own pace, before figures and after a rollback', async (t) => {
+  const timing = { urgentMs: 20, imagesMs: 600_000, figuresMs: 1_200_000 };
+  const { statuses, report, told } = start(t, { timing });
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  for (let i = 1; i <= 10; i += 1) {
+    told.status = asked(i);
+    report.changed();
+    await passes(10);
+  }
+  t.is(statuses().length, 1);
+  told.status = { ...asked(11), enforcing: ['a/b-0'] };
+  report.changed();
+  await eventually('it is told with what is urgent', () => Promise.resolve(statuses().length === 2));
+  const last = statuses().at(-1)?.body as { status: Status };
+  t.is(last.status.images?.[0]?.image, 'registry.example/a:11');
+});
+
+test('images do not wait for the turn of figures', async (t) => {
+  const timing = { urgentMs: 20, imagesMs: 30, figuresMs: 600_000 };
+  const { statuses, report, told } = start(t, { timing });
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  told.status = asked(1);
+  report.changed();
+  await eventually('they are told', () => Promise.resolve(statuses().length === 2));
+  const last = statuses().at(-1)?.body as { status: Status };
+  t.deepEqual(last.status.images, asked(1).images);
 });
 
 test('when the API server is away it is told when that is back', async (t) => {

@@ -30,6 +30,8 @@ export interface ReplicaReportOptions {
 export interface ReportTiming {
   /** Between two writes of what is decided by: a rollback waits for it. */
   readonly urgentMs: number;
+  /** Between two writes for images alone: tenants say which, and pods wait for them. */
+  readonly imagesMs: number;
   /** Between two writes of figures alone. */
   readonly figuresMs: number;
   readonly renewMs: number;
@@ -39,14 +41,15 @@ export interface ReportTiming {
 
 const TIMING: ReportTiming = {
   urgentMs: 200,
+  imagesMs: 1000,
   figuresMs: 2000,
   renewMs: 3000,
   leaseMs: 12_000,
   retryMs: 1000,
 };
 const FIELD_MANAGER = 'nexusos-webhooks';
-/** Figures, which may wait; all else is what others wait for. */
-const FIGURES = { comparisons: undefined, violations: undefined };
+/** Figures and images, which may wait; all else is what others wait for. */
+const LESS_URGENT = { comparisons: undefined, violations: undefined, images: undefined };
 
 /**
  * Tells the operator what this replica has loaded and decides by, in an object of its own, and by a Lease that it is alive. Written when
@@ -57,6 +60,7 @@ export class ReplicaReport {
   readonly #timing: ReportTiming;
   #told = '';
   #toldUrgent = '';
+  #toldImages = '';
   #toldAt = Number.NEGATIVE_INFINITY;
   #isThere = false;
   #leaseUid: string | undefined;
@@ -108,12 +112,12 @@ export class ReplicaReport {
     }
   }
 
-  /** What is urgent waits for little, figures for their turn. */
+  /** What is urgent waits for little, images and figures for their turn. */
   #dueAt(): number {
     const status = this.#options.status();
-    const isUrgent = status === undefined || urgentOf(status) !== this.#toldUrgent;
-    const { urgentMs, figuresMs } = this.#timing;
-    return this.#toldAt + (isUrgent ? urgentMs : figuresMs);
+    const { urgentMs, imagesMs, figuresMs } = this.#timing;
+    if (status === undefined || urgentOf(status) !== this.#toldUrgent) return this.#toldAt + urgentMs;
+    return this.#toldAt + (imagesOf(status) === this.#toldImages ? figuresMs : imagesMs);
   }
 
   #tell(): void {
@@ -134,6 +138,7 @@ export class ReplicaReport {
       await this.#writeStatus(status);
       this.#told = text;
       this.#toldUrgent = urgentOf(status);
+      this.#toldImages = imagesOf(status);
       this.#toldAt = performance.now();
     } catch (error) {
       this.#isThere = false;
@@ -222,5 +227,9 @@ export class ReplicaReport {
 }
 
 function urgentOf(status: Omit<PolicyReplicaStatus, 'renewedAt'>): string {
-  return canonicalJson({ ...status, ...FIGURES });
+  return canonicalJson({ ...status, ...LESS_URGENT });
+}
+
+function imagesOf({ images = [] }: Omit<PolicyReplicaStatus, 'renewedAt'>): string {
+  return canonicalJson(images);
 }
