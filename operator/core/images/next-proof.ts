@@ -117,12 +117,22 @@ function draftOf(asked: PolicyAsked, seen: ProofSeen): Draft | undefined {
   // What is only said otherwise, as how it is enforced, is no other verdict.
   if (kept !== undefined && (found === undefined || isStillBest(kept, found)))
     return { verdict: { ...kept, ...nameOf(asked.facts) }, isKept: true };
-  return found === undefined ? undefined : { verdict: verdictOf(found, asked), isKept: false };
+  if (found === undefined) return undefined;
+  const verdict = verdictOf(found, asked);
+  return {
+    verdict: isUnknownAgain(verdict, kept) ? { ...verdict, message: kept.message } : verdict,
+    isKept: false,
+  };
 }
 
 /** What could not be told takes the place of nothing that is known. */
 function isStillBest(kept: PolicyVerdict, found: ImageVerdict): boolean {
   return found.outcome === 'Unknown' && kept.outcome !== 'Unknown';
+}
+
+/** Not known for the same reason: that is said in the words of the first time, which may count failures. */
+function isUnknownAgain(found: PolicyVerdict, kept: PolicyVerdict | undefined): kept is PolicyVerdict {
+  return found.outcome === 'Unknown' && kept?.outcome === 'Unknown' && kept.reason === found.reason;
 }
 
 /** What a policy said before, where it counts still: of the same image, asked the same, and not too old. */
