@@ -97,6 +97,12 @@ export const WEBHOOK_SETTINGS = {
     allowed: 'an integer from 1 to 16',
     parse: integer(1, 16),
   } satisfies Setting<number>,
+  memoryLimitMib: {
+    what: 'Memory that the process may have, in MiB: by it packs are given less, so that it is kept. Empty: the limit of the container, if it has one.',
+    default: undefined,
+    allowed: 'an integer from 128 to 1048576',
+    parse: integer(128, 1_048_576),
+  } satisfies Setting<number>,
   policyInventory: POLICY_INVENTORY,
   stateFolder: pathSetting(
     'Folder of this replica alone, where it keeps the packs that it decides by for a restart. Empty: nowhere.',

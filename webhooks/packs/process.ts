@@ -98,6 +98,17 @@ export function createPackProcess(options: PackProcessOptions): PackProcess {
   };
 }
 
+const SPARE_WORKERS = 1;
+/** Where nobody limits a process, a number comes that no machine has. */
+const NO_LIMIT_BYTES = 2 ** 50;
+
+/** What is set, or else what the container may have. */
+function limitOf({ memoryLimitMib }: WebhookConfig): number | undefined {
+  if (memoryLimitMib !== undefined) return memoryLimitMib * 1024 * 1024;
+  const bytes = process.constrainedMemory();
+  return bytes > 0 && bytes < NO_LIMIT_BYTES ? bytes : undefined;
+}
+
 /** What this replica reports; undefined before it judges by anything. */
 function statusOf(
   { snapshots, modules, shadow, failures }: Packs,
