@@ -42,7 +42,7 @@ function world(policies: readonly ImagePolicyFacts[] = [policy], isKnown = true)
     labelsOf: (name) => ({ team: { team: 'yes' }, plain: {} })[name],
     verdicts,
     wanted,
-    metrics: imageMetrics(factory, { believed: () => 0, wanted: () => 0 }),
+    metrics: imageMetrics(factory, { believed: () => 0, untrusted: () => 0, wanted: () => 0 }),
     now: () => now,
   });
   return { judge, wanted };

@@ -54,6 +54,7 @@ export function createImages({ cache, platformNamespace, factory, onWanted }: Im
   });
   const metrics = imageMetrics(factory, {
     believed: () => verdicts.size,
+    untrusted: () => verdicts.untrusted,
     wanted: () => wanted.list(clock.now().getTime()).length,
   });
   const judge = new ImageJudge({

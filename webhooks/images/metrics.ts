@@ -12,7 +12,11 @@ export type ImageMetrics = ReturnType<typeof imageMetrics>;
 /** Declares the metrics of judging images. */
 export function imageMetrics(
   factory: MetricFactory,
-  counted: { readonly believed: () => number; readonly wanted: () => number },
+  counted: {
+    readonly believed: () => number;
+    readonly untrusted: () => number;
+    readonly wanted: () => number;
+  },
 ) {
   factory.gauge(
     {
@@ -21,6 +25,14 @@ export function imageMetrics(
       labels: {},
     },
     counted.believed,
+  );
+  factory.gauge(
+    {
+      name: 'nexusos_admission_image_verdicts_untrusted',
+      help: 'Verdicts on images that are there and not believed: not signed by a key of the operator, or of another namespace.',
+      labels: {},
+    },
+    counted.untrusted,
   );
   factory.gauge(
     {

@@ -38,6 +38,8 @@ test('what a tenant writes says nothing: not signed, by a key of its own, or tak
   verdicts.set({ ...honest, metadata: { name: 'copied', namespace: 'other' } });
   t.is(verdicts.in('other').proofOf(IMAGE), undefined);
   t.is(verdicts.untrusted, 2);
+  verdicts.delete('team', 'forged');
+  t.is(verdicts.untrusted, 1, 'and who has gone is told of no more');
 });
 
 test('an object says nothing beside what is signed in it', (t) => {

@@ -77,7 +77,6 @@ const NOTHING: KnownImages = { proofOf: () => undefined, proofOfDigest: () => un
 export class VerdictBook {
   readonly #shelves = new Map<string, Shelf>();
   #keys: readonly TrustedKey[] = [];
-  #untrusted = 0;
 
   /** What is known of a namespace. */
   in(namespace: string): KnownImages {
@@ -86,15 +85,12 @@ export class VerdictBook {
 
   /** Objects that are believed. */
   get size(): number {
-    return [...this.#shelves.values()].reduce(
-      (sum, { entries }) => sum + [...entries.values()].filter(({ proof }) => proof !== undefined).length,
-      0,
-    );
+    return this.#count(({ proof }) => proof !== undefined);
   }
 
-  /** Objects that told something which was not believed, since the process began. */
+  /** Objects that tell something which is not believed. */
   get untrusted(): number {
-    return this.#untrusted;
+    return this.#count(({ text, proof }) => text !== '' && proof === undefined);
   }
 
   /** Public keys of the operator, as a ConfigMap has them; all that was told is looked at again. What is proved by that. */
@@ -136,8 +132,13 @@ export class VerdictBook {
   #open(text: string, namespace: string): Proof | undefined {
     if (text === '') return undefined;
     const opened = openProof(text, this.#keys);
-    if (opened.kind === 'verified' && opened.value.namespace === namespace) return opened.value;
-    this.#untrusted += 1;
-    return undefined;
+    return opened.kind === 'verified' && opened.value.namespace === namespace ? opened.value : undefined;
+  }
+
+  #count(isOne: (entry: Entry) => boolean): number {
+    return [...this.#shelves.values()].reduce(
+      (sum, { entries }) => sum + [...entries.values()].filter(isOne).length,
+      0,
+    );
   }
 }

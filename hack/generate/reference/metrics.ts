@@ -12,7 +12,7 @@ export function metricsPage(): GeneratedFile {
   const factory = new MetricFactory();
   admissionMetrics(factory);
   packMetrics(factory);
-  imageMetrics(factory, { believed: () => 0, wanted: () => 0 });
+  imageMetrics(factory, { believed: () => 0, untrusted: () => 0, wanted: () => 0 });
   const text = [
     pageHead('Metrics', 'operator/telemetry/metrics.ts and webhooks/metrics.ts'),
     'Served at `/metrics` in the Prometheus format, beside those of the Node process (`nodejs_*`, `process_*`). No label holds the name of an object.\n',
