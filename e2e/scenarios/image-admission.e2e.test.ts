@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { type Cluster, startCluster } from '#hack/cluster/cluster';
 import { installChart } from '#hack/system/chart';
-import { startOperator } from '#hack/system/operator-process';
+import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import { WebhookSystem } from '#hack/system/webhook-process';
 import { eventually } from '#hack/tools/eventually';
 import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
@@ -35,6 +35,8 @@ const NAMESPACE = `${TENANT}-main`;
 const DEADLINE_MS = 180_000;
 const ENDS: (() => Promise<unknown>)[] = [];
 let registry: RunningRegistry;
+let operator: OperatorProcess;
+let startAgain: () => Promise<void>;
 let folder: string;
 
 test.before(async (t) => {
@@ -48,7 +50,10 @@ test.before(async (t) => {
   ENDS.unshift(() => webhooks.stop());
   await installChart(cluster, { values: { webhooks: { ...webhooks.values, mutation: { enabled: true } } } });
   const registries = [{ host: registry.host, isPrivate: true, isPlainHttp: true }];
-  const operator = await startOperator(cluster, { env: { NEXUSOS_REGISTRIES: JSON.stringify(registries) } });
+  startAgain = async () => {
+    operator = await startOperator(cluster, { env: { NEXUSOS_REGISTRIES: JSON.stringify(registries) } });
+  };
+  await startAgain();
   ENDS.unshift(() => operator.stop());
   await Promise.all([webhooks.start(), webhooks.start()]);
   const signer = await Signer.create();
@@ -211,20 +216,41 @@ test('a pod of an image that nobody has looked at is asked to wait, and passes t
   t.is(made?.spec.containers[0]?.image, `${named('fresh')}@${digest}`);
 });
 
+interface Verdict {
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly image: string };
+  readonly status?: { readonly proof?: string };
+}
+
+/** What the operator has signed of an image, with other words in it and the same signatures. */
+function forgedOf(proof: string): string {
+  const envelope = JSON.parse(proof) as { readonly payload: string };
+  const said = Buffer.from(envelope.payload, 'base64').toString('utf8');
+  const other = said.replaceAll('Refused', 'Verified').replaceAll('FAILED', 'PASSED');
+  return JSON.stringify({ ...envelope, payload: Buffer.from(other).toString('base64') });
+}
+
 test('who can write a verdict has said nothing: what counts is what the operator has signed', async (t) => {
   t.timeout(8 * 60_000);
-  const { owner } = t.context;
-  const forged = {
-    apiVersion: 'nexusos.dev/v1alpha1',
-    kind: 'ImageVerdict',
-    metadata: { name: 'forged', namespace: NAMESPACE },
-    spec: { image: named('bare') },
-    status: {
-      policies: [{ kind: 'ClusterImagePolicy', name: 'admitted', outcome: 'Verified', message: '' }],
-    },
-  };
-  const said = await owner.tries(['create', '-f', '-'], JSON.stringify(forged));
-  t.false(said.ok, said.text);
+  const { admin } = t.context;
+  const { items = [] } =
+    (await admin.sees<{ readonly items: readonly Verdict[] }>('-n', NAMESPACE, 'imageverdicts')) ?? {};
+  const honest = items.find(({ spec }) => spec.image === named('bare'));
+  const proof = honest?.status?.proof ?? '';
+  const forged = forgedOf(proof);
+  t.not(forged, proof);
+  // Nobody puts it right meanwhile.
+  await operator.stop();
+  const name = `imageverdict/${honest?.metadata.name}`;
+  const patch = JSON.stringify({ status: { proof: forged } });
+  await admin.does(['patch', '-n', NAMESPACE, name, '--subresource=status', '--type=merge', '-p', patch]);
+  const { last } = await makes(
+    t.context,
+    pod('forged', named('bare')),
+    ({ ok, text }) => ok || /being verified/.test(text),
+  );
+  t.false(last.ok, 'it is as if nobody had looked');
+  await startAgain();
   await refusedStill(t);
 });
 

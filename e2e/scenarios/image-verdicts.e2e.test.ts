@@ -36,11 +36,14 @@ interface Place {
   /** Two people of the platform. */
   readonly asker: User;
   readonly approver: User;
+  /** May write verdicts and keys by RBAC, and is nobody of the platform. */
+  readonly meddler: User;
 }
 
 const test = anyTest.serial as TestFn<Place>;
 const TENANT = 'verdictkeeper';
 const NAMESPACE = `${TENANT}-main`;
+const MEDDLER = 'verdict-meddler';
 const ENDS: (() => Promise<unknown>)[] = [];
 let operator: OperatorProcess;
 let registry: RunningRegistry;
@@ -77,6 +80,7 @@ test.before(async (t) => {
     signer,
     asker: await person('risk-asker'),
     approver: await person('risk-approver'),
+    meddler: new User(cluster, await cluster.kubeconfigFor({ user: MEDDLER })),
   };
 });
 test.after.always(async () => {
@@ -292,21 +296,65 @@ test('a vulnerability is waived by two people, and counts again when the waiver 
   t.is(refused.status?.digest, digest);
 });
 
+/** All that RBAC can give. */
+function meddling(): readonly object[] {
+  const rbac = 'rbac.authorization.k8s.io';
+  const metadata = { name: MEDDLER };
+  const rules = [
+    {
+      apiGroups: ['nexusos.dev'],
+      resources: ['imageverdicts', 'imageverdicts/status'],
+      verbs: ['get', 'create', 'update', 'patch', 'delete'],
+    },
+    {
+      apiGroups: [''],
+      resources: ['configmaps', 'secrets'],
+      verbs: ['get', 'create', 'update', 'patch', 'delete'],
+    },
+  ];
+  return [
+    { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata, rules },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: MEDDLER },
+      subjects: [{ apiGroup: rbac, kind: 'User', name: MEDDLER }],
+    },
+  ];
+}
+
 test('nobody but the operator writes verdicts, or the key that they are signed with', async (t) => {
-  const { owner, admin } = t.context;
+  const { owner, admin, meddler } = t.context;
   const image = `${registry.host}/team/good:1`;
   const found = await verdictOn(t.context, image);
   const name = found?.metadata.name ?? '';
-  t.regex(await owner.does(['get', '-n', NAMESPACE, `imageverdict/${name}`]), /Verified/);
+  const verdict = ['-n', NAMESPACE, `imageverdict/${name}`];
+  t.regex(await owner.does(['get', ...verdict]), /Verified/);
   const forged = JSON.stringify({ status: { proof: 'x' } });
-  for (const args of [
-    ['delete', '-n', NAMESPACE, `imageverdict/${name}`],
-    ['patch', '-n', NAMESPACE, `imageverdict/${name}`, '--subresource=status', '--type=merge', '-p', forged],
-    ['get', '-n', 'nexusos-system', 'secret/nexusos-verdict-signing'],
-  ]) {
+  const writes = [
+    ['delete', ...verdict],
+    ['patch', ...verdict, '--subresource=status', '--type=merge', '-p', forged],
+  ];
+  for (const args of [...writes, ['get', '-n', 'nexusos-system', 'secret/nexusos-verdict-signing']]) {
     const said = await owner.tries(args);
     t.false(said.ok, args.join(' '));
   }
-  const after = await admin.sees<Verdict>('-n', NAMESPACE, `imageverdict/${name}`);
+  // Whom RBAC lets is refused nonetheless.
+  for (const object of meddling()) await admin.does(['create', '-f', '-'], JSON.stringify(object));
+  const keys = ['configmap/nexusos-verdict-keys', 'secret/nexusos-verdict-signing'].flatMap((key) => [
+    ['delete', '-n', 'nexusos-system', key],
+    ['patch', '-n', 'nexusos-system', key, '--type=merge', '-p', '{"data":{"other":"eA=="}}'],
+  ]);
+  for (const args of [...writes, ...keys]) {
+    const said = await eventually('RBAC lets them', async () => {
+      const last = await meddler.tries([...args]);
+      if (/cannot (get|patch|delete) resource/.test(last.text)) throw new Error(last.text);
+      return last;
+    });
+    t.false(said.ok, args.join(' '));
+    t.regex(said.text, /ValidatingAdmissionPolicy 'nexusos-(records|verdict-keys)/, args.join(' '));
+  }
+  const after = await admin.sees<Verdict>(...verdict);
   t.is(after?.status?.proof, found?.status?.proof);
 });
