@@ -30,3 +30,12 @@ test('what was found of a verdict that is gone is forgotten, and nobody is woken
   t.deepEqual(forgotten, [keyString(keyOf(gone))]);
   t.deepEqual(woken, []);
 });
+
+test('a policy that is being deleted holds until it is gone, as it does for admission', async (t) => {
+  const bench = new Bench();
+  bench.found = { outcome: 'Verified', checkedAt: new Date() };
+  const leaving = policy(CLUSTER_IMAGE_POLICIES, 'leaving', { deletionTimestamp: new Date().toISOString() });
+  bench.world.objects.set(CLUSTER_IMAGE_POLICIES, [leaving]);
+  await bench.reconcile();
+  t.deepEqual(bench.proved, { leaving: 'Verified' });
+});

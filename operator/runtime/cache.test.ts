@@ -77,6 +77,7 @@ test('an object that leaves a selection is gone for those who watch it', async (
   await eventually('it is there', () => cache.get(CONFIG_MAPS, key) !== undefined);
   await world.client.patch(CONFIG_MAPS, key, { body: { metadata: { labels: { app: 'db' } } } });
   await eventually('it is gone', () => cache.get(CONFIG_MAPS, key) === undefined);
+  t.false(names(cache.list(CONFIG_MAPS, { namespace })).includes('a'));
   t.pass();
 });
 
@@ -97,6 +98,7 @@ test('what is left out when it is trimmed is not there, and comes and goes with 
   await eventually('it is there', () => cache.get(CONFIG_MAPS, key) !== undefined);
   await relabel('db');
   await eventually('it is gone', () => cache.get(CONFIG_MAPS, key) === undefined);
+  t.false(names(cache.list(CONFIG_MAPS, { namespace })).includes('a'));
   t.deepEqual(names(cache.list(CONFIG_MAPS, { namespace: world.namespace })), ['b']);
 });
 
@@ -135,6 +137,7 @@ test('what is gone from the store of all objects is gone, though another watch h
   proxy.watches.fateOf = (_, path) => (path.includes('labelSelector') ? 'drop' : 'pass');
   await world.client.delete(CONFIG_MAPS, key, { uid: metadata.uid ?? 'none' });
   await eventually('it is gone', () => cache.get(CONFIG_MAPS, key) === undefined);
+  t.false(names(cache.list(CONFIG_MAPS, { namespace })).includes('a'));
 });
 
 test('a write of our own is in the stores that it belongs to before any watch has told it', async (t) => {

@@ -29,6 +29,12 @@ interface Asked {
   readonly isPod: boolean;
 }
 
+/** Annotations of the object as it will be; undefined where it has none, and none are made. */
+function annotationsAfter({ object }: AdmissionRequest, before: readonly JsonPatchOperation[]) {
+  const isMade = before.some(({ path }) => path === '/metadata/annotations');
+  return object?.metadata.annotations ?? (isMade ? {} : undefined);
+}
+
 /** Says whether images of a request may run, by what was found out before. */
 export class ImageJudge {
   readonly #options: ImageJudgeOptions;
@@ -43,8 +49,7 @@ export class ImageJudge {
     if (asked === undefined || !asked.isPod) return ALLOWED;
     const judged = this.#judge(asked);
     if (judged === undefined || judged === 'unknown') return ALLOWED;
-    const hasAnnotations = before.some(({ path }) => path === '/metadata/annotations');
-    const annotations = request.object?.metadata.annotations ?? (hasAnnotations ? {} : undefined);
+    const annotations = annotationsAfter(request, before);
     // Of the containers that are brought in later the API server takes those alone.
     const isWhole = (request.subResource ?? '') === '';
     const patch = pinSteps(
