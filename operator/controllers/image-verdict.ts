@@ -112,7 +112,10 @@ async function observe(
   const now = clock.now();
   const facts = asked.map(({ facts: one, digest }): PolicyAsked => ({ facts: one, digest }));
   const seen = { namespace, image, policies: facts, previous, now };
-  const answer = isDue(seen) ? works.verifier.ask(questionOf(object, { asked, read })) : undefined;
+  const isUrgent = previous === undefined || isWithdrawn(seen);
+  const answer = isDue(seen)
+    ? works.verifier.ask({ ...questionOf(object, { asked, read }), isUrgent })
+    : undefined;
   const known = answer?.kind === 'known' ? answer.findings : undefined;
   const findings = foundSince({ previous, findings: known });
   const proof = nextProof({ ...seen, findings });

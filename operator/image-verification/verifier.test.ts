@@ -134,6 +134,24 @@ test('a tenant with many images does not hold up another', async (t) => {
   t.true(bench.begun.slice(0, 3).some(({ tenant }) => tenant === 'b'));
 });
 
+for (const { name, again } of [
+  { name: 'asked about last', again: false },
+  { name: 'that was waiting to be looked at again', again: true },
+]) {
+  test(`an image of which nothing counts goes before those that are looked at again: ${name}`, async (t) => {
+    const bench = new Bench(1);
+    for (let index = 0; index < 5; index += 1) bench.verifier.ask(question({ verdict: `a/${index}` }));
+    if (again) bench.verifier.ask(question({ verdict: 'a/new' }));
+    bench.verifier.ask(question({ verdict: 'a/new', isUrgent: true }));
+    bench.verifier.ask(question({ verdict: 'a/next', isUrgent: true }));
+    for (let index = 0; index < 4; index += 1) await bench.answer(known(NOW));
+    t.deepEqual(
+      bench.begun.slice(0, 4).map(({ verdict }) => verdict),
+      ['a/0', 'a/new', 'a/next', 'a/1'],
+    );
+  });
+}
+
 test('what nobody asks about any more is not begun, and not remembered', async (t) => {
   const bench = new Bench(1);
   bench.verifier.ask(question({ verdict: 'a/1' }));

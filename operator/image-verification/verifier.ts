@@ -42,6 +42,7 @@ const MAX_UNKNOWN_MS = 600_000;
 interface Job {
   readonly subject: string;
   readonly verdict: string;
+  readonly isUrgent: boolean;
 }
 
 /**
@@ -98,11 +99,14 @@ export class ImageVerification implements ImageVerifier {
   }
 
   #want(question: ImageQuestion): void {
-    const { verdict, tenant: subject } = question;
-    const isUnderWay = this.#wanted.has(verdict);
+    const { verdict, tenant: subject, isUrgent = false } = question;
+    const waiting = this.#waiting.get(verdict);
+    const goesAhead = waiting !== undefined && isUrgent && !waiting.isUrgent;
+    const isUnderWay = this.#wanted.has(verdict) && !goesAhead;
     this.#wanted.set(verdict, question);
     if (isUnderWay) return;
-    const job = { subject, verdict };
+    if (goesAhead) this.#work.drop(waiting);
+    const job = { subject, verdict, isUrgent };
     this.#waiting.set(verdict, job);
     const onRoom = () => this.#tell(verdict);
     if (this.#work.add(job, { key: verdict, onRoom })) return;

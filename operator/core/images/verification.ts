@@ -26,6 +26,8 @@ export interface ImageQuestion {
   readonly policies: readonly AskedPolicy[];
   /** An answer that is older is asked for anew. */
   readonly freshMs: number;
+  /** Nothing that was proved counts: it goes before what is only looked at again. */
+  readonly isUrgent?: boolean;
 }
 
 /** What was found out about an image. */

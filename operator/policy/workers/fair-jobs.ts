@@ -3,6 +3,8 @@
 /** Something that waits, and for whom. */
 export interface Job {
   readonly subject: string;
+  /** It goes before what else of the subject waits, and takes nothing from others. */
+  readonly isUrgent?: boolean;
 }
 
 /** How much may wait, and be under way. */
@@ -38,7 +40,8 @@ export class FairJobs<T extends Job> {
     const mine = this.#waiting.get(job.subject) ?? [];
     if (this.#count >= this.#limits.maxWaiting || mine.length >= this.#limits.maxWaitingPerSubject)
       return false;
-    mine.push(job);
+    const place = job.isUrgent === true ? mine.findIndex((one) => one.isUrgent !== true) : -1;
+    mine.splice(place === -1 ? mine.length : place, 0, job);
     this.#waiting.set(job.subject, mine);
     this.#count += 1;
     return true;
