@@ -49,12 +49,11 @@ export class ImageJudge {
     if (asked === undefined || !asked.isPod) return ALLOWED;
     const judged = this.#judge(asked);
     if (judged === undefined || judged === 'unknown') return ALLOWED;
-    const annotations = annotationsAfter(request, before);
-    // Of the containers that are brought in later the API server takes those alone.
-    const isWhole = (request.subResource ?? '') === '';
+    const hasAnnotations = before.some(({ path }) => path === '/metadata/annotations');
+    const annotations = request.object?.metadata.annotations ?? (hasAnnotations ? {} : undefined);
     const patch = pinSteps(
       { metadata: { annotations } },
-      { uses: asked.uses, digests: judged.digests, annotation: isWhole ? ANNOTATIONS.images : undefined },
+      { uses: asked.uses, digests: judged.digests, annotation: annotationFor(request) },
     );
     return patch.length === 0 ? ALLOWED : { ...ALLOWED, patch };
   }
@@ -96,6 +95,11 @@ function askedOf(request: AdmissionRequest): Asked | undefined {
   const before = operation === 'UPDATE' ? imagesOf(resource, oldObject) : [];
   const uses = newImages(imagesOf(resource, object), before);
   return uses.length === 0 ? undefined : { request, uses, isPod };
+}
+
+/** Of the containers that are brought in later the API server takes those alone. */
+function annotationFor({ subResource = '' }: AdmissionRequest): string | undefined {
+  return subResource === '' ? ANNOTATIONS.images : undefined;
 }
 
 function notKnown(namespace: string): Answer {
