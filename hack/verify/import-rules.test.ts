@@ -22,6 +22,20 @@ const CASES: Readonly<Record<string, Case>> = {
     want: /may not import undici/,
   },
   'a test of core may use ava': { file: 'operator/core/plan.test.ts', specifier: 'ava' },
+  'a test may use what it is the test of': {
+    file: 'operator/controllers/image-verdict.test.ts',
+    specifier: './image-verdict.ts',
+  },
+  'a test of one controller knows no other': {
+    file: 'operator/controllers/image-verdict.test.ts',
+    specifier: './image-policy.ts',
+    want: /may not import operator\/controllers\/image-policy\.ts/,
+  },
+  'a controller knows no other': {
+    file: 'operator/controllers/image-verdict.ts',
+    specifier: './image-policy.ts',
+    want: /may not import operator\/controllers\/image-policy\.ts/,
+  },
   'the API knows no controller': {
     file: 'crds/v1alpha1/run.ts',
     specifier: '#operator/controllers/run',

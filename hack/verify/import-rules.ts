@@ -246,7 +246,7 @@ export function importProblems(path: string, imports: readonly ImportOf[]): read
   if (rule === undefined)
     return [`${path}: no row of the import table speaks of it (hack/verify/import-rules.ts)`];
   const isTest = isForTests(path);
-  const may = isTest && !path.startsWith('e2e/') ? [...rule.may, ...TESTS_MAY] : rule.may;
+  const may = isTest && !path.startsWith('e2e/') ? [...rule.may, ...TESTS_MAY, testedBy(path)] : rule.may;
   return imports.flatMap((one) => {
     const target = resolveSpecifier(path, one.specifier);
     const problem =
@@ -255,6 +255,11 @@ export function importProblems(path: string, imports: readonly ImportOf[]): read
       directionProblem(target, { rule, may });
     return problem === undefined ? [] : [`${path}:${one.line}: ${problem}`];
   });
+}
+
+/** testedBy('a/b.test.ts') -> 'a/b.ts': a test may use that, also where those beside it may not. */
+function testedBy(path: string): string {
+  return path.replace(/\.test\.ts$/, '.ts');
 }
 
 /** Everything in e2e/ is for tests, too. */
