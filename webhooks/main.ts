@@ -114,7 +114,7 @@ async function wire(config: WebhookConfig, log: Log): Promise<Wired> {
     log,
     indexes: VALIDATION_INDEXES,
   });
-  watchFacts(cache);
+  watchFacts(cache, config);
   const images = createImages({
     cache,
     platformNamespace: config.namespace,

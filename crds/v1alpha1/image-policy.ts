@@ -193,6 +193,8 @@ export const IMAGE_POLICY_REASONS = {
   InvalidSpec: 'InvalidSpec',
   /** A Secret or TrustRoot that it names does not exist. */
   NotFound: 'NotFound',
+  /** More policies are about an image than it is looked at by, and this one is left out: the image does not pass it. */
+  TooManyPolicies: 'TooManyPolicies',
   /** It names a Secret in a namespace where the operator may read none: give the key in `pem`. */
   Forbidden: 'Forbidden',
 } as const;

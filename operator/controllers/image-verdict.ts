@@ -4,7 +4,16 @@ import { LABELS } from '#crds/v1alpha1/names';
 import type { ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import { canonicalJson } from '../core/compare.ts';
-import { askedOf, dueAtMs, freshMs, isDue, nextProof, type PolicyAsked } from '../core/images/next-proof.ts';
+import { heldPolicies } from '../core/images/bound.ts';
+import {
+  dueAtMs,
+  foundSince,
+  freshMs,
+  isDue,
+  isWithdrawn,
+  nextProof,
+  type PolicyAsked,
+} from '../core/images/next-proof.ts';
 import { imagePolicyFacts } from '../core/images/objects.ts';
 import { isAbout } from '../core/images/policy.ts';
 import { waiversFor } from '../core/images/waivers.ts';
@@ -155,10 +164,12 @@ async function policiesOn(
     .filter(({ facts }) => isAbout(facts, reference.reference));
   const held = new Set(heldPolicies(asked.map(({ facts }) => facts)));
   return Promise.all(
-    askedOf(asked).map(async ({ object, facts }) => {
-      const whole = await policies.read(object, read, waiversFor(waivers, facts, use));
-      return { facts, digest: whole.digest, read: whole };
-    }),
+    asked
+      .filter(({ facts }) => held.has(facts))
+      .map(async ({ object, facts }) => {
+        const whole = await policies.read(object, read, waiversFor(waivers, facts, use));
+        return { facts, digest: whole.digest, read: whole };
+      }),
   );
 }
 

@@ -115,6 +115,18 @@ test('what fails for no fault of an image is not known, and is told of', async (
   t.is(bench.errors.length, 1);
 });
 
+test('judging that had to be ended is not what a registry did not answer', async (t) => {
+  const bench = new Bench(4, () => Promise.reject(new JudgingEnded('more than 512 MiB')));
+  bench.verifier.ask(question());
+  await eventually('it is told', () => bench.told.length === 1);
+  const answer = bench.verifier.ask(question());
+  t.like(answer.kind === 'known' ? answer.findings.verdicts.get('u') : answer, {
+    outcome: 'Unknown',
+    reason: 'JudgingEnded',
+  });
+  t.is(bench.errors.length, 1);
+});
+
 test('what fails after nobody asks any more is not remembered', async (t) => {
   const begun = Promise.withResolvers<ImageFindings>();
   const bench = new Bench(1, () => begun.promise);

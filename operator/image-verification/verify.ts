@@ -39,7 +39,6 @@ export async function verifyQuestion(question: ImageQuestion, tools: VerifyTools
     return allUnknown(question, { kind: 'unknown', reason: 'ImageNotFound', message }, now);
   }
   const keychain = await namespaceKeychain(question, tools.client);
-  // Slow registries of a tenant hold up nobody else.
   const asking: Asking = { keychain, whose: question.tenant };
   const resolved = await tools.registry.resolve(read.reference, asking);
   if (resolved.kind !== 'ok') return allUnknown(question, notKnown(resolved), now);
@@ -54,8 +53,12 @@ function sourceAt(
   { keychain, whose }: Asking,
   tools: VerifyTools,
 ): EvidenceSource {
-  const place = { registry: tools.registry, repository: { registry, repository } };
-  return registryEvidence({ ...place, keychain, whose });
+  return registryEvidence({
+    registry: tools.registry,
+    repository: { registry, repository },
+    keychain,
+    whose,
+  });
 }
 
 interface Judging {

@@ -11,7 +11,7 @@ import {
   verdictOf,
 } from './verdict.ts';
 
-/** What a policy knows beyond its rules and its input: JSON in UTF-8, by its digest. */
+/** What a policy knows beyond its rules and its input: JSON in UTF-8, by its digest. Bytes may be away as those of a module may. */
 export interface PolicyData {
   readonly digest: string;
   readonly bytes: Uint8Array;

@@ -28,7 +28,7 @@ function policy(): Promise<PolicyModule> {
 
 async function host(t: ExecutionContext, options: Partial<HostOptions> = {}) {
   const metrics = createMetrics();
-  const limits = { maxDeadlineMs: DEADLINE_MS, maxWaitMs: 30_000, ...options.limits };
+  const limits = { maxDeadlineMs: DEADLINE_MS, maxWaitMs: 30_000, patienceMs: 60_000, ...options.limits };
   const workers = { platformWorkers: 1, tenantWorkers: 2, spareWorkers: 1 };
   const made = new PolicyHost({ ...workers, metrics, ...options, limits });
   t.teardown(() => made.close());
@@ -116,10 +116,11 @@ test.serial('who gets no processor at all is given up without any blame', async 
     metrics,
   } = await host(t, {
     threadClock: () => 0,
-    limits: { quarantine: { strikes: 1, withinMs: 1e6 } },
+    limits: { quarantine: { strikes: 1, withinMs: 1e6 }, patienceMs: 0 },
   });
+  const module = unmetered(await policy());
   const from = performance.now();
-  const verdict = await ask({ ...slow, deadlineMs: 20 });
+  const verdict = await ask({ ...slow, module, deadlineMs: 20 });
   const tookMs = performance.now() - from;
   t.is(said(verdict), 'Overloaded');
   t.regex(
@@ -151,7 +152,7 @@ test.serial('one tenant never has all workers, and what waits too long is told s
 
 test.serial('loading asks the entry points that are used, in a time that is bounded', async (t) => {
   const metrics = createMetrics();
-  const limits = { warmUpMs: 400, maxDeadlineMs: DEADLINE_MS, maxWaitMs: 30_000 };
+  const limits = { warmUpMs: 400, maxDeadlineMs: DEADLINE_MS, maxWaitMs: 30_000, patienceMs: 60_000 };
   const workers = { platformWorkers: 1, tenantWorkers: 2, spareWorkers: 1 };
   const made = new PolicyHost({ ...workers, metrics, limits });
   t.teardown(() => made.close());
@@ -173,6 +174,21 @@ test.serial('loading asks the entry points that are used, in a time that is boun
     reason: 'Timeout',
   });
 });
+
+test.serial(
+  'what takes all the time of loading for its first entry point is refused, without its worker',
+  async (t) => {
+    const { host: made, metrics } = await host(t, { limits: { warmUpMs: 50 } });
+    const rego = `package p
+    loop := count([1 | some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); some c in numbers.range(1, 3000); a + b + c == -1])`;
+    const module = await compileModule({ rego, entrypoints: ['p/loop'] });
+    t.like(await made.prepare({ module, memoryMiB: 64, tenant: 'a' }), {
+      kind: 'refused',
+      reason: 'Timeout',
+    });
+    t.notRegex(await metrics.text(), /restarts_total\{reason="deadline"\} [1-9]/);
+  },
+);
 
 test.serial('memory beyond the limit fails one evaluation, and no other', async (t) => {
   const { ask } = await host(t);
@@ -240,11 +256,12 @@ test.serial('what is tried waits long for a processor, where nobody waits for wh
   // Of the first second, it is told of nothing that it had.
   const threadClock = () => (performance.now() - askedAt < 1000 ? 0 : 1e9);
   const { ask } = await host(t, { threadClock, limits: { trials } });
+  const module = unmetered(await policy());
   askedAt = performance.now();
-  t.is(said(await ask({ ...slow, deadlineMs: 20, trial: 'shadow' })), 'Timeout');
+  t.is(said(await ask({ ...slow, module, deadlineMs: 20, trial: 'shadow' })), 'Timeout');
   t.true(performance.now() - askedAt >= 1000);
   const starved = await host(t, { threadClock: () => 0, limits: { trials } });
-  t.is(said(await starved.ask({ ...slow, deadlineMs: 20, trial: 'cohort' })), 'Overloaded');
+  t.is(said(await starved.ask({ ...slow, module, deadlineMs: 20, trial: 'cohort' })), 'Overloaded');
 });
 
 test.serial('three failures in ten minutes put a module in quarantine, until it is released', async (t) => {

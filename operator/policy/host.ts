@@ -1,68 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type CompiledModule, ENGINE } from './engine.ts';
 import type { Evaluation, PolicyData } from './evaluate-here.ts';
-import type { PolicyModule } from './module.ts';
-import { EVALUATION_LIMITS, type EvaluationLimits, Failure, type Verdict, verdictOf } from './verdict.ts';
-import { type BudgetRule, Budgets } from './workers/budgets.ts';
-import { Lane, type LaneJob, type LaneOutcome, type TrialPatience } from './workers/lane.ts';
+import { HOST_LIMITS, type HostLimits } from './host-limits.ts';
+import { type FetchBytes, ModuleSources, type Source } from './module-sources.ts';
+import { Failure, type Verdict, verdictOf } from './verdict.ts';
+import { Budgets } from './workers/budgets.ts';
+import { Lane, type LaneJob, type LaneOutcome } from './workers/lane.ts';
 import type { Trial } from './workers/lines.ts';
 import type { WorkerSettings } from './workers/messages.ts';
-import { isStrike, type ModuleOwner, Quarantine, type QuarantineRule } from './workers/quarantine.ts';
+import { isStrike, type ModuleOwner, Quarantine } from './workers/quarantine.ts';
 import { Spares } from './workers/spares.ts';
 import type { ThreadClock } from './workers/thread-clock.ts';
 import { WORKER_URL, type WorkerEnd, WorkerHandle } from './workers/worker-handle.ts';
 
-/** What evaluations may take, of a worker and of the host. */
-export interface HostLimits extends EvaluationLimits, WorkerSettingsOfHost {
-  /** More is not given, whatever an evaluation asks for. */
-  readonly maxDeadlineMs: number;
-  readonly maxMemoryMiB: number;
-  /** For loading a module with its data, its start function included. */
-  readonly loadDeadlineMs: number;
-  /** For asking its entry points once, all together. */
-  readonly warmUpMs: number;
-  readonly maxWaitMs: number;
-  readonly maxWaiting: number;
-  readonly maxWaitingPerSubject: number;
-  /** How long at least, by the clock on the wall, one is waited for that others keep from the processors. */
-  readonly patienceMs: number;
-  /** By the clock on the wall: an evaluation that others keep from the processors is not waited for longer, whatever else it asks for. */
-  readonly maxPatienceMs: number;
-  /** How long what is tried is waited for. */
-  readonly trials: Readonly<Record<Trial, TrialPatience>>;
-  /** Time of workers for each subject, in each lane. */
-  readonly budget: BudgetRule;
-  readonly quarantine: QuarantineRule;
-}
-
-type WorkerSettingsOfHost = Omit<WorkerSettings, 'limits'>;
-
-/** Limits for a process that answers the API server, which waits for three seconds. */
-export const HOST_LIMITS: HostLimits = {
-  ...EVALUATION_LIMITS,
-  recycleAfter: 10_000,
-  recycleBytes: 4 * 1024 * 1024,
-  residentBytes: 96 * 1024 * 1024,
-  // What is to be over after 75 ms is stopped before: until a timer fires, and its worker is given up, takes some milliseconds.
-  maxDeadlineMs: 60,
-  maxMemoryMiB: 64,
-  loadDeadlineMs: 1000,
-  warmUpMs: 1000,
-  maxWaitMs: 1000,
-  maxWaiting: 1024,
-  maxWaitingPerSubject: 128,
-  patienceMs: 0,
-  maxPatienceMs: 2500,
-  trials: {
-    // In time for what is active to judge the request instead.
-    cohort: { maxWaitMs: 250, patienceMs: 750 },
-    // Nobody waits: so it is found out whether it ends, on a machine that is busy as well.
-    shadow: { maxWaitMs: 10_000, patienceMs: 4000 },
-  },
-  budget: { msPerSecond: 500, burstMs: 2000 },
-  quarantine: { strikes: 3, withinMs: 10 * 60 * 1000 },
-};
+export { HOST_LIMITS, type HostLimits } from './host-limits.ts';
 
 /** How a host is made. */
 export interface HostOptions {
@@ -81,6 +32,8 @@ export interface HostOptions {
   readonly clock?: () => number;
   /** How it is told what time the thread of a worker has had. */
   readonly threadClock?: ThreadClock;
+  /** Gets what is not in memory, where it is not handed over with each evaluation. */
+  readonly fetch?: FetchBytes;
   /** The program of the workers; by default the one beside this program. */
   readonly workerUrl?: URL;
   /** A module is no longer evaluated, until its digest is released. */
@@ -100,6 +53,8 @@ export type Preparation = Pick<Evaluation, 'module' | 'memoryMiB' | 'tenant'> & 
 export type Prepared =
   | { readonly kind: 'ready' }
   | { readonly kind: 'refused'; readonly reason: Failure; readonly message: string };
+
+type Ready = Extract<Source, { kind: 'ok' }>;
 
 /** An evaluation, and whose request it is about. */
 export type HostEvaluation = Evaluation & {
@@ -123,7 +78,7 @@ export class PolicyHost {
   readonly #lanes: { readonly platform: Lane; readonly tenant: Lane };
   readonly #budgets: { readonly platform: Budgets; readonly tenant: Budgets };
   readonly #quarantine: Quarantine;
-  readonly #compiled = new Map<string, Promise<CompiledModule>>();
+  readonly #sources: ModuleSources;
   /** Of each digest, the keys under which workers know it. */
   readonly #keys = new Map<string, Set<string>>();
 
@@ -141,6 +96,16 @@ export class PolicyHost {
     };
     this.#budgets = { platform: new Budgets(budget), tenant: new Budgets(budget) };
     this.#quarantine = new Quarantine(quarantine);
+    this.#sources = new ModuleSources({
+      limitBytes: this.#limits.keptBytes,
+      fetch: options.fetch ?? (() => Promise.resolve(undefined)),
+      onEvict: (digest) => this.#forget(digest),
+    });
+  }
+
+  /** Whether it fetches what it does not have, so that nobody else has to keep it. */
+  get keeps(): boolean {
+    return this.#options.fetch !== undefined;
   }
 
   /** When all workers take orders. */
@@ -150,21 +115,26 @@ export class PolicyHost {
 
   /** Loads a module, with its data, in all workers that may be asked for it, and has V8 compile what its first evaluation needs. */
   async prepare(preparation: Preparation): Promise<Prepared> {
-    const { module, tenant } = preparation;
-    const compiled = await this.#compile(module);
-    if (compiled === undefined)
-      return { kind: 'refused', reason: Failure.Trap, message: 'the engine takes it for no module' };
+    const { module } = preparation;
+    const source = await this.#sources.take(preparation);
+    if (source.kind === 'failed') return { ...source, kind: 'refused' };
+    const { lane, job, fault } = await this.#loadEverywhere(preparation, source);
+    if (fault !== undefined) return { kind: 'refused', reason: fault.reason, message: fault.message };
+    return this.#warmUp(lane, job, preparation.entrypoints ?? module.entrypoints);
+  }
+
+  async #loadEverywhere(preparation: Preparation, source: Ready) {
+    const { tenant } = preparation;
     const lane = this.#lanes[scopeOf(tenant)];
     const job = this.#job(preparation, {
-      compiled,
+      source,
       subject: tenant ?? '',
       deadlineMs: this.#limits.loadDeadlineMs,
       trial: preparation.isTrial === true ? 'shadow' : undefined,
     });
     const outcomes = await lane.everywhere(job);
-    const failed = outcomes.find((one) => one.kind !== 'answer');
-    if (failed !== undefined) return { kind: 'refused', reason: failed.reason, message: failed.message };
-    return this.#warmUp(lane, job, preparation.entrypoints ?? module.entrypoints);
+    const hadMs = outcomes.reduce((sum, one) => sum + one.hadMs, 0);
+    return { lane, job, hadMs, fault: outcomes.find((one) => one.kind !== 'answer') };
   }
 
   /** Evaluates. Never rejects; what cannot be evaluated is a verdict, too. */
@@ -186,10 +156,10 @@ export class PolicyHost {
 
   /** Forgets a module that nobody names any more, and whatever it has done. */
   release(digest: string): void {
-    for (const key of this.#keys.get(digest) ?? [])
-      for (const lane of Object.values(this.#lanes)) lane.forget(key);
+    const keys = this.#keys.get(digest) ?? [];
     this.#keys.delete(digest);
-    this.#compiled.delete(digest);
+    for (const key of keys) this.#forgetKey(key);
+    this.#sources.release(digest);
     this.#quarantine.forget(digest);
     this.#options.metrics.policyQuarantined.set({}, this.#quarantine.size);
   }
@@ -198,9 +168,14 @@ export class PolicyHost {
   releaseData(digest: string, dataDigest: string): void {
     const keys = this.#keys.get(digest);
     for (const key of [...(keys ?? [])].filter((one) => one.startsWith(`${digest} ${dataDigest} `))) {
-      for (const lane of Object.values(this.#lanes)) lane.forget(key);
       keys?.delete(key);
+      this.#forgetKey(key);
     }
+  }
+
+  /** Bytes that are counted for modules and data that are kept. */
+  get keptBytes(): number {
+    return this.#sources.bytes;
   }
 
   /** Ends all workers; what is under way comes to `Lost`. */
@@ -209,10 +184,11 @@ export class PolicyHost {
   }
 
   #newLane(workers: number): Lane {
-    const { maxWaitMs, maxWaiting, maxWaitingPerSubject, trials } = this.#limits;
+    const { maxWaitMs, maxWaiting, maxWaitingPerSubject, patienceMs, trials } = this.#limits;
     return new Lane({
       workers,
       maxWaitMs,
+      patienceMs,
       trials,
       maxWaiting,
       maxWaitingPerSubject,
@@ -246,19 +222,30 @@ export class PolicyHost {
   }
 
   async #evaluate(evaluation: HostEvaluation): Promise<Verdict> {
-    const { module, tenant, entrypoint, nowNs, trial } = evaluation;
-    const compiled = await this.#compile(module);
-    if (compiled === undefined) return failed(Failure.Trap, 'the engine takes it for no module');
+    const { tenant, entrypoint, nowNs, trial } = evaluation;
+    const isThere = this.#sources.has(evaluation);
+    const source = await this.#sources.take(evaluation);
+    if (source.kind === 'failed') return failed(source.reason, source.message);
+    if (!isThere) await this.#reload(evaluation, source);
     const subject = subjectOf(evaluation);
-    const deadlineMs = Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation);
+    const deadlineMs =
+      Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation, source);
     const patienceMs = Math.min(evaluation.patienceMs ?? 0, this.#limits.maxPatienceMs);
-    const job = this.#job(evaluation, { compiled, subject, deadlineMs, trial, patienceMs });
+    const job = this.#job(evaluation, { source, subject, deadlineMs, trial, patienceMs });
     // A copy, whose buffer is handed over: the caller's may be part of a larger one, which would be copied whole.
     const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
     const outcome = await this.#lanes[scopeOf(tenant)].submit({ ...job, order: { ...job.order, question } });
     const verdict = toVerdict(outcome);
     this.#account(evaluation, verdict, outcome.kind === 'crowded' ? 0 : outcome.hadMs);
     return verdict;
+  }
+
+  /** What had to go for others is loaded in time of its own, which its rules are not stopped for. Whose it is pays for that. */
+  async #reload(evaluation: HostEvaluation, source: Ready): Promise<void> {
+    const isTrial = evaluation.trial !== undefined;
+    const { hadMs } = await this.#loadEverywhere({ ...evaluation, isTrial }, source);
+    const { tenant } = evaluation;
+    if (tenant !== undefined) this.#budgets.tenant.charge(tenant, { ms: hadMs, nowMs: this.#clock() });
   }
 
   #account(evaluation: HostEvaluation, verdict: Verdict, hadMs: number): void {
@@ -272,27 +259,39 @@ export class PolicyHost {
     this.#options.onQuarantine?.(owner);
   }
 
-  /** Compiled off this thread, once; undefined where it is no module. */
-  async #compile({ digest, metered }: PolicyModule): Promise<CompiledModule | undefined> {
-    const compiling = this.#compiled.get(digest) ?? ENGINE.compile(metered);
-    this.#compiled.set(digest, compiling);
-    return compiling.catch(() => undefined);
+  /** A module or data had to go: whoever is asked for it is told anew what it is. */
+  #forget(digest: string): void {
+    const keys = [...this.#keys.values()].flatMap((all) => [...all]);
+    for (const key of keys) if (key.split(' ').includes(digest)) this.#forgetInLanes(key);
+  }
+
+  /** Nobody names this module with these data any more. */
+  #forgetKey(key: string): void {
+    this.#forgetInLanes(key);
+    const [, data = ''] = key.split(' ');
+    const isUsed = [...this.#keys.values()].some((all) => [...all].some((one) => one.split(' ')[1] === data));
+    if (data !== '' && !isUsed) this.#sources.release(data);
+  }
+
+  #forgetInLanes(key: string): void {
+    for (const lane of Object.values(this.#lanes)) lane.forget(key);
   }
 
   #job(
-    { module, data, memoryMiB }: Preparation,
+    { module, data, memoryMiB, tenant }: Preparation,
     {
-      compiled,
+      source: { compiled, data: bytes },
       ...how
     }: Pick<LaneJob, 'subject' | 'deadlineMs' | 'trial' | 'patienceMs'> & {
-      readonly compiled: CompiledModule;
+      readonly source: Ready;
     },
   ): LaneJob {
     const memory = Math.min(memoryMiB, this.#limits.maxMemoryMiB);
     const key = `${module.digest} ${data?.digest ?? ''} ${memory}`;
     const keys = this.#keys.get(module.digest) ?? new Set();
     this.#keys.set(module.digest, keys.add(key));
-    const source = { compiled, layout: module.layout, memoryMiB: memory, data: data?.bytes };
+    const owner = tenant ?? '';
+    const source = { compiled, layout: module.layout, memoryMiB: memory, data: bytes, owner };
     return { ...how, source, order: { key, question: undefined } };
   }
 
@@ -309,7 +308,7 @@ export class PolicyHost {
       const question = { entrypoint, nowNs: 0n, input: new TextEncoder().encode('{}') };
       const order = { ...job.order, question };
       const outcome = await lane.submit({ ...job, order, deadlineMs: leftMs });
-      if (outcome.kind === 'stopped' && (index === 0 || outcome.reason !== Failure.Timeout))
+      if (wasStopped(outcome) && (index === 0 || outcome.reason !== Failure.Timeout))
         return { kind: 'refused', reason: outcome.reason, message: outcome.message };
     }
     return { kind: 'ready' };
@@ -343,9 +342,9 @@ const MOST_RELOAD_MS = 250;
  * What it takes to read large data again, which falls to the request that meets a new worker, or an instance made anew. For packs of the
  * platform alone: what a tenant brings gets no time beyond its own.
  */
-function reloadMs({ data, tenant }: HostEvaluation): number {
-  if (tenant !== undefined || data === undefined || data.bytes.length < LARGE_BYTES) return 0;
-  return Math.min(Math.ceil((data.bytes.length / 1024 / 1024) * RELOAD_MS_PER_MIB), MOST_RELOAD_MS);
+function reloadMs({ tenant }: HostEvaluation, { data }: Ready): number {
+  if (tenant !== undefined || data === undefined || data.length < LARGE_BYTES) return 0;
+  return Math.min(Math.ceil((data.length / 1024 / 1024) * RELOAD_MS_PER_MIB), MOST_RELOAD_MS);
 }
 
 function toVerdict(outcome: LaneOutcome): Verdict {

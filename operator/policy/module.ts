@@ -17,8 +17,9 @@ export { MODULE_LIMITS, ModuleFault, type Fault, type ModuleLimits } from './fau
 export interface PolicyModule {
   /** `sha256:` and 64 hex digits, of `bytes`. */
   readonly digest: string;
+  /** Empty where they are not kept here: who runs the module fetches them by their digest. */
   readonly bytes: Uint8Array;
-  /** What runs: the same, and it asks for time while it does. */
+  /** What runs: the same, and it asks for time while it does. Empty where `bytes` is. */
   readonly metered: Uint8Array;
   readonly entrypoints: readonly string[];
   /** Those that it asks its host for; the others are in the module. */

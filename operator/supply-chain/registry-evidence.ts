@@ -22,8 +22,8 @@ export interface RegistryPlace {
   readonly repository: Repository;
   /** Of the tenant whose image it is, and of nobody else. */
   readonly keychain: Asking['keychain'];
-  /** The tenant; empty: the platform. */
-  readonly whose?: Asking['whose'];
+  /** Whose question it is: who asks slow registries holds up nobody else. */
+  readonly whose?: string | undefined;
 }
 
 /** What is attached to images of a repository, in both forms of cosign: as referrers, and under tags. */

@@ -49,8 +49,7 @@ export class ImageJudge {
     if (asked === undefined || !asked.isPod) return ALLOWED;
     const judged = this.#judge(asked);
     if (judged === undefined || judged === 'unknown') return ALLOWED;
-    const hasAnnotations = before.some(({ path }) => path === '/metadata/annotations');
-    const annotations = request.object?.metadata.annotations ?? (hasAnnotations ? {} : undefined);
+    const annotations = annotationsAfter(request, before);
     const patch = pinSteps(
       { metadata: { annotations } },
       { uses: asked.uses, digests: judged.digests, annotation: annotationFor(request) },

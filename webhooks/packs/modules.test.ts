@@ -12,13 +12,16 @@ const DENY = 'package rules\ndeny contains {"msg": "no"} if input.review.name ==
 type Preparation = Parameters<PackHost['prepare']>[0];
 
 /** Modules in a host that prepares when it is told to. */
-async function played(prepare: (one: Preparation) => ReturnType<PackHost['prepare']>) {
+async function played(
+  prepare: (one: Preparation) => ReturnType<PackHost['prepare']>,
+  more: Partial<PackHost> = {},
+) {
   const { object, chunks } = await makeRevision(DENY);
   const parts = new Map(chunks.map((one) => [one.metadata.name, partOf(one)]));
   const changed: number[] = [];
   const log = createLog({ level: 'silent' });
   const modules = new PackModules({
-    host: { ...hostHere(), prepare },
+    host: { ...hostHere(), prepare, ...more },
     state: new StateFolder(undefined, log),
     hasPart: (chunk) => parts.has(chunk),
     readPart: (chunk) => Promise.resolve(parts.get(chunk)),
@@ -86,5 +89,47 @@ test('the host is told which entry points are asked: those of the revision, and 
   modules.want(new Map([wanted('a/p', 'a')]));
   await eventually('it is loaded', async () => (modules.isSettled ? true : undefined));
   t.deepEqual(asked, [(object['spec'] as PolicyPackRevisionSpec).entrypoints.map(({ path }) => path)]);
+  modules.close();
+});
+
+test('where the host keeps what it has prepared, nobody else does, and it gets what it asks for', async (t) => {
+  const { modules, wanted, object } = await played(async () => ({ kind: 'ready' }), { keeps: true });
+  modules.want(new Map([wanted('a/p', 'a')]));
+  await eventually('it is loaded', () => modules.isSettled);
+  const { module } = modules.loaded('a/p') ?? {};
+  t.is((module?.bytes.length ?? -1) + (module?.metered.length ?? -1), 0);
+  const { digest, size } = (object['spec'] as PolicyPackRevisionSpec).module;
+  t.is(module?.digest, digest);
+  t.is((await modules.fetch(digest))?.length, size);
+  t.is(await modules.fetch('sha256:of-nobody'), undefined);
+  modules.want(new Map());
+  t.is(await modules.fetch(digest), undefined, 'nobody names it any more');
+  modules.close();
+});
+
+test('the host lets go of what nobody names any more, be it that it could not be loaded, or not yet', async (t) => {
+  const released: string[] = [];
+  let isBegun = false;
+  const gate = Promise.withResolvers<void>();
+  const { modules, wanted, object } = await played(
+    async ({ tenant }) => {
+      if (tenant === 'a') return { kind: 'refused', reason: 'Trap', message: 'it does not begin' };
+      isBegun = true;
+      await gate.promise;
+      return { kind: 'ready' };
+    },
+    { release: (digest) => released.push(digest) },
+  );
+  const { digest } = (object['spec'] as PolicyPackRevisionSpec).module;
+  modules.want(new Map([wanted('a/p', 'a')]));
+  await eventually('it is refused', () => modules.faults.length === 1);
+  modules.want(new Map());
+  t.deepEqual(released, [digest]);
+  modules.want(new Map([wanted('b/p', 'b')]));
+  await eventually('it is being loaded', () => isBegun);
+  modules.want(new Map());
+  gate.resolve();
+  await eventually('what came too late is let go as well', () => released.length === 3);
+  t.deepEqual(modules.prepared, []);
   modules.close();
 });

@@ -13,6 +13,8 @@ import type { StateFolder } from './state-folder.ts';
 
 /** What evaluates modules. */
 export interface PackHost {
+  /** Whether it keeps what it was told to prepare, and fetches what it has not: then nobody else has to. */
+  readonly keeps?: boolean;
   readonly evaluate: Evaluate;
   prepare(preparation: {
     readonly module: PolicyModule;
@@ -117,6 +119,18 @@ export class PackModules {
     for (const [key, entry] of this.#entries) if (!revisions.has(key)) this.#forget(key, entry);
   }
 
+  /** Bytes of a module, or of data, that a revision names; undefined where none does, or they are not to be had. */
+  async fetch(digest: string): Promise<Uint8Array | undefined> {
+    for (const { wanted } of this.#entries.values()) {
+      const { module, data } = wanted.object['spec'] as Spec;
+      const blob = [module, data].find((one) => one?.digest === digest);
+      if (blob === undefined) continue;
+      const bytes = await this.#bytesOf(blob);
+      if (bytes.kind === 'ok') return bytes.bytes;
+    }
+    return undefined;
+  }
+
   /** A revision that is ready to be asked. */
   loaded(key: string): LoadedRevision | undefined {
     return this.#entries.get(key)?.loaded;
@@ -181,6 +195,7 @@ export class PackModules {
     const outcome = await this.#outcomeOf(entry.wanted).catch(
       (error: unknown): LoadOutcome => ({ kind: 'failed', reason: 'Fault', message: String(error) }),
     );
+    if (this.#entries.get(key) !== entry) return this.#releaseUnused(entry);
     const { log, onChange } = this.#options;
     if (outcome.kind === 'ok') {
       entry.state = 'loaded';
@@ -224,7 +239,7 @@ export class PackModules {
     if (prepared.kind === 'refused')
       return { kind: 'failed', reason: prepared.reason, message: prepared.message };
     await this.#keep(spec, loaded);
-    return outcome;
+    return this.#options.host.keeps === true ? { kind: 'ok', loaded: withoutBytes(spec, loaded) } : outcome;
   }
 
   /** From what was kept of an earlier time, or else from the parts in the cluster, which are read one by one and not kept. */
@@ -246,12 +261,16 @@ export class PackModules {
     if ((await state.read(data.digest)) === undefined) await state.save(data.digest, data.bytes);
   }
 
-  #forget(key: string, { loaded }: Entry): void {
+  /** Also where it is not loaded, or not yet: its module may be in the host by then. */
+  #forget(key: string, entry: Entry): void {
     this.#entries.delete(key);
-    if (loaded === undefined) return;
-    const { digest } = loaded.module;
-    const isUsed = [...this.#entries.values()].some((one) => one.loaded?.module.digest === digest);
-    if (!isUsed) this.#options.host.release(digest);
+    this.#releaseUnused(entry);
+  }
+
+  #releaseUnused({ wanted }: Entry): void {
+    const digest = moduleDigestOf(wanted);
+    if (![...this.#entries.values()].some((one) => moduleDigestOf(one.wanted) === digest))
+      this.#options.host.release(digest);
   }
 
   #tryAgain(): void {
@@ -275,4 +294,21 @@ export class PackModules {
 function isSame(a: WantedRevision, b: WantedRevision): boolean {
   const digest = ({ object }: WantedRevision) => (object['spec'] as Spec).digest;
   return digest(a) === digest(b) && a.tenant === b.tenant;
+}
+
+function moduleDigestOf({ object }: WantedRevision): string {
+  return (object['spec'] as Spec).module.digest;
+}
+
+const AWAY = new Uint8Array();
+
+/** The host has them, and asks for them where it has not. Data that live objects are put into are needed for each document. */
+function withoutBytes(spec: Spec, { module, data, ...rest }: LoadedRevision): LoadedRevision {
+  const isPlain = data !== undefined && spec.inventory === undefined;
+  const light = isPlain ? { digest: data.digest, bytes: AWAY } : data;
+  return {
+    ...rest,
+    module: { ...module, bytes: AWAY, metered: AWAY },
+    ...(light !== undefined && { data: light }),
+  };
 }

@@ -50,6 +50,8 @@ export interface Packs {
   readonly modules: RevisionModules;
   readonly shadow: Shadow;
   readonly failures: Failures;
+  /** Bytes of a module, or of data, by their digest. */
+  fetch(digest: string): Promise<Uint8Array | undefined>;
   /** Begins, once the caches are filled. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -115,6 +117,7 @@ export function createPacks(options: PacksOptions): Packs {
     modules,
     shadow,
     failures,
+    fetch: (digest) => plain.fetch(digest),
     start: () => snapshots.start(),
     close: async () => {
       snapshots.close();

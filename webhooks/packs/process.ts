@@ -5,6 +5,7 @@ import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
 import { CONFIG_MAPS } from '#operator/core/resources';
 import { replicaName } from '#operator/core/policy/replica-name';
 import { PolicyHost } from '#operator/policy/host';
+import { memoryShares } from '#operator/policy/memory-shares';
 import type { Cache } from '#operator/runtime/cache';
 import type { Client } from '#operator/runtime/client';
 import { REFLECTOR_TIMING } from '#operator/runtime/reflector';
@@ -49,11 +50,16 @@ function inventoryOf({ client, config, metrics, log }: Omit<PackProcessOptions, 
 export function createPackProcess(options: PackProcessOptions): PackProcess {
   const { cache, client, config, metrics, log, wanted } = options;
   const { platformWorkers, tenantWorkers, namespace, identity } = config;
+  const shared = { workers: platformWorkers + tenantWorkers, spareWorkers: SPARE_WORKERS };
+  const limits = memoryShares({ ...shared, limitBytes: limitOf(config) });
+  log.info({ ...limits }, 'memory that packs may take');
   const host = new PolicyHost({
     platformWorkers,
     tenantWorkers,
-    spareWorkers: 1,
+    spareWorkers: SPARE_WORKERS,
+    limits,
     metrics,
+    fetch: (digest) => packs.fetch(digest),
     onQuarantine: () => packs.snapshots.changed(),
   });
   const name = replicaName(identity ?? `${hostname().slice(0, 40)}-${randomBytes(4).toString('hex')}`);

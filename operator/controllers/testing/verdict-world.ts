@@ -9,6 +9,7 @@ import type { KubeObject, Resource } from '../../core/object.ts';
 import { CLUSTER_IMAGE_POLICIES, NAMESPACES, SECRETS } from '../../core/resources.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import { imageVerdictController } from '../image-verdict.ts';
+import { ImagePolicies } from '../shared/image-policies.ts';
 
 const PLATFORM = 'nexusos-system';
 /** What is looked at. */
@@ -26,8 +27,7 @@ function open(text: string, key: string): Proof | undefined {
   return sealed.key === key ? sealed.proof : undefined;
 }
 
-/** A policy of the cluster, one of many. */
-export function policy(index: number): KubeObject {
+function policy(index: number): KubeObject {
   const spec = {
     images: ['registry.example/*'],
     enforcement: 'Enforce',
@@ -51,7 +51,11 @@ export class VerdictWorld {
   /** What a pass over the object plans; it is taken in as the API server would. */
   async pass(): Promise<'written' | 'silent'> {
     const { works } = this;
-    const controller = imageVerdictController({ platformNamespace: PLATFORM, works });
+    const controller = imageVerdictController({
+      platformNamespace: PLATFORM,
+      works,
+      policies: new ImagePolicies(PLATFORM),
+    });
     const seen = await controller.observe(this.object, this.#reader());
     const { status } = controller.plan(this.object, seen, new Date());
     if (status === this.object.status) return 'silent';

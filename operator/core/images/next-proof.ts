@@ -4,7 +4,7 @@ import { truncate } from '../conditions.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
 import type { ImagePolicyFacts } from './policy.ts';
-import { MAX_POLICIES, type PolicyVerdict, type Proof } from './proof.ts';
+import { fitted, type PolicyVerdict, type Proof } from './proof.ts';
 import type { ImageFindings } from './verification.ts';
 
 /** A policy that is about an image, and the digest of it with all that it names. */
@@ -35,9 +35,9 @@ const DIGEST_MS = 3_600_000;
  * What is proved from now on; undefined where nothing can be yet. What was known goes on to count while it could not be told otherwise, and as long as
  * it was said to. The very proof before where it says the same and is not old: a system that stays as it is writes nothing.
  */
-export function nextProof(seen: ProofSeen): Proof | undefined {
-  const { previous } = seen;
-  const policies = askedOf(seen.policies);
+export function nextProof(given: ProofSeen): Proof | undefined {
+  const seen = { ...given, findings: foundSince(given) };
+  const { previous, policies } = seen;
   const drafts = policies.map((one) => draftOf(one, seen)).filter((one) => one !== undefined);
   const verifiedAt = foundAt(drafts, seen);
   if (drafts.length === 0 || verifiedAt === undefined) return undefined;
@@ -48,16 +48,24 @@ export function nextProof(seen: ProofSeen): Proof | undefined {
     ...(digest !== undefined && { digest }),
     verifiedAt,
     expiresAt: new Date(Date.parse(verifiedAt) + maxAgeMs(policies)).toISOString(),
-    policies: drafts.map((one) =>
-      toldOf(one, { verifiedAt, previous, messageBytes: roomFor(drafts.length) }),
-    ),
-  };
+    policies: drafts.map((one) => toldOf(one, { verifiedAt, previous })),
+  });
   return previous !== undefined && !isWorthWriting(proof, previous, seen) ? previous : proof;
 }
 
-/** Policies of an image that are asked, where there are more than a proof has room for; for those that are not, it waits. */
-export function askedOf<T>(policies: readonly T[]): readonly T[] {
-  return policies.slice(0, MAX_POLICIES);
+/** What was found, unless it was before what is proved already: a process that led once remembers what another has found out better since. */
+export function foundSince({
+  previous,
+  findings,
+}: Pick<ProofSeen, 'previous' | 'findings'>): ImageFindings | undefined {
+  if (findings === undefined || previous === undefined) return findings;
+  return findings.checkedAt.getTime() < Date.parse(previous.verifiedAt) ? undefined : findings;
+}
+
+/** Whether what was proved is by something else than what is asked now: a key that was given up vouches for nothing, also before anybody has looked. */
+export function isWithdrawn({ previous, policies }: Pick<ProofSeen, 'previous' | 'policies'>): boolean {
+  const digests = new Map(policies.map(({ facts, digest }) => [facts.uid, digest]));
+  return (previous?.policies ?? []).some(({ uid, digest }) => (digests.get(uid) ?? digest) !== digest);
 }
 
 function foundAt(drafts: readonly Draft[], { previous, findings }: ProofSeen): string | undefined {
@@ -68,41 +76,10 @@ function foundAt(drafts: readonly Draft[], { previous, findings }: ProofSeen): s
 /** What a proof says for one policy. What is kept becomes no younger by what was found beside it. */
 function toldOf(
   { verdict, isKept }: Draft,
-  {
-    verifiedAt,
-    previous,
-    messageBytes,
-  }: {
-    readonly verifiedAt: string;
-    readonly previous: Proof | undefined;
-    readonly messageBytes: number;
-  },
+  { verifiedAt, previous }: { readonly verifiedAt: string; readonly previous: Proof | undefined },
 ): PolicyVerdict {
-  const told = { ...verdict, message: fitted(verdict.message, messageBytes) };
-  if (!isKept || previous === undefined || verifiedAt === previous.verifiedAt) return told;
-  return { ...told, verifiedAt: verdict.verifiedAt ?? previous.verifiedAt };
-}
-
-/** What all policies of a proof may take, so that it can be read: beside them it names the image three times. */
-const POLICIES_BYTES = 61_000;
-/** A policy without its message, where all of it is as long as it may be. */
-const POLICY_BYTES = 660;
-
-function roomFor(policies: number): number {
-  return Math.floor(POLICIES_BYTES / policies) - POLICY_BYTES;
-}
-
-/** A message as long as there is room for, as it is written in JSON. */
-function fitted(message: string, bytes: number): string {
-  let text = truncate(message, MAX_VERDICT_MESSAGE);
-  for (let size = sizeOf(text); size > bytes; size = sizeOf(text)) {
-    text = truncate(text, Math.min(text.length - 1, Math.floor((text.length * bytes) / size)));
-  }
-  return text;
-}
-
-function sizeOf(text: string): number {
-  return Buffer.byteLength(JSON.stringify(text));
+  if (!isKept || previous === undefined || verifiedAt === previous.verifiedAt) return verdict;
+  return { ...verdict, verifiedAt: verdict.verifiedAt ?? previous.verifiedAt };
 }
 
 interface Draft {
@@ -170,7 +147,7 @@ function verdictOf(found: ImageVerdict, { facts, digest }: PolicyAsked): PolicyV
     digest,
     outcome,
     ...(reason !== undefined && { reason }),
-    message,
+    message: truncate(message, MAX_VERDICT_MESSAGE),
     ...(validUntil !== undefined && { validUntil }),
   };
 }
@@ -206,7 +183,7 @@ export function freshMs(image: string, policies: readonly PolicyAsked[]): number
 export function isDue({ previous, policies, image, now }: Omit<ProofSeen, 'findings'>): boolean {
   if (previous === undefined) return true;
   if (now.getTime() >= dueAtMs({ previous, policies, image })) return true;
-  return askedOf(policies).some(({ facts, digest }) => {
+  return policies.some(({ facts, digest }) => {
     const before = previous.policies.find((one) => one.uid === facts.uid && one.digest === digest);
     return before === undefined || before.outcome === 'Unknown' || isOver(before, { facts, previous, now });
   });

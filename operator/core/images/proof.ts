@@ -13,9 +13,13 @@ const DETAILS = 'nexusos.dev/verdict';
 
 const STATEMENT = 'https://in-toto.io/Statement/v1';
 const SLSA_VERSION = '1.2';
-const LIMITS = { maxBytes: 65_536, maxDepth: 16 };
-/** Policies of one image that are asked: what a proof, and the status of an ImageVerdict, has room for. */
-export const MAX_POLICIES = 64;
+/** Of the statement that is signed, for who signs and for who reads. In an envelope it is a third longer. */
+export const MAX_STATEMENT = 65_536;
+const LIMITS = { maxBytes: MAX_STATEMENT, maxDepth: 16 };
+/** What a statement has beside the proof: the image twice, who vouches, and the first policy. */
+const MAX_BESIDE = 4096;
+/** Longest messages, tried one after the other. Without any, 64 policies with the longest names fit. */
+const MESSAGES = [256, 128, 64, 0];
 
 /** What one policy says of an image. */
 export interface PolicyVerdict {

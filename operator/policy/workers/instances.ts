@@ -6,6 +6,7 @@ import type { ModuleSource, WorkerSettings } from './messages.ts';
 
 interface Loaded {
   readonly instance: PolicyInstance;
+  readonly owner: string;
   readonly beganWith: number;
   uses: number;
 }
@@ -17,6 +18,7 @@ export class Instances {
   readonly #sources = new Map<string, ModuleSource>();
   /** The one used longest ago first. */
   readonly #loaded = new Map<string, Loaded>();
+  #droppedBytes = 0;
 
   constructor(settings: WorkerSettings, clock: EvaluationClock) {
     this.#settings = settings;
@@ -29,23 +31,36 @@ export class Instances {
   }
 
   forget(key: string): void {
+    const { data } = this.#sources.get(key) ?? {};
+    this.#droppedBytes += MODULE_BYTES + (data?.length ?? 0);
     this.#sources.delete(key);
-    this.#loaded.delete(key);
+    this.#drop(key);
+  }
+
+  /** Whether what was let go since this was asked last is worth to have its memory back: V8 does not see to that while nothing is made. */
+  hasMuchToCollect(): boolean {
+    const isMuch = this.#droppedBytes >= MUCH_BYTES;
+    if (isMuch) this.#droppedBytes = 0;
+    return isMuch;
   }
 
   /** Sees that there is an instance. Throws `EvaluationFailure` where there cannot be one. */
   load(key: string): void {
+    this.#makeRoom(key);
     this.#load(key);
   }
 
   /** Asks an instance. Throws `EvaluationFailure`, and what failed is not asked again. */
   ask(key: string, question: Question): Answer {
+    this.#makeRoom(key);
     const loaded = this.#load(key);
-    this.#loaded.delete(key);
+    const { memoryBytes } = loaded.instance;
+    this.#drop(key);
     const answer = loaded.instance.evaluate(question);
     loaded.uses += 1;
-    if (this.#isGoodFor(loaded)) this.#loaded.set(key, loaded);
-    this.#shrink();
+    if (!this.#isGoodFor(loaded)) return answer;
+    this.#loaded.set(key, loaded);
+    this.#droppedBytes -= memoryBytes;
     return answer;
   }
 
@@ -56,9 +71,8 @@ export class Instances {
     if (source === undefined)
       throw new EvaluationFailure(Failure.Lost, 'the worker was not told of this module');
     const instance = new PolicyInstance({ ...source, limits: this.#settings.limits, clock: this.#clock });
-    const loaded = { instance, beganWith: instance.memoryBytes, uses: 0 };
+    const loaded = { instance, owner: source.owner, beganWith: instance.memoryBytes, uses: 0 };
     this.#loaded.set(key, loaded);
-    this.#shrink();
     return loaded;
   }
 
@@ -69,13 +83,43 @@ export class Instances {
     return uses < recycleAfter && instance.memoryBytes - beganWith <= mayGrow;
   }
 
-  /** Keeps at least the one used last, however large. */
-  #shrink(): void {
-    let bytes = [...this.#loaded.values()].reduce((sum, { instance }) => sum + instance.memoryBytes, 0);
-    for (const [key, { instance }] of this.#loaded) {
-      if (bytes <= this.#settings.residentBytes || this.#loaded.size === 1) return;
-      this.#loaded.delete(key);
-      bytes -= instance.memoryBytes;
+  /**
+   * Before it is asked, an instance may take as much as it may ever have: the others have what is left then. What has to go is the one used
+   * longest ago of whoever has most.
+   */
+  #makeRoom(key: string): void {
+    const mayTake = (this.#sources.get(key)?.memoryMiB ?? 0) * MIB;
+    const most = Math.max(this.#settings.residentBytes - mayTake, 0);
+    let bytes = 0;
+    for (const [one, { instance }] of this.#loaded) if (one !== key) bytes += instance.memoryBytes;
+    if (bytes > most) this.#shrink(key, { bytes, most });
+  }
+
+  #shrink(key: string, { bytes, most }: { readonly bytes: number; readonly most: number }): void {
+    const others = [...this.#loaded].filter(([one]) => one !== key);
+    const sizes = new Map<string, number>();
+    for (const [, { instance, owner }] of others)
+      sizes.set(owner, (sizes.get(owner) ?? 0) + instance.memoryBytes);
+    let left = bytes;
+    while (left > most) {
+      const [largest] = [...sizes].toSorted(([, a], [, b]) => b - a)[0] ?? [];
+      const at = others.findIndex(([, { owner }]) => owner === largest);
+      const [victim] = others.splice(at, 1);
+      if (victim === undefined) return;
+      const [name, { owner, instance }] = victim;
+      sizes.set(owner, (sizes.get(owner) ?? 0) - instance.memoryBytes);
+      left -= instance.memoryBytes;
+      this.#drop(name);
     }
   }
+
+  #drop(key: string): void {
+    this.#droppedBytes += this.#loaded.get(key)?.instance.memoryBytes ?? 0;
+    this.#loaded.delete(key);
+  }
 }
+
+const MIB = 1024 * 1024;
+const MUCH_BYTES = 32 * MIB;
+/** What goes with a module, roughly: only V8 knows. */
+const MODULE_BYTES = MIB;

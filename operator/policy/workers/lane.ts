@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FairLimits } from './fair-jobs.ts';
+import { Failure } from '../verdict.ts';
 import { type LineJob, Lines, type Trial } from './lines.ts';
 import type { Order } from './messages.ts';
 import type { RunOutcome, WorkerEnd, WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
 /** What a worker is to do, in which time once it does it, and whether it is of what decides or of what is tried. */
 export interface LaneJob extends LineJob {
-  readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source'>;
+  readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source' | 'deadlineMs'>;
   readonly source: NonNullable<Extract<Order, { kind: 'run' }>['source']>;
   readonly deadlineMs: number;
   /** By the clock on the wall, for what decides: at least so long it is waited for where others keep it from the processors. */
@@ -29,6 +30,8 @@ export interface LaneOptions extends FairLimits {
   readonly workers: number;
   /** Whoever has waited so long is not begun any more. */
   readonly maxWaitMs: number;
+  /** As `TrialPatience` has it, for what decides. */
+  readonly patienceMs?: number;
   readonly trials: Readonly<Record<Trial, TrialPatience>>;
   /** A worker that is ready, or will be. */
   readonly newWorker: (events: WorkerEvents) => WorkerHandle;
@@ -62,7 +65,7 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #slots: Slot[];
   readonly #jobs: Lines<Waiting>;
-  /** Of whom workers had to be ended, and when. */
+  /** Whose rules had to be stopped, and when. */
   readonly #suspects = new Map<string, readonly number[]>();
   /** Jobs of trials that run. */
   #trying = 0;
@@ -235,6 +238,8 @@ export class Lane {
       this.#patienceMs(job),
     );
     if (trial !== undefined) this.#trying -= 1;
+    // What it stopped by itself was stopped as well.
+    if (outcome.kind === 'failed' && outcome.reason === Failure.Timeout) this.#suspect(slot.subject);
     onEnd?.();
     this.#pump();
     return outcome;

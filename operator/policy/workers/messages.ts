@@ -9,7 +9,10 @@ export interface ModuleSource {
   readonly compiled: CompiledModule;
   readonly layout: ModuleLayout;
   readonly memoryMiB: number;
+  /** Threads share its memory. */
   readonly data: Uint8Array | undefined;
+  /** Whose it is; empty: the platform's. */
+  readonly owner: string;
 }
 
 /** What a worker is asked to do. */

@@ -132,7 +132,7 @@ export class WorkerHandle {
    * for at least `patienceMs`.
    */
   run(
-    order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id'>,
+    order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'deadlineMs'>,
     deadlineMs: number,
     patienceMs = 0,
   ): Promise<RunOutcome> {
@@ -142,7 +142,7 @@ export class WorkerHandle {
     this.#port.ref();
     this.#known.add(order.key);
     return new Promise((resolve) => {
-      const watchdog = setTimeout(() => this.#beLate(), deadlineMs);
+      const watchdog = setTimeout(() => this.#beLate(), backstopFor(deadlineMs));
       this.#running = {
         id,
         startedAt: performance.now(),

@@ -11,6 +11,7 @@ import {
   type ReplyContent,
   type WorkerSettings,
 } from './messages.ts';
+import { collectGarbage } from './garbage.ts';
 import { ownProcessorMs, ownThread } from './thread-clock.ts';
 
 /** What a worker is started with. */
@@ -46,9 +47,10 @@ type Run = Extract<Order, { kind: 'run' }>;
 function run(instances: Instances, order: Run): Reply {
   const hadMs = ownProcessorMs();
   const outcome = attempt(instances, order);
-  const processorMs = ownProcessorMs();
   // Not by the clock on the wall: what others take of the machine is no fault of a rule.
-  return { ...outcome, id: order.id, micros: Math.round((processorMs - hadMs) * 1000), processorMs };
+  const micros = Math.round((ownProcessorMs() - hadMs) * 1000);
+  if (instances.hasMuchToCollect()) collectGarbage();
+  return { ...outcome, id: order.id, micros, processorMs: ownProcessorMs() };
 }
 
 function attempt(instances: Instances, { key, source, question }: Run): ReplyContent {

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
-import { CACHE_BYTES } from '../oci/client.ts';
-import { MAX_RESIDENT_BYTES } from '../rego/opa.ts';
-import { MAX_EVIDENCE_BYTES } from '../supply-chain/registry-evidence.ts';
-import { JUDGE_LIMITS, JUDGE_YOUNG_MIB } from './judge.ts';
-import { JUDGE_THREADS } from './judge-pool.ts';
-import { IMAGES_AT_ONCE } from './verifier.ts';
-import { MAX_BYTES } from './verify.ts';
+import { CACHE_BYTES } from './oci/client.ts';
+import { MAX_RESIDENT_BYTES } from './rego/opa.ts';
+import { MAX_EVIDENCE_BYTES } from './supply-chain/registry-evidence.ts';
+import { JUDGE_LIMITS, JUDGE_YOUNG_MIB } from './image-verification/judge.ts';
+import { JUDGE_THREADS } from './image-verification/judge-pool.ts';
+import { IMAGES_AT_ONCE } from './image-verification/verifier.ts';
+import { MAX_BYTES } from './image-verification/verify.ts';
 
-const VALUES = join(import.meta.dirname, '../../charts/nexusos/values.yaml');
+const VALUES = join(import.meta.dirname, '../charts/nexusos/values.yaml');
 const MIB = 1 << 20;
 /** What the operator has for all else. */
 const OWN_MIB = 256;

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { ENGINE } from '../engine.ts';
+import { type PolicyModule, verifyModule } from '../module.ts';
+import { handMade } from '../testing/hand-made.ts';
+import { ENDLESS } from '../metering/clock.ts';
+import { EVALUATION_LIMITS } from '../verdict.ts';
+import { Instances } from './instances.ts';
+
+const MIB = 1024 * 1024;
+const QUESTION = { entrypoint: 'p/x', input: new TextEncoder().encode('{}'), nowNs: 0n };
+
+/** A module whose instances take so many MiB from the beginning. */
+async function moduleOf(mib: number): Promise<PolicyModule> {
+  const bytes = await handMade({ memory: `(import "env" "memory" (memory ${mib * 16}))` });
+  const verified = verifyModule(bytes);
+  if (verified.kind === 'refused') throw new Error(verified.faults[0]?.message);
+  return verified.module;
+}
+
+/** A worker's instances of 2 MiB each, which may have 10 MiB together; `asks` tells whether one had to be made for it. */
+async function world() {
+  const { metered, layout } = await moduleOf(2);
+  let made = 0;
+  const compiled = await ENGINE.compile(metered);
+  const settings = { limits: EVALUATION_LIMITS, recycleAfter: 1000, recycleBytes: MIB };
+  const instances = new Instances({ ...settings, residentBytes: 10 * MIB }, ENDLESS);
+  const knows = (key: string, memoryMiB = 2) =>
+    instances.add(key, {
+      compiled,
+      get layout() {
+        made += 1;
+        return layout;
+      },
+      memoryMiB,
+      data: undefined,
+      owner: key.slice(0, 1),
+    });
+  const asks = (key: string): boolean => {
+    const before = made;
+    instances.ask(key, QUESTION);
+    return made > before;
+  };
+  return { instances, knows, asks };
+}
+
+test('the instance used longest ago of whoever has most makes room', async (t) => {
+  const { knows, asks } = await world();
+  for (const key of ['a1', 'a2', 'a3', 'b1', 'b2', 'c1']) knows(key);
+  for (const key of ['a1', 'a2', 'a3', 'b1', 'b2']) t.true(asks(key));
+  for (const key of ['a1', 'a2', 'a3', 'b1', 'b2']) t.false(asks(key));
+  t.true(asks('c1'));
+  for (const key of ['b1', 'b2', 'a2', 'a3', 'c1']) t.false(asks(key), key);
+  t.true(asks('a1'));
+});
+
+test('what one may take as it is asked, others do not have then', async (t) => {
+  const { knows, asks } = await world();
+  for (const key of ['a1', 'a2', 'b1', 'b2']) knows(key);
+  knows('c1', 8);
+  for (const key of ['a1', 'a2', 'b1', 'b2']) asks(key);
+  t.true(asks('c1'));
+  const left = ['a1', 'a2', 'b1', 'b2'].filter((key) => !asks(key));
+  t.is(left.length, 1);
+});
+
+test('what was let go is worth collecting when it is much, and once', async (t) => {
+  const { instances, knows, asks } = await world();
+  t.false(instances.hasMuchToCollect());
+  for (let round = 0; round < 16; round += 1) {
+    const key = `a${round}`;
+    knows(key);
+    asks(key);
+    instances.forget(key);
+  }
+  t.true(instances.hasMuchToCollect());
+  t.false(instances.hasMuchToCollect());
+});
