@@ -6,6 +6,8 @@ export interface CodeContext {
   readonly types: number;
   readonly functions: number;
   readonly globals: number;
+  /** Of the function whose code is read, its parameters among them. One more is added, which is not its own. */
+  readonly locals: number;
   /** How many parameters and results a type has. */
   readonly valuesOf: (type: number) => number;
   /** Whether a function is one that counts for whoever calls it. */
@@ -50,7 +52,7 @@ const KNOWN: readonly (readonly [from: number, to: number, read: Read])[] = [
   [0x11, 0x11, callIndirect],
   [0x1a, 0x1b, plain],
   [0x1c, 0x1c, typedSelect],
-  [0x20, 0x22, index],
+  [0x20, 0x22, ownLocal],
   [0x23, 0x24, global],
   [0x28, 0x3e, memoryAccess],
   [0x3f, 0x3f, (reader) => onlyMemory(reader, 'plain')],
@@ -115,6 +117,11 @@ function callIndirect(reader: ByteReader, { types }: CodeContext): Step {
 function typedSelect(reader: ByteReader): Step {
   const { at } = reader;
   if (reader.byte() !== 1 || !VALUE_TYPES.has(reader.byte())) throw unknown(at, 'a choice of several values');
+  return 'plain';
+}
+
+function ownLocal(reader: ByteReader, { locals }: CodeContext): Step {
+  expectBelow(reader, { what: 'local', count: locals });
   return 'plain';
 }
 

@@ -222,6 +222,15 @@ const NAMED: Readonly<
       withByte('(global i32 (i32.const 16))', { found: [0x7f, 0, 0x41, SPEND, 0x0b], at: 2, value: 0xd2 }),
     message: /begins with instruction 0xd2, not with a whole number/,
   },
+  'turns back the count of its loops': {
+    make: () =>
+      withByte('(func (param i32) (loop (local.set 0 (i32.const 42)) (br 0)))', {
+        found: [0x41, 42, 0x21, 0, 0x0c],
+        at: 3,
+        value: 1,
+      }),
+    message: /names the local 1; there are 1/,
+  },
   'begins data where the fuel says': {
     make: () =>
       withByte('(data (i32.const 2) "x")', { found: [0, 0x41, 2, 0x0b, 1, 0x78], at: 1, value: 0x23 }),

@@ -18,6 +18,9 @@ export interface MeteredBody {
   readonly sites: readonly Site[];
 }
 
+/** What holds in every function of a module. */
+type ModuleContext = Omit<CodeContext, 'isShortCall' | 'locals'>;
+
 /** A function up to so many bytes, without loops and calls, takes no fuel: it counts for whoever calls it. */
 const SHORT_BYTES = 128;
 /** With its locals. */
@@ -45,9 +48,9 @@ export function findSites(shape: ModuleShape): readonly MeteredBody[] {
   const read = (index: number, isShort: readonly boolean[]): MeteredBody => {
     try {
       const isShortCall = (called: number): boolean => isShort[called - imported] === true;
-      const given = values[shape.functions[index] ?? 0] ?? 0;
+      const signature = shape.signatures[shape.functions[index] ?? 0] ?? '';
       const reader = new BodyReader(shape.bodies[index] ?? new Uint8Array(), { ...limits, isShortCall });
-      return reader.read(given);
+      return reader.read(signature);
     } catch (error) {
       if (!(error instanceof MalformedBinary)) throw error;
       throw new MalformedBinary(`function ${imported + index}: ${error.message}`);
@@ -62,7 +65,7 @@ export function findSites(shape: ModuleShape): readonly MeteredBody[] {
 /** What is named outside of code. What globals and segments begin with are numbers, which name nothing (`parseModule`). */
 function expectOwn(
   { exports, start, functions, signatures, elements }: ModuleShape,
-  limits: Omit<CodeContext, 'isShortCall'>,
+  limits: ModuleContext,
 ): void {
   const counts: Readonly<Record<string, number>> = { function: limits.functions, global: limits.globals };
   const wrong = exports.find(({ kind, index }) => index >= (counts[kind] ?? 1));
@@ -89,20 +92,22 @@ interface Block {
 /** Reads one function from its locals to its end. */
 class BodyReader {
   readonly #code: ByteReader;
-  readonly #limits: CodeContext;
+  #limits: CodeContext;
   readonly #sites: Site[] = [];
   readonly #blocks: Block[] = [];
   #weight = 0;
   #hasCalls = false;
 
-  constructor(body: Uint8Array, limits: CodeContext) {
+  constructor(body: Uint8Array, limits: Omit<CodeContext, 'locals'>) {
     this.#code = new ByteReader(body);
-    this.#limits = limits;
+    this.#limits = { ...limits, locals: 0 };
   }
 
   /** Its parameters and results are not part of its code. */
-  read(given: number): MeteredBody {
-    this.#weight = BYTES_PER_LOCAL * (given + this.#locals());
+  read(signature: Signature): MeteredBody {
+    const locals = this.#locals();
+    this.#limits = { ...this.#limits, locals: parametersIn(signature) + locals };
+    this.#weight = BYTES_PER_LOCAL * (valuesIn(signature) + locals);
     const begin = this.#code.at;
     this.#open(false);
     while (this.#blocks.length > 0) this.#step();
@@ -168,6 +173,10 @@ function readLocals(reader: ByteReader): number {
 /** How many parameters and results there are. */
 function valuesIn(signature: Signature): number {
   return signature.split(/,|->/).filter((one) => one !== '').length;
+}
+
+function parametersIn(signature: Signature): number {
+  return valuesIn(signature.split('->')[0] ?? '');
 }
 
 function unitsOf(bytes: number): number {
