@@ -4,10 +4,30 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { Freshness } from './freshness.ts';
 
-/** A clock that is set by hand, and a watch that has proven enough to be worth waiting for: each in 60 ms, or `lagMs`, so that three times that is waited. */
+/** A clock that is set by hand, with what is to be done when. */
+class HandClock {
+  ms = 0;
+  #alarms: { readonly atMs: number; readonly does: () => void }[] = [];
+
+  readonly after = (ms: number, does: () => void): (() => void) => {
+    const alarm = { atMs: this.ms + ms, does };
+    this.#alarms.push(alarm);
+    return () => void (this.#alarms = this.#alarms.filter((one) => one !== alarm));
+  };
+
+  /** Sets it, and does what was to be done until then. */
+  async goTo(ms: number): Promise<void> {
+    this.ms = ms;
+    for (const { does } of this.#alarms.filter(({ atMs }) => atMs <= ms)) does();
+    // Who is answered looks before anything else happens.
+    await setImmediate();
+  }
+}
+
+/** A watch that has proven enough to be worth waiting for: each in 60 ms, or `lagMs`, so that three times that is waited. */
 function livelyOne(lagMs = 60) {
-  const clock = { ms: 0 };
-  const freshness = new Freshness(() => clock.ms);
+  const clock = new HandClock();
+  const freshness = new Freshness(() => clock.ms, clock.after);
   freshness.startAnew(0n);
   for (let n = 1n; n <= 4n; n += 1n) {
     freshness.wrote(n, clock.ms - lagMs);
@@ -43,11 +63,15 @@ test('a write that was sent before somebody asked proves nothing to him', async 
 });
 
 test('who has waited for a moment asks the API server, and the next ones do so at once', async (t) => {
-  const { freshness } = livelyOne(1);
-  t.false(await freshness.isProven());
+  const { freshness, clock } = livelyOne(1);
+  const first = freshness.isProven();
+  await clock.goTo(5);
+  t.is(await stateOf(first), 'open');
+  await clock.goTo(6);
+  t.false(await first);
   for (let n = 0; n < 8; n += 1) t.is(await stateOf(freshness.isProven()), false);
   const asked = freshness.isProven();
-  freshness.wrote(9n, 0);
+  freshness.wrote(9n, clock.ms);
   freshness.told(9n);
   t.true(await asked, 'it is tried again');
 });
@@ -65,7 +89,7 @@ test('where little is written nobody waits', async (t) => {
   clock.ms = 161;
   t.is(await stateOf(freshness.isProven()), false, 'the last proofs are too old');
   t.is(await stateOf(livelyOne(151).freshness.isProven()), false, 'they came too late');
-  const never = new Freshness(() => 0);
+  const never = new Freshness(() => 0, livelyOne().clock.after);
   t.is(await stateOf(never.isProven()), false);
 });
 
@@ -129,7 +153,7 @@ test('who is told that he knows everything lacks no write that was answered befo
       },
     ]);
     for (const { atMs, does } of happens.toSorted((a, b) => a.atMs - b.atMs)) {
-      clock.ms = atMs;
+      await clock.goTo(atMs);
       does();
       // A watch tells in order, and all that went before.
       freshness.told(BigInt(told));

@@ -29,6 +29,11 @@ interface Proof {
   readonly lagMs: number;
 }
 
+function afterReally(ms: number, does: () => void): () => void {
+  const timer = setTimeout(does, ms);
+  return () => clearTimeout(timer);
+}
+
 /**
  * Whether a watch has told everything. A silent watch proves nothing: it may be cut off. But one that tells of a write of our own has told all that was
  * written before it, and so all that anybody had an answer to when we sent it: versions of one kind are in the order of the writes, and a watch
@@ -37,6 +42,7 @@ interface Proof {
  */
 export class Freshness {
   readonly #now: () => number;
+  readonly #after: (ms: number, does: () => void) => () => void;
   #marks: Mark[] = [];
   #askers: Asker[] = [];
   #toldVersion = 0n;
@@ -45,9 +51,10 @@ export class Freshness {
   #askAtOnce = 0;
   #afterNext: number = ASK_AT_ONCE.least;
 
-  /** `now` is a clock in milliseconds that never goes back. */
-  constructor(now: () => number = () => performance.now()) {
+  /** `now` is a clock in milliseconds that never goes back; `after` does something when so many of them are over, unless what it answers is called. */
+  constructor(now = () => performance.now(), after = afterReally) {
     this.#now = now;
+    this.#after = after;
   }
 
   /**
@@ -99,12 +106,12 @@ export class Freshness {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const asker = { askedAtMs, answer: resolve };
     this.#askers.push(asker);
-    const timer = setTimeout(() => {
+    const forget = this.#after(patienceMs, () => {
       this.#askers = this.#askers.filter((one) => one !== asker);
       resolve(false);
-    }, patienceMs);
+    });
     const isProven = await promise;
-    clearTimeout(timer);
+    forget();
     return isProven;
   }
 
