@@ -27,7 +27,7 @@ const key = z
     pem: text('A public key in PEM: ECDSA, RSA of 2048 bits or more, or Ed25519.', 16_384).min(1).optional(),
     secretRef: keyRef(
       'Secret',
-      'The same, in a Secret: of the namespace of the platform for a ClusterImagePolicy, else of that of the policy, where the operator may read Secrets only if the tenant has pull secrets of the platform; use pem there.',
+      'The same, in a Secret: of the namespace of the platform for a ClusterImagePolicy, where `platform.imageKeySecrets` of the chart names it or `platform.pullSecretNamespace` is empty; else of that of the policy, where the operator may read Secrets only if the tenant has pull secrets of the platform; use pem there.',
     ).optional(),
   })
   .describe('Who holds the other half of this key.')

@@ -195,7 +195,7 @@ export const IMAGE_POLICY_REASONS = {
   NotFound: 'NotFound',
   /** More policies are about an image than it is looked at by, and this one is left out: the image does not pass it. */
   TooManyPolicies: 'TooManyPolicies',
-  /** It names a Secret in a namespace where the operator may read none: give the key in `pem`. */
+  /** It names a Secret that the operator may not read: give the key in `pem`, or name the Secret in `platform.imageKeySecrets` of the chart. */
   Forbidden: 'Forbidden',
 } as const;
 

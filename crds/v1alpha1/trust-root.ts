@@ -4,6 +4,7 @@ import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE, REASON, readyColumn } from './columns.ts';
 import { conditions, dnsLabel, instant, int, keyRef, observedGeneration, sha256, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { trustRootParts } from './trust-root-parts.ts';
 
 /** The longest `trusted_root.json`: that of the public instance has a tenth of it. */
 export const MAX_TRUST_ROOT = 262_144;
@@ -20,13 +21,14 @@ const spec = z
       'ConfigMap',
       'The same, in a ConfigMap in the namespace of the platform.',
     ).optional(),
+    parts: trustRootParts.optional(),
   })
   .describe('Whom signatures without keys are trusted by.')
   .meta({
     'x-kubernetes-validations': [
       {
-        rule: 'has(self.trustedRoot) != has(self.configMapRef)',
-        message: 'exactly one of trustedRoot and configMapRef is needed',
+        rule: '[has(self.trustedRoot), has(self.configMapRef), has(self.parts)].filter(given, given).size() == 1',
+        message: 'exactly one of trustedRoot, configMapRef and parts is needed',
       },
     ],
   });
@@ -59,9 +61,9 @@ const status = z
 export const TRUST_ROOT_REASONS = {
   /** It was read. */
   Read: 'Read',
-  /** The ConfigMap, or the key in it, does not exist. */
+  /** A ConfigMap that it names, or the key in it, does not exist. */
   NotFound: 'NotFound',
-  /** It is no trusted_root.json, or says less than it seems to. */
+  /** It is no trusted_root.json, or a part of it is no certificate or key that is taken, or it says less than it seems to. */
   InvalidTrustRoot: 'InvalidTrustRoot',
 } as const;
 

@@ -62,7 +62,6 @@ test('Secrets can be listed where pull secrets are shared from only, and one of 
   t.deepEqual(
     elsewhere.toSorted((a, b) => a.verbs.length - b.verbs.length),
     [
-      { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
       {
         apiGroups: [''],
         resources: ['secrets'],
@@ -70,7 +69,7 @@ test('Secrets can be listed where pull secrets are shared from only, and one of 
         verbs: ['create', 'get', 'list', 'patch', 'watch'],
       },
     ],
-    'public keys that policies name, and the key of verdicts',
+    'the key of verdicts; public keys that policies name, the chart names',
   );
   t.deepEqual(pullSecrets, [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }]);
 });

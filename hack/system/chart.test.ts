@@ -241,6 +241,26 @@ test('Secrets are read in a namespace of their own where there is one', async (t
   t.deepEqual(own, { rights: ['hub', 'hub'], told: 'hub' });
 });
 
+test('keys of images are read from the Secrets that are named for that, and without any from none', async (t) => {
+  const rolesOf = async (values: ChartValues) =>
+    pick(await render(values), 'Role').filter((one) => one.metadata.name === 'nexusos:operator-image-keys');
+  t.deepEqual(await rolesOf({}), []);
+  const [role, ...others] = await rolesOf({ platform: { imageKeySecrets: ['builder-key', 'scanner-key'] } });
+  t.deepEqual(others, []);
+  t.is(role?.metadata.namespace, 'platform');
+  t.deepEqual(role?.['rules'], [
+    {
+      apiGroups: [''],
+      resources: ['secrets'],
+      resourceNames: ['builder-key', 'scanner-key'],
+      verbs: ['get'],
+    },
+  ]);
+  const wrong = await helm(['template', 'nexusos', CHART], { platform: { imageKeySecrets: ['*'] } });
+  t.not(wrong.code, 0);
+  t.regex(wrong.stderr, /imageKeySecrets/);
+});
+
 test('without the operator nothing runs, and what it needs is still there', async (t) => {
   const values = { operator: { enabled: false }, webhooks: { enabled: false } };
   const kinds = new Set((await render(values)).map((one) => one.kind));

@@ -4,6 +4,7 @@ import { CLUSTER_IMAGE_POLICY, IMAGE_POLICY, type ImagePolicySpec } from '#crds/
 import { API_VERSION, GROUP } from '#crds/v1alpha1/names';
 import type { TrustRootSpec } from '#crds/v1alpha1/trust-root';
 import type { PolicyInputs } from '#operator/core/images/inputs';
+import { rootText } from '#operator/core/images/root-text';
 import type { KubeObject, Resource } from '#operator/core/object';
 import {
   CLUSTER_IMAGE_POLICIES,
@@ -89,10 +90,12 @@ interface Named {
 function namesIn(object: KubeObject, platform: string): readonly Named[] {
   const namespace = object.metadata.namespace ?? platform;
   if (object.kind === 'TrustRoot') {
-    const { configMapRef } = object['spec'] as TrustRootSpec;
-    return configMapRef === undefined
-      ? []
-      : [{ resource: CONFIG_MAPS, key: { namespace: platform, name: configMapRef.name } }];
+    const named = new Set<string>();
+    rootText(object['spec'] as TrustRootSpec, ({ name }) => {
+      named.add(name);
+      return undefined;
+    });
+    return [...named].map((name) => ({ resource: CONFIG_MAPS, key: { namespace: platform, name } }));
   }
   return (object['spec'] as ImagePolicySpec).authorities.flatMap(({ key }) =>
     key?.secretRef === undefined ? [] : [{ resource: SECRETS, key: { namespace, name: key.secretRef.name } }],
@@ -128,10 +131,8 @@ class World {
     const roots = this.#objects.filter(({ kind }) => kind === 'TrustRoot');
     return Object.fromEntries(
       roots.flatMap(({ metadata, ...rest }) => {
-        const { trustedRoot, configMapRef } = (rest as Readonly<Record<string, unknown>>)[
-          'spec'
-        ] as TrustRootSpec;
-        const text = trustedRoot ?? (configMapRef && this.#text('ConfigMap', configMapRef));
+        const spec = (rest as Readonly<Record<string, unknown>>)['spec'] as TrustRootSpec;
+        const text = rootText(spec, (at) => this.#text('ConfigMap', at));
         return text === undefined ? [] : [[metadata.name, text] as const];
       }),
     );

@@ -71,7 +71,7 @@ export function imageInventoryController({
       const facts = isOfTenant ? policies.for(namespace, read).map(imagePolicyFacts) : [];
       const found =
         facts.length === 0 ? NONE : await imagesIn(namespace, { read, platformNamespace, running });
-      const seen = { namespace, policies: facts, verdicts, ...found };
+      const seen = { namespace, keepsVerdicts: isOfTenant, policies: facts, verdicts, ...found };
       for (const name of unwantedSince.keys())
         if (read.get(NAMESPACES, { name }) === undefined) unwantedSince.delete(name);
       return { ...seen, unwantedMs: agesOf(unwanted(seen), namespace, unwantedSince) };

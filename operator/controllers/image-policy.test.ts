@@ -18,11 +18,11 @@ const policy: ImagePolicyObject = {
 
 const forbidden: Problem = {
   field: 'spec.authorities[0].key.secretRef',
-  found: 'a Secret keys in a namespace where the operator may read none',
+  found: 'a Secret keys that the operator may not read',
   wanted: 'the key itself, in pem in place of secretRef',
   isForbidden: true,
 };
-const missing: Problem = { field: 'f', found: 'no TrustRoot r', wanted: 'one' };
+const missing: Problem = { field: 'f', found: 'no TrustRoot r', wanted: 'one', isMissing: true };
 const invalid: Problem = { field: 'g', found: 'a pattern', wanted: 'another' };
 
 for (const { problems, reason } of [

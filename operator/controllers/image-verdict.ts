@@ -73,8 +73,6 @@ export function imageVerdictController({
       },
     ],
     rbac: [],
-    // Secrets that policies of the platform name.
-    platformRbac: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }],
     wakesItself: (wake) => works.verifier.onDone((verdict) => wake(parseKey(verdict))),
     group: ({ metadata }, read) => tenantOf(metadata.namespace ?? '', read),
     // What could be verified is everyday work.

@@ -124,8 +124,8 @@ const MAX_PARTS = 64;
 function readRoot(text: string): RootRead | Problem {
   const read = readTrustRoot(text);
   if (!isTrustRoot(read)) return read;
-  // It was read, so it is JSON; what is shown of it is what it says of itself.
-  const root = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  // What is shown of it is what it says of itself.
+  const root = read.document;
   const parts = Object.entries(LISTS).flatMap(([list, kind]) => {
     const entries = root[list];
     return Array.isArray(entries) ? entries.map((entry: unknown) => partOf(kind, entry)) : [];

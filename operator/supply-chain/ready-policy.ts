@@ -16,6 +16,8 @@ export interface PolicyProblem {
   readonly wanted: string;
   /** What may be there, and may not be read. */
   readonly isForbidden?: boolean;
+  /** What it names is not there. */
+  readonly isMissing?: boolean;
 }
 
 /** Keys of one authority: those of today, and those before. */
@@ -98,16 +100,13 @@ class Reading {
     const { keys, forbidden = [] } = this.#inputs;
     if (Object.hasOwn(keys, id)) return keys[id];
     if (forbidden.includes(name)) {
-      const found = `a Secret ${name} in a namespace where the operator may read none`;
-      this.problems.push({
-        field,
-        found,
-        wanted: 'the key itself, in pem in place of secretRef',
-        isForbidden: true,
-      });
+      const found = `a Secret ${name} that the operator may not read`;
+      const wanted =
+        'the key itself, in pem in place of secretRef; of the platform also a Secret that platform.imageKeySecrets of the chart names';
+      this.problems.push({ field, found, wanted, isForbidden: true });
       return undefined;
     }
-    return this.#problem(field, `no key ${key} in a Secret ${name}`, 'a Secret with a public key in PEM');
+    return this.#missing(field, `no key ${key} in a Secret ${name}`, 'a Secret with a public key in PEM');
   }
 
   #people(
@@ -148,11 +147,19 @@ class Reading {
   #readRoot(name: string, field: string): TrustRoot | undefined {
     const { roots } = this.#inputs;
     const text = Object.hasOwn(roots, name) ? roots[name] : undefined;
-    if (text === undefined) return this.#problem(field, `no TrustRoot ${name}`, 'a TrustRoot that is Ready');
+    if (text === undefined) return this.#missing(field, `no TrustRoot ${name}`, 'a TrustRoot that is Ready');
     const read = readTrustRoot(text);
     if (isTrustRoot(read)) return read;
     const within = read.field === '' ? '' : ` at ${read.field}`;
-    return this.#problem(field, `TrustRoot ${name} with ${read.found}${within}`, read.wanted);
+    const found = `TrustRoot ${name} with ${read.found}${within}`;
+    return read.isMissing === true
+      ? this.#missing(field, found, read.wanted)
+      : this.#problem(field, found, read.wanted);
+  }
+
+  #missing(field: string, found: string, wanted: string): undefined {
+    this.problems.push({ field, found, wanted, isMissing: true });
+    return undefined;
   }
 
   #problem(field: string, found: string, wanted: string): undefined {

@@ -6,7 +6,9 @@ import {
   TrustedRoot,
 } from '@sigstore/protobuf-specs';
 import { toTrustMaterial } from '@sigstore/verify';
+import { PARTS_TYPE } from '../core/images/root-text.ts';
 import { readDocument, SMALL } from '../core/supply-chain/documents.ts';
+import { isRootDocument, type RootDocument, rootOfParts } from './root-parts.ts';
 
 /** What the library makes of a trust root. */
 export type TrustMaterial = ReturnType<typeof toTrustMaterial>;
@@ -16,6 +18,8 @@ export interface TrustRoot {
   /** SHA-256 of the text, part of the key of every verdict. */
   readonly digest: string;
   readonly material: TrustMaterial;
+  /** The `trusted_root.json` that it is, or was made of its parts. */
+  readonly document: RootDocument;
 }
 
 /** Why a trust root is not taken: where, what was found, what would be. */
@@ -23,12 +27,14 @@ export interface TrustRootProblem {
   readonly field: string;
   readonly found: string;
   readonly wanted: string;
+  /** What it names is not there. */
+  readonly isMissing?: boolean;
 }
 
 /** Authorities and logs of one list: the public good instance has three. */
 const MAX_ENTRIES = 64;
 
-/** Reads a `trusted_root.json`. One that says less than it seems to, such as a log without a beginning, is not taken. */
+/** Reads a `trusted_root.json`, or the parts of one. One that says less than it seems to, such as a log without a beginning, is not taken. */
 export function readTrustRoot(text: string): TrustRoot | TrustRootProblem {
   const document = readDocument(Buffer.from(text), 'the trust root', SMALL);
   if (document.kind !== 'verified') {
@@ -36,11 +42,14 @@ export function readTrustRoot(text: string): TrustRoot | TrustRootProblem {
     return { field: '', found, wanted: 'a sigstore trusted_root.json' };
   }
   try {
-    const root = TrustedRoot.fromJSON(document.value);
+    const made = document.value['mediaType'] === PARTS_TYPE ? rootOfParts(document.value) : undefined;
+    if (made !== undefined && !isRootDocument(made)) return made;
+    const whole: RootDocument = made ?? document.value;
+    const root = TrustedRoot.fromJSON(whole);
     const problem = rootProblem(root);
     if (problem !== undefined) return problem;
     const digest = createHash('sha256').update(text).digest('hex');
-    return { digest: `sha256:${digest}`, material: readTimes(toTrustMaterial(root)) };
+    return { digest: `sha256:${digest}`, material: readTimes(toTrustMaterial(root)), document: whole };
   } catch (error) {
     const found = error instanceof Error ? error.message.slice(0, 200) : 'something that cannot be read';
     return { field: '', found, wanted: 'certificates and keys in DER, as base64' };

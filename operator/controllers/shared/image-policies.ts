@@ -4,6 +4,7 @@ import type { TrustRootSpec } from '#crds/v1alpha1/trust-root';
 import { inputsDigest, type PolicyInputs } from '../../core/images/inputs.ts';
 import { imagePolicyFacts, type ImagePolicyObject } from '../../core/images/objects.ts';
 import { policiesFor } from '../../core/images/policy.ts';
+import { rootText } from '../../core/images/root-text.ts';
 import type { KubeObject } from '../../core/object.ts';
 import type { Waiver } from '../../core/supply-chain/requirement.ts';
 import {
@@ -85,12 +86,13 @@ export class ImagePolicies {
 
   /** The text of a trust root; undefined where it, or what it names, is not there. */
   root(name: string, read: Reader): string | undefined {
-    const { trustedRoot, configMapRef } =
-      (read.get(TRUST_ROOTS, { name })?.['spec'] as TrustRootSpec | undefined) ?? {};
-    if (configMapRef === undefined) return trustedRoot;
-    const place = { namespace: this.#platformNamespace, name: configMapRef.name };
-    const data = read.get(CONFIG_MAPS, place)?.['data'] as Readonly<Record<string, string>> | undefined;
-    return data !== undefined && Object.hasOwn(data, configMapRef.key) ? data[configMapRef.key] : undefined;
+    const spec = read.get(TRUST_ROOTS, { name })?.['spec'] as TrustRootSpec | undefined;
+    if (spec === undefined) return undefined;
+    return rootText(spec, ({ name: map, key }) => {
+      const place = { namespace: this.#platformNamespace, name: map };
+      const data = read.get(CONFIG_MAPS, place)?.['data'] as Readonly<Record<string, string>> | undefined;
+      return data !== undefined && Object.hasOwn(data, key) ? data[key] : undefined;
+    });
   }
 
   async #keys(

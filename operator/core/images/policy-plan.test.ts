@@ -50,6 +50,8 @@ function problem(found: string): Problem {
   return { field: 'spec.authorities[0].key', found, wanted: 'a key' };
 }
 
+const MISSING: Problem = { ...problem('no key k in a Secret keys'), isMissing: true };
+
 test('a policy counts what became of images by it, and by no namesake of another kind', (t) => {
   const { status } = planImagePolicy(policy(), seen(), NOW);
   t.like(status, { observedGeneration: 2, digest: 'sha256:p1', verified: 2, refused: 1, unknown: 1 });
@@ -73,17 +75,24 @@ for (const { name, problems, ready, reason, message } of [
   { name: 'nothing is wrong', problems: [], ready: 'True', reason: 'InForce', message: /verified by it/ },
   {
     name: 'something that it names is not there',
-    problems: [problem('no key k in a Secret keys')],
+    problems: [MISSING],
     ready: 'False',
     reason: 'NotFound',
     message: /^spec\.authorities\[0\]\.key: found no key k in a Secret keys; wanted is a key\. Until then/,
   },
   {
     name: 'something is not there, and something cannot be read',
-    problems: [problem('no key k in a Secret keys'), problem('text')],
+    problems: [MISSING, problem('text')],
     ready: 'False',
     reason: 'InvalidSpec',
     message: /found no key.*; .*found text/,
+  },
+  {
+    name: 'what is there is no key',
+    problems: [problem('no PEM block')],
+    ready: 'False',
+    reason: 'InvalidSpec',
+    message: /found no PEM block; wanted is a key/,
   },
   {
     name: 'more is wrong than anybody reads',

@@ -74,8 +74,9 @@ function standingOf(problems: readonly Problem[]): Standing {
 
 function reasonOf(problems: readonly Problem[]): string {
   if (problems.every(({ isForbidden }) => isForbidden === true)) return IMAGE_POLICY_REASONS.Forbidden;
-  const isMissing = problems.every(({ found }) => found.startsWith('no '));
-  return isMissing ? IMAGE_POLICY_REASONS.NotFound : IMAGE_POLICY_REASONS.InvalidSpec;
+  return problems.every(({ isMissing }) => isMissing === true)
+    ? IMAGE_POLICY_REASONS.NotFound
+    : IMAGE_POLICY_REASONS.InvalidSpec;
 }
 
 /** Where policies are so many that an image is not looked at by this one. */
@@ -123,7 +124,8 @@ export function planTrustRoot(
   });
 }
 
-function rootStanding({ configMapRef }: TrustRootSpec, read: RootSeen['read']): Standing {
+function rootStanding({ configMapRef, parts }: TrustRootSpec, read: RootSeen['read']): Standing {
+  if (parts !== undefined && read !== undefined && !('digest' in read)) return partStanding(read);
   const field = configMapRef === undefined ? 'spec.trustedRoot' : 'spec.configMapRef';
   if (read === undefined) {
     const found = `no key ${configMapRef?.key} in a ConfigMap ${configMapRef?.name}`;
@@ -140,4 +142,15 @@ function rootStanding({ configMapRef }: TrustRootSpec, read: RootSeen['read']): 
   const within = read.field === '' ? '' : ` at ${read.field}`;
   const message = `${field}: found ${read.found}${within}; wanted is ${read.wanted}`;
   return { kind: 'stalled', reason: TRUST_ROOT_REASONS.InvalidTrustRoot, message };
+}
+
+/** Of parts it is told which one it is. */
+function partStanding({ field, found, wanted, isMissing }: Problem): Standing {
+  const place = field === '' ? 'spec.parts' : `spec.${field}`;
+  const where = isMissing === true ? ' in the namespace of the platform' : '';
+  return {
+    kind: 'stalled',
+    reason: isMissing === true ? TRUST_ROOT_REASONS.NotFound : TRUST_ROOT_REASONS.InvalidTrustRoot,
+    message: `${place}: found ${found}${where}; wanted is ${wanted}`,
+  };
 }

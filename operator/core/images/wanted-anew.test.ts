@@ -24,6 +24,7 @@ const verdict = (image: string) => {
 };
 
 const SEEN = {
+  keepsVerdicts: true,
   namespace: 'a',
   policies: [policy('*')],
   unwantedMs: new Map<string, number>(),

@@ -53,6 +53,7 @@ const verdict = (image: string) => {
 
 const SEEN = {
   namespace: 'a',
+  keepsVerdicts: true,
   policies: [policy('*')],
   unwantedMs: new Map<string, number>(),
   againMs: LOOK_MS,
@@ -143,3 +144,12 @@ for (const { name, there, images, ages, made, removed } of [
     );
   });
 }
+
+test("a namespace that is no tenant's any more keeps no verdicts, and is looked at no more once they are gone", (t) => {
+  const seen = { ...SEEN, keepsVerdicts: false, policies: [], images: [] };
+  const verdicts = [verdict(`${HOST}/a:1`), verdict(`${HOST}/b:1`)];
+  const plan = planInventory({ ...seen, verdicts });
+  t.is(plan.remove.length, 2);
+  t.deepEqual(plan.apply, []);
+  t.deepEqual(planInventory({ ...seen, verdicts: [] }).result, { kind: 'done' });
+});

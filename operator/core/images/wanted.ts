@@ -17,6 +17,8 @@ export const LOOK_MS = 900_000;
 /** What of a namespace is decided by. */
 export interface InventorySeen {
   readonly namespace: string;
+  /** Whether verdicts are kept in it at all: they go at once where it is no tenant's any more. */
+  readonly keepsVerdicts: boolean;
   /** Policies that are for the namespace. */
   readonly policies: readonly ImagePolicyFacts[];
   /** As they are written, what runs first: of too many the last are left out. */
@@ -71,8 +73,9 @@ export function planInventory(seen: InventorySeen): Plan<undefined> {
   };
 }
 
-/** Those that nobody has wanted for long, and before their time as many as there is no room for. */
+/** Those that nobody has wanted for long, and before their time as many as there is no room for; all where the namespace is no tenant's. */
 function goneOf(seen: InventorySeen, missing: number): readonly KubeObject[] {
+  if (!seen.keepsVerdicts) return seen.verdicts;
   const ageMs = ({ metadata }: KubeObject) => seen.unwantedMs.get(metadata.uid ?? '') ?? 0;
   const tooMany = seen.verdicts.length + missing - MAX_VERDICTS;
   return unwanted(seen)

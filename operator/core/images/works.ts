@@ -12,6 +12,8 @@ export interface Problem {
   readonly wanted: string;
   /** What is there, and may not be read. */
   readonly isForbidden?: boolean;
+  /** What it names is not there: it may come, without anything being written otherwise. */
+  readonly isMissing?: boolean;
 }
 
 /** A trust root that was read. */

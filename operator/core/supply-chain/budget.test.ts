@@ -45,6 +45,25 @@ const cases: Readonly<Record<string, { readonly given: BudgetCase; readonly want
     given: given({ findings: [high], asked: asked({ maxScoreTenths: 75 }) }),
     want: 'verified',
   },
+  'called high without a score, where that may be above': {
+    given: given({ findings: [{ ...unscored, severity: 'High' }], asked: asked({ maxScoreTenths: 88 }) }),
+    want: 'OverBudget',
+  },
+  'called high without a score, where that cannot be above': {
+    given: given({ findings: [{ ...unscored, severity: 'High' }], asked: asked({ maxScoreTenths: 89 }) }),
+    want: 'verified',
+  },
+  'one that nobody has scored, which may be any': {
+    given: given({ findings: [unscored], asked: asked({ maxScoreTenths: 99 }) }),
+    want: 'OverBudget',
+  },
+  'one that nobody has scored, of which one may be': {
+    given: given({
+      findings: [unscored],
+      asked: asked({ budget: { Unscored: 1 }, maxScoreTenths: 70 }),
+    }),
+    want: 'verified',
+  },
   'one without score, of which none may be': {
     given: given({ findings: [unscored], asked: asked({ budget: { Unscored: 0 } }) }),
     want: 'OverBudget',

@@ -105,10 +105,29 @@ function breachOf(
     }
   }
   if (maxScoreTenths === undefined) return undefined;
-  const high = counted.filter((one) => (one.scoreTenths ?? 0) > maxScoreTenths);
-  return high.length === 0
-    ? undefined
-    : `${high.length} vulnerabilities score above ${maxScoreTenths / 10}: ${namesOf(high)}`;
+  const high = counted.filter((one) => highestTenths(one, budget) > maxScoreTenths);
+  if (high.length === 0) return undefined;
+  const isTold = high.some(({ scoreTenths }) => scoreTenths !== undefined);
+  const verb = isTold ? 'score' : 'have no score, and may score';
+  return `${high.length} vulnerabilities ${verb} above ${maxScoreTenths / 10}: ${namesOf(high)}`;
+}
+
+/** The highest base score of each band of CVSS, in tenths. */
+const HIGHEST: Readonly<Record<Severity, number>> = {
+  Critical: 100,
+  High: 89,
+  Medium: 69,
+  Low: 39,
+  Unscored: 100,
+};
+
+/**
+ * What it scores; without a score, the most that what it is called may. What nobody has scored or named is let pass by its own number alone,
+ * where the policy states one.
+ */
+function highestTenths({ scoreTenths, severity }: Finding, budget: VulnerabilitiesAsked['budget']): number {
+  if (scoreTenths !== undefined) return scoreTenths;
+  return severity === 'Unscored' && budget.Unscored !== undefined ? 0 : HIGHEST[severity];
 }
 
 function namesOf(findings: readonly Finding[]): string {
