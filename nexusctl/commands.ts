@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from './cli/command.ts';
 import { CONFORMANCE } from './conformance/command.ts';
+import { IMPORT } from './images/import.ts';
 import { VERIFY } from './images/verify.ts';
 import { BUILD } from './pack/build.ts';
 import { CAPABILITIES_COMMAND } from './pack/capabilities.ts';
@@ -24,5 +25,6 @@ export const COMMANDS: readonly Command[] = [
   CONVERT,
   CONFORMANCE,
   CAPABILITIES_COMMAND,
+  IMPORT,
   VERIFY,
 ];
