@@ -16,6 +16,7 @@ import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
 import { readVex } from '../core/supply-chain/vex.ts';
 import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';
 import type { Court, PartOutcome, Testimony } from './court.ts';
+import { cycloneDxProblem } from './sbom-schema.ts';
 
 /** Testimonies whose contents are as asked, with what they were read as; and what is wrong with the others. */
 interface Sorted<T> {
@@ -77,7 +78,8 @@ export function checkListed(court: Court, asked: SbomAsked): PartOutcome {
     name: 'sbom',
     kind: 'sbom',
     asked,
-    judge: (predicate) => then(readSbom(predicate), (found) => hasAllowedLicences(found, asked)),
+    judge: (predicate) =>
+      cycloneDxProblem(predicate) ?? then(readSbom(predicate), (found) => hasAllowedLicences(found, asked)),
   });
   if (value === undefined) return { check };
   return { check, facts: { sbom: { format: value.format, components: value.components.length } } };

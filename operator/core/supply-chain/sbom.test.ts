@@ -73,6 +73,22 @@ const unread: Readonly<Record<string, { readonly predicate: Predicate; readonly 
     predicate: { bomFormat: 'CycloneDX', specVersion: '1.6', components: [{ name: 'a' }, {}] },
     want: 'SbomInvalid',
   },
+  'one in XML, as signers put it into a text': {
+    predicate: { Data: ' <?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.6"/>' },
+    want: 'Unsupported',
+  },
+  'no list of packages': { predicate: { spdxVersion: 'SPDX-2.3' }, want: 'SbomInvalid' },
+  'a package twice': {
+    predicate: {
+      spdxVersion: 'SPDX-2.3',
+      packages: [1, 2].map((version) => ({ SPDXID: 'SPDXRef-a', name: `a${version}` })),
+    },
+    want: 'SbomInvalid',
+  },
+  'a graph that is no list': {
+    predicate: { '@context': 'https://spdx.org/rdf/3.0.1/spdx-context.jsonld', '@graph': {} },
+    want: 'SbomInvalid',
+  },
   'more components than are read': {
     predicate: { spdxVersion: 'SPDX-2.3', packages: Array.from({ length: 100_001 }, () => ({ name: 'a' })) },
     want: 'TooLarge',

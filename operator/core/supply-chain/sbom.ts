@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asList, asText, at, type Document } from './documents.ts';
-import { type Judgement, quote, refuse } from './judgement.ts';
+import { type Judgement, quote, refuse, type Refused } from './judgement.ts';
 import type { SbomAsked } from './requirement.ts';
 
 /** A part of an image. */
@@ -21,10 +21,17 @@ const MAX_COMPONENTS = 100_000;
 const CYCLONEDX = new Set(['1.4', '1.5', '1.6', '1.7']);
 const SPDX = new Set(['SPDX-2.2', 'SPDX-2.3']);
 
-/** Reads a bill of materials in JSON: CycloneDX 1.4 to 1.7, SPDX 2.2, 2.3 and 3.0. */
+/**
+ * Reads a bill of materials in JSON: CycloneDX 1.4 to 1.7, SPDX 2.2, 2.3 and 3.0. Whether one in CycloneDX fits its schema is for others; of
+ * SPDX it is looked at that there is a list of packages, in which each has a name and none is twice.
+ */
 export function readSbom(predicate: Document): Judgement<Sbom> {
   const sbom = cycloneDx(predicate) ?? spdx2(predicate) ?? spdx3(predicate);
   if (sbom === undefined) {
+    // What is no JSON, signers put into a text.
+    if (/^\s*</.test(asText(predicate['Data']) ?? '')) {
+      return refuse('Unsupported', 'the bill of materials is in XML; wanted is JSON');
+    }
     const found = asText(predicate['specVersion']) ?? asText(predicate['spdxVersion']) ?? '';
     return refuse(
       'Unsupported',
@@ -34,7 +41,26 @@ export function readSbom(predicate: Document): Judgement<Sbom> {
   const { length } = sbom.components;
   return length > MAX_COMPONENTS
     ? refuse('TooLarge', `the bill of materials has ${length} components; ${MAX_COMPONENTS} are allowed`)
-    : checked(sbom);
+    : (listProblem(predicate) ?? checked(sbom));
+}
+
+/** What of a document in SPDX is no list of packages, each once. */
+function listProblem(predicate: Document): Refused | undefined {
+  if (predicate['bomFormat'] === 'CycloneDX') return undefined;
+  const [list, id] =
+    asText(predicate['spdxVersion']) === undefined ? ['@graph', 'spdxId'] : ['packages', 'SPDXID'];
+  if (!Array.isArray(predicate[list])) {
+    return refuse('SbomInvalid', `the bill of materials has no list ${list}`);
+  }
+  const seen = new Set<string>();
+  for (const one of predicate[list]) {
+    const found = asText(at(one, id));
+    if (found !== undefined && seen.has(found)) {
+      return refuse('SbomInvalid', `${list} of the bill of materials has ${quote(found)} twice`);
+    }
+    if (found !== undefined) seen.add(found);
+  }
+  return undefined;
 }
 
 function checked(sbom: Sbom): Judgement<Sbom> {

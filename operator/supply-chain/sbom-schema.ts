@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import addFormats from 'ajv-formats';
+import { asText, type Document } from '../core/supply-chain/documents.ts';
+import { quote, refuse, type Refused } from '../core/supply-chain/judgement.ts';
+import { CYCLONEDX_PARTS, CYCLONEDX_SCHEMAS } from './cyclonedx-schemas.ts';
+import { Same } from './same.ts';
+
+/** Of one document: what is the same in it is told once. */
+let same = new Same();
+
+/** Validators by version: to make one takes a tenth of a second. */
+const made = new Map<string, ValidateFunction>();
+
+/**
+ * What of a bill of materials in CycloneDX is not as its schema says; undefined where nothing is, or where it is of another
+ * form. For worker threads: how long it takes is bounded by the thread alone.
+ */
+export function cycloneDxProblem(predicate: Document): Refused | undefined {
+  const version = asText(predicate['specVersion']) ?? '';
+  if (predicate['bomFormat'] !== 'CycloneDX' || !Object.hasOwn(CYCLONEDX_SCHEMAS, version)) return undefined;
+  const validate = validatorOf(version);
+  same = new Same();
+  const isValid = validate(predicate);
+  same = new Same();
+  if (isValid) return undefined;
+  return refuse(
+    'SbomInvalid',
+    `the bill of materials is no CycloneDX ${version}: ${wordsOf(validate.errors ?? [])}`,
+  );
+}
+
+function validatorOf(version: string): ValidateFunction {
+  const known = made.get(version);
+  if (known !== undefined) return known;
+  const validate = newAjv().compile(CYCLONEDX_SCHEMAS[version] ?? false);
+  made.set(version, validate);
+  return validate;
+}
+
+/**
+ * Two keywords of its own: that of ajv compares all items of a list with each other, and goes through hundreds of licences for each
+ * that is named. The address of somebody is looked at as a text with an @, and references not at all.
+ */
+function newAjv(): Ajv {
+  const ajv = new Ajv({
+    strict: false,
+    addUsedSchema: false,
+    logger: false,
+    schemas: { ...CYCLONEDX_PARTS },
+  });
+  addFormats.default(ajv, ['date-time', 'date']);
+  ajv.addFormat('iri-reference', true);
+  ajv.addFormat('uri', /^[a-z][a-z0-9+.-]{0,31}:/i);
+  ajv.addFormat('idn-email', /^[^\s@]{1,256}@[^\s@]{1,256}$/u);
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    validate: (isAsked: boolean, items: readonly unknown[]) => !isAsked || same.areDistinct(items),
+  });
+  ajv.removeKeyword('enum');
+  ajv.addKeyword({
+    keyword: 'enum',
+    schemaType: 'array',
+    compile: (values: readonly unknown[]) => {
+      const allowed = new Set(values);
+      return (value: unknown) => allowed.has(value);
+    },
+  });
+  return ajv;
+}
+
+const KEYWORDS: Readonly<Record<string, string>> = {
+  enum: 'must be one of the values that are allowed',
+  uniqueItems: 'must not have the same item twice',
+};
+
+/** Of alternatives that all failed, the one that came furthest says most. */
+function wordsOf(errors: readonly ErrorObject[]): string {
+  const depth = ({ instancePath }: ErrorObject) => instancePath.split('/').length;
+  let furthest = errors[0];
+  for (const one of errors) if (furthest === undefined || depth(one) > depth(furthest)) furthest = one;
+  if (furthest === undefined) return 'it does not fit the schema';
+  const { instancePath, keyword, message = '', params } = furthest;
+  const field: unknown = params['additionalProperty'];
+  const more = typeof field === 'string' ? ` (${quote(field)})` : '';
+  const place = instancePath === '' ? 'at its top' : `at ${quote(instancePath).slice(1, -1)}`;
+  return `${place}: ${KEYWORDS[keyword] ?? message}${more}`;
+}
