@@ -44,6 +44,18 @@ test('a ledger rests from the beginning of a pass, by what it has to look at', (
   t.is(passes.restMs('another'), 0, 'one that nobody has decided on is looked at at once');
 });
 
+test('it rests for longer when a pass has left nobody waiting', (t) => {
+  const { clock, passes } = begun();
+  const held = Array.from({ length: 10 }, () => RESERVED);
+  passes.begin({ ...LEDGER, status: { reservations: held } }, [WAITING]);
+  t.is(passes.restMs(name), 125);
+  passes.decided(LEDGER, [WAITING], [RESERVED]);
+  t.is(passes.restMs(name), 250);
+  passes.decided(LEDGER, [makeRun()], []);
+  clock.ms += 100;
+  t.is(passes.restMs(name), 25, 'somebody waits again');
+});
+
 test('somebody waits until a pass has decided that nobody does', (t) => {
   const { passes } = begun();
   t.true(passes.hasWaiting('another'));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { wantsQuota } from '../../core/quota/candidates.ts';
-import { passIntervalMs } from '../../core/quota/pass-interval.ts';
+import { easedMs, passIntervalMs } from '../../core/quota/pass-interval.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { LedgerWitness } from './ledger-witness.ts';
@@ -40,7 +40,9 @@ export class LedgerPasses implements LedgerWitness {
   /** How long the ledger of that name still rests, in milliseconds. */
   restMs(name: string): number {
     const pass = this.#byName.get(name);
-    return pass === undefined ? 0 : pass.intervalMs - (this.#nowMs() - pass.atMs);
+    if (pass === undefined) return 0;
+    const intervalMs = pass.hasWaiting ? pass.intervalMs : easedMs(pass.intervalMs);
+    return intervalMs - (this.#nowMs() - pass.atMs);
   }
 
   /** Whether somebody waits for what the ledger has to give, as far as is known. */

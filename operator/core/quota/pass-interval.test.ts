@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { Ledger } from '../tenant/tenant.ts';
-import { LONGEST_INTERVAL_MS, passIntervalMs } from './pass-interval.ts';
+import { easedMs, LONGEST_INTERVAL_MS, passIntervalMs } from './pass-interval.ts';
 import { fullLedger } from './testing/full-ledger.ts';
 
 function repeated<T>(one: T | undefined, count: number): T[] {
@@ -47,6 +47,11 @@ const CASES: Readonly<
 for (const [title, { ledger, runs, want }] of Object.entries(CASES)) {
   test(title, (t) => t.is(passIntervalMs(ledger, runs), want));
 }
+
+test('where nobody waits it is twice as long, up to a second, but for those with few Runs', (t) => {
+  const rests = [5, 10, 30, 45, 9000].map((count) => easedMs(passIntervalMs(ledgerOf(count, 0))));
+  t.deepEqual(rests, [50, 250, 1000, 1000, LONGEST_INTERVAL_MS]);
+});
 
 test('five minutes of writes of the fullest ledger are well below what etcd takes', (t) => {
   const ledger = fullLedger(1000);

@@ -34,6 +34,15 @@ const KEY_BYTES = 270;
 export const LONGEST_INTERVAL_MS = MAX_LEDGER_BYTES / BYTES_PER_MS;
 
 /**
+ * The same after a pass that left nobody waiting: twice as long, up to a second. Nothing that it may give back is wanted by then, so who comes next waits
+ * once, and half as many writes repeat those who are under way. A ledger with few of them rests no longer.
+ */
+export function easedMs(intervalMs: number): number {
+  if (intervalMs <= LEAST_MS) return intervalMs;
+  return Math.max(intervalMs, Math.min(2 * intervalMs, DEAREST_MS));
+}
+
+/**
  * How long the next pass of a ledger waits after the last one, in milliseconds: the longer, the more has to be written, and the
  * more Runs were decided on by the last one.
  */
