@@ -9,7 +9,8 @@ export interface ReadCondition {
   readonly status: string;
   readonly reason: string;
   readonly message: string;
-  readonly observedGeneration: number;
+  /** Where its kind does not say that once for all. */
+  readonly observedGeneration?: number;
 }
 
 /** What kubectl said. */
@@ -97,10 +98,14 @@ export class User {
   async condition(type: string, ...what: readonly string[]): Promise<ReadCondition | undefined> {
     const object = await this.sees<{
       readonly metadata: { readonly generation?: number };
-      readonly status?: { readonly conditions?: readonly ReadCondition[] };
+      readonly status?: {
+        readonly observedGeneration?: number;
+        readonly conditions?: readonly ReadCondition[];
+      };
     }>(...what);
     const found = object?.status?.conditions?.find((one) => one.type === type);
-    return found?.observedGeneration === object?.metadata.generation ? found : undefined;
+    const judged = found?.observedGeneration ?? object?.status?.observedGeneration;
+    return judged === object?.metadata.generation ? found : undefined;
   }
 }
 

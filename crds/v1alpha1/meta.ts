@@ -123,7 +123,11 @@ export function instant(description: string) {
 const condition = z.object({
   type: text('Kind of condition, PascalCase.', 316),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether the condition holds.'),
-  observedGeneration: int('Generation of the spec that this was judged on.', 0, Number.MAX_SAFE_INTEGER),
+  observedGeneration: int(
+    'Generation of the spec that this was judged on. Empty: that of the status as a whole.',
+    0,
+    Number.MAX_SAFE_INTEGER,
+  ).optional(),
   lastTransitionTime: instant('When `status` last changed.'),
   reason: text('One word for programs, PascalCase.', 1024),
   message: text('A sentence for people: what was found and what would help.', 32768),

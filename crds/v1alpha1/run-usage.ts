@@ -85,12 +85,12 @@ const podUses = z
   .describe('The time of its container, or of those of its pods that had one. None: it did not start.')
   .meta({ 'x-kubernetes-list-type': 'atomic' });
 
-/** What is metered of an attempt, or of several. */
+/** What is metered of attempts. */
 export const meteredAmounts = z
   .object({
     cpuSeconds: decimal('Cores reserved, times seconds.'),
     memoryByteSeconds: decimal('Bytes of memory reserved, times seconds.'),
-    gpuSeconds: decimal('Cards, or parts of them, reserved, times seconds.'),
+    gpuSeconds: decimal('Cards, or parts of them, reserved, times seconds. Empty: none.').optional(),
     runUnits: decimal('Run units.'),
   })
   .describe('Decimals with up to six places, exact.');
@@ -101,7 +101,7 @@ const meteredAttempt = z.object({
   reservation: reservation.optional(),
   rate,
   pods: podUses,
-  amounts: meteredAmounts,
+  runUnits: decimal('Run units that follow. Empty: as rate and pods say.').optional(),
 });
 
 /** What `status.usage` of a Run is. */
@@ -115,7 +115,9 @@ export const runUsage = z
     attempts: z
       .array(meteredAttempt)
       .max(MAX_METERED_ATTEMPTS)
-      .describe('The last attempts that have ended: the facts, and the amounts that follow from them.')
+      .describe(
+        'The last attempts that have ended: the facts, from which all amounts follow, and what each came to.',
+      )
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
     total: meteredAmounts.optional(),

@@ -149,13 +149,6 @@ const status = z
     input: inputStatus.optional(),
     result: result.optional(),
     usage: runUsage.optional(),
-    agent: z
-      .object({
-        uid: text('UID of the Agent.', 64),
-        generation: int('Its generation.', 0, Number.MAX_SAFE_INTEGER),
-      })
-      .describe('The Agent as it was when the Run was admitted.')
-      .optional(),
     revision: z
       .object({
         name: dnsLabel('Name of the AgentRevision.'),
@@ -171,7 +164,6 @@ const status = z
     call: callStatus.optional(),
     tree: treeStatus.optional(),
     gang: gangStatus.optional(),
-    queuedAt: instant('When the Run was first seen.').optional(),
     arrival: int(
       'Version of the Run before anything was written of it: of Runs created in the same second, the one of the lower number is the older.',
       0,
@@ -182,7 +174,7 @@ const status = z
     finishedAt: instant('When it ended.').optional(),
     error: error.optional(),
     conditions: conditions(
-      'Ready, QuotaReserved, Admitted, Finished; Approved and InputRequired where that is asked; Stalled only while true.',
+      'Ready and Admitted; Finished once it has ended; QuotaReserved where Kueue decides after the tenant; Approved and InputRequired where that is asked; Stalled only while true.',
     ).optional(),
   })
   .describe('What is.')

@@ -32,17 +32,20 @@ function ends(place: World, name: string, how: string): Promise<unknown> {
   return eventually(`${name} is ${how}`, async () => (await phase(place, name)) === how);
 }
 
-/** Run units as the docs say, in millionths, from the facts in the status and nothing else. */
-function unitsByTheDocs({ rate, pods }: MeteredAttempt): bigint {
-  if (pods.length === 0) return 0n;
+const NO_CARDS = { count: 0, parts: 1, of: 1, multiplierPercent: 0 };
+
+/** Milliseconds that containers of an attempt ran. */
+function msOf({ pods }: MeteredAttempt): bigint {
   const spans = pods.map((pod) => BigInt(Date.parse(pod.finishedAt) - Date.parse(pod.startedAt)));
-  const ms = spans.reduce((sum, one) => sum + one, 0n);
-  const { count, parts, of, multiplierPercent } = rate.gpu ?? {
-    count: 0,
-    parts: 1,
-    of: 1,
-    multiplierPercent: 0,
-  };
+  return spans.reduce((sum, one) => sum + one, 0n);
+}
+
+/** Run units as the docs say, in millionths, from the facts in the status and nothing else. */
+function unitsByTheDocs(attempt: MeteredAttempt): bigint {
+  const { rate, pods } = attempt;
+  if (pods.length === 0) return 0n;
+  const ms = msOf(attempt);
+  const { count, parts, of, multiplierPercent } = rate.gpu ?? NO_CARDS;
   // Both over one denominator: of x 100 x 100, for the share, the class and the tier.
   const cores = BigInt(rate.cpuMillicores) * ms * BigInt(of) * 100n;
   const cards = BigInt(count * parts * multiplierPercent) * ms * 1000n;
@@ -60,12 +63,25 @@ function micro(decimal = '0'): bigint {
   return BigInt(whole + fraction.padEnd(6, '0'));
 }
 
-/** Each attempt is what its facts say, and the total is what the attempts are. */
+/** The amounts of an attempt, by the same docs from the same facts. */
+function amountsByTheDocs(attempt: MeteredAttempt): Record<keyof MeteredAmounts, bigint> {
+  const { cpuMillicores, memoryBytes, gpu = NO_CARDS } = attempt.rate;
+  const ms = msOf(attempt);
+  const cards = BigInt(gpu.count * gpu.parts) * ms * 1000n;
+  return {
+    cpuSeconds: BigInt(cpuMillicores) * ms,
+    memoryByteSeconds: BigInt(memoryBytes) * ms * 1000n,
+    gpuSeconds: (2n * cards + BigInt(gpu.of)) / (2n * BigInt(gpu.of)),
+    runUnits: unitsByTheDocs(attempt),
+  };
+}
+
+/** Each attempt comes to what its facts say, and so does the total of all. */
 function balances(t: ExecutionContext, { attempts = [], total, open }: RunUsage): void {
   t.is(open, undefined);
-  for (const one of attempts) t.is(micro(one.amounts.runUnits), unitsByTheDocs(one));
+  for (const one of attempts) t.is(micro(one.runUnits), unitsByTheDocs(one));
   for (const key of ['cpuSeconds', 'memoryByteSeconds', 'gpuSeconds', 'runUnits'] as const) {
-    const sum = attempts.reduce((so, { amounts }) => so + micro(amounts[key]), 0n);
+    const sum = attempts.reduce((so, one) => so + amountsByTheDocs(one)[key], 0n);
     t.is(micro((total as MeteredAmounts)[key]), sum, key);
   }
 }

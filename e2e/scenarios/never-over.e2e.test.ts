@@ -241,7 +241,7 @@ function endsAsPlanned(t: ExecutionContext, moments: readonly Moment[], planned:
 interface Amounts {
   readonly cpuSeconds: string;
   readonly memoryByteSeconds: string;
-  readonly gpuSeconds: string;
+  readonly gpuSeconds?: string;
   readonly runUnits: string;
 }
 
@@ -283,7 +283,7 @@ function read({ cpuSeconds, memoryByteSeconds, gpuSeconds, runUnits }: Amounts):
   return {
     cpuSeconds: micro(cpuSeconds),
     memoryByteSeconds: micro(memoryByteSeconds),
-    gpuSeconds: micro(gpuSeconds),
+    gpuSeconds: micro(gpuSeconds ?? '0'),
     runUnits: micro(runUnits),
   };
 }

@@ -19,8 +19,7 @@ test('a Run is followed with wait, get and describe to its end', async (t) => {
   t.deepEqual(header.split(/\s+/).filter(Boolean), ['NAME', 'AGENT', 'PHASE', 'QUEUE', 'REASON', 'AGE']);
   t.regex(row, /^first\s+worker\s+Succeeded\s+Succeeded\s/);
   const described = await user.does(['describe', 'run', 'first', '-n', namespace]);
-  for (const said of [/Phase:\s+Succeeded/, /Type:\s+Finished/, /Type:\s+QuotaReserved/])
-    t.regex(described, said);
+  for (const said of [/Phase:\s+Succeeded/, /Type:\s+Finished/, /Type:\s+Admitted/]) t.regex(described, said);
   const [agents = '', worker = ''] = (await user.does(['get', 'ag', '-n', namespace])).split('\n');
   t.regex(agents, /^NAME\s+SHAPE\s+GPU\s+READY\s+REVISION\s+ACTIVE\s+QUEUED/);
   t.regex(worker, /^worker\s+job\s+True\s/);

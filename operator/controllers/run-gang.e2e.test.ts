@@ -165,10 +165,11 @@ test('the Run succeeds when all pods have, says what the first says, and is char
   t.like(status?.gang, { pods: 3, running: 0, succeeded: 3 });
   t.is(status?.result?.output, 'done');
   t.is(status?.usage?.reported?.toolCalls, 6, 'what each of them reports');
-  const attempt = status!.usage!.attempts![0]!;
+  const { attempts, total } = status!.usage!;
+  const attempt = attempts![0]!;
   t.is(attempt.pods.length, 3);
   t.is(new Set(attempt.pods.map(({ uid }) => uid)).size, 3);
-  t.is(Number(attempt.amounts.cpuSeconds) * 10, secondsOf(attempt), 'a tenth of a core for each');
+  t.is(Number(total!.cpuSeconds) * 10, secondsOf(attempt), 'a tenth of a core for each');
 });
 
 test('when one pod fails the others are ended, and the Run fails with its code and index', async (t) => {

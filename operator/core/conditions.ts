@@ -24,8 +24,8 @@ export interface ConditionInput {
 
 /** When and of which spec a condition speaks. */
 export interface Judgement {
-  /** `metadata.generation` that was looked at. */
-  readonly generation: number;
+  /** `metadata.generation` that was looked at; undefined where the status as a whole tells it. */
+  readonly generation?: number;
   readonly now: Date;
 }
 
@@ -53,7 +53,7 @@ export function setCondition(
     status: input.status,
     reason: input.reason,
     message: truncate(input.message),
-    observedGeneration: at.generation,
+    ...(at.generation !== undefined && { observedGeneration: at.generation }),
     lastTransitionTime: before?.status === input.status ? before.lastTransitionTime : toInstant(at.now),
   };
   return [...conditions.filter((one) => one.type !== input.type), condition].toSorted(byType);

@@ -13,11 +13,10 @@ import { isOwnedBy, phaseOf, type Run } from '../../core/run/run.ts';
 import { keyOf, type Reader } from '../../runtime/controller.ts';
 import { ledgerOf, PODS, reservationIn } from './workloads.ts';
 
-const { agent, revision, gpu, retries, usage } = RUN.status.shape;
+const { revision, gpu, retries, usage } = RUN.status.shape;
 
 const RECORD = z.object({
   atMs: z.int(),
-  agent: agent.unwrap(),
   revision: revision.unwrap(),
   open: usage.unwrap().shape.open.unwrap(),
   gpu,

@@ -85,14 +85,7 @@ function intentOf({ metadata }: Run): unknown {
 /** What is told of a Run that waits, beside its place and when it came. */
 function waitOf(run: Run): unknown {
   const { status = {} } = run;
-  const {
-    queue: _,
-    conditions: __,
-    observedGeneration: ___,
-    queuedAt: ____,
-    arrival: _____,
-    ...others
-  } = status;
+  const { queue: _, conditions: __, observedGeneration: ___, arrival: ____, ...others } = status;
   return { ...others, phase: phaseOf(run), attempt: attemptsOf(run) };
 }
 

@@ -102,7 +102,7 @@ test('at the limits of the schema, what is written still fits it', (t) => {
   const total = Array.from({ length: 17 }).reduce<typeof one>((sum) => addMetered(sum, sum), one);
   const amounts = formatMetered(total);
   const settledAt = '2026-11-21T12:00:00Z';
-  const attempt = { attempt: 100_000, settledAt, rate, pods, amounts: formatMetered(one) };
+  const attempt = { attempt: 100_000, settledAt, rate, pods, runUnits: formatMetered(one).runUnits };
   t.true(runUsage.safeParse({ attempts: [attempt], total: amounts }).success);
   t.is(parseMetered(amounts).cpuSeconds, BigInt(most) * 10_000_000_000n * 2n ** 17n);
 });

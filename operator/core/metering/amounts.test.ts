@@ -6,16 +6,20 @@ import type { MeteredAmounts, PodUse, Rate } from '#crds/v1alpha1/run-usage';
 
 const cases: Record<
   string,
-  { readonly rate?: Partial<Rate>; readonly pods: readonly PodUse[]; readonly want: Partial<MeteredAmounts> }
+  {
+    readonly rate?: Partial<Rate>;
+    readonly pods: readonly PodUse[];
+    readonly want: { readonly [Key in keyof MeteredAmounts]?: string | undefined };
+  }
 > = {
   'no container started: nothing': {
     pods: [],
-    want: { cpuSeconds: '0', memoryByteSeconds: '0', gpuSeconds: '0', runUnits: '0' },
+    want: { cpuSeconds: '0', memoryByteSeconds: '0', gpuSeconds: undefined, runUnits: '0' },
   },
   'half a core for ten seconds': {
     rate: { cpuMillicores: 500, memoryBytes: 1024 },
     pods: [makeUse(10)],
-    want: { cpuSeconds: '5', memoryByteSeconds: '10240', gpuSeconds: '0', runUnits: '5' },
+    want: { cpuSeconds: '5', memoryByteSeconds: '10240', gpuSeconds: undefined, runUnits: '5' },
   },
   'the tier multiplies time': {
     rate: { cpuMillicores: 500, tier: 'ultra', tierPercent: 300 },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ReportedUsage } from '#crds/v1alpha1/run-result';
-import type { MeteredAmounts, PodUse, Rate } from '#crds/v1alpha1/run-usage';
+import type { MeteredAmounts, MeteredAttempt, PodUse, Rate } from '#crds/v1alpha1/run-usage';
 import { larger, smaller } from '../quota/amounts.ts';
 import { divideHalfUp, formatMicro, parseMicro } from './micro.ts';
 
@@ -15,7 +15,7 @@ const PER_TOOL_CALL = 100_000n;
 const PER_SANDBOX_CALL = 200_000n;
 
 /** Amounts in millionths. */
-export type Metered = { readonly [Key in keyof MeteredAmounts]: bigint };
+export type Metered = { readonly [Key in keyof MeteredAmounts]-?: bigint };
 
 /** Nothing. */
 export const NOTHING_METERED: Metered = {
@@ -25,7 +25,7 @@ export const NOTHING_METERED: Metered = {
   runUnits: 0n,
 };
 
-const KEYS = Object.keys(NOTHING_METERED) as (keyof MeteredAmounts)[];
+const KEYS = Object.keys(NOTHING_METERED) as (keyof Metered)[];
 
 /**
  * What one attempt costs: what it held, times the time of its containers, and the calls that it reported. Everything is
@@ -80,16 +80,23 @@ export function addMetered(a: Metered, b: Metered): Metered {
   return mapped((key) => a[key] + b[key]);
 }
 
-/** Amounts as the API writes them. */
+/** What an attempt that was settled has used: the facts say all of it, and it says what it came to. */
+export function amountsOf({ rate, pods, runUnits }: MeteredAttempt): Metered {
+  const metered = meter(rate, pods);
+  return runUnits === undefined ? metered : { ...metered, runUnits: parseMicro(runUnits) };
+}
+
+/** Amounts as the API writes them. That no cards were reserved is not said. */
 export function formatMetered(metered: Metered): MeteredAmounts {
-  return mapped((key) => formatMicro(metered[key]));
+  const { gpuSeconds, ...others } = mapped((key) => formatMicro(metered[key]));
+  return metered.gpuSeconds === 0n ? others : { ...others, gpuSeconds };
 }
 
 /** What `formatMetered` has written; nothing where there is none. */
 export function parseMetered(amounts: MeteredAmounts | undefined): Metered {
-  return amounts === undefined ? NOTHING_METERED : mapped((key) => parseMicro(amounts[key]));
+  return amounts === undefined ? NOTHING_METERED : mapped((key) => parseMicro(amounts[key] ?? '0'));
 }
 
-function mapped<T>(valueOf: (key: keyof MeteredAmounts) => T): Record<keyof MeteredAmounts, T> {
-  return Object.fromEntries(KEYS.map((key) => [key, valueOf(key)])) as Record<keyof MeteredAmounts, T>;
+function mapped<T>(valueOf: (key: keyof Metered) => T): Record<keyof Metered, T> {
+  return Object.fromEntries(KEYS.map((key) => [key, valueOf(key)])) as Record<keyof Metered, T>;
 }

@@ -7,7 +7,7 @@ import type { Member } from '../run/gang.ts';
 import { ADMITTED_GANG, ended, nodeless, RUNNING_GANG } from '../run/testing/gang-cases.ts';
 import { makeRun, NOW } from '../run/testing/make.ts';
 import { costOf } from '../quota/estimate.ts';
-import { formatMetered, meter } from './amounts.ts';
+import { amountsOf, formatMetered, meter } from './amounts.ts';
 import { attemptOf } from './released.ts';
 import { makeRate, makeUse } from './testing/make.ts';
 
@@ -74,7 +74,7 @@ test('a gang whose Run was deleted is charged for all its pods, by the reservati
   };
   const found = attemptOf({ ...reservation, serial: 7 }, { run, pod: undefined, members }, NOW);
   t.is(found?.pods.length, 3);
-  t.is(found?.amounts.cpuSeconds, '21');
+  t.is(found && formatMetered(amountsOf(found)).cpuSeconds, '21');
 });
 
 test('a Run of many attempts of many pods stays small: the last attempts are kept, and always the last one', (t) => {

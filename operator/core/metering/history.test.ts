@@ -3,7 +3,6 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
 import { KEPT_WINDOWS, usageHistory, type UsageHistory } from '#crds/v1alpha1/usage-history';
-import { formatMetered, meter } from './amounts.ts';
 import { bookAttempts, monthSummary, windowEndMs, windowStart } from './history.ts';
 import { parseMicro } from './micro.ts';
 import { makeRate, makeUse } from './testing/make.ts';
@@ -11,7 +10,7 @@ import { makeRate, makeUse } from './testing/make.ts';
 function ended(settledAt: string, seconds: number, rate: Partial<Rate> = {}): MeteredAttempt {
   const whole = makeRate({ cpuMillicores: 1000, ...rate });
   const pods = [makeUse(seconds, { toolCalls: 1, inputTokens: 100 })];
-  return { attempt: 1, settledAt, rate: whole, pods, amounts: formatMetered(meter(whole, pods)) };
+  return { attempt: 1, settledAt, rate: whole, pods };
 }
 
 const NOW = new Date('2026-11-01T01:30:00Z');

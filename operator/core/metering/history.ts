@@ -9,7 +9,7 @@ import {
 } from '#crds/v1alpha1/usage-history';
 import { toInstant } from '../conditions.ts';
 import { defined } from '../object.ts';
-import { addMetered, formatMetered, parseMetered } from './amounts.ts';
+import { addMetered, amountsOf, formatMetered, parseMetered } from './amounts.ts';
 import { addCounts } from './counts.ts';
 import { formatMicro, parseMicro } from './micro.ts';
 
@@ -62,8 +62,8 @@ export function windowEndMs(window: WindowName, start: string): number {
 
 const LASTS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
-function booked(use: WindowUse, { amounts, pods }: MeteredAttempt): WindowUse {
-  const reported = pods.reduce<ReportedUsage | undefined>(
+function booked(use: WindowUse, attempt: MeteredAttempt): WindowUse {
+  const reported = attempt.pods.reduce<ReportedUsage | undefined>(
     (sum, one) => addCounts(sum, one.reported, Number.MAX_SAFE_INTEGER),
     use.reported,
   );
@@ -71,7 +71,7 @@ function booked(use: WindowUse, { amounts, pods }: MeteredAttempt): WindowUse {
     window: use.window,
     start: use.start,
     attempts: use.attempts + 1,
-    amounts: formatMetered(addMetered(parseMetered(use.amounts), parseMetered(amounts))),
+    amounts: formatMetered(addMetered(parseMetered(use.amounts), amountsOf(attempt))),
     ...defined({ reported }),
   };
 }
@@ -94,8 +94,9 @@ function bookTiers(
   attempts: readonly MeteredAttempt[],
 ): UsageHistory['tiers'] {
   const before = new Map((history?.tiers ?? []).map(({ tier, runUnits }) => [tier, parseMicro(runUnits)]));
-  for (const { rate, amounts } of attempts) {
-    before.set(rate.tier, (before.get(rate.tier) ?? 0n) + parseMicro(amounts.runUnits));
+  for (const attempt of attempts) {
+    const { tier } = attempt.rate;
+    before.set(tier, (before.get(tier) ?? 0n) + amountsOf(attempt).runUnits);
   }
   return TIERS.flatMap((tier) => {
     const micro = before.get(tier);

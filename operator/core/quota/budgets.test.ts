@@ -7,7 +7,7 @@ import type { RunStatus } from '#crds/v1alpha1/run';
 import type { WindowUse } from '#crds/v1alpha1/usage-history';
 import { agentKey } from '../agent/agent.ts';
 import { revisionSuffix } from '../agent/template.ts';
-import { formatMetered, meter, NOTHING_METERED } from '../metering/amounts.ts';
+import { formatMetered, NOTHING_METERED } from '../metering/amounts.ts';
 import { makeRate, makeUse } from '../metering/testing/make.ts';
 import type { Run } from '../run/run.ts';
 import { ago, makeAgent, makeRun, NOW, revisionOf } from '../run/testing/make.ts';
@@ -38,7 +38,7 @@ function runs(name: string, seconds: number): Run {
     phase: 'Running',
     attempt: 1,
     startedAt: ago(seconds),
-    child: { kind: 'Pod', name: 'x', uid: 'x' },
+    child: { name: 'x', uid: 'x' },
     usage: { open: { rate: RATE, reservation: 7 } },
   };
   return { ...waits(name, 1), status };
@@ -47,8 +47,7 @@ function runs(name: string, seconds: number): Run {
 /** The same when it has ended after so long. */
 function ended(name: string, seconds: number): Run {
   const pods = [makeUse(seconds)];
-  const amounts = formatMetered(meter(RATE, pods));
-  const attempt = { attempt: 1, settledAt: ago(0), reservation: 7, rate: RATE, pods, amounts };
+  const attempt = { attempt: 1, settledAt: ago(0), reservation: 7, rate: RATE, pods };
   return { ...waits(name, 1), status: { phase: 'Succeeded', attempt: 1, usage: { attempts: [attempt] } } };
 }
 

@@ -236,7 +236,7 @@ function misfitOf(run: Run, agent: Agent | undefined): Waiting | undefined {
 function unreadiness({ metadata, status }: Agent): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'it was deleted';
   const ready = findCondition(status?.conditions ?? [], READY);
-  if (ready === undefined || ready.observedGeneration < (metadata.generation ?? 0)) {
+  if (ready === undefined || (ready.observedGeneration ?? 0) < (metadata.generation ?? 0)) {
     return 'it has not been checked yet';
   }
   if (ready.status !== 'True') return ready.message;

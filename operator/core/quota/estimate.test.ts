@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
-import { formatMetered, NOTHING_METERED } from '../metering/amounts.ts';
+import { formatMicro } from '../metering/micro.ts';
 import { makeRate, makeUse } from '../metering/testing/make.ts';
 import { ago, makeAgent, makeClass, makeRun } from '../run/testing/make.ts';
 import { estimateOf } from './estimate.ts';
@@ -17,9 +17,8 @@ const agent = makeAgent({
 const declared = { ...agent, spec: { ...agent.spec, estimate: { runUnits: '2500m', tokens: '1k' } } };
 
 function attempt(runUnits: bigint, inputTokens: number): MeteredAttempt {
-  const amounts = formatMetered({ ...NOTHING_METERED, runUnits });
   const pods = [makeUse(1, { inputTokens, outputTokens: 1 })];
-  return { attempt: 1, settledAt: ago(1), rate: makeRate(), pods, amounts };
+  return { attempt: 1, settledAt: ago(1), rate: makeRate(), pods, runUnits: formatMicro(runUnits) };
 }
 
 test('without a word it is all that the time can cost, and no tokens', (t) => {

@@ -4,8 +4,8 @@ import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import type { MeteredAttempt, PodUse, Rate } from '#crds/v1alpha1/run-usage';
 import { type Agent, podCount } from '../agent/agent.ts';
 import { statedResources } from '../agent/container.ts';
-import { FLOOR, meter } from '../metering/amounts.ts';
-import { MICRO, parseMicro } from '../metering/micro.ts';
+import { amountsOf, FLOOR, meter } from '../metering/amounts.ts';
+import { MICRO } from '../metering/micro.ts';
 import { rateOf } from '../metering/rate.ts';
 import { defined } from '../object.ts';
 import { timeoutSeconds } from '../run/pod.ts';
@@ -33,7 +33,7 @@ export function estimateOf(run: Run, agent: Agent, context: EstimateContext): Bu
   const declared: Declared = { ...agent.spec.estimate, ...run.spec.estimate };
   const before = run.status?.usage?.attempts ?? [];
   const most = mostAtAdmission(run, agent, context);
-  const used = before.reduce((sum, { amounts }) => larger(sum, parseMicro(amounts.runUnits)), 0n);
+  const used = before.reduce((sum, one) => larger(sum, amountsOf(one).runUnits), 0n);
   const again = [most, context.largest ?? most].reduce(smaller, 2n * used);
   return {
     runUnits: [microOf(declared.runUnits) ?? most, used, again].reduce(larger, FLOOR),

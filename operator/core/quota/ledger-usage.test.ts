@@ -5,7 +5,6 @@ import type { QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger
 import type { RunStatus } from '#crds/v1alpha1/run';
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import { agentKey } from '../agent/agent.ts';
-import { formatMetered, meter } from '../metering/amounts.ts';
 import { makeRate, makeUse } from '../metering/testing/make.ts';
 import { ago, makeAgent, makePod, makeRun, NOW } from '../run/testing/make.ts';
 import type { Ledger } from '../tenant/tenant.ts';
@@ -25,14 +24,13 @@ const RESERVED: Reservation = {
 
 function settled(attempt: number, reservation?: number): MeteredAttempt {
   const pods = [makeUse(10)];
-  const amounts = formatMetered(meter(RATE, pods));
   return {
     attempt,
     settledAt: ago(1),
     ...(reservation !== undefined && { reservation }),
     rate: RATE,
     pods,
-    amounts,
+    runUnits: '10',
   };
 }
 
@@ -51,7 +49,7 @@ const running: RunStatus = {
   phase: 'Running',
   attempt: 1,
   startedAt: ago(30),
-  child: { kind: 'Pod', name: 'r-x-1', uid: 'pod-uid' },
+  child: { name: 'r-x-1', uid: 'pod-uid' },
   usage: { open: { rate: RATE, reservation: 7 } },
 };
 const terminated = { exitCode: 143, startedAt: ago(30), finishedAt: ago(10) };

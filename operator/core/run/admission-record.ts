@@ -8,7 +8,6 @@ import { admittedStatus } from './status.ts';
 /** What a Run was admitted by, as its pod keeps it until the Run says so itself: what is fixed then, and when that was. */
 export interface AdmissionRecord extends Pick<RunStatus, 'gpu' | 'retries'> {
   readonly atMs: number;
-  readonly agent: NonNullable<RunStatus['agent']>;
   readonly revision: NonNullable<RunStatus['revision']>;
   readonly open: NonNullable<NonNullable<RunStatus['usage']>['open']>;
 }
@@ -30,16 +29,15 @@ export function nextChildName(run: Run): string {
  */
 export function madeFirst(
   workload: readonly KubeObject[],
-  { agent, revision, gpu, retries, usage }: RunStatus,
+  { revision, gpu, retries, usage }: RunStatus,
   now: Date,
 ): readonly KubeObject[] | undefined {
   const [pod, ...others] = workload;
   const open = usage?.open;
-  if (pod === undefined || others.length > 0 || agent === undefined) return undefined;
-  if (revision === undefined || open === undefined) return undefined;
+  if (pod === undefined || others.length > 0 || revision === undefined || open === undefined)
+    return undefined;
   const record: AdmissionRecord = {
     atMs: now.getTime(),
-    agent,
     revision,
     open,
     ...defined({ gpu, retries }),
@@ -50,10 +48,9 @@ export function madeFirst(
 
 /** The Run as it is by what its pod says: admitted. */
 export function admittedBy(run: Run, { record }: Early): Run {
-  const { atMs, open, agent, revision, gpu, retries } = record;
+  const { atMs, open, revision, gpu, retries } = record;
   const { rate, reservation: serial } = open;
   const facts = {
-    agent,
     revision,
     rate,
     attempt: attemptsOf(run) + 1,

@@ -147,11 +147,9 @@ function devicesOfPod({ gpus = 0, pods = 1 }: Reservation): number {
 function factsOf(run: Run, admitting: Admitting, now: Date): AdmittedFacts {
   const { reservation, agent, revision, input } = admitting;
   const { attempt, gpuClass: className, gpus: count = 0 } = reservation;
-  const { uid = '', generation = 0 } = agent.metadata;
   return {
     attempt,
     childName: childName(identityOf(run), attempt),
-    agent: { uid, generation },
     revision,
     rate: rateOfAttempt(run, admitting),
     waits: queueOf(run, admitting) !== undefined,

@@ -168,9 +168,8 @@ function withApproval(
   approval: ApprovalStatus,
   { reason, message, status, now }: Told & Pick<Condition, 'status'>,
 ): Run {
-  const at = { generation: run.metadata.generation ?? 0, now };
   const before = run.status?.conditions ?? [];
-  const conditions = setCondition(before, { type: APPROVED, status, reason, message }, at);
+  const conditions = setCondition(before, { type: APPROVED, status, reason, message }, { now });
   return { ...run, status: { ...run.status, approval, conditions: [...conditions] } };
 }
 

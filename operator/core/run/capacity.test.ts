@@ -84,7 +84,7 @@ function waiting(words?: string, seconds = 8): RunStatus {
   return {
     ...active,
     phase: 'Queued',
-    child: { kind: 'Pod', name: 'r-x-1', ...(words !== undefined && { uid: 'pod-uid' }) },
+    child: { name: 'r-x-1', ...(words !== undefined && { uid: 'pod-uid' }) },
     queue: { reason, message, since: ago(seconds), updatedAt: ago(seconds) },
     conditions: [
       { type: 'Admitted', status: 'False', reason, message, ...at },

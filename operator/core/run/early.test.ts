@@ -40,7 +40,7 @@ test('a Run that is admitted has its pod made first, which says what it was admi
     [['Pod', nextChildName(run)]],
   );
   t.is(plan.status?.phase, 'Admitted');
-  t.like(record, { atMs: NOW.getTime(), agent: { uid: 'agent-uid' }, open: { reservation: 7 } });
+  t.like(record, { atMs: NOW.getTime(), open: { reservation: 7 } });
   t.deepEqual(record?.retries, { spent: 0, limit: 2 });
 });
 

@@ -179,7 +179,7 @@ const cases: Record<string, Case> = {
     want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
   },
   'a namesake of its pod is left alone': {
-    status: { ...RUNNING, child: { kind: 'Pod', name: 'r-x-1', uid: 'another' } },
+    status: { ...RUNNING, child: { name: 'r-x-1', uid: 'another' } },
     seen: { pod: running },
     want: { phase: 'Failed', reason: 'WorkloadDeleted', code: 'conflict' },
   },

@@ -119,7 +119,7 @@ test('what the API server refuses of one ends the others before the Run fails', 
 });
 
 test('what is forbidden for a minute does the same, and quota is waited for', (t) => {
-  const refusedAt = { kind: 'Pod', name: 'r-x-1', refusedAt: ago(61) };
+  const refusedAt = { name: 'r-x-1', refusedAt: ago(61) };
   const conditions = [
     {
       type: 'Ready',
@@ -140,10 +140,7 @@ test('what is forbidden for a minute does the same, and quota is waited for', (t
 });
 
 test('while its pods are being ended, what keeps others from being made is nothing to tell of', (t) => {
-  const run = makeRun(
-    {},
-    ending('GangNotStarted', { phase: 'Admitted', child: { kind: 'Pod', name: 'r-x-1' } }),
-  );
+  const run = makeRun({}, ending('GangNotStarted', { phase: 'Admitted', child: { name: 'r-x-1' } }));
   t.is(planHeldUp(run, new RefusedError('forbidden', 'denied by policy'), NOW), undefined);
 });
 

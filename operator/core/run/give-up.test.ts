@@ -13,7 +13,7 @@ function waitingPod(reason: string, seconds: number): KubeObject {
 
 const GIVEN_UP: RunStatus = {
   ...ACTIVE,
-  child: { kind: 'Pod', name: 'r-x-1', uid: 'pod-uid' },
+  child: { name: 'r-x-1', uid: 'pod-uid' },
   error: { code: 'forbidden', message: 'given up: refused', retryable: false },
   conditions: [
     {

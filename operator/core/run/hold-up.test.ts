@@ -89,7 +89,7 @@ function away(words = AWAY) {
 /** A Run whose workload is refused for so many seconds. */
 function refusedFor(seconds: number, words = FORBIDDEN): RunStatus {
   const said = statusWith('WorkloadRefused', `its workload cannot be made yet, and is tried again: ${words}`);
-  return { ...said, admittedAt: ago(3000), child: { kind: 'Pod', name: 'r-x-1', refusedAt: ago(seconds) } };
+  return { ...said, admittedAt: ago(3000), child: { name: 'r-x-1', refusedAt: ago(seconds) } };
 }
 
 interface Refusal {
@@ -242,7 +242,7 @@ test('what was noted of a refusal stays while the workload is tried, and goes wi
     { ...NOTHING_SEEN, reservation: next },
     NOW,
   );
-  t.deepEqual(Object.keys(again.status?.child ?? {}), ['kind', 'name']);
+  t.deepEqual(Object.keys(again.status?.child ?? {}), ['name']);
 });
 
 const HOPELESS: Readonly<Partial<Record<ErrorCode, string | undefined>>> = {

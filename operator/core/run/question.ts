@@ -123,8 +123,7 @@ function withQuestion(
   question: QuestionStatus,
   { now, ...told }: Cause & Pick<Condition, 'status'> & { readonly now: Date },
 ): Run {
-  const at = { generation: run.metadata.generation ?? 0, now };
-  const conditions = setCondition(run.status?.conditions ?? [], { type: INPUT_REQUIRED, ...told }, at);
+  const conditions = setCondition(run.status?.conditions ?? [], { type: INPUT_REQUIRED, ...told }, { now });
   return { ...run, status: { ...run.status, question, conditions: [...conditions] } };
 }
 

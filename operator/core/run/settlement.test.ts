@@ -118,7 +118,7 @@ for (const [name, { status, pod, want, wantUnits }] of Object.entries(cases)) {
     const after = usageOf(settle(run, { pod, until: NOW }, NOW));
     const [attempt] = after.attempts ?? [];
     t.deepEqual(attempt?.pods, [...want]);
-    t.like(attempt, { attempt: 1, settledAt: ago(0), rate: RATE, amounts: { runUnits: wantUnits } });
+    t.like(attempt, { attempt: 1, settledAt: ago(0), rate: RATE, runUnits: wantUnits });
     t.like(after, { open: undefined, total: { runUnits: wantUnits } });
     t.true(runUsage.safeParse(after).success);
   });

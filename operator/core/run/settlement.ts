@@ -7,6 +7,7 @@ import {
 } from '#crds/v1alpha1/run-usage';
 import { toInstant } from '../conditions.ts';
 import { addMetered, formatMetered, meter, parseMetered } from '../metering/amounts.ts';
+import { formatMicro } from '../metering/micro.ts';
 import { defined } from '../object.ts';
 import { type AttemptEnd, usesOfAttempt } from './pod-use.ts';
 import { addReported } from './result.ts';
@@ -28,7 +29,7 @@ export function settle(run: Run, end: AttemptEnd, now: Date): Run {
     ...defined({ reservation }),
     rate,
     pods,
-    amounts: formatMetered(metered),
+    runUnits: formatMicro(metered.runUnits),
   };
   const usage: RunUsage = {
     ...defined({ reported: pods.reduce((sum, one) => addReported(sum, one.reported), reported) }),

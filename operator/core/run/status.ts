@@ -4,7 +4,6 @@ import type { RetriesStatus } from '#crds/v1alpha1/run-retries';
 import type { Rate } from '#crds/v1alpha1/run-usage';
 import {
   type ConditionInput,
-  type Judgement,
   READY,
   removeCondition,
   setConditions,
@@ -19,6 +18,8 @@ import { waitsForCapacity } from './capacity.ts';
 import { arrivalOf, isWaitingForCapacity, type Run } from './run.ts';
 
 const MAX_ERROR_LENGTH = 4096;
+/** That the tenant's ledger holds a place, where Kueue decides after it. */
+const QUOTA_RESERVED = 'QuotaReserved';
 
 /** Why a Run is where it is: a word for programs, a sentence for people. */
 export interface Cause {
@@ -38,7 +39,6 @@ export interface WaitingPlace extends Cause {
 export interface AdmittedFacts {
   readonly attempt: number;
   readonly childName: string;
-  readonly agent: NonNullable<RunStatus['agent']>;
   readonly revision: NonNullable<RunStatus['revision']>;
   readonly rate: Rate;
   /** Number of the reservation that it is admitted by. */
@@ -77,7 +77,6 @@ export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatu
     ...kept,
     observedGeneration: run.metadata.generation ?? 0,
     phase: 'Queued',
-    queuedAt: kept.queuedAt ?? toInstant(now),
     ...defined({ arrival: arrivalOf(run) }),
     queue: {
       ...(position !== undefined && { position }),
@@ -86,8 +85,8 @@ export function queuedStatus(run: Run, place: WaitingPlace, now: Date): RunStatu
       since: isSameReason && kept.queue !== undefined ? kept.queue.since : toInstant(now),
       updatedAt: toInstant(now),
     },
-    conditions: judged(run, now, [
-      ...notYet(['QuotaReserved', 'Admitted', 'Finished'], { reason, message }),
+    conditions: judged(withoutGate(run), now, [
+      { type: 'Admitted', status: 'False', reason, message },
       { type: READY, status: 'False', reason, message },
     ]),
   };
@@ -101,19 +100,16 @@ export function admittedStatus(run: Run, facts: AdmittedFacts, now: Date): RunSt
     ...kept,
     observedGeneration: run.metadata.generation ?? 0,
     ...standingOf(run, facts, now),
-    queuedAt: kept.queuedAt ?? run.metadata.creationTimestamp ?? toInstant(now),
     ...defined({ arrival: arrivalOf(run) }),
     attempt: facts.attempt,
-    agent: facts.agent,
     revision: facts.revision,
     usage: { ...kept.usage, open: { rate: facts.rate, ...defined({ reservation: facts.serial }) } },
     ...defined({ gpu: facts.gpu, call: facts.call, retries: facts.retries, input: facts.input }),
     child: childOf(kept, facts),
     ...defined({ gang: gangOf(kept, facts, now) }),
-    conditions: judged(run, now, [
-      { type: 'QuotaReserved', status: 'True', ...(facts.waits === true ? RESERVED : cause) },
+    conditions: judged(facts.waits === true ? run : withoutGate(run), now, [
+      ...(facts.waits === true ? [RESERVED] : []),
       { type: 'Admitted', status: facts.waits === true ? 'False' : 'True', ...cause },
-      ...notYet(['Finished'], cause),
       { type: READY, status: 'False', ...(facts.holdUp ?? cause) },
     ]),
   };
@@ -123,7 +119,12 @@ const ADMITTED: Cause = {
   reason: RUN_REASONS.Admitted,
   message: 'quota is reserved, and its workload is being made',
 };
-const RESERVED: Cause = { reason: RUN_REASONS.Admitted, message: 'quota is reserved' };
+const RESERVED: ConditionInput = {
+  type: QUOTA_RESERVED,
+  status: 'True',
+  reason: RUN_REASONS.Admitted,
+  message: 'quota is reserved',
+};
 const LET_IN: Cause = {
   reason: RUN_REASONS.Admitted,
   message: 'quota is reserved, and Kueue has admitted its pod',
@@ -157,7 +158,7 @@ export function capacityStatus(
     ...(child !== undefined && { child: { ...child, uid } }),
     queue: queueOf(run, cause, now),
     conditions: judged(run, now, [
-      ...notYet(['Admitted', 'Finished'], cause),
+      { type: 'Admitted', status: 'False', ...cause },
       { type: READY, status: 'False', ...cause },
     ]),
   };
@@ -180,7 +181,7 @@ function letIn(run: Run, phase: RunStatus['phase'], now: Date) {
 /** What was told of the same attempt before stays told. */
 function childOf({ attempt, child }: RunStatus, facts: AdmittedFacts): NonNullable<RunStatus['child']> {
   const isSame = attempt === facts.attempt && child?.name === facts.childName;
-  return isSame ? child : { kind: 'Pod', name: facts.childName };
+  return isSame ? child : { name: facts.childName };
 }
 
 /** Likewise: its time to start goes on. */
@@ -253,12 +254,14 @@ function withoutWait(retries: RetriesStatus): RetriesStatus {
   return others;
 }
 
-function judged(run: Run, now: Date, inputs: readonly ConditionInput[]): RunStatus['conditions'] {
-  const at: Judgement = { generation: run.metadata.generation ?? 0, now };
-  const before = removeCondition(run.status?.conditions ?? [], STALLED);
-  return [...setConditions(before, inputs, at)];
+/** Only told between two gates: of a Run that waits for the first, or for none, it would repeat what Admitted says. */
+function withoutGate(run: Run): Run {
+  const conditions = [...removeCondition(run.status?.conditions ?? [], QUOTA_RESERVED)];
+  return { ...run, status: { ...run.status, conditions } };
 }
 
-function notYet(types: readonly string[], cause: Cause): ConditionInput[] {
-  return types.map((type) => ({ type, status: 'False', ...cause }));
+/** What is judged of a Run. Of which generation, its status says once, for all conditions. */
+function judged(run: Run, now: Date, inputs: readonly ConditionInput[]): RunStatus['conditions'] {
+  const before = removeCondition(run.status?.conditions ?? [], STALLED);
+  return [...setConditions(before, inputs, { now })];
 }

@@ -2,6 +2,7 @@
 import { BUDGET_UNITS, type BudgetUnit } from '#crds/v1alpha1/budgets';
 import type { QuotaLedgerStatus, Reservation, ReservedCall, TreeRecord } from '#crds/v1alpha1/quota-ledger';
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
+import { amountsOf } from '../metering/amounts.ts';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
 import { larger } from '../quota/amounts.ts';
 import { tokenMicros } from '../quota/estimate.ts';
@@ -156,8 +157,11 @@ function isCalled<T extends Pick<Reservation, 'call'>>(one: T): one is T & { rea
   return one.call !== undefined;
 }
 
-function withUse(record: TreeRecord, { amounts, pods }: MeteredAttempt): TreeRecord {
-  const tokens = pods.reduce((sum, { reported }) => sum + tokenMicros(reported), parseMicro(record.tokens));
-  const runUnits = parseMicro(record.runUnits) + parseMicro(amounts.runUnits);
+function withUse(record: TreeRecord, attempt: MeteredAttempt): TreeRecord {
+  const tokens = attempt.pods.reduce(
+    (sum, { reported }) => sum + tokenMicros(reported),
+    parseMicro(record.tokens),
+  );
+  const runUnits = parseMicro(record.runUnits) + amountsOf(attempt).runUnits;
   return { ...record, runUnits: formatMicro(runUnits), tokens: formatMicro(tokens) };
 }

@@ -170,7 +170,7 @@ function checkTold(root: Run | undefined, micros: bigint): void {
 /** That the history of the tenant has what all attempts have used. */
 function checkCounted({ ledger, runs }: TreeWorld): void {
   const attempts = [...runs.values()].flatMap(({ status }) => status?.usage?.attempts ?? []);
-  const sum = attempts.reduce((units, { amounts }) => units + parseMicro(amounts.runUnits), 0n);
+  const sum = attempts.reduce((units, { runUnits = '' }) => units + parseMicro(runUnits), 0n);
   const tiers = ledger.status?.usage?.tiers ?? [];
   const counted = tiers.reduce((total, { runUnits }) => total + parseMicro(runUnits), 0n);
   if (counted !== sum) throw new Error(`${counted} counted, ${sum} used`);

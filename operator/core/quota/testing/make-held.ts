@@ -45,7 +45,7 @@ export function heldRun(
     attempt: 1,
     admittedAt: ago(since),
     startedAt: ago(since),
-    child: { kind: 'Pod', name: `${name}-1`, uid: 'pod' },
+    child: { name: `${name}-1`, uid: 'pod' },
     usage: { open: { rate: makeRate(), reservation: serial } },
   };
   const run = namedRun(name, { age: 60, ...choice, status: { ...status, ...choice.status } });

@@ -76,7 +76,7 @@ export const RUNNING_GANG: RunStatus = {
   ...RUNNING,
   gang: { ...GANG, running: 3, countedAt: ago(1) },
   conditions: (RUNNING.conditions ?? []).map((one) => ({ ...one, message: 'its 3 pods run' })),
-  child: { kind: 'Pod', name: 'r-x-1', uid: 'pod-0' },
+  child: { name: 'r-x-1', uid: 'pod-0' },
   startedAt: ago(3),
   usage: ADMITTED_GANG.usage,
 };

@@ -35,15 +35,14 @@ export const ACTIVE: RunStatus = {
   phase: 'Admitted',
   attempt: 1,
   admittedAt: ago(5),
-  agent: { uid: 'agent-uid', generation: 1 },
-  child: { kind: 'Pod', name: 'r-x-1' },
+  child: { name: 'r-x-1' },
   usage: { open: { rate: makeRate({ cpuMillicores: 1000 }) } },
 };
 /** Status of a Run that runs. */
 export const RUNNING: RunStatus = {
   ...ACTIVE,
   phase: 'Running',
-  child: { kind: 'Pod', name: 'r-x-1', uid: 'pod-uid' },
+  child: { name: 'r-x-1', uid: 'pod-uid' },
   conditions: [
     {
       type: 'Ready',

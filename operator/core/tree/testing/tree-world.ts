@@ -3,7 +3,7 @@ import type { QuotaLedgerSpec, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunSpec, RunStatus } from '#crds/v1alpha1/run';
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import { type Agent, agentKey } from '../../agent/agent.ts';
-import { formatMetered, NOTHING_METERED } from '../../metering/amounts.ts';
+import { formatMicro } from '../../metering/micro.ts';
 import { makeRate, makeUse } from '../../metering/testing/make.ts';
 import { defined } from '../../object.ts';
 import { statusOnly } from '../../plan.ts';
@@ -27,10 +27,9 @@ interface End {
 function settled({ status }: Run, micros: bigint): readonly MeteredAttempt[] {
   const { open } = status?.usage ?? {};
   if (open === undefined) return [];
-  const amounts = formatMetered({ ...NOTHING_METERED, runUnits: micros });
-  return [
-    { attempt: status?.attempt ?? 1, settledAt: NOW.toISOString(), ...open, pods: [makeUse(1)], amounts },
-  ];
+  const settledAt = NOW.toISOString();
+  const pods = [makeUse(1)];
+  return [{ attempt: status?.attempt ?? 1, settledAt, ...open, pods, runUnits: formatMicro(micros) }];
 }
 
 /** A tenant whose Runs call each other: its queue is the real one, its Runs do as they are told. */
