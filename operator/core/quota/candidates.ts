@@ -12,7 +12,7 @@ import { checkParameters } from '../run/parameters.ts';
 import { openQuestion, UNANSWERED } from '../run/question.ts';
 import { missingRevision } from '../run/revision.ts';
 import { serviceInstead } from '../run/service-instead.ts';
-import { defined } from '../object.ts';
+import { type Condition, defined } from '../object.ts';
 import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
 import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
@@ -236,9 +236,11 @@ function misfitOf(run: Run, agent: Agent | undefined): Waiting | undefined {
 function unreadiness({ metadata, status }: Agent): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'it was deleted';
   const ready = findCondition(status?.conditions ?? [], READY);
-  if (ready === undefined || (ready.observedGeneration ?? 0) < (metadata.generation ?? 0)) {
-    return 'it has not been checked yet';
-  }
+  if (ready === undefined || isOfBefore(ready, metadata)) return 'it has not been checked yet';
   if (ready.status !== 'True') return ready.message;
   return status?.activeRevision === undefined ? 'it has no revision yet' : undefined;
+}
+
+function isOfBefore({ observedGeneration = 0 }: Condition, { generation = 0 }: Agent['metadata']): boolean {
+  return observedGeneration < generation;
 }
