@@ -7,6 +7,8 @@ export interface CelRule {
   readonly message?: string;
   readonly messageExpression?: string;
   readonly fieldPath?: string;
+  /** `oldSelf` is an optional value, and the rule holds at the creation as well. */
+  readonly optionalOldSelf?: true;
   readonly reason?:
     | 'FieldValueInvalid'
     | 'FieldValueForbidden'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
-import type { CelRule } from '../openapi/kind.ts';
 import { instant, int, text } from './meta.ts';
+import type { FixedPart } from './run-fixed.ts';
 
 /** Longest user name that a decision can be of. */
 export const MAX_USER_LENGTH = 512;
@@ -45,11 +45,10 @@ export const approval = z
   );
 
 /** That a decision stands. */
-export const approvalRule = {
-  rule: '!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)',
-  message: 'a decision cannot be changed; to take an approval back, cancel the Run',
-  fieldPath: '.approval',
-} as const satisfies CelRule;
+export const approvalRule: FixedPart = {
+  holds: '!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)',
+  message: 'approval: a decision cannot be changed; to take an approval back, cancel the Run',
+};
 
 /** What `status.approval` of a Run is. */
 export const approvalStatus = z

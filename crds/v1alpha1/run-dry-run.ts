@@ -6,10 +6,10 @@ import { dnsLabel, dnsSubdomain, int, quantities, text } from './meta.ts';
 /** What `spec.dryRun` of a Run is. */
 export const dryRun = z
   .boolean()
-  .default(false)
   .describe(
     'true starts nothing and takes nothing: status.dryRun says what would become of the Run if it were created now.',
-  );
+  )
+  .optional();
 
 /** What `status.dryRun` of a Run is. */
 export const dryRunStatus = z

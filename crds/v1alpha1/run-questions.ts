@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
-import type { CelRule } from '../openapi/kind.ts';
 import { attempts, instant, int, text, uri } from './meta.ts';
 import { MAX_USER_LENGTH } from './run-approval.ts';
+import type { FixedPart } from './run-fixed.ts';
 
 /** The most questions that a Run can ask. */
 export const MAX_QUESTIONS = 16;
@@ -43,11 +43,11 @@ export const answers = z.record(z.string(), answer).meta({
 });
 
 /** That an answer stands. */
-export const answersRule = {
-  rule: '!has(oldSelf.answers) || (has(self.answers) && oldSelf.answers.all(k, k in self.answers && self.answers[k] == oldSelf.answers[k]))',
-  message: 'an answer cannot be changed or taken back',
-  fieldPath: '.answers',
-} as const satisfies CelRule;
+export const answersRule: FixedPart = {
+  holds:
+    '!has(oldSelf.answers) || (has(self.answers) && oldSelf.answers.all(k, k in self.answers && self.answers[k] == oldSelf.answers[k]))',
+  message: 'answers: an answer cannot be changed or taken back',
+};
 
 /** What `status.question` of a Run is. */
 export const questionStatus = z

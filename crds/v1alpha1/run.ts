@@ -12,7 +12,7 @@ import { CALL_COLUMNS, callStatus, RUN_FIELDS, PARENT_RULES, parentRef, treeStat
 import { approval, approvalRule, approvalStatus } from './run-approval.ts';
 import { child } from './run-child.ts';
 import { dryRun, dryRunStatus } from './run-dry-run.ts';
-import { fixed, KEPT, priority } from './run-fixed.ts';
+import { atCreation, fixed, kept, keptOr, priority } from './run-fixed.ts';
 import { idempotencyKey, idempotencyKeySeconds, keyHolder } from './run-idempotency.ts';
 import { input, inputStatus, parameters } from './run-input.ts';
 import { answers, answersRule, questionStatus } from './run-questions.ts';
@@ -20,12 +20,28 @@ import { result } from './run-result.ts';
 import { retries, retriesStatus } from './run-retries.ts';
 import { runUsage } from './run-usage.ts';
 
+/** Fields that stay as a Run was created with. */
+const KEPT = [
+  'agentRef',
+  'revision',
+  'parentRef',
+  'callsBudget',
+  'input',
+  'parameters',
+  'timeoutSeconds',
+  'retries',
+  'estimate',
+  'startingDeadlineSeconds',
+  'session',
+  'idempotencyKey',
+  'idempotencyKeySeconds',
+] as const;
+
 const spec = z
   .object({
     agentRef: z
       .object({ name: dnsLabel('Name of an Agent in the same namespace.') })
-      .describe('What to run.')
-      .meta(KEPT),
+      .describe('What to run.'),
     revision: dnsLabel(
       'AgentRevision of that Agent to run. Empty: the one that is active when the Run is first admitted.',
     ).optional(),
@@ -33,7 +49,7 @@ const spec = z
     callsBudget: callsBudget.optional(),
     input: input.optional(),
     parameters: parameters.optional(),
-    priority: priority.meta(KEPT),
+    priority,
     timeoutSeconds: int(
       'At most this long, if shorter than the limit of the Agent.',
       1,
@@ -53,53 +69,40 @@ const spec = z
       1,
       31_536_000,
     ).optional(),
-    dryRun: dryRun.meta(KEPT),
+    dryRun,
     session: token(
       'Visible ASCII, blanks within. Runs of one session of an Agent start in the order of their creation, one after the other unless its limits.maxRunsPerSession says otherwise.',
     ).optional(),
     suspend: z
       .boolean()
-      .default(false)
       .describe(
         'true ends its workload and keeps it out of the queue; false takes it up again, from its beginning. It spends no retry.',
-      ),
-    cancel: z
-      .boolean()
-      .default(false)
-      .describe('true ends the Run. It cannot be taken back.')
-      .meta({
-        'x-kubernetes-validations': [
-          { rule: '!oldSelf || self', message: 'a cancelled Run cannot be taken up again' },
-        ],
-      }),
+      )
+      .optional(),
+    cancel: z.boolean().describe('true ends the Run. It cannot be taken back.').optional(),
     approval: approval.optional(),
     answers: answers.optional(),
   })
   .describe('What to do.')
   .meta({
     'x-kubernetes-validations': [
-      ...PARENT_RULES,
       fixed([
-        'revision',
-        'parentRef',
-        'callsBudget',
-        'input',
-        'parameters',
-        'timeoutSeconds',
-        'retries',
-        'estimate',
-        'startingDeadlineSeconds',
-        'session',
-        'idempotencyKey',
-        'idempotencyKeySeconds',
+        ...KEPT.map(kept),
+        keptOr('priority', '0'),
+        keptOr('dryRun', 'false'),
+        {
+          holds: '!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)',
+          message: 'a cancelled Run cannot be taken up again',
+        },
+        approvalRule,
+        answersRule,
       ]),
-      {
+      ...PARENT_RULES.map(atCreation),
+      atCreation({
         rule: 'has(self.idempotencyKey) || !has(self.idempotencyKeySeconds)',
         message: 'needs idempotencyKey',
         fieldPath: '.idempotencyKeySeconds',
-      },
-      approvalRule,
-      answersRule,
+      }),
     ],
   });
 

@@ -13,7 +13,7 @@ import { openQuestion, UNANSWERED } from '../run/question.ts';
 import { missingRevision } from '../run/revision.ts';
 import { serviceInstead } from '../run/service-instead.ts';
 import { type Condition, defined } from '../object.ts';
-import { attemptsOf, isFinished, phaseOf, type Run } from '../run/run.ts';
+import { attemptsOf, isFinished, phaseOf, priorityOf, type Run } from '../run/run.ts';
 import { SUSPENDED } from '../run/suspension.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { type AgentView, isSameView, viewOf } from './agent-view.ts';
@@ -141,10 +141,11 @@ type Self = Omit<Candidate, 'demand' | 'gpu' | 'pods' | 'revision' | 'blocked'>;
 
 function selfOf(run: Run): Self {
   const { name, namespace = '' } = run.metadata;
-  const { agentRef, priority } = run.spec;
+  const agent = run.spec.agentRef.name;
   const attempt = attemptsOf(run) + 1;
+  const priority = priorityOf(run);
   const session = defined({ session: sessionDigest(run) });
-  return { ...ageOf(run), namespace, name, agent: agentRef.name, priority, attempt, ...session };
+  return { ...ageOf(run), namespace, name, agent, priority, attempt, ...session };
 }
 
 /** What a Run that is bound to no revision is judged by: its Agent may have another template when it starts. */

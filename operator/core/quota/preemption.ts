@@ -3,7 +3,7 @@ import { MAX_AWAITED, type Preemptor, type Reservation } from '#crds/v1alpha1/qu
 import { agentKey } from '../agent/agent.ts';
 import { isEnding } from '../run/interruption.ts';
 import { isAdmittedBy } from '../run/preemption.ts';
-import { phaseOf, type Run } from '../run/run.ts';
+import { phaseOf, priorityOf, type Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import type { Candidate } from './admit.ts';
 import { addTo, type Amounts, amountOf, lacking, larger, parseAmounts, smaller } from './amounts.ts';
@@ -249,7 +249,7 @@ function victimsOf(one: Reservation, run: Run | undefined, observed: LedgerObser
   if (agent === undefined || !agent.spec.preemptible) return [];
   const { startedAt = run.status?.admittedAt ?? '' } = run.status ?? {};
   const gives = loadOf(one, givenBack(takenBy(one, observed)));
-  return [{ reservation: one, queued: { ...ageOf(run), priority: run.spec.priority }, startedAt, gives }];
+  return [{ reservation: one, queued: { ...ageOf(run), priority: priorityOf(run) }, startedAt, gives }];
 }
 
 /** The latest start first: the least of its work is lost. */

@@ -24,7 +24,7 @@ import type { RunObserved, RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import { checkParameters, misfit } from './parameters.ts';
 import { retriesAtAdmission } from './retry.ts';
-import { attemptsOf, childName, identityOf, phaseOf, type Run } from './run.ts';
+import { attemptsOf, childName, identityOf, phaseOf, priorityOf, type Run } from './run.ts';
 import { missingRevision } from './revision.ts';
 import { settleUnmade } from './settlement.ts';
 import { type AdmittedFacts, admittedStatus, type Cause } from './status.ts';
@@ -125,10 +125,10 @@ function gangOn({ reservation: { pods }, members = [], nodes = [] }: Complete): 
 }
 
 /** Where its pod waits; undefined where nobody but us decides. */
-function queueOf({ spec }: Run, { capacity, gpuClass }: RunObserved): QueuePlace | undefined {
+function queueOf(run: Run, { capacity, gpuClass }: RunObserved): QueuePlace | undefined {
   const kueue = capacity && { isServed: true as const, ...capacity.kueue };
   if (kueue === undefined || !isDecidedByKueue(kueue, gpuClass?.spec)) return undefined;
-  return queueFor(spec.priority, kueue);
+  return queueFor(priorityOf(run), kueue);
 }
 
 /** The Agent may have been changed since the queue looked at it; what was handed over stays as it is. */

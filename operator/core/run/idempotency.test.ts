@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { sessionDigest } from '../quota/sessions.ts';
-import { keyDigest } from './idempotency.ts';
+import { bodyDigest, differingFields, keyDigest } from './idempotency.ts';
 import type { Run } from './run.ts';
 import { makeRun } from './testing/make.ts';
 
@@ -40,4 +40,11 @@ test('keys that differ in namespace or text have different digests, whatever the
   const digests = NAMES.map((names) => keyDigest(runOf(names)));
   t.is(new Set(digests).size, new Set(ids).size);
   for (const [i, id] of ids.entries()) t.is(digests[i], digests[ids.indexOf(id)]);
+});
+
+test('no priority is one of 0, whoever says so: the same Run is asked for', (t) => {
+  const [silent, said, urgent] = [makeRun(), makeRun({ priority: 0 }), makeRun({ priority: 1 })];
+  t.is(bodyDigest(silent), bodyDigest(said));
+  t.deepEqual(differingFields(silent, said), []);
+  t.deepEqual(differingFields(silent, urgent), ['priority']);
 });

@@ -60,7 +60,8 @@ export function differingFields(a: Run, b: Run): readonly string[] {
 /** By which pod its parent calls it makes no other Run: the next attempt of that finds what the last one has had done. */
 function bodyOf({ parentRef, ...spec }: Run['spec']): Readonly<Record<string, unknown>> {
   const { pod: _, ...parent } = parentRef ?? {};
-  const fields = Object.entries({ ...spec, ...(parentRef && { parentRef: parent }) });
+  // No priority is that of 0: who says so asks for the same.
+  const fields = Object.entries({ priority: 0, ...spec, ...(parentRef && { parentRef: parent }) });
   return Object.fromEntries(fields.filter(([field]) => !NOT_THE_BODY.has(field)));
 }
 

@@ -56,6 +56,11 @@ export function isWorkloadOf(pod: KubeObject, run: Run): boolean {
   return childUid === undefined ? isOwnedBy(pod, run) : childUid === pod.metadata.uid;
 }
 
+/** The priority of a Run; one that says none has none. */
+export function priorityOf({ spec }: Run): number {
+  return spec.priority ?? 0;
+}
+
 /** Attempts of the Run that were started. */
 export function attemptsOf(run: Run): number {
   return run.status?.attempt ?? 0;

@@ -3,7 +3,7 @@ import { agentKey } from '../../agent/agent.ts';
 import { isEnding } from '../../run/interruption.ts';
 import type { RunObserved } from '../../run/observed.ts';
 import { planRun } from '../../run/plan.ts';
-import { isFinished, phaseOf, type Run } from '../../run/run.ts';
+import { isFinished, phaseOf, priorityOf, type Run } from '../../run/run.ts';
 import { going, makeAgent, makePod, NOW, revisionOf } from '../../run/testing/make.ts';
 import { NOTHING_SEEN } from '../../run/testing/plan-cases.ts';
 import type { Ledger } from '../../tenant/tenant.ts';
@@ -136,7 +136,7 @@ export class PreemptionWorld {
     return waiting
       .filter((run) => {
         const isBetter = (other: Run) =>
-          other.spec.priority < run.spec.priority && ORDER(queued(run), queued(other)) < 0;
+          priorityOf(other) < priorityOf(run) && ORDER(queued(run), queued(other)) < 0;
         return reserved < this.#places || active.some(isBetter);
       })
       .map(({ metadata }) => metadata.name);
@@ -177,7 +177,7 @@ export class PreemptionWorld {
     for (const [uid, by] of marksOf(this.#live.ledger).filter(([one]) => !known.has(one))) {
       const [low, high] = [uid, by].map((name) => this.#live.runs.find((run) => run.metadata.name === name));
       if (low === undefined || high === undefined) continue;
-      const isRight = low.spec.priority < high.spec.priority && ORDER(queued(high), queued(low)) < 0;
+      const isRight = priorityOf(low) < priorityOf(high) && ORDER(queued(high), queued(low)) < 0;
       if (!isRight) this.faults.push(`${uid} makes room for ${by}`);
     }
   }
@@ -200,7 +200,7 @@ function marksOf({ status }: Ledger): readonly (readonly [string, string])[] {
 }
 
 function queued(run: Run): Queued {
-  return { ...ageOf(run), priority: run.spec.priority };
+  return { ...ageOf(run), priority: priorityOf(run) };
 }
 
 function isOld(seen: Run | Ledger, live: Run | Ledger | undefined): boolean {
