@@ -44,7 +44,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   // Signs as others would: with the real cosign, and authorities and logs of its own.
   {
     from: 'operator/supply-chain/testing/',
-    may: ['operator/supply-chain/', 'operator/core/', 'hack/tools/', 'crds/', 'node:', '*'],
+    may: ['operator/supply-chain/', 'operator/core/', 'hack/sigstore/', 'hack/tools/', 'crds/', 'node:', '*'],
   },
   // It asks registries for what the rest of its folder is given.
   {
@@ -215,10 +215,23 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   },
   {
     from: 'e2e/',
-    may: ['e2e/', 'crds/', 'hack/cluster/', 'hack/system/', 'hack/tools/', 'node:', 'ava', 'yaml', 'undici'],
+    may: [
+      'e2e/',
+      'crds/',
+      'hack/cluster/',
+      'hack/sigstore/',
+      'hack/system/',
+      'hack/tools/',
+      'node:',
+      'ava',
+      'yaml',
+      'undici',
+    ],
   },
   { from: 'hack/cluster/', may: ['hack/cluster/', 'hack/tools/', 'crds/', 'node:', '*'] },
   { from: 'hack/tools/', may: ['hack/tools/', 'node:'] },
+  // Who signs as others would: tests, scenarios and measurements all need somebody.
+  { from: 'hack/sigstore/', may: ['hack/sigstore/', 'hack/tools/', 'node:', '@sigstore/core', '@sigstore/mock'] },
   { from: 'hack/', may: ['hack/', 'crds/', 'operator/', 'webhooks/', 'nexusctl/', 'node:', '*'] },
 ];
 
@@ -231,6 +244,7 @@ const TESTS_MAY: readonly string[] = [
   'node:',
   'crds/',
   'hack/cluster/',
+  'hack/sigstore/',
   'hack/system/',
   'hack/tools/',
   'operator/core/',

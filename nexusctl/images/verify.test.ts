@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { stringify } from 'yaml';
+import { ISSUER } from '#hack/sigstore/private-sigstore';
 import { cycloneDx } from '#operator/supply-chain/testing/predicates';
 import { CI, SignedWorld } from '#operator/supply-chain/testing/signed-world';
-import { ISSUER } from '#operator/supply-chain/testing/private-sigstore';
 import { openDesk, type Ran } from '../testing/cli.ts';
 
 let world: SignedWorld;

@@ -2,6 +2,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
+import { Cosign } from '#hack/sigstore/cosign';
+import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from '#hack/sigstore/private-sigstore';
 import type { Refusal } from '../core/supply-chain/judgement.ts';
 import { bindingProblem, readSimpleSigning, readStatement } from '../core/supply-chain/statement.ts';
 import type { ReadyAuthority } from './authority.ts';
@@ -10,9 +12,7 @@ import { exactly, matching, type Matcher } from './identity.ts';
 import { isTrustedKey, readPublicKey, type TrustedKey } from './keys.ts';
 import type { SignedItem } from './signed-item.ts';
 import { itemsOf } from './testing/attached.ts';
-import { Cosign } from './testing/cosign.ts';
 import { MemoryRegistry } from './testing/memory-registry.ts';
-import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from './testing/private-sigstore.ts';
 import { forServers } from './testing/reissued.ts';
 import { isTrustRoot, readTrustRoot, type TrustRoot } from './trust-root.ts';
 

@@ -2,9 +2,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import { CLUSTER_IMAGE_POLICY, type ImagePolicySpec } from '#crds/v1alpha1/image-policy';
+import { type PrivateSigstore, startSigstore } from '#hack/sigstore/private-sigstore';
 import type { PolicyInputs } from '../core/images/inputs.ts';
 import { isReadyPolicy, readyPolicy } from './ready-policy.ts';
-import { type PrivateSigstore, startSigstore } from './testing/private-sigstore.ts';
 
 const pem = (): string =>
   generateKeyPairSync('ec', { namedCurve: 'P-256' })

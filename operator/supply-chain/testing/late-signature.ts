@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { dsse } from '@sigstore/core';
+import { tokenOf } from '#hack/sigstore/private-sigstore';
 import type { Evidence } from '../evidence.ts';
-import { tokenOf } from './private-sigstore.ts';
 
 const TYPE = 'application/vnd.in-toto+json';
 

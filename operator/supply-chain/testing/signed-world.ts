@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { Cosign } from '#hack/sigstore/cosign';
+import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from '#hack/sigstore/private-sigstore';
 import type { ReadyAuthority } from '../authority.ts';
 import type { EvidenceSource, Gathered } from '../evidence.ts';
 import { exactly } from '../identity.ts';
 import { isTrustedKey, readPublicKey, type TrustedKey } from '../keys.ts';
 import type { ReadyPolicy } from '../policy.ts';
 import { isTrustRoot, readTrustRoot, type TrustRoot } from '../trust-root.ts';
-import { Cosign } from './cosign.ts';
 import { MemoryRegistry } from './memory-registry.ts';
-import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from './private-sigstore.ts';
 
 /** Who signs without a key in the tests. */
 export const CI = 'https://ci.example/builds/main';

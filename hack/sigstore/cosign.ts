@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ensureTools } from '#hack/tools/build';
+import { ensureTools } from '../tools/build.ts';
 
 const run = promisify(execFile);
 
