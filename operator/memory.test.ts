@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
+import { MANIFEST_LIMITS } from './core/oci/manifest.ts';
 import { CACHE_BYTES } from './oci/client.ts';
 import { MAX_RESIDENT_BYTES } from './rego/opa.ts';
-import { MAX_EVIDENCE_BYTES } from './supply-chain/registry-evidence.ts';
+import { LARGE_AT_ONCE, MAX_BYTES, SMALL_BYTES } from './image-verification/evidence-room.ts';
 import { JUDGE_LIMITS, JUDGE_YOUNG_MIB } from './image-verification/judge.ts';
 import { JUDGE_THREADS } from './image-verification/judge-pool.ts';
 import { IMAGES_AT_ONCE } from './image-verification/verifier.ts';
-import { MAX_BYTES } from './image-verification/verify.ts';
 
 const VALUES = join(import.meta.dirname, '../charts/nexusos/values.yaml');
 const MIB = 1 << 20;
@@ -21,10 +21,12 @@ test('all that is verified at one time fits into the memory that the chart gives
     readonly operator: { readonly resources: { readonly limits: { readonly memory: string } } };
   };
   const [, limit] = /^(\d+)Mi$/.exec(values.operator.resources.limits.memory) ?? [];
-  const ofImageMiB = (MAX_BYTES + MAX_EVIDENCE_BYTES) / MIB;
   // A thread has a copy of what it judges.
-  const judgingMiB = JUDGE_THREADS * (JUDGE_LIMITS.heapMiB + JUDGE_YOUNG_MIB + ofImageMiB);
+  const judgingMiB = JUDGE_THREADS * (JUDGE_LIMITS.heapMiB + JUDGE_YOUNG_MIB + MAX_BYTES / MIB);
   const besideMiB = (MAX_RESIDENT_BYTES + CACHE_BYTES) / MIB;
-  const mostMiB = OWN_MIB + IMAGES_AT_ONCE * ofImageMiB + judgingMiB + besideMiB;
+  // Beside what is attached, each has one manifest that is being read.
+  const ofEachMiB = (SMALL_BYTES + MANIFEST_LIMITS.bytes) / MIB;
+  const gatheredMiB = IMAGES_AT_ONCE * ofEachMiB + (LARGE_AT_ONCE * MAX_BYTES) / MIB;
+  const mostMiB = OWN_MIB + gatheredMiB + judgingMiB + besideMiB;
   t.true(mostMiB <= Number(limit), `${mostMiB} of ${limit} MiB`);
 });

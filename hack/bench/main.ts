@@ -4,6 +4,7 @@ import { type BenchEnvironment, withEnvironment } from './environment.ts';
 import { measureFailover } from './failover.ts';
 import { measureGrowth } from './growth.ts';
 import { measureHostile } from './hostile.ts';
+import { measureImages } from './images.ts';
 import { measureLatency } from './latency.ts';
 import { measureNeighbour } from './neighbour.ts';
 import { measurePolicy } from './policy.ts';
@@ -15,17 +16,18 @@ import { measureShards } from './shards.ts';
 import { measureTenants } from './tenants.ts';
 import { measureWebhook } from './webhook.ts';
 
-const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--tries N] [--json]
+const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--images N] [--tries N] [--json]
 
-Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, neighbour, scale, growth; or all. Each has a control
+Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, images, image-fleet, neighbour, scale, growth; or all. Each has a control
 plane of its own, but for policy, which needs none.
-Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
---tenants, --runs and --tries (of rollback: 50) are for all measurements that are named: smaller ones while you work on something.`;
+Default: all but scale (10,000 live Runs), growth (20,000 Runs) and image-fleet (10,000 images of 200 tenants), which take some minutes more each.
+--tenants, --runs, --images and --tries (of rollback: 50) are for all measurements that are named: smaller ones while you work on something.`;
 
 /** What the command line says; a measurement has its own sizes where nothing is said. */
 interface Sizes {
   readonly tenants: number | undefined;
   readonly runs: number | undefined;
+  readonly images: number | undefined;
   readonly tries: number | undefined;
   readonly tell: (text: string) => void;
 }
@@ -37,7 +39,7 @@ function on(measure: (environment: BenchEnvironment) => Promise<readonly Figure[
   return () => withEnvironment(measure);
 }
 
-function measurements({ tenants, runs, tries, tell }: Sizes): Readonly<Record<string, Measurement>> {
+function measurements({ tenants, runs, images, tries, tell }: Sizes): Readonly<Record<string, Measurement>> {
   return {
     policy: measurePolicy,
     tenants: on((environment) => measureTenants(environment, tenants ?? 1000)),
@@ -48,14 +50,20 @@ function measurements({ tenants, runs, tries, tell }: Sizes): Readonly<Record<st
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
     rollback: on((environment) => measureRollback(environment, tries ?? 50)),
     hostile: on(measureHostile),
+    images: on((environment) =>
+      measureImages(environment, { tenants: tenants ?? 4, images: images ?? 1000 }),
+    ),
     neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
+    'image-fleet': on((environment) =>
+      measureImages(environment, { tenants: tenants ?? 200, images: images ?? 10_000 }),
+    ),
     scale: on((environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 })),
     growth: on((environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell })),
   };
 }
 
 /** Those that are left out unless they are named: they take longer than all the others. */
-const LONG: ReadonlySet<string> = new Set(['scale', 'growth']);
+const LONG: ReadonlySet<string> = new Set(['scale', 'growth', 'image-fleet']);
 
 interface Wanted {
   readonly chosen: readonly (readonly [string, Measurement])[];
@@ -69,6 +77,7 @@ function readArguments(): Wanted {
     options: {
       tenants: { type: 'string' },
       runs: { type: 'string' },
+      images: { type: 'string' },
       tries: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
@@ -76,6 +85,7 @@ function readArguments(): Wanted {
   const known = measurements({
     tenants: countOf('tenants', values.tenants),
     runs: countOf('runs', values.runs),
+    images: countOf('images', values.images),
     tries: countOf('tries', values.tries),
     tell: values.json ? () => undefined : (text) => console.log(`\n${text}`),
   });

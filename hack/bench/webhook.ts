@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Agent, type Dispatcher, request } from 'undici';
 import type { KubeObject } from '#operator/core/object';
-import { installChart, PLATFORM_NAMESPACE } from '../system/chart.ts';
+import { installChart } from '../system/chart.ts';
 import { startOperator } from '../system/operator-process.ts';
 import { WebhookSystem } from '../system/webhook-process.ts';
 import type { BenchEnvironment } from './environment.ts';
 import { componentPid, startTimer } from './processor-timer.ts';
 import type { Figure } from './report.ts';
+import { CONNECTIONS, sendReviews, type Timed, timed } from './review-sender.ts';
 import { dealOut, hasEnded, IMAGE, makeTenants, named, namespaceOf, RESOURCES, RUNS } from './run-world.ts';
-import { inParallel, percentile } from './statistics.ts';
+import { percentile } from './statistics.ts';
 import { secondsUntilDone } from './until-done.ts';
 
-/** As many as the bar speaks of. */
-const CONNECTIONS = 10;
 const REVIEWS = 20_000;
 const DRY_RUNS = 1500;
-/** Not counted: code is compiled meanwhile. */
-const WARM_UP = 0.2;
 const TENANT = 'hooked';
-
-interface Timed {
-  readonly milliseconds: readonly number[];
-  readonly perSecond: number;
-}
 
 /**
  * What admission costs, without any pack: a review over HTTPS to one process; a pod that is created as a dry run, and Runs from nothing to
@@ -78,49 +69,9 @@ function latencies(name: string, { milliseconds }: Timed, atMost?: number): read
   }));
 }
 
-/** Sends one after the other on each of so many connections. */
-async function timed(count: number, send: () => Promise<unknown>): Promise<Timed> {
-  const milliseconds: number[] = [];
-  const once = async (): Promise<void> => {
-    const startedAt = performance.now();
-    await send();
-    milliseconds.push(performance.now() - startedAt);
-  };
-  const warm = Array.from({ length: Math.ceil(count * WARM_UP) });
-  await inParallel(warm, CONNECTIONS, once);
-  milliseconds.length = 0;
-  const startedAt = performance.now();
-  await inParallel(Array.from({ length: count }), CONNECTIONS, once);
-  return { milliseconds, perSecond: (count / (performance.now() - startedAt)) * 1000 };
-}
-
-async function reviews({ cluster }: BenchEnvironment, port: number): Promise<Timed> {
-  const path = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/secrets/nexusos-webhooks-tls`;
-  const secret = (await cluster.admin.get(path)) as { data?: Readonly<Record<string, string>> } | undefined;
-  const ca = Buffer.from(secret?.data?.['ca.crt'] ?? '', 'base64').toString();
-  const dispatcher: Dispatcher = new Agent({ connections: CONNECTIONS, allowH2: false, connect: { ca } });
-  const body = JSON.stringify({
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: '5f2a9c01-d3aa-4b1e-9a44-0123456789ab',
-      kind: { group: '', version: 'v1', kind: 'Pod' },
-      resource: { group: '', version: 'v1', resource: 'pods' },
-      namespace: namespaceOf(TENANT),
-      operation: 'CREATE',
-      userInfo: { username: 'jane', groups: ['system:authenticated'] },
-      object: { ...pod(), metadata: { ...pod().metadata, annotations: { padding: 'x'.repeat(2048) } } },
-    },
-  });
-  const headers = { 'content-type': 'application/json' };
-  const result = await timed(REVIEWS, async () => {
-    const url = `https://127.0.0.1:${port}/validate?timeout=3s`;
-    const answer = await request(url, { method: 'POST', dispatcher, headers, body });
-    const text = await answer.body.text();
-    if (!text.includes('"allowed":true')) throw new Error(text);
-  });
-  await dispatcher.close();
-  return result;
+function reviews({ cluster }: BenchEnvironment, port: number): Promise<Timed> {
+  const labelled = { ...pod(), metadata: { ...pod().metadata, annotations: { padding: 'x'.repeat(2048) } } };
+  return sendReviews(cluster, port, { count: REVIEWS, namespace: namespaceOf(TENANT), pods: [labelled] });
 }
 
 function dryRuns({ client }: BenchEnvironment): Promise<Timed> {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { Places } from '../oci/places.ts';
 import {
   JUDGE_LIMITS,
   JUDGE_URL,
@@ -18,30 +19,35 @@ export interface JudgePoolOptions {
   readonly url?: URL;
 }
 
-/** A few threads, each of which judges one image at a time; who finds none free waits for the next. */
+/** Whoever waits for a thread waits until there is one. */
+const PATIENT = new AbortController().signal;
+
+/** A few threads, each of which judges one image at a time. Who finds none free waits, and comes after those whose images took less time lately. */
 export class JudgePool {
   readonly #all: readonly JudgeThread[];
   readonly #free: JudgeThread[];
-  readonly #waiting: ((thread: JudgeThread) => void)[] = [];
+  readonly #places: Places;
 
   constructor({ threads = JUDGE_THREADS, limits = JUDGE_LIMITS, url = JUDGE_URL }: JudgePoolOptions = {}) {
     this.#all = Array.from({ length: threads }, () => new JudgeThread(limits, url));
     this.#free = [...this.#all];
+    this.#places = new Places({ perHost: threads, perOwner: threads, inAll: threads, waiting: Infinity });
   }
 
   /**
-   * Judges an image in the next thread that is free.
+   * Judges an image in the next thread that is free. `owner`: whose image it is.
    *
    * @throws Error when the thread was ended: the image takes too much time, or memory.
    */
-  async judge(order: JudgeOrder): Promise<Judged> {
-    const thread = this.#free.pop() ?? (await new Promise<JudgeThread>((take) => this.#waiting.push(take)));
+  async judge(order: JudgeOrder, owner = ''): Promise<Judged> {
+    const given = await this.#places.enter({ host: 'judge', owner, signal: PATIENT });
+    const thread = this.#free.pop();
+    if (given.kind !== 'given' || thread === undefined) throw new Error('a place is a thread');
     try {
       return await thread.judge(order);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(thread);
-      else next(thread);
+      this.#free.push(thread);
+      given.leave();
     }
   }
 

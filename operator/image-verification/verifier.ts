@@ -6,7 +6,7 @@ import type {
   ImageVerifier,
 } from '../core/images/verification.ts';
 import type { NotKnown } from '../core/supply-chain/judgement.ts';
-import { FairWork } from '../policy/workers/fair-work.ts';
+import { ImageLines } from './image-lines.ts';
 import { JudgingEnded } from './judge.ts';
 import { allUnknown } from './verify.ts';
 
@@ -23,8 +23,9 @@ export interface VerifierOptions {
   readonly atOnce?: number;
 }
 
-/** Each may hold what is attached to an image (memory.test.ts). */
-export const IMAGES_AT_ONCE = 2;
+/** What costs time is mostly registries: as many images as there are questions to them at a time (memory.test.ts). */
+export const IMAGES_AT_ONCE = 16;
+const IMAGES_PER_TENANT = 4;
 /** Of one tenant; more are asked about again when these are done. */
 const WAITING_PER_TENANT = 1000;
 
@@ -40,7 +41,7 @@ const UNKNOWN_MS = 2000;
 const MAX_UNKNOWN_MS = 600_000;
 
 interface Job {
-  readonly subject: string;
+  readonly tenant: string;
   readonly verdict: string;
   readonly isUrgent: boolean;
 }
@@ -51,7 +52,7 @@ interface Job {
  */
 export class ImageVerification implements ImageVerifier {
   readonly #options: VerifierOptions;
-  readonly #work: FairWork<Job>;
+  readonly #work: ImageLines<Job>;
   readonly #known = new Map<string, Known>();
   /** What was last asked about a verdict, and waits or is under way: only that is of any use. */
   readonly #wanted = new Map<string, ImageQuestion>();
@@ -61,8 +62,11 @@ export class ImageVerification implements ImageVerifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    const limits = { atOnce: options.atOnce ?? IMAGES_AT_ONCE, waitingPerSubject: WAITING_PER_TENANT };
-    this.#work = new FairWork((job) => this.#carryOut(job), limits);
+    this.#work = new ImageLines((job) => this.#carryOut(job), {
+      atOnce: options.atOnce ?? IMAGES_AT_ONCE,
+      perTenant: IMAGES_PER_TENANT,
+      waitingPerTenant: WAITING_PER_TENANT,
+    });
   }
 
   ask(question: ImageQuestion): ImageAnswer {
@@ -99,14 +103,14 @@ export class ImageVerification implements ImageVerifier {
   }
 
   #want(question: ImageQuestion): void {
-    const { verdict, tenant: subject, isUrgent = false } = question;
+    const { verdict, tenant, isUrgent = false } = question;
     const waiting = this.#waiting.get(verdict);
     const goesAhead = waiting !== undefined && isUrgent && !waiting.isUrgent;
     const isUnderWay = this.#wanted.has(verdict) && !goesAhead;
     this.#wanted.set(verdict, question);
     if (isUnderWay) return;
     if (goesAhead) this.#work.drop(waiting);
-    const job = { subject, verdict, isUrgent };
+    const job = { tenant, verdict, isUrgent };
     this.#waiting.set(verdict, job);
     const onRoom = () => this.#tell(verdict);
     if (this.#work.add(job, { key: verdict, onRoom })) return;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
-import type { Failure } from '../core/oci/answer.ts';
+import { type Answer, type Failure, ok } from '../core/oci/answer.ts';
 import { parseReference, type Reference } from '../core/oci/reference.ts';
 import type { NotKnown, Unknown } from '../core/supply-chain/judgement.ts';
 import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
 import type { Asking, Registry } from '../oci/client.ts';
 import type { Client } from '../runtime/client.ts';
-import type { EvidenceSource, Gathered } from '../supply-chain/evidence.ts';
+import type { EvidenceSource, Room } from '../supply-chain/evidence.ts';
 import { registryEvidence } from '../supply-chain/registry-evidence.ts';
+import type { EvidenceRoom } from './evidence-room.ts';
 import type { Judged, JudgeOrder } from './judge.ts';
 import { namespaceKeychain } from './pull-secrets.ts';
 
@@ -16,13 +17,20 @@ export interface VerifyTools {
   readonly registry: Registry;
   /** Reads Secrets, where the operator may. */
   readonly client: Pick<Client, 'get'>;
-  /** Judges beside everything else. It may throw: then it could not be told. */
-  readonly judge: (order: JudgeOrder) => Promise<Judged>;
+  /** Judges beside everything else, by turns of tenants. It may throw: then it could not be told. */
+  readonly judge: (order: JudgeOrder, whose: string) => Promise<Judged>;
+  /** Where what is attached is held. */
+  readonly room: EvidenceRoom;
   readonly now: () => Date;
+  /** For one look at an image, as long as registries are asked. Default: a minute. */
+  readonly lookMs?: number;
 }
 
-/** Of one image with images within it so much is held before the last of them is gathered. */
-export const MAX_BYTES = 64 << 20;
+/**
+ * Longer no registry is waited for, with all that it takes to look at one image: one that answers each question just in time may be asked
+ * hundreds of them. What was fetched until then is remembered by its digest, so that the next look comes further.
+ */
+const LOOK_MS = 60_000;
 /** An index within an index within an index, and what is in that. */
 const MAX_ROUNDS = 6;
 
@@ -39,18 +47,35 @@ export async function verifyQuestion(question: ImageQuestion, tools: VerifyTools
     return allUnknown(question, { kind: 'unknown', reason: 'ImageNotFound', message }, now);
   }
   const keychain = await namespaceKeychain(question, tools.client);
-  const asking: Asking = { keychain, whose: question.tenant };
-  const resolved = await tools.registry.resolve(read.reference, asking);
+  const signal = AbortSignal.timeout(tools.lookMs ?? LOOK_MS);
+  const asking: Asking = { keychain, whose: question.tenant, signal };
+  const resolved = await digestOf(read.reference, asking, tools);
   if (resolved.kind !== 'ok') return allUnknown(question, notKnown(resolved), now);
-  const { digest } = resolved.value;
-  const source = sourceAt(read.reference, asking, tools);
-  const verdicts = await judgeWhole({ digest, question, now }, source, tools);
-  return findingsOf(question, { digest, verdicts, checkedAt: now });
+  const digest = resolved.value;
+  const room = tools.room.enter(question.tenant, signal);
+  try {
+    const source = sourceAt(read.reference, { asking, room }, tools);
+    const verdicts = await judgeWhole({ digest, question, now, signal }, source, tools);
+    return findingsOf(question, { digest, verdicts, checkedAt: now });
+  } finally {
+    room.leave();
+  }
+}
+
+/** What is written with its digest is that: whether it is there is told by reading it. */
+async function digestOf(
+  reference: Reference,
+  asking: Asking,
+  { registry }: VerifyTools,
+): Promise<Answer<string>> {
+  if (reference.digest !== undefined) return ok(reference.digest);
+  const resolved = await registry.resolve(reference, asking);
+  return resolved.kind === 'ok' ? ok(resolved.value.digest) : resolved;
 }
 
 function sourceAt(
   { registry, repository }: Reference,
-  { keychain, whose }: Asking,
+  { asking: { keychain, whose }, room }: { readonly asking: Asking; readonly room: Room },
   tools: VerifyTools,
 ): EvidenceSource {
   return registryEvidence({
@@ -58,6 +83,7 @@ function sourceAt(
     repository: { registry, repository },
     keychain,
     whose,
+    room,
   });
 }
 
@@ -65,40 +91,23 @@ interface Judging {
   readonly digest: string;
   readonly question: ImageQuestion;
   readonly now: Date;
+  readonly signal: AbortSignal;
 }
 
 /** The judge sees no registry: images within an index that a policy asks of are gathered when it says which. */
 async function judgeWhole(
-  { digest, question, now }: Judging,
+  { digest, question, now, signal }: Judging,
   source: EvidenceSource,
   { judge }: VerifyTools,
 ): Promise<readonly ImageVerdict[]> {
-  const gathered = new Map([[digest, await source.gather(digest)]]);
+  const gathered = new Map([[digest, await source.gather(digest, signal)]]);
   const policies = question.policies.map(({ inputs }) => inputs);
   for (let round = 1; ; round += 1) {
-    const judged = await judge({ digest, gathered, policies, now });
+    const judged = await judge({ digest, gathered, policies, now }, question.tenant);
     const missing = judged.missing.filter((one) => !gathered.has(one));
     if (missing.length === 0 || round === MAX_ROUNDS) return judged.verdicts;
-    for (const one of missing) gathered.set(one, await gatherWithin(one, { source, gathered }));
+    for (const one of missing) gathered.set(one, await source.gather(one, signal));
   }
-}
-
-async function gatherWithin(
-  digest: string,
-  {
-    source,
-    gathered,
-  }: { readonly source: EvidenceSource; readonly gathered: ReadonlyMap<string, Gathered | NotKnown> },
-): Promise<Gathered | NotKnown> {
-  const held = [...gathered.values()].reduce((sum, one) => sum + bytesOf(one), 0);
-  if (held < MAX_BYTES) return source.gather(digest);
-  const message = `more than ${MAX_BYTES} bytes are attached to the image and to images within it`;
-  return { kind: 'unknown', reason: 'TooMuchAttached', message };
-}
-
-function bytesOf(gathered: Gathered | NotKnown): number {
-  if ('kind' in gathered) return 0;
-  return gathered.evidence.reduce((sum, { bytes }) => sum + bytes.length, gathered.subject.length);
 }
 
 function findingsOf(

@@ -11,9 +11,10 @@ import { openProof, signProof } from '../supply-chain/signed-proof.ts';
 import { isTrustRoot, readTrustRoot } from '../supply-chain/trust-root.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { EvidenceRoom } from './evidence-room.ts';
 import { JudgePool } from './judge-pool.ts';
 import { ImageVerification } from './verifier.ts';
-import { verifyQuestion } from './verify.ts';
+import { verifyQuestion, type VerifyTools } from './verify.ts';
 
 /** What the works are made with. */
 export interface WorksOptions {
@@ -38,9 +39,10 @@ function now(): Date {
 /** Verification of images, with threads of its own. None is started before there is something to judge. */
 export function imageWorks({ registry, client, metrics, log }: WorksOptions): RunningWorks {
   const pool = new JudgePool();
+  const room = new EvidenceRoom();
+  const judge: VerifyTools['judge'] = (order, whose) => pool.judge(order, whose);
   const verifier = new ImageVerification({
-    verify: (question) =>
-      verifyQuestion(question, { registry, client, judge: (order) => pool.judge(order), now }),
+    verify: (question) => verifyQuestion(question, { registry, client, judge, room, now }),
     observe: ({ verdicts }, seconds) => {
       metrics.imageVerificationSeconds.observe({}, seconds);
       for (const { outcome, reason = 'None' } of verdicts.values()) {

@@ -39,6 +39,8 @@ export interface Resolved {
 export interface Registry {
   /** The digest that a reference stands for; of one with a digest, whether it is there. */
   resolve(reference: Reference, asking: Asking): Promise<Answer<Resolved>>;
+  /** What a tag stands for at the moment, read: one question where it may well stand for nothing. */
+  tagged(repository: Repository, tag: string, asking: Asking): Promise<Answer<Manifest | Index>>;
   /** A manifest or an index. Its bytes have the digest that it was asked by. */
   manifest(repository: Repository, digest: string, asking: Asking): Promise<Answer<Manifest | Index>>;
   /** Bytes that have a digest and a size; at most `maxBytes`, which are 8 MiB if nothing is said. */
@@ -117,6 +119,17 @@ export class RegistryClient implements Registry {
       digest !== undefined,
       (place, signal) => this.#resolveAt({ ...whoOf(asking), repository: place, wanted, signal }),
     );
+  }
+
+  async tagged(repository: Repository, tag: string, asking: Asking): Promise<Answer<Manifest | Index>> {
+    if (!isTag(tag)) return broken('what is asked for is no tag');
+    const asked = { what: `tagged ${tag}`, repository, asking };
+    return this.#once(asked, false, async (place, signal) => {
+      const question = { ...MANIFEST, ...whoOf(asking), repository: place, what: tag, signal };
+      const reply = await this.#requester.ask({ ...question, path: `manifests/${tag}` });
+      if (reply.kind !== 'ok') return reply;
+      return readManifest({ ...contentOf(reply.value), digest: digestOfBytes(reply.value.bytes) });
+    });
   }
 
   manifest(repository: Repository, digest: string, asking: Asking): Promise<Answer<Manifest | Index>> {

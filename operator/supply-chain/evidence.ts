@@ -24,6 +24,12 @@ export interface Gathered {
 /** Documents that are read of one image: one that has more has them from somebody who wants this to take long. */
 export const MAX_EVIDENCE = 128;
 
+/** Where what was fetched is held meanwhile. */
+export interface Room {
+  /** Takes room for so many bytes more, when there is some; why there is none. */
+  take(bytes: number): Promise<NotKnown | undefined>;
+}
+
 /** Where evidence comes from: a registry, a folder, or what a test wrote. It never rejects; what could not be fetched at all is a value. */
 export interface EvidenceSource {
   gather(digest: string, signal?: AbortSignal): Promise<Gathered | NotKnown>;

@@ -173,7 +173,7 @@ test('what is asked for an image is asked for whose it is', async (t) => {
     return Promise.resolve({ kind: 'absent', message: 'nothing' } as const);
   };
   const resolve: Registry['resolve'] = (reference, asking) => note(reference, undefined, asking);
-  const registry: Registry = { resolve, manifest: note, blob: note, referrers: note };
+  const registry: Registry = { resolve, tagged: note, manifest: note, blob: note, referrers: note };
   const repository = { registry: 'r.example', repository: 'a/b' };
   const source = registryEvidence({ registry, repository, keychain: ANONYMOUS, whose: 'acme' });
   await source.gather(digestOfBytes(Buffer.from('x')));

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
+import { inputsDigest, type PolicyInputs } from '#operator/core/images/inputs';
+import type { ImageQuestion } from '#operator/core/images/verification';
+import { imageWorks, type RunningWorks } from '#operator/image-verification/works';
+import { RegistryClient } from '#operator/oci/client';
+import { createLog } from '#operator/telemetry/log';
+import { createMetrics } from '#operator/telemetry/metrics';
+import { type ImageSupply, REPOSITORY, ROOT } from './image-supply.ts';
+import { named } from './run-world.ts';
+import type { Figure } from './report.ts';
+
+const IMAGES = 200;
+/** Not counted: code is compiled meanwhile. */
+const WARM_UP = 60;
+const TENANTS = 4;
+/** In milliseconds: how often the loop is looked at, which is part of what is then told. */
+const LOOK_MS = 1;
+const NANOSECONDS = 1e6;
+
+/** Time of the processor, in milliseconds. */
+interface Spent {
+  /** Of the thread that everything else of the operator is done in. */
+  readonly loopMs: number;
+  readonly othersMs: number;
+}
+
+/**
+ * What verification of images that nobody has looked at yet costs the thread that it is beside: registries are asked, answers are read, and held
+ * against digests there; signatures are checked elsewhere. In this process, which does nothing else meanwhile.
+ */
+export async function measureLooks(supply: ImageSupply): Promise<readonly Figure[]> {
+  const digests = await supply.images(named('look', IMAGES + WARM_UP));
+  const registry = new RegistryClient({ registries: supply.hosts });
+  const metrics = createMetrics();
+  const works = imageWorks({ registry, client: NOBODY, metrics, log: createLog({ level: 'silent' }) });
+  try {
+    const policy = policyOf(supply);
+    const ask = (some: readonly string[]) => lookAt(works, some, { host: supply.registry.host, policy });
+    await ask(digests.slice(0, WARM_UP));
+    const loop = monitorEventLoopDelay({ resolution: LOOK_MS });
+    const before = spent();
+    loop.enable();
+    const seconds = await ask(digests.slice(WARM_UP));
+    loop.disable();
+    const after = spent();
+    const stall = (nanoseconds: number): number => Math.max(0, nanoseconds / NANOSECONDS - LOOK_MS);
+    return [
+      { name: 'keyless images that nobody has looked at', value: IMAGES / seconds, unit: '/s' },
+      {
+        name: '... longest stall of the thread beside it',
+        value: stall(loop.max),
+        unit: 'ms',
+        bar: { atMost: 10 },
+      },
+      { name: '... p99 of its stalls', value: stall(loop.percentile(99)), unit: 'ms' },
+      { name: '... processor time of it', value: (after.loopMs - before.loopMs) / IMAGES, unit: 'ms' },
+      {
+        name: '... processor time of other threads',
+        value: (after.othersMs - before.othersMs) / IMAGES,
+        unit: 'ms',
+      },
+    ];
+  } finally {
+    await works.close();
+    await registry.close();
+  }
+}
+
+/** There are no pull secrets, so nobody asks for any. */
+const NOBODY = { get: () => Promise.resolve(undefined) };
+
+function policyOf({ policy, sigstore }: ImageSupply): PolicyInputs {
+  const spec: ImagePolicySpec = policy;
+  return { spec, roots: { [ROOT]: JSON.stringify(sigstore.trustedRoot) }, keys: {}, waivers: [] };
+}
+
+function spent(): Spent {
+  const own = process.threadCpuUsage();
+  const all = process.cpuUsage();
+  const loopMs = (own.user + own.system) / 1000;
+  return { loopMs, othersMs: (all.user + all.system) / 1000 - loopMs };
+}
+
+/** Has images looked at, by turns of some tenants. In how many seconds that is done. @throws Error where one is not as asked. */
+async function lookAt(
+  { verifier }: RunningWorks,
+  digests: readonly string[],
+  { host, policy }: { readonly host: string; readonly policy: PolicyInputs },
+): Promise<number> {
+  const questions = new Map(
+    digests.map((digest, number) => {
+      const image = `${host}/${REPOSITORY}@${digest}`;
+      const question = questionOf({ image, tenant: `tenant-${number % TENANTS}`, policy });
+      return [question.verdict, question];
+    }),
+  );
+  const left = new Set(questions.keys());
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  verifier.onDone((verdict) => {
+    const question = questions.get(verdict);
+    if (question === undefined || !left.delete(verdict)) return;
+    const answer = verifier.ask(question);
+    const said = answer.kind === 'known' ? answer.findings.verdicts.get('bench') : undefined;
+    if (said?.outcome !== 'Verified')
+      reject(new Error(`${question.image}: ${said?.reason} ${said?.message}`));
+    if (left.size === 0) resolve();
+  });
+  const startedAt = performance.now();
+  for (const question of questions.values()) verifier.ask(question);
+  await promise;
+  return (performance.now() - startedAt) / 1000;
+}
+
+function questionOf({
+  image,
+  tenant,
+  policy,
+}: {
+  readonly image: string;
+  readonly tenant: string;
+  readonly policy: PolicyInputs;
+}): ImageQuestion {
+  return {
+    key: image,
+    verdict: `${tenant}/${image}`,
+    namespace: tenant,
+    tenant,
+    image,
+    pullSecrets: [],
+    policies: [{ uid: 'bench', digest: inputsDigest(policy), inputs: policy }],
+    freshMs: 3_600_000,
+  };
+}
