@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Cluster, startCluster } from '#hack/cluster/cluster';
+import { type Cluster, type ClusterOptions, startCluster } from '#hack/cluster/cluster';
 import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import { WebhookSystem } from '#hack/system/webhook-process';
@@ -26,6 +26,10 @@ export interface AdmissionChoice {
   readonly platform?: Readonly<Record<string, unknown>>;
   /** Whether the API server proves itself to the processes, which then serve nobody else. */
   readonly isProven?: boolean;
+  /** Settings of the operator that win over those of the chart. */
+  readonly operatorEnv?: Readonly<Record<string, string>>;
+  /** Whose writes the audit log holds with what was written. */
+  readonly auditBodiesOf?: ClusterOptions['auditBodiesOf'];
 }
 
 const PROBE = '/apis/nexusos.dev/v1alpha1/tenants?dryRun=All';
@@ -36,14 +40,20 @@ export async function startAdmission({
   values,
   platform,
   isProven = false,
+  operatorEnv = {},
+  auditBodiesOf = [],
 }: AdmissionChoice = {}): Promise<AdmissionWorld> {
   const proven = isProven ? await proveApiServer() : undefined;
-  const cluster = await startCluster({ audit: true, ...(proven && { extraArgs: proven.extraArgs }) });
+  const cluster = await startCluster({
+    audit: true,
+    auditBodiesOf,
+    ...(proven && { extraArgs: proven.extraArgs }),
+  });
   const webhooks = await WebhookSystem.open(cluster);
   await installChart(cluster, {
     values: { webhooks: { ...webhooks.values, ...values }, ...(platform !== undefined && { platform }) },
   });
-  const operator = await startOperator(cluster);
+  const operator = await startOperator(cluster, { env: operatorEnv });
   await Promise.all(Array.from({ length: replicas }, () => webhooks.start(proven && { env: proven.env })));
   await eventually('the API server is answered', async () => {
     const { status, text } = await cluster.admin.send('POST', PROBE, tenant('probe'));

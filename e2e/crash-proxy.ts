@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http';
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
@@ -25,6 +31,8 @@ export interface CrashProxy {
   readonly writes: () => readonly SeenWrite[];
   /** Counts anew. Without a crash it only counts; with `mayEnd` the next write that it says so of is fatal. */
   readonly arm: (crash?: Crash, mayEnd?: (write: SeenWrite) => boolean) => void;
+  /** From now on the API server tells a time that is so far ahead. */
+  readonly shifts: (ms: number) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -48,6 +56,7 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
   let crash: Crash | undefined;
   let mayEnd = ALWAYS;
   let isFatal = false;
+  let shiftMs = 0;
 
   const server = createServer((incoming, outgoing) => {
     const write = writeOf(incoming);
@@ -78,7 +87,7 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
           void endClient(write, fatal);
           return;
         }
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        outgoing.writeHead(answer.statusCode ?? 502, shifted(answer.headers, shiftMs));
         outgoing.flushHeaders();
         answer.pipe(outgoing);
         answer.on('error', () => outgoing.destroy());
@@ -100,6 +109,9 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
       mayEnd = isMeant;
       isFatal = false;
     },
+    shifts: (ms) => {
+      shiftMs = ms;
+    },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -107,6 +119,10 @@ export async function startCrashProxy(target: string, ca: string): Promise<Crash
       agent.destroy();
     },
   };
+}
+
+function shifted({ date, ...headers }: IncomingHttpHeaders, ms: number): OutgoingHttpHeaders {
+  return { ...headers, ...(date !== undefined && { date: new Date(Date.parse(date) + ms).toUTCString() }) };
 }
 
 function writeOf({ method = 'GET', url = '/' }: IncomingMessage): SeenWrite | undefined {

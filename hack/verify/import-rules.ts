@@ -41,6 +41,22 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     from: 'operator/oci/',
     may: ['operator/oci/', 'operator/sources/', 'operator/core/', 'crds/', 'node:', 'undici'],
   },
+  // What scenarios sign with as well knows nothing of the product: whoever signs does not either.
+  {
+    from: 'operator/supply-chain/testing/private-sigstore.ts',
+    may: ['node:', '@sigstore/core', '@sigstore/mock'],
+  },
+  { from: 'operator/supply-chain/testing/cosign.ts', may: ['hack/tools/', 'node:'] },
+  { from: 'operator/supply-chain/testing/predicates.ts', may: [] },
+  {
+    from: 'operator/supply-chain/testing/late-signature.ts',
+    may: [
+      'operator/supply-chain/evidence.ts',
+      'operator/supply-chain/testing/private-sigstore.ts',
+      'node:',
+      '@sigstore/core',
+    ],
+  },
   // Signs as others would: with the real cosign, and authorities and logs of its own.
   {
     from: 'operator/supply-chain/testing/',
@@ -211,6 +227,18 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'node:',
       'yaml',
       '@kubernetes/client-node',
+    ],
+  },
+  // A certificate authority, logs and a timestamp authority are made in one place.
+  {
+    from: 'e2e/image-signer.ts',
+    may: [
+      'e2e/',
+      'node:',
+      'operator/supply-chain/testing/cosign.ts',
+      'operator/supply-chain/testing/late-signature.ts',
+      'operator/supply-chain/testing/predicates.ts',
+      'operator/supply-chain/testing/private-sigstore.ts',
     ],
   },
   {

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+import { PLATFORM_NAMESPACE } from '#hack/system/chart';
+import { BASES, scanned } from './image-making.ts';
+import { byKeys, imagePolicy, trustRoot } from './image-policies.ts';
+import { CI, type ImageSigner, ISSUER } from './image-signer.ts';
+import { type RiskTakers, waiver } from './image-world.ts';
+import type { ImageAt } from './registry-content.ts';
+import type { User } from './user.ts';
+
+/** Where a change is played: on an image that runs, by a policy of its own. */
+export interface Watched {
+  readonly admin: User;
+  readonly signer: ImageSigner;
+  readonly takers: RiskTakers;
+  readonly image: ImageAt;
+  /** Of the policy, and of all that belongs to it. */
+  readonly name: string;
+}
+
+/** What changes, and what comes of it. */
+export interface ImageChange {
+  readonly make: (watched: Watched) => Promise<void>;
+  /** What is asked at first. */
+  readonly spec: (watched: Watched) => object;
+  readonly change: (watched: Watched) => Promise<void>;
+  readonly reason: string;
+}
+
+const signatures = { signatures: { from: ['builder'] } };
+const signed = ({ signer, image }: Watched): Promise<void> => BASES.signed(signer, image);
+const signedByBuilder = ({ signer }: Watched): object => ({
+  authorities: byKeys(signer, 'builder'),
+  require: signatures,
+});
+
+function asks({ admin, signer, name }: Watched, spec: object): Promise<void> {
+  return admin.applies(imagePolicy(signer.content.host, name, spec));
+}
+
+function hasKey({ admin, signer, name }: Watched, who: 'builder' | 'stranger'): Promise<void> {
+  const metadata = { name, namespace: PLATFORM_NAMESPACE };
+  const stringData = { 'cosign.pub': signer.pem(who) };
+  return admin.applies({ apiVersion: 'v1', kind: 'Secret', metadata, stringData });
+}
+
+function trusts({ admin, signer, name }: Watched, root: 'private' | 'authorities'): Promise<void> {
+  return admin.applies(trustRoot(name, { trustedRoot: signer.root(root) }));
+}
+
+function waives({ takers, signer, image, name }: Watched, lastsMs: number): Promise<void> {
+  const where = `${signer.content.host}/${image.repository}`;
+  return takers.take(waiver({ name, policy: name, image: where }, { lastsMs }));
+}
+
+const HOUR_MS = 3_600_000;
+/** Looked at again four times in it. */
+const SHORT = { maxAgeSeconds: 300 };
+const noneCritical = ({ signer }: Watched): object => ({
+  ...SHORT,
+  authorities: byKeys(signer, 'scanner'),
+  require: { vulnerabilities: { from: ['scanner'], budget: { critical: 0 } } },
+});
+
+/** Each is a row of the second table of docs/spec/v1alpha1/refused-images.md. */
+export const CHANGES: Readonly<Record<string, ImageChange>> = {
+  'its key is named in `revoked`': {
+    make: signed,
+    spec: signedByBuilder,
+    change: (watched) =>
+      asks(watched, { ...signedByBuilder(watched), revoked: [watched.signer.fingerprint('builder')] }),
+    reason: 'Revoked',
+  },
+  'its key is taken out of the policy': {
+    make: signed,
+    spec: signedByBuilder,
+    change: (watched) =>
+      asks(watched, {
+        authorities: [{ name: 'builder', key: { pem: watched.signer.pem('stranger') } }],
+        require: signatures,
+      }),
+    reason: 'WrongKey',
+  },
+  'its key is taken out of the Secret': {
+    make: async (watched) => {
+      await signed(watched);
+      await hasKey(watched, 'builder');
+    },
+    spec: ({ name }) => ({
+      ...SHORT,
+      authorities: [{ name: 'builder', key: { secretRef: { name, key: 'cosign.pub' } } }],
+      require: signatures,
+    }),
+    change: (watched) => hasKey(watched, 'stranger'),
+    reason: 'WrongKey',
+  },
+  'the TrustRoot does not have its authority any more': {
+    make: async (watched) => {
+      await BASES.keyless(watched.signer, watched.image);
+      await trusts(watched, 'private');
+    },
+    spec: ({ name }) => ({
+      authorities: [
+        {
+          name: 'ci',
+          trustRootRef: { name },
+          keyless: { identities: [{ issuer: ISSUER, subject: CI }] },
+        },
+      ],
+      require: { signatures: { from: ['ci'] } },
+    }),
+    change: (watched) => trusts(watched, 'authorities'),
+    reason: 'CertificateUntrusted',
+  },
+  'a newer report is worse': {
+    make: ({ signer, image }) => signer.attest(image, 'scanner', scanned(HOUR_MS, true)),
+    spec: noneCritical,
+    change: ({ signer, image }) => signer.attest(image, 'scanner', scanned(0)),
+    reason: 'OverBudget',
+  },
+  'its waiver is deleted': {
+    make: async (watched) => {
+      await watched.signer.attest(watched.image, 'scanner', scanned(HOUR_MS));
+      await waives(watched, 24 * HOUR_MS);
+    },
+    spec: noneCritical,
+    change: async ({ admin, name }) => {
+      await admin.does(['delete', '-n', PLATFORM_NAMESPACE, `imagewaiver/${name}`]);
+    },
+    reason: 'OverBudget',
+  },
+  'its waiver runs out': {
+    make: async (watched) => {
+      await watched.signer.attest(watched.image, 'scanner', scanned(HOUR_MS));
+      await waives(watched, 90_000);
+    },
+    spec: noneCritical,
+    // Time does.
+    change: async () => {},
+    reason: 'WaiverExpired',
+  },
+};
