@@ -259,10 +259,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'hack/cluster/', may: ['hack/cluster/', 'hack/tools/', 'crds/', 'node:', '*'] },
   { from: 'hack/tools/', may: ['hack/tools/', 'node:'] },
   // Who signs as others would: tests, scenarios and measurements all need somebody.
-  {
-    from: 'hack/sigstore/',
-    may: ['hack/sigstore/', 'hack/tools/', 'node:', '@sigstore/core', '@sigstore/mock'],
-  },
+  { from: 'hack/sigstore/', may: ['hack/sigstore/', 'hack/tools/', 'node:', '@sigstore/core', '@sigstore/mock'] },
   { from: 'hack/', may: ['hack/', 'crds/', 'operator/', 'webhooks/', 'nexusctl/', 'node:', '*'] },
 ];
 
