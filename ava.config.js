@@ -2,6 +2,8 @@
 const LONG = [
   'crash-at-every-write',
   'scenarios/never-over',
+  'scenarios/image-cases',
+  'scenarios/image-outages',
   'crash-while-people-think',
   'controllers/tenant-trouble',
   'controllers/several-operators',

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Cosign, type CosignOutcome } from '#operator/supply-chain/testing/cosign';
+import { Cosign, type CosignOutcome } from '#hack/sigstore/cosign';
 import { signedBy } from '#operator/supply-chain/testing/late-signature';
-import {
-  ISSUER,
-  type PrivateSigstore,
-  startSigstore,
-  tokenOf,
-} from '#operator/supply-chain/testing/private-sigstore';
+import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from '#hack/sigstore/private-sigstore';
 import { type ImageAt, RegistryContent } from './registry-content.ts';
 
 export { cycloneDx, openVex, provenance, report } from '#operator/supply-chain/testing/predicates';

@@ -37,7 +37,7 @@ const CLOCK = join(import.meta.dirname, '../shifted-clock.ts');
 const ENDS: (() => Promise<unknown>)[] = [];
 /** Of images that are signed. */
 const SIGNED = new Set<string>();
-const OTHERS = ['killed', 'restarted', 'aged'] as const;
+const OTHERS = ['waited', 'killed', 'restarted', 'aged'] as const;
 let operator: OperatorProcess;
 let operatorEnv: Readonly<Record<string, string>>;
 
@@ -196,6 +196,22 @@ async function plays(t: ExecutionContext<Place>, name: string): Promise<void> {
   t.not((await asksUntil(t.context, bare, says(/NoSignature/))).status, 201);
   await goesOn(t, running);
 }
+
+test('kubectl asks again by itself while an image is verified that nobody has looked at', async (t) => {
+  t.timeout(5 * 60_000);
+  const { world } = t.context;
+  const image = `${frontOf(t.context, 'waited').host}/team/fresh:1`;
+  const stdin = JSON.stringify(imagePod(NAMESPACE, 'waited', image));
+  const kubeconfig = await world.cluster.kubeconfigFor({ user: `${TENANT}-admin` });
+  const { stderr } = await world.cluster.kubectl(['create', '-v=4', '-f', '-'], { stdin, kubeconfig });
+  t.regex(stderr, /Got a Retry-After/);
+  const { status } = await asksUntil(
+    t.context,
+    { name: 'waited', image },
+    (answer) => isMade(answer) || answer.status === 409,
+  );
+  t.true([201, 409].includes(status));
+});
 
 test('whatever a registry does, what is known starts, and what is not waits and is told why', async (t) => {
   t.timeout(9 * 60_000);
