@@ -121,8 +121,9 @@ async function wire(config: WebhookConfig, log: Log): Promise<Wired> {
     factory: all.factory,
     onWanted: () => packs.changed(),
   });
-  const { wanted } = images;
-  const packs: PackProcess = createPackProcess({ cache, client, config, metrics: all, log, wanted });
+  const { wanted, tellerFor } = images;
+  const parts = { cache, client, config, metrics: all, log, wanted, tellerFor };
+  const packs: PackProcess = createPackProcess(parts);
   const judges: Judges = {
     validate: validateRequest(cache, config),
     decider: packs.decider,

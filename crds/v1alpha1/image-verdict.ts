@@ -43,6 +43,12 @@ const signer = z.object({
   issuer: text('By whom the signer was identified.', 2048).optional(),
   subject: text('Who it is.', 2048).optional(),
   signedAt: instant('When, as was proved.').optional(),
+  states: z
+    .array(text('Kind of statement.', 32))
+    .max(8)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .describe('What it was believed in; signature: it has signed the image.')
+    .optional(),
 });
 
 const number = (description: string) => int(description, 0, 1_000_000).optional();

@@ -5,6 +5,7 @@ import { AGE } from './columns.ts';
 import { dnsLabel, dnsSubdomain, int, sha256, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { policyBinding } from './policy-binding.ts';
+import { policyFacts } from './policy-facts.ts';
 import { policyFloor } from './policy-floor.ts';
 import { policyInventory } from './policy-inventory.ts';
 import { policyEnforcement, policyEvaluation, policyInput } from './policy-pack.ts';
@@ -77,6 +78,7 @@ const spec = z
     floor: policyFloor.optional(),
     parameters: jsonObject('What rules find as `input.parameters`.').optional(),
     inventory: policyInventory.optional(),
+    facts: policyFacts.optional(),
     enforcement: policyEnforcement,
     evaluation: policyEvaluation,
     provenance: z

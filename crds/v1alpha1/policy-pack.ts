@@ -5,6 +5,7 @@ import { AGE, readyColumn, REASON } from './columns.ts';
 import { conditions, dnsLabel, instant, int, observedGeneration, sha256, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { policyBinding } from './policy-binding.ts';
+import { policyFacts } from './policy-facts.ts';
 import { policyInventory } from './policy-inventory.ts';
 import { blastRadius, DEFAULT_ROLLOUT, packComparison, policyRollout } from './policy-rollout.ts';
 import { jsonObject, policySource } from './policy-source.ts';
@@ -64,6 +65,7 @@ const spec = z
     binding: policyBinding.default({}),
     parameters: jsonObject('What the rules find as `input.parameters`. At most 16 KiB.').optional(),
     inventory: policyInventory.optional(),
+    facts: policyFacts.optional(),
     enforcement: policyEnforcement.default('Deny'),
     input: policyInput.default('Review'),
     rollout: policyRollout.default(DEFAULT_ROLLOUT),
@@ -83,7 +85,16 @@ const spec = z
       20,
     ).default(5),
   })
-  .describe('What the pack is, and what it judges.');
+  .describe('What the pack is, and what it judges.')
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: "!has(self.facts) || self.input == 'Review'",
+        message:
+          'facts are told in input of the form Review: AdmissionReview is what the API server sends, and nothing else',
+      },
+    ],
+  });
 
 const MAX_COUNT = 1_000_000_000;
 
@@ -195,6 +206,12 @@ export const POLICY_PACK_REASONS = {
   SourceCorrupt: 'SourceCorrupt',
   /** The Secret with the credentials is not there, is of another type, or may not be read by the operator. */
   PullSecretUnavailable: 'PullSecretUnavailable',
+  /** A policy on images that is enforced refuses the artifact: it is not signed, or not as is asked. */
+  ArtifactRefused: 'ArtifactRefused',
+  /** It could not be told whether the artifact is as policies on images ask. */
+  ArtifactUnknown: 'ArtifactUnknown',
+  /** Whether the artifact is as policies on images ask is being found out. */
+  VerifyingArtifact: 'VerifyingArtifact',
   /** The file does not have the digest that the spec names. */
   DigestMismatch: 'DigestMismatch',
   /** The address may not be asked: not public, or not https. */

@@ -167,6 +167,7 @@ function ask(judge: Judge, { object, namespaces, now }: Asked): Messages {
     shape: 'Review',
     trust: 'Platform',
     point: 'cli',
+    seesImages: false,
   } as const;
   const said = judge.ask(asked);
   if (said.kind === 'failed') return { why: `the evaluation failed: ${said.reason}: ${said.message}` };

@@ -3,6 +3,7 @@ import type { NamespaceFacts, TenantFacts } from '#operator/core/policy/facts';
 import { isObject, type JsonObject, listAt, objectAt, textAt } from '#operator/rego/gatekeeper/json';
 import type { SourceDocument } from '#operator/rego/gatekeeper/template';
 import { CommandError, EXIT } from '../cli/command.ts';
+import { fixedTeller } from './image-fixtures.ts';
 import { reviewOfRequest } from './review-of.ts';
 import { judge, type PackVerdict, type ReadyPack } from './verdict.ts';
 
@@ -28,7 +29,7 @@ const KEYS = [
   'operation',
   'userInfo',
   'resource',
-].concat(['tenant', 'namespace', 'parameters', 'time', 'trust']);
+].concat(['tenant', 'namespace', 'parameters', 'time', 'trust', 'images']);
 /** Cases must not come out otherwise tomorrow: this is their time if they do not say. */
 const TIME = '2026-01-01T00:00:00Z';
 
@@ -41,7 +42,11 @@ export function runCase(ready: ReadyPack, { file, value }: SourceDocument): Case
   if (read.kind === 'refused') throw new CommandError(EXIT.usage, `${file}: ${read.message}`);
   const parameters = value['parameters'];
   const found = judge(ready, read.review, {
-    facts: { tenant: tenantOf(value), namespace: namespaceOf(value, read.review.namespace) },
+    facts: {
+      tenant: tenantOf(value),
+      namespace: namespaceOf(value, read.review.namespace),
+      images: fixedTeller(value['images'] ?? [], file),
+    },
     now: new Date(textAt(value, 'time') || TIME),
     trust: value['trust'] === 'Tenant' ? 'Tenant' : 'Platform',
     point: 'webhook',

@@ -78,3 +78,47 @@ test('what the log does not have is told', async (t) => {
   t.is(erased.code, 2);
   t.regex(erased.err, /decision id-9: its input was too large to be logged/);
 });
+
+const SIGNED = `package signed
+deny contains sprintf("%s is %s", [one.image, one.reason]) if {
+	some one in input.images
+	one.state != "Known"
+}
+`;
+
+test('what was known of images is what the log says, or a file, or nothing', async (t) => {
+  const desk = await openDesk(t);
+  const object = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'a', namespace: 'a' },
+    spec: { containers: [{ image: 'b:1' }] },
+  };
+  const event = JSON.parse(line('id-1', 'b', { result: { allowed: false } })) as {
+    input: { images?: object };
+  };
+  event.input.images = [
+    { field: 'f', image: 'b:latest', state: 'NotKnown', reason: 'BeingVerified', policies: [] },
+  ];
+  await desk.write({
+    'pack/manifest.yaml': MANIFEST.replace('spec:\n', 'spec:\n  facts: [Images]\n'),
+    'pack/signed.rego': SIGNED,
+    'decisions.log': JSON.stringify(event),
+    'pod.yaml': JSON.stringify(object),
+    'known.yaml': 'images: [{ image: "b:1", policies: [{ name: signed }] }]',
+    'wrong.yaml': 'images: [{ image: "b:1", policies: [{ name: signed, sboms: {} }] }]',
+  });
+  const logged = await desk.nexusctl('pack explain pack decisions.log --decision last');
+  t.regex(logged.out, /b:latest is BeingVerified/, logged.err);
+  const unknown = await desk.nexusctl('pack explain pack pod.yaml');
+  t.regex(unknown.out, /b:1 is Unavailable/);
+  const known = await desk.nexusctl('pack explain pack pod.yaml --images known.yaml -o json');
+  t.is(known.code, 0, known.err);
+  t.like(JSON.parse(known.out), {
+    verdict: 'Allowed',
+    input: { images: [{ state: 'Known', name: 'docker.io/library/b:1' }] },
+  });
+  const wrong = await desk.nexusctl('pack explain pack pod.yaml --images wrong.yaml');
+  t.is(wrong.code, 2);
+  t.regex(wrong.err, /wrong\.yaml: images\[0\]\.policies\[0\]\.sboms: there are kind, name/);
+});

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ImageTeller } from '#operator/core/policy/image-input';
 import { isJsonObject, type JsonObject, type Review } from '#operator/core/policy/review';
 import { listAt, objectAt, textAt } from '#operator/rego/gatekeeper/json';
 import { CommandError, EXIT } from '../cli/command.ts';
 import { readText } from './documents.ts';
+import { fixedTeller } from './image-fixtures.ts';
 import { reviewOfRequest } from './review-of.ts';
 
 /** The last refusal in a log, instead of one by its id. */
@@ -13,6 +15,8 @@ export interface LoggedDecision {
   readonly review: Review;
   /** What of it is not in the log, as JSON pointers. */
   readonly hidden: readonly string[];
+  /** What was known of images then, where a pack was told. */
+  readonly images?: ImageTeller;
 }
 
 /** Finds a decision in a file of log lines; other lines of the process may be among them. */
@@ -43,8 +47,11 @@ function isRefusal(event: JsonObject): boolean {
 
 function decisionOf(path: string, event: JsonObject): LoggedDecision {
   const hidden = [...listAt(event, 'erased'), ...listAt(event, 'masked')].map(String);
-  const read = reviewOfRequest(objectAt(objectAt(event, 'input'), 'review'));
-  if (read.kind === 'ok') return { review: read.review, hidden };
+  const input = objectAt(event, 'input');
+  const images = input['images'];
+  const seen = images === undefined ? {} : { images: fixedTeller(images, path) };
+  const read = reviewOfRequest(objectAt(input, 'review'));
+  if (read.kind === 'ok') return { review: read.review, hidden, ...seen };
   const why = hidden.includes('/input') ? 'its input was too large to be logged' : read.message;
   throw new CommandError(EXIT.usage, `${path}, decision ${textAt(event, 'decision_id')}: ${why}`);
 }

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { ImageTeller } from '#operator/core/policy/image-input';
 import { isJsonObject, type Review } from '#operator/core/policy/review';
 import { isTestFile } from '#operator/rego/compile';
 import { objectAt } from '#operator/rego/gatekeeper/json';
@@ -20,8 +21,16 @@ import { type Compiler, OPA_FLAG, openCompiler } from './compiler.ts';
 import { readDecision } from './decision.ts';
 import { readDocuments } from './documents.ts';
 import { readPack } from './folder.ts';
+import { imagesIn } from './image-fixtures.ts';
 import { reviewOfObject, reviewOfRequest } from './review-of.ts';
-import { judge, openPack, type PackVerdict, type ReadyPack, type Surroundings } from './verdict.ts';
+import {
+  judge,
+  openPack,
+  type PackVerdict,
+  type ReadyPack,
+  seesImages,
+  type Surroundings,
+} from './verdict.ts';
 
 /** `nexusctl pack explain FOLDER OBJECT`. */
 export const EXPLAIN: Command = {
@@ -41,6 +50,11 @@ export const EXPLAIN: Command = {
       name: 'decision',
       value: 'ID',
       what: 'asks again about a request of the log: its decision_id, or `last` for the last refusal',
+    },
+    {
+      name: 'images',
+      value: 'FILE',
+      what: 'what is known of images, as `images` of a case; else what the decision saw, or that nothing is known',
     },
     {
       name: 'trace',
@@ -63,13 +77,14 @@ const TIMEOUT_MS = 30_000;
 async function explain(call: Call): Promise<Outcome> {
   const mode = traceMode(call);
   const pack = await readPack(resolve(call.cwd, argumentAt(call, 0)));
-  const { review, hidden } = await reviewFrom(call);
+  const { review, hidden, images } = await reviewFrom(call);
   const compiler = await openCompiler(call);
   const ready = await openPack(pack, compiler);
-  const around = surroundingsOf(review);
+  const around = surroundingsOf(review, images);
   const found = judge(ready, review, { ...around, always: true });
   const { parameters = {}, input: shape } = pack.spec;
-  const input = ready.judge.input({ review, ...around, parameters, shape });
+  const told = { parameters, shape, seesImages: seesImages(pack) };
+  const input = ready.judge.input({ review, ...around, ...told });
   return outcomeOf({
     review,
     hidden,
@@ -86,9 +101,10 @@ function traceMode(call: Call): string | undefined {
   throw new CommandError(EXIT.usage, `--trace is ${mode}; it can be ${TRACES.join(', ')}`);
 }
 
-function surroundingsOf({ namespace: name }: Review): Surroundings {
+function surroundingsOf({ namespace: name }: Review, images: ImageTeller | undefined): Surroundings {
   const namespace = name === '' ? undefined : { name, labels: {} };
-  return { facts: { tenant: undefined, namespace }, now: new Date(), trust: 'Platform', point: 'cli' };
+  const facts = { tenant: undefined, namespace, ...(images !== undefined && { images }) };
+  return { facts, now: new Date(), trust: 'Platform', point: 'cli' };
 }
 
 interface Explanation {
@@ -135,14 +151,18 @@ const MAX_HIDDEN = 16;
 interface Asked {
   readonly review: Review;
   readonly hidden: readonly string[];
+  readonly images?: ImageTeller | undefined;
 }
 
 async function reviewFrom(call: Call): Promise<Asked> {
   const path = resolve(call.cwd, argumentAt(call, 1));
   const decision = flagValue(call, 'decision');
-  return decision === undefined
-    ? { review: await readReviewed(path), hidden: [] }
-    : readDecision(path, decision);
+  const asked: Asked =
+    decision === undefined
+      ? { review: await readReviewed(path), hidden: [] }
+      : await readDecision(path, decision);
+  const file = flagValue(call, 'images');
+  return file === undefined ? asked : { ...asked, images: await imagesIn(call.cwd, file) };
 }
 
 async function readReviewed(path: string): Promise<Review> {

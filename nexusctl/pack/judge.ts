@@ -25,6 +25,8 @@ export interface Question {
   readonly shape: InputShape;
   readonly trust: Trust;
   readonly point: EnforcementPoint;
+  /** Whether the pack is told what is known of images. */
+  readonly seesImages: boolean;
 }
 
 /** What it says, or why it says nothing. */
@@ -77,14 +79,14 @@ function judgeOf(loaded: Loaded, data: Uint8Array | undefined): Judge {
 }
 
 function inputText(question: Question, constraints: readonly Constraint[] | undefined): string {
-  const { review, facts, now, parameters, shape, trust, point } = question;
+  const { review, facts, now, parameters, shape, trust, point, seesImages } = question;
   const { namespace } = facts;
   const chosen = constraints && JSON.stringify(constraintsFor(constraints, { review, namespace, point }));
   return projector(
     review,
     facts,
     now,
-  )({ shape, trust, parameters: JSON.stringify(parameters), constraints: chosen });
+  )({ shape, trust, parameters: JSON.stringify(parameters), constraints: chosen, seesImages });
 }
 
 interface Asked {

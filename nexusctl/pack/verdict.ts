@@ -42,6 +42,11 @@ export async function openPack(pack: LocalPack, compiler: Compiler): Promise<Rea
   return { pack, compiled, judge: openJudge(compiled) };
 }
 
+/** Whether the rules of a pack are told what is known of images. */
+export function seesImages({ spec }: Pick<LocalPack, 'spec'>): boolean {
+  return spec.facts?.includes('Images') === true;
+}
+
 /** Asks a pack about a request. One that its binding leaves out is not asked, unless `always`. */
 export function judge(
   { pack, compiled, judge }: ReadyPack,
@@ -67,6 +72,7 @@ export function judge(
     shape: pack.spec.input,
     trust,
     point,
+    seesImages: seesImages(pack),
   };
   const result = judge.ask(question);
   const composition = compose([{ pack: judging, result }], { review, facts, exemptions: [], now });

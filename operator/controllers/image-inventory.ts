@@ -2,6 +2,8 @@
 import { LABELS } from '#crds/v1alpha1/names';
 import type { PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
 import { imagesOf } from '../core/images/images.ts';
+import { artifactName } from '../core/policy-pack/artifact-trust.ts';
+import type { PolicyPack } from '../core/policy-pack/pack.ts';
 import { imagePolicyFacts } from '../core/images/objects.ts';
 import { type InventorySeen, LOOK_MS, planInventory, unwanted } from '../core/images/wanted.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
@@ -11,6 +13,7 @@ import {
   IMAGE_POLICIES,
   IMAGE_VERDICTS,
   NAMESPACES,
+  POLICY_PACKS,
   POLICY_REPLICAS,
 } from '../core/resources.ts';
 import type { Controller, Key, PolicyRule, Reader, SeenChange, Watch } from '../runtime/controller.ts';
@@ -51,10 +54,11 @@ export function imageInventoryController({
     resource: NAMESPACES,
     onlyReads: true,
     watches: [
-      { resource: CLUSTER_IMAGE_POLICIES, keys: ofTenants, patienceMs: ifGeneration },
+      { resource: CLUSTER_IMAGE_POLICIES, keys: ofAll(platformNamespace), patienceMs: ifGeneration },
       { resource: IMAGE_POLICIES, keys: namespaceOf, patienceMs: ifGeneration },
       { resource: IMAGE_VERDICTS, keys: namespaceOf, patienceMs: ifItComesOrGoes },
       { resource: AGENTS, keys: namespaceOf, patienceMs: ifGeneration },
+      { resource: POLICY_PACKS, keys: namespaceOf, patienceMs: ifGeneration },
       {
         resource: POLICY_REPLICAS,
         namespace: platformNamespace,
@@ -67,8 +71,7 @@ export function imageInventoryController({
       const namespace = metadata.name;
       const verdicts = read.list(IMAGE_VERDICTS, { namespace });
       // All namespaces are watched, as others do: two watches of one kind are not in step.
-      const isOfTenant = metadata.labels?.[LABELS.tenant] !== undefined;
-      const facts = isOfTenant ? policies.for(namespace, read).map(imagePolicyFacts) : [];
+      const facts = policies.for(namespace, read).map(imagePolicyFacts);
       const found =
         facts.length === 0 ? NONE : await imagesIn(namespace, { read, platformNamespace, running });
       const seen = { namespace, keepsVerdicts: isOfTenant, policies: facts, verdicts, ...found };
@@ -105,9 +108,12 @@ async function imagesIn(
     .flatMap((replica) => askedBy(replica))
     .filter((one) => one.namespace === namespace)
     .map(({ image }) => image);
+  const artifacts = read.list(POLICY_PACKS, { namespace }).flatMap(packArtifacts);
+  // What else is in the namespace of the platform, admission judges by no policy on images.
+  if (namespace === platformNamespace) return { images: artifacts, againMs: LOOK_MS };
   const agents = read.list(AGENTS, { namespace }).flatMap(agentImages);
   const { images, againMs } = await running.in(namespace, read);
-  return { images: [...asked, ...images, ...agents], againMs };
+  return { images: [...asked, ...artifacts, ...images, ...agents], againMs };
 }
 
 /** How long what was seen to run in a namespace is believed: who is asked about much in little time is not looked through each time. */
@@ -150,6 +156,12 @@ function agentImages(agent: KubeObject): readonly string[] {
   return container?.image === undefined ? [] : [container.image];
 }
 
+function packArtifacts(pack: KubeObject): readonly string[] {
+  const { oci } = (pack as PolicyPack).spec.source;
+  const name = oci === undefined ? undefined : artifactName(oci);
+  return name === undefined ? [] : [name];
+}
+
 interface AskedImage {
   readonly namespace: string;
   readonly image: string;
@@ -182,12 +194,15 @@ function agesOf(
   return new Map([...begun].map(([uid, sinceMs]) => [uid, nowMs - sinceMs]));
 }
 
-function ofTenants(_: KubeObject, read: Reader): readonly Key[] {
-  return read
-    .list(NAMESPACES)
-    .flatMap(({ metadata }) =>
-      metadata.labels?.[LABELS.tenant] === undefined ? [] : [{ name: metadata.name }],
-    );
+function ofAll(platformNamespace: string): Watch['keys'] {
+  return (_, read) =>
+    read
+      .list(NAMESPACES)
+      .filter(
+        ({ metadata }) =>
+          metadata.labels?.[LABELS.tenant] !== undefined || metadata.name === platformNamespace,
+      )
+      .map(({ metadata }) => ({ name: metadata.name }));
 }
 
 const namespaceOf: Watch['keys'] = ({ metadata }) =>

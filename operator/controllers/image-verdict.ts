@@ -15,6 +15,7 @@ import {
   type PolicyAsked,
 } from '../core/images/next-proof.ts';
 import { imagePolicyFacts } from '../core/images/objects.ts';
+import { verdictName } from '../core/images/names.ts';
 import { isAbout } from '../core/images/policy.ts';
 import { waiversFor } from '../core/images/waivers.ts';
 import type { Proof } from '../core/images/proof.ts';
@@ -27,10 +28,27 @@ import type { ImageAnswer, ImageQuestion } from '../core/images/verification.ts'
 import { type ImageWorks, SIGNING_ENTRY, SIGNING_SECRET } from '../core/images/works.ts';
 import type { KubeObject } from '../core/object.ts';
 import { parseReference } from '../core/oci/reference.ts';
-import { IMAGE_VERDICTS, IMAGE_WAIVERS, NAMESPACES, SECRETS, TENANTS } from '../core/resources.ts';
+import { artifactName } from '../core/policy-pack/artifact-trust.ts';
+import type { PolicyPack } from '../core/policy-pack/pack.ts';
+import {
+  IMAGE_VERDICTS,
+  IMAGE_WAIVERS,
+  NAMESPACES,
+  POLICY_PACKS,
+  SECRETS,
+  TENANTS,
+} from '../core/resources.ts';
 import { pullSecretCopyName } from '../core/tenant/pull-secrets.ts';
 import { clock } from '../runtime/clock.ts';
-import { type Controller, type Key, keyOf, keyString, parseKey, type Reader } from '../runtime/controller.ts';
+import {
+  type Controller,
+  type Key,
+  keyOf,
+  keyString,
+  parseKey,
+  type Reader,
+  type Watch,
+} from '../runtime/controller.ts';
 import type { ImagePolicies, PolicyRead } from './shared/image-policies.ts';
 
 /** What the controller works with. */
@@ -63,6 +81,7 @@ export function imageVerdictController({
       // A namespace that is labelled otherwise may be another policy's.
       { resource: NAMESPACES, keys: ofNamespace, patienceMs: () => PATIENCE_MS },
       { resource: TENANTS, keys: () => [] },
+      { resource: POLICY_PACKS, keys: ofPack, patienceMs: () => PATIENCE_MS },
       { resource: IMAGE_VERDICTS, keys: (object, read) => forgetGone(object, read, works) },
       { resource: IMAGE_WAIVERS, namespace: platformNamespace, keys: (_, read) => all(read) },
       {
@@ -177,7 +196,7 @@ function questionOf(
 ): ImageQuestion {
   const { namespace = '' } = object.metadata;
   const { image } = object.spec;
-  const pullSecrets = pullSecretsOf(namespace, read);
+  const pullSecrets = [...pullSecretsOf(namespace, read), ...packSecretsFor(object, read)];
   const ids = asked.map(({ facts, digest }) => [facts.uid, digest]);
   const text = canonicalJson([image, ids, pullSecrets]);
   return {
@@ -199,6 +218,26 @@ function pullSecretsOf(namespace: string, read: Reader): readonly string[] {
   const { imagePullSecrets = [] } = (spec ?? {}) as Partial<TenantSpec>;
   return imagePullSecrets.map(({ name }) => pullSecretCopyName(name));
 }
+
+/** Secrets of the same namespace that packs name for this very artifact: what they are fetched with, they are verified with. */
+function packSecretsFor({ metadata, spec }: ImageVerdictObject, read: Reader): readonly string[] {
+  const { namespace = '' } = metadata;
+  const names = read.list(POLICY_PACKS, { namespace }).flatMap((pack) => {
+    const { oci } = (pack as PolicyPack).spec.source;
+    return oci?.pullSecretRef !== undefined && artifactName(oci) === spec.image
+      ? [oci.pullSecretRef.name]
+      : [];
+  });
+  return [...new Set(names)].toSorted();
+}
+
+/** The verdict on the artifact of a pack. */
+const ofPack: Watch['keys'] = (pack) => {
+  const { oci } = (pack as PolicyPack).spec.source;
+  const name = oci === undefined ? undefined : artifactName(oci);
+  const { namespace } = pack.metadata;
+  return name === undefined || namespace === undefined ? [] : [{ namespace, name: verdictName(name) }];
+};
 
 /** What was proved before, where it is of this very object and signed by the key of now: whoever else wrote it proves nothing. */
 function previousOf(

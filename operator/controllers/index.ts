@@ -23,6 +23,7 @@ import { type Records, RUN_HISTORY_INDEX, runHistoryController } from './run-his
 import { SERVICE_INDEX } from './shared/agent-service.ts';
 import { DEVICE_INDEX, DeviceBook } from './shared/device-book.ts';
 import { ImagePolicies } from './shared/image-policies.ts';
+import { ProvenImages } from './shared/proven-images.ts';
 import { givesDevices, PARTITION } from './shared/partition.ts';
 import { QUOTA_LEDGERS, TENANTS } from '../core/resources.ts';
 import { RunUnitsMeter, type RunUnitsMeterOptions } from './shared/run-units-meter.ts';
@@ -107,6 +108,9 @@ export function controllersFor(
   const book = new DeviceBook(settings.planWeights, kueue);
   const queues = new TenantQueues(book);
   const meter = new RunUnitsMeter(metering);
+  // One for all: what a Secret says is remembered for a while, and who compares digests has to have read the same.
+  const policies = new ImagePolicies(settings.platformNamespace);
+  const proven = new ProvenImages({ platformNamespace: settings.platformNamespace, works: images, policies });
   return {
     controllers: [
       tenantController(settings),
@@ -116,8 +120,8 @@ export function controllersFor(
       podController(),
       runHistoryController(records),
       gpuClassController(book, kueue),
-      ...policyControllers(settings, { verifier, scans }),
-      ...imageControllers(settings, images),
+      ...policyControllers(settings, { verifier, scans, images: proven }),
+      ...imageControllers(settings, images, policies),
       ...(webhookCertificates === undefined ? [] : [webhookCertificatesController(webhookCertificates)]),
     ],
     indexes: [
@@ -140,15 +144,23 @@ export function controllersFor(
 /** Those of PolicyPacks. */
 function policyControllers(
   { platformNamespace, operatorUser = '', packAllowance, inventoryKinds = [] }: ControllerSettings,
-  { verifier, scans }: { readonly verifier: PackVerifier; readonly scans: PolicyScanning | undefined },
+  {
+    verifier,
+    scans,
+    images,
+  }: {
+    readonly verifier: PackVerifier;
+    readonly scans: PolicyScanning | undefined;
+    readonly images: ProvenImages;
+  },
 ): readonly AnyController[] {
   const allowance = packAllowance ?? PACK_ALLOWANCE;
   const reports = scans?.reports;
   return [
     policyFloorController({ platformNamespace, operatorUser }),
-    policyPackController({ platformNamespace, verifier, allowance, reports, inventoryKinds }),
+    policyPackController({ platformNamespace, verifier, allowance, reports, inventoryKinds, images }),
     policyReplicaController({ platformNamespace }),
-    ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans })]),
+    ...(scans === undefined ? [] : [policyScanController({ platformNamespace, ...scans, images })]),
     ...(scans?.hasReports === true ? [policyReportController()] : []),
   ];
 }
@@ -157,9 +169,8 @@ function policyControllers(
 function imageControllers(
   { platformNamespace }: ControllerSettings,
   works: ImageWorks,
+  policies: ImagePolicies,
 ): readonly AnyController[] {
-  // One for all: what a Secret says is remembered for a while, and who compares digests has to have read the same.
-  const policies = new ImagePolicies(platformNamespace);
   const options = { platformNamespace, works, policies };
   return [
     trustRootController(options),

@@ -21,8 +21,11 @@ import {
 import { isWhole, type Kept, type RevisionName, revisionNameOf } from '../core/policy-pack/revision.ts';
 import { digestOf, readSource } from '../core/policy-pack/source.ts';
 import type { PackVerifier, Verification } from '../core/policy-pack/verification.ts';
+import { type ArtifactTrust, artifactName, artifactTrust } from '../core/policy-pack/artifact-trust.ts';
+import { verdictName } from '../core/images/names.ts';
 import type { BlastReports } from '../core/scan/world.ts';
 import type { Ledger, PlatformSettings } from '../core/tenant/tenant.ts';
+import { clock } from '../runtime/clock.ts';
 import {
   type Controller,
   type IndexDeclaration,
@@ -38,6 +41,7 @@ import { seeBlast } from './shared/blast-reports.ts';
 import { PolicyReplicas } from './shared/policy-replicas.ts';
 import { floorsSeen, floorWatches } from './shared/policy-floors.ts';
 import { exemptionWatch, WORLD_WATCHES } from './shared/policy-world.ts';
+import type { ProvenImages } from './shared/proven-images.ts';
 import { CONFIG_MAPS, POLICY_PACK_REVISIONS, POLICY_PACKS, QUOTA_LEDGERS } from '../core/resources.ts';
 import { ledgerOf, namespacesOf } from './shared/workloads.ts';
 
@@ -70,6 +74,8 @@ export interface PolicyPackOptions extends Pick<PlatformSettings, 'platformNames
   readonly reports?: BlastReports | undefined;
   /** Kinds that packs may look at. */
   readonly inventoryKinds?: readonly Resource[] | undefined;
+  /** What was proved of images: artifacts of packs are held against it, and rules are told of it. */
+  readonly images: ProvenImages;
 }
 
 /** The controller of PolicyPacks: from their sources it makes revisions, and has these decide, stage by stage. */
@@ -79,6 +85,7 @@ export function policyPackController({
   allowance,
   reports,
   inventoryKinds = [],
+  images,
 }: PolicyPackOptions): Controller<PolicyPack, PackObserved, PolicyPackStatus> {
   const replicas = new PolicyReplicas(platformNamespace);
   return {
@@ -88,6 +95,7 @@ export function policyPackController({
       ...watchesOf(platformNamespace),
       ...replicas.watches(everybody),
       ...floorWatches(packOfChunk),
+      ...images.watches({ ofVerdict: packsOfArtifact, ofPolicy: packsWithArtifact }, TOGETHER_MS),
       ...(reports === undefined ? [] : [...WORLD_WATCHES, exemptionWatch(platformNamespace)]),
     ],
     rbac: RBAC,
@@ -101,7 +109,8 @@ export function policyPackController({
     group: ({ metadata }, read) => ledgerOf(read, metadata.namespace ?? '')?.metadata.name,
     observe: async (pack, read) => {
       const holdings = holdingsOf(pack, read, allowance);
-      const source = await seeSource({ pack, read, platformNamespace, verifier, holdings });
+      const artifact = seeArtifact(pack, read, images);
+      const source = await seeSource({ pack, read, platformNamespace, verifier, holdings, artifact });
       return {
         ...keptOf(pack, read, platformNamespace),
         place: placeOf(pack, read, platformNamespace),
@@ -109,9 +118,10 @@ export function policyPackController({
         platformNamespace,
         inventoryKinds,
         source,
+        artifact,
         replicas: replicas.views(read),
         floors: floorsSeen(read),
-        ...seeBlast(pack, { read, platformNamespace, source, reports }),
+        ...seeBlast(pack, { read, platformNamespace, source, reports, images }),
       };
     },
     plan: planPolicyPack,
@@ -119,6 +129,36 @@ export function policyPackController({
     heldUp: planHeldUp,
     finalize: finalizePolicyPack,
   };
+}
+
+/** What becomes known of an artifact at one time is looked at once. */
+const TOGETHER_MS = 100;
+
+/** Packs whose artifact a verdict is on. */
+const packsOfArtifact: Watch['keys'] = ({ metadata }, read) =>
+  withArtifact(read, { namespace: metadata.namespace ?? '' })
+    .filter(({ name }) => verdictName(name) === metadata.name)
+    .map(({ pack }) => keyOf(pack));
+
+const packsWithArtifact: Watch['keys'] = (_, read) => withArtifact(read).map(({ pack }) => keyOf(pack));
+
+function withArtifact(read: Reader, filter: { readonly namespace?: string } = {}) {
+  return (read.list(POLICY_PACKS, filter) as readonly PolicyPack[]).flatMap((pack) => {
+    const { oci } = pack.spec.source;
+    const name = oci === undefined ? undefined : artifactName(oci);
+    return name === undefined ? [] : [{ pack, name }];
+  });
+}
+
+/** What policies on images say of the artifact of a pack. */
+function seeArtifact(
+  { metadata, spec }: PolicyPack,
+  read: Reader,
+  images: ProvenImages,
+): ArtifactTrust | undefined {
+  const { oci } = spec.source;
+  if (oci === undefined) return undefined;
+  return artifactTrust(oci, { ...images.in(metadata.namespace ?? '', read), now: clock.now() });
 }
 
 function everybody(read: Reader): readonly Key[] {
@@ -229,6 +269,7 @@ interface Looking {
   readonly platformNamespace: string;
   readonly verifier: PackVerifier;
   readonly holdings: TenantHoldings | undefined;
+  readonly artifact: ArtifactTrust | undefined;
 }
 
 async function seeSource(looking: Looking): Promise<SourceSeen> {
@@ -242,7 +283,7 @@ async function seeSource(looking: Looking): Promise<SourceSeen> {
   const wanted = revisionNameOf(pack, source.digest);
   const place = placeOf(pack, read, looking.platformNamespace);
   // Whoever is not to have a pack here has nothing compiled here.
-  if (place.kind === 'nobody' || isTooMany(looking) || isMade(looking, wanted))
+  if (place.kind === 'nobody' || isHeldBack(looking) || isMade(looking, wanted))
     return { kind: 'found', wanted, verification: PENDING };
   const { minCoveragePercent } = pack.spec.tests;
   const { content } = source;
@@ -251,7 +292,9 @@ async function seeSource(looking: Looking): Promise<SourceSeen> {
   return { kind: 'found', wanted, verification };
 }
 
-function isTooMany({ pack, holdings }: Looking): boolean {
+/** What policies on images do not let through is not even read; neither is what would be one pack too many. */
+function isHeldBack({ pack, holdings, artifact }: Looking): boolean {
+  if (artifact?.kind === 'fault') return true;
   return holdings !== undefined && numberFault(pack, holdings) !== undefined;
 }
 

@@ -17,7 +17,8 @@ import {
   type Reader,
   type Watch,
 } from '../runtime/controller.ts';
-import { exemptionWatch, scanWorld, WORLD_WATCHES } from './shared/policy-world.ts';
+import { exemptionWatch, scanWorld, seesImages, WORLD_WATCHES } from './shared/policy-world.ts';
+import type { ProvenImages } from './shared/proven-images.ts';
 import { POLICY_PACK_REVISIONS, POLICY_PACKS } from '../core/resources.ts';
 
 /** What the controllers work with. */
@@ -26,7 +27,12 @@ export interface PolicyScanOptions {
   readonly scanner: Scans;
   /** Whether the cluster has the kinds of OpenReports. */
   readonly hasReports: boolean;
+  /** What rules are told of images. */
+  readonly images: ProvenImages;
 }
+
+/** What becomes known of images is looked at with more of the like. */
+const IMAGES_MS = 5000;
 
 /** Reports that are ours. */
 const OURS: Pick<Watch, 'labelSelector' | 'trim'> = {
@@ -38,7 +44,7 @@ const OURS: Pick<Watch, 'labelSelector' | 'trim'> = {
 export function policyScanController(
   options: PolicyScanOptions,
 ): Controller<PolicyPack, ScanObserved, PolicyPackStatus | undefined> {
-  const { platformNamespace, scanner, hasReports } = options;
+  const { platformNamespace, scanner, hasReports, images } = options;
   return {
     name: 'policy-scan',
     resource: POLICY_PACKS,
@@ -46,6 +52,7 @@ export function policyScanController(
       ...WORLD_WATCHES,
       { resource: POLICY_PACK_REVISIONS, keys: () => [] },
       exemptionWatch(platformNamespace, packOfExemption),
+      ...images.watches({ ofVerdict: packsTold, ofPolicy: packsTold }, IMAGES_MS),
       ...(hasReports ? [{ resource: REPORTS, ...OURS, keys: keysOfReport }] : []),
     ],
     rbac: RBAC,
@@ -81,7 +88,7 @@ const RBAC: readonly PolicyRule[] = [
 ];
 
 function observe(pack: PolicyPack, read: Reader, options: PolicyScanOptions): ScanObserved {
-  const { platformNamespace, scanner, hasReports } = options;
+  const { platformNamespace, scanner, hasReports, images } = options;
   const { namespace = '', name } = pack.metadata;
   const active = pack.status?.activeRevision ?? '';
   const revision = active === '' ? undefined : read.get(POLICY_PACK_REVISIONS, { namespace, name: active });
@@ -90,10 +97,18 @@ function observe(pack: PolicyPack, read: Reader, options: PolicyScanOptions): Sc
     scanner.forget(`${namespace}/${name}`);
     return { reports: active === '' ? [] : undefined, complete: true, written, againMs: undefined };
   }
-  const scan = scanner.ask({ pack, revision, world: scanWorld(read, platformNamespace) });
+  const world = scanWorld(read, platformNamespace, imagesFor(revision, images));
+  const scan = scanner.ask({ pack, revision, world });
   const { reports, complete = false } = scan ?? {};
   return { reports, complete, written, againMs: scanner.intervalMs };
 }
+
+function imagesFor(revision: KubeObject, images: ProvenImages): ProvenImages | undefined {
+  return seesImages(revision) ? images : undefined;
+}
+
+/** Packs whose rules are told of images. */
+const packsTold: Watch['keys'] = (_, read) => read.list(POLICY_PACKS).filter(seesImages).map(keyOf);
 
 function reportsOf(pack: KubeObject, read: Reader): readonly KubeObject[] {
   const { namespace = '', name } = pack.metadata;

@@ -86,9 +86,9 @@ function isLate(result: PackResult): boolean {
 async function ask(trial: Trial, { review, facts }: TrialCase, deadlineMs: number): Promise<PackReply> {
   const { loaded, tenant, evaluate, now } = trial;
   const revision = { ...trial.revision, deadlineMs };
-  const { shape, trust, parameters } = revision;
+  const { shape, trust, parameters, seesImages } = revision;
   const constraints = loaded.constraints === undefined ? undefined : '[]';
-  const text = projector(review, facts, now)({ shape, trust, parameters, constraints });
+  const text = projector(review, facts, now)({ shape, trust, parameters, constraints, seesImages });
   return askPack(evaluate, {
     revision,
     loaded,

@@ -97,13 +97,13 @@ export class PolicyJudge {
     if (why !== undefined) return { kind: 'unasked', why };
     const seen = this.#seen.get(revision.key);
     const loaded = seen ?? (outcome?.kind === 'ok' ? outcome.loaded : undefined);
-    const { shape, trust, parameters, mayChange: detects } = revision;
+    const { shape, trust, parameters, mayChange: detects, seesImages } = revision;
     const constraints = constraintText(loaded, asked);
     const question = {
       revision,
       loaded,
       input: new TextEncoder().encode(
-        projector(review, facts, now)({ shape, trust, parameters, detects, constraints }),
+        projector(review, facts, now)({ shape, trust, parameters, detects, constraints, seesImages }),
       ),
       nowNs: BigInt(now.getTime()) * 1_000_000n,
       leftMs: () => revision.deadlineMs,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../core/compare.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
 import type { Enforcement } from '../core/policy/compose.ts';
+import { imageInputs } from '../core/policy/image-input.ts';
 import type { Snapshot } from '../core/policy/snapshot.ts';
 import { askedAbout, type AskedRevision } from '../core/scan/live-review.ts';
 import { NamespaceTally } from '../core/scan/report.ts';
@@ -52,8 +53,9 @@ export class Round {
     if (asked.length === 0) return;
     this.scanned += 1;
     this.#seen.add(uid);
+    const images = imagesOf(asked, clock.now());
     for (const one of asked) {
-      const findings = await this.#findings(object, one);
+      const findings = await this.#findings(object, one, images);
       if (findings === undefined) continue;
       this.#tallyOf(one, namespace).add(
         { apiVersion: resource.apiVersion, kind: resource.kind, name, uid },
@@ -79,12 +81,17 @@ export class Round {
   }
 
   /** Undefined where it could not be asked, for no reason of its own. */
-  async #findings(object: KubeObject, asked: AskedRevision): Promise<readonly ScanFinding[] | undefined> {
+  async #findings(
+    object: KubeObject,
+    asked: AskedRevision,
+    images: string,
+  ): Promise<readonly ScanFinding[] | undefined> {
     const { known, judge, world } = this.#options;
     const { uid = '', resourceVersion = '' } = object.metadata;
     const { key } = asked.revision;
-    const at = { as: { version: resourceVersion, facts: this.#factsOf(asked) }, nowMs: this.#startedAtMs };
     const now = clock.now();
+    const as = { version: resourceVersion, facts: `${this.#factsOf(asked)}${images}` };
+    const at = { as, nowMs: this.#startedAtMs };
     const before = this.#before(uid, key, at);
     if (before === 'clean') return [];
     const result = before ?? (await judge.ask(asked, now));
@@ -106,11 +113,11 @@ export class Round {
   }
 
   /** Of all objects of a namespace it is the same. */
-  #factsOf({ facts }: AskedRevision): JudgedAs['facts'] {
-    const name = facts.namespace?.name ?? '';
+  #factsOf({ facts: { namespace, tenant } }: AskedRevision): JudgedAs['facts'] {
+    const name = namespace?.name ?? '';
     const known = this.#facts.get(name);
     if (known !== undefined) return known;
-    const digest = createHash('sha256').update(canonicalJson(facts)).digest('base64');
+    const digest = createHash('sha256').update(canonicalJson({ namespace, tenant })).digest('base64');
     this.#facts.set(name, digest);
     return digest;
   }
@@ -126,6 +133,14 @@ export class Round {
     const key = `${enforcement} ${result}`;
     this.#violations.set(key, (this.#violations.get(key) ?? 0) + 1);
   }
+}
+
+/** Of what is known of the images of an object, where some pack is told; empty where none is. */
+function imagesOf(asked: readonly AskedRevision[], now: Date): string {
+  const told = asked.find(({ revision }) => revision.seesImages === true);
+  if (told === undefined) return '';
+  const text = JSON.stringify(imageInputs(told.review, told.facts.images, now));
+  return createHash('sha256').update(text).digest('base64');
 }
 
 function packKeyOf({ metadata }: KubeObject): string {

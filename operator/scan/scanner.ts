@@ -217,5 +217,6 @@ function isSameQuestion(a: ScanQuestion, b: ScanQuestion): boolean {
 
 /** Of tenants and namespaces, changes wait for the next round: they change all the time. */
 function isSameWorld(a: ScanWorld, b: ScanWorld): boolean {
+  if (a.images?.version !== b.images?.version) return false;
   return canonicalJson(a.exemptions) === canonicalJson(b.exemptions);
 }

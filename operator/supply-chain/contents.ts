@@ -11,7 +11,7 @@ import type {
   VulnerabilitiesAsked,
   Waiver,
 } from '../core/supply-chain/requirement.ts';
-import { hasAllowedLicences, readSbom, type Sbom } from '../core/supply-chain/sbom.ts';
+import { hasAllowedLicences, readSbom, type Sbom, sbomSummary } from '../core/supply-chain/sbom.ts';
 import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
 import { readVex } from '../core/supply-chain/vex.ts';
 import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';
@@ -46,15 +46,22 @@ interface Part<T> {
   readonly judge: (predicate: Document) => Judgement<T>;
 }
 
+/** What was believed, and whom. */
+interface Told<T> {
+  readonly by: string;
+  readonly value: T;
+}
+
 /** The part as it comes out, and the first of what was believed. */
-function partOf<T>(court: Court, { name, kind, asked, judge }: Part<T>): { check: Check; value?: T } {
+function partOf<T>(court: Court, { name, kind, asked, judge }: Part<T>): { check: Check; told?: Told<T> } {
   const { good, refused } = sort(court.hear(kind, asked), judge);
   const problem = court.missing(kind, asked, { heard: good, refused });
   const [first] = good;
   if (problem !== undefined || first === undefined) {
     return { check: problem === undefined ? verified(name, 'nothing asked') : failedCheck(name, problem) };
   }
-  return { check: verified(name, `stated by ${first.signer.authority}`), value: first.value };
+  const by = first.signer.authority;
+  return { check: verified(name, `stated by ${by}`), told: { by, value: first.value } };
 }
 
 function verified(name: Check['name'], message: string): Check {
@@ -63,26 +70,30 @@ function verified(name: Check['name'], message: string): Check {
 
 /** Whether the image was built by whom and from what is asked for. */
 export function checkBuilt(court: Court, asked: ProvenanceAsked): PartOutcome {
-  const { check, value } = partOf<Provenance>(court, {
+  const { check, told } = partOf<Provenance>(court, {
     name: 'provenance',
     kind: 'provenance',
     asked,
     judge: (predicate) => then(readProvenance(predicate), (found) => isBuiltAsAsked(found, asked)),
   });
-  return { check, ...(value !== undefined && { facts: { provenance: value } }) };
+  if (told === undefined) return { check };
+  const { by, value } = told;
+  const level = asked.builders.find(({ id }) => id === value.builder)?.level ?? 0;
+  return { check, facts: { provenance: { ...value, by, level } } };
 }
 
 /** Whether there is a bill of materials, with licences that are allowed. */
 export function checkListed(court: Court, asked: SbomAsked): PartOutcome {
-  const { check, value } = partOf<Sbom>(court, {
+  const { check, told } = partOf<Sbom>(court, {
     name: 'sbom',
     kind: 'sbom',
     asked,
     judge: (predicate) =>
       cycloneDxProblem(predicate) ?? then(readSbom(predicate), (found) => hasAllowedLicences(found, asked)),
   });
-  if (value === undefined) return { check };
-  return { check, facts: { sbom: { format: value.format, components: value.components.length } } };
+  return told === undefined
+    ? { check }
+    : { check, facts: { sbom: { by: told.by, ...sbomSummary(told.value) } } };
 }
 
 /** What vulnerabilities are held against besides the policy. */
@@ -146,8 +157,8 @@ function withinPart(good: readonly Judged[]): PartOutcome {
   const until = ends.toSorted()[0];
   const scannedAt = scannedAtOf(first.testimony.statement.predicate) ?? '';
   return {
-    check: verified('vulnerabilities', `within the budget by ${first.testimony.signer.authority}`),
-    facts: { vulnerabilities: { ...counts, scannedAt } },
+    check: verified('vulnerabilities', `within the budget by ${authorityOf(first)}`),
+    facts: { vulnerabilities: { ...counts, by: authorityOf(first), scannedAt } },
     ...(until !== undefined && { validUntil: until }),
   };
 }

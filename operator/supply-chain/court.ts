@@ -27,7 +27,10 @@ export class Court {
   readonly policy: ReadyPolicy;
   readonly #read: Claims;
   readonly #incomplete: NotKnown | undefined;
-  readonly #signers = new Map<string, ProvenSigner>();
+  readonly #signers = new Map<
+    string,
+    { readonly signer: ProvenSigner; readonly states: Set<StatementKind> }
+  >();
   readonly #notes = new Set<string>();
   #untried: NotKnown | undefined;
 
@@ -45,7 +48,7 @@ export class Court {
         const signer = claim.by(authority);
         if (signer.kind === 'unknown') this.#untried ??= signer;
         if (signer.kind !== 'verified') return [];
-        this.#signers.set(`${authority.name} ${signer.value.fingerprint}`, signer.value);
+        this.#believe(signer.value, kind);
         return [{ signer: signer.value, statement: claim.statement, origin: claim.origin }];
       }),
     );
@@ -89,7 +92,7 @@ export class Court {
 
   /** Until when all that was believed is so by itself; undefined where time does not change it. */
   validUntil(): string | undefined {
-    return [...this.#signers.values()].flatMap((one) => one.validUntil ?? []).toSorted()[0];
+    return [...this.#signers.values()].flatMap(({ signer }) => signer.validUntil ?? []).toSorted()[0];
   }
 
   /** Notes what did not count. */
@@ -112,12 +115,17 @@ export class Court {
 
   /** Everybody who was believed in something. */
   signers(): readonly SignerFact[] {
-    return [...this.#signers.values()].map(({ authority, fingerprint, identity, signedAt }) => ({
-      authority,
-      fingerprint,
-      ...identity,
-      ...(signedAt !== undefined && { signedAt }),
-    }));
+    return [...this.#signers.values()].map(({ signer, states }) => {
+      const { authority, fingerprint, identity, signedAt } = signer;
+      const when = signedAt !== undefined && { signedAt };
+      return { authority, fingerprint, ...identity, ...when, states: [...states].toSorted() };
+    });
+  }
+
+  #believe(signer: ProvenSigner, kind: StatementKind): void {
+    const key = `${signer.authority} ${signer.fingerprint}`;
+    const states = this.#signers.get(key)?.states ?? new Set();
+    this.#signers.set(key, { signer, states: states.add(kind) });
   }
 
   #of(kind: StatementKind): readonly Claim[] {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { VERDICT_KEYS_NAME } from '#crds/v1alpha1/names';
 import { imagePolicyFacts } from '#operator/core/images/objects';
-import type { ImagePolicyFacts } from '#operator/core/images/policy';
+import { type ImagePolicyFacts, policiesFor } from '#operator/core/images/policy';
+import { type ImageTeller, tellerOf } from '#operator/core/policy/image-input';
 import {
   CLUSTER_IMAGE_POLICIES,
   CONFIG_MAPS,
@@ -32,6 +33,8 @@ export interface Images {
   readonly judge: ImageJudge;
   /** What was asked for, and is not known. */
   readonly wanted: () => readonly WantedImage[];
+  /** What says what is known of the images of a namespace, for rules that are told. */
+  readonly tellerFor: (namespace: string) => ImageTeller;
 }
 
 /** Declares what is watched, and wires what judges by it. */
@@ -57,18 +60,25 @@ export function createImages({ cache, platformNamespace, factory, onWanted }: Im
     untrusted: () => verdicts.untrusted,
     wanted: () => wanted.list(clock.now().getTime()).length,
   });
+  const labelsOf = (name: string) => {
+    const namespace = cache.get(NAMESPACES, { name });
+    return namespace === undefined ? undefined : (namespace.metadata.labels ?? {});
+  };
+  const tellerFor = (namespace: string) =>
+    tellerOf(() => {
+      const labels = labelsOf(namespace);
+      if (labels === undefined) return undefined;
+      return { policies: policiesFor(policies.all, { namespace, labels }), known: verdicts.in(namespace) };
+    });
   const judge = new ImageJudge({
     policies: () => policies.all,
-    labelsOf: (name) => {
-      const namespace = cache.get(NAMESPACES, { name });
-      return namespace === undefined ? undefined : (namespace.metadata.labels ?? {});
-    },
+    labelsOf,
     verdicts,
     wanted,
     metrics,
     now: () => clock.now(),
   });
-  return { judge, wanted: () => wanted.list(clock.now().getTime()) };
+  return { judge, wanted: () => wanted.list(clock.now().getTime()), tellerFor };
 }
 
 /** Policies as they are, read once and not for each request. */

@@ -4,6 +4,7 @@ import type { PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
 import type { KubeObject } from '#operator/core/object';
 import type { NamespaceFacts } from '#operator/core/policy/facts';
+import type { ImageTeller } from '#operator/core/policy/image-input';
 import {
   exemptionOf,
   namespaceFacts,
@@ -29,6 +30,8 @@ import type { WantedRevision } from './modules.ts';
 /** Where packs of the platform are. */
 export interface ClusterSettings {
   readonly platformNamespace: string;
+  /** By namespace, what says what is known of its images; absent: nobody does. */
+  readonly images?: (namespace: string) => ImageTeller;
 }
 
 /** What is needed of the cache. */

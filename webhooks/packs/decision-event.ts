@@ -2,6 +2,7 @@
 import type { Composition, Objection } from '#operator/core/policy/compose';
 import type { Decision } from '#operator/core/policy/decision';
 import type { RequestFacts } from '#operator/core/policy/facts';
+import { imageInputs } from '#operator/core/policy/image-input';
 import { projectionOf } from '#operator/core/policy/projection';
 import type { JsonObject, Review } from '#operator/core/policy/review';
 import { packKey, type Snapshot } from '#operator/core/policy/snapshot';
@@ -58,7 +59,8 @@ function eventOf(decided: Decided, labels: JsonObject) {
   );
   // As packs of tenants see it: without values of Secrets, and without what may be a credential.
   const mask = (value: unknown, name: string) => maskValue(value, { at: [name], erase, noted });
-  const input = mask({ review: projectionOf(review, 'Tenant'), tenant: facts.tenant?.name ?? null }, 'input');
+  const tenant = facts.tenant?.name ?? null;
+  const input = mask({ review: projectionOf(review, 'Tenant'), tenant, ...imagesSeen(decided) }, 'input');
   const result = mask(resultOf(decided), 'result');
   return {
     type: 'openpolicyagent.org/decision_logs',
@@ -80,6 +82,12 @@ function eventOf(decided: Decided, labels: JsonObject) {
     },
     ...noted,
   };
+}
+
+/** What was known of images, where a pack that judged was told: the same as it was told then. */
+function imagesSeen({ review, facts, judged, now }: Decided): JsonObject {
+  if (!judged.some(({ revision }) => revision.seesImages === true)) return {};
+  return { images: imageInputs(review, facts.images, now) };
 }
 
 function resultOf({ decision, composition }: Decided) {

@@ -95,10 +95,18 @@ export class Judgement {
     return { revision, result, micros };
   }
 
-  #input({ shape, trust, parameters, constraints, mayChange: detects }: SnapshotRevision): string {
+  #input({
+    shape,
+    trust,
+    parameters,
+    constraints,
+    seesImages,
+    mayChange: detects,
+  }: SnapshotRevision): string {
     const { review, facts } = this.options;
-    if (constraints === undefined) return this.#inputOf({ shape, trust, parameters, detects });
+    if (constraints === undefined) return this.#inputOf({ shape, trust, parameters, detects, seesImages });
     const matching = constraintsFor(constraints, { review, namespace: facts.namespace, point: 'webhook' });
-    return this.#inputOf({ shape, trust, parameters, detects, constraints: JSON.stringify(matching) });
+    const chosen = JSON.stringify(matching);
+    return this.#inputOf({ shape, trust, parameters, detects, seesImages, constraints: chosen });
   }
 }

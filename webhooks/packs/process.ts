@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
 import { CONFIG_MAPS } from '#operator/core/resources';
 import { replicaName } from '#operator/core/policy/replica-name';
+import type { ImageTeller } from '#operator/core/policy/image-input';
 import { PolicyHost } from '#operator/policy/host';
 import { memoryShares } from '#operator/policy/memory-shares';
 import type { Cache } from '#operator/runtime/cache';
@@ -28,6 +29,8 @@ export interface PackProcessOptions {
   readonly log: Log;
   /** Images that were asked for and are not known: told with what packs are decided by. */
   readonly wanted: () => readonly { readonly namespace: string; readonly image: string }[];
+  /** What says what is known of the images of a namespace. */
+  readonly tellerFor: (namespace: string) => ImageTeller;
 }
 
 /** Judging by packs, as part of the process. */
@@ -41,14 +44,19 @@ export interface PackProcess {
   close(): Promise<void>;
 }
 
-function inventoryOf({ client, config, metrics, log }: Omit<PackProcessOptions, 'cache' | 'wanted'>) {
+function inventoryOf({
+  client,
+  config,
+  metrics,
+  log,
+}: Omit<PackProcessOptions, 'cache' | 'wanted' | 'tellerFor'>) {
   const open = kindWatches({ client, timing: REFLECTOR_TIMING, metrics, log });
   return { kinds: config.policyInventory, open };
 }
 
 /** Declares what is watched, and wires the host, what judges and what tells of it. */
 export function createPackProcess(options: PackProcessOptions): PackProcess {
-  const { cache, client, config, metrics, log, wanted } = options;
+  const { cache, client, config, metrics, log, wanted, tellerFor } = options;
   const { platformWorkers, tenantWorkers, namespace, identity } = config;
   const shared = { workers: platformWorkers + tenantWorkers, spareWorkers: SPARE_WORKERS };
   const limits = memoryShares({ ...shared, limitBytes: limitOf(config) });
@@ -67,7 +75,7 @@ export function createPackProcess(options: PackProcessOptions): PackProcess {
     cache,
     host,
     readChunk: (chunk) => client.get(CONFIG_MAPS, { namespace, name: chunk }),
-    settings: { platformNamespace: namespace },
+    settings: { platformNamespace: namespace, images: tellerFor },
     inventory: inventoryOf({ client, config, metrics, log }),
     stateFolder: config.stateFolder,
     decisionLog: {

@@ -15,7 +15,7 @@ import type { WatchTarget } from '#operator/runtime/cache';
 import type { Change } from '#operator/runtime/store';
 import { createLog } from '#operator/telemetry/log';
 import { MetricFactory } from '#operator/telemetry/metric';
-import type { PackCache } from '../packs/cluster.ts';
+import type { ClusterSettings, PackCache } from '../packs/cluster.ts';
 import type { PackHost } from '../packs/modules.ts';
 import { createPacks, type Packs } from '../packs/packs.ts';
 import type { DecisionContext } from '../policy.ts';
@@ -202,6 +202,7 @@ export async function startWorld(options: {
   readonly log?: Writable;
   readonly allowedPercent?: number;
   readonly isVouchedFor?: boolean;
+  readonly images?: ClusterSettings['images'];
 }): Promise<PackWorld> {
   const {
     cache,
@@ -210,13 +211,14 @@ export async function startWorld(options: {
     log: to,
     allowedPercent = 100,
     isVouchedFor = true,
+    images,
   } = options;
   const factory = new MetricFactory();
   const packs = createPacks({
     cache,
     host,
     readChunk: (name) => Promise.resolve(cache.get(CONFIG_MAPS, { namespace: PLATFORM, name })),
-    settings: { platformNamespace: PLATFORM },
+    settings: { platformNamespace: PLATFORM, ...(images && { images }) },
     stateFolder,
     decisionLog: { to, allowedPercent, labels: { app: 'nexusos' } },
     isVouchedFor,

@@ -4,7 +4,8 @@ import { asksForReport } from '../../core/policy-pack/beginning.ts';
 import type { PackObserved, SourceSeen } from '../../core/policy-pack/plan.ts';
 import type { BlastReports } from '../../core/scan/world.ts';
 import type { Reader } from '../../runtime/controller.ts';
-import { scanWorld } from './policy-world.ts';
+import { scanWorld, seesImages } from './policy-world.ts';
+import type { ProvenImages } from './proven-images.ts';
 import { POLICY_PACK_REVISIONS } from '../../core/resources.ts';
 
 /** What is asked, and of whom. */
@@ -14,6 +15,8 @@ export interface BlastLooking {
   readonly source: SourceSeen;
   /** Undefined: there is nobody to ask. */
   readonly reports: BlastReports | undefined;
+  /** What rules are told of images. */
+  readonly images: ProvenImages;
 }
 
 /** What the wanted revision would do to what exists, if that is what is to be known now. */
@@ -35,7 +38,7 @@ export function seeBlast(
 function ask(
   pack: PolicyPack,
   wanted: string,
-  { read, platformNamespace, reports }: BlastLooking & { readonly reports: BlastReports },
+  { read, platformNamespace, reports, images }: BlastLooking & { readonly reports: BlastReports },
 ): Pick<PackObserved, 'blast' | 'blastProgress'> {
   const find = (name: string) =>
     read.get(POLICY_PACK_REVISIONS, { namespace: pack.metadata.namespace ?? '', name });
@@ -45,7 +48,9 @@ function ask(
   if (revision === undefined) return { blast: undefined };
   // Nobody can tell what would change when what decides is gone.
   if (active !== '' && against === undefined) return { blast: 'none' };
-  const answer = reports.ask({ pack, revision, against, world: scanWorld(read, platformNamespace) });
+  const isTold = [pack, against].some((one) => one !== undefined && seesImages(one));
+  const world = scanWorld(read, platformNamespace, isTold ? images : undefined);
+  const answer = reports.ask({ pack, revision, against, world });
   return answer.kind === 'known'
     ? { blast: answer.report }
     : { blast: undefined, blastProgress: answer.progress };

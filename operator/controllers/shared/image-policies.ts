@@ -58,10 +58,10 @@ export class ImagePolicies {
     ];
   }
 
-  /** Policies that are for a namespace, until they are gone; none where it is no tenant's. */
+  /** Policies that are for a namespace, until they are gone; none where it is no tenant's, and not that of the platform, where packs are. */
   for(namespace: string, read: Reader): readonly ImagePolicyObject[] {
     const labels = read.get(NAMESPACES, { name: namespace })?.metadata.labels ?? {};
-    if (labels[LABELS.tenant] === undefined) return [];
+    if (labels[LABELS.tenant] === undefined && namespace !== this.#platformNamespace) return [];
     const all = [...read.list(CLUSTER_IMAGE_POLICIES), ...read.list(IMAGE_POLICIES, { namespace })];
     const uids = new Set(policiesFor(all.map(imagePolicyFacts), { namespace, labels }).map(({ uid }) => uid));
     return all.filter(({ metadata }) =>

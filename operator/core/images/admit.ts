@@ -98,7 +98,7 @@ function judgeImage(use: ImageUse, { policies, known, now }: Judging): ImageJudg
 }
 
 /** What was proved of an image as it is written; where it is written with its digest, also by another name of that. */
-function proofFor(reference: Reference, known: KnownImages): Proof | undefined {
+export function proofFor(reference: Reference, known: KnownImages): Proof | undefined {
   const { registry, repository, digest } = reference;
   const own = known.proofOf(formatReference(reference));
   if (digest === undefined) return own;
@@ -108,19 +108,31 @@ function proofFor(reference: Reference, known: KnownImages): Proof | undefined {
 
 type Result = Pick<ImageFinding, 'kind' | 'reason' | 'message'>;
 
+/** What a policy says of an image, as far as it counts now; or why it does not. */
+export function countingVerdict(
+  policy: ImagePolicyFacts,
+  { proof, now }: { readonly proof: Proof | undefined; readonly now: Date },
+): { readonly verdict: PolicyVerdict; readonly end: number } | { readonly pending: string } {
+  const verdict = proof?.policies.find(({ uid }) => uid === policy.uid);
+  if (proof === undefined || verdict === undefined) return { pending: 'is being verified' };
+  if (verdict.generation !== policy.generation) {
+    return { pending: 'is being verified again, since the policy has changed' };
+  }
+  const end = endOf(policy, { proof, verdict });
+  if (now.getTime() < end) return { verdict, end };
+  return {
+    pending: `is being verified again: what was found at ${proof.verifiedAt} does not count any more`,
+  };
+}
+
 /** Undefined where the policy is content. */
 function resultOf(
   policy: ImagePolicyFacts,
-  { proof, now }: { readonly proof: Proof | undefined; readonly now: Date },
+  seen: { readonly proof: Proof | undefined; readonly now: Date },
 ): Result | undefined {
-  const verdict = proof?.policies.find(({ uid }) => uid === policy.uid);
-  if (proof === undefined || verdict === undefined) return pending('is being verified');
-  if (verdict.generation !== policy.generation) {
-    return pending('is being verified again, since the policy has changed');
-  }
-  if (now.getTime() >= endOf(policy, { proof, verdict })) {
-    return pending(`is being verified again: what was found at ${proof.verifiedAt} does not count any more`);
-  }
+  const found = countingVerdict(policy, seen);
+  if ('pending' in found) return pending(found.pending);
+  const { verdict } = found;
   if (verdict.outcome === 'Verified') return undefined;
   if (isAllowed(verdict, policy)) return undefined;
   return { kind: verdict.outcome, reason: verdict.reason ?? verdict.outcome, message: verdict.message };

@@ -5,6 +5,7 @@ import { parseReference } from '../oci/reference.ts';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
 import type { ImagePolicyFacts } from './policy.ts';
 import { fitted, type PolicyVerdict, type Proof } from './proof.ts';
+import { provenFacts } from './proven-facts.ts';
 import type { ImageFindings } from './verification.ts';
 
 /** A policy that is about an image, and the digest of it with all that it names. */
@@ -149,6 +150,8 @@ function verdictOf(found: ImageVerdict, { facts, digest }: PolicyAsked): PolicyV
     ...(reason !== undefined && { reason }),
     message: truncate(message, MAX_VERDICT_MESSAGE),
     ...(validUntil !== undefined && { validUntil }),
+    // What is not known is not known: part of it would be another part each time.
+    ...(outcome !== 'Unknown' && { facts: provenFacts(found) }),
   };
 }
 

@@ -4,6 +4,7 @@ import { isDigest } from '../oci/digest.ts';
 import { asDocument, asList, asText, at, type Document, readDocument } from '../supply-chain/documents.ts';
 import { type Judgement, refuse } from '../supply-chain/judgement.ts';
 import type { Outcome } from '../supply-chain/verdict.ts';
+import { type ProvenFacts, readProvenFacts } from './proven-facts.ts';
 
 /** The predicate of a verification summary, which this is one of. */
 export const SUMMARY_PREDICATE = 'https://slsa.dev/verification_summary/v1';
@@ -37,6 +38,8 @@ export interface PolicyVerdict {
   readonly validUntil?: string;
   /** When that was found, where it was before the rest of the proof: what is kept becomes no younger by what is found beside it. */
   readonly verifiedAt?: string;
+  /** What those that the policy trusts state; undefined where there was no room to tell it: then it is not known. */
+  readonly facts?: ProvenFacts;
 }
 
 /** What the operator vouches for: in which namespace which image is what, and what each policy says of it. */
@@ -81,13 +84,27 @@ export function proofStatement(proof: Proof, verifier: Verifier): object {
 
 /** The proof with its messages cut until it can be read by whoever is to go by it; the very one where it can be as it is. */
 export function fitted(proof: Proof): Proof {
+  const spare = MAX_STATEMENT - MAX_BESIDE - Buffer.byteLength(JSON.stringify(proof));
+  if (spare >= 0) return proof;
   let fit = proof;
   for (const length of MESSAGES) {
-    if (Buffer.byteLength(JSON.stringify(fit)) <= MAX_STATEMENT - MAX_BESIDE) return fit;
     const policies = proof.policies.map((one) => ({ ...one, message: one.message.slice(0, length) }));
-    fit = { ...proof, policies };
+    fit = withRoomForFacts({ ...proof, policies });
+    if (Buffer.byteLength(JSON.stringify(fit)) <= MAX_STATEMENT - MAX_BESIDE) return fit;
   }
   return fit;
+}
+
+/** Without the facts of as many of the last policies as there is no room for: those of the platform come first. */
+function withRoomForFacts(proof: Proof): Proof {
+  let over = Buffer.byteLength(JSON.stringify(proof)) - (MAX_STATEMENT - MAX_BESIDE);
+  const policies = proof.policies.toReversed().map((one) => {
+    if (over <= 0 || one.facts === undefined) return one;
+    const { facts, ...rest } = one;
+    over -= Buffer.byteLength(JSON.stringify(facts)) + ',"facts":'.length;
+    return rest;
+  });
+  return { ...proof, policies: policies.toReversed() };
 }
 
 function uriOf(policy: PolicyVerdict | undefined): string {
@@ -142,7 +159,8 @@ function policyVerdictOf(value: unknown): PolicyVerdict | undefined {
   const isTold = typeof one['message'] === 'string' && Number.isInteger(one['generation']);
   const times = [one['validUntil'], one['verifiedAt']];
   const isTimed = times.every((time) => time === undefined || isTime(asText(time)));
-  return isNamed && isTold && isTimed ? (one as unknown as PolicyVerdict) : undefined;
+  const isStated = one['facts'] === undefined || readProvenFacts(one['facts']) !== undefined;
+  return isNamed && isTold && isTimed && isStated ? (one as unknown as PolicyVerdict) : undefined;
 }
 
 function isTime(text: string | undefined): text is string {

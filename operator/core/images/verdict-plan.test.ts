@@ -2,7 +2,7 @@
 import test from 'ava';
 import { IMAGE_VERDICT, MAX_PROOF } from '#crds/v1alpha1/image-verdict';
 import { isDeepEqual } from '../compare.ts';
-import type { Check, ImageVerdict } from '../supply-chain/verdict.ts';
+import type { Check, ImageVerdict, SignerFact } from '../supply-chain/verdict.ts';
 import type { PolicyVerdict, Proof } from './proof.ts';
 import { type ImageVerdictObject, planImageVerdict, type VerdictObserved } from './verdict-plan.ts';
 import type { ImageFindings } from './verification.ts';
@@ -39,7 +39,7 @@ function proof(policies: readonly PolicyVerdict[] = [says()], more: Partial<Proo
 }
 
 const CHECK: Check = { name: 'signatures', outcome: 'Verified', message: 'signed by builder' };
-const SIGNER = { authority: 'builder', fingerprint: 'f1' };
+const SIGNER: SignerFact = { authority: 'builder', fingerprint: 'f1', states: ['signature'] };
 const REFUSED = { outcome: 'Refused', reason: 'WrongKey', message: 'by somebody else' } as const;
 const UNKNOWN = { outcome: 'Unknown', reason: 'RegistryUnreachable', message: 'no answer' } as const;
 const NO_FACTS = { facts: { signers: [] } };
@@ -215,11 +215,13 @@ for (const { name, given } of [
 test('facts are those of the first policy that found any, and signers those of all, each once', (t) => {
   const counts = { Critical: 0, High: 1, Medium: 2, Low: 3, Unscored: 4 } as const;
   const scannedAt = NOW.toISOString();
-  const vulnerabilities = { counts, excluded: 5, waived: 6, scannedAt };
+  const vulnerabilities = { counts, by: 'scanner', excluded: 5, waived: 6, scannedAt };
+  const sbom = { by: 'builder', format: 'CycloneDX 1.6', components: 7, withoutLicence: 7, licences: [] };
+  const other: SignerFact = { ...SIGNER, authority: 'scanner', fingerprint: 'f2' };
   const provenance = { builder: 'b'.repeat(600), source: 's'.repeat(3000) } as never;
   const findings = found({
-    u1: { facts: { signers: [SIGNER, { authority: 'scanner', fingerprint: 'f2' }], vulnerabilities } },
-    u2: { facts: { signers: [SIGNER], provenance, sbom: { format: 'CycloneDX 1.6', components: 7 } } },
+    u1: { facts: { signers: [SIGNER, other], vulnerabilities } },
+    u2: { facts: { signers: [SIGNER], provenance, sbom } },
   });
   const { facts } = after({ findings }).status ?? {};
   t.like(facts, { critical: 0, high: 1, medium: 2, low: 3, unscored: 4, excluded: 5, waived: 6, scannedAt });
@@ -234,7 +236,7 @@ test('facts are those of the first policy that found any, and signers those of a
 
 test('as much as can be found of an image fits into what the API server takes', (t) => {
   const checks = Array.from({ length: 60 }, () => ({ ...CHECK, message: '\u{1F600}'.repeat(2000) }));
-  const signers = Array.from({ length: 100 }, (_, index) => ({ authority: 'a', fingerprint: `${index}` }));
+  const signers = Array.from({ length: 100 }, (_, index) => ({ ...SIGNER, fingerprint: `${index}` }));
   const policies = Array.from({ length: 64 }, (_, index) => says({ uid: `u${index}`, name: `p${index}` }));
   const findings = found(
     Object.fromEntries(policies.map(({ uid }) => [uid, { checks, facts: { signers } }])),

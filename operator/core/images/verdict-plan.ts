@@ -146,7 +146,9 @@ function signersOf(all: AllFacts): Told {
     all.flatMap((one) => one.signers),
     ({ authority, fingerprint }) => `${authority}/${fingerprint}`,
   );
-  return signers.length === 0 ? {} : { signers: signers.slice(0, MAX_SIGNERS).map((one) => ({ ...one })) };
+  return signers.length === 0
+    ? {}
+    : { signers: signers.slice(0, MAX_SIGNERS).map((one) => ({ ...one, states: [...one.states] })) };
 }
 
 function builtOf(all: AllFacts): Told {

@@ -13,6 +13,7 @@ import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
 import { numberFault, storageFault, type TenantHoldings } from './allowance.ts';
 import { floorStanding, type FloorsSeen } from '../policy-floor/standing.ts';
 import { inventoryFault } from '../policy/inventory.ts';
+import type { ArtifactTrust } from './artifact-trust.ts';
 import type { PackPlace, PolicyPack } from './pack.ts';
 import type { ReplicaView } from './replicas.ts';
 import {
@@ -56,6 +57,8 @@ export interface PackObserved extends Kept {
   /** Kinds that packs may look at. */
   readonly inventoryKinds: readonly Resource[];
   readonly source: SourceSeen;
+  /** What policies on images say of its artifact; undefined where it has none. */
+  readonly artifact?: ArtifactTrust | undefined;
   /** Of a pack of a tenant: what that has besides. */
   readonly holdings?: TenantHoldings | undefined;
   readonly replicas: readonly ReplicaView[];
@@ -104,10 +107,16 @@ function namesOf({ chunks }: Kept): ReadonlySet<string> {
 function faultOf(pack: PolicyPack, observed: PackObserved): PackFault | undefined {
   const fault = placeFault(pack, observed);
   const { inventory } = pack.spec;
-  if (fault !== undefined || inventory === undefined) return fault;
+  const artifact = artifactFault(observed);
+  if (fault !== undefined || inventory === undefined) return fault ?? artifact;
   const { place, inventoryKinds } = observed;
   const message = inventoryFault(inventory, inventoryKinds, place.kind === 'tenant');
-  return message === undefined ? undefined : { reason: InventoryNotAllowed, message, passing: false };
+  return message === undefined ? artifact : { reason: InventoryNotAllowed, message, passing: false };
+}
+
+/** What is wrong with an artifact counts as long as there is one: a source that cannot be found out by its manifest alone says why itself. */
+function artifactFault({ source, artifact }: PackObserved): PackFault | undefined {
+  return source.kind === 'found' && artifact?.kind === 'fault' ? artifact.fault : undefined;
 }
 
 function placeFault(pack: PolicyPack, { place, holdings }: PackObserved): PackFault | undefined {
@@ -150,20 +159,33 @@ function planStage(
   );
   const status = {
     ...step.status,
-    ...(verdict.kind === 'fault' && { phase: phaseAfter(step.status) }),
+    ...(verdict.kind === 'fault' && !isUnknown(verdict) && { phase: phaseAfter(step.status) }),
     ...defined({ source: sourceOf(pack, verdict) }),
   };
   const active = observed.revisions.find(({ metadata }) => metadata.name === step.status.activeRevision);
   const floor = floorStanding(pack, active, observed.floors);
   const isHeld = floor.waiting === undefined || step.standing.kind !== 'ready';
   const standing = standingOf(pack, verdict, isHeld ? step.standing : floor.waiting);
-  const conditions = [...verifiedConditions(verdict), step.loaded, ...listed(floor.condition)];
+  const conditions = [
+    ...verifiedConditions(verdict, observed.artifact),
+    step.loaded,
+    ...listed(floor.condition),
+  ];
   return {
     ...statusOnly(judged(pack, { status, conditions, standing }, now)),
     remove: surplusOf(pack, observed, usedBy(step.status, wanted)),
     events: [...step.events, ...floor.events],
-    result: resultOf(step.afterMs, verdict),
+    result: resultOf(sooner(step.afterMs, observed.artifact), verdict),
   };
+}
+
+/** What was proved counts for a time. */
+function sooner(afterMs: number | undefined, artifact: ArtifactTrust | undefined): number | undefined {
+  return artifact?.kind === 'trusted' ? Math.min(afterMs ?? Infinity, artifact.againMs) : afterMs;
+}
+
+function isUnknown({ fault }: { readonly fault: PackFault }): boolean {
+  return fault.isUnknown === true;
 }
 
 function listed(condition: ConditionInput | undefined): readonly ConditionInput[] {
@@ -195,13 +217,17 @@ function sourceOf({ status }: PolicyPack, verdict: Verdict): PolicyPackStatus['s
 }
 
 /** Of a source that is not read, what was said before stands. */
-function verifiedConditions(verdict: Verdict): readonly ConditionInput[] {
+function verifiedConditions(
+  verdict: Verdict,
+  artifact: ArtifactTrust | undefined,
+): readonly ConditionInput[] {
   if (verdict.kind === 'unread') return [];
   if (verdict.kind === 'fault') {
     const { reason, message } = verdict.fault;
-    return [{ type: VERIFIED, status: 'False', reason, message }];
+    return [{ type: VERIFIED, status: isUnknown(verdict) ? 'Unknown' : 'False', reason, message }];
   }
-  const message = `the source is PolicyPackRevision ${verdict.wanted.name}`;
+  const more = artifact?.kind === 'trusted' ? `; ${artifact.message}` : '';
+  const message = `the source is PolicyPackRevision ${verdict.wanted.name}${more}`;
   return [{ type: VERIFIED, status: 'True', reason: Verified, message }];
 }
 

@@ -28,13 +28,14 @@ export interface RevisionName {
  * name is the same in every cluster, and known before anything is compiled.
  */
 export function revisionNameOf({ metadata, spec }: PolicyPack, sourceDigest: string): RevisionName {
-  const { version, regoVersion, binding, parameters, inventory, enforcement, input, evaluation } = spec;
+  const { version, regoVersion, binding, parameters, inventory, facts, enforcement, input, evaluation } =
+    spec;
   const kept = {
     version,
     regoVersion,
     binding,
     parameters,
-    ...defined({ inventory }),
+    ...defined({ inventory, facts }),
     enforcement,
     input,
     evaluation,
@@ -66,7 +67,7 @@ export function objectsOf(
 /** What a revision would be, for who tries it before there is one. */
 export function draftRevision({ pack, spec, key }: PackRequest, verified: VerifiedPack): KubeObject {
   const [namespace = '', name = ''] = pack.split('/');
-  const { binding, parameters, enforcement, input, evaluation } = spec;
+  const { binding, parameters, facts, enforcement, input, evaluation } = spec;
   return {
     apiVersion: API_VERSION,
     kind: POLICY_PACK_REVISION.kind,
@@ -77,7 +78,7 @@ export function draftRevision({ pack, spec, key }: PackRequest, verified: Verifi
       packRef: { name, uid: '' },
       version: 'draft',
       digest: key,
-      ...defined({ parameters }),
+      ...defined({ parameters, facts }),
       binding,
       enforcement,
       input,
@@ -88,7 +89,7 @@ export function draftRevision({ pack, spec, key }: PackRequest, verified: Verifi
 
 function revisionOf(pack: PolicyPack, wanted: RevisionName, verified: VerifiedPack): KubeObject {
   const { name, namespace, uid = '' } = pack.metadata;
-  const { version, binding, parameters, inventory, enforcement, input, evaluation } = pack.spec;
+  const { version, binding, parameters, inventory, facts, enforcement, input, evaluation } = pack.spec;
   const { module, data, entrypoints, builtins, floor, hasMutate, provenance, compiler } = verified;
   return {
     apiVersion: API_VERSION,
@@ -128,6 +129,7 @@ function revisionOf(pack: PolicyPack, wanted: RevisionName, verified: VerifiedPa
         floor,
         parameters,
         inventory,
+        facts,
         compiler,
       }),
     },

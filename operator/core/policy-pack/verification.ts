@@ -11,6 +11,8 @@ export interface PackFault {
   readonly passing: boolean;
   /** When it is looked at again though nobody changes the pack; without, soon where it may pass, and else never. */
   readonly againMs?: number | undefined;
+  /** Nothing is known to be wrong, and nothing to be right: that is not said to be the one or the other. */
+  readonly isUnknown?: boolean;
 }
 
 /** What is to be verified. */
@@ -43,7 +45,7 @@ export interface PackRequest {
   readonly content: SourceContent;
   readonly spec: Pick<
     PolicyPackSpec,
-    'binding' | 'enforcement' | 'evaluation' | 'input' | 'parameters' | 'regoVersion' | 'tests'
+    'binding' | 'enforcement' | 'evaluation' | 'facts' | 'input' | 'parameters' | 'regoVersion' | 'tests'
   >;
 }
 

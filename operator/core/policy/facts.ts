@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ImageTeller } from './image-input.ts';
 import type { JsonObject, Review } from './review.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -25,6 +26,8 @@ export interface NamespaceFacts {
 export interface RequestFacts {
   readonly tenant: TenantFacts | undefined;
   readonly namespace: NamespaceFacts | undefined;
+  /** What says what is known of images; only packs that ask for that are told. Absent: nobody does. */
+  readonly images?: ImageTeller;
 }
 
 /** Whether the request is about a Namespace itself. The API server names it as its own namespace. */

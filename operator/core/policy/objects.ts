@@ -106,6 +106,7 @@ export function snapshotRevision(object: KubeObject, context: RevisionContext): 
     parameters: JSON.stringify(spec.parameters ?? {}),
     constraints: context.constraints,
     mayChange: spec.hasMutate,
+    seesImages: spec.facts?.includes('Images') === true,
     deadlineMs: spec.evaluation.deadlineMs,
     memoryMiB: spec.evaluation.memoryMiB,
   };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RequestFacts, TenantFacts } from './facts.ts';
+import { imageInputs } from './image-input.ts';
 import type { Trust } from './mutate.ts';
 import { isJsonObject, type JsonObject, type Review } from './review.ts';
 
@@ -12,6 +13,8 @@ export interface InputWanted {
   readonly trust: Trust;
   /** Whether the pack looks for what must not be written anywhere, the copy that kubectl keeps of a manifest included. */
   readonly detects?: boolean | undefined;
+  /** Whether the pack is told what is known of images. */
+  readonly seesImages?: boolean | undefined;
   /** JSON text of the pack's parameters. */
   readonly parameters: string;
   /** JSON text of the constraints that match, where the pack has any. */
@@ -28,6 +31,11 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
  */
 export function projector(review: Review, facts: RequestFacts, now: Date): (wanted: InputWanted) => string {
   const texts = new Map<string, string>();
+  let images: string | undefined;
+  const imagesText = (): string => {
+    images ??= JSON.stringify(imageInputs(review, facts.images, now));
+    return images;
+  };
   const hasCopy = [review.object, review.oldObject].some(keepsCopy);
   const shared = (shape: InputShape, trust: Trust, detects: boolean): string => {
     const key = `${shape}/${trust}/${detects}`;
@@ -35,11 +43,12 @@ export function projector(review: Review, facts: RequestFacts, now: Date): (want
     texts.set(key, text);
     return text;
   };
-  return ({ shape, trust, parameters, constraints, detects = false }) => {
+  return ({ shape, trust, parameters, constraints, detects = false, seesImages = false }) => {
     const text = shared(shape, trust, detects && hasCopy);
     if (shape === 'AdmissionReview') return text;
     const more = constraints === undefined ? '' : `,"constraints":${constraints}`;
-    return `${text.slice(0, -1)},"parameters":${parameters}${more}}`;
+    const known = seesImages ? `,"images":${imagesText()}` : '';
+    return `${text.slice(0, -1)},"parameters":${parameters}${more}${known}}`;
   };
 }
 

@@ -37,7 +37,9 @@ const NOBODY: Selection = { deciding: [], standIns: new Map(), shadow: [], isPro
 export function factsOf(snapshot: Snapshot, review: Review, tenantLabel: string): RequestFacts {
   const namespace = snapshot.namespaces.get(review.namespace);
   const name = namespace?.labels[tenantLabel];
-  return { namespace, tenant: name === undefined ? undefined : snapshot.tenants.get(name) };
+  const images = snapshot.images?.(review.namespace);
+  const tenant = name === undefined ? undefined : snapshot.tenants.get(name);
+  return { namespace, tenant, ...(images !== undefined && { images }) };
 }
 
 /** Which revisions decide on a request, and which are compared on it. A pack is asked by one revision, never by two. */

@@ -4,6 +4,7 @@ import { canonicalJson } from '../compare.ts';
 import type { JudgingPack } from './compose.ts';
 import type { Exemption, PackRef } from './exemption.ts';
 import type { NamespaceFacts, TenantFacts } from './facts.ts';
+import type { ImageTeller } from './image-input.ts';
 import type { Constraint } from './gatekeeper-constraints.ts';
 import { type Binding, rulesOf } from './match.ts';
 import type { Trust } from './mutate.ts';
@@ -30,6 +31,8 @@ export interface SnapshotRevision extends JudgingPack {
   /** Constraints of Gatekeeper that its data holds. */
   readonly constraints?: readonly Constraint[] | undefined;
   readonly mayChange: boolean;
+  /** Whether its rules are told what is known of images. */
+  readonly seesImages?: boolean | undefined;
   readonly deadlineMs: number;
   readonly memoryMiB: number;
 }
@@ -71,6 +74,8 @@ export interface SnapshotInput {
   readonly exemptions: readonly Exemption[];
   readonly tenants: ReadonlyMap<string, TenantFacts>;
   readonly namespaces: ReadonlyMap<string, NamespaceFacts>;
+  /** By namespace, what says what is known of its images. It goes by the moment, and is no part of the digest. */
+  readonly images?: ((namespace: string) => ImageTeller) | undefined;
 }
 
 /** All that requests are judged by at one time. Never changes; a request reads one, once. */
@@ -84,6 +89,7 @@ export interface Snapshot {
   readonly exemptions: readonly Exemption[];
   readonly tenants: ReadonlyMap<string, TenantFacts>;
   readonly namespaces: ReadonlyMap<string, NamespaceFacts>;
+  readonly images?: SnapshotInput['images'];
   /** Packs that do not decide by the revision that is named, and why. */
   readonly behind: readonly { readonly pack: string; readonly wants: string; readonly why: string }[];
 }
@@ -115,6 +121,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     exemptions: input.exemptions,
     tenants: input.tenants,
     namespaces: input.namespaces,
+    images: input.images,
     behind,
   };
 }

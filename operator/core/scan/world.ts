@@ -3,6 +3,7 @@ import type { BlastRadius } from '#crds/v1alpha1/policy-rollout';
 import type { KubeObject } from '../object.ts';
 import type { Exemption } from '../policy/exemption.ts';
 import type { NamespaceFacts, TenantFacts } from '../policy/facts.ts';
+import type { ImageTeller } from '../policy/image-input.ts';
 import { packState, snapshotRevision } from '../policy/objects.ts';
 import { buildSnapshot, type Snapshot } from '../policy/snapshot.ts';
 
@@ -13,6 +14,15 @@ export interface ScanWorld {
   readonly tenants: ReadonlyMap<string, TenantFacts>;
   /** Those of the namespace of the platform. */
   readonly exemptions: readonly Exemption[];
+  /** What is known of images, for packs that are told. */
+  readonly images?: ImagesWorld | undefined;
+}
+
+/** What is known of images in all namespaces. */
+export interface ImagesWorld {
+  readonly tellerFor: (namespace: string) => ImageTeller;
+  /** Another one where something else is known. */
+  readonly version: string;
 }
 
 /** A pack, and the revision of it that is asked. */
@@ -43,6 +53,7 @@ export function snapshotOf(packs: readonly JudgedPack[], world: ScanWorld): Snap
     exemptions,
     tenants,
     namespaces,
+    images: world.images?.tellerFor,
   });
 }
 

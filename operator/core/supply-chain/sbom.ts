@@ -2,6 +2,7 @@
 import { asList, asText, at, type Document } from './documents.ts';
 import { type Judgement, quote, refuse, type Refused } from './judgement.ts';
 import type { SbomAsked } from './requirement.ts';
+import type { LicenceCount } from './verdict.ts';
 
 /** A part of an image. */
 export interface Component {
@@ -183,4 +184,25 @@ function isAllowed(
   const identifiers = words.filter((word, index) => !joiners.has(word) && words[index - 1] !== 'WITH');
   if (identifiers.length === 0) return false;
   return joiners.has('OR') && !joiners.has('AND') ? identifiers.some(isOne) : identifiers.every(isOne);
+}
+
+/** A bill of materials in short: how many components there are, and of which licences, the most frequent first. */
+export function sbomSummary({ format, components }: Sbom): {
+  readonly format: string;
+  readonly components: number;
+  readonly withoutLicence: number;
+  readonly licences: readonly LicenceCount[];
+} {
+  const counts = new Map<string, number>();
+  for (const { licences } of components)
+    for (const one of new Set(licences)) counts.set(one, (counts.get(one) ?? 0) + 1);
+  const counted = [...counts].map(([licence, count]) => ({ licence, components: count }));
+  return {
+    format,
+    components: components.length,
+    withoutLicence: components.filter(({ licences }) => licences.length === 0).length,
+    licences: counted.toSorted(
+      (one, other) => other.components - one.components || (one.licence < other.licence ? -1 : 1),
+    ),
+  };
 }

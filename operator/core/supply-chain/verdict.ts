@@ -2,6 +2,7 @@
 import type { BudgetOutcome } from './budget.ts';
 import type { NotKnown, Refusal, Refused, Unknown } from './judgement.ts';
 import type { Provenance } from './provenance.ts';
+import type { StatementKind } from './requirement.ts';
 
 /** The word for a verdict. */
 export type Outcome = 'Verified' | 'Refused' | 'Unknown';
@@ -21,14 +22,33 @@ export interface SignerFact {
   readonly issuer?: string;
   readonly subject?: string;
   readonly signedAt?: string;
+  /** What it was believed in: who attests what is in an image has not signed it. */
+  readonly states: readonly StatementKind[];
+}
+
+/** How many components have a licence, as it is written. */
+export interface LicenceCount {
+  readonly licence: string;
+  readonly components: number;
+}
+
+/** Whose statement a fact is: the name of the authority. */
+interface Stated {
+  readonly by: string;
 }
 
 /** What was found out on the way, for rules: each of it is what a trusted authority states. */
 export interface ImageFacts {
   readonly signers: readonly SignerFact[];
-  readonly provenance?: Provenance;
-  readonly sbom?: { readonly format: string; readonly components: number };
-  readonly vulnerabilities?: Omit<BudgetOutcome, 'validUntil'> & { readonly scannedAt: string };
+  /** `level`: as the policy knows the builder. */
+  readonly provenance?: Provenance & Stated & { readonly level: number };
+  readonly sbom?: Stated & {
+    readonly format: string;
+    readonly components: number;
+    readonly withoutLicence: number;
+    readonly licences: readonly LicenceCount[];
+  };
+  readonly vulnerabilities?: Omit<BudgetOutcome, 'validUntil'> & Stated & { readonly scannedAt: string };
 }
 
 /** What a policy says of an image: small, and the same for everybody who asks with the same trust. */
