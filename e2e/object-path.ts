@@ -47,6 +47,7 @@ const CLUSTER_WIDE: Readonly<Record<string, string>> = {
   runtimeclass: 'apis/node.k8s.io/v1 runtimeclasses',
   tenant: 'apis/nexusos.dev/v1alpha1 tenants',
   trustroot: 'apis/nexusos.dev/v1alpha1 trustroots',
+  usagerecord: 'apis/nexusos.dev/v1alpha1 usagerecords',
 };
 
 /**

@@ -14,12 +14,14 @@ import { QUOTA_LEDGER } from './quota-ledger.ts';
 import { RUN } from './run.ts';
 import { TENANT } from './tenant.ts';
 import { TRUST_ROOT } from './trust-root.ts';
+import { USAGE_RECORD } from './usage-record.ts';
 
 /** Every kind, in the order in which they are installed. */
 export const KINDS: readonly KindDescriptor[] = [
   GPU_CLASS,
   TENANT,
   QUOTA_LEDGER,
+  USAGE_RECORD,
   AGENT,
   AGENT_REVISION,
   RUN,

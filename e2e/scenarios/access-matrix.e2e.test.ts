@@ -109,6 +109,7 @@ const EVERYWHERE: Readonly<Record<string, string>> = {
 const BY_NAME: Readonly<Record<string, string>> = {
   'nexusos.dev/quotaledgers': READ,
   'nexusos.dev/tenants': READ,
+  'nexusos.dev/usagerecords': READ,
 };
 
 test.before(async (t) => {

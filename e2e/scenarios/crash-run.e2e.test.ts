@@ -7,10 +7,12 @@ import { type OperatorProcess, startOperator } from '#hack/system/operator-proce
 import { eventually } from '#hack/tools/eventually';
 import { type CrashProxy, startCrashProxy } from '../crash-proxy.ts';
 import { agent, run } from '../run-world.ts';
+import { type LedgerUsage, type RecordedUsage, wholeUsage } from '../usage.ts';
 
 /**
  * A Run goes from its creation to its end while the operator is ended with SIGKILL at each of its writes, as the API server has done it
- * and before the operator hears of that: that of the pod as well, which is made before the Run says that it is admitted.
+ * and before the operator hears of that: that of the pod as well, which is made before the Run says that it is admitted. Meanwhile a window of
+ * usage that is over goes from the ledger of its tenant to the record.
  */
 
 const API = '/apis/nexusos.dev/v1alpha1';
@@ -45,6 +47,14 @@ const WANT = {
   failing: { phase: 'Failed', attempts: 2 },
 } as const;
 
+/** What was used in a month that is over. */
+const PAST = {
+  window: 'month',
+  start: '2026-01-01T00:00:00Z',
+  attempts: 11,
+  amounts: { cpuSeconds: '22', memoryByteSeconds: '33', gpuSeconds: '44', runUnits: '55.000001' },
+} as const;
+
 let cluster: Cluster;
 let proxy: CrashProxy;
 test.before(async () => {
@@ -68,7 +78,7 @@ test('a Run survives SIGKILL of the operator at every write: nothing is started 
     if (ends.length > MOST_ENDS) throw new Error(`still writing: ${ends.at(-1)}`);
   }
   t.log(`ended ${ends.length} times: ${[...new Set(ends)].join(', ')}`);
-  for (const what of ['POST pods', 'PUT runs/status', 'PUT quotaledgers/status'])
+  for (const what of ['POST pods', 'PUT runs/status', 'PUT quotaledgers/status', 'POST usagerecords'])
     t.true(ends.includes(what), what);
   const created = await podsCreated();
   const numbers: unknown[] = [];
@@ -81,7 +91,23 @@ test('a Run survives SIGKILL of the operator at every write: nothing is started 
   const ledger = await cluster.admin.get(`${API}/quotaledgers/${TENANT}`);
   const { reservations } = (ledger?.['status'] ?? {}) as { readonly reservations?: readonly unknown[] };
   t.deepEqual(reservations, [], 'all of it is given back');
+  await isCountedOnce(t);
 });
+
+/** Nothing is lost or doubled between the ledger and the record, whichever of both was written last. */
+async function isCountedOnce(t: ExecutionContext): Promise<void> {
+  const ledger = await ofTenant<LedgerUsage>('quotaledgers');
+  const record = await ofTenant<RecordedUsage>('usagerecords');
+  t.deepEqual(record.spec.windows, [PAST]);
+  t.false(ledger.status?.usage?.windows.some(({ sealed }) => sealed !== undefined));
+  const months = wholeUsage(ledger, record).windows.filter(({ window }) => window === 'month');
+  const attempts = months.reduce((sum, one) => sum + one.attempts, 0);
+  t.is(attempts, PAST.attempts + 4, JSON.stringify(months));
+}
+
+async function ofTenant<Kind>(plural: string): Promise<Kind> {
+  return (await cluster.admin.get(`${API}/${plural}/${TENANT}`)) as Kind;
+}
 
 interface Judged {
   readonly want: (typeof WANT)[keyof typeof WANT];
@@ -117,6 +143,10 @@ async function inPeace(): Promise<void> {
   await cluster.kubectl(['wait', '--for=condition=Ready', 'agent/worker', '-n', NAMESPACE, '--timeout=60s']);
   await silence(operator);
   await operator.stop();
+  const patch = JSON.stringify({ status: { usage: { windows: [PAST], tiers: [] } } });
+  const how = ['--subresource=status', '--type=merge', '-p', patch];
+  const { code, stderr } = await cluster.kubectl(['patch', 'quotaledger', TENANT, ...how]);
+  if (code !== 0) throw new Error(stderr);
 }
 
 /** Starts an operator and ends it at its first write; false when it is silent and all Runs have ended. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import test, { type ExecutionContext } from 'ava';
 import type { MeteredAmounts, MeteredAttempt, PodUse, RunUsage } from '#crds/v1alpha1/run-usage';
-import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { eventually } from '#hack/tools/eventually';
 import { FOREVER, phase, run, type World, world } from '../run-world.ts';
+import { type LedgerUsage, type RecordedUsage, usageOf as allUsageOf, type WholeUsage } from '../usage.ts';
 
 const SAYS = 'kwok.nexusos.dev/termination-message';
 const USAGE = { inputTokens: 1200, toolCalls: 3, sandboxCalls: 1 };
@@ -164,16 +164,8 @@ test('attempts that fail, are paused or cancelled are settled too, each once', a
   t.is(failed.reported?.toolCalls, 3 * USAGE.toolCalls);
 });
 
-/** What the ledger of a tenant has counted. */
-async function countedFor({ user }: World, tenant: string): Promise<UsageHistory> {
-  const ledger = await user.sees<{ readonly status?: { readonly usage?: UsageHistory } }>(
-    `quotaledger/${tenant}`,
-  );
-  return ledger?.status?.usage ?? { windows: [], tiers: [] };
-}
-
 /** Run units by tier, of which each window has its part. */
-function unitsOf(t: ExecutionContext, { windows, tiers }: UsageHistory): bigint {
+function unitsOf(t: ExecutionContext, { windows, tiers }: WholeUsage): bigint {
   const all = tiers.reduce((sum, { runUnits }) => sum + micro(runUnits), 0n);
   for (const name of ['hour', 'day', 'month']) {
     const found = windows.filter(({ window }) => window === name);
@@ -200,7 +192,7 @@ test('what a tenant has used is counted once, also of Runs that are gone', async
   await ends(place, 'deleted', 'Running');
   await user.does(['delete', 'run', 'deleted', '-n', namespace]);
   const history = await eventually('all three are counted', async () => {
-    const seen = await countedFor(place, 'thrifty');
+    const seen = await allUsageOf(place.user, 'thrifty');
     const attempts = seen.windows.filter(({ window }) => window === 'month').map((one) => one.attempts);
     return attempts.reduce((sum, one) => sum + one, 0) === 3 ? seen : undefined;
   });
@@ -216,4 +208,77 @@ test('what a tenant has used is counted once, also of Runs that are gone', async
   await eventually('the tenant says so', async () =>
     /\d in 20\d\d-\d\d/.test(await user.does(['get', 'tn', 'thrifty', '-o', 'wide'])),
   );
+});
+
+/** Windows of a year ago and later, which are over, in the ledger as those of before kept them. */
+function formerWindows(now: Date) {
+  const amounts = { cpuSeconds: '7', memoryByteSeconds: '70', gpuSeconds: '0', runUnits: '0.7' };
+  const begin = (window: string, at: number, length: number) => ({
+    window,
+    start: `${new Date(at).toISOString().slice(0, length)}${'-01T00:00:00Z'.slice(length - 7)}`,
+    attempts: 7,
+    amounts,
+  });
+  const monthAgo = (months: number) => Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months);
+  const ago = (ms: number) => now.getTime() - ms;
+  return [
+    ...Array.from({ length: 20 }, (_, i) => begin('hour', ago((i + 2) * 3_600_000), 13)),
+    ...Array.from({ length: 28 }, (_, i) => begin('day', ago((i + 2) * 86_400_000), 10)),
+    ...Array.from({ length: 11 }, (_, i) => begin('month', monthAgo(i + 2), 7)),
+  ];
+}
+
+function byStart(a: { readonly start: string }, b: { readonly start: string }): number {
+  return a.start.localeCompare(b.start);
+}
+
+test('windows that are over leave the ledger for the record of the tenant, which owners read, and nothing changes', async (t) => {
+  const owners = [{ kind: 'User', name: 'vintage-owner', role: 'viewer' }];
+  const place = await world(t, 'vintage', { tenant: { owners } });
+  const { user, namespace } = place;
+  const former = formerWindows(new Date());
+  const usage = { windows: former, tiers: [{ tier: 'standard', runUnits: '41.3' }] };
+  const patch = JSON.stringify({ status: { usage } });
+  const subresource = ['--subresource=status', '--type=merge', '-p', patch];
+  await user.does(['patch', 'quotaledger', 'vintage', ...subresource]);
+  await user.applies(run(namespace, 'late'));
+  await ends(place, 'late', 'Succeeded');
+  const record = await eventually('the record has them', () =>
+    user.sees<RecordedUsage>('usagerecord/vintage'),
+  );
+  t.is(record.spec.merged, former.length);
+  const ledger = await eventually('the ledger is rid of them', async () => {
+    const seen = await user.sees<LedgerUsage>('quotaledger/vintage');
+    const windows = seen?.status?.usage?.windows ?? [];
+    return windows.length > 0 && windows.every(({ sealed }) => sealed === undefined) ? seen : undefined;
+  });
+  t.deepEqual(
+    ledger.status?.usage?.windows.map(({ window, attempts }) => [window, attempts]),
+    ['minute', 'hour', 'day', 'month'].map((window) => [window, 1]),
+  );
+  t.deepEqual(record.spec.windows.toSorted(byStart), former.toSorted(byStart) as typeof record.spec.windows);
+  const own = micro((await usageOf(place, 'late')).total?.runUnits);
+  const { windows, tiers } = await allUsageOf(user, 'vintage');
+  for (const [window, count] of [
+    ['hour', 20],
+    ['day', 28],
+    ['month', 11],
+  ] as const) {
+    const units = windows
+      .filter((one) => one.window === window)
+      .map(({ amounts }) => micro(amounts.runUnits));
+    t.is(
+      units.reduce((sum, one) => sum + one, 0n),
+      own + BigInt(count) * 700_000n,
+      window,
+    );
+  }
+  t.is(micro(tiers[0]?.runUnits), own + 41_300_000n);
+  const path = `{range .items[*]..windows[?(@.window=="month")]}{.start} {.amounts.runUnits}{"\\n"}{end}`;
+  const both = ['quotaledger/vintage', 'usagerecord/vintage', '--ignore-not-found'];
+  const told = await user.does(['get', ...both, '--as=vintage-owner', '-o', `jsonpath=${path}`]);
+  t.regex(told, /^\d{4}-\d\d-01T00:00:00Z [\d.]+$/m);
+  t.is(told.trim().split('\n').length, 12, told);
+  t.false((await user.tries(['delete', 'usagerecord', 'vintage', '--as=vintage-owner'])).ok);
+  t.false((await user.tries(['get', 'usagerecord', 'thrifty', '--as=vintage-owner'])).ok);
 });

@@ -29,6 +29,7 @@ import {
   runUidOf,
   type Written,
 } from '../never-over/trail.ts';
+import { type LedgerUsage, type RecordedUsage, wholeUsage, type WholeUsage } from '../usage.ts';
 import { User } from '../user.ts';
 
 /**
@@ -245,13 +246,12 @@ interface Amounts {
   readonly runUnits: string;
 }
 
-interface Usage {
-  readonly windows: readonly { readonly window: string; readonly amounts: Amounts }[];
-  readonly tiers: readonly { readonly tier: string; readonly runUnits: string }[];
-}
-
 /** What pods have used by their nodes is what Runs say, and what ledgers have counted in every window and tier. */
-function balances(t: ExecutionContext, moments: readonly Moment[], usage: ReadonlyMap<string, Usage>): void {
+function balances(
+  t: ExecutionContext,
+  moments: readonly Moment[],
+  usage: ReadonlyMap<string, WholeUsage>,
+): void {
   const byRun = billsOf(moments, stormPrice, (pod) => runUidOf(pod) ?? '');
   const unequal = [...lastOf(moments, 'runs').values()].filter(({ metadata, status }) => {
     const { total } = (status?.['usage'] ?? {}) as { readonly total?: Amounts };
@@ -288,24 +288,23 @@ function read({ cpuSeconds, memoryByteSeconds, gpuSeconds, runUnits }: Amounts):
   };
 }
 
-interface Ledger {
-  readonly metadata: { readonly name: string };
-  readonly status?: { readonly reservations?: readonly unknown[]; readonly usage?: Usage };
+async function allOf<Kind>(plural: string): Promise<readonly Kind[]> {
+  const list = await cluster.admin.get(`/apis/nexusos.dev/v1alpha1/${plural}`);
+  return (list?.['items'] ?? []) as readonly Kind[];
 }
 
-async function allLedgers(): Promise<readonly Ledger[]> {
-  const list = await cluster.admin.get('/apis/nexusos.dev/v1alpha1/quotaledgers');
-  return (list?.['items'] ?? []) as readonly Ledger[];
-}
+const allLedgers = () => allOf<LedgerUsage>('quotaledgers');
 
 async function reservations(): Promise<number> {
   const all = await allLedgers();
   return all.reduce((sum, { status }) => sum + (status?.reservations?.length ?? 0), 0);
 }
 
-async function ledgers(): Promise<ReadonlyMap<string, Usage>> {
+async function ledgers(): Promise<ReadonlyMap<string, WholeUsage>> {
   const all = await allLedgers();
-  return new Map(
-    all.flatMap(({ metadata, status }) => (status?.usage ? [[metadata.name, status.usage]] : [])),
+  const records = new Map(
+    (await allOf<RecordedUsage>('usagerecords')).map((one) => [one.metadata.name, one]),
   );
+  const used = all.filter(({ status }) => status?.usage !== undefined);
+  return new Map(used.map((one) => [one.metadata.name, wholeUsage(one, records.get(one.metadata.name))]));
 }

@@ -38,6 +38,7 @@ test('outside of tenants all is judged that the operator may write, but for Even
     'nexusos.dev/quotaledgers',
     'nexusos.dev/tenants',
     'nexusos.dev/trustroots',
+    'nexusos.dev/usagerecords',
   ]);
   // Of Runs and revisions only that they are made: those outside of tenants are told so, or go after their time.
   const made = ['agentrevisions', 'policypackrevisions', 'runs'].map((one) => `nexusos.dev/${one}`);

@@ -176,6 +176,7 @@ test('owners of tenants reach no quota, no status and no border of theirs', (t) 
     ['', 'namespaces'],
     ['nexusos.dev', 'tenants'],
     ['nexusos.dev', 'quotaledgers'],
+    ['nexusos.dev', 'usagerecords'],
     ['nexusos.dev', 'runs/status'],
     ['nexusos.dev', 'agents/status'],
   ];

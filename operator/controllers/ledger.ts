@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
-import { LABELS } from '#crds/v1alpha1/names';
+import { GROUP, LABELS } from '#crds/v1alpha1/names';
 import {
   LEDGER_REASONS,
   QUOTA_LEDGER,
@@ -8,6 +8,7 @@ import {
   type Reservation,
 } from '#crds/v1alpha1/quota-ledger';
 import type { DeviceDesk } from '../core/capacity/device-queue.ts';
+import { hasSealed, type SeenRecord, seenRecord } from '../core/metering/usage-record.ts';
 import type { KubeObject } from '../core/object.ts';
 import type { Plan } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
@@ -42,6 +43,7 @@ import {
   RESOURCE_QUOTAS,
   RUNS,
   TENANTS,
+  USAGE_RECORDS,
 } from '../core/resources.ts';
 import { watchRevisions } from './shared/revisions.ts';
 import { type SeenLedger, seeLedger, TenantQueues } from './shared/tenant-queue.ts';
@@ -155,6 +157,12 @@ function watchesOf(book: DeviceBook, wakes: LedgerWakes): readonly Watch[] {
 const RBAC: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['resourcequotas'], verbs: ['create', 'update', 'delete'] },
   { apiGroups: [''], resources: ['pods'], verbs: ['delete'] },
+  // Read by requests, about once an hour; that it could be watched is for owners, whom the operator can give no more than it has.
+  {
+    apiGroups: [GROUP],
+    resources: [USAGE_RECORDS.plural],
+    verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
+  },
 ];
 
 async function observe(
@@ -172,6 +180,7 @@ async function observe(
     vanished: new Map(missing.map(({ uid }, i) => [uid, vanished[i] ?? { kind: 'present' }])),
     leftovers: await findLeftovers(ledger, read),
     forged: await findForged(ledger, seen.quotas, read),
+    ...(hasSealed(ledger) && { record: await findRecord(ledger, read) }),
   };
 }
 
@@ -226,6 +235,11 @@ async function findForged(
   const live = await read.live(QUOTA_LEDGERS, keyOf(ledger));
   const isNewest = live?.metadata.resourceVersion === ledger.metadata.resourceVersion;
   return new Set(isNewest ? ahead.map(([namespace]) => namespace) : []);
+}
+
+/** The record of usage as it is: what was taken over is dropped from the ledger, so an old view of it will not do. */
+async function findRecord(ledger: Ledger, read: Reader): Promise<SeenRecord> {
+  return seenRecord(ledger, await read.live(USAGE_RECORDS, keyOf(ledger)));
 }
 
 async function findLeftovers(ledger: Ledger, read: Reader): Promise<ReadonlyMap<string, Leftover>> {

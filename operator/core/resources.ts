@@ -15,6 +15,7 @@ import { QUOTA_LEDGER } from '#crds/v1alpha1/quota-ledger';
 import { RUN } from '#crds/v1alpha1/run';
 import { TENANT } from '#crds/v1alpha1/tenant';
 import { TRUST_ROOT } from '#crds/v1alpha1/trust-root';
+import { USAGE_RECORD } from '#crds/v1alpha1/usage-record';
 import type { Resource } from './object.ts';
 
 function ours({ kind, plural, scope }: KindDescriptor): Resource {
@@ -29,6 +30,7 @@ const RBAC = 'rbac.authorization.k8s.io/v1';
 
 export const TENANTS = ours(TENANT);
 export const QUOTA_LEDGERS = ours(QUOTA_LEDGER);
+export const USAGE_RECORDS = ours(USAGE_RECORD);
 export const GPU_CLASSES = ours(GPU_CLASS);
 export const AGENTS = ours(AGENT);
 export const AGENT_REVISIONS = ours(AGENT_REVISION);

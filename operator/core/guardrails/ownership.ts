@@ -306,6 +306,7 @@ export function recordGuardrail(settings: GuardrailSettings): Guardrail {
           'runs/status',
           'tenants/status',
           'trustroots/status',
+          'usagerecords',
         ],
         operations: ['CREATE', 'UPDATE', 'DELETE'],
       },

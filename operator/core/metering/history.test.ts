@@ -52,9 +52,8 @@ test('attempts count in the windows of their end', (t) => {
     NOW,
   );
   t.deepEqual(unitsOf(history), {
-    // Of minutes, only the last two are kept.
+    // Of minutes, only the last one is kept.
     'minute 2026-11-01T01:00:00Z': '30.1',
-    'minute 2026-11-01T00:00:00Z': '20.1',
     'hour 2026-11-01T01:00:00Z': '30.1',
     'hour 2026-11-01T00:00:00Z': '20.1',
     'hour 2026-10-31T23:00:00Z': '10.1',
@@ -103,6 +102,71 @@ test('what was counted by a clock that was ahead pushes out nothing, and is not 
   t.is(hours.length, KEPT_WINDOWS.hour);
   t.is(hours[0]?.start, '2026-11-01T01:00:00Z');
   t.is(monthSummary(history), '30.1 in 2026-11');
+});
+
+function sealedOf(history: UsageHistory | undefined): Record<string, number | undefined> {
+  const windows = history?.windows ?? [];
+  return Object.fromEntries(windows.map((one) => [`${one.window} ${one.start}`, one.sealed]));
+}
+
+/** The history with an attempt that ends now. */
+function book(before: UsageHistory | undefined, instant: string): UsageHistory | undefined {
+  return bookAttempts(before, [ended(instant, 10)], new Date(instant));
+}
+
+test('a window is sealed ten minutes after its end, when a later one has begun', (t) => {
+  const first = book(undefined, '2026-10-31T23:30:00Z');
+  const soon = book(first, '2026-11-01T00:09:59Z');
+  t.deepEqual(sealedOf(soon), {
+    'minute 2026-11-01T00:09:00Z': undefined,
+    'hour 2026-11-01T00:00:00Z': undefined,
+    'hour 2026-10-31T23:00:00Z': undefined,
+    'day 2026-11-01T00:00:00Z': undefined,
+    'day 2026-10-31T00:00:00Z': undefined,
+    'month 2026-11-01T00:00:00Z': undefined,
+    'month 2026-10-01T00:00:00Z': undefined,
+  });
+  t.is(soon?.lastSealed, undefined);
+  const over = book(soon, '2026-11-01T00:10:00Z');
+  t.deepEqual(sealedOf(over), {
+    'minute 2026-11-01T00:10:00Z': undefined,
+    'hour 2026-11-01T00:00:00Z': undefined,
+    'hour 2026-10-31T23:00:00Z': 1,
+    'day 2026-11-01T00:00:00Z': undefined,
+    'day 2026-10-31T00:00:00Z': 2,
+    'month 2026-11-01T00:00:00Z': undefined,
+    'month 2026-10-01T00:00:00Z': 3,
+  });
+  t.is(over?.lastSealed, 3);
+  t.is(monthSummary(over), '20.2 in 2026-11');
+  t.true(usageHistory.safeParse(over).success);
+});
+
+test('what comes late counts beside what was sealed, which never changes', (t) => {
+  const before = bookAttempts(
+    undefined,
+    [ended('2026-10-31T23:30:00Z', 10)],
+    new Date('2026-10-31T23:30:00Z'),
+  );
+  const sealed = bookAttempts(before, [ended('2026-11-01T00:20:00Z', 20)], new Date('2026-11-01T00:20:00Z'));
+  const late = bookAttempts(sealed, [ended('2026-10-31T23:59:59Z', 30)], new Date('2026-11-01T00:21:00Z'));
+  const hour = (late?.windows ?? []).filter(({ start }) => start === '2026-10-31T23:00:00Z');
+  t.deepEqual(
+    hour.map((one) => [one.amounts.runUnits, one.attempts, one.sealed]),
+    // It stays open until the other part is gone.
+    [
+      ['30.1', 1, undefined],
+      ['10.1', 1, 1],
+    ],
+  );
+  const gone = { ...late, windows: (late?.windows ?? []).filter((one) => one.sealed === undefined) };
+  const next = bookAttempts(
+    gone as UsageHistory,
+    [ended('2026-11-01T00:22:00Z', 1)],
+    new Date('2026-11-01T00:22:00Z'),
+  );
+  t.is(sealedOf(next)['hour 2026-10-31T23:00:00Z'], 4);
+  t.is(next?.lastSealed, 6);
 });
 
 /** So many hours after the beginning of a year. */

@@ -3,6 +3,7 @@ import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import { type MeteredAttempt, TIERS } from '#crds/v1alpha1/run-usage';
 import {
   KEPT_WINDOWS,
+  type LedgerWindowUse,
   type UsageHistory,
   type WindowName,
   type WindowUse,
@@ -25,7 +26,7 @@ const BEGINS = {
 
 /**
  * The history with attempts that have been settled, each counted in the windows of its end: the same history where there are
- * none. Who calls it sees to it that none comes twice.
+ * none. Who calls it sees to it that none comes twice. What was sealed stays as it is: what comes later counts beside it.
  */
 export function bookAttempts(
   history: UsageHistory | undefined,
@@ -33,18 +34,23 @@ export function bookAttempts(
   now: Date,
 ): UsageHistory | undefined {
   if (attempts.length === 0) return history;
-  const windows = new Map((history?.windows ?? []).map((one) => [keyOf(one), one]));
+  const { windows: before = [], lastSealed } = history ?? {};
+  const open = new Map<string, LedgerWindowUse>();
+  for (const one of before) if (one.sealed === undefined) open.set(windowKey(one), one);
   for (const attempt of attempts) {
     for (const window of WINDOWS) {
       const empty = { window, start: windowStart(window, attempt.settledAt), attempts: 0 };
-      const before = windows.get(keyOf(empty));
-      windows.set(
-        keyOf(empty),
-        booked(before ?? { ...empty, amounts: formatMetered(parseMetered(undefined)) }, attempt),
+      const known = open.get(windowKey(empty));
+      open.set(
+        windowKey(empty),
+        booked(known ?? { ...empty, amounts: formatMetered(parseMetered(undefined)) }, attempt),
       );
     }
   }
-  return { windows: latest([...windows.values()], toInstant(now)), tiers: bookTiers(history, attempts) };
+  const sealed = before.filter((one) => one.sealed !== undefined);
+  const windows = latestWindows([...open.values(), ...sealed], now);
+  const tiers = bookTiers(history, attempts);
+  return sealWindows({ windows, tiers, ...defined({ lastSealed }) }, now);
 }
 
 /** When the window begins that an instant lies in. windowStart('month', '2026-11-21T12:34:56Z') is '2026-11-01T00:00:00Z' */
@@ -77,16 +83,65 @@ function booked(use: WindowUse, attempt: MeteredAttempt): WindowUse {
 }
 
 /**
+ * How long a window is over before it is sealed. Attempts are counted seconds after their end, so that few come later; and a clock that is
+ * set back by less finds the window that it is in again.
+ */
+const SEALED_AFTER_MS = 600_000;
+
+/**
+ * Gives a number to each window that is over, and of which a later one of its length has begun: from then on it never changes. The last one of
+ * a length stays open, so nothing has to be written when it ends; so does what comes late until its sealed part is gone, lest parts add up.
+ * Minutes are not sealed, since nobody wants them when they are over.
+ */
+function sealWindows(history: UsageHistory, now: Date): UsageHistory {
+  const { windows, lastSealed = 0 } = history;
+  const sealedKeys = new Set(windows.filter(({ sealed }) => sealed !== undefined).map(windowKey));
+  const hasLater = ({ window, start }: LedgerWindowUse) =>
+    windows.some((one) => one.window === window && one.start > start && one.start <= toInstant(now));
+  const isOver = (one: LedgerWindowUse) =>
+    one.window !== 'minute' &&
+    !sealedKeys.has(windowKey(one)) &&
+    windowEndMs(one.window, one.start) + SEALED_AFTER_MS <= now.getTime() &&
+    hasLater(one);
+  const over = windows.filter(isOver);
+  if (over.length === 0) return history;
+  const numbers = new Map(over.map((one, i) => [one, lastSealed + i + 1]));
+  return {
+    ...history,
+    windows: windows.map((one) => {
+      const sealed = numbers.get(one);
+      return sealed === undefined ? one : { ...one, sealed };
+    }),
+    lastSealed: lastSealed + over.length,
+  };
+}
+
+/**
  * As many windows of each length as are kept, the newest first. Those that have not begun are of a clock that was ahead: they stand
  * last, lest they push out what is.
  */
-function latest(windows: readonly WindowUse[], now: string): WindowUse[] {
+export function latestWindows<Use extends WindowUse>(windows: readonly Use[], now: Date): Use[] {
+  const instant = toInstant(now);
   return WINDOWS.flatMap((name) =>
     windows
       .filter(({ window }) => window === name)
-      .toSorted((a, b) => Number(a.start > now) - Number(b.start > now) || (a.start < b.start ? 1 : -1))
+      .toSorted(
+        (a, b) => Number(a.start > instant) - Number(b.start > instant) || b.start.localeCompare(a.start),
+      )
       .slice(0, KEPT_WINDOWS[name]),
   );
+}
+
+/** One window of two that begin at the same time: what was used in both. */
+export function addWindows(use: WindowUse, { attempts, amounts, reported }: WindowUse): WindowUse {
+  const sum = addCounts(use.reported, reported, Number.MAX_SAFE_INTEGER);
+  return {
+    window: use.window,
+    start: use.start,
+    attempts: use.attempts + attempts,
+    amounts: formatMetered(addMetered(parseMetered(use.amounts), parseMetered(amounts))),
+    ...defined({ reported: sum }),
+  };
 }
 
 function bookTiers(
@@ -104,7 +159,8 @@ function bookTiers(
   });
 }
 
-function keyOf({ window, start }: Pick<WindowUse, 'window' | 'start'>): string {
+/** What tells a window from others. */
+export function windowKey({ window, start }: Pick<WindowUse, 'window' | 'start'>): string {
   return `${window} ${start}`;
 }
 

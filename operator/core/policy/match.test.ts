@@ -161,7 +161,14 @@ test('a glob takes time in proportion, whatever it is made of', (t) => {
 });
 
 test('what decides on packs is beyond them, wherever it is: one list for who asks and who is asked', (t) => {
-  const ours = ['policypacks', 'policypackrevisions', 'policyexemptions', 'policyreplicas', 'quotaledgers'];
+  const ours = [
+    'policypacks',
+    'policypackrevisions',
+    'policyexemptions',
+    'policyreplicas',
+    'quotaledgers',
+    'usagerecords',
+  ];
   for (const resource of ours) {
     t.true(isBeyondPacks({ group: 'nexusos.dev', resource }), resource);
     t.false(isBeyondPacks({ group: 'example.com', resource }));

@@ -46,6 +46,7 @@ export const BEYOND_POLICY: ReadonlySet<string> = new Set([
   `${GROUP}/policyexemptions`,
   `${GROUP}/policyreplicas`,
   `${GROUP}/quotaledgers`,
+  `${GROUP}/usagerecords`,
   'admissionregistration.k8s.io/validatingwebhookconfigurations',
   'admissionregistration.k8s.io/mutatingwebhookconfigurations',
   'admissionregistration.k8s.io/validatingadmissionpolicies',

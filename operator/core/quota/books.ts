@@ -2,6 +2,7 @@
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { bookAttempts } from '../metering/history.ts';
+import { withoutRecorded } from '../metering/usage-record.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type GivenBack, settleRecords } from '../tree/records.ts';
 import { TreeBook } from '../tree/tree-book.ts';
@@ -29,7 +30,7 @@ export function openBooks(ledger: Ledger, { held, ended, observed }: BooksInput,
   const { runs } = observed;
   const { status } = ledger;
   const attempts = ended.map(({ attempt }) => attempt);
-  const usage = bookAttempts(status?.usage, attempts, now);
+  const usage = bookAttempts(withoutRecorded(ledger, observed.record), attempts, now);
   const records = settleRecords({ before: status?.trees ?? [], held, ended, runs });
   const input = { ledger, runs, context: observed, now };
   const budgets = new BudgetBook({ ...input, usage, held, trees: records });

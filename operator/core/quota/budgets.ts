@@ -159,8 +159,12 @@ export function usedIn(
   now: Date,
 ): { readonly used: bigint; readonly endsMs: number } {
   const start = windowStart(window, now.toISOString());
-  const found = usage?.windows.find((one) => one.window === window && one.start === start);
-  const used = unit === 'tokens' ? tokenMicros(found?.reported) : parseMicro(found?.amounts.runUnits ?? '0');
+  // One that a clock that was ahead has seen the end of is in two parts.
+  const found = (usage?.windows ?? []).filter((one) => one.window === window && one.start === start);
+  const used = found.reduce(
+    (sum, one) => sum + (unit === 'tokens' ? tokenMicros(one.reported) : parseMicro(one.amounts.runUnits)),
+    0n,
+  );
   return { used, endsMs: windowEndMs(window, start) };
 }
 

@@ -30,8 +30,8 @@ const AWAITS_BYTES = 12;
 const AWAITED_BYTES = 17;
 /** The same of an idempotency key: its digests, phase and figures. */
 const KEY_BYTES = 170;
-/** The most that the usage history takes. */
-const HISTORY_BYTES = 32_000;
+/** The most that the usage history takes, where what is over cannot be given to the record. */
+const HISTORY_BYTES = 40_000;
 /** The same of a grant. */
 const GRANT_BYTES = 90;
 /** Quotes, colon, comma and the longest figure of an amount besides its key. */

@@ -10,6 +10,7 @@ import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { DeviceDesk } from '../capacity/device-queue.ts';
 import { attemptOf, type LastSeen } from '../metering/released.ts';
+import { recordAgainAt, recordChange, type SeenRecord, withRecord } from '../metering/usage-record.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
@@ -86,6 +87,8 @@ export interface LedgerObserved extends RunContext {
   readonly unmade?: ReadonlyMap<string, number>;
   /** What NexusOS and Kubernetes make in each namespace: as much of the totals must be there, whoever else wants some. */
   readonly ownObjects: Amounts;
+  /** The record of usage, while the ledger has something for it. */
+  readonly record?: SeenRecord;
   /** `FailedCreate` Events of the namespaces. */
   readonly refusals: readonly KubeObject[];
   /** Opens the desk that gives away devices on nodes, to who asks beside those who hold a reservation. */
@@ -245,7 +248,8 @@ export function planQueue(
     ],
   });
   const generation = ledger.metadata.generation ?? 0;
-  const changes = quotaChanges(ledger, observed, dealt.grants);
+  const record = recordChange(ledger, observed.record, now);
+  const changes = withRecord(quotaChanges(ledger, observed, dealt.grants), record);
   // What was refused and is still to be written: that it is tried again is known, and no news.
   const refused = isChange(changes) ? toldRefusal(ledger) : undefined;
   const standing = refused ?? standingOf(dealt);
@@ -260,7 +264,8 @@ export function planQueue(
     ...defined({ startDueMicros: queue.startDueMicros, usage: queue.usage }),
     conditions: [...conditions],
   };
-  return { status, ...changes, events: [], result: againAt(queue.nextMs, now) };
+  const nextMs = Math.min(queue.nextMs, recordAgainAt(record, now));
+  return { status, ...changes, events: [], result: againAt(nextMs, now) };
 }
 
 function againAt(nextMs: number, now: Date): Result {
@@ -370,7 +375,7 @@ function isOpen(namespace: string, { closed, taken }: LedgerObserved): boolean {
   return !closed.has(namespace) && !taken.has(namespace);
 }
 
-function isChange({ replace, create, remove }: ReturnType<typeof quotaChanges>): boolean {
+function isChange({ replace, create, remove }: ReturnType<typeof withRecord>): boolean {
   return replace.length + create.length + remove.length > 0;
 }
 

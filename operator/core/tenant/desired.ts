@@ -156,7 +156,7 @@ function mayCopy({ live }: Contents, namespace: string, sources: readonly KubeOb
 }
 
 /**
- * Lets owners read exactly their own Tenant, ledger and namespaces, and the GPU classes that the platform offers.
+ * Lets owners read exactly their own Tenant, ledger, usage and namespaces, and the GPU classes that the platform offers.
  * `list` with a name allows only a list of that one name, which `kubectl wait` and `kubectl get -w` ask for.
  */
 export function desiredClusterRole(tenant: Tenant, namespaces: readonly string[]): KubeObject {
@@ -167,7 +167,12 @@ export function desiredClusterRole(tenant: Tenant, namespaces: readonly string[]
     kind: 'ClusterRole',
     metadata: ownedMetadata(tenant, { name: tenantRoleName(tenant) }),
     rules: [
-      { apiGroups: [GROUP], resources: ['tenants', 'quotaledgers'], resourceNames: [name], verbs },
+      {
+        apiGroups: [GROUP],
+        resources: ['tenants', 'quotaledgers', 'usagerecords'],
+        resourceNames: [name],
+        verbs,
+      },
       { apiGroups: [GROUP], resources: ['gpuclasses'], verbs },
       ...(namespaces.length > 0
         ? [{ apiGroups: [''], resources: ['namespaces'], resourceNames: namespaces.toSorted(), verbs }]

@@ -69,9 +69,10 @@ function fullHistory(): UsageHistory {
       attempts: count,
       amounts,
       reported,
+      sealed: count,
     })),
   );
-  return { windows, tiers: TIERS.map((tier) => ({ tier, runUnits: most })) };
+  return { windows, tiers: TIERS.map((tier) => ({ tier, runUnits: most })), lastSealed: count };
 }
 
 function reservation(i: number): Reservation {
