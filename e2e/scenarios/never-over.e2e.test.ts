@@ -242,7 +242,7 @@ function endsAsPlanned(t: ExecutionContext, moments: readonly Moment[], planned:
 interface Amounts {
   readonly cpuSeconds: string;
   readonly memoryByteSeconds: string;
-  readonly gpuSeconds?: string;
+  readonly gpuSeconds?: string | undefined;
   readonly runUnits: string;
 }
 

@@ -71,10 +71,11 @@ export function imageInventoryController({
       const namespace = metadata.name;
       const verdicts = read.list(IMAGE_VERDICTS, { namespace });
       // All namespaces are watched, as others do: two watches of one kind are not in step.
+      const keepsVerdicts = metadata.labels?.[LABELS.tenant] !== undefined || namespace === platformNamespace;
       const facts = policies.for(namespace, read).map(imagePolicyFacts);
       const found =
         facts.length === 0 ? NONE : await imagesIn(namespace, { read, platformNamespace, running });
-      const seen = { namespace, keepsVerdicts: isOfTenant, policies: facts, verdicts, ...found };
+      const seen = { namespace, keepsVerdicts, policies: facts, verdicts, ...found };
       for (const name of unwantedSince.keys())
         if (read.get(NAMESPACES, { name }) === undefined) unwantedSince.delete(name);
       return { ...seen, unwantedMs: agesOf(unwanted(seen), namespace, unwantedSince) };

@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync, type KeyObject, X509Certificate } from
 import test from 'ava';
 import { TRUST_ROOT, type TrustRootSpec } from '#crds/v1alpha1/trust-root';
 import { rootText } from '../core/images/root-text.ts';
-import { startSigstore } from './testing/private-sigstore.ts';
+import { startSigstore } from '../../hack/sigstore/private-sigstore.ts';
 import { isTrustRoot, readTrustRoot } from './trust-root.ts';
 
 type List = Readonly<Record<string, unknown>>;

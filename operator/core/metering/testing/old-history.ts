@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
 import type { UsageHistory, WindowName, WindowUse } from '#crds/v1alpha1/usage-history';
-import { formatMetered, meter } from '../amounts.ts';
+import { meter } from '../amounts.ts';
 import { windowStart } from '../history.ts';
+import { formatMicro } from '../micro.ts';
 import { makeRate, makeUse } from './make.ts';
 
 /** An attempt of one core for so many seconds, with a call of a tool, that was settled at an instant. */
@@ -14,13 +15,12 @@ export function makeAttempt(
   const { rate = {}, attempt = 1, reservation } = more;
   const whole = makeRate({ cpuMillicores: 1000, ...rate });
   const pods = [makeUse(seconds, { toolCalls: 1, inputTokens: 100 })];
-  const amounts = formatMetered(meter(whole, pods));
   return {
     attempt,
     settledAt,
     rate: whole,
     pods,
-    amounts,
+    runUnits: formatMicro(meter(whole, pods).runUnits),
     ...(reservation !== undefined && { reservation }),
   };
 }
