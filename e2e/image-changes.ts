@@ -5,6 +5,7 @@ import { byKeys, imagePolicy, trustRoot } from './image-policies.ts';
 import { CI, type ImageSigner, ISSUER } from './image-signer.ts';
 import { type RiskTakers, waiver } from './image-world.ts';
 import type { ImageAt } from './registry-content.ts';
+import { pushImage } from './signing.ts';
 import type { User } from './user.ts';
 
 /** Where a change is played: on an image that runs, by a policy of its own. */
@@ -13,12 +14,16 @@ export interface Watched {
   readonly signer: ImageSigner;
   readonly takers: RiskTakers;
   readonly image: ImageAt;
+  /** How pods name it. */
+  readonly reference: string;
   /** Of the policy, and of all that belongs to it. */
   readonly name: string;
 }
 
 /** What changes, and what comes of it. */
 export interface ImageChange {
+  /** Whether the pods name it by its tag; else by its digest. */
+  readonly isByTag?: true;
   readonly make: (watched: Watched) => Promise<void>;
   /** What is asked at first. */
   readonly spec: (watched: Watched) => object;
@@ -111,6 +116,15 @@ export const CHANGES: Readonly<Record<string, ImageChange>> = {
     change: (watched) => trusts(watched, 'authorities'),
     reason: 'CertificateUntrusted',
   },
+  'its tag is moved to an image that is not signed': {
+    isByTag: true,
+    make: signed,
+    spec: (watched) => ({ ...SHORT, ...signedByBuilder(watched) }),
+    change: async ({ signer, image }) => {
+      await pushImage(signer.content.host, `${image.repository}:1`, 'moved');
+    },
+    reason: 'NoSignature',
+  },
   'a newer report is worse': {
     make: ({ signer, image }) => signer.attest(image, 'scanner', scanned(HOUR_MS, true)),
     spec: noneCritical,
@@ -131,7 +145,7 @@ export const CHANGES: Readonly<Record<string, ImageChange>> = {
   'its waiver runs out': {
     make: async (watched) => {
       await watched.signer.attest(watched.image, 'scanner', scanned(HOUR_MS));
-      await waives(watched, 90_000);
+      await waives(watched, 120_000);
     },
     spec: noneCritical,
     // Time does.

@@ -186,11 +186,11 @@ interface RunningPod {
 }
 
 /** A pod of the image that runs, once that was verified. */
-function starts({ owner, world: { user }, signer }: Place, { name, image }: Watched): Promise<RunningPod> {
+function starts({ owner, world: { user } }: Place, { name, reference }: Watched): Promise<RunningPod> {
   return eventually(
     `${name} runs`,
     async () => {
-      const object = imagePod(NAMESPACE, name, signer.reference(image));
+      const object = imagePod(NAMESPACE, name, reference);
       const { status, message } = await owner.send('POST', PODS, object);
       const pod = await user.sees<RunningPod>('-n', NAMESPACE, `pod/${name}`);
       if (pod?.status?.phase !== 'Running') throw new Error(`${status} ${message} ${pod?.status?.phase}`);
@@ -201,8 +201,8 @@ function starts({ owner, world: { user }, signer }: Place, { name, image }: Watc
 }
 
 /** That a new pod of the image is refused, and what is said of that. */
-async function isRefused({ owner, signer }: Place, { name, image }: Watched): Promise<string> {
-  const object = imagePod(NAMESPACE, `${name}-again`, signer.reference(image));
+async function isRefused({ owner }: Place, { name, reference }: Watched): Promise<string> {
+  const object = imagePod(NAMESPACE, `${name}-again`, reference);
   await eventually('replicas know of it', async () => {
     const { status, message } = await owner.send('POST', `${PODS}?dryRun=All`, object);
     if (!/is refused, /.test(message)) throw new Error(`${status} ${message}`);
@@ -220,7 +220,9 @@ function isTold({ world: { cluster } }: Place, verdict: string, reason: string):
   });
 }
 
-for (const [index, [title, { make, spec, change, reason }]] of Object.entries(CHANGES).entries()) {
+for (const [index, [title, { isByTag = false, make, spec, change, reason }]] of Object.entries(
+  CHANGES,
+).entries()) {
   test(`no new pod starts when ${title}, and what runs is left alone`, async (t) => {
     t.timeout(8 * 60_000);
     const place = t.context;
@@ -228,8 +230,8 @@ for (const [index, [title, { make, spec, change, reason }]] of Object.entries(CH
     const admin = world.user;
     const name = `watched-${index}`;
     const image = await signer.content.image(`${name}/app`);
-    const watched: Watched = { admin, signer, takers, image, name };
-    const reference = signer.reference(image);
+    const reference = isByTag ? `${signer.content.host}/${name}/app:1` : signer.reference(image);
+    const watched: Watched = { admin, signer, takers, image, name, reference };
     await make(watched);
     await admin.applies(
       wantsImage(NAMESPACE, name, reference),
@@ -253,6 +255,10 @@ for (const [index, [title, { make, spec, change, reason }]] of Object.entries(CH
     t.is(after?.metadata.uid, before.metadata.uid);
     t.is(after?.metadata.deletionTimestamp, undefined);
     t.is(after?.status?.phase, 'Running');
+    const ran = (await imagesThatEverRan(world.cluster, NAMESPACE)).filter((one) =>
+      one.includes(`/${name}/`),
+    );
+    t.deepEqual(ran, [isByTag ? `${reference}@${image.digest}` : reference], 'nothing else ever ran');
   });
 }
 
