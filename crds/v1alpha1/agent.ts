@@ -170,7 +170,7 @@ const status = z
       Number.MAX_SAFE_INTEGER,
     ).optional(),
     conditions: conditions(
-      'Ready; Scheduled if there is a schedule; Available of a service; Reconciling and Stalled only while true.',
+      'Ready; Scheduled if there is a schedule; Available of a service; ImageVerified where a policy is about its image; Reconciling and Stalled only while true.',
     ).optional(),
   })
   .describe('What is.');
@@ -203,6 +203,14 @@ export const AGENT_REASONS = {
   CallerPending: 'CallerPending',
   /** The API server, or a policy, refuses the account by which its Runs call others, or the name of that is taken. */
   CallerRefused: 'CallerRefused',
+  /** Policies on images are content with its image. */
+  ImageVerified: 'ImageVerified',
+  /** A policy on images that is enforced refuses its image: admission refuses pods of its Runs. */
+  ImageRefused: 'ImageRefused',
+  /** It could not be told whether its image is as policies on images ask. */
+  ImageUnknown: 'ImageUnknown',
+  /** Whether its image is as policies on images ask is being found out. */
+  VerifyingImage: 'VerifyingImage',
   /** It was deleted, and a finalizer of somebody else keeps it. */
   Terminating: 'Terminating',
   /** The spec does not parse. */

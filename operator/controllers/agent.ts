@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
-import { AGENT, type AgentStatus } from '#crds/v1alpha1/agent';
+import { AGENT, AGENT_REASONS, type AgentStatus } from '#crds/v1alpha1/agent';
 import { AGENT_SCHEDULE_REASONS } from '#crds/v1alpha1/agent-schedule';
 import { LABELS } from '#crds/v1alpha1/names';
 import { type Agent, agentKey, type GPUClass } from '../core/agent/agent.ts';
 import { type AgentObserved, planAgent, planRefused, type RunCounts } from '../core/agent/plan.ts';
 import type { ScheduleObserved } from '../core/agent/schedule.ts';
+import { verdictName } from '../core/images/names.ts';
+import { type ImageTrust, imageTrust } from '../core/images/trust.ts';
 import { holdUpService } from '../core/agent/service/report.ts';
 import type { AgentRevision } from '../core/agent/template.ts';
 import type { KubeObject } from '../core/object.ts';
@@ -25,30 +27,35 @@ import {
 import { CALLER_RBAC, CALLER_WATCHES, observeCaller } from './shared/agent-caller.ts';
 import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
+import type { ProvenImages } from './shared/proven-images.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
 import { kinshipIn } from './shared/trees.ts';
 import { INDEX, ledgerOf, namespacesOf } from './shared/workloads.ts';
 
 /** The controller of Agents: whether Runs of each can be admitted, how many there are, those that schedules start, and services. */
-export function agentController({
-  remoteImage,
-  operatorUser,
-}: Pick<PlatformSettings, 'remoteImage' | 'operatorUser'> = {}): Controller<
-  Agent,
-  AgentObserved,
-  AgentStatus
-> {
+export function agentController(
+  { remoteImage, operatorUser }: Pick<PlatformSettings, 'remoteImage' | 'operatorUser'>,
+  images: ProvenImages,
+): Controller<Agent, AgentObserved, AgentStatus> {
   return {
     name: 'agent',
     resource: AGENTS,
-    watches: WATCHES,
+    watches: [
+      ...WATCHES,
+      ...images.watches({ ofVerdict: agentsOfVerdict, ofPolicy: agentsOfPolicy }, IMAGES_MS),
+    ],
     rbac: RBAC,
     // Its Runs must not wait for it without a word while somebody else's finalizer keeps it.
     plansWhileDeleting: true,
     parse: parseWith(z.object({ spec: AGENT.spec })),
     group: (agent, read) => ledgerOf(read, agent.metadata.namespace ?? '')?.metadata.name,
     tells: ({ reason }) => !TOLD_BY_PLANS.has(reason),
-    observe: async (agent, read) => ({ ...(await observe(agent, read)), remoteImage, operatorUser }),
+    observe: async (agent, read) => ({
+      ...(await observe(agent, read)),
+      remoteImage,
+      operatorUser,
+      image: seeImage(agent, read, images),
+    }),
     plan: planAgent,
     refused: planRefused,
     heldUp: holdUpService,
@@ -68,7 +75,13 @@ const TOLD_BY_PLANS: ReadonlySet<string> = new Set([
   AGENT_SCHEDULE_REASONS.StartMissed,
   AGENT_SCHEDULE_REASONS.StartRefused,
   AGENT_SCHEDULE_REASONS.PreviousRunActive,
+  // What could be verified is everyday work.
+  AGENT_REASONS.ImageVerified,
+  AGENT_REASONS.VerifyingImage,
 ]);
+
+/** What becomes known of images is looked at with more of the like. */
+const IMAGES_MS = 500;
 
 /** Counts are written every few seconds at most; the next start of a schedule may wait for the end of the last. */
 const COUNTS_MS = 3000;
@@ -102,6 +115,22 @@ async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
     kin: kinshipIn(ledger, read),
   };
 }
+
+/** What policies on images say of the image, as admission does of those of its pods. */
+function seeImage({ metadata, spec }: Agent, read: Reader, images: ProvenImages): ImageTrust {
+  const image = spec.container?.image ?? '';
+  const { namespace = '' } = metadata;
+  return imageTrust(image, { ...images.in(namespace, read), now: clock.now() });
+}
+
+const agentsOfVerdict: Watch['keys'] = ({ metadata }, read) =>
+  (read.list(AGENTS, { namespace: metadata.namespace ?? '' }) as readonly Agent[])
+    .filter(({ spec }) => spec.container !== undefined)
+    .filter(({ spec }) => verdictName(spec.container?.image ?? '') === metadata.name)
+    .map(keyOf);
+
+const agentsOfPolicy: Watch['keys'] = ({ metadata, kind }, read) =>
+  read.list(AGENTS, kind === 'ImagePolicy' ? { namespace: metadata.namespace ?? '' } : {}).map(keyOf);
 
 /** Runs of the schedule. Watches may be behind each other, so of what the status names the API server itself is asked. */
 async function observeSchedule(agent: Agent, read: Reader): Promise<ScheduleObserved> {

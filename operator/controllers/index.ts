@@ -115,7 +115,7 @@ export function controllersFor(
     controllers: [
       tenantController(settings),
       ledgerController(book, [meter], queues),
-      agentController(settings),
+      agentController(settings, proven),
       runController(book, settings, queues),
       podController(),
       runHistoryController(records),

@@ -16,10 +16,12 @@ import {
 import type { ReconcileError } from '../errors.ts';
 import { keptForMs } from '../figures.ts';
 import { type Condition, defined, type KubeObject } from '../object.ts';
+import type { ImageTrust } from '../images/trust.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
 import type { Agent } from './agent.ts';
 import { type CallerObserved, missingCaller, NO_CALLER, unwantedCaller } from './caller.ts';
 import { type AgentSurroundings, checkAgent, checkRemote, type Refusal } from './checks.ts';
+import { imageAgainMs, withImage } from './image-verified.ts';
 import type { OrphanDecision } from './orphan.ts';
 import { planRevision, type RevisionDecision, type RevisionsObserved } from './revision.ts';
 import {
@@ -50,6 +52,8 @@ export interface AgentObserved extends AgentSurroundings, ScheduleObserved, Revi
   readonly remoteImage?: string | undefined;
   /** What stands for it; nothing when left out. */
   readonly service?: ServiceObserved;
+  /** What policies on images say of its image; nobody does when left out. */
+  readonly image?: ImageTrust;
 }
 
 /**
@@ -126,13 +130,16 @@ function planStanding(
   const decision = planSchedule(agent, observed, now);
   const standing = service.standing ?? standingOf(refusal, revision);
   const stood = setStanding(agent.status?.conditions ?? [], standing, { generation, now });
-  const conditions = [...withVerdict(agent, { conditions: stood, verdict: decision.verdict }, now)];
+  const scheduled = withVerdict(agent, { conditions: stood, verdict: decision.verdict }, now);
+  const { image } = observed;
+  const conditions = [...withImage(agent, { conditions: scheduled, image }, now)];
   const { counts, waitMs } = count(agent, { observed, decision }, now);
   const told = { ...counts, ...toldOf(agent, revision), ...serviceInStatus(service) };
   const status = { observedGeneration: generation, ...told, conditions };
   const { create, events } = decision;
   const remove = [...decision.remove, ...unwantedCaller(agent, observed.caller ?? NO_CALLER)];
-  const plan = { ...statusOnly(status, lookAgain(decision.afterMs, waitMs)), create, remove, events };
+  const again = lookAgain(Math.min(decision.afterMs, imageAgainMs(image)), waitMs);
+  const plan = { ...statusOnly(status, again), create, remove, events };
   const whole = revision.kind === 'active' ? withRevisions(plan, revision) : plan;
   return withService(whole, { agent, service }, now);
 }
@@ -288,6 +295,6 @@ function countsOf(runs: NonNullable<AgentStatus['runs']>, schedule: ScheduleStat
 
 function lookAgain(scheduleMs: number, countMs: number): Result {
   if (scheduleMs === Infinity && countMs === Infinity) return DONE;
-  const why = countMs < scheduleMs ? 'to write the counts' : 'for the next start';
+  const why = countMs < scheduleMs ? 'to write the counts' : 'for the next start, or to look at the image';
   return { kind: 'requeueAfter', afterMs: Math.min(scheduleMs, countMs), why };
 }

@@ -140,6 +140,13 @@ const cases: Readonly<Record<string, Case>> = {
     want: 'ok',
     pins: true,
   },
+  'named by a digest that nobody could look at: that says why, and is no wait without end': {
+    image: `${IMAGE}@${OTHER}`,
+    proofs: [
+      { ...proof({ image: `${IMAGE}@${OTHER}`, policies: [unknownVerdict] }), digest: undefined as never },
+    ],
+    want: 'Unknown RegistryUnreachable',
+  },
   'not even its digest is known, and that is let in': {
     policies: [{ ...policy, unknown: 'Allow' }],
     proofs: [{ ...proof({ policies: [unknownVerdict] }), digest: undefined as never }],

@@ -103,7 +103,9 @@ export function proofFor(reference: Reference, known: KnownImages): Proof | unde
   const own = known.proofOf(formatReference(reference));
   if (digest === undefined) return own;
   if (own?.digest === digest) return own;
-  return known.proofOfDigest(`${registry}/${repository}`, digest);
+  const other = known.proofOfDigest(`${registry}/${repository}`, digest);
+  // One without a digest says why not even that could be told: nothing is verified by it.
+  return other ?? (own?.digest === undefined ? own : undefined);
 }
 
 type Result = Pick<ImageFinding, 'kind' | 'reason' | 'message'>;

@@ -138,7 +138,7 @@ test('what only warns is told beside what is content, and it is looked again whe
   t.deepEqual(trust, {
     kind: 'trusted',
     message:
-      'the artifact is as asked by ClusterImagePolicy signed; ClusterImagePolicy scanned only warns: NoSignature',
+      'its artifact: as asked by ClusterImagePolicy signed; ClusterImagePolicy scanned only warns: NoSignature',
     againMs: 120_000,
   });
 });

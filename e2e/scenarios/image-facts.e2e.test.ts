@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import anyTest, { type TestFn } from 'ava';
+import { parse } from 'yaml';
+import { startCluster } from '#hack/cluster/cluster';
+import { installChart, PLATFORM_NAMESPACE } from '#hack/system/chart';
+import { startOperator } from '#hack/system/operator-process';
+import { WebhookSystem } from '#hack/system/webhook-process';
+import { ensureTools } from '#hack/tools/build';
+import { eventually } from '#hack/tools/eventually';
+import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
+import { runProgram } from '#hack/tools/run-program';
+import { container } from '../guardrail-objects.ts';
+import { pushImage, Signer } from '../signing.ts';
+import { type ReadCondition, type Said, tenantManifest, User } from '../user.ts';
+
+interface Place {
+  readonly admin: User;
+  readonly owner: User;
+  readonly signer: Signer;
+  readonly stranger: Signer;
+}
+
+interface PackManifest {
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly source: { readonly oci: { readonly image: string; readonly digest: string } } };
+}
+
+const test = anyTest.serial as TestFn<Place>;
+const TENANT = 'factual';
+const NAMESPACE = `${TENANT}-main`;
+const PACK = 'supply-chain';
+const ROOT = join(import.meta.dirname, '../..');
+const NEXUSCTL = join(ROOT, 'nexusctl/main.ts');
+const DEADLINE_MS = 180_000;
+const ENDS: (() => Promise<unknown>)[] = [];
+let registry: RunningRegistry;
+let folder: string;
+
+test.before(async (t) => {
+  folder = await mkdtemp(join(tmpdir(), `nexusos-facts-${process.pid}-`));
+  ENDS.push(() => rm(folder, { recursive: true, force: true }));
+  registry = await startRegistry({ folder: join(folder, 'registry') });
+  ENDS.unshift(() => registry.stop());
+  const cluster = await startCluster();
+  ENDS.unshift(() => cluster.stop());
+  const webhooks = await WebhookSystem.open(cluster);
+  ENDS.unshift(() => webhooks.stop());
+  await installChart(cluster, { values: { webhooks: webhooks.values } });
+  const registries = [{ host: registry.host, isPrivate: true, isPlainHttp: true }];
+  const operator = await startOperator(cluster, { env: { NEXUSOS_REGISTRIES: JSON.stringify(registries) } });
+  ENDS.unshift(() => operator.stop());
+  await webhooks.start();
+  const [signer, stranger] = [await Signer.create(), await Signer.create()];
+  ENDS.push(() => signer.remove());
+  ENDS.push(() => stranger.remove());
+  const admin = new User(cluster);
+  const owner = new User(cluster, await cluster.kubeconfigFor({ user: `${TENANT}-admin` }));
+  await eventually(
+    'a Tenant is taken',
+    () => admin.applies(tenantManifest(TENANT)).then(() => true),
+    DEADLINE_MS,
+  );
+  await admin.awaitsReady(`tenant/${TENANT}`);
+  t.context = { admin, owner, signer, stranger };
+});
+test.after.always(async () => {
+  for (const end of ENDS) await end();
+});
+
+/** A policy on images, of the platform, that trusts one key. */
+function policy(name: string, images: string, { pem }: Signer, more: object = {}) {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'ClusterImagePolicy',
+    metadata: { name },
+    spec: {
+      images: [`${registry.host}/${images}/*`],
+      authorities: [{ name: 'release', key: { pem } }],
+      require: { signatures: { from: ['release'], threshold: 1 } },
+      ...more,
+    },
+  };
+}
+
+/** Pushes the pack of the repository as an artifact; the manifest that names it. */
+async function pushPack(version: string, spec: object = {}): Promise<PackManifest> {
+  const { opa } = await ensureTools(['opa']);
+  const env = { PATH: process.env['PATH'] ?? '', HOME: folder, NEXUSCTL_OPA: opa };
+  const path = join(folder, `${PACK}-${version}.yaml`);
+  const reference = `${registry.host}/packs/${PACK}:${version}`;
+  const flags = ['--plain-http', '--manifest', path];
+  const args = [NEXUSCTL, 'pack', 'push', join(ROOT, 'policy-packs', PACK), reference, ...flags];
+  const ran = await runProgram(process.execPath, { args, cwd: folder, env });
+  if (ran.code !== 0) throw new Error(ran.stderr);
+  const manifest = parse(await readFile(path, 'utf8')) as PackManifest;
+  const metadata = { ...manifest.metadata, namespace: PLATFORM_NAMESPACE };
+  const rollout = { shadowSeconds: 0 };
+  return { ...manifest, metadata, spec: { ...manifest.spec, version, rollout, ...spec } } as PackManifest;
+}
+
+function says({ admin }: Place, reason: string, status: string): Promise<ReadCondition> {
+  return eventually(
+    `the pack is Verified ${status}: ${reason}`,
+    async () => {
+      const found = await admin.condition('Verified', '-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
+      if (found?.reason !== reason || found.status !== status) throw new Error(JSON.stringify(found));
+      return found;
+    },
+    DEADLINE_MS,
+  );
+}
+
+async function activeRevision({ admin }: Place): Promise<string | undefined> {
+  const pack = await admin.sees<{ readonly status?: { readonly activeRevision?: string } }>(
+    '-n',
+    PLATFORM_NAMESPACE,
+    `policypack/${PACK}`,
+  );
+  return pack?.status?.activeRevision;
+}
+
+const PARAMETERS = { parameters: { maxCritical: 0, images: ['127.0.0.1'] } };
+
+test('a pack is read when it is signed as a policy asks, and says why not until then', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, signer } = t.context;
+  await admin.applies(policy('packs-signed', 'packs', signer));
+  await admin.awaitsReady('clusterimagepolicy/packs-signed');
+
+  // Nobody can tell of what is not there: that is not the same as being without a signature.
+  const pushed = await pushPack('1.0.0');
+  const missing = { ...pushed.spec.source.oci, digest: `sha256:${'a'.repeat(64)}` };
+  await admin.applies({ ...pushed, spec: { ...pushed.spec, source: { oci: missing } } });
+  t.regex((await says(t.context, 'ArtifactUnknown', 'Unknown')).message, /ImageNotFound/);
+
+  await admin.applies(pushed);
+  t.regex(
+    (await says(t.context, 'ArtifactRefused', 'False')).message,
+    /packs\/supply-chain@sha256:.*ClusterImagePolicy packs-signed \(NoSignature\)/,
+  );
+
+  t.is(await activeRevision(t.context), undefined);
+  await signer.sign(registry.host, `packs/${PACK}`, pushed.spec.source.oci.digest);
+  // What is asked changes, so it is looked at again at once.
+  await admin.applies(policy('packs-signed', 'packs', signer, { platforms: 'Each' }));
+  await admin.applies(await pushPack('1.0.0', PARAMETERS));
+  const { message } = await says(t.context, 'Verified', 'True');
+  t.regex(message, /its artifact: as asked by ClusterImagePolicy packs-signed/);
+  await admin.awaitsReady('-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
+});
+
+test('when its key is trusted no more a pack says so, and what decides goes on to', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, signer, stranger } = t.context;
+  const before = await activeRevision(t.context);
+  await admin.applies(policy('packs-signed', 'packs', stranger, { platforms: 'Each' }));
+  t.regex((await says(t.context, 'ArtifactRefused', 'False')).message, /WrongKey/);
+  t.is(await activeRevision(t.context), before);
+  await admin.applies(policy('packs-signed', 'packs', signer, { platforms: 'Each' }));
+  await says(t.context, 'Verified', 'True');
+  await admin.awaitsReady('-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
+  t.is(await activeRevision(t.context), before);
+});
+
+/** What a scanner found, in the frame of cosign, with so many critical vulnerabilities. */
+function report(critical: number): object {
+  const found = (index: number) => ({
+    VulnerabilityID: `CVE-2026-000${index}`,
+    PkgName: 'left',
+    PkgIdentifier: { PURL: 'pkg:npm/left@1.0.0' },
+    Severity: 'CRITICAL',
+    CVSS: { nvd: { V3Vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', V3Score: 9.8 } },
+  });
+  const at = new Date().toISOString();
+  const Vulnerabilities = Array.from({ length: critical }, (_, index) => found(index));
+  return {
+    invocation: { uri: '', event_id: '', 'builder.id': '' },
+    scanner: {
+      uri: 'pkg:github/aquasecurity/trivy@v0.70.0',
+      version: '0.70.0',
+      db: { uri: '', version: '' },
+      result: { SchemaVersion: 2, Results: [{ Target: 'app', Vulnerabilities }] },
+    },
+    metadata: { scanStartedOn: at, scanFinishedOn: at },
+  };
+}
+
+async function pushApp({ signer }: Place, name: string, critical?: number): Promise<string> {
+  const digest = await pushImage(registry.host, `team/${name}:1`, name);
+  await signer.sign(registry.host, `team/${name}`, digest);
+  const image = `${registry.host}/team/${name}@${digest}`;
+  if (critical !== undefined) await signer.attest(image, 'vuln', report(critical));
+  return image;
+}
+
+function pod(name: string, image: string): object {
+  const resources = { requests: { cpu: '10m', memory: '16Mi' }, limits: { cpu: '10m', memory: '16Mi' } };
+  const metadata = { name, namespace: NAMESPACE };
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [container({ image, resources })] } };
+}
+
+/** Somebody makes a pod until what comes of it is `wanted`. */
+function makes({ owner }: Place, object: object, wanted: (said: Said) => boolean): Promise<Said> {
+  return eventually(
+    'what comes of a pod',
+    async () => {
+      const said = await owner.tries(['create', '-f', '-'], JSON.stringify(object));
+      if (!wanted(said)) throw new Error(said.text);
+      return said;
+    },
+    DEADLINE_MS,
+  );
+}
+
+test('rules go by what scanners state, and refuse what nobody states anything of', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, signer } = t.context;
+  // It counts, and leaves it to the pack how many there may be.
+  const counted = {
+    require: {
+      signatures: { from: ['release'], threshold: 1 },
+      vulnerabilities: { from: ['release'], threshold: 1, budget: {} },
+    },
+    enforcement: 'Warn',
+  };
+  await admin.applies(policy('counted', 'team', signer, counted));
+  await admin.awaitsReady('clusterimagepolicy/counted');
+  const [clean, spoilt, silent] = [
+    await pushApp(t.context, 'clean', 0),
+    await pushApp(t.context, 'spoilt', 2),
+    await pushApp(t.context, 'silent'),
+  ];
+  const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
+  const bad = await makes(t.context, pod('spoilt', spoilt), refused(/that are critical/));
+  t.regex(
+    bad.text,
+    /nexusos-system\/supply-chain 1\.0\.0, rule vulnerabilities: image .*team\/spoilt.* has 2 vulnerabilities that are critical; there may be 0 .*spec\.containers\[0\]\.image/,
+  );
+  const none = await makes(t.context, pod('silent', silent), refused(/counted says Refused/));
+  t.regex(none.text, /has no vulnerability report that is known: ClusterImagePolicy counted says Refused/);
+  const uncovered = `${registry.host}/elsewhere/app:1`;
+  const strange = await makes(t.context, pod('strange', uncovered), refused(/no policy on images/));
+  t.regex(strange.text, /no policy on images is about it/);
+  const good = await makes(t.context, pod('clean', clean), ({ ok }) => ok);
+  t.true(good.ok, good.text);
+  // Whoever is trusted by a tenant vouches for nothing before the platform.
+  const own = policy('own', 'elsewhere', signer);
+  await t.context.owner.does(
+    ['apply', '-f', '-'],
+    JSON.stringify({ ...own, kind: 'ImagePolicy', metadata: { name: 'own', namespace: NAMESPACE } }),
+  );
+  const vouched = await makes(t.context, pod('vouched', uncovered), refused(/no policy whose word counts/));
+  t.false(vouched.ok);
+});
+
+test('an Agent says what admission would say of its image, before any Run of it starts', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, owner, signer } = t.context;
+  await admin.applies(policy('strict', 'strict', signer));
+  const digest = await pushImage(registry.host, 'strict/app:1', 'strict');
+  const agent = (image: string) => ({
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'Agent',
+    metadata: { name: 'strict', namespace: NAMESPACE },
+    spec: { shape: 'job', container: { image } },
+  });
+  const saysOfImage = (reason: string) =>
+    eventually(
+      `the Agent says ${reason}`,
+      async () => {
+        const found = await admin.condition('ImageVerified', '-n', NAMESPACE, 'agent/strict');
+        if (found?.reason !== reason) throw new Error(JSON.stringify(found));
+        return found;
+      },
+      DEADLINE_MS,
+    );
+  await owner.does(['apply', '-f', '-'], JSON.stringify(agent(`${registry.host}/strict/app:1`)));
+  const refused = await saysOfImage('ImageRefused');
+  t.is(refused.status, 'False');
+  t.regex(refused.message, /ClusterImagePolicy strict \(NoSignature\)/);
+  await signer.sign(registry.host, 'strict/app', digest);
+  await owner.does(['apply', '-f', '-'], JSON.stringify(agent(`${registry.host}/strict/app@${digest}`)));
+  const verified = await saysOfImage('ImageVerified');
+  t.is(verified.status, 'True');
+  await owner.does(['apply', '-f', '-'], JSON.stringify(agent('elsewhere.example/app:1')));
+  await eventually(
+    'of an image that no policy is about nothing is said',
+    async () => {
+      const found = await admin.condition('ImageVerified', '-n', NAMESPACE, 'agent/strict');
+      if (found !== undefined) throw new Error(JSON.stringify(found));
+      return true;
+    },
+    DEADLINE_MS,
+  );
+});

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { ImageFinding } from '../images/admit.ts';
+import type { ImageTrust } from '../images/trust.ts';
+import type { Condition } from '../object.ts';
+import type { Agent } from './agent.ts';
+import { imageAgainMs, withImage } from './image-verified.ts';
+
+const NOW = new Date('2026-11-23T12:00:00Z');
+const AGENT = { metadata: { name: 'a', generation: 4 } } as Agent;
+const READY: Condition = {
+  type: 'Ready',
+  status: 'True',
+  reason: 'Accepted',
+  message: '',
+  lastTransitionTime: NOW.toISOString(),
+};
+
+function held(kind: ImageFinding['kind'], reason: string): ImageTrust {
+  const policy = {
+    kind: 'ClusterImagePolicy',
+    name: 'signed',
+    uid: 'u1',
+    generation: 1,
+    images: ['*'],
+    enforcement: 'Enforce',
+    unknown: 'Deny',
+    maxAgeSeconds: 3600,
+  } as const;
+  const use = { field: '', image: 'registry.example/app:1' };
+  const finding = { kind, use, policy, reason, message: 'as was found' };
+  return { kind: 'held', name: 'registry.example/app:1', finding };
+}
+
+function told(image: ImageTrust | undefined, before: readonly Condition[] = [READY]) {
+  const conditions = withImage(AGENT, { conditions: before, image }, NOW);
+  return conditions.find(({ type }) => type === 'ImageVerified');
+}
+
+const CASES: Readonly<Record<string, { image: ImageTrust; want: readonly [string, string] }>> = {
+  'it is as asked': {
+    image: { kind: 'trusted', message: 'as asked by ClusterImagePolicy signed', warns: false, againMs: 5 },
+    want: ['True', 'ImageVerified'],
+  },
+  'it is refused': { image: held('Refused', 'NoSignature'), want: ['False', 'ImageRefused'] },
+  'it could not be told, which is no refusal': {
+    image: held('Unknown', 'RegistryUnreachable'),
+    want: ['Unknown', 'ImageUnknown'],
+  },
+  'nobody has looked yet': { image: held('Pending', 'BeingVerified'), want: ['Unknown', 'VerifyingImage'] },
+};
+
+for (const [title, { image, want }] of Object.entries(CASES)) {
+  test(`the image of an Agent: ${title}`, (t) => {
+    const found = told(image);
+    t.deepEqual([found?.status, found?.reason], [...want]);
+    t.is(found?.observedGeneration, 4);
+  });
+}
+
+test('a refusal says which image, by which policy, why, and what to do', (t) => {
+  t.is(
+    told(held('Refused', 'NoSignature'))?.message,
+    'registry.example/app:1: ClusterImagePolicy signed (NoSignature): as was found; sign this digest as the policy asks, or run an image that is',
+  );
+});
+
+test('where no policy is about it nothing is said, and what was said goes', (t) => {
+  t.is(told(undefined), undefined);
+  const before = withImage(AGENT, { conditions: [READY], image: held('Refused', 'WrongKey') }, NOW);
+  t.is(before.length, 2);
+  t.deepEqual(withImage(AGENT, { conditions: before, image: { kind: 'unasked' } }, NOW), [READY]);
+});
+
+test('what counts for a time is looked at again when that is over', (t) => {
+  t.is(imageAgainMs({ kind: 'trusted', message: '', warns: false, againMs: 5 }), 5);
+  t.is(imageAgainMs(held('Refused', 'WrongKey')), Infinity);
+  t.is(imageAgainMs(undefined), Infinity);
+});

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import { formatReference, parseReference } from '../oci/reference.ts';
+import { countingVerdict, type ImageFinding, judgeImages, type KnownImages, proofFor } from './admit.ts';
+import { type ImagePolicyFacts, isAbout, nameOf } from './policy.ts';
+
+/** What policies on images say of one image, before anything is made of it. */
+export type ImageTrust =
+  /** No policy is about it. */
+  | { readonly kind: 'unasked' }
+  /** It is as asked by all policies that are enforced. */
+  | { readonly kind: 'trusted'; readonly message: string; readonly warns: boolean; readonly againMs: number }
+  /** One that is enforced does not let it through; a refusal counts before what is not known. */
+  | { readonly kind: 'held'; readonly name: string; readonly finding: ImageFinding };
+
+/** What an image is judged by. */
+export interface TrustSeen {
+  /** Policies that are for the namespace. */
+  readonly policies: readonly ImagePolicyFacts[];
+  readonly known: KnownImages;
+  readonly now: Date;
+}
+
+/** Soon enough, and not at once: what is over is being found out anew. */
+const SOON_MS = 1000;
+
+/** Judges an image as admission does. What has no name is for others to tell. */
+export function imageTrust(image: string, { policies, known, now }: TrustSeen): ImageTrust {
+  const read = parseReference(image);
+  if (read.kind === 'refused') return { kind: 'unasked' };
+  const about = policies.filter((policy) => isAbout(policy, read.reference));
+  if (about.length === 0) return { kind: 'unasked' };
+  const name = formatReference(read.reference);
+  const { findings } = judgeImages({ uses: [{ field: '', image: name }], policies: about, known, now });
+  const held = findings.filter(({ policy }) => policy.enforcement === 'Enforce');
+  const deciding = (['Refused', 'Unknown', 'Pending'] as const)
+    .map((kind) => held.find((one) => one.kind === kind))
+    .find((one) => one !== undefined);
+  if (deciding !== undefined) return { kind: 'held', name, finding: deciding };
+  const proof = proofFor(read.reference, known);
+  const ends = about.flatMap((policy) => {
+    const counting = countingVerdict(policy, { proof, now });
+    return 'end' in counting ? [counting.end] : [];
+  });
+  return {
+    kind: 'trusted',
+    message: messageOf(about, findings),
+    warns: findings.length > 0,
+    againMs: Math.max(SOON_MS, Math.min(...ends) - now.getTime()),
+  };
+}
+
+function messageOf(about: readonly ImagePolicyFacts[], findings: readonly ImageFinding[]): string {
+  const against = new Set(findings.map(({ policy }) => policy));
+  const content = about.filter((policy) => !against.has(policy)).map(nameOf);
+  const warned = findings.map(({ policy, reason }) => `${nameOf(policy)} only warns: ${reason}`);
+  return [...(content.length === 0 ? [] : [`as asked by ${content.join(', ')}`]), ...warned].join('; ');
+}
