@@ -14,7 +14,16 @@ const limits = AGENT.spec.shape.limits
   .describe('The limits that are part of a pod.');
 
 const template = AGENT.spec
-  .pick({ shape: true, tier: true, container: true, parameters: true, gpu: true, remote: true })
+  .pick({
+    shape: true,
+    tier: true,
+    container: true,
+    parameters: true,
+    gpu: true,
+    remote: true,
+    entitlements: true,
+    dataClassification: true,
+  })
   .extend({
     limits: limits.optional(),
     service: serviceTemplate.optional(),

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { calls, callsRule } from './agent-calls.ts';
+import { agentEntitlements, dataClassification } from './agent-entitlements.ts';
 import { agentParameters } from './agent-parameters.ts';
 import { schedule, scheduleStatus } from './agent-schedule.ts';
 import { remote, remoteRules } from './agent-remote.ts';
@@ -113,6 +114,8 @@ const spec = z
     parameters: agentParameters.optional(),
     gpu: gpu.optional(),
     gang: gang.optional(),
+    entitlements: agentEntitlements.optional(),
+    dataClassification: dataClassification.optional(),
     estimate: estimate.optional(),
     limits: limits.default({ timeoutSeconds: 3600 }),
     calls: calls.optional(),
@@ -189,6 +192,10 @@ export const AGENT_REASONS = {
   GPUClassNotAllowed: 'GPUClassNotAllowed',
   /** The image comes from a registry that the tenant is not entitled to. */
   RegistryNotAllowed: 'RegistryNotAllowed',
+  /** It wants models or tools that the tenant is not entitled to. */
+  NotEntitled: 'NotEntitled',
+  /** It works on data of a higher class than the tenant may. */
+  ClassificationTooHigh: 'ClassificationTooHigh',
   /** One Run asks for more than the tenant's whole quota. */
   NeverFits: 'NeverFits',
   /** The platform has turned agents of shape remote off. */

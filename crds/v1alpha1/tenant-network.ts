@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
+import { DATA_CLASSES } from './data-classes.ts';
 import { dnsLabel, int } from './meta.ts';
 import { ALWAYS_RESERVED } from './reserved-ranges.ts';
 
@@ -65,7 +66,7 @@ export const residency = z
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional(),
     maxDataClassification: z
-      .enum(['public', 'internal', 'confidential', 'restricted'])
+      .enum(DATA_CLASSES)
       .default('internal')
       .describe('Highest class of data that agents may work on.'),
   })

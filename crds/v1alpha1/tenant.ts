@@ -54,19 +54,19 @@ const entitlements = z
     modelTiers: z
       .array(dnsLabel('A model tier.'))
       .max(32)
-      .describe('Model tiers that agents may use.')
+      .describe('Model tiers that agents may use. Left out: any; an empty list: none.')
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional(),
     modelBackends: z
       .array(text('A model backend.', 253).min(1))
       .max(64)
-      .describe('Model backends that agents may use.')
+      .describe('Model backends that agents may use. Left out: any; an empty list: none.')
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional(),
     tools: z
       .array(text('A tool.', 128).min(1))
       .max(256)
-      .describe('Tools that agents may call.')
+      .describe('Tools that agents may call. Left out: any; an empty list: none.')
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional(),
     registries: z

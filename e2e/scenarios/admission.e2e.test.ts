@@ -13,7 +13,8 @@ test.before(async (t) => {
   await user.applies(
     tenant('judged', {
       quotas,
-      entitlements: { registries: ['registry.example.com'] },
+      entitlements: { registries: ['registry.example.com'], tools: ['search'] },
+      residency: { primaryRegion: 'eu', maxDataClassification: 'internal' },
       branding: { supportContact: 'help@judged.example' },
     }),
   );
@@ -72,6 +73,18 @@ const REFUSED: Readonly<Record<string, Refused>> = {
     object: tenant('judge', { namespaces: [{ suffix: 'taken' }] }),
     want: denied(
       'conflict: spec.namespaces: namespace judge-taken exists and belongs to no tenant; choose another suffix, or have it adopted',
+    ),
+  },
+  'an Agent that wants tools which its tenant has not': {
+    object: agent('armed', { entitlements: { tools: ['search', 'shell'] } }),
+    want: denied(
+      'policy_blocked: spec.entitlements.tools: found shell, which the tenant is not entitled to; allowed are search. Ask help@judged.example.',
+    ),
+  },
+  'an Agent that works on data which its tenant may not have': {
+    object: agent('curious', { dataClassification: 'restricted' }),
+    want: denied(
+      'policy_blocked: spec.dataClassification: found restricted; the highest that the tenant may work on is internal (residency.maxDataClassification). Ask help@judged.example.',
     ),
   },
   'an Agent with an image from elsewhere': {

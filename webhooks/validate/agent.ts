@@ -13,6 +13,8 @@ import type { Verdict } from './verdict.ts';
  */
 const REFUSED: Readonly<Record<string, ErrorCode>> = {
   [AGENT_REASONS.RegistryNotAllowed]: 'policy_blocked',
+  [AGENT_REASONS.NotEntitled]: 'policy_blocked',
+  [AGENT_REASONS.ClassificationTooHigh]: 'policy_blocked',
   [AGENT_REASONS.GPUClassNotAllowed]: 'quota_exceeded',
   [AGENT_REASONS.NeverFits]: 'quota_exceeded',
 };

@@ -101,6 +101,49 @@ const cases: Record<string, Case> = {
     want: 'NeverFits',
     wantSaid: ['spec.container.resources.limits.cpu', 'found 4', 'at most 2'],
   },
+  'tools and models of which the tenant has some': {
+    agent: { entitlements: { tools: ['search', 'shell', 'browser'], modelTiers: ['small'] } },
+    tenant: { entitlements: { tools: ['search'], modelTiers: ['small', 'large'] } },
+    want: 'NotEntitled',
+    wantSaid: ['spec.entitlements.tools', 'found shell, browser', 'allowed are search', 'platform team'],
+  },
+  'a model of a tenant that may use none': {
+    agent: { entitlements: { modelBackends: ['gpt'] } },
+    tenant: { entitlements: { modelBackends: [] } },
+    want: 'NotEntitled',
+    wantSaid: ['spec.entitlements.modelBackends', 'allowed are none'],
+  },
+  'tools that look like those of the tenant': {
+    agent: { entitlements: { tools: ['Search', 'search '] } },
+    tenant: { entitlements: { tools: ['search'] } },
+    want: 'NotEntitled',
+    wantSaid: ['found Search, search '],
+  },
+  'what the tenant is entitled to, and what it says nothing of': {
+    agent: { entitlements: { tools: ['search'], modelTiers: ['large'] } },
+    tenant: { entitlements: { tools: ['search', 'shell'] } },
+    want: undefined,
+  },
+  'data of a higher class than the tenant may work on': {
+    agent: { dataClassification: 'restricted' },
+    tenant: { residency: { primaryRegion: 'eu', maxDataClassification: 'confidential' } },
+    want: 'ClassificationTooHigh',
+    wantSaid: ['spec.dataClassification', 'found restricted', 'confidential'],
+  },
+  'data of no class that is said, where only public data is': {
+    tenant: { residency: { primaryRegion: 'eu', maxDataClassification: 'public' } },
+    want: 'ClassificationTooHigh',
+    wantSaid: ['found internal, as none is said'],
+  },
+  'data of the highest class that the tenant may work on': {
+    agent: { dataClassification: 'confidential' },
+    tenant: { residency: { primaryRegion: 'eu', maxDataClassification: 'confidential' } },
+    want: undefined,
+  },
+  'data of any class where nothing is said of where it may be': {
+    agent: { dataClassification: 'restricted' },
+    want: undefined,
+  },
   'a class that does not exist': {
     agent: { gpu },
     tenant: { quotas },

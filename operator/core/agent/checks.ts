@@ -9,6 +9,7 @@ import { contactOf } from '../tenant/contact.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import { type Agent, type GPUClass, podCount } from './agent.ts';
 import { containerOf, resourcesField, statedResources } from './container.ts';
+import { checkEntitlements } from './entitlements.ts';
 import { isFromRegistry, repositoryOf } from './image.ts';
 
 /** Why an Agent cannot be used. The message names field, found, allowed and whom to ask. */
@@ -47,6 +48,7 @@ export function checkAgent(agent: Agent, { tenant, gpuClass }: AgentSurroundings
     checkDeletion(agent) ??
     checkSuspension(agent, tenant) ??
     checkRegistry(agent, tenant) ??
+    checkEntitlements(agent, tenant) ??
     checkClass(agent, tenant, gpuClass) ??
     checkContainer(agent, tenant) ??
     checkSize(agent, tenant, gpuClass) ??

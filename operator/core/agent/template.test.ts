@@ -32,7 +32,12 @@ const FULL = {
   gpu: { class: 'h100', count: 2 },
   limits: { timeoutSeconds: 60, maxRetries: 3, terminationGracePeriodSeconds: 5 },
 } satisfies Partial<AgentSpec>;
-const MANY = { ...FULL, gang: { pods: 4, startTimeoutSeconds: 60 } } satisfies Partial<AgentSpec>;
+const MANY = {
+  ...FULL,
+  gang: { pods: 4, startTimeoutSeconds: 60 },
+  entitlements: { tools: ['search'] },
+  dataClassification: 'public',
+} satisfies Partial<AgentSpec>;
 
 /** What an Agent of shape service has beside those fields, which it has not. */
 const SERVED = templateOf(

@@ -19,12 +19,13 @@ const SUFFIX_LENGTH = 12;
 /** What a revision keeps of an Agent: all that its pods are made from, and what they cost. */
 export function templateOf(spec: AgentSpec): AgentTemplate {
   const { shape, tier, container, parameters, gpu, remote, limits, gang } = spec;
+  const { entitlements, dataClassification } = spec;
   const { terminationGracePeriodSeconds } = limits;
   const kept = terminationGracePeriodSeconds === undefined ? undefined : { terminationGracePeriodSeconds };
   const service = shape === 'service' ? answersOf(serviceOf(spec)) : undefined;
   const many = gang && { pods: gang.pods };
   const optional = { container, parameters, gpu, limits: kept, service, remote, gang: many };
-  return { shape, tier, ...defined(optional) };
+  return { shape, tier, ...defined({ ...optional, entitlements, dataClassification }) };
 }
 
 /** How an Agent of shape service stands, said or not. */
@@ -51,6 +52,8 @@ export function withTemplate(agent: Agent, template: AgentTemplate): Agent {
     container: ____,
     remote: _____,
     gang: present,
+    entitlements: _______,
+    dataClassification: ________,
     calls,
     ...others
   } = agent.spec;

@@ -112,6 +112,29 @@ test('an Agent cannot replace the variables that are ours', (t) => {
   ]);
 });
 
+test('a container is told what it may use: what its revision says, of that what its tenant is entitled to by now', (t) => {
+  const entitlements = { tools: ['search', '$(HOME)', 'shell'], modelTiers: ['large'] };
+  const agent = makeAgent({ entitlements, dataClassification: 'confidential' });
+  const told = (tenant = makeTenant()) =>
+    podOf({ agent, tenant }).containers[0]?.env.filter(({ name }) => /TOOLS|MODEL|CLASSIFICATION/.test(name));
+  t.deepEqual(told(), [
+    { name: 'NEXUSOS_MODEL_TIERS', value: '["large"]' },
+    { name: 'NEXUSOS_TOOLS', value: '["search","$$(HOME)","shell"]' },
+    { name: 'NEXUSOS_DATA_CLASSIFICATION', value: 'confidential' },
+  ]);
+  const less = makeTenant({ entitlements: { tools: ['search'], modelTiers: [] } });
+  t.deepEqual(told(less)?.slice(0, 2), [
+    { name: 'NEXUSOS_MODEL_TIERS', value: '[]' },
+    { name: 'NEXUSOS_TOOLS', value: '["search"]' },
+  ]);
+  const env = [{ name: 'NEXUSOS_TOOLS', value: '["shell"]' }];
+  const forged = makeAgent({ container: { image: 'x', env }, entitlements: { tools: [] } });
+  t.deepEqual(
+    podOf({ agent: forged }).containers[0]?.env.filter(({ name }) => name === 'NEXUSOS_TOOLS'),
+    [{ name: 'NEXUSOS_TOOLS', value: '[]' }],
+  );
+});
+
 test('everything of an attempt has one name, and the Run as its controller', (t) => {
   const run = makeRun({ input: { inline: 'hello' } });
   const gpu = { class: makeClass('dra', { deviceClassName: 'gpu.example.com' }), count: 2 };

@@ -4,6 +4,7 @@ import { API_VERSION, FINALIZERS, LABELS, MANAGED_BY } from '#crds/v1alpha1/name
 import { type Agent, type GPUClass } from '../agent/agent.ts';
 import { KUEUE_MARKS, type QueuePlace } from '../kueue/kueue.ts';
 import { type Container, containerOf, statedResources } from '../agent/container.ts';
+import { entitlementVariables } from '../agent/entitlements.ts';
 import { defined, type KubeObject, type ObjectMeta, refOf } from '../object.ts';
 import type { Removal } from '../plan.ts';
 import type { Quantities } from '../quota/amounts.ts';
@@ -198,6 +199,7 @@ function environment(input: WorkloadInput, given: Given) {
     { name: 'NEXUSOS_RUN', value: input.run.metadata.name },
     { name: 'NEXUSOS_AGENT', value: input.agent.metadata.name },
     { name: 'NEXUSOS_ATTEMPT', value: String(input.attempt) },
+    ...entitlementVariables(input.agent.spec, input.tenant),
     ...callVariables(input),
     ...givenVariables(given),
     ...remoteVariablesOf(input),

@@ -6,6 +6,7 @@ import { isolationOf, RESTRICTED_CONTAINER, RESTRICTED_POD } from '../../tenant/
 import type { Tenant } from '../../tenant/tenant.ts';
 import type { Agent } from '../agent.ts';
 import { containerOf } from '../container.ts';
+import { entitlementVariables } from '../entitlements.ts';
 import { serviceOf } from '../template.ts';
 
 /** Name of the container that does the work, as in pods of Runs. */
@@ -104,6 +105,7 @@ function environment(
     { name: 'NEXUSOS_AGENT', value: metadata.name },
     { name: 'NEXUSOS_REVISION', value: revision },
     { name: 'PORT', value: String(service.port) },
+    ...entitlementVariables(spec, undefined),
   ];
   const names = new Set(ours.map(({ name }) => name));
   const theirs = (containerOf(spec).env ?? []).filter(({ name }) => !names.has(name));
