@@ -2,13 +2,15 @@
 import { stat } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { formatReference, type Reference } from '#operator/core/oci/reference';
+import type { Keychain } from '#operator/core/oci/credentials';
+import type { NotKnown } from '#operator/core/supply-chain/judgement';
 import { RegistryClient } from '#operator/oci/client';
 import type { EvidenceSource } from '#operator/supply-chain/evidence';
-import { registryEvidence } from '#operator/supply-chain/registry-evidence';
+import { notKnown, registryEvidence } from '#operator/supply-chain/registry-evidence';
 import { sha256 } from '#operator/supply-chain/signed-item';
 import { type Call, CommandError, EXIT, flagValue } from '../cli/command.ts';
 import { filesBelow, readText } from '../pack/documents.ts';
-import { openRegistry, registryError } from '../pack/registry.ts';
+import { openRegistry } from '../pack/registry.ts';
 
 /** An image that is to be verified, and where what is attached to it comes from. */
 export interface OpenImage {
@@ -76,16 +78,30 @@ function linesOf(text: string): readonly string[] {
   return isSeveral ? lines : [text];
 }
 
-/** An image of a registry: a tag is resolved once, and from then on it is the digest that counts. */
-export async function openOnline(call: Call, text: string): Promise<OpenImage> {
-  const { reference, options, keychain } = await openRegistry(call, text);
+/** Whether it could not be told what an image is. */
+export function isNotKnown(found: object): found is NotKnown {
+  return 'kind' in found && found.kind === 'unknown';
+}
+
+/**
+ * An image of a registry: a tag is resolved once, and from then on it is the digest that counts. Why that cannot be told is a value. With `keychain` it is
+ * asked as whoever that is of, else as whoever runs this.
+ */
+export async function openOnline(
+  call: Call,
+  text: string,
+  keychain?: Keychain,
+): Promise<OpenImage | NotKnown> {
+  const opened = await openRegistry(call, text);
+  const { reference, options } = opened;
+  const asking = { keychain: keychain ?? opened.keychain };
   const registry = new RegistryClient(options);
   const close = (): Promise<void> => registry.close();
-  const resolved = await registry.resolve(reference, { keychain });
+  const resolved = await registry.resolve(reference, asking);
   if (resolved.kind !== 'ok') {
     await close();
-    throw registryError(resolved);
+    return notKnown(resolved, 'ImageNotFound');
   }
-  const source = registryEvidence({ registry, repository: reference, keychain });
+  const source = registryEvidence({ registry, repository: reference, ...asking });
   return { reference, digest: resolved.value.digest, source, close };
 }

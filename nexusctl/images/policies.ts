@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-import { resolve } from 'node:path';
 import { CLUSTER_IMAGE_POLICY, IMAGE_POLICY, type ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import { API_VERSION, GROUP } from '#crds/v1alpha1/names';
 import type { TrustRootSpec } from '#crds/v1alpha1/trust-root';
 import type { PolicyInputs } from '#operator/core/images/inputs';
-import { rootText } from '#operator/core/images/root-text';
-import type { KubeObject, Resource } from '#operator/core/object';
-import {
-  CLUSTER_IMAGE_POLICIES,
-  CONFIG_MAPS,
-  IMAGE_POLICIES,
-  SECRETS,
-  TRUST_ROOTS,
-} from '#operator/core/resources';
-import type { Client } from '#operator/runtime/client';
-import { type Call, CommandError, EXIT, flagValue } from '../cli/command.ts';
-import { withCluster } from '../pack/cluster.ts';
-import { documentsAt } from '../pack/documents.ts';
+import { imagePolicyFacts } from '#operator/core/images/objects';
+import { type ImagePolicyFacts, nameOf } from '#operator/core/images/policy';
+import type { KubeObject } from '#operator/core/object';
+import { CommandError, EXIT } from '../cli/command.ts';
+import type { ImageObjects } from './objects.ts';
 
 /** A policy on images, with all that it names. */
 export interface LocalPolicy {
   /** How it is named to people: `ClusterImagePolicy signed`. */
   readonly name: string;
+  readonly facts: ImagePolicyFacts;
+  /** Without waivers: those are of an image. */
   readonly inputs: PolicyInputs;
 }
 
@@ -33,88 +26,32 @@ type Kind = keyof typeof KINDS;
 export const PLATFORM_NAMESPACE_FLAG = {
   name: 'platform-namespace',
   value: 'NAMESPACE',
-  what: 'where keys and roots of the platform are',
+  what: 'where keys, roots and waivers of the platform are',
   default: 'nexusos-system',
 } as const;
 
-/** Policies of files, or of the cluster. */
-export async function policiesFor(call: Call): Promise<readonly LocalPolicy[]> {
-  const path = flagValue(call, 'policy');
-  const objects =
-    path === undefined
-      ? await withCluster(call, (client) => objectsOfCluster(client, call))
-      : (await documentsAt(resolve(call.cwd, path))).map(({ value }) => value as unknown as KubeObject);
-  const world = new World(objects, flagValue(call, 'platform-namespace') ?? '');
-  return objects.filter(isPolicy).map((one) => world.policy(one));
+/** All policies among some objects. One of a file that does not fit its schema is told. */
+export function policiesAmong(known: ImageObjects): readonly LocalPolicy[] {
+  const world = new World(known);
+  return known.objects.filter(isPolicy).map((one) => world.policy(one));
 }
 
 function isPolicy({ apiVersion, kind }: KubeObject): boolean {
   return apiVersion.startsWith(`${GROUP}/`) && Object.hasOwn(KINDS, kind);
 }
 
-/** All that may be looked at of what policies are made of: who may not read keys is told so where they are missing. */
-async function objectsOfCluster(client: Client, call: Call): Promise<readonly KubeObject[]> {
-  const namespace = flagValue(call, 'namespace');
-  const platform = flagValue(call, 'platform-namespace') ?? '';
-  const policies = await all(client, CLUSTER_IMAGE_POLICIES);
-  const roots = await all(client, TRUST_ROOTS);
-  const own = namespace === undefined ? [] : await all(client, IMAGE_POLICIES, namespace);
-  const named = [...policies, ...roots, ...own].flatMap((one) => namesIn(one, platform));
-  const parts = await Promise.all(
-    named.map((one) => client.get(one.resource, one.key).catch(() => undefined)),
-  );
-  const typed = parts.flatMap((one, index) => {
-    const { resource } = named[index] ?? {};
-    return one === undefined || resource === undefined ? [] : [typedAs(one, resource)];
-  });
-  return [...policies, ...roots, ...own, ...typed];
-}
-
-async function all(client: Client, resource: Resource, namespace?: string): Promise<readonly KubeObject[]> {
-  const found: KubeObject[] = [];
-  for await (const { items } of client.list(resource, namespace === undefined ? {} : { namespace }))
-    found.push(...items.map((one) => typedAs(one, resource)));
-  return found;
-}
-
-/** Items of lists do not say what they are. */
-function typedAs(object: KubeObject, { apiVersion, kind }: Resource): KubeObject {
-  return { ...object, apiVersion, kind };
-}
-
-interface Named {
-  readonly resource: Resource;
-  readonly key: { readonly namespace: string; readonly name: string };
-}
-
-function namesIn(object: KubeObject, platform: string): readonly Named[] {
-  const namespace = object.metadata.namespace ?? platform;
-  if (object.kind === 'TrustRoot') {
-    const named = new Set<string>();
-    rootText(object['spec'] as TrustRootSpec, ({ name }) => {
-      named.add(name);
-      return undefined;
-    });
-    return [...named].map((name) => ({ resource: CONFIG_MAPS, key: { namespace: platform, name } }));
-  }
-  return (object['spec'] as ImagePolicySpec).authorities.flatMap(({ key }) =>
-    key?.secretRef === undefined ? [] : [{ resource: SECRETS, key: { namespace, name: key.secretRef.name } }],
-  );
-}
-
 /** Objects that policies are made of. */
 class World {
-  readonly #objects: readonly KubeObject[];
-  readonly #platform: string;
+  readonly #known: ImageObjects;
 
-  constructor(objects: readonly KubeObject[], platform: string) {
-    this.#objects = objects;
-    this.#platform = platform;
+  constructor(known: ImageObjects) {
+    this.#known = known;
   }
 
   policy(object: KubeObject): LocalPolicy {
-    const name = `${object.kind} ${object.metadata.name}`;
-    const read = KINDS[object.kind as Kind].spec.safeParse(object['spec']);
+    const kind = object.kind as Kind;
+    const name = nameOf({ kind, name: object.metadata.name });
+    const read = KINDS[kind].spec.safeParse(object['spec']);
     if (object.apiVersion !== API_VERSION || !read.success) {
       const issues = read.error?.issues ?? [];
       throw new CommandError(
@@ -124,11 +61,12 @@ class World {
       );
     }
     const spec: ImagePolicySpec = read.data;
-    return { name, inputs: { spec, roots: this.#roots(), keys: this.#keys(object), waivers: [] } };
+    const facts = imagePolicyFacts({ ...object, spec } as KubeObject);
+    return { name, facts, inputs: { spec, roots: this.#roots(), keys: this.#keys(object), waivers: [] } };
   }
 
   #roots(): Readonly<Record<string, string>> {
-    const roots = this.#objects.filter(({ kind }) => kind === 'TrustRoot');
+    const roots = this.#known.objects.filter(({ kind }) => kind === 'TrustRoot');
     return Object.fromEntries(
       roots.flatMap(({ metadata, ...rest }) => {
         const spec = (rest as Readonly<Record<string, unknown>>)['spec'] as TrustRootSpec;
@@ -139,27 +77,29 @@ class World {
   }
 
   #text(kind: string, { name, key }: { readonly name: string; readonly key: string }): string | undefined {
-    const found = this.#objects.find(
-      (one) => one.kind === kind && one.metadata.name === name && this.#isIn(one, this.#platform),
+    const { objects, platform } = this.#known;
+    const found = objects.find(
+      (one) => one.kind === kind && one.metadata.name === name && isIn(one, platform),
     );
     return dataOf(found)[key];
   }
 
   /** Keys of the namespace of the policy alone, or of the platform for one of the cluster. */
   #keys({ metadata }: KubeObject): Readonly<Record<string, string>> {
-    const namespace = metadata.namespace ?? this.#platform;
-    const secrets = this.#objects.filter((one) => one.kind === 'Secret' && this.#isIn(one, namespace));
+    const { objects, platform } = this.#known;
+    const namespace = metadata.namespace ?? platform;
+    const secrets = objects.filter((one) => one.kind === 'Secret' && isIn(one, namespace));
     return Object.fromEntries(
       secrets.flatMap((one) =>
         Object.entries(dataOf(one)).map(([key, text]) => [`${one.metadata.name}/${key}`, text] as const),
       ),
     );
   }
+}
 
-  /** What stands in a file without a namespace is meant for wherever it is needed. */
-  #isIn({ metadata }: KubeObject, namespace: string): boolean {
-    return metadata.namespace === undefined || metadata.namespace === namespace;
-  }
+/** What stands in a file without a namespace is meant for wherever it is needed. */
+function isIn({ metadata }: KubeObject, namespace: string): boolean {
+  return metadata.namespace === undefined || metadata.namespace === namespace;
 }
 
 /** The texts of a Secret or a ConfigMap. */

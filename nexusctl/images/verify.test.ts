@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'ava';
 import { stringify } from 'yaml';
-import { ISSUER } from '#hack/sigstore/private-sigstore';
-import { cycloneDx } from '#operator/supply-chain/testing/predicates';
+import { runProgram } from '#hack/tools/run-program';
+import { cycloneDx, report } from '#operator/supply-chain/testing/predicates';
 import { CI, SignedWorld } from '#operator/supply-chain/testing/signed-world';
 import { openDesk, type Ran } from '../testing/cli.ts';
 
@@ -207,4 +208,109 @@ test('a time may be named: what held then', async (t) => {
   const words = `verify ${image} --policy policy.yaml --plain-http --at`;
   t.is((await desk.nexusctl(`${words} 2026-11-23T00:00:00Z`)).code, 0);
   t.is((await desk.nexusctl(`${words} then`)).code, 2);
+});
+
+/** Whatever asks the network ends there, and says so. */
+const NO_NETWORK = `
+import { syncBuiltinESMExports } from 'node:module';
+import dgram from 'node:dgram';
+import dns from 'node:dns';
+import net from 'node:net';
+const refuse = () => { throw new Error('the network was asked'); };
+net.Socket.prototype.connect = refuse;
+dgram.createSocket = refuse;
+dns.lookup = refuse;
+dns.promises.lookup = refuse;
+syncBuiltinESMExports();
+`;
+
+test('with policies and bundles in files it runs where there is no network at all', async (t) => {
+  const desk = await openDesk(t);
+  const { evidence } = world.registry.gathered(images.signed);
+  await desk.write({
+    'policy.yaml': byKey(),
+    'bundle.json': Buffer.from(evidence[0]!.bytes).toString(),
+    'no-network.mjs': NO_NETWORK,
+  });
+  const run = (...words: readonly string[]) =>
+    runProgram(process.execPath, {
+      args: [
+        '--import',
+        join(desk.folder, 'no-network.mjs'),
+        join(import.meta.dirname, '../main.ts'),
+        'verify',
+        world.reference(images.signed),
+        '--policy',
+        'policy.yaml',
+        ...words,
+      ],
+      cwd: desk.folder,
+      env: { HOME: desk.folder },
+    });
+  const offline = await run('--bundle', 'bundle.json', '-o', 'json');
+  t.is(offline.code, 0, offline.stderr);
+  t.like(JSON.parse(offline.stdout), { outcome: 'Verified', digest: images.signed });
+  const online = await run('--plain-http', '-o', 'json');
+  t.is(online.code, 3, 'it is told where somebody is asked');
+  t.like(JSON.parse(online.stdout), { outcome: 'Unknown', policies: [{ reason: 'RegistryUnreachable' }] });
+});
+
+test('waivers of the files count as in a cluster, and those that do not are told with the reason', async (t) => {
+  const desk = await openDesk(t);
+  const image = world.registry.image('waived');
+  await world.attest(image, 'scanner', { type: 'vuln', predicate: report(new Date().toISOString()) });
+  const key = { pem: await readFile(world.publicPath('scanner'), 'utf8') };
+  const vulnerabilities = { from: ['scanner'], budget: { critical: 0, unscored: 0 } };
+  const spec = { images: about(), authorities: [{ name: 'scanner', key }], require: { vulnerabilities } };
+  const waiver = (by: string): string =>
+    stringify({
+      apiVersion: 'nexusos.dev/v1alpha1',
+      kind: 'ImageWaiver',
+      metadata: { name: 'right', annotations: { 'nexusos.dev/created-by': 'ann' } },
+      spec: {
+        policies: ['scanned'],
+        vulnerability: 'CVE-2026-0001',
+        subjects: { namespaces: ['team-main'] },
+        reason: 'nothing calls it',
+        ticket: 'SEC-1',
+        expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+        approval: { decision: 'Approved', by },
+      },
+    });
+  await desk.write({
+    'policies/policy.yaml': manifest('ClusterImagePolicy', 'scanned', { spec }),
+    'policies/waiver.yaml': waiver('bob'),
+    'policies/namespace.yaml': stringify({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'team-main', labels: { 'nexusos.dev/tenant': 'team' } },
+    }),
+  });
+  const words = `verify ${world.reference(image)} --policy policies --plain-http`;
+  const waived = await desk.nexusctl(`${words} --namespace team-main`);
+  t.is(waived.code, 0, waived.out + waived.err);
+  t.regex(waived.out, /1 waived/);
+  const elsewhere = await desk.nexusctl(words);
+  t.is(elsewhere.code, 1, elsewhere.out);
+  t.regex(elsewhere.out, /OverBudget/);
+  t.regex(elsewhere.out, /ImageWaiver right is left out: .*--namespace/);
+  await desk.write({ 'policies/waiver.yaml': waiver('ann') });
+  const alone = await desk.nexusctl(`${words} --namespace team-main`);
+  t.is(alone.code, 1);
+  t.regex(alone.out, /ImageWaiver right is left out: who approves it must be somebody else/);
+});
+
+test('what becomes of pods is told: a policy that only warns lets them start', async (t) => {
+  const desk = await openDesk(t);
+  const warns = byKey().replace('spec:', 'spec:\n  enforcement: Warn');
+  const allows = byKey().replace('spec:', 'spec:\n  unknown: Allow');
+  await desk.write({ 'enforce.yaml': byKey(), 'warn.yaml': warns, 'allow.yaml': allows });
+  const verify = async (image: string, policy: string) =>
+    value(await desk.nexusctl(`verify ${image} --policy ${policy} --plain-http -o json`));
+  const bare = world.reference(images.bare);
+  t.like(await verify(bare, 'enforce.yaml'), { outcome: 'Refused', pods: 'DoNotStart' });
+  t.like(await verify(bare, 'warn.yaml'), { outcome: 'Refused', pods: 'StartWithWarning' });
+  t.like(await verify(world.reference(images.signed), 'enforce.yaml'), { pods: 'Start' });
+  await desk.write({ 'nobody.yaml': allows.replaceAll(world.registry.host, '127.0.0.1:9') });
+  t.like(await verify('127.0.0.1:9/app:1', 'nobody.yaml'), { outcome: 'Unknown', pods: 'Start' });
 });

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { adviceOn } from '#operator/core/images/advice';
-import { isAbout } from '#operator/core/images/policy';
-import { formatReference, parseReference, type Reference } from '#operator/core/oci/reference';
-import { quote } from '#operator/core/supply-chain/judgement';
-import type { ImageFacts, ImageVerdict, Outcome as Result } from '#operator/core/supply-chain/verdict';
+import { parseReference, type Reference } from '#operator/core/oci/reference';
+import type { NotKnown, Unknown } from '#operator/core/supply-chain/judgement';
+import type { ImageVerdict } from '#operator/core/supply-chain/verdict';
 import type { ReadyPolicy } from '#operator/supply-chain/policy';
-import { isReadyPolicy, readyPolicy } from '#operator/supply-chain/ready-policy';
+import { isReadyPolicy, type PolicyProblem, readyPolicy } from '#operator/supply-chain/ready-policy';
 import { verifyImage } from '#operator/supply-chain/verify-image';
 import {
   argumentAt,
@@ -13,33 +11,40 @@ import {
   type Command,
   CommandError,
   EXIT,
-  type ExitCode,
   flagValue,
   type Outcome,
 } from '../cli/command.ts';
 import { CLUSTER_FLAGS } from '../pack/live.ts';
 import { REGISTRY_FLAGS } from '../pack/registry.ts';
-import { type OpenImage, openOffline, openOnline } from './evidence.ts';
-import { type LocalPolicy, PLATFORM_NAMESPACE_FLAG, policiesFor } from './policies.ts';
+import { isNotKnown, type OpenImage, openOffline, openOnline } from './evidence.ts';
+import { type ImageObjects, readImageObjects } from './objects.ts';
+import { type AskedPolicy, choose, NAMESPACE_FLAG, type Place, placeOf } from './place.ts';
+import { PLATFORM_NAMESPACE_FLAG, policiesAmong } from './policies.ts';
+import { PULL_SECRETS_FLAG, pullSecretsOf } from './pull-secrets.ts';
+import { type NamedVerdict, outcomeOf } from './told.ts';
+import { waivedOf } from './waivers.ts';
 
 /** `nexusctl verify IMAGE`. */
 export const VERIFY: Command = {
   path: ['verify'],
   summary: 'says whether an image is as policies ask, and why',
   about:
-    'Verifies as a cluster would, each check of each policy that is about the image: with --policy by policies of files, which may hold TrustRoots, Secrets and ConfigMaps as well, else by those of the cluster. With --bundle nothing is asked of a registry: what is attached to the image is in files. A tag is resolved first; the digest is told. Exit code 3: it could not be told.',
+    'Verifies as a cluster would, each check of each policy that is about the image: with --policy by policies of files, which may hold TrustRoots, Secrets, ConfigMaps, ImageWaivers and the Namespace as well, else by those of the cluster. With --namespace it is by those policies and waivers that are for it, as for a pod there; without, by all that are about the image. With --bundle nothing is asked of a registry: what is attached to the image is in files; with --policy as well, nobody is asked anything. A tag is resolved first; the digest is told. Exit code 0: as asked; 1: not; 2: no policy is about it, or what was given cannot be used; 3: it could not be told.',
   args: [{ name: 'IMAGE', what: 'a reference, as pods name it' }],
   flags: [
     { name: 'policy', value: 'PATH', what: 'policies of a file or folder, instead of those of the cluster' },
+    NAMESPACE_FLAG,
     { name: 'bundle', value: 'PATH', what: 'sigstore bundles of a file or folder, instead of a registry' },
     { name: 'manifest', value: 'FILE', what: 'the manifest of the image, with --bundle' },
     { name: 'at', value: 'TIME', what: 'verifies as of this time, in RFC 3339, instead of now' },
     PLATFORM_NAMESPACE_FLAG,
-    ...CLUSTER_FLAGS,
+    ...CLUSTER_FLAGS.filter(({ name }) => name !== NAMESPACE_FLAG.name),
+    PULL_SECRETS_FLAG,
     ...REGISTRY_FLAGS,
   ],
   examples: [
     'verify registry.example/team/app:1.4 --namespace team-main',
+    'verify registry.example/team/app:1.4 --namespace team-main --pull-secrets -o json',
     'verify registry.example/team/app:1.4 --policy policies/',
     'verify registry.example/team/app@sha256:… --policy policies/ --bundle evidence/',
   ],
@@ -47,23 +52,21 @@ export const VERIFY: Command = {
 };
 
 async function verify(call: Call): Promise<Outcome> {
-  const text = argumentAt(call, 0);
-  const reference = referenceOf(text);
+  const reference = referenceOf(argumentAt(call, 0));
   const now = timeOf(call);
-  const policies = await policiesFor(call);
-  const asked = policies.filter(({ inputs }) => isAbout(inputs.spec, reference));
-  if (asked.length === 0) throw noPolicy(reference, policies);
-  const ready = asked.map((one) => ({ name: one.name, policy: readOrThrow(one) }));
-  const image = await open(call, { text, reference });
+  const known = await readImageObjects(call);
+  const place = placeOf(call, known);
+  const { asked, others } = choose(policiesAmong(known), reference, place);
+  if (asked.length === 0) throw noPolicy(reference, others);
+  const ready = asked.map((one) => prepare(one, known, { reference, place }));
+  const image = await open(call, reference);
   try {
     const verdicts: NamedVerdict[] = [];
-    for (const { name, policy } of ready) {
-      const verdict = await verifyImage(image.digest, { policy, source: image.source, now });
-      verdicts.push({ name, verdict });
-    }
-    return outcomeOf(image, verdicts);
+    for (const one of ready) verdicts.push(await verdictOf(one, image, now));
+    const digest = isNotKnown(image) ? undefined : image.digest;
+    return outcomeOf({ reference, digest, place, notes: known.notes }, verdicts);
   } finally {
-    await image.close();
+    if (!isNotKnown(image)) await image.close();
   }
 }
 
@@ -81,97 +84,80 @@ function timeOf(call: Call): Date {
   throw new CommandError(EXIT.usage, `--at: found ${text}; wanted is a time in RFC 3339`);
 }
 
-function noPolicy(reference: Reference, policies: readonly LocalPolicy[]): CommandError {
+function noPolicy(reference: Reference, others: readonly string[]): CommandError {
   const name = `${reference.registry}/${reference.repository}`;
-  const message = `no policy is about ${name}, so nothing is asked of it`;
-  const details = policies.map((one) => `${one.name} is about ${one.inputs.spec.images.join(', ')}`);
-  return new CommandError(EXIT.usage, message, details);
+  const details = others.length > 0 ? others : ['there is no ClusterImagePolicy and no ImagePolicy at all'];
+  return new CommandError(EXIT.usage, `no policy is about ${name}, so nothing is asked of it`, details);
 }
 
-function readOrThrow({ name, inputs }: LocalPolicy): ReadyPolicy {
-  const read = readyPolicy(inputs);
-  if (isReadyPolicy(read)) return read;
-  const details = read.problems.map(
-    ({ field, found, wanted }) => `${field}: found ${found}; wanted is ${wanted}`,
-  );
-  throw new CommandError(EXIT.usage, `${name} cannot be used`, details);
+/** A policy that can be asked, or why it cannot. */
+interface Prepared {
+  readonly asked: AskedPolicy;
+  readonly notes: readonly string[];
+  readonly policy: ReadyPolicy | NotKnown;
 }
 
-function open(call: Call, { text, reference }: { text: string; reference: Reference }): Promise<OpenImage> {
+function prepare(
+  asked: AskedPolicy,
+  known: ImageObjects,
+  at: { readonly reference: Reference; readonly place: Place | undefined },
+): Prepared {
+  const { waivers, notes } = waivedOf(known, asked, at);
+  const read = readyPolicy({ ...asked.inputs, waivers });
+  const told = [...asked.notes, ...notes];
+  if (isReadyPolicy(read)) return { asked, notes: told, policy: read };
+  const details = [
+    ...read.problems.map(problemText),
+    ...known.forbidden.map(
+      (one) => `you may not read ${one}: have it among files, and name them by --policy`,
+    ),
+  ];
+  // Who writes a file mends it; a policy of the cluster is as it is, and lets nothing pass.
+  if (!known.isOfCluster) throw new CommandError(EXIT.usage, `${asked.name} cannot be used`, details);
+  return { asked, notes: told, policy: unknown('PolicyInvalid', details.join('; ')) };
+}
+
+function problemText({ field, found, wanted }: PolicyProblem): string {
+  return `${field}: found ${found}; wanted is ${wanted}`;
+}
+
+function unknown(reason: Unknown, message: string): NotKnown {
+  return { kind: 'unknown', reason, message };
+}
+
+async function open(call: Call, reference: Reference): Promise<OpenImage | NotKnown> {
   const path = flagValue(call, 'bundle');
-  return path === undefined ? openOnline(call, text) : openOffline(call, reference, path);
+  if (path !== undefined) return openOffline(call, reference, path);
+  return openOnline(call, argumentAt(call, 0), await pullSecretsOf(call));
 }
 
-interface NamedVerdict {
-  readonly name: string;
-  readonly verdict: ImageVerdict;
+async function verdictOf(
+  { asked, notes, policy }: Prepared,
+  image: OpenImage | NotKnown,
+  now: Date,
+): Promise<NamedVerdict> {
+  const problem = isNotKnown(policy) ? policy : isNotKnown(image) ? image : undefined;
+  const verdict =
+    problem === undefined
+      ? await verifyImage((image as OpenImage).digest, {
+          policy: policy as ReadyPolicy,
+          source: (image as OpenImage).source,
+          now,
+        })
+      : notTold(problem, now);
+  return { name: asked.name, facts: asked.facts, verdict, notes };
 }
 
-const CODES: Readonly<Record<Result, ExitCode>> = {
-  Verified: EXIT.ok,
-  Refused: EXIT.no,
-  Unknown: EXIT.unavailable,
-};
-
-function outcomeOf({ reference, digest }: OpenImage, verdicts: readonly NamedVerdict[]): Outcome {
-  const outcome = worst(verdicts.map(({ verdict }) => verdict.outcome));
-  const image = formatReference(reference);
+function notTold({ reason, message }: NotKnown, now: Date): ImageVerdict {
   return {
-    code: CODES[outcome],
-    value: {
-      image,
-      digest,
-      outcome,
-      policies: verdicts.map(({ name, verdict }) => ({ name, ...verdict })),
-    },
-    before: [`image: ${image}`, `digest: ${digest}`, `outcome: ${outcome}`, ''],
-    table: { head: ['POLICY', 'CHECK', 'OUTCOME', 'REASON', 'FOUND'], rows: verdicts.flatMap(rowsOf) },
-    after: verdicts.flatMap(linesOf),
+    image: '',
+    policy: '',
+    outcome: 'Unknown',
+    reason,
+    message,
+    checks: [],
+    facts: { signers: [] },
+    notes: [],
+    checkedAt: now.toISOString(),
   };
-}
-
-function worst(outcomes: readonly Result[]): Result {
-  if (outcomes.includes('Refused')) return 'Refused';
-  return outcomes.includes('Unknown') ? 'Unknown' : 'Verified';
-}
-
-/** Each check; of what nothing could be checked the one reason for that. */
-function rowsOf({ name, verdict }: NamedVerdict): readonly (readonly string[])[] {
-  const { checks, outcome, reason = '', message } = verdict;
-  if (checks.length === 0) return [[name, '', outcome, reason, message]];
-  return checks.map((one) => [name, one.name, one.outcome, one.reason ?? '', one.message]);
-}
-
-function linesOf({ name, verdict }: NamedVerdict): readonly string[] {
-  const { facts, notes, reason, validUntil } = verdict;
-  const advice = reason === undefined ? undefined : adviceOn(reason);
-  const lines = [
-    ...factLines(facts),
-    ...notes.map((note) => `note: ${note}`),
-    ...(validUntil === undefined ? [] : [`holds until: ${validUntil}`]),
-    ...(advice === undefined ? [] : [`what to do: ${advice}`]),
-  ];
-  return lines.length === 0 ? [] : ['', `${name}:`, ...lines.map((line) => `  ${line}`)];
-}
-
-function factLines({ signers, provenance, sbom, vulnerabilities }: ImageFacts): readonly string[] {
-  const counts = Object.entries(vulnerabilities?.counts ?? {}).map(
-    ([severity, count]) => `${severity} ${count}`,
-  );
-  return [
-    ...signers.map(({ authority, fingerprint, subject, issuer, signedAt }) => {
-      const who =
-        subject === undefined ? `key sha256:${fingerprint}` : `${quote(subject)} by ${quote(issuer ?? '')}`;
-      return `${authority}: ${who}${signedAt === undefined ? '' : `, at ${signedAt}`}`;
-    }),
-    ...(provenance === undefined
-      ? []
-      : [`built by ${quote(provenance.builder)} from ${quote(provenance.source)}`]),
-    ...(sbom === undefined ? [] : [`${sbom.format}, ${sbom.components} components`]),
-    ...(vulnerabilities === undefined
-      ? []
-      : [
-          `vulnerabilities: ${counts.join(', ')}; ${vulnerabilities.excluded} do not affect it, ${vulnerabilities.waived} waived; scanned at ${vulnerabilities.scannedAt}`,
-        ]),
-  ];
 }

@@ -177,7 +177,7 @@ const REASONS: Readonly<Record<Exclude<Failure['kind'], 'absent'>, Unknown>> = {
 };
 
 /** What a failure means; that something is not there means what it was looked for as. */
-function notKnown(failure: Failure, absent: Unknown): NotKnown {
+export function notKnown(failure: Failure, absent: Unknown): NotKnown {
   const reason = failure.kind === 'absent' ? absent : REASONS[failure.kind];
   const retryAfterMs = 'retryAfterMs' in failure ? failure.retryAfterMs : undefined;
   return {
