@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import { attachCluster } from '#hack/cluster/attach';
+import { attachChart } from '#hack/system/attach';
 import type { AttachedCluster } from '#hack/cluster/attached-cluster';
 import { eventually } from '#hack/tools/eventually';
 import { SignedWorld } from '#operator/supply-chain/testing/signed-world';
@@ -20,7 +20,7 @@ let cluster: AttachedCluster;
 let image: string;
 
 test.before(async () => {
-  [world, cluster] = await Promise.all([SignedWorld.start(), attachCluster()]);
+  [world, cluster] = await Promise.all([SignedWorld.start(), attachChart()]);
   image = world.registry.image('asked-there');
   await world.sign(image, 'builder');
 });
