@@ -7,15 +7,15 @@ import data.lib.workload
 deny contains finding if some finding in parameters.problems
 
 dlp contains match if {
-	some text in new_texts
 	some detector in suspected
+	some text in new_texts
+	looks_like(detector, text.value)
 	is_found(detector, text.value)
 	action := parameters.values[classes[detector]]
-	action != "allow"
 	match := {
 		"detector": detector,
 		"action": action,
-		"path": text.path,
+		"path": pointer(text.path),
 		"msg": sprintf("here stands %s; take it out, or name a Secret that holds it", [names[detector]]),
 	}
 }
@@ -43,7 +43,9 @@ names := {
 }
 
 # Of a change, only what is new: nothing that exists could else lose its finalizers.
-new_texts := texts(input.review.object) - texts(object.get(input.review, "oldObject", {}))
+new_texts := texts(input.review.object) - texts(input.review.oldObject) if {
+	is_object(input.review.oldObject)
+} else := texts(input.review.object)
 
 # METADATA
 # title: size
@@ -56,18 +58,17 @@ deny contains {"rule": "size", "field": "", "msg": msg} if {
 
 is_too_large if count(whole) > parameters.values.maxCharacters
 
-# All of it is looked at once for each detector, and most is done then.
+# All of it is looked at once for each detector, and mostly that is all.
 whole := concat("\n", [text.value | some text in new_texts])
 
 suspected contains detector if {
 	not is_too_large
 	some detector, class in classes
 	parameters.values[class] != "allow"
-	some pattern in patterns[detector]
-	regex.match(pattern, whole)
+	looks_like(detector, whole)
 }
 
-texts(of) := {{"path": pointer(path), "value": value} |
+texts(of) := {{"path": path, "value": value} |
 	some root in roots(of)
 	walk(root.value, [below, value])
 	is_string(value)
