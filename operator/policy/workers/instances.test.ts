@@ -2,7 +2,7 @@
 import test from 'ava';
 import { ENGINE } from '../engine.ts';
 import { type PolicyModule, verifyModule } from '../module.ts';
-import { handMade } from '../testing/hand-made.ts';
+import { type HandMade, handMade } from '../testing/hand-made.ts';
 import { ENDLESS } from '../metering/clock.ts';
 import { EVALUATION_LIMITS } from '../verdict.ts';
 import { Instances } from './instances.ts';
@@ -76,3 +76,26 @@ test('what was let go is worth collecting when it is much, and once', async (t) 
   t.true(instances.hasMuchToCollect());
   t.false(instances.hasMuchToCollect());
 });
+
+const GROWS = '(drop (memory.grow (i32.const 640))) unreachable';
+const GREEDY: Readonly<Record<string, HandMade>> = {
+  'while it is asked': { evaluate: GROWS },
+  'while it begins': { more: `(func $begin ${GROWS}) (start $begin)` },
+};
+
+for (const [title, changes] of Object.entries(GREEDY)) {
+  test(`what took much and failed is collected: ${title}`, async (t) => {
+    const verified = verifyModule(
+      await handMade({ memory: '(import "env" "memory" (memory 1))', ...changes }),
+    );
+    if (verified.kind === 'refused') return t.fail(verified.faults[0]?.message);
+    const { metered, layout } = verified.module;
+    const settings = { limits: EVALUATION_LIMITS, recycleAfter: 1000, recycleBytes: MIB };
+    const instances = new Instances({ ...settings, residentBytes: 64 * MIB }, ENDLESS);
+    const compiled = await ENGINE.compile(metered);
+    instances.add('a', { compiled, layout, memoryMiB: 64, data: undefined, owner: 'a' });
+    t.throws(() => instances.ask('a', QUESTION));
+    t.true(instances.hasMuchToCollect());
+    return undefined;
+  });
+}

@@ -54,14 +54,18 @@ export class Instances {
   ask(key: string, question: Question): Answer {
     this.#makeRoom(key);
     const loaded = this.#load(key);
-    const { memoryBytes } = loaded.instance;
-    this.#drop(key);
-    const answer = loaded.instance.evaluate(question);
-    loaded.uses += 1;
-    if (!this.#isGoodFor(loaded)) return answer;
-    this.#loaded.set(key, loaded);
-    this.#droppedBytes -= memoryBytes;
-    return answer;
+    this.#loaded.delete(key);
+    let isKept = false;
+    try {
+      const answer = loaded.instance.evaluate(question);
+      loaded.uses += 1;
+      isKept = this.#isGoodFor(loaded);
+      return answer;
+    } finally {
+      if (isKept) this.#loaded.set(key, loaded);
+      // With what it has grown to, which may be all it may have: it had next to nothing before.
+      else this.#droppedBytes += loaded.instance.memoryBytes;
+    }
   }
 
   #load(key: string): Loaded {
@@ -70,10 +74,20 @@ export class Instances {
     const source = this.#sources.get(key);
     if (source === undefined)
       throw new EvaluationFailure(Failure.Lost, 'the worker was not told of this module');
-    const instance = new PolicyInstance({ ...source, limits: this.#settings.limits, clock: this.#clock });
+    const instance = this.#newInstance(source);
     const loaded = { instance, owner: source.owner, beganWith: instance.memoryBytes, uses: 0 };
     this.#loaded.set(key, loaded);
     return loaded;
+  }
+
+  #newInstance(source: ModuleSource): PolicyInstance {
+    try {
+      return new PolicyInstance({ ...source, limits: this.#settings.limits, clock: this.#clock });
+    } catch (error) {
+      // Nobody knows what it had taken when it failed.
+      this.#droppedBytes += source.memoryMiB * MIB;
+      throw error;
+    }
   }
 
   #isGoodFor({ instance, beganWith, uses }: Loaded): boolean {
