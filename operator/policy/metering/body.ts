@@ -4,7 +4,7 @@ import { bodyOf, type ModuleShape, signatureOf } from '../binary/shape.ts';
 import { type AddedPlaces, callAdded, constant, local, OP, take } from './added.ts';
 import { type ByteParts, unsignedBytes } from './bytes.ts';
 import { FREE_IN_LOOPS, LOOPS_AT_ONCE } from './fuel.ts';
-import type { MeteredBody, Site } from './sites.ts';
+import { hasLoops, type MeteredBody, type Site } from './sites.ts';
 
 const I32 = 0x7f;
 
@@ -23,15 +23,16 @@ export function meteredBody(
   const head = code.subarray(0, body.begin);
   const counter = counterOf(signatureOf(shape, number) ?? '', head);
   const parts = withCounter(head);
-  const free = body.hasLoops ? [...constant(FREE_IN_LOOPS), OP.localSet, ...unsignedBytes(counter)] : [];
+  // Where it begins, the counter is zero by itself, unless what is taken there has used it.
+  const none = hasLoops(body.sites) ? [...constant(0), OP.localSet, ...unsignedBytes(counter)] : [];
   let from = body.begin;
   for (const site of body.sites) {
     parts.push(
       code.subarray(from, site.at),
       codeFor(site, { counter, places }),
-      site.kind === 'enter' ? free : [],
+      site.kind === 'enter' ? none : [],
     );
-    from = site.kind === 'enter' || site.kind === 'loop' ? site.at : site.at + site.length;
+    from = 'length' in site ? site.at + site.length : site.at;
   }
   return [...parts, code.subarray(from)];
 }
@@ -59,9 +60,11 @@ function codeFor(
   { counter, places }: { readonly counter: number; readonly places: AddedPlaces },
 ): readonly number[] {
   if (site.kind === 'enter') return take(constant(site.fuel), { places, left: counter });
+  if (site.kind === 'call') return [...constant(site.fuel), ...callAdded('spend', places)];
   if (site.kind !== 'loop') return callAdded(site.kind, places);
   const count = [...local(counter), ...constant(site.fuel), OP.i32Sub];
-  const isMuch = [OP.localTee, ...unsignedBytes(counter), ...constant(0), OP.i32LtS];
+  // Below zero by what has been taken for loops where the function begins.
+  const isMuch = [OP.localTee, ...unsignedBytes(counter), ...constant(-FREE_IN_LOOPS), OP.i32LtS];
   const spend = [...constant(LOOPS_AT_ONCE), ...local(counter), OP.i32Sub, ...callAdded('spend', places)];
   const again = [...constant(LOOPS_AT_ONCE), OP.localSet, ...unsignedBytes(counter)];
   return [...count, ...isMuch, ...OP.if, ...spend, ...again, OP.end];

@@ -16,10 +16,16 @@ export const FILL_SHIFT = 8;
 export const FUEL_OF_GROWTH = 512;
 
 /** Loops count in a local of their function, which is quicker, and take so much at once. */
-export const LOOPS_AT_ONCE = 64;
+export const LOOPS_AT_ONCE = 128;
 
 /** What the loops of a function may do, each time it is called, before they take the first. */
-export const FREE_IN_LOOPS = 8;
+export const FREE_IN_LOOPS = 16;
+
+/** A function up to so many bytes, with all that it calls, takes nothing where it begins: who calls it takes it, needed or not. */
+export const MOST_CARRIED = 512;
+
+/** What is taken at once for calls: for what goes beyond, in bytes, it is taken where it is called. */
+export const MOST_BEFOREHAND = 65_536;
 
 /** Bytes of code that a local, a parameter or a result stands for: each call clears or moves it, which takes the time of a short instruction. */
 export const BYTES_PER_LOCAL = 2;

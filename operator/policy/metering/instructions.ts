@@ -10,12 +10,12 @@ export interface CodeContext {
   readonly locals: number;
   /** How many parameters and results a type has. */
   readonly valuesOf: (type: number) => number;
-  /** Whether a function is one that counts for whoever calls it. */
-  readonly isShortCall: (index: number) => boolean;
+  /** Is told of each function that is called by its number. */
+  readonly onCall: (index: number) => void;
 }
 
 /** What an instruction means for metering. All others are straight on. */
-export type Step = 'plain' | 'block' | 'loop' | 'end' | 'call' | 'shortCall' | 'fill' | 'copy' | 'grow';
+export type Step = 'plain' | 'block' | 'loop' | 'end' | 'indirect' | 'fill' | 'copy' | 'grow';
 
 /** Reads what follows an opcode; what it is. */
 type Read = (reader: ByteReader, limits: CodeContext) => Step;
@@ -103,15 +103,16 @@ function branchTable(reader: ByteReader): Step {
   return 'plain';
 }
 
-function call(reader: ByteReader, { functions, isShortCall }: CodeContext): Step {
-  return isShortCall(expectBelow(reader, { what: 'function', count: functions })) ? 'shortCall' : 'call';
+function call(reader: ByteReader, { functions, onCall }: CodeContext): Step {
+  onCall(expectBelow(reader, { what: 'function', count: functions }));
+  return 'plain';
 }
 
 function callIndirect(reader: ByteReader, { types }: CodeContext): Step {
   expectBelow(reader, { what: 'type', count: types });
   reader.u32();
   // Nobody knows where it leads.
-  return 'shortCall';
+  return 'indirect';
 }
 
 function typedSelect(reader: ByteReader): Step {

@@ -124,6 +124,17 @@ test('a function takes fuel for its locals, which each call clears', async (t) =
   t.true(many >= 256, `${many} with 4096`);
 });
 
+test('a function that is short takes fuel where it is called, however often that stands there', async (t) => {
+  let asked = 0;
+  const clock = { expectTime: () => void (asked += 1) };
+  const more = `(func $f ${'nop '.repeat(2000)})`;
+  // Twenty million bytes, of which next to nothing can be taken beforehand.
+  load(await handMade({ evaluate: `${'call $f '.repeat(10_000)} i32.const 2048`, more }), clock).evaluate(
+    question,
+  );
+  t.true(asked >= 6, `${asked} times`);
+});
+
 test('code in a loop within a loop takes its fuel once for each turn, and does take it', async (t) => {
   // A thousand units in the inner one, ten thousand times: a hundred questions.
   const asked = await asksOf(

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ByteReader, MalformedBinary } from '../binary/reader.ts';
 import { type ModuleShape, type Signature, VALUE_TYPES } from '../binary/shape.ts';
-import { BYTES_PER_LOCAL, BYTES_PER_UNIT, FREE_IN_LOOPS } from './fuel.ts';
+import { callOrder } from './call-order.ts';
+import { BYTES_PER_LOCAL, BYTES_PER_UNIT, FREE_IN_LOOPS, MOST_BEFOREHAND, MOST_CARRIED } from './fuel.ts';
 import { type CodeContext, readInstruction, type Step } from './instructions.ts';
 
 /** A place in the code where fuel is taken: before what stands at `at`, or instead of the `length` bytes there. */
 export type Site =
-  | { readonly kind: 'enter'; readonly at: number; readonly fuel: number }
+  | { readonly kind: 'enter' | 'call'; readonly at: number; readonly fuel: number }
   | { readonly kind: 'loop'; readonly at: number; fuel: number }
   | { readonly kind: 'fill' | 'copy' | 'grow'; readonly at: number; readonly length: number };
 
@@ -14,17 +15,21 @@ export type Site =
 export interface MeteredBody {
   /** Where its code begins, behind its locals. */
   readonly begin: number;
-  readonly hasLoops: boolean;
   readonly sites: readonly Site[];
+  /** What whoever calls it takes fuel for, in bytes of code; zero where it does so itself. */
+  readonly carried: number;
 }
 
 /** What holds in every function of a module. */
-type ModuleContext = Omit<CodeContext, 'isShortCall' | 'locals'>;
+type ModuleContext = Omit<CodeContext, 'onCall' | 'locals'>;
 
-/** A function up to so many bytes, without loops and calls, takes no fuel: it counts for whoever calls it. */
-const SHORT_BYTES = 128;
-/** With its locals. */
-const MAX_SHORT_BODY = 2 * SHORT_BYTES;
+/** What a function does itself. */
+interface Read extends Omit<MeteredBody, 'carried'> {
+  /** Of what is done once for each call, in bytes of code. */
+  readonly weight: number;
+  readonly isIndirect: boolean;
+}
+
 /** Many times those of the compiler, which has 32 at most in all that it brings along. One more is added here. */
 const MAX_LOCALS = 4096;
 /** How deep blocks may be in each other; the compiler comes to some hundred. */
@@ -45,21 +50,48 @@ export function findSites(shape: ModuleShape): readonly MeteredBody[] {
     globals: shape.globals.length,
   };
   expectOwn(shape, limits);
-  const read = (index: number, isShort: readonly boolean[]): MeteredBody => {
+  const read = (index: number, carriedBy: (called: number) => number): Read => {
     try {
-      const isShortCall = (called: number): boolean => isShort[called - imported] === true;
       const signature = shape.signatures[shape.functions[index] ?? 0] ?? '';
-      const reader = new BodyReader(shape.bodies[index] ?? new Uint8Array(), { ...limits, isShortCall });
+      const reader = new BodyReader(shape.bodies[index] ?? new Uint8Array(), limits, (called) =>
+        called < imported ? 0 : carriedBy(called - imported),
+      );
       return reader.read(signature);
     } catch (error) {
       if (!(error instanceof MalformedBinary)) throw error;
       throw new MalformedBinary(`function ${imported + index}: ${error.message}`);
     }
   };
-  const isShort = shape.bodies.map(
-    (body, index) => body.length <= MAX_SHORT_BODY && read(index, []).sites.length === 0,
-  );
-  return shape.bodies.map((_, index) => read(index, isShort));
+  return meteredBodies(shape.bodies.length, read);
+}
+
+/**
+ * A function that is short, with all that it calls, takes no fuel where it begins: who calls it takes it. What calls come round
+ * by takes its own, and so does what calls nobody knows whom: so calls without end take fuel without end.
+ */
+function meteredBodies(
+  count: number,
+  read: (index: number, carriedBy: (called: number) => number) => Read,
+): readonly MeteredBody[] {
+  const callees = Array.from({ length: count }, (_, index) => {
+    const called = new Set<number>();
+    read(index, (one) => {
+      called.add(one);
+      return 0;
+    });
+    return [...called];
+  });
+  const { order, again } = callOrder(callees);
+  const bodies: MeteredBody[] = [];
+  for (const index of order) {
+    const { begin, sites, weight, isIndirect } = read(index, (called) => bodies[called]?.carried ?? 0);
+    const isCarried = !isIndirect && !again.has(index) && weight <= MOST_CARRIED;
+    const enter = { kind: 'enter' as const, at: begin, fuel: unitsOf(weight) };
+    bodies[index] = isCarried
+      ? { begin, sites, carried: weight }
+      : { begin, sites: [enter, ...sites], carried: 0 };
+  }
+  return bodies;
 }
 
 /** What is named outside of code. What globals and segments begin with are numbers, which name nothing (`parseModule`). */
@@ -95,16 +127,21 @@ class BodyReader {
   #limits: CodeContext;
   readonly #sites: Site[] = [];
   readonly #blocks: Block[] = [];
+  /** With which weight each of the loops began that have begun. */
+  readonly #loops: number[] = [];
   #weight = 0;
-  #hasCalls = false;
+  #isIndirect = false;
+  /** Where the instruction begins that is read. */
+  #at = 0;
 
-  constructor(body: Uint8Array, limits: Omit<CodeContext, 'locals'>) {
+  /** `weightOf` tells what a call takes beyond its own bytes. */
+  constructor(body: Uint8Array, limits: ModuleContext, weightOf: (called: number) => number) {
     this.#code = new ByteReader(body);
-    this.#limits = { ...limits, locals: 0 };
+    this.#limits = { ...limits, onCall: (called) => this.#call(weightOf(called)), locals: 0 };
   }
 
   /** Its parameters and results are not part of its code. */
-  read(signature: Signature): MeteredBody {
+  read(signature: Signature): Read {
     const locals = this.#locals();
     this.#limits = { ...this.#limits, locals: parametersIn(signature) + locals };
     this.#weight = BYTES_PER_LOCAL * (valuesIn(signature) + locals);
@@ -112,10 +149,8 @@ class BodyReader {
     this.#open(false);
     while (this.#blocks.length > 0) this.#step();
     if (!this.#code.isAtEnd) throw new MalformedBinary(`it goes on after its end at byte ${this.#code.at}`);
-    const hasLoops = this.#sites.some(({ kind }) => kind === 'loop');
-    if (!hasLoops && !this.#hasCalls && this.#weight <= SHORT_BYTES) return { begin, hasLoops, sites: [] };
-    const fuel = unitsOf(this.#weight) + (hasLoops ? FREE_IN_LOOPS : 0);
-    return { begin, hasLoops, sites: [{ kind: 'enter', at: begin, fuel }, ...this.#sites] };
+    const free = hasLoops(this.#sites) ? FREE_IN_LOOPS * BYTES_PER_UNIT : 0;
+    return { begin, sites: this.#sites, weight: this.#weight + free, isIndirect: this.#isIndirect };
   }
 
   #locals(): number {
@@ -125,23 +160,28 @@ class BodyReader {
   }
 
   #step(): void {
-    const { at } = this.#code;
+    this.#at = this.#code.at;
     const step = readInstruction(this.#code, this.#limits);
-    const length = this.#code.at - at;
+    const length = this.#code.at - this.#at;
     this.#weight += length;
-    if (step !== 'plain') this.#mind(step, { at, length });
+    if (step !== 'plain') this.#mind(step, length);
   }
 
-  #mind(
-    step: Exclude<Step, 'plain'>,
-    { at, length }: { readonly at: number; readonly length: number },
-  ): void {
+  #mind(step: Exclude<Step, 'plain'>, length: number): void {
     if (step === 'block' || step === 'loop') return this.#open(step === 'loop');
     if (step === 'end') return this.#close();
-    this.#hasCalls = true;
-    if (step === 'call') return;
-    if (step === 'shortCall') this.#weight += SHORT_BYTES;
-    else this.#sites.push({ kind: step, at, length });
+    if (step === 'indirect') {
+      this.#isIndirect = true;
+      this.#call(MOST_CARRIED);
+    } else this.#sites.push({ kind: step, at: this.#at, length });
+  }
+
+  /** Beforehand for all that is done without a loop, unless that is much: or else a long row of calls would have no end in sight. */
+  #call(weight: number): void {
+    if (weight === 0) return;
+    const began = this.#loops.at(-1) ?? 0;
+    if (this.#weight - began + weight <= MOST_BEFOREHAND) this.#weight += weight;
+    else this.#sites.push({ kind: 'call', at: this.#at, fuel: unitsOf(weight) });
   }
 
   #open(isLoop: boolean): void {
@@ -149,17 +189,26 @@ class BodyReader {
       throw new MalformedBinary(`it has more than ${MAX_BLOCKS} blocks within each other`);
     }
     const loop = isLoop ? { kind: 'loop' as const, at: this.#code.at, fuel: 0 } : undefined;
-    if (loop !== undefined) this.#sites.push(loop);
+    if (loop !== undefined) {
+      this.#sites.push(loop);
+      this.#loops.push(this.#weight);
+    }
     this.#blocks.push({ began: this.#weight, loop });
   }
 
   #close(): void {
     const block = this.#blocks.pop();
     if (block?.loop === undefined) return;
+    this.#loops.pop();
     block.loop.fuel = unitsOf(this.#weight - block.began);
     // It takes that already for its first turn: what stands around it need not.
     this.#weight = block.began;
   }
+}
+
+/** Whether a function takes fuel for turns of loops. */
+export function hasLoops(sites: readonly Site[]): boolean {
+  return sites.some(({ kind }) => kind === 'loop');
 }
 
 /** Their types have one byte each, or else the code would not begin where it is thought to. */
