@@ -65,7 +65,7 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #slots: Slot[];
   readonly #jobs: Lines<Waiting>;
-  /** Whose rules had to be stopped, and when. */
+  /** Whose rules had to be stopped, or took long, and when. */
   readonly #suspects = new Map<string, readonly number[]>();
   /** Jobs of trials that run. */
   #trying = 0;
@@ -171,11 +171,17 @@ export class Lane {
     if (this.#slots.every(({ worker }) => worker.isStarted)) this.#onReady();
   }
 
-  /** The last idle worker is for those of whom none had to be ended of late: it takes a while until there is another. */
+  /**
+   * Those whose rules take long have one worker for all of them, and not even that while no other is idle: so they wait for each other, and
+   * nobody else does.
+   */
   #decide(slot: Slot): boolean {
     if (this.#loads(slot, (trial) => trial === undefined)) return true;
-    const isLast = this.#slots.length > 1 && this.#idle === 1;
-    const waiting = this.#jobs.takeDeciding((subject) => !isLast || !this.#isSuspect(subject));
+    const isForAll = this.#slots.length === 1;
+    const isForSuspects = isForAll || (slot === this.#slots.at(-1) && this.#idle > 1);
+    const waiting = this.#jobs.takeDeciding((subject) => isForSuspects || !this.#isSuspect(subject));
+    if (waiting !== undefined && !isForAll && this.#isSuspect(waiting.subject))
+      slot.worker.letOthersGoFirst();
     return this.#begin(slot, waiting);
   }
 
@@ -238,8 +244,8 @@ export class Lane {
       this.#patienceMs(job),
     );
     if (trial !== undefined) this.#trying -= 1;
-    // What it stopped by itself was stopped as well.
-    if (outcome.kind === 'failed' && outcome.reason === Failure.Timeout) this.#suspect(slot.subject);
+    // What ended its worker is seen where that is replaced.
+    if (outcome.kind !== 'stopped' && tookLong(outcome, deadlineMs)) this.#suspect(slot.subject);
     onEnd?.();
     this.#pump();
     return outcome;
@@ -255,6 +261,8 @@ export class Lane {
 }
 
 const SUSPECT_MS = 10_000;
+/** Who takes so much of its deadline would keep others waiting that need next to nothing of theirs. */
+const LONG_SHARE = 0.5;
 
 const CLOSED: RunOutcome = {
   kind: 'stopped',
@@ -263,6 +271,12 @@ const CLOSED: RunOutcome = {
   micros: 0,
   hadMs: 0,
 };
+
+/** It was stopped by itself, or would have been soon. */
+function tookLong(outcome: RunOutcome, deadlineMs: number): boolean {
+  if (outcome.kind === 'failed' && outcome.reason === Failure.Timeout) return true;
+  return outcome.micros >= deadlineMs * 1000 * LONG_SHARE;
+}
 
 function crowded(message: string): LaneOutcome {
   return { kind: 'crowded', message };
