@@ -16,12 +16,13 @@ import { measureShards } from './shards.ts';
 import { measureTenants } from './tenants.ts';
 import { measureWebhook } from './webhook.ts';
 
-const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--images N] [--tries N] [--json]
+const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--tries N] [--seconds N] [--json]
 
 Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, images, image-fleet, neighbour, scale, growth; or all. Each has a control
 plane of its own, but for policy, which needs none.
-Default: all but scale (10,000 live Runs), growth (20,000 Runs) and image-fleet (10,000 images of 200 tenants), which take some minutes more each.
---tenants, --runs, --images and --tries (of rollback: 50) are for all measurements that are named: smaller ones while you work on something.`;
+Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
+--tenants, --runs, --tries (of rollback: 50) and --seconds (of hostile: 10) are for all measurements that are named: smaller ones while you
+work on something.`;
 
 /** What the command line says; a measurement has its own sizes where nothing is said. */
 interface Sizes {
@@ -29,6 +30,7 @@ interface Sizes {
   readonly runs: number | undefined;
   readonly images: number | undefined;
   readonly tries: number | undefined;
+  readonly seconds: number | undefined;
   readonly tell: (text: string) => void;
 }
 
@@ -39,7 +41,7 @@ function on(measure: (environment: BenchEnvironment) => Promise<readonly Figure[
   return () => withEnvironment(measure);
 }
 
-function measurements({ tenants, runs, images, tries, tell }: Sizes): Readonly<Record<string, Measurement>> {
+function measurements({ tenants, runs, tries, seconds, tell }: Sizes): Readonly<Record<string, Measurement>> {
   return {
     policy: measurePolicy,
     tenants: on((environment) => measureTenants(environment, tenants ?? 1000)),
@@ -49,10 +51,7 @@ function measurements({ tenants, runs, images, tries, tell }: Sizes): Readonly<R
     runs: on((environment) => measureRuns(environment, runs ?? 2000)),
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
     rollback: on((environment) => measureRollback(environment, tries ?? 50)),
-    hostile: on(measureHostile),
-    images: on((environment) =>
-      measureImages(environment, { tenants: tenants ?? 4, images: images ?? 1000 }),
-    ),
+    hostile: on((environment) => measureHostile(environment, seconds ?? 10)),
     neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
     'image-fleet': on((environment) =>
       measureImages(environment, { tenants: tenants ?? 200, images: images ?? 10_000 }),
@@ -79,6 +78,7 @@ function readArguments(): Wanted {
       runs: { type: 'string' },
       images: { type: 'string' },
       tries: { type: 'string' },
+      seconds: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -87,6 +87,7 @@ function readArguments(): Wanted {
     runs: countOf('runs', values.runs),
     images: countOf('images', values.images),
     tries: countOf('tries', values.tries),
+    seconds: countOf('seconds', values.seconds),
     tell: values.json ? () => undefined : (text) => console.log(`\n${text}`),
   });
   const names = namesOf(positionals, Object.keys(known));
