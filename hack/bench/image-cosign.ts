@@ -7,20 +7,18 @@ import { promisify } from 'node:util';
 import { ensureTools } from '../tools/build.ts';
 import { type ImageSupply, REPOSITORY } from './image-supply.ts';
 import type { Figure } from './report.ts';
+import { named } from './run-world.ts';
 
 const run = promisify(execFile);
 /** Beside each of them a process is started, as by whoever verifies so. */
 const IMAGES = 20;
 
 /** What `cosign verify` takes for images of the same kind, one after the other. */
-export async function measureCosign(
-  supply: ImageSupply,
-  digests: readonly string[],
-): Promise<readonly Figure[]> {
+export async function measureCosign(supply: ImageSupply): Promise<readonly Figure[]> {
   const { cosign } = await ensureTools(['cosign']);
   const home = await mkdtemp(join(tmpdir(), `nexusos-cosign-${process.pid}-`));
   const args = await supply.cosignArguments();
-  const some = digests.slice(0, IMAGES);
+  const some = await supply.images(named('cosign', IMAGES));
   const spentMs: number[] = [];
   supply.proxy.take();
   try {

@@ -28,20 +28,33 @@ const REVIEWS = 10_000;
 const QUIET_MS = 15_000;
 const SETTLE_AT_MOST_MS = 300_000;
 
-/** Verification and admission of images: each by itself, then all of it on a control plane, beside cosign in the same run. */
-export async function measureImages(
+/** Verification and admission of images, each by itself, beside cosign in the same run. Needs no control plane. */
+export async function measureImages(): Promise<readonly Figure[]> {
+  return supplied(async (supply) => [
+    ...measureDecisions(),
+    ...(await measureBom()),
+    ...(await measureLooks(supply)),
+    ...(await measureCosign(supply)),
+  ]);
+}
+
+/** All of it on a control plane: images of tenants, verified for the first time and again, and used. */
+export async function measureImageFleet(
   environment: BenchEnvironment,
-  scale: ImageScale,
+  { tenants, images }: ImageScale,
+): Promise<readonly Figure[]> {
+  return supplied(async (supply) => {
+    const digests = await supply.images(named('app', images));
+    return measureFleet(environment, { supply, digests, tenants: named('images', tenants) });
+  });
+}
+
+async function supplied(
+  measure: (supply: ImageSupply) => Promise<readonly Figure[]>,
 ): Promise<readonly Figure[]> {
   const supply = await ImageSupply.start();
   try {
-    const alone = [...measureDecisions(), ...(await measureBom()), ...(await measureLooks(supply))];
-    const digests = await supply.images(named('app', scale.images));
-    return [
-      ...alone,
-      ...(await measureCosign(supply, digests)),
-      ...(await measureFleet(environment, { supply, digests, tenants: named('images', scale.tenants) })),
-    ];
+    return await measure(supply);
   } finally {
     await supply.stop();
   }
@@ -61,7 +74,6 @@ interface Measured extends Fleet {
   readonly verdicts: VerdictWatch;
 }
 
-/** All of them verified, for the first time and again, and used. */
 async function measureFleet(environment: BenchEnvironment, fleet: Fleet): Promise<readonly Figure[]> {
   const { cluster } = environment;
   const system = await WebhookSystem.open(cluster);

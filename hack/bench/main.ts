@@ -4,7 +4,7 @@ import { type BenchEnvironment, withEnvironment } from './environment.ts';
 import { measureFailover } from './failover.ts';
 import { measureGrowth } from './growth.ts';
 import { measureHostile } from './hostile.ts';
-import { measureImages } from './images.ts';
+import { measureImageFleet, measureImages } from './images.ts';
 import { measureLatency } from './latency.ts';
 import { measureNeighbour } from './neighbour.ts';
 import { measurePolicy } from './policy.ts';
@@ -18,11 +18,10 @@ import { measureWebhook } from './webhook.ts';
 
 const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--tries N] [--seconds N] [--json]
 
-Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, images, image-fleet, neighbour, scale, growth; or all. Each has a control
-plane of its own, but for policy, which needs none.
-Default: all but scale (10,000 live Runs) and growth (20,000 Runs), which take some minutes more each.
---tenants, --runs, --tries (of rollback: 50) and --seconds (of hostile: 10) are for all measurements that are named: smaller ones while you
-work on something.`;
+Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, images, image-fleet, image-scale, neighbour, scale, growth; or all. Each
+has a control plane of its own, but for policy and images, which need none.
+Default: all but scale (10,000 live Runs), growth (20,000 Runs) and image-scale (10,000 images of 200 tenants), which take some minutes more each.
+--tenants, --runs, --images and --tries (of rollback: 50) are for all measurements that are named: smaller ones while you work on something.`;
 
 /** What the command line says; a measurement has its own sizes where nothing is said. */
 interface Sizes {
@@ -51,10 +50,14 @@ function measurements({ tenants, runs, tries, seconds, tell }: Sizes): Readonly<
     runs: on((environment) => measureRuns(environment, runs ?? 2000)),
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
     rollback: on((environment) => measureRollback(environment, tries ?? 50)),
-    hostile: on((environment) => measureHostile(environment, seconds ?? 10)),
-    neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
+    hostile: on(measureHostile),
+    images: measureImages,
     'image-fleet': on((environment) =>
-      measureImages(environment, { tenants: tenants ?? 200, images: images ?? 10_000 }),
+      measureImageFleet(environment, { tenants: tenants ?? 4, images: images ?? 1000 }),
+    ),
+    neighbour: on((environment) => measureNeighbour(environment, runs ?? 5000)),
+    'image-scale': on((environment) =>
+      measureImageFleet(environment, { tenants: tenants ?? 200, images: images ?? 10_000 }),
     ),
     scale: on((environment) => measureScale(environment, { tenants: tenants ?? 1000, runs: runs ?? 10_000 })),
     growth: on((environment) => measureGrowth(environment, { runs: runs ?? 20_000, tell })),
@@ -62,7 +65,7 @@ function measurements({ tenants, runs, tries, seconds, tell }: Sizes): Readonly<
 }
 
 /** Those that are left out unless they are named: they take longer than all the others. */
-const LONG: ReadonlySet<string> = new Set(['scale', 'growth', 'image-fleet']);
+const LONG: ReadonlySet<string> = new Set(['scale', 'growth', 'image-scale']);
 
 interface Wanted {
   readonly chosen: readonly (readonly [string, Measurement])[];

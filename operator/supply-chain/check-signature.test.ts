@@ -176,6 +176,17 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
     authority: () => people(exactly(SIGNER), withOthers('certificateAuthorities')),
     want: 'CertificateUntrusted',
   },
+  'an authority that was trusted until before': {
+    authority: () => {
+      const validFor = { start: '2020-01-01T00:00:00Z', end: '2020-02-01T00:00:00Z' };
+      const { certificateAuthorities = [] } = sigstore.trustedRoot;
+      const before = certificateAuthorities.map((one) => ({ ...one, validFor }));
+      const root = readTrustRoot(JSON.stringify({ ...sigstore.trustedRoot, certificateAuthorities: before }));
+      if (!isTrustRoot(root)) throw new Error(root.found);
+      return people(exactly(SIGNER), root);
+    },
+    want: 'CertificateUntrusted',
+  },
   'a certificate log of another instance': {
     authority: () => people(exactly(SIGNER), withOthers('ctlogs')),
     want: 'CertificateNotLogged',

@@ -49,12 +49,13 @@ interface Reading {
 }
 
 function claimsOf(evidence: Evidence, reading: Reading): readonly Judgement<Claim>[] {
+  const { against } = reading;
   const items = itemsOf(evidence, reading.gathered.subject);
   if (items.kind !== 'verified') return [items];
   // Signatures of one envelope are over one content, which is read once.
   const read = new Map<Buffer, Judgement<Statement>>();
   return items.value.map((item): Judgement<Claim> => {
-    const statement = read.get(item.payload) ?? statementOf(item);
+    const statement = read.get(item.payload) ?? against.effort?.keep(item.payload) ?? statementOf(item);
     read.set(item.payload, statement);
     if (statement.kind !== 'verified') return statement;
     return {

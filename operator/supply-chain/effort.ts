@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NotKnown } from '../core/supply-chain/judgement.ts';
+import { MAX_VALUES } from '../core/supply-chain/documents.ts';
+import { extentOf } from '../core/supply-chain/extent.ts';
+import { type NotKnown, refuse, type Refused } from '../core/supply-chain/judgement.ts';
 
 /** Bytes that are hashed to judge one image, with what checks cost besides as so many bytes more. */
 const MAX_EFFORT = 1 << 30;
@@ -14,9 +16,20 @@ const CERTIFICATE_EFFORT = 1 << 19;
  */
 export class Effort {
   #left: number;
+  #values = MAX_VALUES;
 
   constructor(most: number = MAX_EFFORT) {
     this.#left = most;
+  }
+
+  /** Takes the memory that it costs to keep a document; why it is not read where too little is left. All that is stated of an image is kept until it is judged. */
+  keep(document: Uint8Array): Refused | undefined {
+    const { values } = extentOf(document);
+    if (values > this.#values) {
+      return refuse('TooLarge', `what is stated of the image has more than ${MAX_VALUES} values in all`);
+    }
+    this.#values -= values;
+    return undefined;
   }
 
   /** Takes what it costs to hold so many bytes against keys in so many forms; why it is not done where too little is left. */

@@ -4,6 +4,7 @@ import test from 'ava';
 import { processorMs } from '#hack/tools/processor-time';
 import type { Refusal, Unknown } from '../core/supply-chain/judgement.ts';
 import { SIMPLE_SIGNING } from '../core/supply-chain/statement.ts';
+import { readClaims } from './claims.ts';
 import { Effort } from './effort.ts';
 import type { Evidence } from './evidence.ts';
 import { judgeImage } from './judge-image.ts';
@@ -143,6 +144,36 @@ test('effort is taken until none is left, and then no more', (t) => {
   t.is(effort.take({ bytes: 0, forms: 9 }), undefined);
   t.like(effort.take({ bytes: 1 << 20, forms: 1 }), { kind: 'unknown', reason: 'TooMuchAttached' });
   t.like(effort.take({ bytes: 0, forms: 1 }), { kind: 'unknown' });
+});
+
+test('what is stated of an image is kept up to a number of values, whatever the number of documents', (t) => {
+  const statement = {
+    _type: 'https://in-toto.io/Statement/v1',
+    predicateType: 'https://cyclonedx.org/bom',
+    subject: [{ digest: { sha256: IMAGE.replace('sha256:', '') } }],
+    predicate: { components: Array.from({ length: 200_000 }, () => ({})) },
+  };
+  const document: Evidence = {
+    form: 'attestation',
+    origin: 'x',
+    bytes: Buffer.from(
+      JSON.stringify({
+        payload: Buffer.from(JSON.stringify(statement)).toString('base64'),
+        payloadType: 'application/vnd.in-toto+json',
+        signatures: [{ sig: 'AAAA' }],
+      }),
+    ),
+    annotations: {},
+  };
+  const claimsOf = (count: number) => {
+    const evidence = Array.from({ length: count }, () => document);
+    const against = { now: new Date(), revoked: new Set<string>(), effort: new Effort() };
+    return readClaims(IMAGE, { subject: Buffer.from('{}'), evidence }, against);
+  };
+  t.deepEqual(claimsOf(2).unreadable, []);
+  const { claims, unreadable } = claimsOf(8);
+  t.is(claims.length, 2, 'as many as there is room for');
+  t.true(unreadable.every(({ reason }) => reason === 'TooLarge'));
 });
 
 for (const [title, { evidence, want }] of Object.entries(attached)) {

@@ -165,16 +165,6 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
       }),
     want: 'CertificateUntrusted',
   },
-  'certified by an authority that was trusted until before': {
-    image: 'keyless',
-    policy: () => {
-      const validFor = { start: '2020-01-01T00:00:00Z', end: '2020-02-01T00:00:00Z' };
-      const { certificateAuthorities = [] } = world.sigstore.trustedRoot;
-      const before = certificateAuthorities.map((one) => ({ ...one, validFor }));
-      return keyless({ root: rootOf({ ...world.sigstore.trustedRoot, certificateAuthorities: before }) });
-    },
-    want: 'CertificateUntrusted',
-  },
   'certified outside the log of certificates': {
     image: 'keyless',
     policy: () =>

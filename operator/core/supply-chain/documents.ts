@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { extentOf } from './extent.ts';
 import { type Judgement, refuse } from './judgement.ts';
 
 /** A JSON object that others wrote. */
@@ -8,7 +9,15 @@ export type Document = Readonly<Record<string, unknown>>;
 export interface DocumentLimits {
   readonly maxBytes: number;
   readonly maxDepth: number;
+  /** Lists, objects, and what is in them. Default: as many as all documents of an image may have. */
+  readonly maxValues?: number;
 }
+
+/**
+ * Values of all documents of an image that are kept at one time: a bill of materials of 10,000 parts has some 200,000. Each may take a hundred bytes and
+ * more, of a thread that brings down the whole process when it has no more of them (image-verification/judge.ts).
+ */
+export const MAX_VALUES = 1_000_000;
 
 /** Signatures, statements without a large predicate, trust roots. */
 export const SMALL: DocumentLimits = { maxBytes: 1 << 20, maxDepth: 32 };
@@ -16,15 +25,20 @@ export const SMALL: DocumentLimits = { maxBytes: 1 << 20, maxDepth: 32 };
 /** Statements that carry a bill of materials or a report. */
 export const LARGE: DocumentLimits = { maxBytes: 32 << 20, maxDepth: 64 };
 
-/** Reads a JSON object: UTF-8 without errors, no larger and no deeper than it may be. */
+/** Reads a JSON object: UTF-8 without errors, no larger, no deeper and of no more values than it may be; that is seen before it is parsed. */
 export function readDocument(bytes: Uint8Array, what: string, limits: DocumentLimits): Judgement<Document> {
   if (bytes.length > limits.maxBytes) {
     return refuse('TooLarge', `${what} has ${bytes.length} bytes; ${limits.maxBytes} are allowed`);
   }
+  const { values, depth } = extentOf(bytes);
+  const { maxDepth, maxValues = MAX_VALUES } = limits;
+  if (depth > maxDepth) return refuse('TooLarge', `${what} is nested deeper than ${maxDepth}`);
+  if (values > maxValues) {
+    return refuse('TooLarge', `${what} has ${values} values; ${maxValues} are allowed`);
+  }
   const value = parse(bytes);
-  if (value === undefined) return refuse('Malformed', `${what} is not a JSON object`);
-  return isDeeper(value, limits.maxDepth)
-    ? refuse('TooLarge', `${what} is nested deeper than ${limits.maxDepth}`)
+  return value === undefined
+    ? refuse('Malformed', `${what} is not a JSON object`)
     : { kind: 'verified', value };
 }
 
@@ -35,13 +49,6 @@ function parse(bytes: Uint8Array): Document | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (depth === 0) return true;
-  const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return inner.some((one) => isDeeper(one, depth - 1));
 }
 
 /** The value as an object with keys; undefined of lists and everything else. */
