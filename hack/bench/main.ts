@@ -47,7 +47,7 @@ function measurements({ tenants, runs, tries, seconds, tell }: Sizes): Readonly<
     latency: on((environment) => measureLatency(environment, 200)),
     failover: on((environment) => measureFailover(environment, 5)),
     shards: on((environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 })),
-    runs: on((environment) => measureRuns(environment, runs ?? 2000)),
+    runs: on((environment) => measureRuns(environment, runs ?? 3000)),
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
     rollback: on((environment) => measureRollback(environment, tries ?? 50)),
     hostile: on(measureHostile),

@@ -4,7 +4,7 @@ import type { Figure } from './report.ts';
 import { percentile } from './statistics.ts';
 
 /** How often each of two things is measured, in turns. An odd number, so that the median is one of them. */
-export const TURNS = 5;
+export const TURNS = 3;
 
 /** What one turn has taken. */
 export interface Turn {
