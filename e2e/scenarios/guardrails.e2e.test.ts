@@ -63,7 +63,7 @@ function editorRole(): readonly object[] {
     { apiGroups: [''], resources: ['namespaces', 'namespaces/finalize', 'namespaces/status'], verbs },
     {
       apiGroups: ['nexusos.dev'],
-      resources: ['gpuclasses', 'tenants', 'quotaledgers', 'tenants/status'],
+      resources: ['gpuclasses', 'tenants', 'quotaledgers', 'usagerecords', 'tenants/status'],
       verbs,
     },
   ];
@@ -254,6 +254,15 @@ test('ledgers and what NexusOS says in status are written by nobody else', async
   const more = { spec: { maxConcurrentRuns: 1000 } };
   refused(t, await editor.send('PATCH', `${root}/quotaledgers/guard?dryRun=All`, more), { field: 'request' });
   refused(t, await editor.send('DELETE', `${root}/quotaledgers/guard?dryRun=All`), { field: 'request' });
+  const windows: readonly object[] = [];
+  const usage = { tenantUID: 'x', ledgerUID: 'x', merged: 9, windows };
+  const record = {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'UsageRecord',
+    metadata: { name: 'guard' },
+    spec: usage,
+  };
+  refused(t, await editor.send('POST', `${root}/usagerecords?dryRun=All`, record), { field: 'request' });
   const status = { status: { state: 'Active' } };
   refused(t, await editor.send('PATCH', `${root}/tenants/guard/status?dryRun=All`, status), {
     field: 'request',
