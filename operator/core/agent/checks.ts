@@ -47,8 +47,7 @@ export function checkAgent(agent: Agent, { tenant, gpuClass }: AgentSurroundings
   const refusal =
     checkDeletion(agent) ??
     checkSuspension(agent, tenant) ??
-    checkRegistry(agent, tenant) ??
-    checkEntitlements(agent, tenant) ??
+    checkEntitled(agent, tenant) ??
     checkClass(agent, tenant, gpuClass) ??
     checkContainer(agent, tenant) ??
     checkSize(agent, tenant, gpuClass) ??
@@ -68,6 +67,11 @@ function checkSuspension({ spec: { shape } }: Agent, { metadata, spec }: Tenant)
   const then = shape === 'service' ? 'its pods come back' : 'Runs start again';
   const message = `tenant ${metadata.name} is suspended (spec.suspended is true); ${then} when it is resumed`;
   return { reason: AGENT_REASONS.TenantSuspended, message };
+}
+
+/** What the tenant lists: registries, models, tools and data. */
+function checkEntitled(agent: Agent, tenant: Tenant): Refusal | undefined {
+  return checkRegistry(agent, tenant) ?? checkEntitlements(agent, tenant);
 }
 
 function checkRegistry(agent: Agent, tenant: Tenant): Refusal | undefined {
