@@ -15,13 +15,8 @@ function played(count: number) {
     readonly end: (outcome: RunOutcome) => void;
   }[] = [];
   const starting: (() => void)[] = [];
-  /** Workers that others were let go before, by their number. */
-  const behind: number[] = [];
-  let made = 0;
   let isSlowToStart = false;
   const newWorker = (events: WorkerEvents): WorkerHandle => {
-    const number = made;
-    made += 1;
     let state: 'starting' | 'idle' | 'busy' | 'ended' = isSlowToStart ? 'starting' : 'idle';
     if (isSlowToStart)
       starting.push(() => {
@@ -37,7 +32,6 @@ function played(count: number) {
       },
       knows: () => false,
       forget: () => undefined,
-      letOthersGoFirst: () => behind.push(number),
       close: () => Promise.resolve(),
       run: ({ key }: { readonly key: string }, _: number, patienceMs?: number) => {
         state = 'busy';
@@ -77,7 +71,7 @@ function played(count: number) {
   const startsSlowly = () => {
     isSlowToStart = true;
   };
-  return { lane, end, keys, patience, behind, startsSlowly, starts: () => starting.shift()?.() };
+  return { lane, end, keys, patience, startsSlowly, starts: () => starting.shift()?.() };
 }
 
 function job(subject: string, key: string, trial?: Trial): LaneJob {
@@ -182,16 +176,15 @@ const TIMEOUT: RunOutcome = { kind: 'failed', reason: 'Timeout', message: 'late'
 const LONG: RunOutcome = { ...ANSWER, micros: 500_000 };
 
 for (const [title, outcome] of Object.entries({ 'are stopped': TIMEOUT, 'take long': LONG })) {
-  test(`those whose rules ${title} have one worker for all of them, that others go before`, async (t) => {
-    const { lane, end, keys, behind } = played(3);
+  test(`those whose rules ${title} have one worker for all of them`, async (t) => {
+    const { lane, end, keys } = played(3);
     for (const subject of ['a', 'a', 'b', 'b']) {
       const asked = lane.submit(job(subject, 'slow'));
       await end('slow', outcome);
       await asked;
     }
-    t.deepEqual(behind, [], 'once more is known of them now');
     const all = [lane.submit(job('a', 'a')), lane.submit(job('b', 'b'))];
-    t.deepEqual([keys(), behind], [['a'], [2]], 'two workers are idle');
+    t.deepEqual(keys(), ['a'], 'two workers are idle');
     all.push(lane.submit(job('c', 'c')), lane.submit(job('d', 'd')));
     t.deepEqual(keys(), ['a', 'c', 'd']);
     await end('a');
@@ -210,15 +203,14 @@ for (const [title, outcome] of Object.entries({ 'are stopped': TIMEOUT, 'take lo
   });
 }
 
-test('a single worker is for all, and goes behind nobody', async (t) => {
-  const { lane, end, keys, behind } = played(1);
+test('a single worker is for all', async (t) => {
+  const { lane, end, keys } = played(1);
   for (const key of ['one', 'two', 'three']) {
     const asked = lane.submit(job('a', key));
     t.deepEqual(keys(), [key]);
     await end(key, TIMEOUT);
     await asked;
   }
-  t.deepEqual(behind, []);
 });
 
 test('a single worker does what is tried when nothing else waits, and is waited for no longer than else', async (t) => {

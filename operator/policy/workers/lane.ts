@@ -177,11 +177,8 @@ export class Lane {
    */
   #decide(slot: Slot): boolean {
     if (this.#loads(slot, (trial) => trial === undefined)) return true;
-    const isForAll = this.#slots.length === 1;
-    const isForSuspects = isForAll || (slot === this.#slots.at(-1) && this.#idle > 1);
+    const isForSuspects = this.#slots.length === 1 || (slot === this.#slots.at(-1) && this.#idle > 1);
     const waiting = this.#jobs.takeDeciding((subject) => isForSuspects || !this.#isSuspect(subject));
-    if (waiting !== undefined && !isForAll && this.#isSuspect(waiting.subject))
-      slot.worker.letOthersGoFirst();
     return this.#begin(slot, waiting);
   }
 

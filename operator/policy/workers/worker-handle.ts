@@ -3,7 +3,6 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { Failure } from '../verdict.ts';
 import type { Order, Ready, Reply, ReplyContent, WorkerSettings } from './messages.ts';
 import { processorMs, type ThreadClock } from './thread-clock.ts';
-import { letOthersGoFirst } from './thread-priority.ts';
 
 /** Why a worker is no longer there. */
 export type WorkerEnd = 'deadline' | 'memory' | 'crash' | 'closed';
@@ -83,7 +82,6 @@ export class WorkerHandle {
   #startMs = 0;
   #running: Running | undefined;
   #orders = 0;
-  #isLast = false;
 
   constructor({ settings, url, threadClock = processorMs }: WorkerProgram, events: WorkerEvents) {
     this.#events = events;
@@ -157,13 +155,6 @@ export class WorkerHandle {
       const message: Order = { ...order, kind: 'run', id, deadlineMs };
       this.#port.postMessage(message, input === undefined ? [] : [input as ArrayBuffer]);
     });
-  }
-
-  /** From now on its thread goes behind the others of this process. */
-  letOthersGoFirst(): void {
-    if (this.#isLast || this.#thread === undefined) return;
-    this.#isLast = true;
-    letOthersGoFirst(this.#thread);
   }
 
   forget(key: string): void {

@@ -2,20 +2,42 @@ package dlp
 
 import data.lib.parameters
 
-# What a text has in it that may hold one, however it is written: it takes much less time to look for that, and to make the patterns below is what
-# most of the time would be for. Each pattern of a detector implies what stands here.
-looks_like(detector, text) if regex.match(hints[detector], text)
+# What a text has in it that may hold one, however it is written: one of the literals, and what each of the patterns is about. To look for that takes
+# little; to make the patterns below is what most of the time would be for. Each of them implies what stands here.
+looks_like(detector, text) if {
+	hint := hints[detector]
+	has_any(hint.literals, text)
+	every pattern in hint.patterns {
+		regex.match(pattern, text)
+	}
+}
+
+has_any([], _)
+
+has_any(literals, text) if {
+	some literal in literals
+	contains(text, literal)
+}
 
 hints := {
-	"credit-card": `(?:^|[^0-9A-Za-z_.-])\d{4}[ -]?\d{4}[ -]?\d\d`,
-	"iban": `\b[A-Z]{2}\d\d ?[0-9A-Z]{4}`,
-	"email": `@`,
-	"phone": `(?:^|[^0-9A-Za-z_.+/-])(?:\+[1-9]|\([2-9]\d\d\))`,
-	"private-key": `PRIVATE KEY`,
-	"cloud-token": `\b(?:AKIA|ASIA|AIza|gh[pousr]_|github_pat_|npm_|hf_|dop_v1_|glpat-|xox[abeprs]-|SG\.|ya29\.|[sr]k_live_|sk-)|AccountKey=`,
-	"jwt": `\beyJ`,
-	"national-id": `(?:^|[^0-9A-Za-z_.-])(?:\d{3}[.-]\d\d|\d{8}|[12] ?\d\d ?[01]\d ?\d)`,
+	"credit-card": {"literals": [], "patterns": [has_digits, `(?:^|[^0-9A-Za-z_.-])\d{4}[ -]?\d{4}[ -]?\d\d`]},
+	"iban": {"literals": [], "patterns": [has_digits, `\b[A-Z]{2}\d\d ?[0-9A-Z]{4}`]},
+	"email": {"literals": ["@"], "patterns": []},
+	"phone": {"literals": ["+", "("], "patterns": [`(?:^|[^0-9A-Za-z_.+/-])(?:\+[1-9]|\([2-9]\d\d\))`]},
+	"private-key": {"literals": ["PRIVATE KEY"], "patterns": []},
+	"cloud-token": {
+		"literals": [
+			"AKIA", "ASIA", "AIza", "AccountKey=", "SG.", "dop_v1_", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-",
+			"hf_", "npm_", "rk_live_", "sk-", "sk_live_", "xox", "ya29.",
+		],
+		"patterns": [`\b(?:AKIA|ASIA|AIza|gh[pousr]_|github_pat_|npm_|hf_|dop_v1_|glpat-|xox[abeprs]-|SG\.|ya29\.|[sr]k_live_|sk-)|AccountKey=`],
+	},
+	"jwt": {"literals": ["eyJ"], "patterns": []},
+	"national-id": {"literals": [], "patterns": [has_digits, `(?:^|[^0-9A-Za-z_.-])(?:\d{3}[.-]\d\d|\d{8}|[12] ?\d\d ?[01]\d ?\d)`]},
 }
+
+# All that is told by its digits has some in a row. The same for all of them, so that it is made once.
+has_digits := `\d\d`
 
 # For each detector, what it may look like; all patterns take linear time, as RE2 does. The first group is what is looked at closely.
 patterns := {
