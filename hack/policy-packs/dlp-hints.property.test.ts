@@ -32,7 +32,7 @@ async function readDetectors(): Promise<Detectors> {
 }
 
 /** What decides about boundaries, and what numbers and tokens are made of. */
-const CHARACTERS = [...'0123456789 -._+()@:/=\nAEIZaeyksx\u00e9'];
+const CHARACTERS = '0123456789 -._+()@:/=\nAEIZaeyksx\u00e9'.split('');
 
 /** Texts with one in them, or nearly, changed here and there. */
 const texts = fc

@@ -36,6 +36,13 @@ test_found if {
 	}
 }
 
+test_found_in_much_text if {
+	filler := concat(" ", [word | some _ in numbers.range(1, 2000); word := "nothing"])
+	every detector, examples in positive {
+		found(concat(" ", [filler, examples[0]])) == {[detector, actions[detector]]}
+	}
+}
+
 negative := [
 	"4111 1111 1111 1112",
 	"4000000000000000000000002",
