@@ -122,7 +122,8 @@ async function activeRevision({ admin }: Place): Promise<string | undefined> {
   return pack?.status?.activeRevision;
 }
 
-const PARAMETERS = { parameters: { maxCritical: 0, images: ['127.0.0.1'] } };
+/** The last test is of policies alone. */
+const parameters = () => ({ maxCritical: 0, exemptImages: [`${registry.host}/strict`, 'elsewhere.example'] });
 
 test('a pack is read when it is signed as a policy asks, and says why not until then', async (t) => {
   t.timeout(8 * 60_000);
@@ -146,7 +147,7 @@ test('a pack is read when it is signed as a policy asks, and says why not until 
   await signer.sign(registry.host, `packs/${PACK}`, pushed.spec.source.oci.digest);
   // What is asked changes, so it is looked at again at once.
   await admin.applies(policy('packs-signed', 'packs', signer, { platforms: 'Each' }));
-  await admin.applies(await pushPack('1.0.0', PARAMETERS));
+  await admin.applies(await pushPack('1.0.0', { parameters: parameters() }));
   const { message } = await says(t.context, 'Verified', 'True');
   t.regex(message, /its artifact: as asked by ClusterImagePolicy packs-signed/);
   await admin.awaitsReady('-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
@@ -246,6 +247,15 @@ test('rules go by what scanners state, and refuse what nobody states anything of
   t.regex(strange.text, /no policy on images is about it/);
   const good = await makes(t.context, pod('clean', clean), ({ ok }) => ok);
   t.true(good.ok, good.text);
+  // An Agent is refused until somebody has looked at its image, and somebody does.
+  const image = await pushApp(t.context, 'agent', 0);
+  const agent = {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'Agent',
+    metadata: { name: 'clean', namespace: NAMESPACE },
+    spec: { shape: 'job', container: { image } },
+  };
+  t.true((await makes(t.context, agent, ({ ok }) => ok)).ok);
   // Whoever is trusted by a tenant vouches for nothing before the platform.
   const own = policy('own', 'elsewhere', signer);
   await t.context.owner.does(

@@ -2,7 +2,7 @@
 import { VERDICT_KEYS_NAME } from '#crds/v1alpha1/names';
 import { imagePolicyFacts } from '#operator/core/images/objects';
 import { type ImagePolicyFacts, policiesFor } from '#operator/core/images/policy';
-import { type ImageTeller, tellerOf } from '#operator/core/policy/image-input';
+import { type ImageTeller, NOT_KNOWN, tellerOf } from '#operator/core/policy/image-input';
 import {
   CLUSTER_IMAGE_POLICIES,
   CONFIG_MAPS,
@@ -64,12 +64,22 @@ export function createImages({ cache, platformNamespace, factory, onWanted }: Im
     const namespace = cache.get(NAMESPACES, { name });
     return namespace === undefined ? undefined : (namespace.metadata.labels ?? {});
   };
-  const tellerFor = (namespace: string) =>
-    tellerOf(() => {
+  const tellerFor = (namespace: string): ImageTeller => {
+    const tell = tellerOf(() => {
       const labels = labelsOf(namespace);
       if (labels === undefined) return undefined;
       return { policies: policiesFor(policies.all, { namespace, labels }), known: verdicts.in(namespace) };
     });
+    return (uses, now) => {
+      const told = tell(uses, now);
+      // A rule may refuse what would have had it looked at by being there, such as an Agent: it would wait for ever.
+      const names = told.flatMap(({ reason, name }) =>
+        reason === NOT_KNOWN.BeingVerified ? (name ?? []) : [],
+      );
+      if (names.length > 0) wanted.add(namespace, names, now.getTime());
+      return told;
+    };
+  };
   const judge = new ImageJudge({
     policies: () => policies.all,
     labelsOf,

@@ -76,6 +76,7 @@ async function begin(parts: PackParts = TOLD) {
   const pod = { ...object1!, spec: { containers: [{ name: 'c', image: IMAGE }] } };
   return {
     ...world,
+    wanted: () => images.wanted().map(({ namespace, image }) => `${namespace} ${image}`),
     verifier,
     log,
     judge: async () => (await world.ask({ object: pod })).refusals[0]?.message,
@@ -87,11 +88,13 @@ function proof(change: Partial<Proof> = {}, of: Partial<PolicyVerdict> = { facts
 }
 
 test('rules are told what the operator has signed, and what it has not they know nothing of', async (t) => {
-  const { cache, verifier, judge } = await begin();
+  const { cache, verifier, judge, wanted } = await begin();
   t.regex((await judge()) ?? '', /registry\.example\/app:1: BeingVerified/);
+  t.deepEqual(wanted(), [`acme-dev ${IMAGE}`], 'the operator is asked to look at it');
   const verdict = verifier.verdict('app', proof());
   cache.put(verdict);
   t.is(await judge(), undefined);
+  t.deepEqual(wanted(), []);
   cache.remove(verdict);
   t.regex((await judge()) ?? '', /BeingVerified/);
   // Whoever can write the object, and has no key, says nothing by it.
