@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import type { OnResolveArgs, Plugin, PluginBuild } from 'esbuild';
 
 /** A library whose modules do nothing by being loaded, though it does not say so: what is not named of it can stay out. */
@@ -68,6 +69,33 @@ export const neverAsked: Plugin = {
     build.onLoad({ filter: /[\\/]ae-cvss-calculator\.js$/ }, async ({ path }) => ({
       contents: (await readFile(path, 'utf8')).replaceAll(DESCRIPTIONS, ''),
     }));
+  },
+};
+
+/** What schemas say to people: nothing is held against it. */
+const FOR_PEOPLE: Readonly<Record<string, (value: unknown) => boolean>> = {
+  $comment: (value) => typeof value === 'string',
+  description: (value) => typeof value === 'string',
+  title: (value) => typeof value === 'string',
+  examples: (value) => Array.isArray(value),
+  'meta:enum': () => true,
+};
+
+/** Packs schemas of bills of materials, of which two thirds are words for people: a megabyte otherwise. */
+export const schemas: Plugin = {
+  name: 'schemas',
+  setup: (build) => {
+    build.onLoad({ filter: /[\\/]res[\\/]schema[\\/][^\\/]+\.schema\.json$/ }, async ({ path }) => {
+      const schema: unknown = JSON.parse(await readFile(path, 'utf8'), (key, value: unknown) =>
+        Object.hasOwn(FOR_PEOPLE, key) && FOR_PEOPLE[key]?.(value) === true ? undefined : value,
+      );
+      const packed = deflateRawSync(JSON.stringify(schema), { level: 9 }).toString('base64');
+      return {
+        contents: `import { inflateRawSync } from 'node:zlib';
+export default JSON.parse(inflateRawSync(Buffer.from('${packed}', 'base64')).toString('utf8'));`,
+        loader: 'js',
+      };
+    });
   },
 };
 
