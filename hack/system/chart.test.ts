@@ -241,11 +241,15 @@ test('Secrets are read in a namespace of their own where there is one', async (t
   t.deepEqual(own, { rights: ['hub', 'hub'], told: 'hub' });
 });
 
+/** Roles by which the operator reads keys of images. */
+async function keyRoles(values: ChartValues) {
+  const roles = pick(await render(values), 'Role');
+  return roles.filter((one) => one.metadata.name === 'nexusos:operator-image-keys');
+}
+
 test('keys of images are read from the Secrets that are named for that, and without any from none', async (t) => {
-  const rolesOf = async (values: ChartValues) =>
-    pick(await render(values), 'Role').filter((one) => one.metadata.name === 'nexusos:operator-image-keys');
-  t.deepEqual(await rolesOf({}), []);
-  const [role, ...others] = await rolesOf({ platform: { imageKeySecrets: ['builder-key', 'scanner-key'] } });
+  t.deepEqual(await keyRoles({}), []);
+  const [role, ...others] = await keyRoles({ platform: { imageKeySecrets: ['builder-key', 'scanner-key'] } });
   t.deepEqual(others, []);
   t.is(role?.metadata.namespace, 'platform');
   t.deepEqual(role?.['rules'], [

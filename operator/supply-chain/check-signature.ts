@@ -37,7 +37,7 @@ export function checkSignature(
 function checkByKey(
   item: SignedItem,
   authority: ReadyAuthority,
-  { revoked, effort }: CheckedAgainst,
+  { now, revoked, effort }: CheckedAgainst,
 ): Judgement<ProvenSigner> {
   const keys = authority.signer.kind === 'keys' ? authority.signer.keys : [];
   const hinted = keys.filter((one) => item.signer.kind === 'key' && one.hint === item.signer.hint);
@@ -58,7 +58,7 @@ function checkByKey(
   }
   // A key signature may come with a certificate all the same; who is trusted is the key.
   const byKey = asIfByKey(item);
-  const problem = proofsProblem(byKey, authority) ?? keyLibraryProblem(byKey, authority, signer.key);
+  const problem = proofsProblem(byKey, authority) ?? keyLibraryProblem(byKey, { authority, now }, signer.key);
   return problem ?? { kind: 'verified', value: provenBy(byKey, authority, signer.fingerprint) };
 }
 
@@ -68,13 +68,13 @@ function formsOfAll(keys: readonly TrustedKey[]): number {
 
 function keyLibraryProblem(
   item: SignedItem,
-  authority: ReadyAuthority,
+  { authority, now }: { readonly authority: ReadyAuthority; readonly now: Date },
   key: ReturnType<typeof trustedKey>['key'],
 ): Refused | undefined {
   if (authority.log === 'Ignored' && authority.time === 'Observer') return undefined;
   const material = authority.root?.material;
   if (material === undefined) return refuse('LogEntryInvalid', `${authority.name} has no trust root`);
-  return libraryProblem({ item, authority, material, key });
+  return libraryProblem({ item, authority, material, now, key });
 }
 
 /** The same, of which only log and times are left to be checked. */
@@ -160,7 +160,7 @@ function trustProblem(item: SignedItem, authority: ReadyAuthority, now: Date): R
     const { der } = item.signer;
     return chainProblem(der, material, now) ?? purposeProblem(der) ?? observedProblem(item, authority, now);
   }
-  const problem = libraryProblem({ item, authority, material });
+  const problem = libraryProblem({ item, authority, material, now });
   return problem?.reason === 'CertificateUntrusted' ? (expiryProblem(item, authority) ?? problem) : problem;
 }
 
@@ -170,8 +170,8 @@ function observedProblem(item: SignedItem, authority: ReadyAuthority, now: Date)
   if (item.signer.kind !== 'certificate' || material === undefined) return undefined;
   const isLogged = authority.signer.kind === 'certificates' && authority.signer.certificateLog === 'Required';
   return isLogged
-    ? libraryProblem({ item, authority, material, observedAt: now })
-    : keyLibraryProblem(asIfByKey(item), authority, leafKey(item.signer.der));
+    ? libraryProblem({ item, authority, material, now, observedAt: now })
+    : keyLibraryProblem(asIfByKey(item), { authority, now }, leafKey(item.signer.der));
 }
 
 /** Of several authorities the library tells what the last one said; that none was valid at that time is told by the certificate. */

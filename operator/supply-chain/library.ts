@@ -17,6 +17,7 @@ export interface LibraryCheck {
   readonly item: SignedItem;
   readonly authority: ReadyAuthority;
   readonly material: TrustMaterial;
+  readonly now: Date;
   /** The key that was trusted beforehand, of signatures by keys. */
   readonly key?: KeyObject;
   /** The time that a certificate is looked at, where whoever looks is believed in that. */
@@ -33,7 +34,7 @@ export function libraryProblem(check: LibraryCheck): Refused | undefined {
     const problem = old === undefined ? undefined : firstInTotoProblem(old, check.item, check.material);
     if (problem !== undefined) return problem;
     verifierOf(check).verify(entityOf(check));
-    return undefined;
+    return outdatedLog(check);
   } catch (error) {
     return refusalOf(error);
   }
@@ -92,6 +93,34 @@ function timestampsOf(
 }
 
 /** The library takes the time from an entry, and checks those entries only that are given to it as such: this one is of nobody. */
+/**
+ * The library holds promises of a log against the time in which its key is trusted, and proofs of inclusion against none: who has the key of a log
+ * that was given up could make entries today. What is proved by a checkpoint alone (Rekor v2) has to be of a log that was trusted at all
+ * times that are proved, or else is now.
+ */
+function outdatedLog(check: LibraryCheck): Refused | undefined {
+  const entries = entriesOf(check).filter((one) => one.inclusionPromise === undefined && !isFirstInToto(one));
+  if (entries.length === 0) return undefined;
+  const proved = timestampsOf(check, []).map((one) =>
+    one.$case === 'timestamp-authority' ? one.timestamp.signingTime : check.now,
+  );
+  const times = proved.length > 0 ? proved : [check.now];
+  const isOld = entries.some(({ logId }) => !isTrustedAt(check.material, logId.keyId, times));
+  return isOld
+    ? refuse(
+        'LogEntryInvalid',
+        `the log was not trusted at ${times.map((one) => one.toISOString()).join(', ')}`,
+      )
+    : undefined;
+}
+
+function isTrustedAt(material: TrustMaterial, logId: Buffer, times: readonly Date[]): boolean {
+  return material.tlogs.some(
+    ({ logID, validFor }) =>
+      logID.equals(logId) && times.every((time) => validFor.start <= time && time <= validFor.end),
+  );
+}
+
 function asTimestamp(time: Date): Timestamp {
   const tlogEntry = {
     logIndex: '0',
