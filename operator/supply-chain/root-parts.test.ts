@@ -2,8 +2,8 @@
 import { createHash, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import test from 'ava';
 import { TRUST_ROOT, type TrustRootSpec } from '#crds/v1alpha1/trust-root';
+import { startSigstore } from '#hack/sigstore/private-sigstore';
 import { rootText } from '../core/images/root-text.ts';
-import { startSigstore } from '../../hack/sigstore/private-sigstore.ts';
 import { isTrustRoot, readTrustRoot } from './trust-root.ts';
 
 type List = Readonly<Record<string, unknown>>;

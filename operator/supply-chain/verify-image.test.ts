@@ -28,9 +28,7 @@ test.before(async () => {
   images = await signedImages(world, now);
 });
 
-test.after.always(async () => {
-  await Promise.all([world?.stop(), late?.stop()]);
-});
+test.after.always(() => Promise.all([world?.stop(), late?.stop()]));
 
 const WAIVER: Waiver = {
   name: 'accepted',
