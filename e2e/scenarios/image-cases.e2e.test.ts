@@ -9,8 +9,8 @@ import { type ApiUser, apiUser } from '../api-user.ts';
 import { CHANGES, type Watched } from '../image-changes.ts';
 import { type BaseName, BASES } from '../image-making.ts';
 import { rowsUnder } from '../image-page.ts';
-import { imagePolicy, namedByPolicies, POLICIES, type PolicyName } from '../image-policies.ts';
-import { ImageSigner } from '../image-signer.ts';
+import { byKeys, imagePolicy, namedByPolicies, POLICIES, type PolicyName } from '../image-policies.ts';
+import { ImageSigner, type KeyName } from '../image-signer.ts';
 import {
   createsAll,
   imagePod,
@@ -261,6 +261,36 @@ for (const [index, [title, { isByTag = false, make, spec, change, reason }]] of 
     t.deepEqual(ran, [isByTag ? `${reference}@${image.digest}` : reference], 'nothing else ever ran');
   });
 }
+
+test('a tenant asks for more, and takes nothing away', async (t) => {
+  t.timeout(8 * 60_000);
+  const { signer, world, owner } = t.context;
+  const { host } = signer.content;
+  const folder = 'watched-tenant';
+  const asksFor = (key: KeyName): object => ({
+    authorities: byKeys(signer, key),
+    require: { signatures: { from: [key] } },
+  });
+  const own = imagePolicy(host, folder, asksFor('scanner'));
+  await world.user.applies(imagePolicy(host, folder, asksFor('builder')), {
+    ...own,
+    kind: 'ImagePolicy',
+    metadata: { name: 'ours', namespace: NAMESPACE },
+  });
+  const refusals = { builder: 'ImagePolicy ours', scanner: `ClusterImagePolicy ${folder}` } as const;
+  for (const [key, policy] of Object.entries(refusals) as [keyof typeof refusals, string][]) {
+    const image = await signer.content.image(`${folder}/${key}`);
+    await signer.sign(image, key);
+    const pod = imagePod(NAMESPACE, `${folder}-${key}`, signer.reference(image));
+    const said: string = await eventually('it is told', async () => {
+      const { status, message } = await owner.send('POST', PODS, pod);
+      if (status !== 201 && !/is refused/.test(message)) throw new Error(`${status} ${message}`);
+      return message;
+    });
+    t.regex(said, new RegExp(`policy_blocked: ${policy}: image .* is refused, WrongKey: `));
+    t.false(said.includes(policy === refusals.builder ? refusals.scanner : refusals.builder));
+  }
+});
 
 test('the page of refused images says what is tried here, and nothing else', (t) => {
   t.deepEqual(
