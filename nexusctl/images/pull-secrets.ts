@@ -31,7 +31,8 @@ export async function pullSecretsOf(call: Call): Promise<Keychain | undefined> {
   return withCluster(call, (client) => keychainIn(client, namespace));
 }
 
-async function keychainIn(client: Client, namespace: string): Promise<Keychain> {
+/** What the cluster proves itself by for images of a namespace. Throws with what is missing, or may not be read. */
+export async function keychainIn(client: Pick<Client, 'get'>, namespace: string): Promise<Keychain> {
   const tenant = (await client.get(NAMESPACES, { name: namespace }))?.metadata.labels?.[LABELS.tenant];
   if (tenant === undefined)
     throw new CommandError(EXIT.usage, `namespace ${namespace} is no tenant's, or is not there`);

@@ -91,14 +91,16 @@ function controllerOf(
   };
 }
 
-/** What a verdict is proved by changes no count. */
+/** What a verdict is proved by changes nothing that policies tell. */
 function ifItSaysOtherwise({ old, object }: SeenChange): number {
   return said(old) === said(object) ? Infinity : COUNT_MS;
 }
 
 function said(verdict: KubeObject | undefined): string {
-  const { policies = [] } = (verdict?.['status'] ?? {}) as { policies?: { name: string; outcome: string }[] };
-  return policies.map(({ name, outcome }) => `${name}=${outcome}`).join();
+  const { policies = [] } = (verdict?.['status'] ?? {}) as {
+    policies?: { name: string; outcome: string; reason?: string }[];
+  };
+  return policies.map(({ name, outcome, reason = '' }) => `${name}=${outcome} ${reason}`).join();
 }
 
 type TrustRootObject = KubeObject & { readonly spec: TrustRootSpec; readonly status?: TrustRootStatus };

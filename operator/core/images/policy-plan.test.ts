@@ -190,3 +190,59 @@ test('a root that cannot be read any more does not tell what it was', (t) => {
   t.is(gone.digest, undefined);
   t.is(gone.parts, undefined);
 });
+
+function saidOf(namespace: string, image: string, outcome: string): KubeObject {
+  const said = {
+    kind: CLUSTER,
+    name: 'signed',
+    outcome,
+    ...(outcome === 'Refused' && { reason: 'NoSignature' }),
+  };
+  const about = { metadata: { name: 'v', namespace }, spec: { image }, status: { policies: [said] } };
+  return { ...verdict(), ...about } as unknown as KubeObject;
+}
+
+const blasts: Readonly<
+  Record<string, { enforcement: string; verdicts: readonly KubeObject[]; says: RegExp }>
+> = {
+  'nothing that it is about': {
+    enforcement: 'Enforce',
+    verdicts: [verdict([CLUSTER, 'other', 'Refused'])],
+    says: /^images are verified by it; none that is in use is of the repositories and namespaces that it is for$/,
+  },
+  'what enforcing would come to': {
+    enforcement: 'Warn',
+    verdicts: [
+      saidOf('b', 'r/y:1', 'Refused'),
+      saidOf('a', 'r/x:1', 'Refused'),
+      saidOf('a', 'r/z:1', 'Verified'),
+    ],
+    says: /no new pod would start of 2 of 3 images in use, such as "r\/x:1" in namespace a \(NoSignature\)$/,
+  },
+  'nothing would be refused': {
+    enforcement: 'Warn',
+    verdicts: [saidOf('a', 'r/z:1', 'Verified')],
+    says: /^images are verified by it$/,
+  },
+  'it is enforced': {
+    enforcement: 'Enforce',
+    verdicts: [saidOf('a', 'r/x:1', 'Refused')],
+    says: /^images are verified by it$/,
+  },
+};
+
+for (const [title, { enforcement, verdicts, says }] of Object.entries(blasts)) {
+  test(`a policy tells what it comes to: ${title}`, (t) => {
+    const object = { ...policy(), spec: { enforcement } } as unknown as Policy;
+    const { status } = planImagePolicy(object, seen({ verdicts }), NOW);
+    const [ready] = status?.conditions ?? [];
+    t.like(ready, { type: 'Ready', status: 'True', reason: 'InForce' });
+    t.regex(ready?.message ?? '', says);
+    const same = planImagePolicy(
+      { ...object, status } as Policy,
+      seen({ verdicts: verdicts.toReversed() }),
+      LATER,
+    );
+    t.deepEqual(same.status, status, 'in whatever order they come');
+  });
+}

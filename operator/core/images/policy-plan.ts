@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { IMAGE_POLICY_REASONS, type ImagePolicyStatus } from '#crds/v1alpha1/image-policy';
-import { type ImageVerdictStatus, MAX_VERDICT_POLICIES } from '#crds/v1alpha1/image-verdict';
+import { MAX_VERDICT_POLICIES } from '#crds/v1alpha1/image-verdict';
 import { TRUST_ROOT_REASONS, type TrustRootSpec, type TrustRootStatus } from '#crds/v1alpha1/trust-root';
 import { setStanding, type Standing } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
@@ -34,12 +34,15 @@ export function planImagePolicy(
 ): Plan<ImagePolicyStatus> {
   const { kind, metadata, status } = object;
   const generation = metadata.generation ?? 0;
-  const outcomes = verdicts.flatMap((one) => {
-    const said = (one['status'] as ImageVerdictStatus | undefined)?.policies ?? [];
-    return said.find((policy) => policy.kind === kind && policy.name === metadata.name)?.outcome ?? [];
+  const said = verdicts.flatMap((one): readonly SaidOfImage[] => {
+    const { spec, status: its } = one as ImageVerdictObject;
+    const own = its?.policies?.find((policy) => policy.kind === kind && policy.name === metadata.name);
+    if (own === undefined) return [];
+    return [{ ...own, image: spec?.image ?? '', namespace: one.metadata.namespace ?? '' }];
   });
-  const count = (outcome: string) => outcomes.filter((one) => one === outcome).length;
-  const standing = problems.length > 0 ? standingOf(problems) : (leftOut(object, verdicts) ?? standingOf([]));
+  const count = (outcome: string) => said.filter((one) => one.outcome === outcome).length;
+  const ready = readyStanding(object, said);
+  const standing = problems.length > 0 ? standingOf(problems) : (leftOut(object, verdicts) ?? ready);
   const conditions = setStanding(status?.conditions ?? [], standing, { generation, now });
   return statusOnly(
     {
@@ -54,13 +57,40 @@ export function planImagePolicy(
   );
 }
 
+/** What a policy says of one image. */
+interface SaidOfImage {
+  readonly image: string;
+  readonly namespace: string;
+  readonly outcome: string;
+  readonly reason?: string | undefined;
+}
+
+/** Of a policy that is applied: that it is about nothing, and what would be if it were enforced, is told before anybody enforces it. */
+function readyStanding({ spec }: ImagePolicyObject, said: readonly SaidOfImage[]): Standing {
+  const reason = IMAGE_POLICY_REASONS.InForce;
+  const message = 'images are verified by it';
+  if (said.length === 0) {
+    const why = 'none that is in use is of the repositories and namespaces that it is for';
+    return { kind: 'ready', reason, message: `${message}; ${why}` };
+  }
+  const failed = said.filter(({ outcome }) => outcome !== 'Verified');
+  const [first] = failed;
+  if (spec.enforcement !== 'Warn' || first === undefined) return { kind: 'ready', reason, message };
+  // The same one, in whatever order they come: what did not change is not written.
+  const example = failed.reduce((one, other) => (placeOf(other) < placeOf(one) ? other : one), first);
+  const why = `${quote(example.image)} in namespace ${example.namespace} (${example.reason ?? example.outcome})`;
+  const would = `with enforcement Enforce no new pod would start of ${failed.length} of ${said.length} images in use, such as ${why}`;
+  return { kind: 'ready', reason, message: `${message}; ${would}` };
+}
+
+function placeOf({ namespace, image }: SaidOfImage): string {
+  return `${namespace}/${image}`;
+}
+
 /** The first problems in words; all images wait, or are refused, as long as there is one. */
 const TOLD = 5;
 
 function standingOf(problems: readonly Problem[]): Standing {
-  if (problems.length === 0) {
-    return { kind: 'ready', reason: IMAGE_POLICY_REASONS.InForce, message: 'images are verified by it' };
-  }
   const told = problems
     .slice(0, TOLD)
     .map(({ field, found, wanted }) => `${field}: found ${found}; wanted is ${wanted}`);

@@ -120,7 +120,8 @@ export class MemoryRegistry {
     if (request.method === 'PUT')
       return this.#put(name, { type: request.headers['content-type'] ?? MANIFEST, bytes: body }, reply);
     const found = kind === 'manifests' ? this.#manifests.get(name) : this.#found(name);
-    if (found === undefined) return reply(404, {});
+    // In the words of registries: another 404 could be that of whatever stands in between.
+    if (found === undefined) return reply(404, { 'content-type': 'application/json' }, UNKNOWN);
     reply(200, { 'content-type': found.type, 'docker-content-digest': digestOf(found.bytes) }, found.bytes);
   }
 
@@ -157,6 +158,8 @@ export class MemoryRegistry {
     return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests }));
   }
 }
+
+const UNKNOWN = Buffer.from(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'unknown' }] }));
 
 type Reply = (status: number, headers: Record<string, string>, bytes?: Buffer) => void;
 
