@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { versioned, pinned } from './chart.ts';
 import { imageSettings } from './image-settings.ts';
-import { withFolders } from './layer.ts';
+import { type LayerEntry, withFolders } from './layer.ts';
 import { readOptions } from './options.ts';
 import { ReleaseError } from './source.ts';
 
@@ -70,8 +70,11 @@ test('the image is started as that of the Dockerfile is', async (t) => {
   t.throws(() => imageSettings('FROM a\nUSER 1\n'), { message: /needs USER, WORKDIR and ENTRYPOINT/ });
 });
 
+function file(path: string): LayerEntry {
+  return { kind: 'bytes', path, bytes: new Uint8Array() };
+}
+
 test('folders come before what is in them, once, with the rights that they were given', (t) => {
-  const file = (path: string) => ({ kind: 'bytes' as const, path, bytes: new Uint8Array() });
   const all = withFolders([file('a/b/c'), file('a/d'), { kind: 'folder', path: 'a/b', mode: 0o1777 }]);
   t.deepEqual(
     all.map(({ kind, path, mode }) => [kind, path, mode]),
@@ -91,7 +94,7 @@ test('a chart gets its version and its image, and stays as it was written otherw
   const image = { repository: 'registry.example/nexusos', digest: `sha256:${'a'.repeat(64)}` };
   const expected = values
     .replace('    repository: nexusos\n', `    repository: ${image.repository}\n`)
-    .replace('    digest: ""\n', `    digest: ${image.digest}\n`);
+    .replace('    digest: ""\n', `    digest: "${image.digest}"\n`);
   t.not(expected, values);
   t.is(pinned(values, image), expected);
 });

@@ -44,17 +44,9 @@ export function readOptions(words: readonly string[]): ReleaseOptions {
   const { to, source, key, builder, out } = values;
   if (to === undefined || source === undefined)
     throw new ReleaseError(`--to and --source are needed\n\n${USAGE}`);
-  const place = parseReference(`${to}/nexusos`);
-  if (place.kind === 'refused' || place.reference.tag !== 'latest' || !to.includes('/'))
-    throw new ReleaseError(
-      `--to: found ${to}; wanted is a registry with a path, such as registry.example/nexusos`,
-    );
   const repository = source.replace(/\.git$/, '');
-  if (!/^https:\/\/[^/@\s]+\/[^@\s]+$/.test(repository)) {
-    // Where there is an at sign there may be a password.
-    const found = source.includes('@') ? 'an address with a user in it' : source;
-    throw new ReleaseError(`--source: found ${found}; wanted is https://host/path of the repository`);
-  }
+  checkPlace(to);
+  checkRepository(repository);
   if (key?.includes('-----BEGIN') === true)
     throw new ReleaseError(
       '--key: found a key itself, which others see in a command line; wanted is a file or env://NAME',
@@ -63,6 +55,21 @@ export function readOptions(words: readonly string[]): ReleaseOptions {
   if (signingConfig !== undefined && key === undefined)
     throw new ReleaseError('--signing-config says how --key signs, and there is none');
   return { to, repository, key, signingConfig, builder, out, isPlainHttp: values['plain-http'] };
+}
+
+function checkPlace(to: string): void {
+  const read = parseReference(`${to}/nexusos`);
+  if (read.kind === 'ok' && read.reference.tag === 'latest' && to.includes('/')) return;
+  throw new ReleaseError(
+    `--to: found ${to}; wanted is a registry with a path, such as registry.example/nexusos`,
+  );
+}
+
+function checkRepository(repository: string): void {
+  if (/^https:\/\/[^/@\s]+\/[^@\s]+$/.test(repository)) return;
+  // Where there is an at sign there may be a password.
+  const found = repository.includes('@') ? 'an address with a user in it' : repository;
+  throw new ReleaseError(`--source: found ${found}; wanted is https://host/path of the repository`);
 }
 
 function read(words: readonly string[]) {

@@ -133,6 +133,10 @@ test('image, charts and packs are pushed, signed and verified, and nothing that 
   t.false(text.includes((process.env['RELEASE_KEY'] ?? '').split('\n')[1] ?? ''));
 });
 
+function digests(all: readonly MadeArtifact[]) {
+  return all.map(({ repository, manifest }) => [repository, manifest.digest]);
+}
+
 test('made again it is the same, byte by byte', async (t) => {
   const again = await makeRelease({
     root: ROOT,
@@ -143,8 +147,6 @@ test('made again it is the same, byte by byte', async (t) => {
     packs: ['baseline'],
     tell: () => undefined,
   });
-  const digests = (all: readonly MadeArtifact[]) =>
-    all.map(({ repository, manifest }) => [repository, manifest.digest]);
   t.deepEqual(digests(again), digests(made));
   const bills = ['out', 'again'].map((one) => readFile(join(folder, one, 'sbom.cdx.json'), 'utf8'));
   const [first, second] = await Promise.all(bills);

@@ -39,23 +39,28 @@ export async function keychainIn(client: Pick<Client, 'get'>, namespace: string)
   const object = await readable(`Tenant ${tenant}`, () => client.get(TENANTS, { name: tenant }));
   const { imagePullSecrets = [] } = (object?.['spec'] ?? {}) as Partial<TenantSpec>;
   const configs: DockerConfig[] = [];
-  for (const { name: source } of imagePullSecrets) {
-    const name = pullSecretCopyName(source);
-    const what = `Secret ${namespace}/${name}`;
-    const secret = await readable(what, () => client.get(SECRETS, { namespace, name }));
-    if (secret?.['type'] !== PULL_SECRET_TYPE)
-      throw new CommandError(
-        EXIT.unavailable,
-        `${what}, the copy of ${source}, is not there: kubectl describe tenant ${tenant} says why`,
-      );
-    const data = secret['data'] as Readonly<Record<string, string>> | undefined;
-    const read = readDockerConfig(Buffer.from(data?.['.dockerconfigjson'] ?? '', 'base64').toString('utf8'));
-    // Nothing of the content is in the words.
-    if (read.kind === 'refused')
-      throw new CommandError(EXIT.no, `${what}: found ${read.found}; wanted is ${read.wanted}`);
-    configs.push(read.config);
-  }
+  for (const { name } of imagePullSecrets) configs.push(await copyOf(client, name, { namespace, tenant }));
   return configs.length === 0 ? ANONYMOUS : keychainOf(configs);
+}
+
+/** Nothing of the content is in the words of what is thrown. */
+async function copyOf(
+  client: Pick<Client, 'get'>,
+  source: string,
+  { namespace, tenant }: { readonly namespace: string; readonly tenant: string },
+): Promise<DockerConfig> {
+  const name = pullSecretCopyName(source);
+  const what = `Secret ${namespace}/${name}`;
+  const secret = await readable(what, () => client.get(SECRETS, { namespace, name }));
+  if (secret?.['type'] !== PULL_SECRET_TYPE)
+    throw new CommandError(
+      EXIT.unavailable,
+      `${what}, the copy of ${source}, is not there: kubectl describe tenant ${tenant} says why`,
+    );
+  const data = secret['data'] as Readonly<Record<string, string>> | undefined;
+  const read = readDockerConfig(Buffer.from(data?.['.dockerconfigjson'] ?? '', 'base64').toString('utf8'));
+  if (read.kind === 'ok') return read.config;
+  throw new CommandError(EXIT.no, `${what}: found ${read.found}; wanted is ${read.wanted}`);
 }
 
 async function readable<T>(what: string, read: () => Promise<T>): Promise<T> {

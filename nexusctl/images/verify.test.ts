@@ -255,6 +255,23 @@ test('with policies and bundles in files it runs where there is no network at al
   t.like(JSON.parse(online.stdout), { outcome: 'Unknown', policies: [{ reason: 'RegistryUnreachable' }] });
 });
 
+function waiver(by: string): string {
+  return stringify({
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'ImageWaiver',
+    metadata: { name: 'right', annotations: { 'nexusos.dev/created-by': 'ann' } },
+    spec: {
+      policies: ['scanned'],
+      vulnerability: 'CVE-2026-0001',
+      subjects: { namespaces: ['team-main'] },
+      reason: 'nothing calls it',
+      ticket: 'SEC-1',
+      expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+      approval: { decision: 'Approved', by },
+    },
+  });
+}
+
 test('waivers of the files count as in a cluster, and those that do not are told with the reason', async (t) => {
   const desk = await openDesk(t);
   const image = world.registry.image('waived');
@@ -262,21 +279,6 @@ test('waivers of the files count as in a cluster, and those that do not are told
   const key = { pem: await readFile(world.publicPath('scanner'), 'utf8') };
   const vulnerabilities = { from: ['scanner'], budget: { critical: 0, unscored: 0 } };
   const spec = { images: about(), authorities: [{ name: 'scanner', key }], require: { vulnerabilities } };
-  const waiver = (by: string): string =>
-    stringify({
-      apiVersion: 'nexusos.dev/v1alpha1',
-      kind: 'ImageWaiver',
-      metadata: { name: 'right', annotations: { 'nexusos.dev/created-by': 'ann' } },
-      spec: {
-        policies: ['scanned'],
-        vulnerability: 'CVE-2026-0001',
-        subjects: { namespaces: ['team-main'] },
-        reason: 'nothing calls it',
-        ticket: 'SEC-1',
-        expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
-        approval: { decision: 'Approved', by },
-      },
-    });
   await desk.write({
     'policies/policy.yaml': manifest('ClusterImagePolicy', 'scanned', { spec }),
     'policies/waiver.yaml': waiver('bob'),

@@ -58,18 +58,27 @@ interface Why {
   readonly place: Place | undefined;
 }
 
-function whyNot({ metadata, spec }: KubeObject, { facts, place }: Why): string {
-  const { approval, subjects } = spec as ImageWaiverSpec;
+function whyNot(waiver: KubeObject, { facts, place }: Why): string {
   if (facts.kind !== 'ClusterImagePolicy') return 'what a tenant asks of itself, nobody waives';
-  if (metadata.deletionTimestamp !== undefined) return 'it is being deleted';
+  if (waiver.metadata.deletionTimestamp !== undefined) return 'it is being deleted';
+  const undecided = notApproved(waiver);
+  if (undecided !== undefined) return undecided;
+  const { subjects } = waiver['spec'] as ImageWaiverSpec;
+  const isNarrow = subjects.namespaces !== undefined || subjects.tenants !== undefined;
+  return isNarrow && place?.tenant === undefined
+    ? 'it is for some namespaces or tenants alone: name the namespace by --namespace'
+    : 'it is for other images, namespaces or tenants';
+}
+
+/** Two people have to stand for it. */
+function notApproved({ metadata, spec }: KubeObject): string | undefined {
+  const { approval } = spec as ImageWaiverSpec;
   if (approval === undefined) return 'nobody has approved it';
   if (approval.decision !== 'Approved') return 'it was rejected';
-  const by = metadata.annotations?.[ANNOTATIONS.createdBy];
-  if (by === undefined || by === '')
+  const by = metadata.annotations?.[ANNOTATIONS.createdBy] ?? '';
+  if (by === '')
     return `who asked for it is not known: the API server notes that in ${ANNOTATIONS.createdBy}; take it from the cluster, by kubectl get -o yaml`;
-  if (approval.by === undefined || approval.by === by) return 'who approves it must be somebody else';
-  const isNarrow = subjects.namespaces !== undefined || subjects.tenants !== undefined;
-  if (isNarrow && place?.tenant === undefined)
-    return 'it is for some namespaces or tenants alone: name the namespace by --namespace';
-  return 'it is for other images, namespaces or tenants';
+  return approval.by === undefined || approval.by === by
+    ? 'who approves it must be somebody else'
+    : undefined;
 }
