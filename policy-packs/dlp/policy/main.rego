@@ -58,6 +58,8 @@ deny contains {"rule": "size", "field": "", "msg": msg} if {
 
 is_too_large if count(whole) > parameters.values.maxCharacters
 
+is_much if count(whole) > 10000
+
 # All of it is looked at once for each detector, and mostly that is all.
 whole := concat("\n", [text.value | some text in new_texts])
 
