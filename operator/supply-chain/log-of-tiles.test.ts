@@ -73,7 +73,7 @@ function entry({
       checkpoint: { envelope: `${note}\n\u2014 ${origin} ${signed.toString('base64')}\n` },
     },
     canonicalizedBody: body,
-  } as SignedItem['logEntries'][number];
+  };
 }
 
 function authority(validUntil?: string): ReadyAuthority {

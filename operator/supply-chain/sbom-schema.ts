@@ -77,11 +77,13 @@ const KEYWORDS: Readonly<Record<string, string>> = {
   uniqueItems: 'must not have the same item twice',
 };
 
+function depthOf({ instancePath }: ErrorObject): number {
+  return instancePath.split('/').length;
+}
+
 /** Of alternatives that all failed, the one that came furthest says most. */
 function wordsOf(errors: readonly ErrorObject[]): string {
-  const depth = ({ instancePath }: ErrorObject) => instancePath.split('/').length;
-  let furthest = errors[0];
-  for (const one of errors) if (furthest === undefined || depth(one) > depth(furthest)) furthest = one;
+  const [furthest] = errors.toSorted((one, other) => depthOf(other) - depthOf(one));
   if (furthest === undefined) return 'it does not fit the schema';
   const { instancePath, keyword, message = '', params } = furthest;
   const field: unknown = params['additionalProperty'];
