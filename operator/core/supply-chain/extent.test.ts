@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { processorMs } from '#hack/tools/processor-time';
 import { type Extent, extentOf } from './extent.ts';
 
