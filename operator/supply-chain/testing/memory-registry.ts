@@ -8,6 +8,9 @@ const INDEX = 'application/vnd.oci.image.index.v1+json';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const CONFIG = 'application/vnd.oci.image.config.v1+json';
 
+/** As registries say it: a 404 of anybody else is not believed. */
+const UNKNOWN = Buffer.from('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no"}]}');
+
 interface Stored {
   readonly type: string;
   readonly bytes: Buffer;
@@ -120,7 +123,6 @@ export class MemoryRegistry {
     if (request.method === 'PUT')
       return this.#put(name, { type: request.headers['content-type'] ?? MANIFEST, bytes: body }, reply);
     const found = kind === 'manifests' ? this.#manifests.get(name) : this.#found(name);
-    // In the words of registries: another 404 could be that of whatever stands in between.
     if (found === undefined) return reply(404, { 'content-type': 'application/json' }, UNKNOWN);
     reply(200, { 'content-type': found.type, 'docker-content-digest': digestOf(found.bytes) }, found.bytes);
   }
