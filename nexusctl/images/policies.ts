@@ -61,7 +61,7 @@ class World {
       );
     }
     const spec: ImagePolicySpec = read.data;
-    const facts = imagePolicyFacts({ ...object, spec } as KubeObject);
+    const facts = imagePolicyFacts({ ...object, spec });
     return { name, facts, inputs: { spec, roots: this.#roots(), keys: this.#keys(object), waivers: [] } };
   }
 

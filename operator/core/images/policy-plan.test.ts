@@ -199,7 +199,7 @@ function saidOf(namespace: string, image: string, outcome: string): KubeObject {
     ...(outcome === 'Refused' && { reason: 'NoSignature' }),
   };
   const about = { metadata: { name: 'v', namespace }, spec: { image }, status: { policies: [said] } };
-  return { ...verdict(), ...about } as unknown as KubeObject;
+  return { ...verdict(), ...about };
 }
 
 const blasts: Readonly<
@@ -239,7 +239,7 @@ for (const [title, { enforcement, verdicts, says }] of Object.entries(blasts)) {
     t.like(ready, { type: 'Ready', status: 'True', reason: 'InForce' });
     t.regex(ready?.message ?? '', says);
     const same = planImagePolicy(
-      { ...object, status } as Policy,
+      { ...object, status },
       seen({ verdicts: verdicts.toReversed() }),
       LATER,
     );

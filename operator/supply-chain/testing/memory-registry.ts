@@ -161,7 +161,6 @@ export class MemoryRegistry {
   }
 }
 
-const UNKNOWN = Buffer.from(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'unknown' }] }));
 
 type Reply = (status: number, headers: Record<string, string>, bytes?: Buffer) => void;
 
