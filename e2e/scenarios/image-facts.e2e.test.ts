@@ -70,8 +70,23 @@ test.after.always(async () => {
   for (const end of ENDS) await end();
 });
 
+/** Whether something was not refused, or for this. */
+const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
+
+/** An Agent with this image. */
+const agent = (image: string) => ({
+  apiVersion: 'nexusos.dev/v1alpha1',
+  kind: 'Agent',
+  metadata: { name: 'strict', namespace: NAMESPACE },
+  spec: { shape: 'job', container: { image } },
+});
+
 /** A policy on images, of the platform, that trusts one key. */
-function policy(name: string, images: string, { pem }: Signer, more: object = {}) {
+function policy(
+  name: string,
+  images: string,
+  { pem, ...more }: { readonly pem: string; readonly [field: string]: unknown },
+) {
   return {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'ClusterImagePolicy',
@@ -128,7 +143,7 @@ const parameters = () => ({ maxCritical: 0, exemptImages: [`${registry.host}/str
 test('a pack is read when it is signed as a policy asks, and says why not until then', async (t) => {
   t.timeout(8 * 60_000);
   const { admin, signer } = t.context;
-  await admin.applies(policy('packs-signed', 'packs', signer));
+  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem }));
   await admin.awaitsReady('clusterimagepolicy/packs-signed');
 
   // Nobody can tell of what is not there: that is not the same as being without a signature.
@@ -146,7 +161,7 @@ test('a pack is read when it is signed as a policy asks, and says why not until 
   t.is(await activeRevision(t.context), undefined);
   await signer.sign(registry.host, `packs/${PACK}`, pushed.spec.source.oci.digest);
   // What is asked changes, so it is looked at again at once.
-  await admin.applies(policy('packs-signed', 'packs', signer, { platforms: 'Each' }));
+  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem, platforms: 'Each' }));
   await admin.applies(await pushPack('1.0.0', { parameters: parameters() }));
   const { message } = await says(t.context, 'Verified', 'True');
   t.regex(message, /its artifact: as asked by ClusterImagePolicy packs-signed/);
@@ -157,24 +172,26 @@ test('when its key is trusted no more a pack says so, and what decides goes on t
   t.timeout(8 * 60_000);
   const { admin, signer, stranger } = t.context;
   const before = await activeRevision(t.context);
-  await admin.applies(policy('packs-signed', 'packs', stranger, { platforms: 'Each' }));
+  await admin.applies(policy('packs-signed', 'packs', { pem: stranger.pem, platforms: 'Each' }));
   t.regex((await says(t.context, 'ArtifactRefused', 'False')).message, /WrongKey/);
   t.is(await activeRevision(t.context), before);
-  await admin.applies(policy('packs-signed', 'packs', signer, { platforms: 'Each' }));
+  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem, platforms: 'Each' }));
   await says(t.context, 'Verified', 'True');
   await admin.awaitsReady('-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
   t.is(await activeRevision(t.context), before);
 });
 
+/** One critical vulnerability of many. */
+const found = (index: number) => ({
+  VulnerabilityID: `CVE-2026-000${index}`,
+  PkgName: 'left',
+  PkgIdentifier: { PURL: 'pkg:npm/left@1.0.0' },
+  Severity: 'CRITICAL',
+  CVSS: { nvd: { V3Vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', V3Score: 9.8 } },
+});
+
 /** What a scanner found, in the frame of cosign, with so many critical vulnerabilities. */
 function report(critical: number): object {
-  const found = (index: number) => ({
-    VulnerabilityID: `CVE-2026-000${index}`,
-    PkgName: 'left',
-    PkgIdentifier: { PURL: 'pkg:npm/left@1.0.0' },
-    Severity: 'CRITICAL',
-    CVSS: { nvd: { V3Vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', V3Score: 9.8 } },
-  });
   const at = new Date().toISOString();
   const Vulnerabilities = Array.from({ length: critical }, (_, index) => found(index));
   return {
@@ -227,14 +244,13 @@ test('rules go by what scanners state, and refuse what nobody states anything of
     },
     enforcement: 'Warn',
   };
-  await admin.applies(policy('counted', 'team', signer, counted));
+  await admin.applies(policy('counted', 'team', { pem: signer.pem, ...counted }));
   await admin.awaitsReady('clusterimagepolicy/counted');
   const [clean, spoilt, silent] = [
     await pushApp(t.context, 'clean', 0),
     await pushApp(t.context, 'spoilt', 2),
     await pushApp(t.context, 'silent'),
   ];
-  const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
   const bad = await makes(t.context, pod('spoilt', spoilt), refused(/that are critical/));
   t.regex(
     bad.text,
@@ -257,7 +273,7 @@ test('rules go by what scanners state, and refuse what nobody states anything of
   };
   t.true((await makes(t.context, agent, ({ ok }) => ok)).ok);
   // Whoever is trusted by a tenant vouches for nothing before the platform.
-  const own = policy('own', 'elsewhere', signer);
+  const own = policy('own', 'elsewhere', { pem: signer.pem });
   await t.context.owner.does(
     ['apply', '-f', '-'],
     JSON.stringify({ ...own, kind: 'ImagePolicy', metadata: { name: 'own', namespace: NAMESPACE } }),
@@ -269,14 +285,8 @@ test('rules go by what scanners state, and refuse what nobody states anything of
 test('an Agent says what admission would say of its image, before any Run of it starts', async (t) => {
   t.timeout(8 * 60_000);
   const { admin, owner, signer } = t.context;
-  await admin.applies(policy('strict', 'strict', signer));
+  await admin.applies(policy('strict', 'strict', { pem: signer.pem }));
   const digest = await pushImage(registry.host, 'strict/app:1', 'strict');
-  const agent = (image: string) => ({
-    apiVersion: 'nexusos.dev/v1alpha1',
-    kind: 'Agent',
-    metadata: { name: 'strict', namespace: NAMESPACE },
-    spec: { shape: 'job', container: { image } },
-  });
   const saysOfImage = (reason: string) =>
     eventually(
       `the Agent says ${reason}`,

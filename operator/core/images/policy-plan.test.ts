@@ -238,11 +238,7 @@ for (const [title, { enforcement, verdicts, says }] of Object.entries(blasts)) {
     const [ready] = status?.conditions ?? [];
     t.like(ready, { type: 'Ready', status: 'True', reason: 'InForce' });
     t.regex(ready?.message ?? '', says);
-    const same = planImagePolicy(
-      { ...object, status },
-      seen({ verdicts: verdicts.toReversed() }),
-      LATER,
-    );
+    const same = planImagePolicy({ ...object, status }, seen({ verdicts: verdicts.toReversed() }), LATER);
     t.deepEqual(same.status, status, 'in whatever order they come');
   });
 }
