@@ -70,23 +70,14 @@ test.after.always(async () => {
   for (const end of ENDS) await end();
 });
 
-/** Whether something was not refused, or for this. */
-const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
-
-/** An Agent with this image. */
-const agent = (image: string) => ({
-  apiVersion: 'nexusos.dev/v1alpha1',
-  kind: 'Agent',
-  metadata: { name: 'strict', namespace: NAMESPACE },
-  spec: { shape: 'job', container: { image } },
-});
+interface PolicyParts {
+  readonly images: string;
+  readonly signer: Signer;
+  readonly spec?: object;
+}
 
 /** A policy on images, of the platform, that trusts one key. */
-function policy(
-  name: string,
-  images: string,
-  { pem, ...more }: { readonly pem: string; readonly [field: string]: unknown },
-) {
+function policy(name: string, { images, signer: { pem }, spec = {} }: PolicyParts) {
   return {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'ClusterImagePolicy',
@@ -95,7 +86,7 @@ function policy(
       images: [`${registry.host}/${images}/*`],
       authorities: [{ name: 'release', key: { pem } }],
       require: { signatures: { from: ['release'], threshold: 1 } },
-      ...more,
+      ...spec,
     },
   };
 }
@@ -143,7 +134,7 @@ const parameters = () => ({ maxCritical: 0, exemptImages: [`${registry.host}/str
 test('a pack is read when it is signed as a policy asks, and says why not until then', async (t) => {
   t.timeout(8 * 60_000);
   const { admin, signer } = t.context;
-  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem }));
+  await admin.applies(policy('packs-signed', { images: 'packs', signer }));
   await admin.awaitsReady('clusterimagepolicy/packs-signed');
 
   // Nobody can tell of what is not there: that is not the same as being without a signature.
@@ -161,7 +152,7 @@ test('a pack is read when it is signed as a policy asks, and says why not until 
   t.is(await activeRevision(t.context), undefined);
   await signer.sign(registry.host, `packs/${PACK}`, pushed.spec.source.oci.digest);
   // What is asked changes, so it is looked at again at once.
-  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem, platforms: 'Each' }));
+  await admin.applies(policy('packs-signed', { images: 'packs', signer, spec: { platforms: 'Each' } }));
   await admin.applies(await pushPack('1.0.0', { parameters: parameters() }));
   const { message } = await says(t.context, 'Verified', 'True');
   t.regex(message, /its artifact: as asked by ClusterImagePolicy packs-signed/);
@@ -172,28 +163,32 @@ test('when its key is trusted no more a pack says so, and what decides goes on t
   t.timeout(8 * 60_000);
   const { admin, signer, stranger } = t.context;
   const before = await activeRevision(t.context);
-  await admin.applies(policy('packs-signed', 'packs', { pem: stranger.pem, platforms: 'Each' }));
+  await admin.applies(
+    policy('packs-signed', { images: 'packs', signer: stranger, spec: { platforms: 'Each' } }),
+  );
   t.regex((await says(t.context, 'ArtifactRefused', 'False')).message, /WrongKey/);
   t.is(await activeRevision(t.context), before);
-  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem, platforms: 'Each' }));
+  await admin.applies(policy('packs-signed', { images: 'packs', signer, spec: { platforms: 'Each' } }));
   await says(t.context, 'Verified', 'True');
   await admin.awaitsReady('-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
   t.is(await activeRevision(t.context), before);
 });
 
-/** One critical vulnerability of many. */
-const found = (index: number) => ({
-  VulnerabilityID: `CVE-2026-000${index}`,
-  PkgName: 'left',
-  PkgIdentifier: { PURL: 'pkg:npm/left@1.0.0' },
-  Severity: 'CRITICAL',
-  CVSS: { nvd: { V3Vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', V3Score: 9.8 } },
-});
+/** One vulnerability that is critical. */
+function criticalOne(index: number): object {
+  return {
+    VulnerabilityID: `CVE-2026-000${index}`,
+    PkgName: 'left',
+    PkgIdentifier: { PURL: 'pkg:npm/left@1.0.0' },
+    Severity: 'CRITICAL',
+    CVSS: { nvd: { V3Vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', V3Score: 9.8 } },
+  };
+}
 
 /** What a scanner found, in the frame of cosign, with so many critical vulnerabilities. */
 function report(critical: number): object {
   const at = new Date().toISOString();
-  const Vulnerabilities = Array.from({ length: critical }, (_, index) => found(index));
+  const Vulnerabilities = Array.from({ length: critical }, (_, index) => criticalOne(index));
   return {
     invocation: { uri: '', event_id: '', 'builder.id': '' },
     scanner: {
@@ -220,6 +215,18 @@ function pod(name: string, image: string): object {
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [container({ image, resources })] } };
 }
 
+function agentOf(name: string, image: string): object {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'Agent',
+    metadata: { name, namespace: NAMESPACE },
+    spec: { shape: 'job', container: { image } },
+  };
+}
+
+/** That it is refused for this; or made, which ends the waiting as well. */
+const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
+
 /** Somebody makes a pod until what comes of it is `wanted`. */
 function makes({ owner }: Place, object: object, wanted: (said: Said) => boolean): Promise<Said> {
   return eventually(
@@ -244,7 +251,7 @@ test('rules go by what scanners state, and refuse what nobody states anything of
     },
     enforcement: 'Warn',
   };
-  await admin.applies(policy('counted', 'team', { pem: signer.pem, ...counted }));
+  await admin.applies(policy('counted', { images: 'team', signer, spec: counted }));
   await admin.awaitsReady('clusterimagepolicy/counted');
   const [clean, spoilt, silent] = [
     await pushApp(t.context, 'clean', 0),
@@ -265,15 +272,9 @@ test('rules go by what scanners state, and refuse what nobody states anything of
   t.true(good.ok, good.text);
   // An Agent is refused until somebody has looked at its image, and somebody does.
   const image = await pushApp(t.context, 'agent', 0);
-  const agent = {
-    apiVersion: 'nexusos.dev/v1alpha1',
-    kind: 'Agent',
-    metadata: { name: 'clean', namespace: NAMESPACE },
-    spec: { shape: 'job', container: { image } },
-  };
-  t.true((await makes(t.context, agent, ({ ok }) => ok)).ok);
+  t.true((await makes(t.context, agentOf('clean', image), ({ ok }) => ok)).ok);
   // Whoever is trusted by a tenant vouches for nothing before the platform.
-  const own = policy('own', 'elsewhere', { pem: signer.pem });
+  const own = policy('own', { images: 'elsewhere', signer });
   await t.context.owner.does(
     ['apply', '-f', '-'],
     JSON.stringify({ ...own, kind: 'ImagePolicy', metadata: { name: 'own', namespace: NAMESPACE } }),
@@ -285,7 +286,7 @@ test('rules go by what scanners state, and refuse what nobody states anything of
 test('an Agent says what admission would say of its image, before any Run of it starts', async (t) => {
   t.timeout(8 * 60_000);
   const { admin, owner, signer } = t.context;
-  await admin.applies(policy('strict', 'strict', { pem: signer.pem }));
+  await admin.applies(policy('strict', { images: 'strict', signer }));
   const digest = await pushImage(registry.host, 'strict/app:1', 'strict');
   const saysOfImage = (reason: string) =>
     eventually(
@@ -297,15 +298,18 @@ test('an Agent says what admission would say of its image, before any Run of it 
       },
       DEADLINE_MS,
     );
-  await owner.does(['apply', '-f', '-'], JSON.stringify(agent(`${registry.host}/strict/app:1`)));
+  await owner.does(['apply', '-f', '-'], JSON.stringify(agentOf('strict', `${registry.host}/strict/app:1`)));
   const refused = await saysOfImage('ImageRefused');
   t.is(refused.status, 'False');
   t.regex(refused.message, /ClusterImagePolicy strict \(NoSignature\)/);
   await signer.sign(registry.host, 'strict/app', digest);
-  await owner.does(['apply', '-f', '-'], JSON.stringify(agent(`${registry.host}/strict/app@${digest}`)));
+  await owner.does(
+    ['apply', '-f', '-'],
+    JSON.stringify(agentOf('strict', `${registry.host}/strict/app@${digest}`)),
+  );
   const verified = await saysOfImage('ImageVerified');
   t.is(verified.status, 'True');
-  await owner.does(['apply', '-f', '-'], JSON.stringify(agent('elsewhere.example/app:1')));
+  await owner.does(['apply', '-f', '-'], JSON.stringify(agentOf('strict', 'elsewhere.example/app:1')));
   await eventually(
     'of an image that no policy is about nothing is said',
     async () => {
