@@ -73,6 +73,10 @@ const refused: Readonly<
     given: policy([{ ...KEY, source: [{ oci: 'registry.example/signatures' }] }]),
     says: /source\[0\]\.oci: signatures are looked for in the repository of the image/,
   },
+  'signatures under tags of their own': {
+    given: policy([{ ...KEY, source: [{ tagPrefix: 'team-' }] }]),
+    says: /source\[0\]\.tagPrefix: signatures have the tags that cosign gives them/,
+  },
   'roots that differ': {
     given: policy([{ keyless: { identities: [PERSON], trustRootRef: 'a' }, ctlog: { trustRootRef: 'b' } }]),
     says: /names the TrustRoots a, b: an authority has one here/,

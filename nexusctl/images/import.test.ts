@@ -174,6 +174,24 @@ const taken: Readonly<Record<string, Taken>> = {
     },
     says: [/the other form \(SPDX, CycloneDX\) counts as well/, /a report may be a week old/],
   },
+  'provenance as older builders state it, and without a version': {
+    given: policy([
+      {
+        ...KEY,
+        attestations: ['slsaprovenance', 'slsaprovenance02'].map((predicateType) => ({
+          name: predicateType,
+          predicateType,
+        })),
+      },
+    ]),
+    words: '--builders https://builder.example/v1=3',
+    spec: {
+      ...SPEC,
+      require: {
+        provenance: { from: ['authority-0'], builders: [{ id: 'https://builder.example/v1', level: 3 }] },
+      },
+    },
+  },
   'a policy in CUE that is done without': {
     given: policy([
       {
