@@ -2,11 +2,11 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Cosign, type CosignOutcome } from '#hack/sigstore/cosign';
-import { signedBy } from '#operator/supply-chain/testing/late-signature';
+import { signedBy } from '#hack/sigstore/late-signature';
 import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from '#hack/sigstore/private-sigstore';
 import { type ImageAt, RegistryContent } from './registry-content.ts';
 
-export { cycloneDx, openVex, provenance, report } from '#operator/supply-chain/testing/predicates';
+export { cycloneDx, openVex, provenance, report } from '#hack/sigstore/predicates';
 export { ISSUER };
 
 /** Who signs without a key. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { importProblems } from './import-rules.ts';
+import { IMPORT_RULES, importProblems } from './import-rules.ts';
 
 interface Case {
   readonly file: string;
@@ -128,3 +128,13 @@ for (const [title, { file, specifier, want }] of Object.entries(CASES)) {
     if (want !== undefined) t.regex(found[0]!, want);
   });
 }
+
+test('no row lets scenarios import the product, not even parts of its tests', (t) => {
+  const rows = IMPORT_RULES.filter(({ from }) => from.startsWith('e2e/'));
+  t.true(rows.length > 0);
+  const product = /^(operator|webhooks|nexusctl|remote)\//;
+  t.deepEqual(
+    rows.flatMap(({ may }) => may.filter((one) => product.test(one))),
+    [],
+  );
+});

@@ -41,12 +41,6 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     from: 'operator/oci/',
     may: ['operator/oci/', 'operator/sources/', 'operator/core/', 'crds/', 'node:', 'undici'],
   },
-  // What scenarios sign with as well knows nothing of the product: whoever signs does not either.
-  { from: 'operator/supply-chain/testing/predicates.ts', may: [] },
-  {
-    from: 'operator/supply-chain/testing/late-signature.ts',
-    may: ['operator/supply-chain/evidence.ts', 'hack/sigstore/', 'node:', '@sigstore/core'],
-  },
   // Signs as others would: with the real cosign, and authorities and logs of its own.
   {
     from: 'operator/supply-chain/testing/',
@@ -217,17 +211,6 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'node:',
       'yaml',
       '@kubernetes/client-node',
-    ],
-  },
-  // It says what tests of the core say: these two files know nothing of the product.
-  {
-    from: 'e2e/image-signer.ts',
-    may: [
-      'e2e/',
-      'hack/sigstore/',
-      'node:',
-      'operator/supply-chain/testing/late-signature.ts',
-      'operator/supply-chain/testing/predicates.ts',
     ],
   },
   {

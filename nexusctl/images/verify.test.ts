@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { stringify } from 'yaml';
+import { cycloneDx, report } from '#hack/sigstore/predicates';
+import { ISSUER } from '#hack/sigstore/private-sigstore';
 import { runProgram } from '#hack/tools/run-program';
-import { cycloneDx, report } from '#operator/supply-chain/testing/predicates';
 import { CI, SignedWorld } from '#operator/supply-chain/testing/signed-world';
 import { openDesk, type Ran } from '../testing/cli.ts';
 

@@ -2,6 +2,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { dsse, json } from '@sigstore/core';
 import test from 'ava';
+import { signedBy } from '#hack/sigstore/late-signature';
 import { ISSUER, type PrivateSigstore, startSigstore } from '#hack/sigstore/private-sigstore';
 import type { Evidence } from './evidence.ts';
 import { exactly } from './identity.ts';
@@ -9,7 +10,6 @@ import { judgeImage } from './judge-image.ts';
 import { isTrustedKey, readPublicKey } from './keys.ts';
 import type { ReadyAuthority } from './authority.ts';
 import type { ReadyPolicy } from './policy.ts';
-import { signedBy } from './testing/late-signature.ts';
 import { rootOf } from './testing/signed-world.ts';
 
 const IMAGE = `sha256:${'a'.repeat(64)}`;

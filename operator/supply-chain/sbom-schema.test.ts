@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import * as fc from 'fast-check';
+import { cycloneDx } from '#hack/sigstore/predicates';
 import { canonicalJson } from '../core/compare.ts';
 import type { Document } from '../core/supply-chain/documents.ts';
 import { Same } from './same.ts';
 import { cycloneDxProblem } from './sbom-schema.ts';
-import { cycloneDx } from './testing/predicates.ts';
 
 const VERSIONS = ['1.4', '1.5', '1.6', '1.7'] as const;
 

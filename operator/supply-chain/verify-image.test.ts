@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { signedBy } from '#hack/sigstore/late-signature';
 import type { Refusal, Unknown } from '../core/supply-chain/judgement.ts';
 import type { Requirement, Waiver } from '../core/supply-chain/requirement.ts';
 import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
@@ -7,7 +8,6 @@ import type { Gathered } from './evidence.ts';
 import { exactly } from './identity.ts';
 import type { ReadyPolicy } from './policy.ts';
 import { ASKED, signedImages } from './testing/signed-images.ts';
-import { signedBy } from './testing/late-signature.ts';
 import { CI, rootOf, SignedWorld } from './testing/signed-world.ts';
 import { verifyImage } from './verify-image.ts';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Requirement } from '../../core/supply-chain/requirement.ts';
-import { cycloneDx, openVex, provenance, report } from './predicates.ts';
+import { cycloneDx, openVex, provenance, report } from '#hack/sigstore/predicates';
 import type { SignedWorld } from './signed-world.ts';
 
 const HOUR = 3_600_000;

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { dsse } from '@sigstore/core';
-import { tokenOf } from '#hack/sigstore/private-sigstore';
-import type { Evidence } from '../evidence.ts';
+import { tokenOf } from './private-sigstore.ts';
 
 const TYPE = 'application/vnd.in-toto+json';
 
+/** A bundle, as whoever fetches it holds it. */
+export interface LateSignature {
+  readonly form: 'bundle';
+  readonly origin: string;
+  readonly bytes: Uint8Array;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /** A signature as cosign makes it, by a certificate of this instance: cosign itself makes none with one that has run out. */
-export async function signedBy(url: string, subject: string, image: string): Promise<Evidence> {
+export async function signedBy(url: string, subject: string, image: string): Promise<LateSignature> {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const content = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const answer = await post(
