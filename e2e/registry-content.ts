@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
+import { BUNDLE_TYPE } from '#hack/sigstore/media-types';
 import { pushImage } from './signing.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
-const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const EMPTY = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') };
 const ACCEPT = [
   INDEX,
@@ -93,12 +93,12 @@ export class RegistryContent {
   /** Attaches a bundle, whatever it says, as cosign does in a registry that does not list what refers to an image. */
   async attach({ repository, digest }: ImageAt, bundle: Buffer): Promise<void> {
     const subject = await this.#read(repository, digest);
-    const layer = { mediaType: BUNDLE, ...(await this.#putBlob(repository, bundle)) };
+    const layer = { mediaType: BUNDLE_TYPE, ...(await this.#putBlob(repository, bundle)) };
     const config = { mediaType: EMPTY.mediaType, ...(await this.#putBlob(repository, EMPTY.bytes)) };
     const bytes = bytesOf({
       schemaVersion: 2,
       mediaType: MANIFEST,
-      artifactType: BUNDLE,
+      artifactType: BUNDLE_TYPE,
       config,
       layers: [layer],
       subject: { mediaType: subject.type, digest, size: subject.bytes.length },
@@ -107,7 +107,7 @@ export class RegistryContent {
     const tag = digest.replace(':', '-');
     const list = await this.#find(repository, tag);
     const { manifests = [] } = list === undefined ? {} : contentOf(list);
-    const entry = { mediaType: MANIFEST, artifactType: BUNDLE, digest: referrer, size: bytes.length };
+    const entry = { mediaType: MANIFEST, artifactType: BUNDLE_TYPE, digest: referrer, size: bytes.length };
     const listed = bytesOf({ schemaVersion: 2, mediaType: INDEX, manifests: [...manifests, entry] });
     await this.#put(repository, tag, { type: INDEX, bytes: listed });
   }

@@ -12,7 +12,7 @@ import { ensureTools } from '#hack/tools/build';
 import { eventually } from '#hack/tools/eventually';
 import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
 import { runProgram } from '#hack/tools/run-program';
-import { container } from '../guardrail-objects.ts';
+import { imagePod } from '../image-world.ts';
 import { pushImage, Signer } from '../signing.ts';
 import { type ReadCondition, type Said, tenantManifest, User } from '../user.ts';
 
@@ -209,12 +209,6 @@ async function pushApp({ signer }: Place, name: string, critical?: number): Prom
   return image;
 }
 
-function pod(name: string, image: string): object {
-  const resources = { requests: { cpu: '10m', memory: '16Mi' }, limits: { cpu: '10m', memory: '16Mi' } };
-  const metadata = { name, namespace: NAMESPACE };
-  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [container({ image, resources })] } };
-}
-
 function agentOf(name: string, image: string): object {
   return {
     apiVersion: 'nexusos.dev/v1alpha1',
@@ -258,17 +252,21 @@ test('rules go by what scanners state, and refuse what nobody states anything of
     await pushApp(t.context, 'spoilt', 2),
     await pushApp(t.context, 'silent'),
   ];
-  const bad = await makes(t.context, pod('spoilt', spoilt), refused(/that are critical/));
+  const bad = await makes(t.context, imagePod(NAMESPACE, 'spoilt', spoilt), refused(/that are critical/));
   t.regex(
     bad.text,
     /nexusos-system\/supply-chain 1\.0\.0, rule vulnerabilities: image .*team\/spoilt.* has 2 vulnerabilities that are critical; there may be 0 .*spec\.containers\[0\]\.image/,
   );
-  const none = await makes(t.context, pod('silent', silent), refused(/counted says Refused/));
+  const none = await makes(t.context, imagePod(NAMESPACE, 'silent', silent), refused(/counted says Refused/));
   t.regex(none.text, /has no vulnerability report that is known: ClusterImagePolicy counted says Refused/);
   const uncovered = `${registry.host}/elsewhere/app:1`;
-  const strange = await makes(t.context, pod('strange', uncovered), refused(/no policy on images/));
+  const strange = await makes(
+    t.context,
+    imagePod(NAMESPACE, 'strange', uncovered),
+    refused(/no policy on images/),
+  );
   t.regex(strange.text, /no policy on images is about it/);
-  const good = await makes(t.context, pod('clean', clean), ({ ok }) => ok);
+  const good = await makes(t.context, imagePod(NAMESPACE, 'clean', clean), ({ ok }) => ok);
   t.true(good.ok, good.text);
   // An Agent is refused until somebody has looked at its image, and somebody does.
   const image = await pushApp(t.context, 'agent', 0);
@@ -279,7 +277,11 @@ test('rules go by what scanners state, and refuse what nobody states anything of
     ['apply', '-f', '-'],
     JSON.stringify({ ...own, kind: 'ImagePolicy', metadata: { name: 'own', namespace: NAMESPACE } }),
   );
-  const vouched = await makes(t.context, pod('vouched', uncovered), refused(/no policy whose word counts/));
+  const vouched = await makes(
+    t.context,
+    imagePod(NAMESPACE, 'vouched', uncovered),
+    refused(/no policy whose word counts/),
+  );
   t.false(vouched.ok);
 });
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { BUNDLE_TYPE } from './media-types.ts';
 import { type PrivateSigstore, tokenOf } from './private-sigstore.ts';
-
-/** What bundles are called in registries. */
-export const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 const SIGNATURE = 'https://sigstore.dev/cosign/sign/v1';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { dsse } from '@sigstore/core';
+import { BUNDLE_TYPE } from './media-types.ts';
 import { tokenOf } from './private-sigstore.ts';
 
 const TYPE = 'application/vnd.in-toto+json';
@@ -39,7 +40,7 @@ export async function signedBy(url: string, subject: string, image: string): Pro
   const signature = sign('sha256', dsse.preAuthEncoding(TYPE, payload), pair.privateKey);
   const timestamp = await post(`${url}/api/v1/timestamp`, query(signature), {});
   const bundle = {
-    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+    mediaType: BUNDLE_TYPE,
     verificationMaterial: {
       certificate: { rawBytes: pem.replaceAll(/-----[A-Z ]+-----|\s/g, '') },
       timestampVerificationData: { rfc3161Timestamps: [{ signedTimestamp: timestamp.toString('base64') }] },

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
 import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
+import { BUNDLE_TYPE } from '#hack/sigstore/media-types';
 import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
 import { digestOfBytes } from '../core/oci/digest.ts';
 import { clientOf } from '../oci/testing/client.ts';
@@ -11,7 +12,6 @@ import { EvidenceRoom } from './evidence-room.ts';
 import { JudgePool } from './judge-pool.ts';
 import { verifyQuestion } from './verify.ts';
 
-const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const MIB = 1 << 20;
@@ -38,14 +38,14 @@ interface Hostile {
 /** A document that refers to the image, in an artifact of one layer. */
 function referring(layer: object, subject: { readonly digest: string } = IMAGE) {
   return makeManifest({
-    artifactType: BUNDLE,
+    artifactType: BUNDLE_TYPE,
     layers: [layer],
     subject: { mediaType: MANIFEST, digest: subject.digest, size: 100 },
   });
 }
 
 function layer(bytes: Buffer, size = bytes.length): object {
-  return { mediaType: BUNDLE, digest: digestOfBytes(bytes), size };
+  return { mediaType: BUNDLE_TYPE, digest: digestOfBytes(bytes), size };
 }
 
 /** Has what refers to the image: manifests, and a body for each blob. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { BUNDLE_TYPE } from '#hack/sigstore/media-types';
 import type { ImageQuestion } from '../core/images/verification.ts';
 import { type Answer, ok } from '../core/oci/answer.ts';
 import { digestOfBytes } from '../core/oci/digest.ts';
@@ -10,7 +11,6 @@ import type { JudgeOrder } from './judge.ts';
 import { verifyQuestion, type VerifyTools } from './verify.ts';
 
 const IMAGE = digestOfBytes(Buffer.from('image'));
-const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const MIB = 1 << 20;
 
 const question: ImageQuestion = {
@@ -69,7 +69,7 @@ class PlayedRegistry implements Registry {
       digest,
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
       bytes: Buffer.from('{}'),
-      artifactType: BUNDLE,
+      artifactType: BUNDLE_TYPE,
       config: descriptorOf('config', 2),
       layers: [descriptorOf(`blob-${number}`, size)],
       annotations: {},
@@ -95,10 +95,10 @@ class PlayedRegistry implements Registry {
 
 function descriptorOf(name: string, size: number): Descriptor {
   return {
-    mediaType: BUNDLE,
+    mediaType: BUNDLE_TYPE,
     digest: digestNamed(name),
     size,
-    artifactType: BUNDLE,
+    artifactType: BUNDLE_TYPE,
     annotations: {},
   };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test, { type ExecutionContext } from 'ava';
+import { BUNDLE_TYPE } from '#hack/sigstore/media-types';
 import { ANONYMOUS, keychainOf, readDockerConfig } from '../core/oci/credentials.ts';
 import { digestOfBytes } from '../core/oci/digest.ts';
 import { RegistryClient } from './client.ts';
@@ -9,9 +10,8 @@ const ASKING = { keychain: ANONYMOUS };
 const DIGEST = digestOfBytes(Buffer.from('an image'));
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const PATH = `/v2/team/app/referrers/${DIGEST}`;
-const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
-function descriptors(count: number, artifactType: string | undefined = BUNDLE, from = 0) {
+function descriptors(count: number, artifactType: string | undefined = BUNDLE_TYPE, from = 0) {
   return Array.from({ length: count }, (_, i) => ({
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     digest: digestOfBytes(Buffer.from(`${from + i}`)),
@@ -33,7 +33,7 @@ test('pages are read one after the other', async (t) => {
   const server = await serve(t, ({ url = '' }, response) => {
     const page = Number(new URL(url, 'http://x').searchParams.get('page') ?? 0);
     if (page < 3) response.setHeader('link', `<${PATH}?page=${page + 1}>; rel="next"`);
-    list(response, descriptors(2, BUNDLE, page * 2));
+    list(response, descriptors(2, BUNDLE_TYPE, page * 2));
   });
   const answer = await clientOf(t, server).referrers(repositoryAt(server), DIGEST, ASKING);
   if (answer.kind !== 'ok') throw new Error(JSON.stringify(answer));
@@ -46,21 +46,24 @@ test('pages are read one after the other', async (t) => {
 
 test('one kind is asked for by name; what does not tell its kind is kept, what tells another is not', async (t) => {
   const mixed = [
-    ...descriptors(1, BUNDLE, 0),
+    ...descriptors(1, BUNDLE_TYPE, 0),
     ...descriptors(1, 'application/other', 1),
     ...descriptors(1, 'application/vnd.oci.empty.v1+json', 2),
-    { ...descriptors(1, BUNDLE, 3)[0], artifactType: undefined },
+    { ...descriptors(1, BUNDLE_TYPE, 3)[0], artifactType: undefined },
   ];
   const server = await serve(t, (_, response) => list(response, mixed));
   const client = clientOf(t, server);
-  const one = await client.referrers(repositoryAt(server), DIGEST, { ...ASKING, artifactTypes: [BUNDLE] });
+  const one = await client.referrers(repositoryAt(server), DIGEST, {
+    ...ASKING,
+    artifactTypes: [BUNDLE_TYPE],
+  });
   t.is(one.kind === 'ok' && one.value.descriptors.length, 3);
   const two = await client.referrers(repositoryAt(server), DIGEST, {
     ...ASKING,
-    artifactTypes: [BUNDLE, 'application/other'],
+    artifactTypes: [BUNDLE_TYPE, 'application/other'],
   });
   t.is(two.kind === 'ok' && two.value.descriptors.length, 4);
-  t.deepEqual(server.asked, [`GET ${PATH}?artifactType=${encodeURIComponent(BUNDLE)}`, `GET ${PATH}`]);
+  t.deepEqual(server.asked, [`GET ${PATH}?artifactType=${encodeURIComponent(BUNDLE_TYPE)}`, `GET ${PATH}`]);
 });
 
 /** What the question for referrers is answered with, and the tag that stands in for it; undefined: it is not there. */
@@ -125,7 +128,7 @@ const ANSWERS: Readonly<
     api: ({ url = '' }, response) => {
       const page = Number(new URL(url, 'http://x').searchParams.get('page') ?? 0);
       response.setHeader('link', `<?page=${page + 1}>; rel="next"`);
-      list(response, descriptors(1, BUNDLE, page));
+      list(response, descriptors(1, BUNDLE_TYPE, page));
     },
     want: { kind: 'ok', value: { via: 'api', isComplete: false, descriptors: { length: 50 } } },
   },
@@ -133,7 +136,7 @@ const ANSWERS: Readonly<
     api: ({ url = '' }, response) => {
       const page = Number(new URL(url, 'http://x').searchParams.get('page') ?? 0);
       response.setHeader('link', `<?page=${page + 1}>; rel="next"`);
-      list(response, descriptors(900, BUNDLE, page * 900));
+      list(response, descriptors(900, BUNDLE_TYPE, page * 900));
     },
     want: { kind: 'ok', value: { via: 'api', isComplete: false, descriptors: { length: 1000 } } },
   },

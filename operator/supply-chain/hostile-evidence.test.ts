@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
+import { BUNDLE_TYPE } from '#hack/sigstore/media-types';
 import { processorMs } from '#hack/tools/processor-time';
 import type { Refusal, Unknown } from '../core/supply-chain/judgement.ts';
 import { SIMPLE_SIGNING } from '../core/supply-chain/statement.ts';
@@ -107,7 +108,7 @@ test('what several signatures are over is read once, and signatures are held aga
   const signatures = Array.from({ length: 16 }, () => ({ sig: Buffer.alloc(64).toString('base64') }));
   const document = bundle(
     JSON.stringify({
-      mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+      mediaType: BUNDLE_TYPE,
       verificationMaterial: { publicKey: { hint: '' } },
       dsseEnvelope: {
         payload: Buffer.from(JSON.stringify(statement)).toString('base64'),

@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 import { dsse, json } from '@sigstore/core';
 import test from 'ava';
 import { signedBy } from '#hack/sigstore/late-signature';
+import { BUNDLE_TYPE } from '#hack/sigstore/media-types';
 import { ISSUER, type PrivateSigstore, startSigstore } from '#hack/sigstore/private-sigstore';
 import type { Evidence } from './evidence.ts';
 import { exactly } from './identity.ts';
@@ -138,7 +139,7 @@ test('an envelope of several signatures counts for each of those who signed, and
     sig: sign('sha384', dsse.preAuthEncoding(TYPE, payload), privateKey).toString('base64'),
   }));
   const bundle = {
-    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+    mediaType: BUNDLE_TYPE,
     verificationMaterial: { publicKey: { hint: '' } },
     dsseEnvelope: { payload: payload.toString('base64'), payloadType: TYPE, signatures },
   };
