@@ -70,11 +70,8 @@ test.after.always(async () => {
   for (const end of ENDS) await end();
 });
 
-interface PolicyParts {
-  readonly images: string;
-  readonly signer: Signer;
-  readonly spec?: object;
-}
+/** That it is refused for this; or made, which ends the waiting as well. */
+const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
 
 /** A policy on images, of the platform, that trusts one key. */
 function policy(name: string, { images, signer: { pem }, spec = {} }: PolicyParts) {
@@ -86,7 +83,7 @@ function policy(name: string, { images, signer: { pem }, spec = {} }: PolicyPart
       images: [`${registry.host}/${images}/*`],
       authorities: [{ name: 'release', key: { pem } }],
       require: { signatures: { from: ['release'], threshold: 1 } },
-      ...spec,
+      ...more,
     },
   };
 }
@@ -188,7 +185,7 @@ function criticalOne(index: number): object {
 /** What a scanner found, in the frame of cosign, with so many critical vulnerabilities. */
 function report(critical: number): object {
   const at = new Date().toISOString();
-  const Vulnerabilities = Array.from({ length: critical }, (_, index) => criticalOne(index));
+  const Vulnerabilities = Array.from({ length: critical }, (_, index) => found(index));
   return {
     invocation: { uri: '', event_id: '', 'builder.id': '' },
     scanner: {
@@ -217,9 +214,6 @@ function agentOf(name: string, image: string): object {
     spec: { shape: 'job', container: { image } },
   };
 }
-
-/** That it is refused for this; or made, which ends the waiting as well. */
-const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
 
 /** Somebody makes a pod until what comes of it is `wanted`. */
 function makes({ owner }: Place, object: object, wanted: (said: Said) => boolean): Promise<Said> {
