@@ -159,21 +159,40 @@ iban_lengths := {
 # description: E-mail addresses, without those of domains that are for documents and clusters alone.
 # custom: { passes: "text without one; addresses of ownDomains" }
 is_one("email", found) if {
-	[local, domain] := split(lower(found), "@")
+	[local, written] := split(lower(found), "@")
 	local != "git"
 	count(local) <= 64
 	not contains(local, "..")
+	domain := domain_in(written)
 	labels := split(domain, ".")
-	every label in labels {
-		count(label) <= 63
-	}
 	last := labels[count(labels) - 1]
-	count(last) <= 24
 	not last in reserved
 	not concat(".", array.slice(labels, count(labels) - 2, count(labels))) in reserved
 	not is_version(domain)
 	not is_own(domain)
 }
+
+# A label has at most 63 characters, and the last one 24: what stands before one that is too long is a domain by itself.
+domain_in(written) := written if {
+	labels := split(written, ".")
+	not has_long(labels)
+	count(labels[count(labels) - 1]) <= most_of_last
+} else := regex.find_all_string_submatch_n(`^(.*\.[a-z]{2,24})(?:\.|$)`, before_long(written), 1)[0][1]
+
+has_long(labels) if {
+	some label in labels
+	count(label) > most_of_label
+}
+
+before_long(written) := concat(".", array.slice(labels, 0, end)) if {
+	labels := split(written, ".")
+	long := [index | some index, label in labels; count(label) > most_of_label]
+	end := min(array.concat(long, [count(labels)]))
+}
+
+most_of_label := 63
+
+most_of_last := 24
 
 # Ends of domains that are for documents and clusters alone, and of names of files, which look like domains.
 reserved := {

@@ -12,10 +12,16 @@ found(text) := {[one.detector, one.action] | some one in all} if {
 	all := dlp.dlp with input as {"review": configmap(text), "parameters": {}}
 }
 
+letters(size) := concat("", [letter | some _ in numbers.range(1, size); letter := "a"])
+
 positive := {
 	"credit-card": ["4111 1111 1111 1111", "card 5555-5555-5555-4444.", "3782 822463 10005", "30569309025904", "6011111111111117", "3530111333300000"],
 	"iban": ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "FR1420041010050500013M02606"],
-	"email": ["write to anna.smith@acme.io", "mailto:bob+x@mail.acme.co.uk"],
+	"email": [
+		"write to anna.smith@acme.io", "mailto:bob+x@mail.acme.co.uk",
+		concat(".", ["ann@acme.com", letters(25)]), concat(".", ["ann@acme.com", letters(64)]),
+		concat(".", ["ann@mail.acme.co", "x1", letters(64), "io"]),
+	],
 	"phone": ["+49 30 901820", "(212) 555-0187", "+1-212-555-0187"],
 	"private-key": [concat("", ["-----BEGIN RSA PRIV", "ATE KEY-----"]), concat("", ["-----BEGIN PRIV", "ATE KEY-----"]), concat("", ["-----BEGIN PGP PRIV", "ATE KEY BLOCK-----"])],
 	"cloud-token": [concat("", ["AK", "IAQ2W3E4R5T6Y7U2I3"]), concat("", ["glp", "at-a1b2c3d4e5f6g7h8i9j0"])],
@@ -52,6 +58,9 @@ negative := [
 	"registry.example.com/web@sha256:0123456789abcdef",
 	"postgres://user:word@db.acme.io/x",
 	"anna@example.com",
+	concat(".", ["anna@example.com", letters(25)]),
+	concat("", ["anna@", letters(64), ".com"]),
+	concat("", ["anna@acme.", letters(25)]),
 	"web@v1.2.3-beta.rc",
 	"app@host.svc",
 	"1.2.3+20260101123456",
