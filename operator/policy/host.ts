@@ -62,6 +62,8 @@ export type HostEvaluation = Evaluation & {
   readonly subject?: string | undefined;
   /** For what it is asked, where the module is only tried: then it takes no worker that what decides needs. */
   readonly trial?: Trial | undefined;
+  /** What its rules are given where a request has time enough; without, `deadlineMs`. They are judged by it. */
+  readonly ownDeadlineMs?: number | undefined;
   /** By the clock on the wall: how long whoever asks can wait, where others have the processors. */
   readonly patienceMs?: number | undefined;
 };
@@ -222,7 +224,7 @@ export class PolicyHost {
   }
 
   async #evaluate(evaluation: HostEvaluation): Promise<Verdict> {
-    const { tenant, entrypoint, nowNs, trial } = evaluation;
+    const { tenant, entrypoint, nowNs, trial, ownDeadlineMs = evaluation.deadlineMs } = evaluation;
     const isThere = this.#sources.has(evaluation);
     const source = await this.#sources.take(evaluation);
     if (source.kind === 'failed') return failed(source.reason, source.message);
@@ -234,7 +236,11 @@ export class PolicyHost {
     const job = this.#job(evaluation, { source, subject, deadlineMs, trial, patienceMs });
     // A copy, whose buffer is handed over: the caller's may be part of a larger one, which would be copied whole.
     const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
-    const outcome = await this.#lanes[scopeOf(tenant)].submit({ ...job, order: { ...job.order, question } });
+    const outcome = await this.#lanes[scopeOf(tenant)].submit({
+      ...job,
+      ownDeadlineMs: Math.min(ownDeadlineMs, this.#limits.maxDeadlineMs),
+      order: { ...job.order, question },
+    });
     const verdict = toVerdict(outcome);
     this.#account(evaluation, verdict, outcome.kind === 'crowded' ? 0 : outcome.hadMs);
     return verdict;

@@ -12,6 +12,7 @@ export type Evaluate = (
   evaluation: Evaluation & {
     readonly subject?: string;
     readonly trial?: Trial;
+    readonly ownDeadlineMs?: number;
     readonly patienceMs?: number;
   },
 ) => Promise<Verdict>;
@@ -100,6 +101,8 @@ async function askOne(
     data: loaded.data,
     nowNs,
     deadlineMs,
+    // What is left of a request says nothing of the rules.
+    ownDeadlineMs: revision.deadlineMs,
     // Who is kept from the processors by others is not given up as long as the request can wait.
     patienceMs,
     memoryMiB: revision.memoryMiB,

@@ -80,6 +80,28 @@ test('what is not loaded, and what there is no time for, is a failure', async (t
   });
 });
 
+test('what is left of a request is what rules are given, and not what they are judged by', async (t) => {
+  const outcome = load(pack('module', await rego));
+  if (outcome.kind !== 'ok') return t.fail(outcome.reason);
+  const given: unknown[] = [];
+  await askPack(
+    ({ deadlineMs, ownDeadlineMs }) => {
+      given.push([deadlineMs, ownDeadlineMs]);
+      return Promise.resolve({ kind: 'undefined', micros: 1 });
+    },
+    {
+      revision: makeRevision({ entrypoints: [...ENTRYPOINTS], deadlineMs: 50 }),
+      loaded: outcome.loaded,
+      input: utf8({}),
+      nowNs: 0n,
+      leftMs: () => 2.5,
+      tenant: undefined,
+    },
+  );
+  t.deepEqual(given, [[2, 50]]);
+  return undefined;
+});
+
 const constraint = (spec: object) => ({
   gatekeeper: { constraints: [{ kind: 'K8sNames', metadata: { name: 'n' }, name: 'n', spec }] },
 });

@@ -76,7 +76,7 @@ function played(count: number) {
 
 function job(subject: string, key: string, trial?: Trial): LaneJob {
   const order = { key, question: undefined };
-  return { subject, deadlineMs: 1000, source: {}, order, trial } as unknown as LaneJob;
+  return { subject, deadlineMs: 1000, ownDeadlineMs: 1000, source: {}, order, trial } as unknown as LaneJob;
 }
 
 test('what every worker has to load takes one of them at a time, and others go on', async (t) => {
@@ -171,7 +171,14 @@ test('workers that were ended for what is tried make nobody wait who is judged b
   t.deepEqual(await Promise.all(all), [ANSWER, ANSWER]);
 });
 
-const TIMEOUT: RunOutcome = { kind: 'failed', reason: 'Timeout', message: 'late', micros: 1, hadMs: 1 };
+/** All of what `job` gives. */
+const TIMEOUT: RunOutcome = {
+  kind: 'failed',
+  reason: 'Timeout',
+  message: 'late',
+  micros: 1_000_000,
+  hadMs: 1,
+};
 /** Half of what `job` gives. */
 const LONG: RunOutcome = { ...ANSWER, micros: 500_000 };
 
@@ -188,7 +195,8 @@ for (const [title, outcome] of Object.entries({ 'are stopped': TIMEOUT, 'take lo
     all.push(lane.submit(job('c', 'c')), lane.submit(job('d', 'd')));
     t.deepEqual(keys(), ['a', 'c', 'd']);
     await end('a');
-    t.deepEqual(keys(), ['c', 'd'], 'the last idle worker is for others');
+    // The last idle worker is for others than who was stopped.
+    t.deepEqual(keys(), outcome === LONG ? ['c', 'd', 'b'] : ['c', 'd']);
     await end('c');
     t.deepEqual(keys(), ['d', 'b']);
     await end('b');
@@ -196,6 +204,72 @@ for (const [title, outcome] of Object.entries({ 'are stopped': TIMEOUT, 'take lo
     t.deepEqual(await Promise.all(all), [ANSWER, ANSWER, ANSWER, ANSWER]);
   });
 }
+
+test('who keeps its deadline is served, though others always wait', async (t) => {
+  const { lane, end, keys } = played(2);
+  for (const key of ['one', 'two']) {
+    const asked = lane.submit(job('a', key));
+    await end(key, LONG);
+    await asked;
+  }
+  const all = ['b', 'c', 'd', 'e'].map((subject) => lane.submit(job(subject, subject)));
+  all.push(lane.submit(job('a', 'a')), lane.submit(job('f', 'f')), lane.submit(job('g', 'g')));
+  t.deepEqual(keys(), ['b', 'c']);
+  await end('b');
+  await end('c');
+  t.deepEqual(keys(), ['d', 'e']);
+  await end('e');
+  t.deepEqual(keys(), ['d', 'a'], 'when it is its turn, and no other is idle');
+  for (const key of ['d', 'f', 'g', 'a']) await end(key, key === 'a' ? LONG : ANSWER);
+  t.is((await Promise.all(all)).length, 7);
+});
+
+const NO_FAULT: Readonly<Record<string, readonly [RunOutcome, Partial<LaneJob>]>> = {
+  'what nobody is judged by': [LONG, { ownDeadlineMs: undefined }],
+  'what was stopped in the time that was left': [
+    { ...TIMEOUT, micros: 2000 },
+    { deadlineMs: 2, ownDeadlineMs: 1000 },
+  ],
+  'what took long of the time that was left': [ANSWER, { deadlineMs: 0.001, ownDeadlineMs: 1000 }],
+  'what took long to make its instance': [{ ...LONG, loadMicros: 400_000 }, {}],
+  'what was stopped since its instance took long': [{ ...TIMEOUT, loadMicros: 600_000 }, {}],
+};
+
+for (const [title, [outcome, changes]] of Object.entries(NO_FAULT)) {
+  test(`nobody is suspect for ${title}`, async (t) => {
+    const { lane, end, keys } = played(2);
+    for (const key of ['one', 'two', 'three']) {
+      const asked = lane.submit({ ...job('a', key), ...changes });
+      await end(key, outcome);
+      await asked;
+    }
+    const all = [lane.submit(job('a', 'first')), lane.submit(job('b', 'last'))];
+    // A suspect would have only the last worker, which the other has then.
+    all.push(lane.submit(job('c', 'c')), lane.submit(job('a', 'a')));
+    t.deepEqual(keys(), ['first', 'last']);
+    await end('first');
+    t.deepEqual(keys(), ['last', 'c']);
+    await end('c');
+    t.deepEqual(keys(), ['last', 'a']);
+    await end('last');
+    await end('a');
+    t.deepEqual(await Promise.all(all), [ANSWER, ANSWER, ANSWER, ANSWER]);
+  });
+}
+
+test('what every worker loads makes nobody suspect, however long it takes', async (t) => {
+  const { lane, end, keys } = played(2);
+  const loaded = lane.everywhere({ ...job('a', 'load'), ownDeadlineMs: undefined });
+  await end('load', LONG);
+  await end('load', LONG);
+  await loaded;
+  const all = [lane.submit(job('b', 'b')), lane.submit(job('c', 'c')), lane.submit(job('a', 'a'))];
+  await end('b');
+  t.deepEqual(keys(), ['c', 'a'], 'any worker is for it');
+  await end('a');
+  await end('c');
+  t.is((await Promise.all(all)).length, 3);
+});
 
 test('a single worker is for all', async (t) => {
   const { lane, end, keys } = played(1);

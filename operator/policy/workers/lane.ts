@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FairLimits } from './fair-jobs.ts';
-import { Failure } from '../verdict.ts';
 import { type LineJob, Lines, type Trial } from './lines.ts';
 import type { Order } from './messages.ts';
+import { Suspects, suspicionOf } from './suspects.ts';
 import type { RunOutcome, WorkerEnd, WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
 /** What a worker is to do, in which time once it does it, and whether it is of what decides or of what is tried. */
@@ -10,6 +10,8 @@ export interface LaneJob extends LineJob {
   readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source' | 'deadlineMs'>;
   readonly source: NonNullable<Extract<Order, { kind: 'run' }>['source']>;
   readonly deadlineMs: number;
+  /** What its rules are given where the request has time enough, to judge them by. Without, nobody is judged by it: to load is not to ask. */
+  readonly ownDeadlineMs?: number | undefined;
   /** By the clock on the wall, for what decides: at least so long it is waited for where others keep it from the processors. */
   readonly patienceMs?: number | undefined;
 }
@@ -65,8 +67,7 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #slots: Slot[];
   readonly #jobs: Lines<Waiting>;
-  /** Whose rules had to be stopped, or took long, and when. */
-  readonly #suspects = new Map<string, readonly number[]>();
+  readonly #suspects = new Suspects();
   /** Jobs of trials that run. */
   #trying = 0;
   #isClosed = false;
@@ -158,7 +159,7 @@ export class Lane {
   #replace(slot: Slot, why: WorkerEnd): void {
     if (this.#isClosed) return;
     this.#options.onWorkerEnd(why);
-    this.#suspect(slot.subject);
+    this.#suspects.note(slot.subject, 'stopped');
     slot.worker = this.#newWorker(() => slot);
     this.#pump();
   }
@@ -172,14 +173,21 @@ export class Lane {
   }
 
   /**
-   * Those whose rules take long have one worker for all of them, and not even that while no other is idle: so they wait for each other, and
-   * nobody else does.
+   * Those whose rules take long have one worker for all of them, when it is their turn: so they wait for each other, and others have the
+   * rest. Those whose rules are stopped have it only while another is idle as well.
    */
   #decide(slot: Slot): boolean {
     if (this.#loads(slot, (trial) => trial === undefined)) return true;
-    const isForSuspects = this.#slots.length === 1 || (slot === this.#slots.at(-1) && this.#idle > 1);
-    const waiting = this.#jobs.takeDeciding((subject) => isForSuspects || !this.#isSuspect(subject));
-    return this.#begin(slot, waiting);
+    return this.#begin(
+      slot,
+      this.#jobs.takeDeciding((subject) => this.#mayHave(slot, subject)),
+    );
+  }
+
+  #mayHave(slot: Slot, subject: string): boolean {
+    const why = this.#suspects.of(subject);
+    if (why === undefined || this.#slots.length === 1) return true;
+    return slot === this.#slots.at(-1) && (why === 'long' || this.#idle > 1);
   }
 
   #try(slot: Slot): void {
@@ -212,26 +220,9 @@ export class Lane {
     return true;
   }
 
-  #suspect(subject: string): void {
-    const now = performance.now();
-    for (const [name, times] of this.#suspects) {
-      if (now - (times.at(-1) ?? 0) > SUSPECT_MS) this.#suspects.delete(name);
-    }
-    // The platform itself is nobody's suspect.
-    if (subject !== '') this.#suspects.set(subject, [...(this.#suspects.get(subject) ?? []).slice(-1), now]);
-  }
-
-  /** Once is nothing: on a machine that is busy, it happens to those whose rules are right. */
-  #isSuspect(subject: string): boolean {
-    const recent = (this.#suspects.get(subject) ?? []).filter(
-      (atMs) => performance.now() - atMs < SUSPECT_MS,
-    );
-    return recent.length > 1;
-  }
-
   async #run(slot: Slot, job: LaneJob, onEnd?: () => void): Promise<RunOutcome> {
     const { worker } = slot;
-    const { subject, trial, order, source, deadlineMs } = job;
+    const { subject, trial, order, source, deadlineMs, ownDeadlineMs } = job;
     // Who is judged by what is tried has not brought it: workers that are ended for it make nobody suspect.
     slot.subject = trial === undefined ? subject : '';
     if (trial !== undefined) this.#trying += 1;
@@ -242,7 +233,10 @@ export class Lane {
     );
     if (trial !== undefined) this.#trying -= 1;
     // What ended its worker is seen where that is replaced.
-    if (outcome.kind !== 'stopped' && tookLong(outcome, deadlineMs)) this.#suspect(slot.subject);
+    if (outcome.kind !== 'stopped' && ownDeadlineMs !== undefined) {
+      const why = suspicionOf(outcome, ownDeadlineMs);
+      if (why !== undefined) this.#suspects.note(slot.subject, why);
+    }
     onEnd?.();
     this.#pump();
     return outcome;
@@ -257,10 +251,6 @@ export class Lane {
   }
 }
 
-const SUSPECT_MS = 10_000;
-/** Who takes so much of its deadline would keep others waiting that need next to nothing of theirs. */
-const LONG_SHARE = 0.5;
-
 const CLOSED: RunOutcome = {
   kind: 'stopped',
   reason: 'Lost',
@@ -268,12 +258,6 @@ const CLOSED: RunOutcome = {
   micros: 0,
   hadMs: 0,
 };
-
-/** It was stopped by itself, or would have been soon. */
-function tookLong(outcome: RunOutcome, deadlineMs: number): boolean {
-  if (outcome.kind === 'failed' && outcome.reason === Failure.Timeout) return true;
-  return outcome.micros >= deadlineMs * 1000 * LONG_SHARE;
-}
 
 function crowded(message: string): LaneOutcome {
   return { kind: 'crowded', message };

@@ -41,6 +41,8 @@ export type Reply = ReplyContent & {
   readonly id: number;
   /** Of a processor, for this alone. */
   readonly micros: number;
+  /** Of that, what it took until there was an instance: all, where there could not be one. */
+  readonly loadMicros: number;
   /** What its thread has had of a processor until then, in milliseconds. */
   readonly processorMs: number;
 };

@@ -14,6 +14,8 @@ export type RunOutcome = (
 ) & {
   /** What the evaluation had of a processor. */
   readonly micros: number;
+  /** Of that, what it took until there was an instance. */
+  readonly loadMicros?: number | undefined;
   /** What it had of a processor, in milliseconds; where nobody tells, how long it took. With the start of the worker that was ended for it. */
   readonly hadMs: number;
 };
