@@ -31,7 +31,7 @@ export const agentEntitlements = z
 export const dataClassification = z
   .enum(DATA_CLASSES)
   .describe(
-    'Highest class of data that it works on, at most that of the tenant (residency.maxDataClassification). Empty: internal.',
+    'Highest class of data that it works on, at most that of the tenant (residency.maxDataClassification). Empty: internal, or what the tenant may have if that is lower.',
   );
 
 /** Kinds of what an Agent may be entitled to. */

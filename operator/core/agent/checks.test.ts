@@ -130,10 +130,15 @@ const cases: Record<string, Case> = {
     want: 'ClassificationTooHigh',
     wantSaid: ['spec.dataClassification', 'found restricted', 'confidential'],
   },
-  'data of no class that is said, where only public data is': {
+  'data of no class that is said, where only public data is: it counts as public': {
+    tenant: { residency: { primaryRegion: 'eu', maxDataClassification: 'public' } },
+    want: undefined,
+  },
+  'internal data that is said, where only public data is': {
+    agent: { dataClassification: 'internal' },
     tenant: { residency: { primaryRegion: 'eu', maxDataClassification: 'public' } },
     want: 'ClassificationTooHigh',
-    wantSaid: ['found internal, as none is said'],
+    wantSaid: ['spec.dataClassification', 'found internal', 'public'],
   },
   'data of the highest class that the tenant may work on': {
     agent: { dataClassification: 'confidential' },

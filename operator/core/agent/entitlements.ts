@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AGENT_REASONS, type AgentSpec } from '#crds/v1alpha1/agent';
 import { type AgentEntitlements, ENTITLEMENTS } from '#crds/v1alpha1/agent-entitlements';
-import { DATA_CLASSES, type DataClass } from '#crds/v1alpha1/data-classes';
+import { DATA_CLASSES } from '#crds/v1alpha1/data-classes';
 import { literal } from '../run/literal.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Agent } from './agent.ts';
 import type { Refusal } from './checks.ts';
-
-/** What an Agent works on that says nothing of it; what a tenant may have that says no more than where its data is. */
-const UNSAID: DataClass = 'internal';
 
 /** What an Agent wants of models, tools and data that its tenant is not entitled to. */
 export function checkEntitlements({ spec }: Agent, tenant: Tenant): Refusal | undefined {
@@ -22,12 +19,15 @@ export function checkEntitlements({ spec }: Agent, tenant: Tenant): Refusal | un
   return checkClassification(spec, tenant);
 }
 
-function checkClassification({ dataClassification: said }: AgentSpec, { spec }: Tenant): Refusal | undefined {
+/** Of what is said alone: who says nothing works on internal data, or on the highest that its tenant may have if that is lower. */
+function checkClassification(
+  { dataClassification: found }: AgentSpec,
+  { spec }: Tenant,
+): Refusal | undefined {
   const most = spec.residency?.maxDataClassification;
-  const found = said ?? UNSAID;
-  if (most === undefined || DATA_CLASSES.indexOf(found) <= DATA_CLASSES.indexOf(most)) return undefined;
-  const why = said === undefined ? ', as none is said' : '';
-  const message = `spec.dataClassification: found ${found}${why}; the highest that the tenant may work on is ${most} (residency.maxDataClassification)`;
+  if (found === undefined || most === undefined) return undefined;
+  if (DATA_CLASSES.indexOf(found) <= DATA_CLASSES.indexOf(most)) return undefined;
+  const message = `spec.dataClassification: found ${found}; the highest that the tenant may work on is ${most} (residency.maxDataClassification)`;
   return { reason: AGENT_REASONS.ClassificationTooHigh, message };
 }
 
