@@ -102,6 +102,8 @@ const meteredAttempt = z.object({
   rate,
   pods: podUses,
   runUnits: decimal('Run units that follow. Empty: as rate and pods say.').optional(),
+  // Operators of v0 before ADR 0056 write it, and fail on what they have settled where it is pruned: it goes with the version after.
+  amounts: meteredAmounts.optional().describe('Not written any more, and not read.'),
 });
 
 /** What `status.usage` of a Run is. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { makeRate, makeUse } from './testing/make.ts';
-import { formatMetered, meter } from './amounts.ts';
-import type { MeteredAmounts, PodUse, Rate } from '#crds/v1alpha1/run-usage';
+import { amountsOf, formatMetered, meter } from './amounts.ts';
+import { type MeteredAmounts, type PodUse, type Rate, runUsage } from '#crds/v1alpha1/run-usage';
 
 const cases: Record<
   string,
@@ -71,3 +71,13 @@ const cases: Record<
 for (const [name, { rate, pods, want }] of Object.entries(cases)) {
   test(`metered: ${name}`, (t) => t.like(formatMetered(meter(makeRate(rate), pods)), want));
 }
+
+test('what an operator of before has settled keeps the amounts that it reads, and they count by its facts', (t) => {
+  const rate = makeRate({ cpuMillicores: 1000 });
+  const settledAt = '2026-11-21T12:00:00Z';
+  const amounts = { cpuSeconds: '10', memoryByteSeconds: '0', gpuSeconds: '0', runUnits: '10' };
+  const attempt = { attempt: 1, settledAt, rate, pods: [makeUse(10_000)], amounts };
+  const [stored] = runUsage.parse({ attempts: [attempt] }).attempts ?? [];
+  t.deepEqual(stored?.amounts, amounts);
+  t.deepEqual(stored && amountsOf(stored), meter(rate, attempt.pods));
+});
