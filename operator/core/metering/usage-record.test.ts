@@ -134,6 +134,21 @@ test('that of a former tenant of the name is removed, that very object, and then
   t.is(withoutRecorded(ledger, former), ledger.status?.usage);
 });
 
+test('one that goes takes nothing over, and is looked at until it is gone', (t) => {
+  const ledger = ledgerOf([hour(12, '1'), hour(11, '2', 2), hour(10, '10', 1)]);
+  const found = recordOf({ merged: 1, windows: [TEN] });
+  if (found.kind !== 'found') return t.fail(found.kind);
+  const { record } = found;
+  const deletionTimestamp = '2026-11-21T12:34:00Z';
+  const going = seenRecord(ledger, { ...record, metadata: { ...record.metadata, deletionTimestamp } });
+  const plan = planLedger(ledger, { ...NOTHING_OF_LEDGER, record: going }, NOW);
+  t.deepEqual([plan.create, plan.replace, plan.remove], [[], [], []]);
+  t.deepEqual(plan.status.usage, ledger.status?.usage);
+  t.like(plan.result, { kind: 'requeueAfter', afterMs: 1000 });
+  const after = recordChange(ledger, ABSENT, NOW)?.create?.['spec'] as UsageRecordSpec;
+  t.deepEqual(unitsByWindow(after.windows), unitsByWindow([hour(11, '2'), TEN]));
+});
+
 function unitsByWindow(windows: readonly WindowUse[]): ReadonlyMap<string, string> {
   return new Map(windows.map((one) => [`${one.window} ${one.start}`, one.amounts.runUnits]));
 }

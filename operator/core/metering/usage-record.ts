@@ -15,7 +15,9 @@ export type SeenRecord =
   | { readonly kind: 'absent' }
   | { readonly kind: 'found'; readonly record: UsageRecord }
   /** Of a former tenant of that name. That one is gone, or the ledger would not be there. */
-  | { readonly kind: 'former'; readonly record: UsageRecord };
+  | { readonly kind: 'former'; readonly record: UsageRecord }
+  /** Deleted, and still there: what it took over would go with it. */
+  | { readonly kind: 'going'; readonly record: UsageRecord };
 
 /** Whether the ledger has windows that its record has still to take over, or that are still to leave it. */
 export function hasSealed(ledger: Ledger): boolean {
@@ -30,6 +32,7 @@ function isSealed({ sealed }: LedgerWindowUse): boolean {
 export function seenRecord(ledger: Ledger, found: KubeObject | undefined): SeenRecord {
   if (found === undefined) return { kind: 'absent' };
   const record = found as UsageRecord;
+  if (record.metadata.deletionTimestamp !== undefined) return { kind: 'going', record };
   return { kind: record.spec.tenantUID === ledger.spec.tenantUID ? 'found' : 'former', record };
 }
 
@@ -46,7 +49,7 @@ function mergedOf(ledger: Ledger, { ledgerUID, merged }: UsageRecordSpec): numbe
   return ledgerUID === ledger.metadata.uid ? merged : 0;
 }
 
-/** What becomes of the record of a ledger; one of these, or nothing. */
+/** What becomes of the record of a ledger; one of these, or nothing: then it is looked at again. */
 export interface RecordChange {
   readonly create?: KubeObject;
   readonly replace?: KubeObject;
@@ -56,7 +59,7 @@ export interface RecordChange {
 /**
  * Adds to the record what the ledger, as it is in the API, has sealed and the record does not have: it is made, or written over the
  * version that was read; undefined when it has all. Numbers only grow, and a window stays in the ledger until its number is in the record: so
- * whoever writes on whichever old view of the ledger, it is added once.
+ * whoever writes on whichever old view of the ledger, it is added once. Nothing is added to one that goes: windows stay until it is gone.
  */
 export function recordChange(
   ledger: Ledger,
@@ -64,6 +67,7 @@ export function recordChange(
   now: Date,
 ): RecordChange | undefined {
   if (seen === undefined) return undefined;
+  if (seen.kind === 'going') return hasSealed(ledger) ? {} : undefined;
   if (seen.kind === 'former') return { remove: removalOf(seen.record) };
   const record = seen.kind === 'found' ? seen.record : undefined;
   const spec = mergedSpec(ledger, record?.spec, now);
