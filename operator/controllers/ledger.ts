@@ -8,7 +8,7 @@ import {
   type Reservation,
 } from '#crds/v1alpha1/quota-ledger';
 import type { DeviceDesk } from '../core/capacity/device-queue.ts';
-import { hasSealed, type SeenRecord, seenRecord } from '../core/metering/usage-record.ts';
+import { needsRecord, type SeenRecord, seenRecord } from '../core/metering/usage-record.ts';
 import type { KubeObject } from '../core/object.ts';
 import type { Plan } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
@@ -180,7 +180,7 @@ async function observe(
     vanished: new Map(missing.map(({ uid }, i) => [uid, vanished[i] ?? { kind: 'present' }])),
     leftovers: await findLeftovers(ledger, read),
     forged: await findForged(ledger, seen.quotas, read),
-    ...(hasSealed(ledger) && { record: await findRecord(ledger, read) }),
+    ...(needsRecord(ledger) && { record: await findRecord(ledger, read) }),
   };
 }
 

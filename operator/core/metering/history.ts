@@ -43,14 +43,16 @@ export function bookAttempts(
       const known = open.get(windowKey(empty));
       open.set(
         windowKey(empty),
-        booked(known ?? { ...empty, amounts: formatMetered(parseMetered(undefined)) }, attempt),
+        withAttempt(known ?? { ...empty, amounts: formatMetered(parseMetered(undefined)) }, attempt),
       );
     }
   }
   const sealed = before.filter((one) => one.sealed !== undefined);
   const windows = latestWindows([...open.values(), ...sealed], now);
   const tiers = bookTiers(history, attempts);
-  return sealWindows({ windows, tiers, ...defined({ lastSealed }) }, now);
+  const booked = { windows, tiers, ...defined({ lastSealed }) };
+  // Without any history nobody has looked which numbers were given.
+  return history === undefined ? booked : sealWindows(booked, now);
 }
 
 /** When the window begins that an instant lies in. windowStart('month', '2026-11-21T12:34:56Z') is '2026-11-01T00:00:00Z' */
@@ -68,7 +70,7 @@ export function windowEndMs(window: WindowName, start: string): number {
 
 const LASTS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
-function booked(use: WindowUse, attempt: MeteredAttempt): WindowUse {
+function withAttempt(use: WindowUse, attempt: MeteredAttempt): WindowUse {
   const reported = attempt.pods.reduce<ReportedUsage | undefined>(
     (sum, one) => addCounts(sum, one.reported, Number.MAX_SAFE_INTEGER),
     use.reported,
@@ -91,10 +93,11 @@ const SEALED_AFTER_MS = 600_000;
 /**
  * Gives a number to each window that is over, and of which a later one of its length has begun: from then on it never changes. The last one of
  * a length stays open, so nothing has to be written when it ends; so does what comes late until its sealed part is gone, lest parts add up.
- * Minutes are not sealed, since nobody wants them when they are over.
+ * Minutes are not sealed, since nobody wants them when they are over. Numbers go on from the highest that is known.
  */
 function sealWindows(history: UsageHistory, now: Date): UsageHistory {
-  const { windows, lastSealed = 0 } = history;
+  const { windows } = history;
+  const lastSealed = Math.max(history.lastSealed ?? 0, ...windows.map(({ sealed = 0 }) => sealed));
   const sealedKeys = new Set(windows.filter(({ sealed }) => sealed !== undefined).map(windowKey));
   const hasLater = ({ window, start }: LedgerWindowUse) =>
     windows.some((one) => one.window === window && one.start > start && one.start <= toInstant(now));

@@ -23,7 +23,12 @@ const stepOrLoss = fc.oneof(
   { weight: 30, arbitrary: step },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('loseLedger' as const) }) },
 );
-type Step = typeof stepOrLoss extends fc.Arbitrary<infer One> ? One : never;
+const stepOrRollback = fc.oneof(
+  { weight: 30, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('rollBack' as const) }) },
+);
+const anyStep = fc.oneof(stepOrLoss, stepOrRollback);
+type Step = typeof anyStep extends fc.Arbitrary<infer One> ? One : never;
 
 function play(world: RecordedWorld, one: Step): void {
   switch (one.does) {
@@ -32,7 +37,8 @@ function play(world: RecordedWorld, one: Step): void {
     case 'end':
       return world.end(one.minutes);
     case 'loseLedger':
-      return world.loseLedger();
+    case 'rollBack':
+      return world[one.does]();
     default:
       return world[one.does](one.operator);
   }
@@ -49,10 +55,11 @@ function judged(world: RecordedWorld, steps: readonly Step[]): string | undefine
   return world.wrong() ?? (world.isHolding ? 'the ledger has kept what its record has' : undefined);
 }
 
-const kinds = {
+const kinds: Readonly<Record<string, fc.Arbitrary<Step>>> = {
   'whoever decides on old views, writes late or never: record and ledger together tell what was counted, at every moment':
     step,
   'the same when the ledger is deleted meanwhile, and another one numbers its windows anew': stepOrLoss,
+  'the same when an operator of before leads meanwhile, that knows of no numbers': stepOrRollback,
 };
 
 for (const [name, steps] of Object.entries(kinds)) {

@@ -8,7 +8,15 @@ import { planLedger } from '../quota/ledger.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { bookAttempts } from './history.ts';
 import { makeAttempt, yearOldHistory } from './testing/old-history.ts';
-import { hasSealed, recordChange, type SeenRecord, seenRecord, withoutRecorded } from './usage-record.ts';
+import {
+  hasSealed,
+  needsRecord,
+  numberedOn,
+  recordChange,
+  type SeenRecord,
+  seenRecord,
+  withoutRecorded,
+} from './usage-record.ts';
 
 const NOW = new Date('2026-11-21T12:34:56Z');
 
@@ -147,6 +155,58 @@ test('one that goes takes nothing over, and is looked at until it is gone', (t) 
   t.like(plan.result, { kind: 'requeueAfter', afterMs: 1000 });
   const after = recordChange(ledger, ABSENT, NOW)?.create?.['spec'] as UsageRecordSpec;
   t.deepEqual(unitsByWindow(after.windows), unitsByWindow([hour(11, '2'), TEN]));
+});
+
+const numbers: Record<
+  string,
+  { readonly seen: SeenRecord | undefined; readonly lastSealed?: number; readonly want: number | undefined }
+> = {
+  'lost, where the record has some': { seen: recordOf({ merged: 66 }), want: 66 },
+  'lost, where the record has those of another ledger': {
+    seen: recordOf({ ledgerUID: 'a former one', merged: 66 }),
+    want: 0,
+  },
+  'lost, and there is no record': { seen: ABSENT, want: 0 },
+  'lost, and nobody has looked': { seen: undefined, want: undefined },
+  'higher than the record has': { seen: recordOf({ merged: 66 }), lastSealed: 68, want: 68 },
+  'lower than the record has': { seen: recordOf({ merged: 66 }), lastSealed: 2, want: 66 },
+};
+
+for (const [name, { seen, lastSealed, want }] of Object.entries(numbers)) {
+  test(`numbers: ${name}`, (t) => {
+    const usage = { windows: [], tiers: [], ...(lastSealed !== undefined && { lastSealed }) };
+    t.is(numberedOn(usage, ledgerOf([]), seen)?.lastSealed, want);
+  });
+}
+
+test('numbers that an operator of before has lost go on where the record is, and nothing is dropped from both', (t) => {
+  const ledger = ledgerOf([hour(10, '10')]);
+  t.true(needsRecord(ledger), 'it does not say which number was given last');
+  const seen = recordOf({ merged: 66 });
+  const usage = bookAttempts(
+    numberedOn(withoutRecorded(ledger, seen), ledger, seen),
+    [makeAttempt('2026-11-21T12:34:50Z', 10)],
+    NOW,
+  ) as UsageHistory;
+  const booked = { ...ledger, status: { usage } };
+  t.is(usage.lastSealed, 67);
+  t.is(withoutRecorded(booked, seen)?.windows.length, usage.windows.length);
+  t.like(recordChange(booked, seen, NOW)?.replace?.['spec'], { merged: 67, windows: [hour(10, '10')] });
+});
+
+test('who has used nothing, or knows its numbers and has nothing sealed, asks for no record', (t) => {
+  const { status: _, ...unused } = ledgerOf([]);
+  t.false(needsRecord(unused));
+  const usage = { windows: [hour(12, '1')], tiers: [], lastSealed: 0 };
+  t.false(needsRecord({ ...unused, status: { usage } }));
+  t.is(
+    bookAttempts(
+      undefined,
+      [makeAttempt('2026-11-20T12:00:00Z', 1), makeAttempt('2026-11-21T12:00:00Z', 1)],
+      NOW,
+    )?.lastSealed,
+    undefined,
+  );
 });
 
 function unitsByWindow(windows: readonly WindowUse[]): ReadonlyMap<string, string> {

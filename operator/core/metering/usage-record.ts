@@ -28,6 +28,15 @@ function isSealed({ sealed }: LedgerWindowUse): boolean {
   return sealed !== undefined;
 }
 
+/**
+ * Whether a pass over the ledger has to know its record: something is to be given to it, or to be dropped. Also where numbers are lost that were
+ * given, as by an operator of before that has led in between. There is nothing to be numbered before anything was used.
+ */
+export function needsRecord(ledger: Ledger): boolean {
+  const usage = ledger.status?.usage;
+  return usage !== undefined && (usage.lastSealed === undefined || hasSealed(ledger));
+}
+
 /** What was found under the name of the ledger's record. */
 export function seenRecord(ledger: Ledger, found: KubeObject | undefined): SeenRecord {
   if (found === undefined) return { kind: 'absent' };
@@ -42,6 +51,17 @@ export function withoutRecorded(ledger: Ledger, seen: SeenRecord | undefined): U
   if (usage === undefined || seen?.kind !== 'found') return usage;
   const merged = mergedOf(ledger, seen.record.spec);
   return { ...usage, windows: usage.windows.filter(({ sealed }) => sealed === undefined || sealed > merged) };
+}
+
+/** `usage` with the highest number that is known of, from which those go on that are given next: never one that the record has. */
+export function numberedOn(
+  usage: UsageHistory | undefined,
+  ledger: Ledger,
+  seen: SeenRecord | undefined,
+): UsageHistory | undefined {
+  if (usage === undefined || seen === undefined) return usage;
+  const merged = seen.kind === 'absent' ? 0 : mergedOf(ledger, seen.record.spec);
+  return { ...usage, lastSealed: Math.max(usage.lastSealed ?? 0, merged) };
 }
 
 /** The number up to which a record has what `ledger` has sealed; of another ledger it has nothing. */

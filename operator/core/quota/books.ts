@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { bookAttempts } from '../metering/history.ts';
-import { withoutRecorded } from '../metering/usage-record.ts';
+import { numberedOn, type SeenRecord, withoutRecorded } from '../metering/usage-record.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type GivenBack, settleRecords } from '../tree/records.ts';
 import { TreeBook } from '../tree/tree-book.ts';
@@ -30,9 +31,19 @@ export function openBooks(ledger: Ledger, { held, ended, observed }: BooksInput,
   const { runs } = observed;
   const { status } = ledger;
   const attempts = ended.map(({ attempt }) => attempt);
-  const usage = bookAttempts(withoutRecorded(ledger, observed.record), attempts, now);
+  const usage = usageOf(ledger, { attempts, seen: observed.record }, now);
   const records = settleRecords({ before: status?.trees ?? [], held, ended, runs });
   const input = { ledger, runs, context: observed, now };
   const budgets = new BudgetBook({ ...input, usage, held, trees: records });
   return { usage, budgets, trees: new TreeBook({ ...input, held: budgets.held, records }) };
+}
+
+/** What has been used, as it is written: nothing changes by what was seen of the record alone, unless that has windows. */
+function usageOf(
+  ledger: Ledger,
+  { attempts, seen }: { readonly attempts: readonly MeteredAttempt[]; readonly seen: SeenRecord | undefined },
+  now: Date,
+): UsageHistory | undefined {
+  const usage = withoutRecorded(ledger, seen);
+  return attempts.length === 0 ? usage : bookAttempts(numberedOn(usage, ledger, seen), attempts, now);
 }

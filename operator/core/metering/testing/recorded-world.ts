@@ -11,7 +11,7 @@ import { makeAgent, makeRun, NOW } from '../../run/testing/make.ts';
 import type { Ledger } from '../../tenant/tenant.ts';
 import { windowStart } from '../history.ts';
 import { parseMicro } from '../micro.ts';
-import { hasSealed, seenRecord, type UsageRecord } from '../usage-record.ts';
+import { hasSealed, needsRecord, seenRecord, type UsageRecord } from '../usage-record.ts';
 import { makeAttempt } from './old-history.ts';
 
 const NAMESPACE = 'acme-dev';
@@ -86,7 +86,7 @@ export class RecordedWorld {
       ...NOTHING_OF_LEDGER,
       agents,
       runs: this.#runs,
-      ...(hasSealed(view) && { record: seenRecord(view, this.#record) }),
+      ...(needsRecord(view) && { record: seenRecord(view, this.#record) }),
     };
     const plan = planLedger(view, observed, new Date(this.#now));
     this.#pending[operator] = undefined;
@@ -119,6 +119,16 @@ export class RecordedWorld {
     this.#runs = [];
     this.#version += 1;
     this.#ledger = ledgerOf(this.#version);
+  }
+
+  /** What waits is done, and then an operator of before leads for a moment: what it does not know is not in the ledger that it writes. */
+  rollBack(): void {
+    this.settle();
+    const { usage, ...status } = this.#ledger.status ?? {};
+    if (usage === undefined) return;
+    this.#pending.fill(undefined);
+    const { lastSealed: _, ...known } = usage;
+    this.#write({ ...this.#ledger, status: { ...status, usage: known } });
   }
 
   /** Everything is seen and done until nothing changes. */
