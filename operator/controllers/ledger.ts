@@ -29,6 +29,7 @@ import { attemptsOf, childName, identityOf, type Run } from '../core/run/run.ts'
 import type { Ledger } from '../core/tenant/tenant.ts';
 import type { Controller, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { keyOf, parseWith } from '../runtime/controller.ts';
+import { clock } from '../runtime/clock.ts';
 import { asItsPodSays } from './shared/admission-record.ts';
 import { DepartedRuns } from './shared/departed-runs.ts';
 import type { DeviceBook } from './shared/device-book.ts';
@@ -180,7 +181,7 @@ async function observe(
     vanished: new Map(missing.map(({ uid }, i) => [uid, vanished[i] ?? { kind: 'present' }])),
     leftovers: await findLeftovers(ledger, read),
     forged: await findForged(ledger, seen.quotas, read),
-    ...(needsRecord(ledger) && { record: await findRecord(ledger, read) }),
+    ...(needsRecord(ledger, clock.now()) && { record: await findRecord(ledger, read) }),
   };
 }
 

@@ -181,7 +181,7 @@ for (const [name, { seen, lastSealed, want }] of Object.entries(numbers)) {
 
 test('numbers that an operator of before has lost go on where the record is, and nothing is dropped from both', (t) => {
   const ledger = ledgerOf([hour(10, '10')]);
-  t.true(needsRecord(ledger), 'it does not say which number was given last');
+  t.true(needsRecord(ledger, NOW), 'it does not say which number was given last');
   const seen = recordOf({ merged: 66 });
   const usage = bookAttempts(
     numberedOn(withoutRecorded(ledger, seen), ledger, seen),
@@ -196,9 +196,9 @@ test('numbers that an operator of before has lost go on where the record is, and
 
 test('who has used nothing, or knows its numbers and has nothing sealed, asks for no record', (t) => {
   const { status: _, ...unused } = ledgerOf([]);
-  t.false(needsRecord(unused));
+  t.false(needsRecord(unused, NOW));
   const usage = { windows: [hour(12, '1')], tiers: [], lastSealed: 0 };
-  t.false(needsRecord({ ...unused, status: { usage } }));
+  t.false(needsRecord({ ...unused, status: { usage } }, NOW));
   t.is(
     bookAttempts(
       undefined,

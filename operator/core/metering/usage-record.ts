@@ -2,10 +2,11 @@
 import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { LedgerWindowUse, UsageHistory, WindowUse } from '#crds/v1alpha1/usage-history';
 import type { UsageRecordSpec } from '#crds/v1alpha1/usage-record';
+import { toInstant } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { type Removal, removalOf } from '../plan.ts';
 import { type Ledger, uidOf } from '../tenant/tenant.ts';
-import { addWindows, latestWindows, windowKey } from './history.ts';
+import { addWindows, latestWindows, windowKey, windowStart } from './history.ts';
 
 /** What a tenant has used in windows that are over. */
 export type UsageRecord = KubeObject & { readonly spec: UsageRecordSpec };
@@ -32,9 +33,24 @@ function isSealed({ sealed }: LedgerWindowUse): boolean {
  * Whether a pass over the ledger has to know its record: something is to be given to it, or to be dropped. Also where numbers are lost that were
  * given, as by an operator of before that has led in between. There is nothing to be numbered before anything was used.
  */
-export function needsRecord(ledger: Ledger): boolean {
+export function needsRecord(ledger: Ledger, now: Date): boolean {
   const usage = ledger.status?.usage;
-  return usage !== undefined && (usage.lastSealed === undefined || hasSealed(ledger));
+  if (usage === undefined) return false;
+  return usage.lastSealed === undefined || hasSealed(ledger) || mayLackUse(ledger, usage, now);
+}
+
+/**
+ * Whether the record may have use of a present window that a budget is for: a leader whose clock was ahead has sealed it. Then a window is left
+ * that has not begun. Where there is none of the present at all, that one may have been pushed out.
+ */
+function mayLackUse({ spec }: Ledger, { windows, lastSealed = 0 }: UsageHistory, now: Date): boolean {
+  return (spec.budgets ?? []).some(({ window }) => {
+    // Minutes are never sealed.
+    if (window === 'minute') return false;
+    const present = windowStart(window, toInstant(now));
+    const starts = windows.filter((one) => one.window === window).map(({ start }) => start);
+    return starts.some((start) => start > present) || (lastSealed > 0 && !starts.includes(present));
+  });
 }
 
 /** What was found under the name of the ledger's record. */
@@ -51,6 +67,20 @@ export function withoutRecorded(ledger: Ledger, seen: SeenRecord | undefined): U
   if (usage === undefined || seen?.kind !== 'found') return usage;
   const merged = mergedOf(ledger, seen.record.spec);
   return { ...usage, windows: usage.windows.filter(({ sealed }) => sealed === undefined || sealed > merged) };
+}
+
+/** What counts against budgets: also what the record is seen to have of present windows. */
+export function withPresent(
+  usage: UsageHistory | undefined,
+  seen: SeenRecord | undefined,
+  now: Date,
+): UsageHistory | undefined {
+  if (usage === undefined || seen?.kind !== 'found') return usage;
+  const instant = toInstant(now);
+  const present = seen.record.spec.windows.filter(
+    ({ window, start }) => start === windowStart(window, instant),
+  );
+  return present.length === 0 ? usage : { ...usage, windows: [...usage.windows, ...present] };
 }
 
 /** `usage` with the highest number that is known of, from which those go on that are given next: never one that the record has. */

@@ -3,7 +3,7 @@ import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
 import { bookAttempts } from '../metering/history.ts';
-import { numberedOn, type SeenRecord, withoutRecorded } from '../metering/usage-record.ts';
+import { numberedOn, type SeenRecord, withoutRecorded, withPresent } from '../metering/usage-record.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import { type GivenBack, settleRecords } from '../tree/records.ts';
 import { TreeBook } from '../tree/tree-book.ts';
@@ -34,7 +34,8 @@ export function openBooks(ledger: Ledger, { held, ended, observed }: BooksInput,
   const usage = usageOf(ledger, { attempts, seen: observed.record }, now);
   const records = settleRecords({ before: status?.trees ?? [], held, ended, runs });
   const input = { ledger, runs, context: observed, now };
-  const budgets = new BudgetBook({ ...input, usage, held, trees: records });
+  const counted = withPresent(usage, observed.record, now);
+  const budgets = new BudgetBook({ ...input, usage: counted, held, trees: records });
   return { usage, budgets, trees: new TreeBook({ ...input, held: budgets.held, records }) };
 }
 

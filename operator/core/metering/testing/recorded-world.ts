@@ -86,7 +86,7 @@ export class RecordedWorld {
       ...NOTHING_OF_LEDGER,
       agents,
       runs: this.#runs,
-      ...(needsRecord(view) && { record: seenRecord(view, this.#record) }),
+      ...(needsRecord(view, new Date(this.#now)) && { record: seenRecord(view, this.#record) }),
     };
     const plan = planLedger(view, observed, new Date(this.#now));
     this.#pending[operator] = undefined;
