@@ -92,7 +92,6 @@ function timestampsOf(
   ];
 }
 
-/** The library takes the time from an entry, and checks those entries only that are given to it as such: this one is of nobody. */
 /**
  * The library holds promises of a log against the time in which its key is trusted, and proofs of inclusion against none: who has the key of a log
  * that was given up could make entries today. What is proved by a checkpoint alone (Rekor v2) has to be of a log that was trusted at all
@@ -121,6 +120,7 @@ function isTrustedAt(material: TrustMaterial, logId: Buffer, times: readonly Dat
   );
 }
 
+/** The library takes the time from an entry, and checks those entries only that are given to it as such: this one is of nobody. */
 function asTimestamp(time: Date): Timestamp {
   const tlogEntry = {
     logIndex: '0',
