@@ -56,3 +56,13 @@ test('who waits no longer is told so, and takes no place', async (t) => {
     t.is(await room.enter(`n-${number}`, PATIENT).take(SMALL_BYTES + 1), undefined);
   }
 });
+
+test('who comes when there is no time any more is told so at once', async (t) => {
+  const room = new EvidenceRoom();
+  for (let number = 0; number < LARGE_AT_ONCE; number += 1) {
+    await room.enter(`h-${number}`, PATIENT).take(SMALL_BYTES + 1);
+  }
+  const late = room.enter('late', AbortSignal.abort()).take(SMALL_BYTES + 1);
+  t.true(await isDone(late));
+  t.like(await late, { kind: 'unknown', reason: 'EvidenceIncomplete' });
+});

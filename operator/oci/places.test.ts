@@ -89,3 +89,15 @@ test('what waits has a bound for each owner and host, and who leaves waits no mo
   await bench.leave('a@x');
   t.deepEqual(bench.begun, ['a@x']);
 });
+
+test('whose time was over beforehand is told so at once, and holds nobody up', async (t) => {
+  const places = new Places({ ...LIMITS, inAll: 1 });
+  const held = await places.enter({ owner: 'a', host: 'x', signal: new AbortController().signal });
+  let late: unknown = 'waits';
+  void places.enter({ owner: 'b', host: 'x', signal: AbortSignal.abort() }).then((given) => (late = given));
+  await settled();
+  t.like(late, { kind: 'unreachable' });
+  if (held.kind === 'given') held.leave();
+  const next = await places.enter({ owner: 'c', host: 'x', signal: new AbortController().signal });
+  t.is(next.kind, 'given', 'nobody who is gone was given the place');
+});

@@ -63,6 +63,12 @@ export class Places {
 
   #wait(wish: Wish): Promise<Failure | undefined> {
     const { host, owner, signal } = wish;
+    const late: Failure = {
+      kind: 'unreachable',
+      message: `there was no time to ask ${host}: others are asking`,
+    };
+    // Whose time is over already is told of nothing any more: he would wait for ever.
+    if (signal.aborted) return Promise.resolve(late);
     const alike = this.#waiting.filter((one) => one.host === host && one.owner === owner).length;
     if (alike >= this.#limits.waiting)
       return Promise.resolve({ kind: 'unreachable', message: `too many questions to ${host} wait already` });
@@ -76,7 +82,7 @@ export class Places {
       };
       const giveUp = (): void => {
         this.#waiting = this.#waiting.filter((one) => one !== waiter);
-        resolve({ kind: 'unreachable', message: `there was no time to ask ${host}: others are asking` });
+        resolve(late);
       };
       signal.addEventListener('abort', giveUp, { once: true });
       this.#waiting.push(waiter);

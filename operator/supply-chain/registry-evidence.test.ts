@@ -180,3 +180,38 @@ test('what is asked for an image is asked for whose it is', async (t) => {
   t.true(asked.length > 0);
   t.true(asked.every((whose) => whose === 'acme'));
 });
+
+test('who got no room in time asks for none for the rest', async (t) => {
+  const size = 3 << 20;
+  const layers = Array.from({ length: 4 }, (_, number) => ({
+    mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
+    digest: digestOfBytes(Buffer.from(`${number}`)),
+    size,
+    annotations: {},
+  }));
+  const nothing = { kind: 'absent', message: 'nothing' } as const;
+  const subject = { kind: 'manifest', digest: layers[0]!.digest, bytes: Buffer.from('{}'), layers } as const;
+  const manifest = () => Promise.resolve({ kind: 'ok', value: subject } as never);
+  const absent = () => Promise.resolve(nothing);
+  const registry: Registry = {
+    resolve: absent,
+    tagged: (_, tag) => (tag.endsWith('.sig') ? manifest() : absent()),
+    manifest,
+    blob: absent,
+    referrers: () =>
+      Promise.resolve({ kind: 'ok', value: { isComplete: true, descriptors: [], via: 'api' } }),
+  };
+  const asked: number[] = [];
+  const late = { kind: 'unknown', reason: 'EvidenceIncomplete', message: 'there was no time' } as const;
+  const room = {
+    take: (bytes: number) => {
+      asked.push(bytes);
+      return Promise.resolve(bytes === size ? late : undefined);
+    },
+  };
+  const repository = { registry: 'r.example', repository: 'a/b' };
+  const source = registryEvidence({ registry, repository, keychain: ANONYMOUS, room });
+  const gathered = await source.gather(digestOfBytes(Buffer.from('x')));
+  t.deepEqual(asked, [2, size], 'the image itself, and the first of four');
+  t.like(gathered, { evidence: [], incomplete: { reason: 'EvidenceIncomplete' } });
+});

@@ -137,6 +137,8 @@ class Gathering {
     for (const one of found) {
       const problem = isNotKnown(one) ? one : await this.#problemOf(one, bytes);
       held.push(problem ?? one);
+      // Whoever waited for room as long as there was time has none left to read the rest.
+      if (problem?.reason === 'EvidenceIncomplete') break;
       if (problem === undefined && !isNotKnown(one)) bytes += one.layer.size;
     }
     return held;
