@@ -87,3 +87,21 @@ test('a policy that is being deleted holds until it is gone, as it does for admi
   await bench.reconcile();
   t.deepEqual(bench.proved, { leaving: 'Verified' });
 });
+
+test('an image that was refused is asked about soon again, and nothing is written while it stays so', async (t) => {
+  const bench = new Bench();
+  bench.found = { outcome: 'Refused', checkedAt: new Date(Date.now() - 120_000) };
+  await bench.reconcile();
+  const { status } = bench;
+  t.deepEqual(bench.proved, { platform: 'Refused' });
+  for (let agoMs = 60_000; agoMs > 0; agoMs -= 20_000) {
+    const before = bench.asked.length;
+    bench.found = { outcome: 'Refused', checkedAt: new Date(Date.now() - agoMs) };
+    await bench.reconcile();
+    t.is(bench.asked.length, before + 1, 'the verifier knows when it is worth to look');
+    t.is(bench.status, status);
+  }
+  bench.found = { outcome: 'Verified', checkedAt: new Date() };
+  await bench.reconcile();
+  t.deepEqual(bench.proved, { platform: 'Verified' }, 'it was signed meanwhile');
+});

@@ -10,6 +10,7 @@ import {
   foundSince,
   freshMs,
   isDue,
+  isRefused,
   isWithdrawn,
   nextProof,
   type PolicyAsked,
@@ -139,9 +140,11 @@ async function observe(
   const facts = asked.map(({ facts: one, digest }): PolicyAsked => ({ facts: one, digest }));
   const seen = { namespace, image, policies: facts, previous, now };
   const isUrgent = previous === undefined || isWithdrawn(seen);
-  const answer = isDue(seen)
-    ? works.verifier.ask({ ...questionOf(object, { asked, read }), isUrgent })
-    : undefined;
+  // Of what is refused the verifier knows when it is worth to look again.
+  const answer =
+    isDue(seen) || isRefused(previous)
+      ? works.verifier.ask({ ...questionOf(object, { asked, read }), isUrgent })
+      : undefined;
   const known = answer?.kind === 'known' ? answer.findings : undefined;
   const findings = foundSince({ previous, findings: known });
   const proof = nextProof({ ...seen, findings });

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
 import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
+import type { Outcome } from '../core/supply-chain/verdict.ts';
 import { JudgingEnded } from './judge.ts';
 import { ImageVerification } from './verifier.ts';
 import { allUnknown } from './verify.ts';
@@ -216,3 +217,49 @@ for (const { name, ends, freshMs } of [
     await bench.verifier.close();
   });
 }
+
+function told(checkedAt: Date, ...outcomes: readonly Outcome[]): ImageFindings {
+  const held = [...heldUntil(checkedAt, ...outcomes.map(() => undefined)).verdicts];
+  const verdicts = held.map(
+    ([uid, one], index) => [uid, { ...one, outcome: outcomes[index] ?? 'Refused' }] as const,
+  );
+  return { digest: 'sha256:1', verdicts: new Map(verdicts), checkedAt };
+}
+
+test('what is refused is looked at again soon, then later and later, and no later than anything else', async (t) => {
+  const bench = new Bench();
+  const asked = question({ freshMs: 600_000 });
+  const looks: readonly (readonly [readonly Outcome[], number])[] = [
+    [['Refused'], 30_000],
+    [['Verified', 'Refused'], 60_000],
+    [['Refused'], 120_000],
+    // Nothing new is known of it.
+    [['Refused', 'Unknown'], 2000],
+    [['Refused'], 240_000],
+    [['Refused'], 480_000],
+    [['Refused'], 600_000],
+    [['Refused'], 600_000],
+    [['Verified', 'Verified'], 600_000],
+    [['Refused'], 30_000],
+  ];
+  for (const [index, [outcomes, againMs]] of looks.entries()) {
+    bench.verifier.ask(asked);
+    await eventually('it is looked at', () => bench.begun.length === index + 1);
+    await bench.answer(told(bench.now, ...outcomes));
+    t.like(bench.verifier.ask(asked), { kind: 'known', againMs }, `look ${index}`);
+    bench.now = new Date(bench.now.getTime() + againMs - 1);
+    t.like(bench.verifier.ask(asked), { kind: 'known', againMs: 1 });
+    t.is(bench.begun.length, index + 1, 'not before');
+    bench.now = new Date(bench.now.getTime() + 1);
+  }
+  const other = question({ freshMs: 600_000, key: 'other' });
+  bench.verifier.ask(other);
+  await eventually('it is looked at', () => bench.begun.length === looks.length + 1);
+  await bench.answer(told(bench.now, 'Refused'));
+  t.like(
+    bench.verifier.ask(other),
+    { kind: 'known', againMs: 30_000 },
+    'of what is asked otherwise nothing is known',
+  );
+  await bench.verifier.close();
+});

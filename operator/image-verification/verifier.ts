@@ -5,7 +5,9 @@ import type {
   ImageQuestion,
   ImageVerifier,
 } from '../core/images/verification.ts';
+import { refusedFreshMs } from '../core/images/next-proof.ts';
 import type { NotKnown } from '../core/supply-chain/judgement.ts';
+import type { Outcome } from '../core/supply-chain/verdict.ts';
 import { ImageLines } from './image-lines.ts';
 import { JudgingEnded } from './judge.ts';
 import { allUnknown } from './verify.ts';
@@ -34,6 +36,8 @@ interface Known {
   readonly findings: ImageFindings;
   /** How often in a row something could not be told. */
   readonly unknown: number;
+  /** How often in a row it was refused, as far as it could be told. */
+  readonly refused: number;
 }
 
 /** What could not be told is looked at again soon, and then later and later. */
@@ -148,8 +152,11 @@ export class ImageVerification implements ImageVerifier {
     // Nobody wants it any more.
     if (!this.#wanted.has(verdict)) return;
     const before = this.#known.get(verdict);
-    const times = before?.key === key ? before.unknown : 0;
-    this.#known.set(verdict, { key, findings, unknown: hasUnknown(findings) ? times + 1 : 0 });
+    this.#known.set(verdict, {
+      key,
+      findings,
+      ...timesOf(findings, before?.key === key ? before : undefined),
+    });
   }
 
   #tell(verdict: string): void {
@@ -167,8 +174,15 @@ function problemOf(error: unknown): NotKnown {
   return { kind: 'unknown', reason: 'EvidenceIncomplete', message };
 }
 
-function hasUnknown({ verdicts }: ImageFindings): boolean {
-  return [...verdicts.values()].some(({ outcome }) => outcome === 'Unknown');
+function has(wanted: Outcome, { verdicts }: ImageFindings): boolean {
+  return [...verdicts.values()].some(({ outcome }) => outcome === wanted);
+}
+
+/** How often in a row it was so, with this. What could not be told meanwhile begins nothing anew. */
+function timesOf(findings: ImageFindings, before: Known | undefined): Pick<Known, 'unknown' | 'refused'> {
+  const { unknown, refused } = before ?? { unknown: 0, refused: 0 };
+  if (has('Unknown', findings)) return { unknown: unknown + 1, refused };
+  return { unknown: 0, refused: has('Refused', findings) ? refused + 1 : 0 };
 }
 
 /** How long time alone changes nothing of what was found. What is over already is nothing to wait for, and is not asked about without end. */
@@ -182,7 +196,7 @@ function holdsFor({ verdicts, checkedAt }: ImageFindings): number {
 /** How long an answer is believed. A registry that says when to come again is believed as well. */
 function freshFor(known: Known | undefined, { freshMs }: ImageQuestion): number {
   if (known === undefined) return freshMs;
-  if (known.unknown === 0) return Math.min(freshMs, holdsFor(known.findings));
+  if (known.unknown === 0) return Math.min(freshMs, holdsFor(known.findings), refusedFreshMs(known.refused));
   const waitMs = Math.min(UNKNOWN_MS * 2 ** (known.unknown - 1), MAX_UNKNOWN_MS);
   return Math.max(waitMs, Math.min(known.findings.retryAfterMs ?? 0, MAX_UNKNOWN_MS));
 }

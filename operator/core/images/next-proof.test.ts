@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
-import { isDue, isWithdrawn, nextProof, type PolicyAsked, type ProofSeen } from './next-proof.ts';
+import {
+  isDue,
+  isRefused,
+  isWithdrawn,
+  nextProof,
+  refusedFreshMs,
+  type PolicyAsked,
+  type ProofSeen,
+} from './next-proof.ts';
 import type { Proof } from './proof.ts';
 import type { ImageFindings } from './verification.ts';
 
@@ -236,4 +244,37 @@ for (const { name, given, due } of [
     const seen = { namespace: 'a', image: IMAGE, policies: [asked()], previous: first(), now: at(1000) };
     t.is(isDue({ ...seen, ...given }), due);
   });
+}
+
+for (const [times, seconds] of [
+  [0, Infinity],
+  [1, 30],
+  [2, 60],
+  [3, 120],
+  [4, 240],
+  [2000, Infinity],
+] as const) {
+  test(`an image that was refused ${times} times in a row is looked at again after ${seconds} s at most`, (t) => {
+    t.is(refusedFreshMs(times), seconds * 1000);
+  });
+}
+
+for (const { name, previous, want } of [
+  { name: 'nothing was proved', previous: undefined, want: false },
+  { name: 'it was verified', previous: first(), want: false },
+  { name: 'it could not be told', previous: first(UNREACHABLE), want: false },
+  { name: 'a policy refused it', previous: first({ outcome: 'Refused', reason: 'NoSignature' }), want: true },
+  { name: 'one of two refused it', previous: twice('Verified', 'Refused'), want: true },
+] as const) {
+  test(`an image ${want ? 'is' : 'is not'} refused where ${name}`, (t) => {
+    t.is(isRefused(previous), want);
+  });
+}
+
+function twice(...outcomes: readonly ImageVerdict['outcome'][]): Proof | undefined {
+  const verdicts = new Map(
+    outcomes.map((outcome, index) => [`u${index}`, found({ outcome }).verdicts.get('u1')!] as const),
+  );
+  const policies = outcomes.map((_, index) => asked({ uid: `u${index}`, name: `p${index}` }));
+  return next({ policies, findings: found({}, { verdicts }) });
 }

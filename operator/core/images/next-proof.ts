@@ -182,6 +182,19 @@ export function freshMs(image: string, policies: readonly PolicyAsked[]): number
   return Math.min(isPinned ? DIGEST_MS : TAG_MS, maxAgeMs(policies) / 4);
 }
 
+/** Who is refused signs next: so it is looked at again soon, and then later and later, up to what is fresh anyway. */
+const REFUSED_MS = 30_000;
+
+/** How long it is believed that an image is refused, that was so often in a row. */
+export function refusedFreshMs(times: number): number {
+  return times === 0 ? Infinity : REFUSED_MS * 2 ** (times - 1);
+}
+
+/** Whether an image is refused by what was proved: it may be signed any moment, and who verifies knows when it was looked at last. */
+export function isRefused(previous: Proof | undefined): boolean {
+  return (previous?.policies ?? []).some(({ outcome }) => outcome === 'Refused');
+}
+
 /** Whether an image has to be looked at: nobody has, a policy is another one, what was found is over or not fresh any more, or nobody could tell. */
 export function isDue({ previous, policies, image, now }: Omit<ProofSeen, 'findings'>): boolean {
   if (previous === undefined) return true;
