@@ -41,6 +41,9 @@ const violation = z.object({
 const wantedImage = z.object({
   namespace: dnsLabel('Where it is to be used.'),
   image: text('The image, with nothing left unsaid.', 1024).min(1),
+  refusedAt: instant(
+    'When it was refused last, by what is known of it; told every 15 seconds at most.',
+  ).optional(),
 });
 
 const status = z
@@ -76,7 +79,7 @@ const status = z
     images: z
       .array(wantedImage)
       .max(256)
-      .describe('Images that were asked for, and of which nothing is known yet.')
+      .describe('Images that were asked for, and of which nothing is known yet, or that were refused.')
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
   })

@@ -2,8 +2,15 @@
 import test from 'ava';
 import { IMAGE_VERDICT } from '#crds/v1alpha1/image-verdict';
 import { type Proof, proofStatement, readProof } from '../core/images/proof.ts';
+import type { KubeObject } from '../core/object.ts';
+import { verdictName } from '../core/images/names.ts';
 import { verdictOn } from '../core/images/wanted.ts';
-import { CLUSTER_IMAGE_POLICIES, IMAGE_POLICIES, IMAGE_VERDICTS } from '../core/resources.ts';
+import {
+  CLUSTER_IMAGE_POLICIES,
+  IMAGE_POLICIES,
+  IMAGE_VERDICTS,
+  POLICY_REPLICAS,
+} from '../core/resources.ts';
 import { keyOf, keyString } from '../runtime/controller.ts';
 import { forgettingRig } from './testing/forgetting-rig.ts';
 import { Bench, policy } from './testing/verdict-bench.ts';
@@ -104,4 +111,38 @@ test('an image that was refused is asked about soon again, and nothing is writte
   bench.found = { outcome: 'Verified', checkedAt: new Date() };
   await bench.reconcile();
   t.deepEqual(bench.proved, { platform: 'Verified' }, 'it was signed meanwhile');
+});
+
+test('whoever is refused an image wakes its verdict, and the verifier is told when that was', async (t) => {
+  const bench = new Bench();
+  bench.found = { outcome: 'Refused', checkedAt: new Date(Date.now() - 60_000) };
+  await bench.reconcile();
+  const image = 'registry.example/app:1';
+  const refusedAt = new Date().toISOString();
+  const images = [
+    { namespace: 'images-bounded', image, refusedAt },
+    { namespace: 'images-bounded', image: 'registry.example/b:1' },
+  ];
+  const replica = {
+    apiVersion: 'v1',
+    kind: 'PolicyReplica',
+    metadata: { name: 'r', namespace: 'nexusos-system' },
+  };
+  const tells = { ...replica, status: { images } };
+  bench.world.objects.set(POLICY_REPLICAS, [replica, tells]);
+  const { controller, reader } = forgettingRig([]);
+  const watches = controller.watches.filter(({ resource }) => resource === POLICY_REPLICAS);
+  t.deepEqual(
+    watches.flatMap(({ keys }) => keys(tells, reader)),
+    [{ namespace: 'images-bounded', name: verdictName(image) }],
+  );
+  const patience = (old: KubeObject, object: KubeObject) =>
+    watches.map(({ patienceMs }) => patienceMs?.({ old, object }, reader));
+  const other = { ...tells, status: { images, snapshotDigest: 'sha256:1' } };
+  t.deepEqual(patience(tells, other), [Infinity], 'what else it tells is about no image');
+  t.true((patience(replica, tells)[0] ?? 0) < 1000);
+  const { status } = bench;
+  await bench.reconcile();
+  t.is(bench.asked.at(-1)?.triedAt?.toISOString(), refusedAt);
+  t.is(bench.status, status);
 });

@@ -19,6 +19,7 @@ import { imagePolicyFacts } from '../core/images/objects.ts';
 import { verdictName } from '../core/images/names.ts';
 import { isAbout } from '../core/images/policy.ts';
 import { waiversFor } from '../core/images/waivers.ts';
+import { triedAt, triedBy } from '../core/images/tried.ts';
 import type { Proof } from '../core/images/proof.ts';
 import {
   type ImageVerdictObject,
@@ -36,6 +37,7 @@ import {
   IMAGE_WAIVERS,
   NAMESPACES,
   POLICY_PACKS,
+  POLICY_REPLICAS,
   SECRETS,
   TENANTS,
 } from '../core/resources.ts';
@@ -48,6 +50,7 @@ import {
   keyString,
   parseKey,
   type Reader,
+  type SeenChange,
   type Watch,
 } from '../runtime/controller.ts';
 import type { ImagePolicies, PolicyRead } from './shared/image-policies.ts';
@@ -83,6 +86,12 @@ export function imageVerdictController({
       { resource: NAMESPACES, keys: ofNamespace, patienceMs: () => PATIENCE_MS },
       { resource: TENANTS, keys: () => [] },
       { resource: POLICY_PACKS, keys: ofPack, patienceMs: () => PATIENCE_MS },
+      {
+        resource: POLICY_REPLICAS,
+        namespace: platformNamespace,
+        keys: ofTried,
+        patienceMs: ifTried,
+      },
       { resource: IMAGE_VERDICTS, keys: (object, read) => forgetGone(object, read, works) },
       { resource: IMAGE_WAIVERS, namespace: platformNamespace, keys: (_, read) => all(read) },
       {
@@ -143,7 +152,7 @@ async function observe(
   // Of what is refused the verifier knows when it is worth to look again.
   const answer =
     isDue(seen) || isRefused(previous)
-      ? works.verifier.ask({ ...questionOf(object, { asked, read }), isUrgent })
+      ? works.verifier.ask({ ...questionOf(object, { asked, read, platformNamespace }), isUrgent })
       : undefined;
   const known = answer?.kind === 'known' ? answer.findings : undefined;
   const findings = foundSince({ previous, findings: known });
@@ -195,7 +204,11 @@ async function policiesOn(
 
 function questionOf(
   object: ImageVerdictObject,
-  { asked, read }: { readonly asked: readonly Asked[]; readonly read: Reader },
+  {
+    asked,
+    read,
+    platformNamespace,
+  }: { readonly asked: readonly Asked[]; readonly read: Reader; readonly platformNamespace: string },
 ): ImageQuestion {
   const { namespace = '' } = object.metadata;
   const { image } = object.spec;
@@ -211,6 +224,7 @@ function questionOf(
     pullSecrets,
     policies: asked.map(({ facts, digest, read: { inputs } }) => ({ uid: facts.uid, digest, inputs })),
     freshMs: freshMs(image, asked),
+    triedAt: triedAt(read.list(POLICY_REPLICAS, { namespace: platformNamespace }), { namespace, image }),
   };
 }
 
@@ -241,6 +255,19 @@ const ofPack: Watch['keys'] = (pack) => {
   const { namespace } = pack.metadata;
   return name === undefined || namespace === undefined ? [] : [{ namespace, name: verdictName(name) }];
 };
+
+/** Verdicts on images that admission has refused: whoever tried may have signed them meanwhile. */
+const ofTried: Watch['keys'] = (replica) =>
+  triedBy(replica).map(({ namespace, image }) => ({ namespace, name: verdictName(image) }));
+
+/** What else a replica tells of itself is about no image. */
+function ifTried({ old, object }: SeenChange): number {
+  const isSame =
+    old !== undefined &&
+    object !== undefined &&
+    canonicalJson(triedBy(old)) === canonicalJson(triedBy(object));
+  return isSame ? Infinity : PATIENCE_MS;
+}
 
 /** What was proved before, where it is of this very object and signed by the key of now: whoever else wrote it proves nothing. */
 function previousOf(

@@ -263,3 +263,29 @@ test('what is refused is looked at again soon, then later and later, and no late
   );
   await bench.verifier.close();
 });
+
+test('what was refused again since it was looked at is looked at soon, and once', async (t) => {
+  const bench = new Bench();
+  const at = (ms: number) => new Date(NOW.getTime() + ms);
+  const tried = (ms: number) => question({ freshMs: 600_000, triedAt: at(ms) });
+  bench.verifier.ask(tried(-1));
+  await bench.answer(told(NOW, 'Refused'));
+  t.like(bench.verifier.ask(tried(-1)), { kind: 'known', againMs: 30_000 }, 'that is told by the look since');
+  bench.now = at(5000);
+  t.like(bench.verifier.ask(tried(4000)), { kind: 'known', againMs: 10_000 });
+  bench.now = at(15_000);
+  bench.verifier.ask(tried(4000));
+  await eventually('it is looked at anew', () => bench.begun.length === 2);
+  await bench.answer(told(at(15_000), 'Refused'));
+  t.like(bench.verifier.ask(tried(4000)), { kind: 'known', againMs: 60_000 });
+  bench.now = at(20_000);
+  bench.verifier.ask(question({ freshMs: 600_000, triedAt: at(20_000), key: 'other' }));
+  await bench.answer(told(at(20_000), 'Verified'));
+  const other = question({ freshMs: 600_000, triedAt: at(21_000), key: 'other' });
+  t.like(
+    bench.verifier.ask(other),
+    { kind: 'known', againMs: 600_000 },
+    'what is verified was refused by nobody',
+  );
+  await bench.verifier.close();
+});

@@ -194,9 +194,12 @@ function holdsFor({ verdicts, checkedAt }: ImageFindings): number {
 }
 
 /** How long an answer is believed. A registry that says when to come again is believed as well. */
-function freshFor(known: Known | undefined, { freshMs }: ImageQuestion): number {
+function freshFor(known: Known | undefined, { freshMs, triedAt }: ImageQuestion): number {
   if (known === undefined) return freshMs;
-  if (known.unknown === 0) return Math.min(freshMs, holdsFor(known.findings), refusedFreshMs(known.refused));
+  if (known.unknown === 0) {
+    const isTried = triedAt !== undefined && triedAt > known.findings.checkedAt;
+    return Math.min(freshMs, holdsFor(known.findings), refusedFreshMs(known.refused, isTried));
+  }
   const waitMs = Math.min(UNKNOWN_MS * 2 ** (known.unknown - 1), MAX_UNKNOWN_MS);
   return Math.max(waitMs, Math.min(known.findings.retryAfterMs ?? 0, MAX_UNKNOWN_MS));
 }

@@ -29,6 +29,7 @@ const policy: ImagePolicyFacts = {
 interface World {
   readonly judge: ImageJudge;
   readonly wanted: WantedImages;
+  readonly verdicts: VerdictBook;
 }
 
 function world(policies: readonly ImagePolicyFacts[] = [policy], isKnown = true): World {
@@ -45,7 +46,7 @@ function world(policies: readonly ImagePolicyFacts[] = [policy], isKnown = true)
     metrics: imageMetrics(factory, { believed: () => 0, untrusted: () => 0, wanted: () => 0 }),
     now: () => now,
   });
-  return { judge, wanted };
+  return { judge, wanted, verdicts };
 }
 
 const pod = (image: string, more: object = {}): object => ({
@@ -187,4 +188,24 @@ test('a cached verdict costs a tenth of a millisecond of a processor at most', (
   for (let index = 0; index < rounds; index += 1) judge.decide(asked);
   const { user, system } = process.threadCpuUsage(from);
   t.true((user + system) / rounds <= 100, `${(user + system) / rounds} microseconds`);
+});
+
+test('of an image that is refused the operator is told, by the name that its verdict has', (t) => {
+  const verdicts = (change: Partial<ImagePolicyFacts>) => {
+    const made = world([{ ...policy, ...change }], false);
+    const refusal = { outcome: 'Refused', reason: 'NoSignature' } as const;
+    made.verdicts.set(verifier.verdict('v', proofOf(now, {}, refusal)));
+    return made;
+  };
+  const enforced = verdicts({});
+  t.false(enforced.judge.decide(request(pod(IMAGE), { dryRun: true })).allowed);
+  t.deepEqual(enforced.wanted.list(now.getTime()), [], 'a dry run has no effect');
+  const told = { namespace: 'team', image: IMAGE, refusedAt: now.toISOString() };
+  for (const image of [IMAGE, PINNED]) {
+    t.false(enforced.judge.decide(request(pod(image))).allowed);
+    t.deepEqual(enforced.wanted.list(now.getTime()), [told]);
+  }
+  const warned = verdicts({ enforcement: 'Warn' });
+  t.true(warned.judge.decide(request(pod(IMAGE))).allowed);
+  t.deepEqual(warned.wanted.list(now.getTime()), [], 'who is only warned waits for nothing');
 });

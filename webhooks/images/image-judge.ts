@@ -63,11 +63,18 @@ export class ImageJudge {
     const judged = asked === undefined ? undefined : this.#judge(asked);
     if (asked === undefined || judged === undefined) return ALLOWED;
     if (judged === 'unknown') return asked.isPod ? notKnown(request.namespace) : ALLOWED;
-    if (!request.dryRun && judged.wanted.length > 0)
-      this.#options.wanted.add(request.namespace, judged.wanted, this.#options.now().getTime());
+    this.#tell(request, judged);
     const answer = asked.isPod ? answerForPod(judged, asked.uses) : answerForTemplate(judged);
     if (asked.isPod) this.#options.metrics.pods.inc({ outcome: outcomeOf(judged, answer) });
     return { ...answerOf(answer), auditAnnotations: annotationsOf(judged) };
+  }
+
+  /** Has the operator look at what is not known; and again, soon, at what is refused: it may have been signed since. */
+  #tell({ namespace, dryRun }: AdmissionRequest, { wanted, refused: tried }: ImagesJudged): void {
+    if (dryRun) return;
+    const nowMs = this.#options.now().getTime();
+    if (wanted.length > 0) this.#options.wanted.add(namespace, wanted, nowMs);
+    if (tried.length > 0) this.#options.wanted.addRefused(namespace, tried, nowMs);
   }
 
   /** Undefined where no policy is for the namespace; `unknown` where that cannot be told. */

@@ -31,7 +31,7 @@ export interface ImagesOptions {
 /** Judging images, as part of the process. */
 export interface Images {
   readonly judge: ImageJudge;
-  /** What was asked for, and is not known. */
+  /** What was asked for, and is not known, or was refused. */
   readonly wanted: () => readonly WantedImage[];
   /** What says what is known of the images of a namespace, for rules that are told. */
   readonly tellerFor: (namespace: string) => ImageTeller;
@@ -58,7 +58,8 @@ export function createImages({ cache, platformNamespace, factory, onWanted }: Im
   const metrics = imageMetrics(factory, {
     believed: () => verdicts.size,
     untrusted: () => verdicts.untrusted,
-    wanted: () => wanted.list(clock.now().getTime()).length,
+    wanted: () =>
+      wanted.list(clock.now().getTime()).filter(({ refusedAt }) => refusedAt === undefined).length,
   });
   const labelsOf = (name: string) => {
     const namespace = cache.get(NAMESPACES, { name });

@@ -144,3 +144,34 @@ test('who asks for thousands of images holds up nobody else', (t) => {
     t.true(own <= WANTED_LIMITS.ofNamespace, `${own}`);
   }
 });
+
+const at = (ms: number) => ({ namespace: 'a', image: 'x', refusedAt: new Date(ms).toISOString() });
+
+test('that an image was refused is told every 15 seconds at most, until something else is known of it', (t) => {
+  let told = 0;
+  const wanted = new WantedImages(() => (told += 1));
+  wanted.addRefused('a', ['x'], 0);
+  t.deepEqual(wanted.list(0), [at(0)]);
+  for (let ms = 1; ms < 15_000; ms += 100) wanted.addRefused('a', ['x'], ms);
+  t.deepEqual(wanted.list(15_000), [at(0)]);
+  t.is(told, 1);
+  wanted.addRefused('a', ['x'], 15_000);
+  t.deepEqual(wanted.list(15_000), [at(15_000)]);
+  wanted.add('a', ['x'], 16_000);
+  t.is(told, 2, 'that it is waited for as well is no news');
+  wanted.drop('a', 'x');
+  t.deepEqual(wanted.list(16_000), []);
+  wanted.addRefused('a', ['x'], 20_000);
+  t.deepEqual(wanted.list(620_000), [], 'what nobody tries any more goes by itself');
+});
+
+test('who has many images refused is told of no faster than may be', (t) => {
+  let told = 0;
+  const wanted = new WantedImages(() => (told += 1));
+  const images = Array.from({ length: 100 }, (_, number) => `i${number}`);
+  for (let ms = 0; ms < 60_000; ms += 1000) wanted.addRefused('loud', images, ms);
+  t.true(told <= 60);
+  t.true(wanted.list(60_000).length <= WANTED_LIMITS.ofNamespace);
+  wanted.addRefused('quiet', ['one'], 60_000);
+  t.true(wanted.list(60_000).some(({ namespace }) => namespace === 'quiet'));
+});

@@ -13,6 +13,7 @@ import { REFLECTOR_TIMING } from '#operator/runtime/reflector';
 import type { Log } from '#operator/telemetry/log';
 import type { Metrics } from '#operator/telemetry/metrics';
 import type { WebhookConfig } from '../config.ts';
+import type { WantedImage } from '../images/wanted-images.ts';
 import type { PolicyDecider } from '../policy.ts';
 import { openDecisionLog } from './decision-log.ts';
 import { kindWatches } from './kind-watches.ts';
@@ -28,7 +29,7 @@ export interface PackProcessOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   /** Images that were asked for and are not known: told with what packs are decided by. */
-  readonly wanted: () => readonly { readonly namespace: string; readonly image: string }[];
+  readonly wanted: () => readonly WantedImage[];
   /** What says what is known of the images of a namespace. */
   readonly tellerFor: (namespace: string) => ImageTeller;
 }

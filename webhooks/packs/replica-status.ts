@@ -3,6 +3,7 @@ import { MAX_LOADED_REVISIONS, type PolicyReplicaStatus } from '#crds/v1alpha1/p
 import type { ReplicaComparison } from '#crds/v1alpha1/policy-rollout';
 import { fairly } from '#operator/core/policy/fairly';
 import type { Snapshot } from '#operator/core/policy/snapshot';
+import type { WantedImage } from '../images/wanted-images.ts';
 import type { RevisionFault } from './modules.ts';
 
 /** What a replica knows of itself. */
@@ -17,8 +18,8 @@ export interface ReplicaFacts {
     readonly count: number;
   }[];
   readonly comparisons: readonly ReplicaComparison[];
-  /** Images that were asked for, and of which nothing is known; in order. */
-  readonly images?: readonly { readonly namespace: string; readonly image: string }[];
+  /** Images that were asked for, and of which nothing is known, or that were refused; in order. */
+  readonly images?: readonly WantedImage[];
 }
 
 /** The most entries of its other lists that the status takes. */
@@ -49,7 +50,7 @@ export function replicaStatus(facts: ReplicaFacts): Omit<PolicyReplicaStatus, 'r
       { groupOf: ({ pack }) => namespaceOf(pack), first: platformNamespace, most: MAX_ENTRIES },
     ),
     // As a list that is empty, too: what is left out of a patch stays as it was.
-    images: images.map(({ namespace, image }) => ({ namespace, image })),
+    images: images.map((one) => ({ ...one })),
   };
 }
 

@@ -320,3 +320,30 @@ for (const [title, { given, place, want }] of Object.entries({
     t.is(policiesFor([given], place).length > 0, want);
   });
 }
+
+for (const { name, given, refused } of [
+  { name: 'is verified', given: {}, refused: [] },
+  { name: 'is refused', given: { proofs: [proof({ policies: [refusedVerdict] })] }, refused: [IMAGE] },
+  {
+    name: 'is refused, named by its digest alone',
+    given: {
+      image: `registry.example/team/app@${DIGEST}`,
+      proofs: [proof({ policies: [refusedVerdict] })],
+    },
+    refused: [IMAGE],
+  },
+  {
+    name: 'is warned of',
+    given: {
+      policies: [{ ...policy, enforcement: 'Warn' }],
+      proofs: [proof({ policies: [refusedVerdict] })],
+    },
+    refused: [],
+  },
+  { name: 'is not known', given: { proofs: [proof({ policies: [unknownVerdict] })] }, refused: [] },
+  { name: 'nobody can name', given: { image: 'Not An Image' }, refused: [] },
+] as const) {
+  test(`of an image that ${name} ${refused.length} verdicts are worth another look`, (t) => {
+    t.deepEqual(judged(given).refused, refused);
+  });
+}

@@ -41,6 +41,8 @@ export interface ImagesJudged {
   readonly digests: ReadonlyMap<string, string>;
   /** Whole names of images of which there is nothing to go by. */
   readonly wanted: readonly string[];
+  /** As verdicts name them: images that are refused by what was found of them, where that is enforced. */
+  readonly refused: readonly string[];
 }
 
 /** Judges images by what is known of them. Each policy that is about an image has to be content. */
@@ -48,13 +50,15 @@ export function judgeImages({ uses, policies, known, now }: ImagesAsked): Images
   const findings: ImageFinding[] = [];
   const digests = new Map<string, string>();
   const wanted = new Set<string>();
+  const refused = new Set<string>();
   for (const use of uses) {
     const judged = judgeImage(use, { policies, known, now });
     findings.push(...judged.findings);
     if (judged.digest !== undefined) digests.set(use.image, judged.digest);
     if (judged.wanted !== undefined) wanted.add(judged.wanted);
+    if (judged.refused !== undefined) refused.add(judged.refused);
   }
-  return { findings, digests, wanted: [...wanted] };
+  return { findings, digests, wanted: [...wanted], refused: [...refused] };
 }
 
 type Judging = Omit<ImagesAsked, 'uses'>;
@@ -63,6 +67,7 @@ interface ImageJudged {
   readonly findings: readonly ImageFinding[];
   readonly digest?: string | undefined;
   readonly wanted?: string | undefined;
+  readonly refused?: string | undefined;
 }
 
 function judgeImage(use: ImageUse, { policies, known, now }: Judging): ImageJudged {
@@ -90,8 +95,13 @@ function judgeImage(use: ImageUse, { policies, known, now }: Judging): ImageJudg
   const isHeld = results.some(
     ({ policy, result }) => policy.enforcement === 'Enforce' && result === undefined,
   );
+  const isRefused = results.some(
+    ({ policy, result }) =>
+      policy.enforcement === 'Enforce' && result?.kind === 'Refused' && result !== LEFT_OUT,
+  );
   return {
     findings,
+    ...(isRefused && { refused: proof?.image }),
     ...(isHeld && reference.digest === undefined && { digest: proof?.digest }),
     ...(isPending && { wanted: formatReference(reference) }),
   };

@@ -255,7 +255,8 @@ for (const [times, seconds] of [
   [2000, Infinity],
 ] as const) {
   test(`an image that was refused ${times} times in a row is looked at again after ${seconds} s at most`, (t) => {
-    t.is(refusedFreshMs(times), seconds * 1000);
+    t.is(refusedFreshMs(times, false), seconds * 1000);
+    t.is(refusedFreshMs(times, true), times === 0 ? Infinity : 15_000, 'sooner where it was tried');
   });
 }
 

@@ -185,9 +185,13 @@ export function freshMs(image: string, policies: readonly PolicyAsked[]): number
 /** Who is refused signs next: so it is looked at again soon, and then later and later, up to what is fresh anyway. */
 const REFUSED_MS = 30_000;
 
-/** How long it is believed that an image is refused, that was so often in a row. */
-export function refusedFreshMs(times: number): number {
-  return times === 0 ? Infinity : REFUSED_MS * 2 ** (times - 1);
+/** Who tries it again has signed it, maybe: then it is looked at so soon after it was last. */
+const TRIED_MS = 15_000;
+
+/** How long it is believed that an image is refused, that was so often in a row; and that somebody has tried to run since it was looked at. */
+export function refusedFreshMs(times: number, isTried: boolean): number {
+  if (times === 0) return Infinity;
+  return isTried ? TRIED_MS : REFUSED_MS * 2 ** (times - 1);
 }
 
 /** Whether an image is refused by what was proved: it may be signed any moment, and who verifies knows when it was looked at last. */

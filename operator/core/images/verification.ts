@@ -26,6 +26,8 @@ export interface ImageQuestion {
   readonly policies: readonly AskedPolicy[];
   /** An answer that is older is asked for anew. */
   readonly freshMs: number;
+  /** When somebody was last refused it. */
+  readonly triedAt?: Date | undefined;
   /** Nothing that was proved counts: it goes before what is only looked at again. */
   readonly isUrgent?: boolean;
 }
