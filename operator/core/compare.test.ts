@@ -185,3 +185,10 @@ test('isDeepEqual tells apart what JSON tells apart', (t) => {
   t.true(isDeepEqual({ a: undefined }, {}));
   t.false(isDeepEqual([1, 2], [1]));
 });
+
+test('a key that all objects seem to have is not there unless it is', (t) => {
+  const own: unknown = JSON.parse('{"__proto__": {}}');
+  t.false(isDeepEqual(own, { a: 1 }));
+  t.false(isDeepEqual({ a: 1 }, own));
+  t.true(isDeepEqual(own, JSON.parse('{"__proto__": {}}')));
+});

@@ -27,7 +27,9 @@ export function isDeepEqual(a: unknown, b: unknown): boolean {
   }
   if (!isRecord(a) || !isRecord(b)) return false;
   const keys = definedKeys(a);
-  return keys.length === definedKeys(b).length && keys.every((key) => isDeepEqual(a[key], b[key]));
+  // Only what the other has itself: a key may be called `__proto__`.
+  const isSame = (key: string) => Object.hasOwn(b, key) && isDeepEqual(a[key], b[key]);
+  return keys.length === definedKeys(b).length && keys.every(isSame);
 }
 
 /** JSON with sorted keys and without undefined ones: equal objects give equal text. */
