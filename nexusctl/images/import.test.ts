@@ -248,7 +248,10 @@ const globs: Readonly<Record<string, readonly [readonly string[], readonly strin
     ['registry.example:5000/app', 'localhost:5000/**'],
     ['registry.example:5000/app', 'localhost:5000/*'],
   ],
-  'stars over a port': [['localhost:**'], ['localhost:*']],
+  'stars over a port, or over the tag of a name without a host': [
+    ['localhost:**'],
+    ['localhost:*', 'docker.io/library/localhost'],
+  ],
   'Docker Hub, as it is called there': [['index.docker.io/library/nginx*'], ['docker.io/library/nginx*']],
   'Docker Hub, unsaid': [
     ['nginx', 'team/app'],
@@ -257,6 +260,21 @@ const globs: Readonly<Record<string, readonly [readonly string[], readonly strin
   'the short forms of it': [
     ['*', '*/*'],
     ['docker.io/library/*', 'docker.io/*/*'],
+  ],
+  'a host that may be Docker Hub': [
+    ['*.docker.io/library/**', 'index.docker.*/library/**', '**index.docker.io/**', 'index.docker.io**'],
+    [
+      '*.docker.io/library/*',
+      'docker.io/library/*',
+      'index.docker.*/library/*',
+      '*index.docker.io/*',
+      'docker.io/*',
+      'index.docker.io*',
+    ],
+  ],
+  'a first part that may be a host, or a folder of Docker Hub': [
+    ['team-*/app'],
+    ['team-*/app', 'docker.io/team-*/app'],
   ],
 };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { matchesGlob } from '#operator/core/policy/selector';
 import type { DocumentReport } from './report.ts';
 
-/** What the hosts of Docker Hub are called there. */
-const DOCKER_HUB = /^(?:index|registry-1)\.docker\.io\//;
+/** What Docker Hub is called there, and what policies are written with: a glob is tried on the name in full, and as it was written. */
+const DOCKER_HUB = ['index.docker.io/', 'docker.io/'];
 /** Globs that stand for something else than they say. */
 const SPECIAL: Readonly<Record<string, string>> = {
   '*': 'index.docker.io/library/*',
@@ -35,36 +36,88 @@ function globOf(glob: string, field: string, report: DocumentReport): readonly s
     return [];
   }
   const whole = (SPECIAL[glob] ?? glob).toLowerCase();
-  const name = withoutTag(whole, field, report);
-  if (/(?<!\*)\*(?!\*)/.test(name)) {
+  const names = withoutTag(whole, field, report);
+  if (names.some((name) => /(?<!\*)\*(?!\*)/.test(name))) {
     report.note(
       field,
       'a single * stands for any text here, also with slashes: the policy is about more images',
     );
   }
-  const pattern = name.replaceAll(/\*+/g, '*').replace(DOCKER_HUB, 'docker.io/');
-  const hub = onDockerHub(pattern);
-  if (hub === undefined) return [pattern];
-  report.note(field, `a name without a host is one of Docker Hub: ${hub}`);
-  return [hub];
+  const ofHosts = names.filter(mayNameHost);
+  const ofHub = names.flatMap(onDockerHub);
+  const patterns = widest([...ofHosts, ...ofHub].map((one) => one.replaceAll(/\*+/g, '*')));
+  const hub = patterns.filter((one) => one.startsWith('docker.io/'));
+  if (hub.length > 0 && !DOCKER_HUB.some((host) => whole.startsWith(host))) {
+    report.note(field, `a name without a host is one of Docker Hub: ${hub.join(', ')}`);
+  }
+  return patterns;
 }
 
-/** A colon after the last slash stands before a tag. Before the first it may stand before a port, and then nothing is cut off. */
-function withoutTag(glob: string, field: string, report: DocumentReport): string {
+/**
+ * A colon after the last slash stands before a tag. Before the first it may also stand before a port, `host**:5000**`: then it is both, and
+ * so is what may have either.
+ */
+function withoutTag(glob: string, field: string, report: DocumentReport): readonly string[] {
   const slash = glob.lastIndexOf('/');
   const colon = glob.indexOf(':', slash + 1);
-  if (colon === -1) return glob;
-  // `host**:5000**`, or a port and a path that the stars stand for.
-  if (slash === -1 && glob.slice(colon).includes('**')) return glob;
+  if (colon === -1) return [glob];
+  const name = glob.slice(0, colon);
   if (!/^:\*{1,2}$/.test(glob.slice(colon))) {
     report.note(field, 'tags are not looked at: the policy is about all tags of what it names');
   }
-  return glob.slice(0, colon);
+  return slash === -1 && glob.slice(colon).includes('**') ? [glob, name] : [name];
 }
 
-/** What is no host is looked for at Docker Hub; undefined where the first part is a host, or a pattern that may be one. */
-function onDockerHub(pattern: string): string | undefined {
-  const [first = '', ...rest] = pattern.split('/');
-  if (/[.:*]/.test(first) || first === 'localhost') return undefined;
-  return rest.length === 0 ? `docker.io/library/${pattern}` : `docker.io/${pattern}`;
+/** Whether a glob can match a name with a host in it that is not of Docker Hub. */
+function mayNameHost(glob: string): boolean {
+  const [host = '', ...rest] = glob.split('/');
+  if (rest.length === 0) return glob.includes('**');
+  if (host.includes('*')) return true;
+  return (/[.:]/.test(host) || host === 'localhost') && !DOCKER_HUB.includes(`${host}/`);
+}
+
+/** Our patterns for all of Docker Hub that a glob matches, by any name of it. */
+function onDockerHub(glob: string): readonly string[] {
+  const named = DOCKER_HUB.flatMap((host) => restsOf(glob, host)).flatMap(repositoriesOf);
+  // What has no host is looked for at Docker Hub.
+  return isOfHost(glob) ? named : [...named, ...repositoriesOf(glob)];
+}
+
+/** Whether what a glob matches begins with a host. Without a slash there is none: `localhost` is an image. */
+function isOfHost(glob: string): boolean {
+  const [first = '', ...rest] = glob.split(/\/|\*\*/);
+  return rest.length > 0 && (/[.:]/.test(first) || glob.startsWith('localhost/'));
+}
+
+/** A repository without a slash is one of `library`. Two stars may stand for a slash. */
+function repositoriesOf(path: string): readonly string[] {
+  const [name = ''] = path.includes('/') ? [path] : path.split(':');
+  const long = name.includes('/') || name.includes('**') ? [`docker.io/${name}`] : [];
+  return name.includes('/') || name === '' ? long : [...long, `docker.io/library/${name}`];
+}
+
+/** What of a glob is left when a text that it begins with is taken away: several, as a star may end anywhere in it. */
+function restsOf(glob: string, text: string): readonly string[] {
+  let rests = past(glob);
+  for (const character of text) {
+    rests = [...new Set(rests.flatMap((rest) => afterOne(rest, character)))];
+  }
+  return rests;
+}
+
+/** A glob, and what it is when the stars that it begins with stand for nothing. */
+function past(glob: string): readonly string[] {
+  const stars = /^\*{1,2}/.exec(glob)?.[0].length ?? 0;
+  return stars === 0 ? [glob] : [glob, ...past(glob.slice(stars))];
+}
+
+function afterOne(glob: string, character: string): readonly string[] {
+  if (glob.startsWith('**') || (glob.startsWith('*') && character !== '/')) return past(glob);
+  return glob.startsWith(character) ? past(glob.slice(1)) : [];
+}
+
+/** Patterns without those that others say as well. */
+function widest(patterns: readonly string[]): readonly string[] {
+  const all = [...new Set(patterns)];
+  return all.filter((one) => !all.some((other) => other !== one && matchesGlob(other, one)));
 }
