@@ -305,6 +305,21 @@ test('certificates that stand in a policy become a TrustRoot of their own', asyn
   t.regex(ran.out, /has no certificate log, which is asked for/);
 });
 
+test('what certificates that stand in a policy come without is told, where it is asked for', async (t) => {
+  const keyless = {
+    'ca-cert': { data: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' },
+    identities: [PERSON],
+    insecureIgnoreSCT: true,
+  };
+  const noLog = /ca-cert: its TrustRoot has no transparency log, which is asked for: add transparencyLogs/;
+  const unsaid = await runImport(t, policy([{ keyless }]));
+  t.is(unsaid.ran.code, 0, unsaid.ran.err);
+  t.regex(unsaid.ran.out, noLog);
+  t.notRegex(unsaid.ran.out, /has no certificate log/);
+  t.regex((await runImport(t, policy([{ keyless, ctlog: { url: 'https://log.example' } }]))).ran.out, noLog);
+  t.notRegex((await runImport(t, policy([{ keyless, ctlog: {} }]))).ran.out, noLog);
+});
+
 test('a policy that lets everything pass becomes none', async (t) => {
   const { ran, objects } = await runImport(t, policy([{ static: { action: 'pass' } }]));
   t.is(ran.code, 0, ran.err);

@@ -137,14 +137,14 @@ function byIdentity(authority: JsonObject, place: AuthorityPlace): AuthorityRead
   const { report, field, name } = place;
   const keyless = report.object(authority['keyless'], `${field}.keyless`, KEYLESS);
   const identities = identitiesOf(keyless['identities'], `${field}.keyless.identities`, report);
-  const own = ownRootOf(keyless, place);
   const named = report.text(keyless['trustRootRef'], `${field}.keyless.trustRootRef`);
   const log = logOf(authority, place);
+  const isWithoutLog = log !== undefined && !log.isRequired;
+  const own = ownRootOf(keyless, isWithoutLog, place);
   const time = timeRoot(authority, place);
   const signer = named === '' ? own?.name : named;
   const root = oneRoot([signer, log?.root, time], place) ?? publicRoot(keyless, place);
   if (identities === undefined) return undefined;
-  const isWithoutLog = log !== undefined && !log.isRequired;
   const made: MadeAuthority = {
     name,
     keyless: { identities, ...(keyless['insecureIgnoreSCT'] === true && { certificateLog: 'Ignored' }) },
@@ -173,6 +173,7 @@ function publicRoot(keyless: JsonObject, { report, field, trustRoot }: Authority
 
 function ownRootOf(
   keyless: JsonObject,
+  isWithoutLog: boolean,
   { report, field, name, policy }: AuthorityPlace,
 ): AuthorityRead['ownRoot'] {
   if (keyless['ca-cert'] === undefined) return undefined;
@@ -189,6 +190,12 @@ function ownRootOf(
     report.note(
       at,
       'its TrustRoot has no certificate log, which is asked for: add certificateLogs to it, or certificateLog: Ignored to the authority',
+    );
+  }
+  if (!isWithoutLog) {
+    report.note(
+      at,
+      'its TrustRoot has no transparency log, which is asked for: add transparencyLogs to it; or, where none is to be asked, log: Ignored and time: Observer to the authority',
     );
   }
   return { name: `${policy}-${name}`, pem };
