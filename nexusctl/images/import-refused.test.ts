@@ -147,3 +147,45 @@ test('all that is wrong is told at once, in all documents, and one that is good 
   for (const one of [/key\.kms/, /spec\.mode/, /TrustRoot signed: spec: one of remote/])
     t.regex(ran.err, one);
 });
+
+const OWN = {
+  keyless: { 'ca-cert': { data: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' } },
+};
+
+function called(text: string, name: string): string {
+  return text.replace('name: signed', `name: ${name}`);
+}
+
+function ownRoot(name: string): unknown {
+  return { name, keyless: { ...OWN.keyless, identities: [PERSON] } };
+}
+
+const KEYS = {
+  sigstoreKeys: {
+    tLogs: [{ baseURL: 'https://log.example', hashAlgorithm: 'sha-256', publicKey: base64(PEM) }],
+  },
+};
+
+const twice: Readonly<Record<string, { readonly texts: readonly string[]; readonly says: RegExp }>> = {
+  'certificates of two policies': {
+    texts: [called(policy([ownRoot('b-c')]), 'a'), called(policy([ownRoot('c')]), 'a-b')],
+    says: /ClusterImagePolicy a-b: metadata\.name: makes a second TrustRoot a-b-c, beside that of .*: ClusterImagePolicy a: give/,
+  },
+  'certificates of a policy, and a root': {
+    texts: [called(policy([ownRoot('b-c')]), 'a'), called(document(KEYS, 'TrustRoot'), 'a-b-c')],
+    says: /TrustRoot a-b-c: metadata\.name: makes a second TrustRoot a-b-c/,
+  },
+  'two policies of one name': {
+    texts: [policy([KEY]), policy([KEY])],
+    says: /metadata\.name: makes a second ClusterImagePolicy signed/,
+  },
+};
+
+for (const [title, { texts, says }] of Object.entries(twice)) {
+  test(`no object takes the place of another: ${title}`, async (t) => {
+    const { ran } = await runImport(t, texts.join('---\n'), '--logs-since 2026-01-01T00:00:00Z');
+    t.is(ran.code, 1, ran.out);
+    t.is(ran.out, '');
+    t.regex(ran.err, says);
+  });
+}

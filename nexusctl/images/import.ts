@@ -15,7 +15,7 @@ import {
 } from '../cli/command.ts';
 import { documentsAt } from '../pack/documents.ts';
 import { convertPolicy, type PolicyChoices } from './sigstore/policy.ts';
-import { type Remark, Report } from './sigstore/report.ts';
+import { type DocumentReport, type Remark, Report } from './sigstore/report.ts';
 import { convertTrustRoot } from './sigstore/trust-root.ts';
 
 /** `nexusctl images import PATH`. */
@@ -75,7 +75,8 @@ async function importPolicies(call: Call): Promise<Outcome> {
     builders: buildersOf(flagValue(call, 'builders')),
   };
   const logsSince = timeOf(flagValue(call, 'logs-since'));
-  const made = theirs.flatMap((one) => convert(one, { report, choices, logsSince }));
+  const makers = new Map<string, string>();
+  const made = theirs.flatMap((one) => convert(one, { report, choices, logsSince, makers }));
   if (report.problems.length > 0) {
     const fields = new Set(report.problems.map(({ document, field }) => `${document} ${field}`)).size;
     throw new CommandError(
@@ -94,15 +95,38 @@ interface Choice {
   readonly report: Report;
   readonly choices: PolicyChoices;
   readonly logsSince: string | undefined;
+  /** Kind and name of what has been made, and by which document. */
+  readonly makers: Map<string, string>;
 }
 
-function convert(
-  { file, value }: SourceDocument,
-  { report: whole, choices, logsSince }: Choice,
-): readonly JsonObject[] {
+function convert({ file, value }: SourceDocument, choice: Choice): readonly JsonObject[] {
   const kind = textAt(value, 'kind');
   const name = textAt(objectAt(value, 'metadata'), 'name');
-  const report = whole.about(file, `${kind} ${name}`);
+  const report = choice.report.about(file, `${kind} ${name}`);
+  const made = objectsOf(value, { ...choice, kind, name, report });
+  for (const one of made) {
+    const id = `${textAt(one, 'kind')} ${textAt(objectAt(one, 'metadata'), 'name')}`;
+    const before = choice.makers.get(id);
+    // Whoever applies both has the last of them, and what the first was for is asked by it.
+    if (before !== undefined) {
+      const advice = 'give the policy, the authority or the TrustRoot another name';
+      report.problem('metadata.name', `makes a second ${id}, beside that of ${before}: ${advice}`);
+    }
+    choice.makers.set(id, `${file}: ${kind} ${name}`);
+  }
+  return made;
+}
+
+interface Converted extends Omit<Choice, 'report'> {
+  readonly kind: string;
+  readonly name: string;
+  readonly report: DocumentReport;
+}
+
+function objectsOf(
+  value: JsonObject,
+  { kind, name, report, choices, logsSince }: Converted,
+): readonly JsonObject[] {
   const version = textAt(value, 'apiVersion').slice(GROUP.length);
   if (!VERSIONS.includes(version))
     report.problem('apiVersion', `is of version ${version}; read are ${VERSIONS.join(', ')}`);
