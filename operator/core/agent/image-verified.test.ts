@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { ImageFinding } from '../images/admit.ts';
-import type { ImageTrust } from '../images/trust.ts';
+import { type ImageTrust, imageTrust } from '../images/trust.ts';
 import type { Condition } from '../object.ts';
 import type { Agent } from './agent.ts';
 import { imageAgainMs, withImage } from './image-verified.ts';
@@ -32,6 +32,40 @@ function held(kind: ImageFinding['kind'], reason: string): ImageTrust {
   return { kind: 'held', name: 'registry.example/app:1', finding };
 }
 
+/** As in an outage: the policy lets pods run meanwhile. */
+function throttledAndAllowed(): ImageTrust {
+  const image = `registry.example/app@sha256:${'a'.repeat(64)}`;
+  const policy = {
+    kind: 'ClusterImagePolicy',
+    name: 'signed',
+    uid: 'u1',
+    generation: 1,
+    images: ['*'],
+    enforcement: 'Enforce',
+    unknown: 'Allow',
+    maxAgeSeconds: 3600,
+  } as const;
+  const verdict = {
+    kind: 'ClusterImagePolicy',
+    name: 'signed',
+    uid: 'u1',
+    generation: 1,
+    digest: 'sha256:p',
+    outcome: 'Unknown',
+    reason: 'RegistryThrottled',
+    message: 'come later',
+  } as const;
+  const proof = {
+    namespace: 'team',
+    image,
+    policies: [verdict],
+    verifiedAt: '2026-11-23T11:59:00Z',
+    expiresAt: '2026-11-23T12:10:00Z',
+  };
+  const known = { proofOf: () => proof, proofOfDigest: () => undefined };
+  return imageTrust(image, { policies: [policy], known, now: NOW });
+}
+
 function told(image: ImageTrust | undefined, before: readonly Condition[] = [READY]) {
   const conditions = withImage(AGENT, { conditions: before, image }, NOW);
   return conditions.find(({ type }) => type === 'ImageVerified');
@@ -45,6 +79,10 @@ const CASES: Readonly<Record<string, { image: ImageTrust; want: readonly [string
   'it is refused': { image: held('Refused', 'NoSignature'), want: ['False', 'ImageRefused'] },
   'it could not be told, which is no refusal': {
     image: held('Unknown', 'RegistryUnreachable'),
+    want: ['Unknown', 'ImageUnknown'],
+  },
+  'it could not be told, and the policy lets that pass': {
+    image: throttledAndAllowed(),
     want: ['Unknown', 'ImageUnknown'],
   },
   'nobody has looked yet': { image: held('Pending', 'BeingVerified'), want: ['Unknown', 'VerifyingImage'] },

@@ -10,7 +10,9 @@ export type ImageTrust =
   /** It is as asked by all policies that are enforced. */
   | { readonly kind: 'trusted'; readonly message: string; readonly warns: boolean; readonly againMs: number }
   /** One that is enforced does not let it through; a refusal counts before what is not known. */
-  | { readonly kind: 'held'; readonly name: string; readonly finding: ImageFinding };
+  | { readonly kind: 'held'; readonly name: string; readonly finding: ImageFinding }
+  /** One that is enforced could not tell, and lets that pass: pods run, and nobody has said that it is as asked. */
+  | { readonly kind: 'untold'; readonly name: string; readonly finding: ImageFinding };
 
 /** What an image is judged by. */
 export interface TrustSeen {
@@ -30,23 +32,46 @@ export function imageTrust(image: string, { policies, known, now }: TrustSeen): 
   const about = policies.filter((policy) => isAbout(policy, read.reference));
   if (about.length === 0) return { kind: 'unasked' };
   const name = formatReference(read.reference);
-  const { findings } = judgeImages({ uses: [{ field: '', image: name }], policies: about, known, now });
-  const held = findings.filter(({ policy }) => policy.enforcement === 'Enforce');
+  const judged = judgeImages({ uses: [{ field: '', image: name }], policies: about, known, now });
+  const counting = about.map((policy) => {
+    const found = countingVerdict(policy, { proof: proofFor(read.reference, known), now });
+    return { policy, found };
+  });
+  const untold = counting.flatMap((one) => letPass(one, name, judged.findings));
+  const held = judged.findings.filter(isEnforced);
   const deciding = (['Refused', 'Unknown', 'Pending'] as const)
     .map((kind) => held.find((one) => one.kind === kind))
     .find((one) => one !== undefined);
   if (deciding !== undefined) return { kind: 'held', name, finding: deciding };
-  const proof = proofFor(read.reference, known);
-  const ends = about.flatMap((policy) => {
-    const counting = countingVerdict(policy, { proof, now });
-    return 'end' in counting ? [counting.end] : [];
-  });
+  const passed = untold.find(isEnforced);
+  if (passed !== undefined) return { kind: 'untold', name, finding: passed };
+  const findings = [...judged.findings, ...untold];
+  const ends = counting.flatMap(({ found }) => ('end' in found ? [found.end] : []));
   return {
     kind: 'trusted',
     message: messageOf(about, findings),
     warns: findings.length > 0,
     againMs: Math.max(SOON_MS, Math.min(...ends) - now.getTime()),
   };
+}
+
+function isEnforced({ policy }: ImageFinding): boolean {
+  return policy.enforcement === 'Enforce';
+}
+
+/** What a policy could not tell and admission lets pass: no finding there, and not content either. */
+function letPass(
+  {
+    policy,
+    found,
+  }: { readonly policy: ImagePolicyFacts; readonly found: ReturnType<typeof countingVerdict> },
+  image: string,
+  findings: readonly ImageFinding[],
+): readonly ImageFinding[] {
+  if ('pending' in found || found.verdict.outcome !== 'Unknown') return [];
+  if (findings.some((one) => one.policy === policy)) return [];
+  const { reason = 'Unknown', message } = found.verdict;
+  return [{ kind: 'Unknown', use: { field: '', image }, policy, reason, message }];
 }
 
 function messageOf(about: readonly ImagePolicyFacts[], findings: readonly ImageFinding[]): string {

@@ -79,7 +79,25 @@ const CASES: Readonly<Record<string, Case>> = {
   'the registry does not answer, and the policy lets that pass': {
     policies: [{ ...POLICY, unknown: 'Allow' }],
     known: knownBy([SILENT]),
-    want: 'trusted',
+    want: 'ArtifactUnknown unknown',
+  },
+  'the registry is asked too often, and the policy lets that pass': {
+    policies: [{ ...POLICY, unknown: 'Allow' }],
+    known: knownBy([{ ...SILENT, reason: 'RegistryThrottled' }]),
+    want: 'ArtifactUnknown unknown',
+  },
+  'one policy is content, and another lets pass what it could not tell': {
+    policies: [POLICY, { ...POLICY, name: 'other', uid: 'u2', unknown: 'Allow' }],
+    known: knownBy([{}, SILENT]),
+    want: 'ArtifactUnknown unknown',
+  },
+  'a refusal counts before what may pass unknown': {
+    policies: [
+      { ...POLICY, unknown: 'Allow' },
+      { ...POLICY, name: 'other', uid: 'u2' },
+    ],
+    known: knownBy([SILENT, REFUSED]),
+    want: 'ArtifactRefused',
   },
   'one of two policies refuses': {
     policies: [POLICY, { ...POLICY, name: 'other', uid: 'u2' }],

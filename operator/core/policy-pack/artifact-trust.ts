@@ -36,7 +36,9 @@ export function artifactTrust(
   const name = artifactName(content);
   // What has no name cannot be fetched either, and is told so.
   const trust = name === undefined ? UNASKED : imageTrust(name, seen);
-  if (trust.kind === 'held') return { kind: 'fault', fault: faultOf(trust.name, trust.finding) };
+  // That pods may run what could not be told does not make rules of it: what decides goes on meanwhile.
+  if (trust.kind === 'held' || trust.kind === 'untold')
+    return { kind: 'fault', fault: faultOf(trust.name, trust.finding) };
   if (trust.kind === 'unasked') return trust;
   const { message, againMs } = trust;
   return { kind: 'trusted', message: `its artifact: ${message}`, againMs };
