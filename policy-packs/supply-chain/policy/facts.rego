@@ -11,8 +11,11 @@ settings := parameters.values
 judged := [one |
 	some one in input.images
 	not one.image in kept
-	is_meant(one.image)
+	is_meant(whole_name(one))
 ]
+
+# As registries are asked for it: what is written can be written otherwise, and be the same image.
+whole_name(one) := object.get(one, "name", one.image)
 
 is_meant(name) if {
 	is_chosen(name)
