@@ -10,11 +10,17 @@ import {
   answered,
   FACTS,
   makeExemption,
+  makeInput,
   makePack,
   makeReview,
+  makeRevision,
   NOW,
 } from '#operator/core/policy/testing/make';
+import type { ImageTeller } from '#operator/core/policy/image-input';
+import { projector } from '#operator/core/policy/projection';
 import type { Review } from '#operator/core/policy/review';
+import { factsOf } from '#operator/core/policy/selection';
+import { buildSnapshot } from '#operator/core/policy/snapshot';
 import { createLog } from '#operator/telemetry/log';
 import { MetricFactory } from '#operator/telemetry/metric';
 import { type Decided, decisionLine, MAX_EVENT_BYTES } from './decision-event.ts';
@@ -219,4 +225,27 @@ test('to a file, and to nowhere', async (t) => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   t.pass('a file that cannot be written ends nothing');
+});
+
+test('what was told of images when it was judged is logged, whatever has become known since', (t) => {
+  let asked = 0;
+  const images: ImageTeller = (uses) => {
+    asked += 1;
+    const reason = asked === 1 ? 'BeingVerified' : 'NotCovered';
+    return uses.map((use) => ({ ...use, state: 'NotKnown', reason, policies: [] }));
+  };
+  const one = decided({
+    resource: { group: '', version: 'v1', resource: 'pods' },
+    object: { spec: { containers: [{ name: 'c', image: 'registry.example/app:1' }] } },
+  });
+  const snapshot = buildSnapshot(makeInput([], [], { images: () => images }));
+  const facts = factsOf(snapshot, one.review, 'tenant');
+  const wanted = { shape: 'Review', trust: 'Platform', parameters: '{}', seesImages: true } as const;
+  const seen = JSON.parse(projector(one.review, facts, NOW)(wanted)).images;
+  t.is(seen[0].reason, 'BeingVerified');
+  const revision = makeRevision({ seesImages: true });
+  const result = answered(makePack()).result;
+  const event = eventOf({ ...one, facts, judged: [{ revision, result, micros: 1 }] });
+  t.deepEqual(event.input.images, seen);
+  t.is(asked, 1, 'images are not asked for once more');
 });

@@ -26,7 +26,7 @@ export interface NamespaceFacts {
 export interface RequestFacts {
   readonly tenant: TenantFacts | undefined;
   readonly namespace: NamespaceFacts | undefined;
-  /** What says what is known of images; only packs that ask for that are told. Absent: nobody does. */
+  /** What says what is known of images, the same to all who ask; only packs that want it are told. Absent: nobody does. */
   readonly images?: ImageTeller;
 }
 

@@ -77,6 +77,15 @@ export function tellerOf(lookUp: () => ImagesKnown | undefined): ImageTeller {
   };
 }
 
+/** Says the same each time, for one request: what it was told first. */
+export function toldOnce(teller: ImageTeller): ImageTeller {
+  let told: readonly ImageInput[] | undefined;
+  return (uses, now) => {
+    told ??= teller(uses, now);
+    return told;
+  };
+}
+
 /** What rules find as `input.images`: every image of the object, each once for every place that it stands in. */
 export function imageInputs(
   review: Review,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isInCohort } from './cohort.ts';
 import { isNamespaceReview, type RequestFacts } from './facts.ts';
+import { toldOnce } from './image-input.ts';
 import { isBeyondPolicy, matches } from './match.ts';
 import type { Review } from './review.ts';
 import { packsAbout, type Snapshot, type SnapshotPack, type SnapshotRevision } from './snapshot.ts';
@@ -39,7 +40,7 @@ export function factsOf(snapshot: Snapshot, review: Review, tenantLabel: string)
   const name = namespace?.labels[tenantLabel];
   const images = snapshot.images?.(review.namespace);
   const tenant = name === undefined ? undefined : snapshot.tenants.get(name);
-  return { namespace, tenant, ...(images !== undefined && { images }) };
+  return { namespace, tenant, ...(images !== undefined && { images: toldOnce(images) }) };
 }
 
 /** Which revisions decide on a request, and which are compared on it. A pack is asked by one revision, never by two. */
