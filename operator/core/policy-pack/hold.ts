@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { POLICY_PACK_REASONS } from '#crds/v1alpha1/policy-pack';
-import { toInstant } from '../conditions.ts';
+import { type Standing, toInstant } from '../conditions.ts';
 import {
   activate,
   isNamed,
@@ -26,7 +26,24 @@ const BAKE_MS = 3_600_000;
 /** What goes before every rollout: somebody wants to go back, or what has just become active is not fit to run. */
 export function holdAt(stand: Stand): Move | undefined {
   const { rollbackTo } = stand.spec;
-  return isNamed(rollbackTo) ? goBack(stand, rollbackTo) : undoActive(stand);
+  const isBack = isNamed(rollbackTo) && withheldBack(stand) === undefined;
+  return isBack ? goBack(stand, rollbackTo) : undoActive(stand);
+}
+
+/**
+ * Why nobody goes to what `spec.rollbackTo` names: it has never decided, so that would not be to go back, and its artifact is not as
+ * asked. Where revisions are goes on as if it were not named.
+ */
+export function withheldBack({ spec, was, revisions, withheld }: Stand): Standing | undefined {
+  const { rollbackTo: target } = spec;
+  if (withheld === undefined || !isNamed(target) || !revisions.includes(target)) return undefined;
+  const hasDecided =
+    [was.activeRevision, was.previousRevision].includes(target) ||
+    was.history?.some(({ revision, outcome }) => revision === target && outcome === 'Active');
+  if (hasDecided === true) return undefined;
+  const { reason, passing } = withheld;
+  const message = `spec.rollbackTo: ${target} has never been active, and goes no further; ${withheld.message}`;
+  return { kind: passing ? 'reconciling' : 'stalled', reason, message };
 }
 
 function goBack(stand: Stand, target: string): Move | undefined {

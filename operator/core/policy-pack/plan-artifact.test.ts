@@ -114,6 +114,52 @@ for (const artifact of [REFUSED_ARTIFACT, UNKNOWN_ARTIFACT]) {
   });
 }
 
+for (const artifact of [REFUSED_ARTIFACT, UNKNOWN_ARTIFACT]) {
+  const { reason, passing } = artifact.fault;
+  for (const suspended of [false, true]) {
+    test(`who goes back to a candidate that is ${reason} gets it no further${suspended ? ', suspended' : ''}`, (t) => {
+      const startedAt = '2026-11-22T00:00:00Z';
+      const stage = { name: 'Shadow', percent: 0, startedAt, samples: 100_000 };
+      const { revision, chunks } = made(pack(OCI));
+      const { name } = revision.metadata;
+      const asked = { ...OCI, rollbackTo: name, suspended };
+      const mine = pack(asked, { phase: 'Shadow', candidateRevision: name, stage });
+      const source = suspended ? ({ kind: 'unread' } as const) : found(mine, { kind: 'pending' });
+      const kept = { source, revisions: [revision], chunks, artifact };
+      const { status } = planPolicyPack(mine, observed(mine, kept), NOW);
+      t.is(status.activeRevision, undefined);
+      t.is(status.candidateRevision, name);
+      const standing = status.conditions?.find(({ type }) => type === (passing ? 'Reconciling' : 'Stalled'));
+      t.like(standing, { status: 'True', reason });
+      t.regex(standing?.message ?? '', /spec\.rollbackTo: .* has never been active/);
+      const better = planPolicyPack(mine, observed(mine, { ...kept, artifact: undefined }), NOW);
+      t.is(better.status.activeRevision, name, 'nothing else holds it');
+    });
+  }
+  test(`who goes back to what has decided does so, though its artifact is ${reason}`, (t) => {
+    const { revision, chunks } = made(pack(OCI));
+    const { name } = revision.metadata;
+    const history = [
+      {
+        revision: name,
+        outcome: 'Active',
+        reason: 'RevisionActivated',
+        message: '',
+        at: '2026-11-21T00:00:00Z',
+      },
+    ] as const;
+    for (const before of [{ history: [...history] }, { previousRevision: name }]) {
+      const mine = pack(
+        { ...OCI, rollbackTo: name },
+        { phase: 'Active', activeRevision: 'newer', ...before },
+      );
+      const source = found(mine, { kind: 'pending' });
+      const kept = { source, revisions: [revision], chunks, artifact };
+      t.is(planPolicyPack(mine, observed(mine, kept), NOW).status.activeRevision, name);
+    }
+  });
+}
+
 test('an artifact that is as asked is told with its revision, and looked at again when that may be otherwise', (t) => {
   const mine = pack(OCI);
   const { revision, chunks } = made(mine);

@@ -145,7 +145,8 @@ function planStage(
   now: Date,
 ): Plan<PolicyPackStatus> {
   const wanted = verdict.kind === 'made' ? verdict.wanted.name : undefined;
-  const { replicas, blast, blastProgress } = observed;
+  const { replicas, blast, blastProgress, artifact } = observed;
+  const withheld = artifact?.kind === 'fault' ? artifact.fault : undefined;
   const step = nextStage(
     {
       pack,
@@ -153,7 +154,7 @@ function planStage(
       revisions: observed.revisions.map(({ metadata }) => metadata.name),
       replicas,
       blast,
-      ...defined({ blastProgress }),
+      ...defined({ blastProgress, withheld }),
     },
     now,
   );

@@ -6,9 +6,10 @@ import type { PlanEvent } from '../plan.ts';
 import { begin } from './beginning.ts';
 import { isNamed, type Move, stay, type Stand } from './move.ts';
 import { enforcementOf, loadedCondition, tallyOf } from './enforcement.ts';
-import { holdAt } from './hold.ts';
+import { holdAt, withheldBack } from './hold.ts';
 import type { ReplicaView } from './replicas.ts';
 import { goOn } from './rollout.ts';
+import type { PackFault } from './verification.ts';
 
 /** What the life of a revision is decided from; the status is the only memory there is. */
 export interface StageFacts {
@@ -19,6 +20,8 @@ export interface StageFacts {
   };
   /** The PolicyPackRevision that the source comes to, made and verified; undefined: there is none (yet). */
   readonly wanted: string | undefined;
+  /** What is wrong with the artifact of the source, or not known of it: nothing begins to decide meanwhile that never has. */
+  readonly withheld?: PackFault | undefined;
   /** PolicyPackRevisions of the pack that are there. */
   readonly revisions: readonly string[];
   readonly replicas: readonly ReplicaView[];
@@ -67,7 +70,7 @@ export function nextStage(facts: StageFacts, now: Date): StageStep {
   const { active, candidate } = namesAfter(move, stand);
   const enforcement = enforcementOf(stand, { active, candidate, phase: move.status.phase });
   const isWaiting = enforcement.kind !== 'enforced';
-  const standing = move.standing ?? enforcement.standing;
+  const standing = withheldBack(stand) ?? move.standing ?? enforcement.standing;
   return {
     status: { ...move.status, replicas: tallyOf(stand, { active, candidate, phase: move.status.phase }) },
     standing,
