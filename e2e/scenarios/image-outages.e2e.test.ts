@@ -292,7 +292,8 @@ test('what is known starts for as long as the policy says, and no longer', async
   front.turns('down');
   await operator.kill();
   const image = `${front.host}/team/known:1`;
-  await startsLater(t.context, 150_000);
+  // What all of this takes on a machine that is busy counts as well.
+  await startsLater(t.context, 30_000);
   const within = await asksUntil(t.context, { name: 'aged-within', image }, says(/being verified/));
   t.is(within.status, 201, `it is younger than 300 seconds: ${within.message}`);
   const later = await startsLater(t.context, 450_000);
