@@ -55,6 +55,8 @@ const IMAGES = new Map<string, ImageAt>();
 const nameOf = (title: string): string => `case-${CASES.findIndex(([one]) => one === title)}`;
 
 test.before(async (t) => {
+  // All images are made and judged in it: more than the runner waits without a word.
+  t.timeout(10 * 60_000);
   const registry = await startRegistry();
   ENDS.unshift(() => registry.stop());
   const registries = [{ host: registry.host, isPrivate: true, isPlainHttp: true }];
