@@ -6,7 +6,7 @@ import { startRegistry } from '#hack/tools/registry-process';
 import { type AdmissionWorld, startAdmission } from '../admission-world.ts';
 import { ADMITTED, type ImageCase, WAIVERS } from '../image-cases.ts';
 import { type ApiUser, apiUser } from '../api-user.ts';
-import { CHANGES, type Watched } from '../image-changes.ts';
+import { ageOf, CHANGES, type Watched } from '../image-changes.ts';
 import { type BaseName, BASES } from '../image-making.ts';
 import { rowsUnder } from '../image-page.ts';
 import { byKeys, imagePolicy, namedByPolicies, POLICIES, type PolicyName } from '../image-policies.ts';
@@ -222,22 +222,29 @@ function isTold({ world: { cluster } }: Place, verdict: string, reason: string):
   });
 }
 
-for (const [index, [title, { isByTag = false, make, spec, change, reason }]] of Object.entries(
-  CHANGES,
-).entries()) {
+for (const [index, [title, played]] of Object.entries(CHANGES).entries()) {
   test(`no new pod starts when ${title}, and what runs is left alone`, async (t) => {
-    t.timeout(8 * 60_000);
+    t.timeout(10 * 60_000);
+    const { isByTag = false, make, spec, change, reason } = played;
     const place = t.context;
     const { signer, takers, world } = place;
     const admin = world.user;
     const name = `watched-${index}`;
     const image = await signer.content.image(`${name}/app`);
     const reference = isByTag ? `${signer.content.host}/${name}/app:1` : signer.reference(image);
-    const watched: Watched = { admin, signer, takers, image, name, reference };
+    const watched: Watched = {
+      admin,
+      signer,
+      takers,
+      image,
+      name,
+      reference,
+      namespace: NAMESPACE,
+    };
     await make(watched);
     await admin.applies(
       wantsImage(NAMESPACE, name, reference),
-      imagePolicy(signer.content.host, name, spec(watched)),
+      imagePolicy(signer.content.host, name, { ...ageOf(played), ...spec(watched) }),
     );
     const before = await starts(place, watched);
     await change(watched);
@@ -304,7 +311,7 @@ test('the page of refused images says what is tried here, and nothing else', (t)
     ]),
   );
   t.deepEqual(
-    rowsUnder('What is noticed later').map((row) => row.slice(0, 2)),
-    Object.entries(CHANGES).map(([what, { reason }]) => [what, `\`${reason}\``]),
+    rowsUnder('What is noticed later'),
+    Object.entries(CHANGES).map(([what, { reason, noticed }]) => [what, `\`${reason}\``, noticed]),
   );
 });
