@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { RELEASED_FOLDER } from '../policy-packs/packs.ts';
 import { billOfMaterials } from './bill.ts';
 import { makeChart } from './chart.ts';
+import { emptyFolder } from './folder.ts';
 import { type ImageContent, imageContent, makeImage } from './image.ts';
 import type { Part } from './layout.ts';
 import { makePack } from './pack.ts';
@@ -19,7 +20,7 @@ export interface MakeOptions {
   readonly to: string;
   /** Who answers for where it is built. */
   readonly builder: string;
-  /** Is emptied first. */
+  /** Is emptied first, if it is that of a release. */
   readonly folder: string;
   /** Packs by name; all that are shipped where nothing is said. */
   readonly packs?: readonly string[];
@@ -43,7 +44,7 @@ export interface MadeArtifact {
 export async function makeRelease(options: MakeOptions): Promise<readonly MadeArtifact[]> {
   const { root, folder } = options;
   const startedAt = new Date();
-  await rm(folder, { recursive: true, force: true });
+  await emptyFolder(root, folder);
   const scratch = join(folder, 'scratch');
   await mkdir(scratch, { recursive: true });
   const content = await imageContent(root);

@@ -14,7 +14,7 @@ in a folder. With --key they are pushed to HOST/PATH, signed, and verified by ne
   --key KEY              signs and pushes: a file of cosign, env://NAME, or the address of a key in a KMS; password: COSIGN_PASSWORD
   --signing-config FILE  logs and timestamp authorities that signatures are told to, as cosign takes them; else none
   --builder URI          who answers for where it is built: provenance names it
-  --out FOLDER           where it is made; it is emptied first
+  --out FOLDER           where it is made: a new one, an empty one, or that of an earlier release, which is emptied
   --plain-http           the registry speaks http`;
 
 /** What is asked for. */

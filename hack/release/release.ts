@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ensureTools } from '../tools/build.ts';
 import { check } from './check.ts';
+import { LIST } from './folder.ts';
 import { type MadeArtifact, makeRelease } from './make.ts';
 import type { ReleaseOptions } from './options.ts';
 import { policyText } from './policy.ts';
@@ -33,7 +34,7 @@ export async function release(
     tell,
     ...(packs !== undefined && { packs }),
   });
-  await writeFile(join(folder, 'release.json'), JSON.stringify(listOf(made, source), undefined, 2));
+  await writeFile(join(folder, LIST), JSON.stringify(listOf(made, source), undefined, 2));
   if (options.key === undefined) return made;
   const tools = await ensureTools(['crane', 'cosign']);
   const signing = { key: options.key, signingConfig: options.signingConfig };
