@@ -7,7 +7,7 @@ import { LIST } from './folder.ts';
 import { type MadeArtifact, makeRelease } from './make.ts';
 import type { ReleaseOptions } from './options.ts';
 import { policyText } from './policy.ts';
-import { publicKeyOf, publish } from './publish.ts';
+import { checkTag, publicKeyOf, publish } from './publish.ts';
 import type { Source } from './source.ts';
 
 /** What a release is carried out with. */
@@ -41,6 +41,8 @@ export async function release(
   const publicKey = await publicKeyOf({ tools, signing });
   const policy = join(folder, 'policy.yaml');
   await writeFile(policy, policyText({ to, publicKey, builder, repository: source.repository }));
+  // Before anything is there for others to see.
+  for (const one of made) await checkTag(one, { tools, isPlainHttp });
   for (const one of made) {
     await publish(one, { tools, signing, isPlainHttp, scratch: folder });
     tell(`pushed and signed ${one.repository}@${one.manifest.digest}`);
