@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { absoluteWords, inCopy, releaseInCopy } from './copy.ts';
+import { emptyFolder } from './folder.ts';
 import { readOptions, USAGE } from './options.ts';
-import { release } from './release.ts';
 import { readSource, ReleaseError } from './source.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -12,8 +13,12 @@ if (words.includes('--help') || words.includes('-h')) {
 } else {
   try {
     const options = readOptions(words);
-    const source = await readSource(ROOT, options.repository);
-    await release(options, { root: ROOT, source, tell: console.log });
+    const { commit } = await readSource(ROOT, options.repository);
+    // Only here is it known where the repository is; and nobody waits for packages to be told of a folder.
+    await emptyFolder(ROOT, resolve(ROOT, options.out));
+    console.log(`making a release of ${commit}, in a copy with packages of its own`);
+    const elsewhere = absoluteWords(options, ROOT);
+    process.exitCode = await inCopy({ root: ROOT, commit }, (copy) => releaseInCopy(copy, elsewhere));
   } catch (error) {
     // What whoever runs it can mend needs no stack.
     if (!(error instanceof ReleaseError)) throw error;

@@ -29,7 +29,8 @@ export async function readSource(root: string, repository: string): Promise<Sour
   return { repository, commit, time: new Date(seconds * 1000), version };
 }
 
-async function git(root: string, args: readonly string[]): Promise<string> {
+/** What Git says. Throws with its words where it fails. */
+export async function git(root: string, args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await runProgram('git', { args: ['-C', root, ...args] }).catch(() => {
     throw new ReleaseError('git was not found: a release is of a commit');
   });
