@@ -5,7 +5,7 @@ import { formatReference, type Reference } from '#operator/core/oci/reference';
 import type { Keychain } from '#operator/core/oci/credentials';
 import type { NotKnown } from '#operator/core/supply-chain/judgement';
 import { RegistryClient } from '#operator/oci/client';
-import type { EvidenceSource } from '#operator/supply-chain/evidence';
+import type { EvidenceSource, Gathered } from '#operator/supply-chain/evidence';
 import { notKnown, registryEvidence } from '#operator/supply-chain/registry-evidence';
 import { sha256 } from '#operator/supply-chain/signed-item';
 import { type Call, CommandError, EXIT, flagValue } from '../cli/command.ts';
@@ -17,6 +17,8 @@ export interface OpenImage {
   readonly reference: Reference;
   readonly digest: string;
   readonly source: EvidenceSource;
+  /** Without it nobody can tell which images are in it. */
+  readonly hasManifest: boolean;
   close(): Promise<void>;
 }
 
@@ -28,40 +30,63 @@ export async function openOffline(call: Call, reference: Reference, path: string
     throw new CommandError(EXIT.usage, message);
   }
   const bundles = await bundlesAt(resolve(call.cwd, path));
-  const subject = await manifestFor(call, digest);
+  const manifests = await manifestsOf(call, digest);
   const evidence = bundles.map(({ file, text }) => {
     return { form: 'bundle' as const, origin: file, bytes: Buffer.from(text), annotations: {} };
   });
   return {
     reference,
     digest,
-    source: { gather: () => Promise.resolve({ subject, evidence }) },
+    source: { gather: (asked) => Promise.resolve(gatheredOf(asked, { digest, manifests, evidence })) },
+    hasManifest: manifests.size > 0,
     close: () => Promise.resolve(),
   };
 }
 
-/** The manifest is needed for what is signed as it stands, and for what is in an index. */
-async function manifestFor(call: Call, digest: string): Promise<Buffer> {
+/** What the files have of an image: its own manifest may do without, where only signatures of its digest are looked at. */
+function gatheredOf(
+  asked: string,
+  {
+    digest,
+    manifests,
+    evidence,
+  }: {
+    readonly digest: string;
+    readonly manifests: ReadonlyMap<string, Buffer>;
+    readonly evidence: Gathered['evidence'];
+  },
+): Gathered | NotKnown {
+  const subject = manifests.get(asked) ?? (asked === digest ? Buffer.from('{}') : undefined);
+  if (subject !== undefined) return { subject, evidence };
+  const message = `the manifest of ${asked} is not among the files: have all of the index in a folder, and name it by --manifest`;
+  return { kind: 'unknown', reason: 'EvidenceIncomplete', message };
+}
+
+/** Manifests by their digests: they are needed for what is signed as it stands, and for what is in an index. */
+async function manifestsOf(call: Call, digest: string): Promise<ReadonlyMap<string, Buffer>> {
   const path = flagValue(call, 'manifest');
-  if (path === undefined) return Buffer.from('{}');
-  const bytes = Buffer.from(await readText(resolve(call.cwd, path)));
-  const found = `sha256:${sha256(bytes)}`;
-  if (found === digest) return bytes;
+  if (path === undefined) return new Map();
+  const files = await filesAt(resolve(call.cwd, path));
+  const read = await Promise.all(files.map(async (file) => Buffer.from(await readText(file))));
+  const manifests = new Map(read.map((bytes) => [`sha256:${sha256(bytes)}`, bytes]));
+  if (manifests.has(digest)) return manifests;
+  const found = [...manifests.keys()].join(', ') || 'no files';
   throw new CommandError(EXIT.no, `${path} is not the manifest: found ${found}; wanted is ${digest}`);
 }
 
 const BUNDLES = ['.json', '.jsonl', '.bundle', '.sigstore'];
 
-/** Sigstore bundles of a file, one in a line or one in all, or of all such files in a folder. */
-async function bundlesAt(path: string): Promise<readonly { readonly file: string; readonly text: string }[]> {
+/** A file, or all in a folder. */
+async function filesAt(path: string): Promise<readonly string[]> {
   const found = await stat(path).catch(() => {
     throw new CommandError(EXIT.usage, `${path} cannot be read: it is not there`);
   });
-  const files = found.isFile()
-    ? [path]
-    : (await filesBelow(path))
-        .filter((file) => BUNDLES.includes(extname(file)))
-        .map((file) => join(path, file));
+  return found.isFile() ? [path] : (await filesBelow(path)).map((file) => join(path, file));
+}
+
+/** Sigstore bundles of a file, one in a line or one in all, or of all such files in a folder. */
+async function bundlesAt(path: string): Promise<readonly { readonly file: string; readonly text: string }[]> {
+  const files = (await filesAt(path)).filter((file) => file === path || BUNDLES.includes(extname(file)));
   const read = await Promise.all(
     files.map(async (file) => {
       const text = await readText(file);
@@ -103,5 +128,5 @@ export async function openOnline(
     return notKnown(resolved, 'ImageNotFound');
   }
   const source = registryEvidence({ registry, repository: reference, ...asking });
-  return { reference, digest: resolved.value.digest, source, close };
+  return { reference, digest: resolved.value.digest, source, hasManifest: true, close };
 }

@@ -159,6 +159,41 @@ test('with bundles in files nothing is asked of anybody', async (t) => {
   t.regex(tagged.err, /has no digest/);
 });
 
+test('with bundles in files platforms are asked as in a cluster: what is not there is not known', async (t) => {
+  const desk = await openDesk(t);
+  const { registry } = world;
+  const [one, two] = [registry.image('one platform'), registry.image('another platform')];
+  const inner = registry.index([two]);
+  const index = registry.index([one, inner]);
+  for (const image of [one, inner, index]) await world.sign(image, 'builder');
+  const files = (image: string, name: string) => {
+    const { subject, evidence } = registry.gathered(image);
+    const bundles = evidence.map(({ bytes }) => Buffer.from(bytes).toString());
+    return {
+      [`manifests/${name}.json`]: Buffer.from(subject).toString(),
+      [`bundles/${name}.jsonl`]: bundles.map((text) => `${text}\n`).join(''),
+    };
+  };
+  const all = { ...files(one, 'one'), ...files(inner, 'inner'), ...files(index, 'index') };
+  await desk.write({ ...all, 'policy.yaml': byKey().replace('spec:', 'spec:\n  platforms: Each') });
+  const run = (words: string): Promise<Ran> =>
+    desk.nexusctl(`verify ${world.reference(index)} --policy policy.yaml --bundle bundles${words}`);
+  const without = await run('');
+  t.is(without.code, 3, without.out);
+  t.regex(without.out, /platforms +Unknown +.*--manifest/);
+  const alone = await run(' --manifest manifests/index.json');
+  t.is(alone.code, 3, alone.out);
+  t.regex(alone.out, new RegExp(`the manifest of ${one} is not among the files`));
+  await desk.write(files(two, 'two'));
+  const unsigned = await run(' --manifest manifests');
+  t.is(unsigned.code, 1, unsigned.out);
+  t.true(unsigned.out.includes(two), 'the one in the index within');
+  await world.sign(two, 'builder');
+  await desk.write(files(two, 'two'));
+  const signed = await run(' --manifest manifests');
+  t.is(signed.code, 0, signed.out + signed.err);
+});
+
 test('what cannot be told is neither a yes nor a no', async (t) => {
   const desk = await openDesk(t);
   await desk.write({

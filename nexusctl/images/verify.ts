@@ -35,7 +35,11 @@ export const VERIFY: Command = {
     { name: 'policy', value: 'PATH', what: 'policies of a file or folder, instead of those of the cluster' },
     NAMESPACE_FLAG,
     { name: 'bundle', value: 'PATH', what: 'sigstore bundles of a file or folder, instead of a registry' },
-    { name: 'manifest', value: 'FILE', what: 'the manifest of the image, with --bundle' },
+    {
+      name: 'manifest',
+      value: 'PATH',
+      what: 'the manifest of the image, with --bundle; of an index a folder with those of its images too',
+    },
     { name: 'at', value: 'TIME', what: 'verifies as of this time, in RFC 3339, instead of now' },
     PLATFORM_NAMESPACE_FLAG,
     ...CLUSTER_FLAGS.filter(({ name }) => name !== NAMESPACE_FLAG.name),
@@ -139,13 +143,20 @@ async function verdictOf(
   const problem = isNotKnown(policy) ? policy : isNotKnown(image) ? image : undefined;
   const verdict =
     problem === undefined
-      ? await verifyImage((image as OpenImage).digest, {
-          policy: policy as ReadyPolicy,
-          source: (image as OpenImage).source,
-          now,
-        })
+      ? await judged(policy as ReadyPolicy, image as OpenImage, now)
       : notTold(problem, now);
   return { name: asked.name, facts: asked.facts, verdict, notes };
+}
+
+async function judged(policy: ReadyPolicy, image: OpenImage, now: Date): Promise<ImageVerdict> {
+  const { digest, source, hasManifest } = image;
+  const verdict = await verifyImage(digest, { policy, source, now });
+  if (policy.platforms === 'Index' || hasManifest || verdict.outcome !== 'Verified') return verdict;
+  // A cluster looks into the index, and may find an image there that is not as asked.
+  const message =
+    'the policy asks the same of each platform, and which there are is not known: name the manifest by --manifest, of an index a folder with those of all its images';
+  const problem = { outcome: 'Unknown', reason: 'EvidenceIncomplete', message } as const;
+  return { ...verdict, ...problem, checks: [...verdict.checks, { name: 'platforms', ...problem }] };
 }
 
 function notTold({ reason, message }: NotKnown, now: Date): ImageVerdict {

@@ -161,7 +161,6 @@ export class MemoryRegistry {
   }
 }
 
-
 type Reply = (status: number, headers: Record<string, string>, bytes?: Buffer) => void;
 
 function replyTo(request: IncomingMessage, response: ServerResponse): Reply {
