@@ -16,12 +16,13 @@ import { measureShards } from './shards.ts';
 import { measureTenants } from './tenants.ts';
 import { measureWebhook } from './webhook.ts';
 
-const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--tries N] [--seconds N] [--json]
+const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--images N] [--tries N] [--seconds N] [--json]
 
 Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, images, image-fleet, image-scale, neighbour, scale, growth; or all. Each
 has a control plane of its own, but for policy and images, which need none.
 Default: all but scale (10,000 live Runs), growth (20,000 Runs) and image-scale (10,000 images of 200 tenants), which take some minutes more each.
---tenants, --runs, --images and --tries (of rollback: 50) are for all measurements that are named: smaller ones while you work on something.`;
+--tenants, --runs, --images, --tries (of rollback: 50) and --seconds (of hostile: 10) are for all measurements that are named: smaller ones
+while you work on something.`;
 
 /** What the command line says; a measurement has its own sizes where nothing is said. */
 interface Sizes {
@@ -40,7 +41,8 @@ function on(measure: (environment: BenchEnvironment) => Promise<readonly Figure[
   return () => withEnvironment(measure);
 }
 
-function measurements({ tenants, runs, tries, seconds, tell }: Sizes): Readonly<Record<string, Measurement>> {
+function measurements(sizes: Sizes): Readonly<Record<string, Measurement>> {
+  const { tenants, runs, images, tries, seconds, tell } = sizes;
   return {
     policy: measurePolicy,
     tenants: on((environment) => measureTenants(environment, tenants ?? 1000)),
@@ -50,7 +52,7 @@ function measurements({ tenants, runs, tries, seconds, tell }: Sizes): Readonly<
     runs: on((environment) => measureRuns(environment, runs ?? 3000)),
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
     rollback: on((environment) => measureRollback(environment, tries ?? 50)),
-    hostile: on(measureHostile),
+    hostile: on((environment) => measureHostile(environment, seconds ?? 10)),
     images: measureImages,
     'image-fleet': on((environment) =>
       measureImageFleet(environment, { tenants: tenants ?? 4, images: images ?? 1000 }),

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import type { TrustRootSpec } from '#crds/v1alpha1/trust-root';
+import { rootText } from '#operator/core/images/root-text';
 import type { KubeObject, Resource } from '#operator/core/object';
 import {
   CLUSTER_IMAGE_POLICIES,
@@ -142,10 +143,12 @@ async function partsOf(
 function namesIn(object: KubeObject, platform: string): readonly Named[] {
   const namespace = object.metadata.namespace ?? platform;
   if (object.kind === 'TrustRoot') {
-    const { configMapRef } = object['spec'] as TrustRootSpec;
-    return configMapRef === undefined
-      ? []
-      : [{ resource: CONFIG_MAPS, key: { namespace: platform, name: configMapRef.name } }];
+    const names = new Set<string>();
+    rootText(object['spec'] as TrustRootSpec, ({ name }) => {
+      names.add(name);
+      return undefined;
+    });
+    return [...names].map((name) => ({ resource: CONFIG_MAPS, key: { namespace: platform, name } }));
   }
   return (object['spec'] as ImagePolicySpec).authorities.flatMap(({ key }) =>
     key?.secretRef === undefined ? [] : [{ resource: SECRETS, key: { namespace, name: key.secretRef.name } }],

@@ -5,6 +5,7 @@ import type { TrustRootSpec } from '#crds/v1alpha1/trust-root';
 import type { PolicyInputs } from '#operator/core/images/inputs';
 import { imagePolicyFacts } from '#operator/core/images/objects';
 import { type ImagePolicyFacts, nameOf } from '#operator/core/images/policy';
+import { rootText } from '#operator/core/images/root-text';
 import type { KubeObject } from '#operator/core/object';
 import { CommandError, EXIT } from '../cli/command.ts';
 import type { ImageObjects } from './objects.ts';

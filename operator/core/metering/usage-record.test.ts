@@ -155,6 +155,7 @@ test('one that goes takes nothing over, and is looked at until it is gone', (t) 
   t.like(plan.result, { kind: 'requeueAfter', afterMs: 1000 });
   const after = recordChange(ledger, ABSENT, NOW)?.create?.['spec'] as UsageRecordSpec;
   t.deepEqual(unitsByWindow(after.windows), unitsByWindow([hour(11, '2'), TEN]));
+  return undefined;
 });
 
 const numbers: Record<

@@ -98,6 +98,7 @@ test('nor is it spent again when attempts are counted in another part of that wi
   const after = passed(both, [waiting], { now: RIGHT, seen });
   t.deepEqual(admitted(after), []);
   t.deepEqual(after.ledger.status.usage, both.status.usage, 'what the record has is not written again');
+  return undefined;
 });
 
 const asks: Record<

@@ -123,6 +123,7 @@ export class MemoryRegistry {
     if (request.method === 'PUT')
       return this.#put(name, { type: request.headers['content-type'] ?? MANIFEST, bytes: body }, reply);
     const found = kind === 'manifests' ? this.#manifests.get(name) : this.#found(name);
+    // In the words of registries: another 404 could be that of whatever stands in between.
     if (found === undefined) return reply(404, { 'content-type': 'application/json' }, UNKNOWN);
     reply(200, { 'content-type': found.type, 'docker-content-digest': digestOf(found.bytes) }, found.bytes);
   }
