@@ -2,10 +2,10 @@
 import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE } from './columns.ts';
+import { decisionOn } from './decision.ts';
 import { dnsLabel, dnsSubdomain, instant, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { MAX_EXEMPTION_DAYS } from './policy-exemption.ts';
-import { MAX_USER_LENGTH } from './run-approval.ts';
 
 const list = (item: z.ZodString, description: string) =>
   z.array(item).min(1).max(64).describe(description).meta({ 'x-kubernetes-list-type': 'set' });
@@ -30,19 +30,6 @@ const subjects = z
       },
     ],
   });
-
-const approval = z
-  .object({
-    decision: z.enum(['Approved', 'Rejected']).describe('Whether it counts.'),
-    by: text(
-      'User name of who decided: the API server accepts no other, and fills it in from Kubernetes 1.36 on.',
-      MAX_USER_LENGTH,
-    ).optional(),
-    reason: text('Why, for people.', 1024).optional(),
-  })
-  .describe(
-    'The decision on it, by somebody else than who asked for it, with the verb approve on imagewaivers. Written once. Without, it does not count.',
-  );
 
 const FIXED = ['policies', 'vulnerability', 'subjects', 'reason', 'ticket', 'expiresAt'] as const;
 const FIXED_IF_ANY = ['purl', 'maxScore', 'notBefore'] as const;
@@ -70,7 +57,7 @@ const spec = z
     expiresAt: instant(
       `Until when it counts: at most ${MAX_EXEMPTION_DAYS} days after it was made. From then on images that needed it are refused.`,
     ),
-    approval: approval.optional(),
+    approval: decisionOn('imagewaivers').optional(),
   })
   .describe('Which risk is taken, where, why, and until when.')
   .meta({

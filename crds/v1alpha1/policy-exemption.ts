@@ -2,10 +2,10 @@
 import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE } from './columns.ts';
+import { decisionOn } from './decision.ts';
 import { labelSelector } from './label-selector.ts';
 import { dnsLabel, instant, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
-import { MAX_USER_LENGTH } from './run-approval.ts';
 
 /** For how long an exemption can be given at most, from when it was made. */
 export const MAX_EXEMPTION_DAYS = 90;
@@ -34,19 +34,6 @@ const subjects = z
     ],
   });
 
-const approval = z
-  .object({
-    decision: z.enum(['Approved', 'Rejected']).describe('Whether it counts.'),
-    by: text(
-      'User name of who decided: the API server accepts no other, and fills it in from Kubernetes 1.36 on.',
-      MAX_USER_LENGTH,
-    ).optional(),
-    reason: text('Why, for people.', 1024).optional(),
-  })
-  .describe(
-    'The decision on it, by somebody else than who asked for it, with the verb approve on policyexemptions. Written once. Without, it does not count.',
-  );
-
 const spec = z
   .object({
     packRef: z
@@ -62,7 +49,7 @@ const spec = z
     expiresAt: instant(
       `Until when it counts: at most ${MAX_EXEMPTION_DAYS} days after it was made. From then on it does not, in admission and in scans alike.`,
     ),
-    approval: approval.optional(),
+    approval: decisionOn('policyexemptions').optional(),
   })
   .describe('Who is exempt from what, why, and until when.')
   .meta({

@@ -1,76 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
-import {
-  isDue,
-  isRefused,
-  isWithdrawn,
-  nextProof,
-  refusedFreshMs,
-  type PolicyAsked,
-  type ProofSeen,
-} from './next-proof.ts';
+import { isDue, isRefused, isWithdrawn, refusedFreshMs } from './next-proof.ts';
 import type { Proof } from './proof.ts';
 import type { ImageFindings } from './verification.ts';
-
-const BEGIN = Date.parse('2026-11-01T00:00:00.000Z');
-const HOUR = 3_600_000;
-const DIGEST = `sha256:${'a'.repeat(64)}`;
-const OTHER = `sha256:${'b'.repeat(64)}`;
-const IMAGE = 'registry.example/app:1';
-
-function at(ms: number): Date {
-  return new Date(BEGIN + ms);
-}
-
-function asked(fields: Partial<PolicyAsked['facts']> = {}, digest = 'sha256:p1'): PolicyAsked {
-  const facts = {
-    kind: 'ClusterImagePolicy',
-    name: 'signed',
-    uid: 'u1',
-    generation: 1,
-    images: ['*'],
-    enforcement: 'Enforce',
-    unknown: 'Deny',
-    maxAgeSeconds: 86_400,
-  } as const;
-  return { facts: { ...facts, ...fields }, digest };
-}
-
-function found(fields: Partial<ImageVerdict> = {}, more: Partial<ImageFindings> = {}): ImageFindings {
-  const verdict: ImageVerdict = {
-    image: DIGEST,
-    policy: 'sha256:p1',
-    outcome: 'Verified',
-    message: 'all that is asked for was verified',
-    checks: [],
-    facts: { signers: [] },
-    notes: [],
-    checkedAt: at(0).toISOString(),
-    ...fields,
-  };
-  return { digest: DIGEST, verdicts: new Map([['u1', verdict]]), checkedAt: at(0), ...more };
-}
-
-const UNREACHABLE = { outcome: 'Unknown', reason: 'RegistryUnreachable', message: 'no answer' } as const;
-
-function next(fields: Partial<ProofSeen>): Proof | undefined {
-  return nextProof({
-    namespace: 'a',
-    image: IMAGE,
-    policies: [asked()],
-    previous: undefined,
-    findings: undefined,
-    now: at(0),
-    ...fields,
-  });
-}
-
-function first(fields: Partial<ImageVerdict> = {}, policies = [asked()]): Proof {
-  const proof = next({ findings: found(fields), policies });
-  if (proof === undefined) throw new Error('nothing was proved');
-  return proof;
-}
+import { asked, at, DIGEST, first, found, HOUR, IMAGE, next, OTHER, UNREACHABLE } from './testing/proofs.ts';
 
 test('nothing is proved before anybody has looked', (t) => {
   t.is(next({}), undefined);
