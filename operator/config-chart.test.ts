@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import * as fc from 'fast-check';
+import { PRICED } from '#crds/v1alpha1/price';
 import { SETTINGS, type SettingName } from './config.ts';
 import { variableOf } from './settings.ts';
 
@@ -37,6 +38,7 @@ const VALUES = {
   namedTenants: 'metrics.namedTenants',
   reservedRanges: 'platform.reservedRanges',
   planWeights: 'platform.planWeights',
+  prices: 'platform.prices',
   kueue: 'kueue.mode',
   kueueCheckMs: 'kueue.checkMs',
   kueueCohort: 'kueue.cohort',
@@ -144,6 +146,35 @@ test('planWeights: both allow the same plans and weights', (t) => {
       t.is(isInChart, isAllowed('planWeights', `${name}=${value}`), `${name}=${value}`);
     }),
   );
+});
+
+test('prices: both allow the same currencies, plans and decimals', (t) => {
+  const { currency, default: others, plans } = schemaOf('prices').properties!;
+  const allows = (value: object): boolean => isAllowed('prices', JSON.stringify(value));
+  const price = { runUnits: '1' };
+  const plan = fc.string({ unit: fc.constantFrom('a', 'z', '0', '-', '.', 'A', '_'), maxLength: 66 });
+  fc.assert(
+    fc.property(plan, (name) => {
+      const isInOperator = allows({ currency: 'USD', plans: { [name]: price } });
+      t.is(fits(plans!.propertyNames!, name), isInOperator, JSON.stringify(name));
+    }),
+  );
+  const decimal = fc.string({ unit: fc.constantFrom('0', '1', '9', '.', '-', 'e', ' '), maxLength: 18 });
+  fc.assert(
+    fc.property(fc.oneof(decimal, fc.constantFrom('0', '0.000001', '999999999.999999', '01')), (text) => {
+      const isInOperator = allows({ currency: 'USD', default: { toolCalls: text } });
+      for (const one of [others, plans!.additionalProperties])
+        t.is(fits(one!.additionalProperties!, text), isInOperator, JSON.stringify(text));
+    }),
+  );
+  const name = fc.string({ unit: fc.constantFrom('A', 'Z', '0', 'a', ' '), maxLength: 12 });
+  fc.assert(
+    fc.property(name, (text) => {
+      t.is(fits(currency!, text), allows({ currency: text, default: price }), JSON.stringify(text));
+    }),
+  );
+  for (const one of [others, plans!.additionalProperties]) t.deepEqual(one!.propertyNames!.enum, [...PRICED]);
+  t.is(Object.keys(schemaOf('prices').properties!).length, 3);
 });
 
 test('reservedRanges: both allow the same ranges', (t) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
+import { type Prices, readPrices } from './core/metering/prices.ts';
 import { readRegistrySettings, type RegistrySettings } from './oci/settings.ts';
 import {
   ConfigError,
@@ -211,6 +212,13 @@ export const SETTINGS = {
       'plan=weight separated by commas, each plan once, weights integers from 1 to 1000, such as gold=4,silver=2',
     parse: parseWeights,
   } satisfies Setting<ReadonlyMap<string, number>>,
+  prices: {
+    what: 'What tenants pay for a million of each, by the plan of the Tenant, as JSON. A plan that is not named pays the default; without one, what its Runs cost is not known.',
+    default: '{}',
+    allowed:
+      '{"currency": "USD", "default": {"runUnits": "11.5", "inputTokens": "3", "outputTokens": "15"}, "plans": {"gold": {"runUnits": "9"}}}: decimals as texts below a billion with up to six places, of runUnits, inputTokens, outputTokens, toolCalls and sandboxCalls; up to 64 plans',
+    parse: parsePrices,
+  } satisfies Setting<Prices>,
   kueue: {
     what: 'Whether Kueue decides on capacity. Auto: where its kinds are served. Required: nothing starts where they are not.',
     default: 'Off',
@@ -318,6 +326,11 @@ function parseHosts(text: string): readonly string[] | undefined {
 function parseRegistries(text: string): readonly RegistrySettings[] | undefined {
   const read = readRegistrySettings(text);
   return read.kind === 'ok' ? read.registries : undefined;
+}
+
+function parsePrices(text: string): Prices | undefined {
+  const read = readPrices(text);
+  return read.kind === 'ok' ? read.prices : undefined;
 }
 
 function parseWeights(text: string): ReadonlyMap<string, number> | undefined {

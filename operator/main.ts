@@ -116,6 +116,7 @@ async function main(): Promise<void> {
         operatorUser: operatorUserOf(config),
         reservedRanges: config.reservedRanges,
         planWeights: config.planWeights,
+        prices: config.prices,
         remoteImage: config.remoteImage,
         webhookCertificates: certificatesOf(config),
         packAllowance: { packs: config.policyPacksPerTenant, mebibytes: config.policyMebibytesPerTenant },
@@ -124,6 +125,7 @@ async function main(): Promise<void> {
       },
       {
         count: (labels, units) => metrics.runUnitsTotal.inc(labels, units),
+        countCost: (labels, micros) => metrics.costMicroTotal.inc(labels, micros),
         countChildren: (labels, runs) => metrics.runChildrenTotal.inc(labels, runs),
         maxTenants: config.namedTenants,
       },

@@ -15,6 +15,9 @@ export const callsBudget = z
     tokens: quantity(
       'Tokens of models, read and written. Empty: none where the tenant has a budget of them, else any.',
     ).optional(),
+    cost: quantity(
+      'Cost, in units of the platform currency. Empty: what the run units and tokens cost that are said here. Without a price it bounds nothing.',
+    ).optional(),
   } satisfies Record<(typeof BUDGET_UNITS)[number], z.ZodType>)
   .describe(
     'What all Runs below an attempt of it may use together. It is reserved beside what the attempt itself reserves, and they reserve of this alone.',

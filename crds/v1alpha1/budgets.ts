@@ -6,7 +6,10 @@ import { quantity } from './meta.ts';
 export const WINDOWS = ['minute', 'hour', 'day', 'month'] as const;
 
 /** What budgets are in that are enforced. */
-export const BUDGET_UNITS = ['runUnits', 'tokens'] as const;
+export const BUDGET_UNITS = ['runUnits', 'tokens', 'cost'] as const;
+
+/** Those that an attempt uses by its time alone, so that what it has come to is known while it runs. */
+export const TIMED_UNITS = ['runUnits', 'cost'] as const satisfies readonly (typeof BUDGET_UNITS)[number][];
 
 const limit = z
   .object({
@@ -30,6 +33,9 @@ export const estimate = z
       'Run units of one attempt. Empty: what it costs when it takes all of its timeout.',
     ).optional(),
     tokens: quantity('Tokens of models, read and written, of one attempt. Empty: none.').optional(),
+    cost: quantity(
+      'Cost of one attempt, in units of the platform currency. Empty: what the run units and tokens cost that it is expected to use.',
+    ).optional(),
   })
   .describe('What is reserved of the budgets of the tenant when a Run is admitted, until its use is known.');
 
@@ -37,6 +43,8 @@ export const estimate = z
 export type BudgetLimit = z.output<typeof limit>;
 /** What budgets are in. */
 export type BudgetUnit = BudgetLimit['unit'];
+/** What budgets are in that an attempt uses by its time. */
+export type TimedUnit = (typeof TIMED_UNITS)[number];
 /** The window of a budget. */
 export type BudgetWindow = BudgetLimit['window'];
 /** What a Run is expected to use. */

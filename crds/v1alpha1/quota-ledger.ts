@@ -16,6 +16,7 @@ import {
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
+import { price } from './price.ts';
 import { decimal } from './run-usage.ts';
 import { PREEMPTIONS } from './tenant-quotas.ts';
 import { usageHistory } from './usage-history.ts';
@@ -62,6 +63,11 @@ const spec = z
     ).optional(),
     preemption: z.enum(PREEMPTIONS).describe('Whom Runs may end. Empty: nobody.').optional(),
     budgets: budgets.optional(),
+    price: price
+      .describe(
+        'What is paid for a million of each, in millionths of the currency. Runs keep what it was when they were admitted.',
+      )
+      .optional(),
     namespaces: z
       .array(dnsLabel('A namespace.'))
       .max(128)
@@ -97,6 +103,7 @@ const pool = z
   .object({
     runUnits: decimal('Run units.').optional(),
     tokens: decimal('Tokens.').optional(),
+    cost: decimal('Cost.').optional(),
   })
   .describe('What it reserves for Runs below it, which reserve of that.');
 
@@ -109,6 +116,7 @@ const tree = z.object({
   depth: int('The deepest level that there was.', 0, MAX_LEVELS),
   runUnits: decimal('Run units of their attempts that have ended.'),
   tokens: decimal('Tokens of these.'),
+  cost: decimal('What these have cost. Empty: nothing.').optional(),
 });
 
 const reservation = z.object({
@@ -123,15 +131,21 @@ const reservation = z.object({
   attempt: attempts('Attempt of the Run that it is for; given back when that one has ended.', 1),
   runUnits: decimal('Run units that it reserves of the budgets.').optional(),
   tokens: decimal('Tokens that it reserves of the budgets.').optional(),
+  cost: decimal('Cost that it reserves of the budgets.').optional(),
+  priced: text(
+    'Digest of the price by which that was worked out: the Run starts at that one, or is reserved for anew.',
+    8,
+  ).optional(),
   levels: int('Levels of Runs that there may be below it, if any.', 1, MAX_LEVELS).optional(),
   call: call.optional(),
   pool: pool.optional(),
   overspent: z
     .enum([...WINDOWS, 'tree'])
     .describe(
-      'Window whose budget of run units is used up, while the Run has used more than it had reserved: it is paused. tree: what the Run above all has reserved for those below is.',
+      'Window whose budget of run units, or of cost, is used up, while the Run has used more than it had reserved: it is paused. tree: what the Run above all has reserved for those below is.',
     )
     .optional(),
+  overspentUnit: z.enum(['cost']).describe('What that budget is in. Empty: run units.').optional(),
   revision: text(
     'End of the name of the AgentRevision that it was made for, where the Run is bound to none: the Run starts from that one, or is reserved for anew.',
     12,

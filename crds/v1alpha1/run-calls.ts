@@ -53,6 +53,7 @@ export const treeStatus = z
     cancelled: count('Runs below it that were cancelled.'),
     runUnits: treeAmounts.describe('Run units.'),
     tokens: treeAmounts.describe('Tokens.'),
+    cost: treeAmounts.describe('Cost. Empty: nobody pays.').optional(),
     updatedAt: instant('When this was written: every few seconds at most.'),
   })
   .describe('Of a Run that nobody has called, and that calls others: the Runs below it.');

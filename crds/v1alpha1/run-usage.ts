@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { MAX_GANG_PODS } from './gang.ts';
 import { attempts, dnsLabel, instant, int, text } from './meta.ts';
+import { price } from './price.ts';
 import { reportedUsage } from './run-result.ts';
 
 /** Price tiers of Agents. */
@@ -58,6 +59,7 @@ const rate = z
       1,
       10_000_000,
     ),
+    price: price.optional(),
   })
   .describe('What an attempt is charged by. Fixed when it is admitted.');
 
@@ -92,6 +94,9 @@ export const meteredAmounts = z
     memoryByteSeconds: decimal('Bytes of memory reserved, times seconds.'),
     gpuSeconds: decimal('Cards, or parts of them, reserved, times seconds. Empty: none.').optional(),
     runUnits: decimal('Run units.'),
+    cost: decimal(
+      'Cost, in units of the platform currency, of what had a price when it was admitted. Empty: none had one, or it came to nothing.',
+    ).optional(),
   })
   .describe('Decimals with up to six places, exact.');
 

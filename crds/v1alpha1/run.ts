@@ -357,6 +357,13 @@ export const RUN = {
       description: 'Run units of its attempts that have ended.',
       priority: 1,
     },
+    {
+      name: 'Cost',
+      type: 'string',
+      jsonPath: '.status.usage.total.cost',
+      description: 'What these have cost.',
+      priority: 1,
+    },
     ...CALL_COLUMNS,
     ...GANG_COLUMNS,
     {

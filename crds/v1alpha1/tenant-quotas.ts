@@ -108,7 +108,10 @@ export const quotas = z
       'run units',
     ),
     tokens: budget('Model tokens by window, read and written, as Runs report them.', 'tokens'),
-    cost: budget('Cost by window.', 'units of the platform currency'),
+    cost: budget(
+      'Cost by window, where the platform has a price for the plan of the tenant. A Run waits until what it reserves fits into all of them.',
+      'units of the platform currency',
+    ),
     toolCallsPerMinute: int('Tool calls in a minute.', 0, 1_000_000_000).optional(),
     memoryBytes: quantity('Bytes that agents may remember.').optional(),
   })

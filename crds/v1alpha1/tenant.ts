@@ -194,6 +194,10 @@ const summary = z
     runs: text('Admitted of allowed concurrent Runs.', 32).optional(),
     gpus: text('GPUs in use of GPUs allowed, over all classes.', 32).optional(),
     runUnits: text('Run units of the last month in which any were used, and which that is.', 64).optional(),
+    cost: text(
+      'What the same month has cost, and in which currency; only where that is known.',
+      64,
+    ).optional(),
   })
   .describe('Figures for kubectl get.');
 
@@ -264,7 +268,7 @@ export const TENANT_REASONS = {
   QuotaPending: 'QuotaPending',
   /** Every quota that is set is enforced. */
   Enforced: 'Enforced',
-  /** Some quotas that are set are recorded and not enforced by this version. */
+  /** Some quotas that are set are recorded and not enforced: by this version, or as long as the platform has no price. */
   NotEnforced: 'NotEnforced',
   /** Kubernetes does not count what some quotas name: a typing error, or a kind that is new to the cluster. */
   NotCounted: 'NotCounted',
@@ -362,6 +366,13 @@ export const TENANT = {
       type: 'string',
       jsonPath: '.status.summary.runUnits',
       description: 'Run units of the month.',
+      priority: 1,
+    },
+    {
+      name: 'Cost',
+      type: 'string',
+      jsonPath: '.status.summary.cost',
+      description: 'Cost of the month.',
       priority: 1,
     },
     { ...REASON, priority: 1 },

@@ -39,6 +39,7 @@ const ledgerWindowUse = windowUse.extend({
 const tierUse = z.object({
   tier: z.enum(TIERS).describe('Price tier.'),
   runUnits: meteredAmounts.shape.runUnits,
+  cost: meteredAmounts.shape.cost,
 });
 
 /** What `status.usage` of a QuotaLedger is. */
@@ -54,7 +55,7 @@ export const usageHistory = z
     tiers: z
       .array(tierUse)
       .max(TIERS.length)
-      .describe('Run units by price tier, since the ledger was made.')
+      .describe('Run units and cost by price tier, since the ledger was made.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['tier'] }),
     lastSealed: count('Number of the window that was sealed last.').optional(),
   })

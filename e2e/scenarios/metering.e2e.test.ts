@@ -63,6 +63,19 @@ function micro(decimal = '0'): bigint {
   return BigInt(whole + fraction.padEnd(6, '0'));
 }
 
+/** What an attempt costs as the docs say, in millionths of the currency: prices are of a million. */
+function costByTheDocs(attempt: MeteredAttempt): bigint {
+  const { price } = attempt.rate;
+  if (price === undefined) return 0n;
+  const reported = attempt.pods.reduce((sum, { reported: said = {} }) => {
+    const counts = ['inputTokens', 'outputTokens', 'toolCalls', 'sandboxCalls'] as const;
+    return counts.reduce((so, key) => so + BigInt(said[key] ?? 0) * BigInt(price[key] ?? 0), sum);
+  }, 0n);
+  const million = 1_000_000n;
+  const exact = unitsByTheDocs(attempt) * BigInt(price.runUnits ?? 0) + reported * million;
+  return (2n * exact + million * million) / (2n * million * million);
+}
+
 /** The amounts of an attempt, by the same docs from the same facts. */
 function amountsByTheDocs(attempt: MeteredAttempt): Record<keyof MeteredAmounts, bigint> {
   const { cpuMillicores, memoryBytes, gpu = NO_CARDS } = attempt.rate;
@@ -73,6 +86,7 @@ function amountsByTheDocs(attempt: MeteredAttempt): Record<keyof MeteredAmounts,
     memoryByteSeconds: BigInt(memoryBytes) * ms * 1000n,
     gpuSeconds: (2n * cards + BigInt(gpu.of)) / (2n * BigInt(gpu.of)),
     runUnits: unitsByTheDocs(attempt),
+    cost: costByTheDocs(attempt),
   };
 }
 
@@ -80,7 +94,7 @@ function amountsByTheDocs(attempt: MeteredAttempt): Record<keyof MeteredAmounts,
 function balances(t: ExecutionContext, { attempts = [], total, open }: RunUsage): void {
   t.is(open, undefined);
   for (const one of attempts) t.is(micro(one.runUnits), unitsByTheDocs(one));
-  for (const key of ['cpuSeconds', 'memoryByteSeconds', 'gpuSeconds', 'runUnits'] as const) {
+  for (const key of ['cpuSeconds', 'memoryByteSeconds', 'gpuSeconds', 'runUnits', 'cost'] as const) {
     const sum = attempts.reduce((so, one) => so + amountsByTheDocs(one)[key], 0n);
     t.is(micro((total as MeteredAmounts)[key]), sum, key);
   }

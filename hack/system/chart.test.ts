@@ -125,9 +125,10 @@ async function settings(values: ChartValues) {
 }
 
 test('settings reach the operator, and other settings mean other pods', async (t) => {
+  const prices = { currency: 'USD', default: { runUnits: '11.5' }, plans: { gold: { runUnits: '9' } } };
   const plain = await settings({});
   const other = await settings({
-    platform: { reservedRanges: ['10.0.0.0/8', 'fd00::/8'], planWeights: { silver: 2, gold: 1000 } },
+    platform: { reservedRanges: ['10.0.0.0/8', 'fd00::/8'], planWeights: { silver: 2, gold: 1000 }, prices },
   });
   t.like(plain.data, {
     NEXUSOS_NAMESPACE: 'platform',
@@ -138,6 +139,7 @@ test('settings reach the operator, and other settings mean other pods', async (t
   t.like(other.data, {
     NEXUSOS_RESERVED_RANGES: '10.0.0.0/8,fd00::/8',
     NEXUSOS_PLAN_WEIGHTS: 'gold=1000,silver=2',
+    NEXUSOS_PRICES: JSON.stringify(prices),
   });
   t.notDeepEqual(plain.hash, other.hash);
 });

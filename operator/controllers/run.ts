@@ -132,6 +132,7 @@ async function observeWith(
   return {
     ...next,
     keyRecord,
+    price: ledger?.spec.price,
     keyHolder: await findKeyHolder(run, keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     parent: await findParent(run, read),

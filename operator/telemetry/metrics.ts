@@ -123,6 +123,11 @@ function loopMetrics(factory: MetricFactory) {
       help: 'Run units of attempts that were counted while this process led. Tenants beyond a cap (setting namedTenants) are told as _other.',
       labels: { tenant: ANY, tier: TIERS },
     }),
+    costMicroTotal: factory.counter({
+      name: 'nexusos_cost_micro_total',
+      help: 'Cost of the same attempts, in millionths of the currency of the platform; of those that had a price when they were admitted. Tenants as in nexusos_run_units_total.',
+      labels: { tenant: ANY, tier: TIERS },
+    }),
     runChildrenTotal: factory.counter({
       name: 'nexusos_run_children_total',
       help: 'Runs that others have called, and that were given a place while this process led; what is tried again does not count again. Tenants as in nexusos_run_units_total.',

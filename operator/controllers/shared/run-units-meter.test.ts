@@ -53,6 +53,23 @@ test('tenants beyond the cap are told together, and those within it keep their n
   ]);
 });
 
+test('cost is told in millionths, beside run units and like these', (t) => {
+  const told: string[] = [];
+  const meter = new RunUnitsMeter({
+    maxTenants: 1,
+    count: () => undefined,
+    countCost: ({ tenant, tier }, micros) => told.push(`${tenant} ${tier} ${micros}`),
+  });
+  const paying = (name: string, cost: string | undefined): Ledger => {
+    const tiers = [{ tier: 'heavy' as const, runUnits: '1', ...(cost !== undefined && { cost }) }];
+    return { ...ledger(name), status: { usage: { windows: [], tiers } } };
+  };
+  for (const cost of [undefined, '0.000001', '0.000001', '2.5']) meter.see(paying('acme', cost));
+  meter.see(paying('other', '7'));
+  meter.see(paying('other', '8'));
+  t.deepEqual(told, ['acme heavy 1', 'acme heavy 2499999', '_other heavy 1000000']);
+});
+
 test('what others have counted while they led is not told again', (t) => {
   const { meter, told } = meterOf(10);
   for (const units of ['5', '6']) meter.see(ledger('acme', units));

@@ -17,6 +17,8 @@ export interface UsedBy {
 export interface RunUnitsMeterOptions {
   /** Takes run units that were used since the last time. */
   readonly count: (labels: UsedBy, runUnits: number) => void;
+  /** Takes what was paid since the last time, in millionths of the currency. */
+  readonly countCost?: (labels: UsedBy, micros: number) => void;
   /** Takes how many Runs that others have called were given a place since the last time, not counting what is tried again. */
   readonly countChildren?: (labels: Pick<UsedBy, 'tenant'>, runs: number) => void;
   /** So many tenants are told by name, those that use something first; the rest as `_other`. */
@@ -26,9 +28,17 @@ export interface RunUnitsMeterOptions {
 /** No tenant can have that name: names of objects have no underscore. */
 const OTHER = '_other';
 
+/** In millionths. */
+interface TierUse {
+  readonly runUnits: bigint;
+  readonly cost: bigint;
+}
+
+const NOTHING: TierUse = { runUnits: 0n, cost: 0n };
+
 interface Told {
   readonly name: string;
-  readonly tiers: ReadonlyMap<Tier, bigint>;
+  readonly tiers: ReadonlyMap<Tier, TierUse>;
   readonly lastSerial: number;
 }
 
@@ -59,7 +69,11 @@ export class RunUnitsMeter implements LedgerWitness {
     const { uid = '', name } = metadata;
     const before = this.#told.get(uid);
     const { usage, lastSerial = 0, reservations = [] } = status;
-    const tiers = new Map((usage?.tiers ?? []).map((one) => [one.tier, parseMicro(one.runUnits)]));
+    const tiers = new Map(
+      (usage?.tiers ?? []).map(({ tier, runUnits, cost = '0' }) => {
+        return [tier, { runUnits: parseMicro(runUnits), cost: parseMicro(cost) }];
+      }),
+    );
     this.#told.set(uid, { name, tiers, lastSerial });
     if (before === undefined) return;
     this.#countChildren(name, childrenIn(reservations, before.lastSerial));
@@ -67,10 +81,12 @@ export class RunUnitsMeter implements LedgerWitness {
   }
 
   #countUnits(tenant: string, tiers: Told['tiers'], before: Told['tiers']): void {
-    for (const [tier, micro] of tiers) {
-      const more = micro - (before.get(tier) ?? 0n);
-      if (more > 0n)
-        this.#options.count({ tenant: this.#labelOf(tenant), tier }, Number(more) / Number(MICRO));
+    for (const [tier, { runUnits, cost }] of tiers) {
+      const told = before.get(tier) ?? NOTHING;
+      const [units, paid] = [runUnits - told.runUnits, cost - told.cost];
+      if (units > 0n)
+        this.#options.count({ tenant: this.#labelOf(tenant), tier }, Number(units) / Number(MICRO));
+      if (paid > 0n) this.#options.countCost?.({ tenant: this.#labelOf(tenant), tier }, Number(paid));
     }
   }
 

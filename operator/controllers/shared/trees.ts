@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation, TreeRecord } from '#crds/v1alpha1/quota-ledger';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
-import type { KubeObject } from '../../core/object.ts';
+import { defined, type KubeObject } from '../../core/object.ts';
 import { creatorOf } from '../../core/run/approval.ts';
 import { isToldToEnd } from '../../core/run/interruption.ts';
 import { type Kinship, NO_KIN } from '../../core/run/retirement.ts';
@@ -92,8 +92,9 @@ function recordAsTold({ metadata, status }: Run): TreeRecord | undefined {
   const { tree } = status ?? {};
   if (tree === undefined) return undefined;
   const { uid = '', namespace = '', name } = metadata;
-  const { attempt, calls, depth, runUnits, tokens } = tree;
-  return { uid, namespace, name, attempt, calls, depth, runUnits: runUnits.used, tokens: tokens.used };
+  const { attempt, calls, depth, runUnits, tokens, cost } = tree;
+  const used = { runUnits: runUnits.used, tokens: tokens.used, ...defined({ cost: cost?.used }) };
+  return { uid, namespace, name, attempt, calls, depth, ...used };
 }
 
 /** What goes with the Runs of a tenant, and who has still to be counted. Of the archive nothing is known here. */

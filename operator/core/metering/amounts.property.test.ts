@@ -3,7 +3,8 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { MAX_COUNT } from '#crds/v1alpha1/run-result';
 import { type PodUse, type Rate, runUsage, TIERS } from '#crds/v1alpha1/run-usage';
-import { addMetered, formatMetered, meter, NOTHING_METERED, parseMetered } from './amounts.ts';
+import { addMetered, amountsOf, formatMetered, meter, NOTHING_METERED, parseMetered } from './amounts.ts';
+import { formatMicro } from './micro.ts';
 import { TIER_PERCENT } from './rate.ts';
 import { makeRate, makeUse } from './testing/make.ts';
 
@@ -19,15 +20,32 @@ const gpu = fc
     multiplierPercent,
   })
   .map((one) => ({ ...one, parts: Math.min(one.parts, one.of) }));
+const micros = fc.oneof(fc.nat(1_000_000_000), fc.maxSafeNat());
+const price = fc
+  .record({
+    runUnits: micros,
+    inputTokens: micros,
+    outputTokens: micros,
+    toolCalls: micros,
+    sandboxCalls: micros,
+  })
+  .map((one) => ({ currency: 'USD', ...one }));
 const rates: fc.Arbitrary<Rate> = fc
   .record({
     tier: fc.constantFrom(...TIERS),
     cpuMillicores: amount,
     memoryBytes: amount,
     gpu: fc.option(gpu),
+    price: fc.option(price),
   })
-  .map(({ gpu: devices, tier, ...one }) =>
-    makeRate({ ...one, tier, tierPercent: TIER_PERCENT[tier], ...(devices !== null && { gpu: devices }) }),
+  .map(({ gpu: devices, price: paid, tier, ...one }) =>
+    makeRate({
+      ...one,
+      tier,
+      tierPercent: TIER_PERCENT[tier],
+      ...(devices !== null && { gpu: devices }),
+      ...(paid !== null && { price: paid }),
+    }),
   );
 const calls = fc.oneof(fc.nat(1000), fc.integer({ min: 0, max: MAX_COUNT }));
 const reports = fc.record({ toolCalls: calls, sandboxCalls: calls, inputTokens: calls });
@@ -43,6 +61,9 @@ test('who recomputes from what is stored gets the same integers', (t) => {
       const facts = JSON.parse(JSON.stringify({ rate, pods })) as { rate: Rate; pods: PodUse[] };
       t.deepEqual(formatMetered(meter(facts.rate, facts.pods)), amounts);
       t.deepEqual(formatMetered(parseMetered(amounts)), amounts);
+      const runUnits = formatMicro(parseMetered(amounts).runUnits);
+      const settled = { attempt: 1, settledAt: '2026-11-21T12:00:00Z', ...facts, runUnits };
+      t.deepEqual(formatMetered(amountsOf(settled)), amounts);
     }),
   );
 });
@@ -82,7 +103,8 @@ test('whatever a container reports: never less than allocation times time says',
       );
       const told = meter(rate, pods);
       t.true(told.runUnits >= silent.runUnits);
-      t.deepEqual({ ...told, runUnits: 0n }, { ...silent, runUnits: 0n });
+      t.true(told.cost >= silent.cost);
+      t.deepEqual({ ...told, runUnits: 0n, cost: 0n }, { ...silent, runUnits: 0n, cost: 0n });
     }),
   );
 });
@@ -96,8 +118,22 @@ test('at the limits of the schema, what is written still fits it', (t) => {
     memoryBytes: most,
     maxSeconds: 10_000_000,
     gpu: { class: 'h100', count: 64, parts: 1024, of: 1, multiplierPercent: 100_000 },
+    price: {
+      currency: 'LONGESTONE',
+      runUnits: most,
+      inputTokens: most,
+      outputTokens: most,
+      toolCalls: most,
+      sandboxCalls: most,
+    },
   });
-  const pods = [makeUse(20_000_000, { toolCalls: MAX_COUNT, sandboxCalls: MAX_COUNT })];
+  const counts = {
+    inputTokens: MAX_COUNT,
+    outputTokens: MAX_COUNT,
+    toolCalls: MAX_COUNT,
+    sandboxCalls: MAX_COUNT,
+  };
+  const pods = [makeUse(20_000_000, counts)];
   const one = meter(rate, pods);
   const total = Array.from({ length: 17 }).reduce<typeof one>((sum) => addMetered(sum, sum), one);
   const amounts = formatMetered(total);

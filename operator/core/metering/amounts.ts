@@ -3,6 +3,7 @@ import type { ReportedUsage } from '#crds/v1alpha1/run-result';
 import type { MeteredAmounts, MeteredAttempt, PodUse, Rate } from '#crds/v1alpha1/run-usage';
 import { larger, smaller } from '../quota/amounts.ts';
 import { divideHalfUp, formatMicro, parseMicro } from './micro.ts';
+import { chargeOf } from './price.ts';
 
 /** Version of the formula below. Another one gets another number, and the old one stays for what was settled by it. */
 export const FORMULA = 1;
@@ -23,6 +24,7 @@ export const NOTHING_METERED: Metered = {
   memoryByteSeconds: 0n,
   gpuSeconds: 0n,
   runUnits: 0n,
+  cost: 0n,
 };
 
 const KEYS = Object.keys(NOTHING_METERED) as (keyof Metered)[];
@@ -32,7 +34,7 @@ const KEYS = Object.keys(NOTHING_METERED) as (keyof Metered)[];
  * integers, and each amount is rounded once, half up. What a container reports can only add.
  *
  * Half a core and one whole card at 400 % for 10 seconds, in tier heavy (150 %), with 3 tool calls:
- * max(0.5 x 10, 1 x 10 x 4) x 1.5 + 3 x 0.1 = 60.3 run units.
+ * max(0.5 x 10, 1 x 10 x 4) x 1.5 + 3 x 0.1 = 60.3 run units. What these and the reports cost follows by the price of the rate.
  */
 export function meter(rate: Rate, pods: readonly PodUse[]): Metered {
   if (pods.length === 0) return NOTHING_METERED;
@@ -45,12 +47,14 @@ export function meter(rate: Rate, pods: readonly PodUse[]): Metered {
   const scale = of * 100n;
   const time = larger(cpu * scale, parts * BigInt(gpu.multiplierPercent));
   const calls = callsOf(pods);
-  const runUnits = divideHalfUp(time * BigInt(rate.tierPercent) + calls * scale * 100n, scale * 100n);
+  const units = divideHalfUp(time * BigInt(rate.tierPercent) + calls * scale * 100n, scale * 100n);
+  const runUnits = larger(units, FLOOR);
   return {
     cpuSeconds: cpu,
     memoryByteSeconds: BigInt(rate.memoryBytes) * ms * 1000n,
     gpuSeconds: divideHalfUp(parts, of),
-    runUnits: larger(runUnits, FLOOR),
+    runUnits,
+    cost: chargeOf(rate.price, { runUnits, pods }),
   };
 }
 
@@ -83,13 +87,19 @@ export function addMetered(a: Metered, b: Metered): Metered {
 /** What an attempt that was settled has used: the facts say all of it, and it says what it came to. */
 export function amountsOf({ rate, pods, runUnits }: MeteredAttempt): Metered {
   const metered = meter(rate, pods);
-  return runUnits === undefined ? metered : { ...metered, runUnits: parseMicro(runUnits) };
+  if (runUnits === undefined) return metered;
+  const units = parseMicro(runUnits);
+  return { ...metered, runUnits: units, cost: chargeOf(rate.price, { runUnits: units, pods }) };
 }
 
-/** Amounts as the API writes them. That no cards were reserved is not said. */
+/** Amounts as the API writes them. That no cards were reserved, or nothing is paid, is not said. */
 export function formatMetered(metered: Metered): MeteredAmounts {
-  const { gpuSeconds, ...others } = mapped((key) => formatMicro(metered[key]));
-  return metered.gpuSeconds === 0n ? others : { ...others, gpuSeconds };
+  const { gpuSeconds, cost, ...others } = mapped((key) => formatMicro(metered[key]));
+  return {
+    ...others,
+    ...(metered.gpuSeconds > 0n && { gpuSeconds }),
+    ...(metered.cost > 0n && { cost }),
+  };
 }
 
 /** What `formatMetered` has written; nothing where there is none. */

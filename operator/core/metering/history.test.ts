@@ -3,7 +3,7 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import type { MeteredAttempt, Rate } from '#crds/v1alpha1/run-usage';
 import { KEPT_WINDOWS, usageHistory, type UsageHistory } from '#crds/v1alpha1/usage-history';
-import { bookAttempts, monthSummary, windowEndMs, windowStart } from './history.ts';
+import { bookAttempts, monthCost, monthSummary, windowEndMs, windowStart } from './history.ts';
 import { parseMicro } from './micro.ts';
 import { makeRate, makeUse } from './testing/make.ts';
 
@@ -199,4 +199,26 @@ test('however long it goes on: no more windows than are kept, and nothing is los
     }),
     { numRuns: 50 },
   );
+});
+
+test('what had a price counts beside what had none, and is told with its currency', (t) => {
+  const price = { currency: 'USD', runUnits: 1_000_000_000 };
+  const history = bookAttempts(
+    undefined,
+    [ended('2026-11-01T00:00:00Z', 20, { price }), ended('2026-11-01T00:00:00Z', 30)],
+    NOW,
+  );
+  t.deepEqual(
+    history?.windows.map(({ window, amounts }) => [window, amounts.runUnits, amounts.cost]),
+    ['minute', 'hour', 'day', 'month'].map((window) => [window, '50.2', '0.0201']),
+  );
+  t.deepEqual(history?.tiers, [{ tier: 'standard', runUnits: '50.2', cost: '0.0201' }]);
+  t.is(monthCost(history, 'USD'), '0.0201 USD in 2026-11');
+  t.is(monthCost(history, undefined), '0.0201 in 2026-11', 'the price was taken back');
+  const more = bookAttempts(history, [ended('2026-11-01T00:10:00Z', 40, { price })], NOW);
+  t.is(more?.tiers[0]?.cost, '0.0602');
+  const free = bookAttempts(undefined, [ended('2026-11-01T00:00:00Z', 20)], NOW);
+  t.is(monthCost(free, undefined), undefined);
+  t.is(monthCost(undefined, 'USD'), undefined);
+  t.false(JSON.stringify(free).includes('cost'), 'who has no price pays no bytes');
 });

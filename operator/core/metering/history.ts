@@ -151,14 +151,22 @@ function bookTiers(
   history: UsageHistory | undefined,
   attempts: readonly MeteredAttempt[],
 ): UsageHistory['tiers'] {
-  const before = new Map((history?.tiers ?? []).map(({ tier, runUnits }) => [tier, parseMicro(runUnits)]));
+  const sums = new Map(
+    (history?.tiers ?? []).map(({ tier, runUnits, cost = '0' }) => {
+      return [tier, { runUnits: parseMicro(runUnits), cost: parseMicro(cost) }];
+    }),
+  );
   for (const attempt of attempts) {
     const { tier } = attempt.rate;
-    before.set(tier, (before.get(tier) ?? 0n) + amountsOf(attempt).runUnits);
+    const { runUnits, cost } = amountsOf(attempt);
+    const before = sums.get(tier) ?? { runUnits: 0n, cost: 0n };
+    sums.set(tier, { runUnits: before.runUnits + runUnits, cost: before.cost + cost });
   }
   return TIERS.flatMap((tier) => {
-    const micro = before.get(tier);
-    return micro === undefined ? [] : [{ tier, runUnits: formatMicro(micro) }];
+    const sum = sums.get(tier);
+    if (sum === undefined) return [];
+    const paid = sum.cost > 0n && { cost: formatMicro(sum.cost) };
+    return [{ tier, runUnits: formatMicro(sum.runUnits), ...paid }];
   });
 }
 
@@ -169,6 +177,21 @@ export function windowKey({ window, start }: Pick<WindowUse, 'window' | 'start'>
 
 /** Run units of the last month in which any were used, for people: `12.5 in 2026-11`; undefined before the first. */
 export function monthSummary(history: UsageHistory | undefined): string | undefined {
-  const month = history?.windows.find(({ window }) => window === 'month');
+  const month = monthOf(history);
   return month && `${month.amounts.runUnits} in ${month.start.slice(0, 7)}`;
+}
+
+/** What the same month has cost, for people: `0.35 USD in 2026-11`; undefined where nothing was paid, and no price is known. */
+export function monthCost(
+  history: UsageHistory | undefined,
+  currency: string | undefined,
+): string | undefined {
+  const month = monthOf(history);
+  const cost = month?.amounts.cost ?? (currency === undefined ? undefined : '0');
+  if (month === undefined || cost === undefined) return undefined;
+  return `${cost}${currency === undefined ? '' : ` ${currency}`} in ${month.start.slice(0, 7)}`;
+}
+
+function monthOf(history: UsageHistory | undefined): LedgerWindowUse | undefined {
+  return history?.windows.find(({ window }) => window === 'month');
 }

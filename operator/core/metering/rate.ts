@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AgentSpec } from '#crds/v1alpha1/agent';
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
+import type { Price } from '#crds/v1alpha1/price';
 import type { Rate } from '#crds/v1alpha1/run-usage';
 import type { GPUClass } from '../agent/agent.ts';
 import type { ContainerResources } from '../quota/demand.ts';
@@ -28,10 +29,12 @@ export interface Allocation {
   readonly timeoutSeconds: number;
   /** Pods that each reserve it; one when left out. */
   readonly pods?: number;
+  /** What the tenant pays, where the platform says so. */
+  readonly price?: Price;
 }
 
 /** What an attempt is charged by, as things are when it is admitted. */
-export function rateOf({ agent, resources, gpu, timeoutSeconds, pods = 1 }: Allocation): Rate {
+export function rateOf({ agent, resources, gpu, timeoutSeconds, pods = 1, price }: Allocation): Rate {
   const { requests } = resources;
   const { terminationGracePeriodSeconds = GRACE_SECONDS } = agent.limits;
   return {
@@ -43,6 +46,7 @@ export function rateOf({ agent, resources, gpu, timeoutSeconds, pods = 1 }: Allo
     ...(gpu !== undefined && gpu.count > 0 && { gpu: devices(gpu) }),
     ...(pods > 1 && { pods }),
     maxSeconds: timeoutSeconds + terminationGracePeriodSeconds,
+    ...(price !== undefined && { price }),
   };
 }
 

@@ -2,7 +2,8 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import type { BudgetLimit } from '#crds/v1alpha1/budgets';
-import { BudgetWorld, RUN_COUNT } from './testing/budget-world.ts';
+import type { Price } from '#crds/v1alpha1/price';
+import { BudgetWorld, RUN_COUNT, type WorldChoice } from './testing/budget-world.ts';
 
 const operator = fc.constantFrom(0, 1);
 const run = fc.nat({ max: RUN_COUNT - 1 });
@@ -55,6 +56,12 @@ const BUDGETS: readonly BudgetLimit[] = [
   { unit: 'runUnits', window: 'hour', limit: '250' },
 ];
 
+function usedMore(world: BudgetWorld, budgets: readonly BudgetLimit[]): boolean {
+  return budgets.some(({ unit, window, limit }) =>
+    world.counted({ unit, window }).some((used) => used > BigInt(limit) * 1_000_000n),
+  );
+}
+
 test('whatever two operators with stale views do: who is admitted fits beside what is used and reserved, and nobody uses more than a budget', (t) => {
   let admitted = 0;
   fc.assert(
@@ -63,10 +70,8 @@ test('whatever two operators with stale views do: who is admitted fits beside wh
       for (const one of all) play(world, one);
       world.settle();
       admitted = Math.max(admitted, world.admitted);
-      const isOver = BUDGETS.some(({ window, limit }) =>
-        world.counted(window).some((used) => used > BigInt(limit) * 1_000_000n),
-      );
-      if (world.faults.length > 0 || isOver) throw new Error(world.faults.join('; ') || 'used more');
+      if (world.faults.length > 0 || usedMore(world, BUDGETS))
+        throw new Error(world.faults.join('; ') || 'used more');
     }),
     { numRuns: 150, seed: SEED },
   );
@@ -81,6 +86,75 @@ test('the same at admission where Runs use more than they reserve; some are paus
       for (const one of all) play(world, one);
       paused += world.paused;
       if (world.faults.length > 0) throw new Error(world.faults.join('; '));
+    }),
+    { numRuns: 150, seed: SEED },
+  );
+  t.true(paused > 0, 'some were paused');
+});
+
+/** A run unit costs 0.3, 0.7 or 1.000001. */
+const PRICES: readonly Price[] = [300_000_000_000, 700_000_000_000, 1_000_001_000_000].map((runUnits) => ({
+  currency: 'USD',
+  runUnits,
+}));
+const PAID: readonly BudgetLimit[] = [
+  { unit: 'cost', window: 'minute', limit: '110' },
+  { unit: 'cost', window: 'hour', limit: '140' },
+  { unit: 'runUnits', window: 'hour', limit: '400' },
+];
+/** Less than all of two attempts. */
+const LITTLE: readonly BudgetLimit[] = [
+  { unit: 'cost', window: 'minute', limit: '60' },
+  { unit: 'cost', window: 'hour', limit: '90' },
+];
+const pricedStep = fc.oneof(
+  { weight: 9, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('price' as const), at: fc.nat({ max: 2 }) }) },
+);
+const pricedSteps = fc.array(pricedStep, { minLength: 20, maxLength: 90, size: 'max' });
+
+function pricedWorld(
+  steps: readonly (typeof pricedStep extends fc.Arbitrary<infer One> ? One : never)[],
+  choice: WorldChoice,
+): BudgetWorld {
+  const world = new BudgetWorld(choice);
+  for (const one of steps) {
+    if (one.does === 'price') world.setPrice(PRICES[one.at]!);
+    else play(world, one);
+  }
+  world.settle();
+  return world;
+}
+
+function isRecomputed({ recomputed: { facts, totals } }: BudgetWorld): boolean {
+  return facts === totals;
+}
+
+test('budgets of cost hold also while the price changes, and what was settled comes to the same integers by the price of its admission', (t) => {
+  let admitted = 0;
+  const prices = new Set<number | undefined>();
+  fc.assert(
+    fc.property(pricedSteps, (all) => {
+      const world = pricedWorld(all, { budgets: PAID, price: PRICES[0]! });
+      admitted = Math.max(admitted, world.admitted);
+      for (const one of world.settledPrices) prices.add(one?.runUnits);
+      if (world.faults.length > 0 || usedMore(world, PAID) || !isRecomputed(world))
+        throw new Error(world.faults.join('; ') || 'used more, or another sum');
+    }),
+    { numRuns: 150, seed: SEED },
+  );
+  t.true(admitted > RUN_COUNT, `${admitted} attempts were admitted in one world`);
+  t.deepEqual([...prices].toSorted(), PRICES.map(({ runUnits }) => runUnits).toSorted());
+});
+
+test('the same at admission where Runs cost more than they reserve; some are paused for it', (t) => {
+  let paused = 0;
+  fc.assert(
+    fc.property(pricedSteps, (all) => {
+      const world = pricedWorld(all, { budgets: LITTLE, estimate: 20, price: PRICES[1]! });
+      paused += world.paused;
+      if (world.faults.length > 0 || !isRecomputed(world))
+        throw new Error(world.faults.join('; ') || 'another sum');
     }),
     { numRuns: 150, seed: SEED },
   );

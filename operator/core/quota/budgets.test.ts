@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { BudgetLimit } from '#crds/v1alpha1/budgets';
 import { API_VERSION } from '#crds/v1alpha1/names';
+import type { Price } from '#crds/v1alpha1/price';
 import type { QuotaLedgerStatus, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import type { WindowUse } from '#crds/v1alpha1/usage-history';
@@ -12,7 +13,7 @@ import { makeRate, makeUse } from '../metering/testing/make.ts';
 import type { Run } from '../run/run.ts';
 import { ago, makeAgent, makeRun, NOW, revisionOf } from '../run/testing/make.ts';
 import type { Ledger } from '../tenant/tenant.ts';
-import { planLedger } from './ledger.ts';
+import { planLedger, queueOf } from './ledger.ts';
 import { NOTHING_OF_LEDGER } from './testing/make-ledger.ts';
 
 const NAMESPACE = 'acme-dev';
@@ -208,10 +209,11 @@ function ledgerOf(budgets: readonly BudgetLimit[], status: QuotaLedgerStatus): L
   };
 }
 
-function planOf({ budgets, windows = [], held = [], runs: all }: Case) {
+function planOf({ budgets, windows = [], held = [], runs: all }: Case, price?: Price) {
   const usage = { windows: [...windows], tiers: [] };
+  const ledger = ledgerOf(budgets, { reservations: [...held], usage });
   return planLedger(
-    ledgerOf(budgets, { reservations: [...held], usage }),
+    { ...ledger, spec: { ...ledger.spec, ...(price && { price }) } },
     { ...NOTHING_OF_LEDGER, agents: new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]), runs: all },
     NOW,
   );
@@ -252,4 +254,119 @@ test('a Run that is bound to a revision reserves what that one can cost', (t) =>
     return Number(planLedger(ledger, observed, NOW).status.reservations?.[0]?.runUnits);
   };
   t.is(reservedBy(makeRun({ revision: 'agent-then' })), 3 * reservedBy(makeRun()));
+});
+
+/** A run unit costs 0.5. */
+const PRICE: Price = { currency: 'USD', runUnits: 500_000_000_000 };
+const PRICED_RATE = { ...RATE, price: PRICE };
+
+function costs(limit: string | number): BudgetLimit {
+  return { unit: 'cost', window: 'hour', limit };
+}
+
+function paid(cost: bigint): WindowUse {
+  const amounts = formatMetered({ ...NOTHING_METERED, cost: cost * 1_000_000n });
+  return { ...THIS_HOUR, amounts };
+}
+
+/** A Run at a core that was admitted at the price. */
+function paying(name: string, seconds: number): Run {
+  const run = runs(name, seconds);
+  return { ...run, status: { ...run.status, usage: { open: { rate: PRICED_RATE, reservation: 7 } } } };
+}
+
+interface CostCase extends Omit<Case, 'want'> {
+  /** Names of those who hold a reservation afterwards, with the cost of it. */
+  readonly want: Readonly<Record<string, string | undefined>>;
+}
+
+const costCases: Record<string, CostCase> = {
+  'who fits reserves what the run units cost that he is expected to use': {
+    budgets: [costs(10)],
+    runs: [waits('a', 4)],
+    want: { a: '2' },
+  },
+  'of two who fit each, one is admitted': {
+    budgets: [costs(10)],
+    runs: [waits('a', 12), waits('b', 12)],
+    want: { a: '6' },
+  },
+  'what was paid in this hour counts': {
+    budgets: [costs(10)],
+    windows: [paid(9n)],
+    runs: [waits('a', 4)],
+    want: {},
+    wantMs: HOUR_MS,
+  },
+  'each budget has to have room': {
+    budgets: [costs(10), hour(3)],
+    runs: [waits('a', 4), waits('b', 2)],
+    want: { b: '1' },
+  },
+  'one that no hour could pay holds nobody back': {
+    budgets: [costs(10)],
+    runs: [waits('a', 21), waits('b', 1)],
+    want: { b: '0.5' },
+  },
+  'who has cost more than he reserved counts as that, and goes on while something is left': {
+    budgets: [costs(10)],
+    held: [holds('h', { cost: '1' })],
+    runs: [paying('h', 14), waits('a', 8)],
+    want: { h: '1' },
+    // At half a unit a second, the other three last six seconds.
+    wantMs: 6001,
+  },
+  'and is paused when nothing is': {
+    budgets: [costs(10)],
+    held: [holds('h', { cost: '1' }), holds('i', { cost: '4' })],
+    runs: [paying('h', 14), paying('i', 6)],
+    want: { h: '1', i: '4' },
+    paused: { h: 'hour' },
+    wantMs: 2001,
+  },
+  'who has no price in his rate is not measured by one': {
+    budgets: [costs(1)],
+    held: [holds('h', { cost: '1' })],
+    runs: [runs('h', 1000)],
+    want: { h: '1' },
+  },
+};
+
+for (const [name, one] of Object.entries(costCases)) {
+  test(`budgets of cost: ${name}`, (t) => {
+    const { status, result } = planOf(one, PRICE);
+    const { reservations = [] } = status;
+    t.deepEqual(Object.fromEntries(reservations.map(({ name: who, cost }) => [who, cost])), one.want);
+    const paused = reservations.filter(({ overspent }) => overspent !== undefined);
+    t.deepEqual(
+      Object.fromEntries(paused.map(({ name: who, overspent }) => [who, overspent])),
+      one.paused ?? {},
+    );
+    t.true(paused.every(({ overspentUnit }) => overspentUnit === 'cost'));
+    t.is(result.kind === 'requeueAfter' ? result.afterMs : undefined, one.wantMs);
+  });
+}
+
+test('a tenant with a price and no budget of cost reserves none, and pays no bytes for it', (t) => {
+  const { status } = planOf({ budgets: [hour(10)], runs: [waits('a', 4)], want: {} }, PRICE);
+  const [reservation] = status.reservations ?? [];
+  t.is(reservation?.runUnits, '4');
+  t.false('cost' in reservation! || 'priced' in reservation!);
+});
+
+test('who waits for a budget of cost is told what is left, what it would reserve, and until when', (t) => {
+  const ledger = { ...ledgerOf([costs(10)], { usage: { windows: [paid(9n)], tiers: [] } }) };
+  const priced = { ...ledger, spec: { ...ledger.spec, price: PRICE } };
+  const agents = new Map([[agentKey(NAMESPACE, 'agent'), makeAgent()]]);
+  const told = (run: Run) => queueOf(priced, { ...NOTHING_OF_LEDGER, agents, runs: [run] }, NOW).waiting[0];
+  t.like(told(waits('a', 4)), { reason: 'BudgetExhausted' });
+  t.regex(
+    told(waits('a', 4))?.message ?? '',
+    /^1 of the tenant's 10 units of cost are left in the hour until 2026-11-21T13:00:00Z \(quotas\.cost\), and it would reserve 2; it goes on then/,
+  );
+  t.like(told(waits('a', 21)), { reason: 'BudgetTooSmall' });
+  t.regex(
+    told(waits('a', 21))?.message ?? '',
+    /^it would reserve 10\.5 units of cost, more than the tenant's budget of 10 .*\(spec\.estimate\.cost of the Run or its Agent\), or shorten its timeoutSeconds$/,
+  );
 });

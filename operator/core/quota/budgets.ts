@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { BUDGET_UNITS, type BudgetLimit, type BudgetUnit, type BudgetWindow } from '#crds/v1alpha1/budgets';
+import {
+  BUDGET_UNITS,
+  type BudgetLimit,
+  type BudgetUnit,
+  type BudgetWindow,
+  TIMED_UNITS,
+  type TimedUnit,
+} from '#crds/v1alpha1/budgets';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { UsageHistory } from '#crds/v1alpha1/usage-history';
@@ -11,12 +18,12 @@ import type { Ledger } from '../tenant/tenant.ts';
 import type { Candidate, Waiting } from './admit.ts';
 import { type RunContext, sourceOf } from './candidates.ts';
 import { smaller } from './amounts.ts';
-import { type EstimateContext, estimateOf, microOf, tokenMicros } from './estimate.ts';
-import { heldOfBudgets, type TreeRecords } from '../tree/records.ts';
-import { holdOf, overspendingOf } from './spending.ts';
+import { type EstimateContext, estimateOf, microOf, reservesFor, tokenMicros } from './estimate.ts';
+import { heldOfBudgets, type Holds, type TreeRecords } from '../tree/records.ts';
+import { holdOf, type Overspending, overspendingOf } from './spending.ts';
 
 /** What reservations hold of budgets. */
-export type Reserves = Pick<Reservation, BudgetUnit>;
+export type Reserves = Pick<Reservation, BudgetUnit | 'priced'>;
 
 /** What budgets are kept by. */
 export interface BudgetInput {
@@ -43,7 +50,11 @@ interface Line {
 }
 
 /** The name of a unit in a sentence. */
-const WORDS = { runUnits: 'run units', tokens: 'tokens' } as const satisfies Record<BudgetUnit, string>;
+export const UNIT_WORDS = {
+  runUnits: 'run units',
+  tokens: 'tokens',
+  cost: 'units of cost',
+} as const satisfies Record<BudgetUnit, string>;
 
 /**
  * The budgets of a tenant while admission goes through its queue. In use is what attempts have used that ended in the window, and
@@ -62,7 +73,8 @@ export class BudgetBook {
   constructor(input: BudgetInput) {
     const { ledger, now, runs } = input;
     const budgets = ledger.spec.budgets ?? [];
-    this.#context = { ...input.context, largest: largestOf(budgets) };
+    const largest = { runUnits: largestOf(budgets, 'runUnits'), cost: largestOf(budgets, 'cost') };
+    this.#context = { ...input.context, largest, price: ledger.spec.price };
     this.#units = new Set(budgets.map(({ unit }) => unit));
     this.#lines = [];
     this.#nextMs = Infinity;
@@ -70,16 +82,18 @@ export class BudgetBook {
     if (budgets.length === 0) return;
     const byUid = new Map(runs.map((run) => [run.metadata.uid, run]));
     const held = input.held.map((one) => this.#completed(one, byUid.get(one.uid)));
-    const holds = held.map((one) => holdOf(one, byUid.get(one.uid), now));
+    const timed = TIMED_UNITS.filter((unit) => this.#units.has(unit));
+    const holds: Holds = Object.fromEntries(
+      timed.map((unit) => [unit, held.map((one) => holdOf(one, { run: byUid.get(one.uid), now, unit }))]),
+    );
     const { taken, outside } = heldOfBudgets(held, { holds, records: input.trees ?? new Map() });
     this.#lines = budgets.map((budget) => lineOf({ ...budget, taken }, input));
-    const lefts = this.#lines.filter(({ unit }) => unit === 'runUnits');
-    const { paused, afterMs } = overspendingOf(outside, lefts);
-    this.held = held.map((one) => {
-      const overspent = paused.get(one.uid);
-      return overspent === undefined ? one : { ...one, overspent };
+    const spent = timed.map((unit) => {
+      const lefts = this.#lines.filter((line) => line.unit === unit);
+      return { unit, ...overspendingOf(outside[unit] ?? [], lefts) };
     });
-    this.#nextMs = now.getTime() + afterMs;
+    this.held = held.map((one) => withMark(one, spent));
+    this.#nextMs = now.getTime() + Math.min(...spent.map(({ afterMs }) => afterMs), Infinity);
   }
 
   /** When the time alone changes something, in milliseconds since 1970: a Run is to be paused, or a window ends that others wait for. */
@@ -137,9 +151,19 @@ export class BudgetBook {
   #reservesOf(run: Run | undefined): Reserves {
     const agent = run && sourceOf(run, this.#context).agent;
     if (run === undefined || agent === undefined) return {};
-    const estimate = estimateOf(run, agent, this.#context);
-    return Object.fromEntries([...this.#units].map((unit) => [unit, formatMicro(estimate[unit])]));
+    return reservesFor(this.#units, estimateOf(run, agent, this.#context), this.#context.price);
   }
+}
+
+/** Marked where its Run is to be paused. Who is paused for both has one reason for it. */
+function withMark(
+  one: Reservation,
+  spent: readonly (Overspending & { readonly unit: TimedUnit })[],
+): Reservation {
+  const found = spent.find(({ paused }) => paused.has(one.uid));
+  const overspent = found?.paused.get(one.uid);
+  if (found === undefined || overspent === undefined) return one;
+  return { ...one, overspent, ...(found.unit === 'cost' && { overspentUnit: found.unit }) };
 }
 
 /** What is taken of the budgets of the tenant: of a Run that others call nothing, since the one above all has reserved it. */
@@ -162,7 +186,8 @@ export function usedIn(
   // One that a clock that was ahead has seen the end of is in two parts.
   const found = (usage?.windows ?? []).filter((one) => one.window === window && one.start === start);
   const used = found.reduce(
-    (sum, one) => sum + (unit === 'tokens' ? tokenMicros(one.reported) : parseMicro(one.amounts.runUnits)),
+    (sum, one) =>
+      sum + (unit === 'tokens' ? tokenMicros(one.reported) : parseMicro(one.amounts[unit] ?? '0')),
     0n,
   );
   return { used, endsMs: windowEndMs(window, start) };
@@ -190,9 +215,9 @@ export function windowPhrase(window: BudgetWindow, endsMs: number): string {
   return `in the ${window} until ${toInstant(new Date(endsMs))}`;
 }
 
-/** The largest reservation of run units that every window could hold. */
-function largestOf(budgets: readonly BudgetLimit[]): bigint | undefined {
-  const limits = budgets.filter(({ unit }) => unit === 'runUnits').map(({ limit }) => microOf(limit) ?? 0n);
+/** The largest reservation of a unit that every window could hold. */
+function largestOf(budgets: readonly BudgetLimit[], of: TimedUnit): bigint | undefined {
+  const limits = budgets.filter(({ unit }) => unit === of).map(({ limit }) => microOf(limit) ?? 0n);
   return limits.length === 0 ? undefined : limits.reduce(smaller);
 }
 
@@ -214,7 +239,7 @@ function byHindrance(a: Short, b: Short): number {
 
 function exhausted(line: Line, need: bigint): Waiting {
   const { unit, window, limit, left, endsMs } = line;
-  const budget = `of the tenant's ${formatMicro(limit)} ${WORDS[unit]}`;
+  const budget = `of the tenant's ${formatMicro(limit)} ${UNIT_WORDS[unit]}`;
   const asks = `(quotas.${unit}), and it would reserve ${formatMicro(need)}`;
   const rest = formatMicro(left > 0n ? left : 0n);
   if (!endHelps(line, need)) {
@@ -232,18 +257,18 @@ function exhausted(line: Line, need: bigint): Waiting {
 }
 
 function aheadOf(unit: BudgetUnit): Waiting {
-  const message = `a Run of the tenant that is ahead waits for ${WORDS[unit]} (quotas.${unit})`;
+  const message = `a Run of the tenant that is ahead waits for ${UNIT_WORDS[unit]} (quotas.${unit})`;
   return { reason: RUN_REASONS.BudgetExhausted, message };
 }
 
 function neverFits({ unit, window, limit }: Line, need: bigint): Waiting {
   if (limit === 0n) {
-    const message = `the tenant's budget of ${WORDS[unit]} for a ${window} is 0 (quotas.${unit}): nothing starts until it is raised`;
+    const message = `the tenant's budget of ${UNIT_WORDS[unit]} for a ${window} is 0 (quotas.${unit}): nothing starts until it is raised`;
     return { reason: RUN_REASONS.BudgetTooSmall, message };
   }
-  const shorten = unit === 'runUnits' ? ', or shorten its timeoutSeconds' : '';
+  const shorten = unit === 'tokens' ? '' : ', or shorten its timeoutSeconds';
   return {
     reason: RUN_REASONS.BudgetTooSmall,
-    message: `it would reserve ${formatMicro(need)} ${WORDS[unit]}, more than the tenant's budget of ${formatMicro(limit)} for a whole ${window} (quotas.${unit}): raise that, say what it is expected to use (spec.estimate.${unit} of the Run or its Agent)${shorten}`,
+    message: `it would reserve ${formatMicro(need)} ${UNIT_WORDS[unit]}, more than the tenant's budget of ${formatMicro(limit)} for a whole ${window} (quotas.${unit}): raise that, say what it is expected to use (spec.estimate.${unit} of the Run or its Agent)${shorten}`,
   };
 }

@@ -13,12 +13,16 @@ const RESERVATION_BYTES = 120;
 const SESSION_BYTES = 36;
 /** Amounts of two budgets, as large as they get, and the window of one that is used up. */
 const BUDGET_BYTES = 140;
+/** The same of a budget of cost, by which price, and that it is the one that is used up. */
+const COST_BYTES = 85;
 /** Keys, quotes and figures of who calls a Run, beside his texts. */
 const CALL_BYTES = 80;
 /** The levels below a Run, and what it reserves for them. */
 const LEVELS_BYTES = 150;
+/** What the cost takes that is reserved for those below. */
+const POOL_COST_BYTES = 40;
 /** What is remembered of the Runs below one, beside its names. */
-const TREE_BYTES = 230;
+const TREE_BYTES = 270;
 /** The end of the name of a revision, its key and quotes. */
 const REVISION_BYTES = 26;
 /** The number of its pods, its key and quotes, and what the longest number of devices takes beyond that of one pod. */
@@ -39,8 +43,8 @@ const AMOUNT_BYTES = 28;
 
 /** The most bytes that a reservation takes in a ledger. */
 export function reservationBytes(one: Reservation): number {
-  const { uid, namespace, name, agent, gpuClass = '', session, runUnits, tokens, revision, pods } = one;
-  const hasBudget = runUnits !== undefined || tokens !== undefined;
+  const { uid, namespace, name, agent, gpuClass = '', session, runUnits, tokens, cost, revision, pods } = one;
+  const hasBudget = (runUnits ?? tokens ?? cost) !== undefined;
   const texts = uid.length + namespace.length + name.length + agent.length + gpuClass.length;
   return (
     RESERVATION_BYTES +
@@ -48,6 +52,7 @@ export function reservationBytes(one: Reservation): number {
     (session === undefined ? 0 : SESSION_BYTES) +
     (pods === undefined ? 0 : GANG_BYTES) +
     (hasBudget ? BUDGET_BYTES : 0) +
+    (cost === undefined ? 0 : COST_BYTES) +
     (revision === undefined ? 0 : REVISION_BYTES) +
     callBytes(one) +
     handoverBytes(one)
@@ -55,12 +60,13 @@ export function reservationBytes(one: Reservation): number {
 }
 
 /** A Run that calls others has room for what is remembered of these from its own admission on. */
-function callBytes({ levels, call, uid, namespace, name }: Reservation): number {
+function callBytes({ levels, call, uid, namespace, name, pool }: Reservation): number {
   const called =
     call === undefined ? 0 : CALL_BYTES + call.parent.length + call.root.length + call.rootName.length;
   if (levels === undefined) return called;
   const record = call === undefined ? treeBytes({ uid, namespace, name }) : 0;
-  return called + LEVELS_BYTES + record;
+  const paid = pool?.cost === undefined ? 0 : POOL_COST_BYTES;
+  return called + LEVELS_BYTES + paid + record;
 }
 
 /** The most bytes that is remembered of the Runs below one. */

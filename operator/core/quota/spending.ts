@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { BudgetWindow } from '#crds/v1alpha1/budgets';
+import type { BudgetWindow, TimedUnit } from '#crds/v1alpha1/budgets';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { Rate } from '#crds/v1alpha1/run-usage';
 import { meter } from '../metering/amounts.ts';
@@ -8,7 +8,7 @@ import { phaseOf, type Run } from '../run/run.ts';
 import { larger } from './amounts.ts';
 import { costOf, mostOf, ofEach } from './estimate.ts';
 
-/** An attempt under way as the budgets of run units see it, in millionths. */
+/** An attempt under way as the budgets of run units, or those of cost, see it, in millionths. */
 export interface Hold {
   readonly uid: string;
   readonly reserved: bigint;
@@ -32,18 +32,26 @@ export interface Overspending {
   readonly afterMs: number;
 }
 
+/** An attempt, and when it is looked at. */
+export interface HoldInput {
+  readonly run: Run | undefined;
+  readonly now: Date;
+  /** Run units when left out. */
+  readonly unit?: TimedUnit;
+}
+
 /** How an attempt stands with its reservation. Time since the start of its first container counts, also between two of them. */
-export function holdOf(reservation: Reservation, run: Run | undefined, now: Date): Hold {
-  const reserved = parseMicro(reservation.runUnits ?? '0');
+export function holdOf(reservation: Reservation, { run, now, unit = 'runUnits' }: HoldInput): Hold {
+  const reserved = parseMicro(reservation[unit] ?? '0');
   const { uid, overspent } = reservation;
   const rate = runningRate(reservation, run);
-  if (rate === undefined || mostOf(rate) <= reserved) return { uid, reserved, used: 0n, speed: 0n };
+  if (rate === undefined || mostOf(rate, unit) <= reserved) return { uid, reserved, used: 0n, speed: 0n };
   const startedAt = run?.status?.startedAt ?? now.toISOString();
   const use = { uid: '', startedAt, finishedAt: now.toISOString(), basis: 'Observed' } as const;
-  const used = meter(rate, ofEach(rate, use)).runUnits;
+  const used = meter(rate, ofEach(rate, use))[unit];
   // What has come to the most that its time can cost grows no more.
-  const isGrowing = overspent === undefined && used < mostOf(rate);
-  return { uid, reserved, used, speed: isGrowing ? costOf(rate, 1000) : 0n };
+  const isGrowing = overspent === undefined && used < mostOf(rate, unit);
+  return { uid, reserved, used, speed: isGrowing ? costOf(rate, 1000, unit) : 0n };
 }
 
 /** The rate of the attempt that was admitted by `reservation`, while its container runs. */

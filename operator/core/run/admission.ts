@@ -7,6 +7,7 @@ import { checkRemote } from '../agent/checks.ts';
 import { statedResources } from '../agent/container.ts';
 import { revisionSuffix } from '../agent/template.ts';
 import { toInstant } from '../conditions.ts';
+import { priceDigest } from '../metering/price.ts';
 import { rateOf } from '../metering/rate.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
@@ -172,14 +173,23 @@ function gangFacts({ reservation: { pods }, agent }: Admitting, now: Date): Admi
   return { pods, startBefore: toInstant(new Date(now.getTime() + startTimeoutSeconds * 1000)) };
 }
 
-function rateOfAttempt(run: Run, { reservation, agent, tenant, gpuClass }: Admitting): Rate {
+function rateOfAttempt(run: Run, admitting: Admitting): Rate {
+  const { reservation, agent, tenant, gpuClass } = admitting;
+  const price = priceAtAdmission(run, admitting);
   const gpu = gpuClass && { class: gpuClass, count: devicesOfPod(reservation) };
   return rateOf({
     agent: agent.spec,
     resources: containerResources(statedResources(agent.spec), tenant.spec.containerDefaults),
     timeoutSeconds: timeoutSeconds(run, agent),
-    ...defined({ gpu, pods: reservation.pods }),
+    ...defined({ gpu, pods: reservation.pods, price }),
   });
+}
+
+/** What was written with the admission stays, also where nothing was made of it yet. */
+function priceAtAdmission(run: Run, { reservation, price }: Admitting): Rate['price'] {
+  const { open } = run.status?.usage ?? {};
+  const isAdmitted = open !== undefined && open.reservation === reservation.serial;
+  return isAdmitted ? open.rate.price : price;
 }
 
 /** What was told of this attempt before: it was in the queue since, if that was of another one. */
@@ -206,10 +216,20 @@ function isReservedForAnother(
   return reservedFor !== undefined && reservedFor !== revisionSuffix(name);
 }
 
+const CHANGED_PRICE: Cause = {
+  reason: RUN_REASONS.Pending,
+  message: 'the price is another one than when its quota was reserved: it is reserved anew',
+};
+
+/** Whether cost was reserved by another price, which may come to less than the present one. */
+function isPricedOtherwise({ priced }: Reservation, price: RunObserved['price']): boolean {
+  return priced !== undefined && priced !== (price && priceDigest(price));
+}
+
 /** What was deleted or replaced since its quota was reserved: it waits for that like a Run that comes after. */
 function missingForStart(
   run: Run,
-  { reservation, agent, revision, tenant, gpuClass, remoteImage }: Reserved,
+  { reservation, agent, revision, tenant, gpuClass, remoteImage, price }: Reserved,
 ): Cause | undefined {
   if (tenant === undefined) return NO_TENANT;
   if (agent === undefined) {
@@ -218,6 +238,7 @@ function missingForStart(
   }
   if (revision === undefined) return missingRevision(run);
   if (isReservedForAnother(reservation, revision)) return CHANGED_AGENT;
+  if (isPricedOtherwise(reservation, price)) return CHANGED_PRICE;
   const off = checkRemote(agent, remoteImage);
   if (off !== undefined) return { reason: RUN_REASONS.AgentNotReady, message: off.message };
   if (reservation.gpuClass === undefined || gpuClass !== undefined) return undefined;

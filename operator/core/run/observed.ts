@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Price } from '#crds/v1alpha1/price';
 import type { KeyRecord, Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import type { DryRunStatus } from '#crds/v1alpha1/run-dry-run';
@@ -44,6 +45,8 @@ export interface RunObserved {
   readonly kin?: Kinship;
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
+  /** What its tenant pays from now on, as the ledger has it; undefined where nothing is known of that. */
+  readonly price?: Price | undefined;
   /** Of a dry run only: what it would take. Its place and reservation are those that it would get. */
   readonly demand?: Pick<DryRunStatus, 'reserves' | 'gpu' | 'pods'> | undefined;
   /** What the ledger remembers of its idempotency key. */

@@ -57,3 +57,17 @@ test('it says which budget is used up, and until when', (t) => {
     /^paused, since the tenant's 30 run units in the hour until 2026-11-21T13:00:00Z/,
   );
 });
+
+test('also of cost', (t) => {
+  const quotas = {
+    cost: [{ window: 'hour' as const, limit: '2.5' }],
+    runUnits: [{ window: 'hour' as const, limit: 30 }],
+  };
+  const reservation = { ...OVERSPENT, overspentUnit: 'cost' } as const;
+  const run = makeRun({}, ADMITTED_BY_IT);
+  const cause = overspending(run, { reservation, tenant: makeTenant({ quotas }) }, NOW);
+  t.regex(
+    cause?.message ?? '',
+    /^paused, since the tenant's 2\.5 units of cost in the hour until 2026-11-21T13:00:00Z \(quotas\.cost\) are used up/,
+  );
+});

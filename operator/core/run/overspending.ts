@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { BudgetWindow } from '#crds/v1alpha1/budgets';
+import type { BudgetWindow, TimedUnit } from '#crds/v1alpha1/budgets';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import { windowEndMs, windowStart } from '../metering/history.ts';
-import { windowPhrase } from '../quota/budgets.ts';
+import { UNIT_WORDS, windowPhrase } from '../quota/budgets.ts';
 import type { RunObserved } from './observed.ts';
 import type { Run } from './run.ts';
 import type { Cause } from './status.ts';
@@ -20,11 +20,12 @@ export function overspending(
   const window = overspentWindow(run, reservation);
   if (window === undefined) return undefined;
   if (window === 'tree') return TREE_OVERSPENT;
-  const which = budgetOf(tenant, window);
+  const unit = reservation?.overspentUnit ?? 'runUnits';
+  const which = budgetOf(tenant, window, unit);
   const phrase = windowPhrase(window, windowEndMs(window, windowStart(window, now.toISOString())));
   return {
     reason: RUN_REASONS.BudgetExhausted,
-    message: `paused, since the tenant's ${which} ${phrase} (quotas.runUnits) are used up, and it has used more than it had reserved; it goes back to the queue, where it reserves twice what it has used, and spends no retry`,
+    message: `paused, since the tenant's ${which} ${phrase} (quotas.${unit}) are used up, and it has used more than it had reserved; it goes back to the queue, where it reserves twice what it has used, and spends no retry`,
   };
 }
 
@@ -42,7 +43,7 @@ function overspentWindow(
   return serial !== undefined && reservation?.serial === serial ? reservation.overspent : undefined;
 }
 
-function budgetOf(tenant: RunObserved['tenant'], window: BudgetWindow): string {
-  const budget = tenant?.spec.quotas?.runUnits?.find((one) => one.window === window);
-  return budget === undefined ? 'run units' : `${budget.limit} run units`;
+function budgetOf(tenant: RunObserved['tenant'], window: BudgetWindow, unit: TimedUnit): string {
+  const budget = tenant?.spec.quotas?.[unit]?.find((one) => one.window === window);
+  return budget === undefined ? UNIT_WORDS[unit] : `${budget.limit} ${UNIT_WORDS[unit]}`;
 }

@@ -73,19 +73,29 @@ export function isTold(record: TreeRecord, { status }: Run): boolean {
   const { tree } = status ?? {};
   if (tree === undefined) return false;
   const isSame = (['attempt', 'calls', 'depth'] as const).every((field) => tree[field] === record[field]);
-  return isSame && BUDGET_UNITS.every((unit) => tree[unit].used === record[unit]);
+  return isSame && BUDGET_UNITS.every((unit) => (tree[unit]?.used ?? '0') === (record[unit] ?? '0'));
 }
 
 function figuresOf({ record, pool, held, counts }: TreeObserved, told: TreeStatus | undefined): Figures {
   const { attempt, calls, depth } = record;
   const isSame = told?.attempt === attempt;
-  const amountsOf = (unit: BudgetUnit): Figures[BudgetUnit] => {
-    const limit = pool === undefined && isSame ? told[unit].limit : pool?.[unit];
+  const amountsOf = (unit: BudgetUnit): Figures['runUnits'] => {
+    const limit = pool === undefined && isSame ? told[unit]?.limit : pool?.[unit];
+    const used = record[unit] ?? '0';
     const reserved = held.reduce((sum, one) => sum + parseMicro(one[unit] ?? '0'), 0n);
-    const left = limit && leftOf(parseMicro(limit) - parseMicro(record[unit]) - reserved);
-    return { ...defined({ limit, left }), used: record[unit], reserved: formatMicro(reserved) };
+    const left = limit && leftOf(parseMicro(limit) - parseMicro(used) - reserved);
+    return { ...defined({ limit, left }), used, reserved: formatMicro(reserved) };
   };
-  return { attempt, calls, depth, ...counts(), runUnits: amountsOf('runUnits'), tokens: amountsOf('tokens') };
+  const isPaid = [record.cost, pool?.cost, isSame ? told.cost : undefined].some((one) => one !== undefined);
+  return {
+    attempt,
+    calls,
+    depth,
+    ...counts(),
+    runUnits: amountsOf('runUnits'),
+    tokens: amountsOf('tokens'),
+    ...(isPaid && { cost: amountsOf('cost') }),
+  };
 }
 
 function leftOf(micro: bigint): string {

@@ -75,3 +75,18 @@ test('what is used by four fifths deserves a look, and what is reserved does not
   const none = makeTenant({ quotas: { runUnits: [{ window: 'hour', limit: 0 }] } });
   t.deepEqual(nearlyUsed(budgetUsage(none, undefined, NOW)), []);
 });
+
+test('budgets of cost are told where the tenant has a price, and not where none holds them', (t) => {
+  const tenant = makeTenant({ quotas: { cost: [{ window: 'hour', limit: '10' }] } });
+  const start = '2026-11-21T12:00:00Z';
+  const amounts = formatMetered({ ...NOTHING_METERED, cost: 8_500_000n });
+  const usage = { windows: [{ window: 'hour' as const, start, attempts: 1, amounts }], tiers: [] };
+  const reservations = [{ ...reserved, uid: 'a', name: 'a', cost: '0.5' }];
+  const ledger = makeLedger(tenant, { reservations, usage });
+  t.deepEqual(budgetUsage(tenant, ledger, NOW), []);
+  const price = { currency: 'USD', runUnits: 1 };
+  const priced = { ...ledger, spec: { ...ledger.spec, price } };
+  const told = budgetUsage(tenant, priced, NOW);
+  t.deepEqual(told, [{ name: 'cost/hour', used: '8.5', reserved: '0.5', limit: '10' }]);
+  t.deepEqual(nearlyUsed(told), ['cost/hour']);
+});

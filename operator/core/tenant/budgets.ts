@@ -15,7 +15,7 @@ const NEARLY_PERCENT = 80n;
 /** Use against every budget in its present window. */
 export function budgetUsage(tenant: Tenant, ledger: Ledger | undefined, now: Date): readonly Usage[] {
   const reserved = reservedOfBudgets(ledger?.status);
-  return budgetLimits(tenant.spec.quotas).map(({ unit, window, limit }) => ({
+  return budgetLimits(tenant.spec.quotas, ledger?.spec.price).map(({ unit, window, limit }) => ({
     name: `${unit}/${window}`,
     used: formatMicro(usedIn(ledger?.status?.usage, { unit, window }, now).used),
     reserved: formatMicro(reserved[unit]),
@@ -28,7 +28,7 @@ export function budgetUsage(tenant: Tenant, ledger: Ledger | undefined, now: Dat
  * hour ends for all tenants at once, so each tells of it a moment later, by its name: what is enforced waits for no telling.
  */
 export function budgetsTurnMs(tenant: Tenant, ledger: Ledger | undefined, now: Date): number {
-  const ends = budgetLimits(tenant.spec.quotas)
+  const ends = budgetLimits(tenant.spec.quotas, ledger?.spec.price)
     .map((budget) => ({ ...usedIn(ledger?.status?.usage, budget, now), window: budget.window }))
     .filter(({ used }) => used > 0n)
     .map(({ endsMs, window }) => endsMs + spreadMs(tenant, window) - now.getTime());

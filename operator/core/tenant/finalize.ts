@@ -80,6 +80,7 @@ function suspendedLedger(tenant: Tenant, { spec }: Ledger): KubeObject {
     totals: { hard, missingClasses: [] },
     namespaces: spec.namespaces ?? [],
     suspended: true,
+    price: spec.price,
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { TenantStatus } from '#crds/v1alpha1/tenant';
 import { firstDifference, isDeepEqual } from '../compare.ts';
+import { priceFor } from '../metering/prices.ts';
 import type { KubeObject } from '../object.ts';
 import { refOf } from '../object.ts';
 import { DONE, type Plan, type Removal, type Result } from '../plan.ts';
@@ -134,7 +135,7 @@ function desiredObjects(
   input: TenantInput & { readonly egress: TenantEgress },
   claims: readonly Claim[],
 ): readonly KubeObject[] {
-  const { tenant, observed } = input;
+  const { tenant, observed, settings } = input;
   const totals = nativeTotals(enforcedQuotas(tenant.spec, claims), observed.gpuClasses);
   const contents = desiredContents(heldOf(claims), { ...input, quotaKeys: Object.keys(totals.hard) });
   const isNew = observed.ledger === undefined && claims.some(({ kind }) => kind === 'create');
@@ -142,7 +143,12 @@ function desiredObjects(
   const namespaces = namesOf(claims);
   return [
     ...contents,
-    desiredLedger(tenant, { totals, namespaces, suspended: tenant.spec.suspended }),
+    desiredLedger(tenant, {
+      totals,
+      namespaces,
+      suspended: tenant.spec.suspended,
+      price: priceFor(settings.prices, tenant.spec.plan),
+    }),
     desiredClusterRole(tenant, namespaces),
     ...desiredClusterRoleBinding(tenant),
     ...queuesToApply(input, namespaces),

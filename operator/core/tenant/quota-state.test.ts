@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import type { Price } from '#crds/v1alpha1/price';
 import { findCondition, setStanding } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
-import { makeNamespace, makeObserved, makeTenant, NOW } from './testing/objects.ts';
+import { planTenant } from './plan.ts';
+import { makeNamespace, makeObserved, makeTenant, NOW, PLATFORM } from './testing/objects.ts';
 import { FULL, plan, ready, settle, type TenantPlan } from './testing/settle.ts';
-import { identity, type TenantObserved } from './tenant.ts';
+import { identity, type Ledger, type TenantObserved } from './tenant.ts';
 
 function bindings(plan: TenantPlan): readonly string[] {
   return plan.apply.filter(({ kind }) => kind === 'RoleBinding').map(identity);
@@ -159,8 +161,25 @@ test('quotas that this version does not enforce are said to be so, and do not ke
     status: 'False',
     reason: 'NotEnforced',
     message:
-      'recorded but not enforced by this version of NexusOS: spec.quotas.cost, spec.quotas.toolCallsPerMinute',
+      'recorded but not enforced, since what Runs cost is not known: the platform has no price for plan standard (platform.prices of the chart): spec.quotas.cost; recorded but not enforced by this version of NexusOS: spec.quotas.toolCallsPerMinute',
   });
   t.is(ready(last.status)?.status, 'True');
   t.regex(ready(last.status)?.message ?? '', /spec\.quotas\.cost/);
+});
+
+test('a tenant pays what the platform says of its plan; without a word its budgets of cost are not enforced', (t) => {
+  const price: Price = { currency: 'USD', runUnits: 11_500_000 };
+  const prices = { others: undefined, plans: new Map([['gold', price]]) };
+  const cost = [{ window: 'month' as const, limit: '100' }];
+  const ledgerFor = (planName: string) => {
+    const { tenant, observed } = settle({ plan: planName, quotas: { cost } });
+    const settings = { ...PLATFORM, prices };
+    const { apply } = planTenant({ tenant, observed, settings }, NOW);
+    return apply.find(({ kind }) => kind === 'QuotaLedger') as Ledger | undefined;
+  };
+  t.deepEqual(ledgerFor('gold')?.spec.price, price);
+  t.deepEqual(ledgerFor('gold')?.spec.budgets, [{ unit: 'cost', window: 'month', limit: '100' }]);
+  t.is(ledgerFor('tin')?.spec.price, undefined);
+  const { last } = settle({ plan: 'tin', quotas: { cost } });
+  t.regex(ready(last.status)?.message ?? '', /the platform has no price for plan tin \(platform\.prices/);
 });

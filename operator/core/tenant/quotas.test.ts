@@ -3,7 +3,15 @@ import test from 'ava';
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import type { QuotaLedgerSpec } from '#crds/v1alpha1/quota-ledger';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
-import { canonicalQuantity, desiredLedger, hasLimitsOf, nativeTotals, unenforcedQuotas } from './quotas.ts';
+import type { Price } from '#crds/v1alpha1/price';
+import {
+  canonicalQuantity,
+  desiredLedger,
+  hasLimitsOf,
+  lacksPrice,
+  nativeTotals,
+  unenforcedQuotas,
+} from './quotas.ts';
 import type { Ledger } from './tenant.ts';
 import { makeTenant } from './testing/objects.ts';
 
@@ -94,6 +102,22 @@ for (const [field, inLedger] of Object.entries(RUN_LIMITS)) {
   });
 }
 
+const PRICE: Price = { currency: 'USD', runUnits: 11_500_000 };
+
+test('a ledger has budgets of cost where its tenant has a price, and is not as wanted with another price, or none', (t) => {
+  const cost = [{ window: 'month' as const, limit: '100' }];
+  const tenant = makeTenant({ quotas: { cost } });
+  const input = { totals: { hard: {}, missingClasses: [] }, namespaces: [], suspended: false };
+  const ledgerAt = (price: Price | undefined) => desiredLedger(tenant, { ...input, price }) as Ledger;
+  const priced = ledgerAt(PRICE);
+  t.deepEqual(priced.spec.budgets, [{ unit: 'cost', window: 'month', limit: '100' }]);
+  t.deepEqual(priced.spec.price, PRICE);
+  t.false('budgets' in ledgerAt(undefined).spec || 'price' in ledgerAt(undefined).spec);
+  t.true(hasLimitsOf(priced, ledgerAt({ ...PRICE })));
+  for (const other of [undefined, { ...PRICE, runUnits: 12 }, { ...PRICE, currency: 'EUR' }])
+    t.false(hasLimitsOf(ledgerAt(other), priced));
+});
+
 test('every quota that is set and not enforced is named, and none that is', (t) => {
   t.deepEqual(unenforcedQuotas(undefined), []);
   const enforced: TenantQuotas = {
@@ -107,6 +131,9 @@ test('every quota that is set and not enforced is named, and none that is', (t) 
   };
   t.deepEqual(unenforcedQuotas(enforced), []);
   const day = [{ window: 'day' as const, limit: '1' }];
-  const all: TenantQuotas = { cost: day, toolCallsPerMinute: 1, memoryBytes: '1Gi' };
-  t.deepEqual(unenforcedQuotas(all), ['cost', 'toolCallsPerMinute', 'memoryBytes']);
+  const all: TenantQuotas = { toolCallsPerMinute: 1, memoryBytes: '1Gi' };
+  t.deepEqual(unenforcedQuotas(all), ['toolCallsPerMinute', 'memoryBytes']);
+  t.true(lacksPrice({ cost: day }, undefined));
+  t.false(lacksPrice({ cost: day }, PRICE));
+  t.false(lacksPrice({ cost: [] }, undefined));
 });

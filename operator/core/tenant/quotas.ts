@@ -2,6 +2,7 @@
 import { BUDGET_UNITS, type BudgetLimit } from '#crds/v1alpha1/budgets';
 import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import { API_VERSION } from '#crds/v1alpha1/names';
+import type { Price } from '#crds/v1alpha1/price';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
 import { isDeepEqual } from '../compare.ts';
 import { defined, type KubeObject } from '../object.ts';
@@ -54,18 +55,26 @@ export function canonicalQuantity(value: string | number): string {
  */
 export function unenforcedQuotas(quotas: TenantQuotas | undefined): readonly string[] {
   if (quotas === undefined) return [];
-  const { cost, toolCallsPerMinute, memoryBytes } = quotas;
+  const { toolCallsPerMinute, memoryBytes } = quotas;
   const set: Readonly<Record<string, boolean>> = {
-    cost: (cost ?? []).length > 0,
     toolCallsPerMinute: toolCallsPerMinute !== undefined,
     memoryBytes: memoryBytes !== undefined,
   };
   return Object.keys(set).filter((field) => set[field] === true);
 }
 
-/** The budgets of a tenant that are enforced, as its ledger has them. */
-export function budgetLimits(quotas: TenantQuotas | undefined): readonly BudgetLimit[] {
-  return BUDGET_UNITS.flatMap((unit) =>
+/** Whether there are budgets of cost, and no price to hold them by. */
+export function lacksPrice(quotas: TenantQuotas | undefined, price: Price | undefined): boolean {
+  return price === undefined && (quotas?.cost ?? []).length > 0;
+}
+
+/** The budgets of a tenant that are enforced, as its ledger has them: those of cost where it has a price. */
+export function budgetLimits(
+  quotas: TenantQuotas | undefined,
+  price: Price | undefined,
+): readonly BudgetLimit[] {
+  const units = BUDGET_UNITS.filter((unit) => unit !== 'cost' || price !== undefined);
+  return units.flatMap((unit) =>
     (quotas?.[unit] ?? []).map(({ window, limit }) => ({ unit, window, limit: canonicalQuantity(limit) })),
   );
 }
@@ -81,7 +90,7 @@ export function hasLimitsOf(ledger: Ledger, desired: KubeObject): boolean {
   return isDeepEqual(limitsOf(ledger.spec), limitsOf(desired['spec'] as Ledger['spec']));
 }
 
-function limitsOf({ hard = {}, gpus = [], budgets = [], ...others }: Ledger['spec']): unknown {
+function limitsOf({ hard = {}, gpus = [], budgets = [], price, ...others }: Ledger['spec']): unknown {
   const devices = Object.fromEntries(gpus.map((gpu) => [gpu.class, gpu.count]));
   const { maxConcurrentRuns, maxQueuedRuns, createPerSecond, createBurst } = others;
   const { priorityAgingSeconds, preemption } = others;
@@ -89,6 +98,7 @@ function limitsOf({ hard = {}, gpus = [], budgets = [], ...others }: Ledger['spe
     hard,
     devices,
     budgets: Object.fromEntries(budgets.map(({ unit, window, limit }) => [`${unit}/${window}`, limit])),
+    price,
     maxConcurrentRuns,
     maxQueuedRuns,
     createPerSecond,
@@ -104,12 +114,15 @@ export interface LedgerInput {
   /** Namespaces that share the totals. */
   readonly namespaces: readonly string[];
   readonly suspended: boolean;
+  /** What the tenant pays, where the platform says so. */
+  readonly price?: Price | undefined;
 }
 
 /** The QuotaLedger of a tenant. The ledger controller deals its totals out to the namespaces. */
-export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }: LedgerInput): KubeObject {
+export function desiredLedger(tenant: Tenant, input: LedgerInput): KubeObject {
+  const { totals, namespaces, suspended, price } = input;
   const { gpus = [], runs = {} } = tenant.spec.quotas ?? {};
-  const budgets = budgetLimits(tenant.spec.quotas);
+  const budgets = budgetLimits(tenant.spec.quotas, price);
   return {
     apiVersion: API_VERSION,
     kind: 'QuotaLedger',
@@ -122,6 +135,7 @@ export function desiredLedger(tenant: Tenant, { totals, namespaces, suspended }:
       ...(gpus.length > 0 && { gpus }),
       ...(budgets.length > 0 && { budgets }),
       ...defined({
+        price,
         maxConcurrentRuns: runs.maxConcurrent,
         maxQueuedRuns: runs.maxQueued,
         createPerSecond: runs.createPerSecond,

@@ -24,7 +24,7 @@ import { type Claim, heldOf, terminationMessage } from './namespaces.ts';
 import { tooSmallQuotas } from './own-objects.ts';
 import type { Problem } from './problems.ts';
 import { isInForce, isOldInForce, overCommitted, uncountedKeys } from './quota-state.ts';
-import { unenforcedQuotas } from './quotas.ts';
+import { lacksPrice, unenforcedQuotas } from './quotas.ts';
 import { type Tenant, type TenantObserved, uidOf } from './tenant.ts';
 import { byName, tenantUsage, usageSummary } from './usage.ts';
 
@@ -193,6 +193,11 @@ function quotaGaps(tenant: Tenant, { observed, claims }: Findings): readonly Pro
       'Kubernetes does not count these; look for a typing error (names are plural: count/secrets), or wait some minutes if their kind is new to the cluster',
       uncounted,
     ),
+    ...gap(
+      TENANT_REASONS.NotEnforced,
+      `recorded but not enforced, since what Runs cost is not known: the platform has no price for plan ${tenant.spec.plan} (platform.prices of the chart)`,
+      lacksPrice(tenant.spec.quotas, observed.ledger?.spec.price) ? ['spec.quotas.cost'] : [],
+    ),
     ...gap(TENANT_REASONS.NotEnforced, 'recorded but not enforced by this version of NexusOS', unenforced),
   ];
 }
@@ -264,7 +269,7 @@ export function throttleUsage(before: TenantStatus | undefined, status: TenantSt
 }
 
 function figures({ usage, summary }: TenantStatus): unknown {
-  return [usage ?? [], summary?.runs, summary?.gpus, summary?.runUnits];
+  return [usage ?? [], summary?.runs, summary?.gpus, summary?.runUnits, summary?.cost];
 }
 
 function withoutFigures(status: TenantStatus): unknown {

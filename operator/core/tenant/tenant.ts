@@ -4,6 +4,7 @@ import { ANNOTATIONS, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { QuotaLedgerSpec, QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
 import type { TenantSpec, TenantStatus } from '#crds/v1alpha1/tenant';
 import type { Kueue } from '../kueue/kueue.ts';
+import type { Prices } from '../metering/prices.ts';
 import type { KubeObject, ObjectRef } from '../object.ts';
 import type { Neighbourhood } from './cluster-ranges.ts';
 
@@ -27,6 +28,8 @@ export interface PlatformSettings {
   readonly reservedRanges: readonly string[];
   /** How much of what is short tenants get in relation to others, by the name of their plan; one where it is left out. */
   readonly planWeights?: ReadonlyMap<string, number>;
+  /** What tenants pay, by their plan; where it is left out nobody knows what anything costs. */
+  readonly prices?: Prices | undefined;
   /** Where Kueue is to decide on capacity; undefined: we do. */
   readonly kueue?: Kueue | undefined;
   /** Image of the program that speaks to endpoints of remote agents; none where it is left out, and so no such agents. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { TenantStatus } from '#crds/v1alpha1/tenant';
-import { monthSummary } from '../metering/history.ts';
+import { monthCost, monthSummary } from '../metering/history.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { isTakingOver } from '../quota/handover.ts';
 import { formatQuantity, parseQuantity, quantityFormat } from '../quota/quantity.ts';
@@ -91,7 +91,7 @@ function runsInUse(ledger: Ledger | undefined): number {
 export function usageSummary(
   tenant: Tenant,
   ledger: Ledger | undefined,
-): { runs: string; gpus?: string; runUnits?: string } {
+): { runs: string; gpus?: string; runUnits?: string; cost?: string } {
   const { gpus = [], runs } = tenant.spec.quotas ?? {};
   const used = String(runsInUse(ledger));
   const taken = gpus.reduce((sum, one) => sum + gpusInUse(ledger, one.class), 0);
@@ -99,6 +99,9 @@ export function usageSummary(
   return {
     runs: runs?.maxConcurrent === undefined ? used : `${used}/${runs.maxConcurrent}`,
     ...(gpus.length > 0 && { gpus: `${taken}/${allowed}` }),
-    ...defined({ runUnits: monthSummary(ledger?.status?.usage) }),
+    ...defined({
+      runUnits: monthSummary(ledger?.status?.usage),
+      cost: monthCost(ledger?.status?.usage, ledger?.spec.price?.currency),
+    }),
   };
 }

@@ -4,6 +4,7 @@ import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
 import type { BudgetUnit } from '#crds/v1alpha1/budgets';
 import { formatMicro } from '../metering/micro.ts';
 import type { Waiting } from '../quota/admit.ts';
+import { UNIT_WORDS } from '../quota/budgets.ts';
 
 /** That the reservation of its parent was not seen yet, which is a matter of moments. */
 export const PARENT_UNSEEN: Waiting = {
@@ -56,17 +57,16 @@ export interface Short {
   readonly left: bigint;
 }
 
-const WORDS = { runUnits: 'run units', tokens: 'tokens' } as const;
 const WHERE = 'callsBudget of that Run, calls.budget of its Agent';
 
 /** That others of them may leave enough. */
 export function reservedByOthers({ root, unit, need, left }: Short): Waiting {
-  const message = `it would reserve ${formatMicro(need)} ${WORDS[unit]}, and ${formatMicro(left)} are left of what Run ${root} has reserved for Runs below it (${WHERE}); it goes on when others of these use less than they have reserved`;
+  const message = `it would reserve ${formatMicro(need)} ${UNIT_WORDS[unit]}, and ${formatMicro(left)} are left of what Run ${root} has reserved for Runs below it (${WHERE}); it goes on when others of these use less than they have reserved`;
   return { reason: RUN_CALL_REASONS.TreeBudgetReserved, message };
 }
 
 /** That nobody will leave enough who ends by himself. */
 export function exhausted({ root, unit, need, left }: Short): Waiting {
-  const message = `spec.estimate.${unit}: it would reserve ${formatMicro(need)} ${WORDS[unit]}; ${formatMicro(left)} are left of what Run ${root} has reserved for Runs below it (${WHERE})`;
+  const message = `spec.estimate.${unit}: it would reserve ${formatMicro(need)} ${UNIT_WORDS[unit]}; ${formatMicro(left)} are left of what Run ${root} has reserved for Runs below it (${WHERE})`;
   return { reason: RUN_CALL_REASONS.TreeBudgetExhausted, message };
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { BUDGET_UNITS, type BudgetUnit } from '#crds/v1alpha1/budgets';
+import type { CallsBudget } from '#crds/v1alpha1/agent-calls';
+import { BUDGET_UNITS, type BudgetUnit, TIMED_UNITS, type TimedUnit } from '#crds/v1alpha1/budgets';
+import type { Price } from '#crds/v1alpha1/price';
 import type { Reservation, ReservedCall } from '#crds/v1alpha1/quota-ledger';
 import type { Agent } from '../agent/agent.ts';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
+import { chargeAhead } from '../metering/price.ts';
 import type { Candidate, Waiting } from '../quota/admit.ts';
 import { larger } from '../quota/amounts.ts';
 import type { Reserves } from '../quota/budgets.ts';
-import { type EstimateContext, estimateOf, microOf } from '../quota/estimate.ts';
-import { heldBy, type Hold, holdOf, overspendingOf } from '../quota/spending.ts';
+import { type EstimateContext, estimateOf, microOf, reservesFor } from '../quota/estimate.ts';
+import { heldBy, type Hold, holdOf, type Overspending, overspendingOf } from '../quota/spending.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
 import type { Forest } from './forest.ts';
@@ -19,6 +22,8 @@ export interface PoolInput {
   readonly forest: Forest;
   readonly records: TreeRecords;
   readonly runs: ReadonlyMap<string, Run>;
+  /** What the tenant pays. */
+  readonly price?: Price | undefined;
   readonly now: Date;
 }
 
@@ -34,14 +39,17 @@ export interface PoolOverspending {
  */
 export class Pools {
   readonly #input: PoolInput;
-  /** By uid, of those below others. */
-  readonly #holds = new Map<string, Hold>();
+  /** By unit and uid, of those below others. */
+  readonly #holds: Readonly<Record<TimedUnit, Map<string, Hold>>> = { runUnits: new Map(), cost: new Map() };
 
   constructor(input: PoolInput) {
     this.#input = input;
     const { forest, runs, now } = input;
     for (const below of forest.trees.values()) {
-      for (const one of below) this.#holds.set(one.uid, holdOf(one, runs.get(one.uid), now));
+      for (const one of below) {
+        const run = runs.get(one.uid);
+        for (const unit of TIMED_UNITS) this.#holds[unit].set(one.uid, holdOf(one, { run, now, unit }));
+      }
     }
   }
 
@@ -49,16 +57,23 @@ export class Pools {
   overspending(): PoolOverspending {
     const paused = new Set<string>();
     let afterMs = Infinity;
-    for (const [root, below] of this.#input.forest.trees) {
-      const limit = this.#limitOf(root, 'runUnits');
-      if (limit === undefined) continue;
-      const holds = below.map(({ uid }) => this.#holds.get(uid)).filter((one) => one !== undefined);
-      const left = limit - this.#used(root, 'runUnits') - this.#held(root, 'runUnits');
-      const verdict = overspendingOf(holds, [{ window: 'minute', left }]);
-      for (const uid of verdict.paused.keys()) paused.add(uid);
-      afterMs = Math.min(afterMs, verdict.afterMs);
+    for (const root of this.#input.forest.trees.keys()) {
+      for (const unit of TIMED_UNITS) {
+        const verdict = this.#overspendingIn(root, unit);
+        for (const uid of verdict?.paused.keys() ?? []) paused.add(uid);
+        afterMs = Math.min(afterMs, verdict?.afterMs ?? Infinity);
+      }
     }
     return { paused, afterMs };
+  }
+
+  #overspendingIn(root: string, unit: TimedUnit): Overspending | undefined {
+    const limit = this.#limitOf(root, unit);
+    if (limit === undefined) return undefined;
+    const below = this.#input.forest.below(root);
+    const holds = below.map(({ uid }) => this.#holds[unit].get(uid)).filter((one) => one !== undefined);
+    const left = limit - this.#used(root, unit) - this.#held(root, unit);
+    return overspendingOf(holds, [{ window: 'minute', left }]);
   }
 
   /** What of its pool `candidate` waits for, or is refused for. */
@@ -84,8 +99,9 @@ export class Pools {
   ): Reserves {
     const units = BUDGET_UNITS.filter((unit) => this.#limitOf(root, unit) !== undefined);
     if (units.length === 0) return {};
-    const estimate = estimateOf(run, agent, context);
-    return Object.fromEntries(units.map((unit) => [unit, formatMicro(estimate[unit])]));
+    const { price } = this.#input;
+    const priced = price === undefined ? context : { ...context, price };
+    return reservesFor(units, estimateOf(run, agent, priced), price);
   }
 
   /** Who calls others may wait for one of these, which waits for who asks. */
@@ -108,7 +124,7 @@ export class Pools {
 
   /** Who is admitted in this pass has no hold yet, and has used nothing. */
   #heldOf(one: Reservation, unit: BudgetUnit): bigint {
-    const hold = unit === 'runUnits' ? this.#holds.get(one.uid) : undefined;
+    const hold = unit === 'tokens' ? undefined : this.#holds[unit].get(one.uid);
     return hold === undefined ? parseMicro(one[unit] ?? '0') : heldBy(hold);
   }
 }
@@ -118,8 +134,17 @@ export function poolOf(run: Run, agent: Agent, { spec }: Ledger): Reservation['p
   const declared = { ...agent.spec.calls?.budget, ...run.spec.callsBudget };
   const budgeted = new Set((spec.budgets ?? []).map(({ unit }) => unit));
   const amounts = BUDGET_UNITS.flatMap((unit) => {
-    const micro = microOf(declared[unit]) ?? (budgeted.has(unit) ? 0n : undefined);
+    // Without a price nobody knows what anything costs.
+    if (unit === 'cost' && spec.price === undefined) return [];
+    const said = microOf(declared[unit]) ?? (unit === 'cost' ? costOfPool(declared, spec.price) : undefined);
+    const micro = said ?? (budgeted.has(unit) ? 0n : undefined);
     return micro === undefined ? [] : [[unit, formatMicro(micro)] as const];
   });
   return amounts.length === 0 ? undefined : Object.fromEntries(amounts);
+}
+
+/** What the run units and tokens cost that are reserved; undefined where neither is said. */
+function costOfPool({ runUnits, tokens }: CallsBudget, price: Price | undefined): bigint | undefined {
+  if (runUnits === undefined && tokens === undefined) return undefined;
+  return chargeAhead(price, { runUnits: microOf(runUnits) ?? 0n, tokens: microOf(tokens) ?? 0n });
 }

@@ -77,9 +77,12 @@ for (const [name, { held, trees, want }] of Object.entries(SUMS)) {
 test('who is in a pool is paused for that alone, and not for what others of the tenant have used', (t) => {
   const held = [ROOT, child('a', '20')];
   const holds = held.map(({ uid }) => ({ uid, reserved: 20n * MICRO, used: 30n * MICRO, speed: 1n }));
-  const { outside } = heldOfBudgets(held, { holds, records: new Map([['root', RECORD]]) });
+  const { outside } = heldOfBudgets(held, {
+    holds: { runUnits: holds },
+    records: new Map([['root', RECORD]]),
+  });
   t.deepEqual(
-    outside.map(({ uid }) => uid),
+    outside.runUnits?.map(({ uid }) => uid),
     ['root'],
   );
 });
@@ -126,6 +129,8 @@ test('a reservation is never larger in the ledger than was counted on', (t) => {
   const long = '9'.repeat(40);
   const most: Reservation = {
     ...child('a'.repeat(36), long),
+    cost: `${'9'.repeat(20)}.999999`,
+    priced: 'd'.repeat(8),
     levels: 8,
     overspent: 'tree',
     serial: Number.MAX_SAFE_INTEGER,
@@ -134,7 +139,11 @@ test('a reservation is never larger in the ledger than was counted on', (t) => {
   const root: Reservation = {
     ...ROOT,
     runUnits: `${'9'.repeat(20)}.999999`,
-    pool: { runUnits: `${'9'.repeat(20)}.999999`, tokens: '9'.repeat(20) },
+    pool: {
+      runUnits: `${'9'.repeat(20)}.999999`,
+      tokens: '9'.repeat(20),
+      cost: `${'9'.repeat(20)}.999999`,
+    },
   };
   for (const one of [most, root, child('a', '1')])
     t.true(JSON.stringify(one).length + 1 <= reservationBytes(one));
@@ -142,6 +151,7 @@ test('a reservation is never larger in the ledger than was counted on', (t) => {
     ...RECORD,
     runUnits: '9'.repeat(40),
     tokens: '9'.repeat(40),
+    cost: `${'9'.repeat(22)}.999999`,
     calls: 10_000,
     attempt: 1_000_000_000,
   };

@@ -4,6 +4,7 @@ import type { QuotaLedgerStatus, Reservation, ReservedCall, TreeRecord } from '#
 import type { MeteredAttempt } from '#crds/v1alpha1/run-usage';
 import { amountsOf } from '../metering/amounts.ts';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
+import { defined } from '../object.ts';
 import { larger } from '../quota/amounts.ts';
 import { tokenMicros } from '../quota/estimate.ts';
 import { heldBy, type Hold } from '../quota/spending.ts';
@@ -84,28 +85,25 @@ export function newRecord({ namespace, call }: CalledReservation, root: Run | un
   const fresh = { uid: call.root, namespace, name: call.rootName, attempt };
   const told = root?.status?.tree;
   if (told?.attempt !== attempt) return { ...fresh, calls: 0, depth: 0, runUnits: '0', tokens: '0' };
-  const { calls, depth, runUnits, tokens } = told;
-  return { ...fresh, calls, depth, runUnits: runUnits.used, tokens: tokens.used };
+  const { calls, depth, runUnits, tokens, cost } = told;
+  const used = { runUnits: runUnits.used, tokens: tokens.used, ...defined({ cost: cost?.used }) };
+  return { ...fresh, calls, depth, ...used };
 }
 
 /** What the reservations of a ledger hold of budgets, in millionths, whatever they have used up to now. */
 export function reservedOfBudgets(status: QuotaLedgerStatus | undefined): HeldOfBudgets['taken'] {
-  const held = status?.reservations ?? [];
-  const holds = held.map(({ uid, runUnits = '0' }) => ({
-    uid,
-    reserved: parseMicro(runUnits),
-    used: 0n,
-    speed: 0n,
-  }));
   const records = new Map((status?.trees ?? []).map((one) => [one.uid, one]));
-  return heldOfBudgets(held, { holds, records }).taken;
+  return heldOfBudgets(status?.reservations ?? [], { holds: {}, records }).taken;
 }
+
+/** By unit, how attempts stand with their reservations, in the order of these; where it is left out, they hold what they reserve. */
+export type Holds = Readonly<Partial<Record<BudgetUnit, readonly Hold[]>>>;
 
 /** What attempts under way hold of budgets, in millionths. */
 export interface HeldOfBudgets {
   readonly taken: Readonly<Record<BudgetUnit, bigint>>;
   /** Holds that are in nobody's pool: each counts by itself. */
-  readonly outside: readonly Hold[];
+  readonly outside: Holds;
 }
 
 /**
@@ -117,28 +115,37 @@ export interface HeldOfBudgets {
  */
 export function heldOfBudgets(
   held: readonly Reservation[],
-  { holds, records }: { readonly holds: readonly Hold[]; readonly records: TreeRecords },
+  { holds, records }: { readonly holds: Holds; readonly records: TreeRecords },
 ): HeldOfBudgets {
   const roots = new Map(held.filter((one) => !isCalled(one)).map((one) => [one.uid, one]));
   const below = new Map<string, Sums>();
-  const taken: Sums = { runUnits: 0n, tokens: 0n };
-  const outside: Hold[] = [];
+  const taken = noSums();
+  const alone = held.map(({ call }) => call === undefined || !roots.has(call.root));
   for (const [i, one] of held.entries()) {
-    const hold = holds[i];
-    if (hold === undefined) continue;
-    const root = one.call && roots.get(one.call.root);
-    if (root === undefined) outside.push(hold);
-    const sums = root === undefined ? taken : (below.get(root.uid) ?? { runUnits: 0n, tokens: 0n });
-    sums.runUnits += heldBy(hold);
-    sums.tokens += parseMicro(one.tokens ?? '0');
-    if (root !== undefined) below.set(root.uid, sums);
+    const root = alone[i] ? undefined : one.call?.root;
+    const sums = root === undefined ? taken : (below.get(root) ?? noSums());
+    for (const unit of BUDGET_UNITS) {
+      const hold = holds[unit]?.[i];
+      sums[unit] += hold === undefined ? parseMicro(one[unit] ?? '0') : heldBy(hold);
+    }
+    if (root !== undefined) below.set(root, sums);
   }
   for (const root of roots.values())
     addPool(taken, root, { below: below.get(root.uid), record: records.get(root.uid) });
-  return { taken, outside };
+  return { taken, outside: outsideOf(holds, alone) };
 }
 
 type Sums = Record<BudgetUnit, bigint>;
+
+function noSums(): Sums {
+  return { runUnits: 0n, tokens: 0n, cost: 0n };
+}
+
+function outsideOf(holds: Holds, alone: readonly boolean[]): Holds {
+  return Object.fromEntries(
+    Object.entries(holds).map(([unit, all]) => [unit, all.filter((_, i) => alone[i] === true)]),
+  );
+}
 
 /** What a Run above others holds for them, or they hold if that is more. */
 function addPool(
@@ -162,6 +169,9 @@ function withUse(record: TreeRecord, attempt: MeteredAttempt): TreeRecord {
     (sum, { reported }) => sum + tokenMicros(reported),
     parseMicro(record.tokens),
   );
-  const runUnits = parseMicro(record.runUnits) + amountsOf(attempt).runUnits;
-  return { ...record, runUnits: formatMicro(runUnits), tokens: formatMicro(tokens) };
+  const amounts = amountsOf(attempt);
+  const runUnits = parseMicro(record.runUnits) + amounts.runUnits;
+  const cost = parseMicro(record.cost ?? '0') + amounts.cost;
+  const paid = cost > 0n && { cost: formatMicro(cost) };
+  return { ...record, runUnits: formatMicro(runUnits), tokens: formatMicro(tokens), ...paid };
 }

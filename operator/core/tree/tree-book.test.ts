@@ -286,3 +286,52 @@ test('without a word a Run reserves nothing for those below where the tenant has
     runUnits: { used: '12.345678', reserved: '0' },
   });
 });
+
+/** A run unit costs 0.5. */
+const PRICE = { currency: 'USD', runUnits: 500_000_000_000 };
+
+test('a pool of cost is shared like one of run units, and what is said of run units alone is worth what they cost', (t) => {
+  const world = begun({ price: PRICE }, POOL);
+  t.deepEqual(world.held[0]?.pool, { runUnits: '3', cost: '1.5' });
+  const said = begun({ price: PRICE }, { budget: { cost: '1' } });
+  t.deepEqual(said.held[0]?.pool, { cost: '1' });
+  said.create('one', 'leaf', { parent: 'root', spec: estimate('1.2') });
+  said.pass();
+  said.create('two', 'leaf', { parent: 'root', spec: estimate('1') });
+  t.like(said.told('two'), { reason: 'TreeBudgetReserved' });
+  t.regex(said.told('two').message, /^it would reserve 0\.5 units of cost, and 0\.4 are left/);
+  said.end('one', { micros: 600_000n });
+  said.pass();
+  t.is(phaseIn(said, 'two'), 'Running');
+  t.is(said.ledger.status?.trees?.[0]?.cost, '0.3');
+  said.end('two', { micros: 1_000_000n });
+  said.pass();
+  said.end('root');
+  said.pass();
+  t.deepEqual(said.runs.get('root')?.status?.tree?.cost, {
+    limit: '1',
+    left: '0.2',
+    used: '0.8',
+    reserved: '0',
+  });
+});
+
+test('without a price nobody knows what those below cost: neither a pool nor a record says anything of it', (t) => {
+  const world = begun({}, { budget: { runUnits: '3', cost: '0' } });
+  t.deepEqual(world.held[0]?.pool, { runUnits: '3' });
+  world.create('one', 'leaf', { parent: 'root', spec: estimate('2') });
+  world.pass();
+  t.is(phaseIn(world, 'one'), 'Running');
+  world.end('one', { micros: 1_000_000n });
+  world.pass();
+  t.false('cost' in (world.ledger.status?.trees?.[0] ?? {}));
+  t.false('cost' in (world.runs.get('root')?.status?.tree ?? {}));
+});
+
+test('with a budget of cost, who says nothing reserves nothing for those below', (t) => {
+  const budgets = [{ unit: 'cost', window: 'month', limit: '100k' } as const];
+  const world = begun({ budgets, price: PRICE });
+  t.deepEqual(world.held[0]?.pool, { cost: '0' });
+  world.create('child', 'leaf', { parent: 'root', spec: estimate('0.5') });
+  t.like(world.told('child'), { reason: 'TreeBudgetExhausted' });
+});

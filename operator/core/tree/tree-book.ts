@@ -44,13 +44,19 @@ export class TreeBook {
   readonly #records: Map<string, TreeRecord>;
 
   constructor(input: TreeInput) {
-    const { held, records, now } = input;
+    const { held, records, now, ledger } = input;
     this.#input = input;
     this.#runs = runsIn(input);
     this.#mayCall = anyCalls(input.context);
     this.#forest = new Forest(held);
     this.#records = new Map(records);
-    this.#pools = new Pools({ forest: this.#forest, records: this.#records, runs: this.#runs, now });
+    this.#pools = new Pools({
+      forest: this.#forest,
+      records: this.#records,
+      runs: this.#runs,
+      price: ledger.spec.price,
+      now,
+    });
     const { paused, afterMs } = this.#pools.overspending();
     this.nextMs = now.getTime() + afterMs;
     this.held =

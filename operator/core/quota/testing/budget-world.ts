@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BudgetLimit } from '#crds/v1alpha1/budgets';
+import type { Price } from '#crds/v1alpha1/price';
+import { MAX_METERED_ATTEMPTS } from '#crds/v1alpha1/run-usage';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import { type Agent, agentKey } from '../../agent/agent.ts';
+import { meter } from '../../metering/amounts.ts';
 import { formatMicro, parseMicro } from '../../metering/micro.ts';
 import { overspending } from '../../run/overspending.ts';
 import { planRun } from '../../run/plan.ts';
@@ -27,6 +30,8 @@ export interface WorldChoice {
   readonly budgets: readonly BudgetLimit[];
   /** Run units; undefined: all that it can use, which is a core for 60 seconds and 30 to end. */
   readonly estimate?: number;
+  /** What the tenant pays to begin with. */
+  readonly price?: Price;
 }
 
 /** A tenant with budgets, its ledger and Runs, and two operators that decide on what each has seen, which may be old. */
@@ -43,7 +48,7 @@ export class BudgetWorld {
   /** Attempts that were paused, since they had used more than was theirs. */
   paused = 0;
 
-  constructor({ budgets, estimate }: WorldChoice) {
+  constructor({ budgets, estimate, price }: WorldChoice) {
     this.#agent = makeAgent({
       container: { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '1' } } },
       limits: { timeoutSeconds: 60 },
@@ -54,7 +59,13 @@ export class BudgetWorld {
       apiVersion: API_VERSION,
       kind: 'QuotaLedger',
       metadata: { name: 'acme', uid: 'ledger-uid', resourceVersion: '1' },
-      spec: { tenantUID: 'tenant-uid', suspended: false, namespaces: [NAMESPACE], budgets: [...budgets] },
+      spec: {
+        tenantUID: 'tenant-uid',
+        suspended: false,
+        namespaces: [NAMESPACE],
+        budgets: [...budgets],
+        ...(price && { price }),
+      },
     };
     const runs = Array.from({ length: RUN_COUNT }, (_, i) => {
       const { metadata, ...run } = makeRun();
@@ -67,6 +78,12 @@ export class BudgetWorld {
   /** Time passes. */
   advance(seconds: number): void {
     this.#now = new Date(this.#now.getTime() + seconds * 1000);
+  }
+
+  /** The platform has another price from now on. */
+  setPrice(price: Price): void {
+    const { ledger } = this.#live;
+    this.#live = { ...this.#live, ledger: nextVersion({ ...ledger, spec: { ...ledger.spec, price } }) };
   }
 
   /** One operator catches up with what is. */
@@ -93,7 +110,9 @@ export class BudgetWorld {
     const reservation = ledger.status?.reservations?.find(({ uid }) => uid === run.metadata.uid);
     const cause = overspending(run, { reservation, tenant: undefined }, this.#now);
     if (cause === undefined && goesOn(run)) return;
-    const seen = { ...NOTHING_SEEN, agent: this.#agent, revision: revisionOf(this.#agent), reservation };
+    const { price } = ledger.spec;
+    const agent = this.#agent;
+    const seen = { ...NOTHING_SEEN, agent, revision: revisionOf(agent), reservation, price };
     const { status } = planRun(run, seen, this.#now);
     if (status === undefined || isOld(run, this.#live.runs[i])) return;
     if (cause !== undefined && status.phase === 'Queued') this.paused += 1;
@@ -130,9 +149,31 @@ export class BudgetWorld {
   }
 
   /** Millionths that all windows of a length have counted that are kept. */
-  counted(window: BudgetLimit['window']): readonly bigint[] {
+  counted({ window, unit }: Pick<BudgetLimit, 'window' | 'unit'>): readonly bigint[] {
     const windows = this.#live.ledger.status?.usage?.windows ?? [];
-    return windows.filter((one) => one.window === window).map(({ amounts }) => parseMicro(amounts.runUnits));
+    const key = unit === 'cost' ? unit : 'runUnits';
+    return windows
+      .filter((one) => one.window === window)
+      .map(({ amounts }) => parseMicro(amounts[key] ?? '0'));
+  }
+
+  /** Prices that attempts were settled by, the Runs and their attempts in order. */
+  get settledPrices(): readonly (Price | undefined)[] {
+    return this.#live.runs
+      .flatMap(({ status }) => status?.usage?.attempts ?? [])
+      .map(({ rate }) => rate.price);
+  }
+
+  /** Millionths of cost of Runs that still tell all attempts apart: by the facts of these alone, and as their totals say. */
+  get recomputed(): { readonly facts: bigint; readonly totals: bigint } {
+    const usages = this.#live.runs
+      .map(({ status }) => status?.usage ?? {})
+      .filter(({ attempts = [] }) => attempts.length < MAX_METERED_ATTEMPTS);
+    const attempts = usages.flatMap((one) => one.attempts ?? []);
+    return {
+      facts: attempts.reduce((sum, { rate, pods }) => sum + meter(rate, pods).cost, 0n),
+      totals: usages.reduce((sum, { total }) => sum + parseMicro(total?.cost ?? '0'), 0n),
+    };
   }
 
   /** Notes where more is used and reserved than a budget allows, though somebody was admitted. */
@@ -141,14 +182,16 @@ export class BudgetWorld {
     const more = (status.lastSerial ?? 0) - (before.status?.lastSerial ?? 0);
     if (more === 0) return;
     this.admitted += more;
-    const reserved = (status.reservations ?? []).reduce(
-      (sum, one) => sum + parseMicro(one.runUnits ?? ''),
-      0n,
-    );
     for (const { unit, window, limit } of this.#budgets) {
+      const reserved = (status.reservations ?? []).reduce(
+        (sum, one) => sum + parseMicro(one[unit] ?? ''),
+        0n,
+      );
       const { used } = usedIn(status.usage, { unit, window }, this.#now);
       if (used + reserved <= BigInt(limit) * 1_000_000n) continue;
-      this.faults.push(`${window}: ${formatMicro(used)} used, ${formatMicro(reserved)} reserved of ${limit}`);
+      this.faults.push(
+        `${unit}/${window}: ${formatMicro(used)} used, ${formatMicro(reserved)} reserved of ${limit}`,
+      );
     }
   }
 

@@ -59,7 +59,7 @@ export function key(i: number): KeyRecord {
 /** Usage of as many windows as are kept, in figures as long as they get. */
 function fullHistory(): UsageHistory {
   const most = '9'.repeat(30) + '.999999';
-  const amounts = { cpuSeconds: most, memoryByteSeconds: most, gpuSeconds: most, runUnits: most };
+  const amounts = { cpuSeconds: most, memoryByteSeconds: most, gpuSeconds: most, runUnits: most, cost: most };
   const count = Number.MAX_SAFE_INTEGER;
   const reported = { inputTokens: count, outputTokens: count, toolCalls: count, sandboxCalls: count };
   const windows = Object.entries(KEPT_WINDOWS).flatMap(([window, kept]) =>
@@ -72,7 +72,7 @@ function fullHistory(): UsageHistory {
       sealed: count,
     })),
   );
-  return { windows, tiers: TIERS.map((tier) => ({ tier, runUnits: most })), lastSealed: count };
+  return { windows, tiers: TIERS.map((tier) => ({ tier, runUnits: most, cost: most })), lastSealed: count };
 }
 
 function reservation(i: number): Reservation {

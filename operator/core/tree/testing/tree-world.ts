@@ -133,7 +133,13 @@ export class TreeWorld {
       admittedAt: NOW.toISOString(),
       ...(call && { call }),
       conditions: [],
-      usage: { ...run.status?.usage, open: { rate: makeRate(), ...defined({ reservation: one.serial }) } },
+      usage: {
+        ...run.status?.usage,
+        open: {
+          rate: makeRate(defined({ price: this.ledger.spec.price })),
+          ...defined({ reservation: one.serial }),
+        },
+      },
     };
     this.runs.set(one.name, { ...run, status });
   }
