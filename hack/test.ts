@@ -7,6 +7,7 @@ import { descriptionPath, sharedClusterVariable } from './cluster/description.ts
 import { sharedOperatorVariable } from './system/attach.ts';
 import { installChart } from './system/chart.ts';
 import { operatorProgramVariable, startOperator } from './system/operator-process.ts';
+import { SHARED_SETTINGS } from './system/shared-settings.ts';
 import { readArguments, selectFiles, type TestSelection } from './test/arguments.ts';
 import { type Phase, runPhase } from './test/phase.ts';
 import { ensureTools } from './tools/build.ts';
@@ -58,7 +59,8 @@ async function runScenarios(
 ): Promise<Tally> {
   if (files.length === 0 || stop.signal.aborted) return emptyTally();
   const program = conditions.env[operatorProgramVariable];
-  const operator = await startOperator(cluster, program === undefined ? {} : { program });
+  const options = { env: SHARED_SETTINGS, ...(program !== undefined && { program }) };
+  const operator = await startOperator(cluster, options);
   const env = { ...conditions.env, [sharedOperatorVariable]: String(operator.pid) };
   const phase = { name: 'end to end', files, concurrency: CONCURRENCY.scenarios };
   const tally = await runPhase({ ...phase, ...conditions, env });

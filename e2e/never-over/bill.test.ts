@@ -50,6 +50,12 @@ const CASES: Readonly<
     pod: ran(11, { message: '{"usage":{"toolCalls":3,"sandboxCalls":1}}' }),
     want: { runUnits: 5_500_000n },
   },
+  'what has a price is paid, and rounded once': {
+    pod: ran(11, { message: '{"usage":{"toolCalls":3,"inputTokens":7}}' }),
+    price: { ...STANDARD, perMillion: { runUnits: 300_000n, inputTokens: 2_000_000n, outputTokens: 9n } },
+    // 5.3 x 0.3 and 7 x 2 millionths.
+    want: { runUnits: 5_300_000n, cost: 16n },
+  },
   'no time at all costs the least': { pod: ran(1), want: { cpuSeconds: 0n, runUnits: 10_000n } },
   'a clock that is set back takes nothing': { pod: ran(1, { startedAt: 5 }), want: { runUnits: 10_000n } },
   'what never started costs nothing': { pod: createsPod('a'), want: { cpuSeconds: 0n, runUnits: 0n } },

@@ -13,6 +13,8 @@ export interface Price {
     readonly of: number;
     readonly percent: number;
   };
+  /** What is paid for a million of each, in millionths of a currency; of what is not named nothing, and nothing without it. */
+  readonly perMillion?: Readonly<Record<string, bigint>>;
 }
 
 /** Amounts in millionths. */
@@ -21,12 +23,14 @@ export interface Bill {
   readonly memoryByteSeconds: bigint;
   readonly gpuSeconds: bigint;
   readonly runUnits: bigint;
+  readonly cost: bigint;
 }
 
-const NOTHING: Bill = { cpuSeconds: 0n, memoryByteSeconds: 0n, gpuSeconds: 0n, runUnits: 0n };
+const NOTHING: Bill = { cpuSeconds: 0n, memoryByteSeconds: 0n, gpuSeconds: 0n, runUnits: 0n, cost: 0n };
 const NO_GPU = { count: 0, parts: 0, of: 1, percent: 0 };
 /** What an attempt costs at least whose container has started. */
 const LEAST = 10_000n;
+const MILLION = 1_000_000n;
 
 /** The sum of two bills. */
 export function addBills(a: Bill, b: Bill): Bill {
@@ -35,6 +39,7 @@ export function addBills(a: Bill, b: Bill): Bill {
     memoryByteSeconds: a.memoryByteSeconds + b.memoryByteSeconds,
     gpuSeconds: a.gpuSeconds + b.gpuSeconds,
     runUnits: a.runUnits + b.runUnits,
+    cost: a.cost + b.cost,
   };
 }
 
@@ -57,7 +62,7 @@ export function billsOf(
 }
 
 /** What one pod costs. Nothing, if its container has not started. */
-export function billOf(pod: Written, { tierPercent, gpu = NO_GPU }: Price): Bill {
+export function billOf(pod: Written, { tierPercent, gpu = NO_GPU, perMillion = {} }: Price): Bill {
   const { startedAt, finishedAt, message = '' } = endOf(pod) ?? {};
   if (startedAt === undefined || finishedAt === undefined) return NOTHING;
   const ms = BigInt(Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)));
@@ -70,12 +75,14 @@ export function billOf(pod: Written, { tierPercent, gpu = NO_GPU }: Price): Bill
   const cpuTime = cpuSeconds * scale;
   const gpuTime = parts * BigInt(gpu.percent);
   const time = rounded((cpuTime > gpuTime ? cpuTime : gpuTime) * BigInt(tierPercent), scale * 100n);
-  const runUnits = time + callsIn(message);
+  const counted = time + callsIn(message);
+  const runUnits = counted > LEAST ? counted : LEAST;
   return {
     cpuSeconds,
     memoryByteSeconds: bytes(memory) * ms * 1000n,
     gpuSeconds: rounded(parts, of),
-    runUnits: runUnits > LEAST ? runUnits : LEAST,
+    runUnits,
+    cost: costOf({ ...countsIn(message), runUnits }, perMillion),
   };
 }
 
@@ -86,9 +93,26 @@ export function micro(decimal: string): bigint {
 }
 
 function callsIn(message: string): bigint {
-  if (message === '') return 0n;
+  const { toolCalls = 0n, sandboxCalls = 0n } = countsIn(message);
+  return (toolCalls * 100_000n + sandboxCalls * 200_000n) / MILLION;
+}
+
+/** What a container said that it has used, in millionths. */
+function countsIn(message: string): Readonly<Record<string, bigint>> {
+  if (message === '') return {};
   const { usage = {} } = JSON.parse(message) as { readonly usage?: Readonly<Record<string, number>> };
-  return BigInt(usage['toolCalls'] ?? 0) * 100_000n + BigInt(usage['sandboxCalls'] ?? 0) * 200_000n;
+  return Object.fromEntries(Object.entries(usage).map(([what, count]) => [what, BigInt(count) * MILLION]));
+}
+
+function costOf(
+  used: Readonly<Record<string, bigint>>,
+  perMillion: NonNullable<Price['perMillion']>,
+): bigint {
+  const exact = Object.entries(perMillion).reduce(
+    (sum, [what, price]) => sum + (used[what] ?? 0n) * price,
+    0n,
+  );
+  return rounded(exact, MILLION * MILLION);
 }
 
 function requestsOf({ spec }: Written): Readonly<Record<string, string>> {

@@ -2,6 +2,7 @@
 import type { Cluster } from '#hack/cluster/cluster';
 import { PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
+import { SHARED_SETTINGS } from '#hack/system/shared-settings';
 import { eventually } from '#hack/tools/eventually';
 
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${PLATFORM_NAMESPACE}/leases/nexusos-operator`;
@@ -72,7 +73,7 @@ export class Relay {
   #startOne(): void {
     this.#started += 1;
     const identity = `relay-${this.#started}`;
-    const env = { NEXUSOS_IDENTITY: identity, NEXUSOS_LEASE_DURATION_MS: LEASE_MS };
+    const env = { NEXUSOS_IDENTITY: identity, NEXUSOS_LEASE_DURATION_MS: LEASE_MS, ...SHARED_SETTINGS };
     const starting = startOperator(this.#cluster, { env });
     starting.catch((error: unknown) => {
       this.#fault ??= error;

@@ -7,6 +7,7 @@ import { sessionOf, type Written } from './trail.ts';
 
 /** Tenants that are limited in one way, and what is limited. */
 interface Flavour {
+  readonly plan?: string;
   readonly namespaces: readonly string[];
   readonly quotas: object;
   readonly worker?: object;
@@ -36,20 +37,37 @@ const FLAVOURS: Readonly<Record<string, Flavour>> = {
     duration: '1200ms',
   },
   sessions: {
+    plan: 'dear',
     namespaces: ['main'],
     quotas: { runs: { maxConcurrent: 4 } },
     worker: { limits: { maxConcurrentRuns: 3 } },
-    price: STANDARD,
+    price: { ...STANDARD, perMillion: { runUnits: 1_000_000_000_000n } },
     limits: { Runs: 4, 'Runs of worker': 3, 'Runs of session 0': 1, 'Runs of session 1': 1 },
     // Two sessions, and Runs without any.
     specOf: (index) => (index % 4 < 2 ? { session: String(index % 4) } : {}),
     duration: '1s',
   },
   gpus: {
+    // Also what they cost is reserved.
+    plan: 'priced',
     namespaces: ['main'],
-    quotas: { gpus: [{ class: 'a100-3g', count: 3 }], runs: { maxConcurrent: 10 } },
+    quotas: {
+      gpus: [{ class: 'a100-3g', count: 3 }],
+      runs: { maxConcurrent: 10 },
+      cost: [{ window: 'month', limit: '1M' }],
+    },
     worker: { tier: 'heavy', gpu: { class: 'a100-3g', count: 1 } },
-    price: { tier: 'heavy', tierPercent: 150, gpu: { count: 1, parts: 3, of: 7, percent: 150 } },
+    price: {
+      tier: 'heavy',
+      tierPercent: 150,
+      gpu: { count: 1, parts: 3, of: 7, percent: 150 },
+      perMillion: {
+        runUnits: 500_000_000_000n,
+        inputTokens: 3_000_000_000n,
+        outputTokens: 15_000_000_000n,
+        toolCalls: 1_000_500_000n,
+      },
+    },
     limits: { Runs: 10, 'devices of a100-3g': 3 },
     duration: '1s',
   },
@@ -107,9 +125,9 @@ export function stormObjects(tenant: string): {
   readonly tenant: object;
   readonly agents: readonly object[];
 } {
-  const { namespaces, quotas, worker } = flavourOf(tenant);
+  const { namespaces, quotas, worker, plan } = flavourOf(tenant);
   return {
-    tenant: tenantManifest(tenant, { namespaces: namespaces.map((suffix) => ({ suffix })), quotas }),
+    tenant: tenantManifest(tenant, { namespaces: namespaces.map((suffix) => ({ suffix })), quotas, plan }),
     agents: namespaces.map((suffix) =>
       agent(`${tenant}-${suffix}`, {
         container: { image: 'registry.example/worker:1', resources: RESOURCES },

@@ -4,8 +4,10 @@ import test, { type ExecutionContext } from 'ava';
 import { type Cluster, startCluster } from '#hack/cluster/cluster';
 import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
+import { SHARED_SETTINGS } from '#hack/system/shared-settings';
 import { eventually } from '#hack/tools/eventually';
 import { type CrashProxy, startCrashProxy } from '../crash-proxy.ts';
+import { micro } from '../never-over/bill.ts';
 import { agent, run } from '../run-world.ts';
 import { type LedgerUsage, type RecordedUsage, wholeUsage } from '../usage.ts';
 
@@ -28,7 +30,10 @@ interface Ended {
     readonly phase?: string;
     readonly attempt?: number;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    readonly usage?: { readonly attempts?: readonly { readonly reservation?: number }[] };
+    readonly usage?: {
+      readonly attempts?: readonly { readonly reservation?: number }[];
+      readonly total?: { readonly cost?: string };
+    };
   };
 }
 
@@ -92,7 +97,29 @@ test('a Run survives SIGKILL of the operator at every write: nothing is started 
   const { reservations } = (ledger?.['status'] ?? {}) as { readonly reservations?: readonly unknown[] };
   t.deepEqual(reservations, [], 'all of it is given back');
   await isCountedOnce(t);
+  await isPaidOnce(t);
 });
+
+/** What the Runs have cost is what the ledger has counted, to the last millionth. */
+async function isPaidOnce(t: ExecutionContext): Promise<void> {
+  const runs = await Promise.all(Object.keys(WANT).map(runOf));
+  const paid = runs.map(({ status }) => micro(status?.usage?.total?.cost ?? '0'));
+  t.true(
+    paid.every((one) => one > 0n),
+    String(paid),
+  );
+  const sum = paid.reduce((so, one) => so + one, 0n);
+  const { windows, tiers } = wholeUsage(await ofTenant('quotaledgers'), await ofTenant('usagerecords'));
+  const months = windows.filter(({ window }) => window === 'month');
+  t.is(
+    months.reduce((so, { amounts }) => so + micro(amounts.cost ?? '0'), 0n),
+    sum,
+  );
+  t.is(
+    tiers.reduce((so, { cost }) => so + micro(cost ?? '0'), 0n),
+    sum,
+  );
+}
 
 /** Nothing is lost or doubled between the ledger and the record, whichever of both was written last. */
 async function isCountedOnce(t: ExecutionContext): Promise<void> {
@@ -136,7 +163,11 @@ async function inPeace(): Promise<void> {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'Tenant',
     metadata: { name: TENANT },
-    spec: { namespaces: [{ suffix: 'main' }], quotas: { runs: { maxConcurrent: 2 } } },
+    spec: {
+      plan: 'priced',
+      namespaces: [{ suffix: 'main' }],
+      quotas: { runs: { maxConcurrent: 2 }, cost: [{ window: 'month', limit: '1M' }] },
+    },
   });
   await eventually('the namespace is there', () => cluster.admin.get(`/api/v1/namespaces/${NAMESPACE}`));
   await cluster.admin.create(`${API}/namespaces/${NAMESPACE}/agents`, agent(NAMESPACE));
@@ -182,7 +213,10 @@ async function silence(
 
 /** Always as the same replica, so that it takes its own lease up again at once. */
 function start(): Promise<OperatorProcess> {
-  return startOperator(cluster, { apiServer: proxy.url, env: { NEXUSOS_IDENTITY: 'crash-runs' } });
+  return startOperator(cluster, {
+    apiServer: proxy.url,
+    env: { NEXUSOS_IDENTITY: 'crash-runs', ...SHARED_SETTINGS },
+  });
 }
 
 async function isOver(): Promise<boolean> {

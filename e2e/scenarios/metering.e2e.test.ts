@@ -112,7 +112,7 @@ async function toldByKubelet({ user, namespace }: World, name: string): Promise<
 
 test('the bill of a Run follows from what its pod reserved, how long it ran and what it reported', async (t) => {
   const place = await world(t, 'billed', {
-    tenant: { quotas: { gpus: [{ class: 'a100-3g', count: 2 }] } },
+    tenant: { plan: 'priced', quotas: { gpus: [{ class: 'a100-3g', count: 2 }] } },
     worker: { tier: 'heavy', gpu: { class: 'a100-3g', count: 2 } },
   });
   const { user, namespace } = place;
@@ -127,12 +127,28 @@ test('the bill of a Run follows from what its pod reserved, how long it ran and 
     cpuMillicores: 100,
     memoryBytes: 64 * 1024 ** 2,
     gpu: { class: 'a100-3g', count: 2, parts: 3, of: 7, multiplierPercent: 150 },
+    price: {
+      currency: 'USD',
+      runUnits: 500_000_000_000,
+      inputTokens: 3_000_000_000,
+      toolCalls: 1_000_500_000,
+    },
   });
   t.deepEqual(attempt?.pods, [await toldByKubelet(place, 'draws')]);
   t.true(micro(usage.total?.gpuSeconds) > 0n);
+  // Beside the run units: 1,200 tokens read, and three calls of tools.
+  t.true(micro(usage.total?.cost) > 3_600_000n + 3001n);
   t.deepEqual(usage.reported, USAGE);
   balances(t, usage);
-  t.regex(await user.does(['get', 'run', 'draws', '-n', namespace, '-o', 'wide']), /UNITS/);
+  t.regex(await user.does(['get', 'run', 'draws', '-n', namespace, '-o', 'wide']), /UNITS +COST/);
+  await eventually('the ledger has counted what it cost', async () => {
+    const { windows, tiers } = await allUsageOf(user, 'billed');
+    const months = windows.filter(({ window }) => window === 'month').map(({ amounts }) => amounts.cost);
+    return [months, tiers.map(({ cost }) => cost)].every(([one]) => one === usage.total?.cost);
+  });
+  await eventually('the tenant says so', async () =>
+    /\d USD in 20\d\d-\d\d/.test(await user.does(['get', 'tn', 'billed', '-o', 'wide'])),
+  );
 });
 
 test('attempts that fail, are paused or cancelled are settled too, each once', async (t) => {

@@ -244,6 +244,7 @@ interface Amounts {
   readonly memoryByteSeconds: string;
   readonly gpuSeconds?: string | undefined;
   readonly runUnits: string;
+  readonly cost?: string | undefined;
 }
 
 /** What pods have used by their nodes is what Runs say, and what ledgers have counted in every window and tier. */
@@ -274,17 +275,21 @@ function balances(
     const units = tiers.reduce((sum, { runUnits }) => sum + micro(runUnits), 0n);
     t.true(units === want?.runUnits, `${tenant}: ${units} by tier, not ${want?.runUnits}`);
     t.true((want?.runUnits ?? 0n) > 0n, `${tenant} has used something`);
+    const cost = tiers.reduce((sum, one) => sum + micro(one.cost ?? '0'), 0n);
+    t.true(cost === want?.cost, `${tenant}: a cost of ${cost} by tier, not ${want?.cost}`);
+    t.is(cost > 0n, /^(gpus|sessions)-/.test(tenant), `${tenant} has paid ${cost}`);
   }
 }
 
-const NOTHING: Bill = { cpuSeconds: 0n, memoryByteSeconds: 0n, gpuSeconds: 0n, runUnits: 0n };
+const NOTHING: Bill = { cpuSeconds: 0n, memoryByteSeconds: 0n, gpuSeconds: 0n, runUnits: 0n, cost: 0n };
 
-function read({ cpuSeconds, memoryByteSeconds, gpuSeconds, runUnits }: Amounts): Bill {
+function read({ cpuSeconds, memoryByteSeconds, gpuSeconds, runUnits, cost }: Amounts): Bill {
   return {
     cpuSeconds: micro(cpuSeconds),
     memoryByteSeconds: micro(memoryByteSeconds),
     gpuSeconds: micro(gpuSeconds ?? '0'),
     runUnits: micro(runUnits),
+    cost: micro(cost ?? '0'),
   };
 }
 

@@ -4,6 +4,7 @@ import type { AttachedCluster } from '../cluster/attached-cluster.ts';
 import { sharedClusterVariable } from '../cluster/description.ts';
 import { installChart } from './chart.ts';
 import { startOperator } from './operator-process.ts';
+import { SHARED_SETTINGS } from './shared-settings.ts';
 
 /** Set while the shared control plane has the chart and a running operator. */
 export const sharedOperatorVariable = 'NEXUSOS_TEST_OPERATOR';
@@ -35,7 +36,7 @@ export function attachSystem(): Promise<AttachedCluster> {
 async function attach(): Promise<AttachedCluster> {
   const cluster = await attachChart();
   if (process.env[sharedOperatorVariable] !== undefined) return cluster;
-  const operator = await startOperator(cluster);
+  const operator = await startOperator(cluster, { env: SHARED_SETTINGS });
   operator.unref();
   return cluster;
 }

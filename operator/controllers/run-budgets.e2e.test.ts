@@ -5,8 +5,8 @@ import type { Estimate } from '#crds/v1alpha1/budgets';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
 import { eventually } from '#hack/tools/eventually';
 import { parseMicro } from '../core/metering/micro.ts';
-import type { Tenant } from '../core/tenant/tenant.ts';
-import { RUNS, TENANTS } from '../core/resources.ts';
+import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
+import { QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import {
   attachWorkloadRig,
   becomes,
@@ -39,8 +39,8 @@ async function fillTenant(
   await makeAgent(rig, { namespace: `${tenant}-main`, name: 'agent' }, { container, estimate });
 }
 
-function withBudgets(quotas: Pick<TenantQuotas, 'runUnits' | 'tokens'>) {
-  return { namespaces: [{ suffix: 'main' }], quotas };
+function withBudgets(quotas: Pick<TenantQuotas, 'runUnits' | 'tokens' | 'cost'>, plan = 'standard') {
+  return { plan, namespaces: [{ suffix: 'main' }], quotas };
 }
 
 /** Sets the budget of run units for a month. */
@@ -149,4 +149,113 @@ test('tokens that a Run has reported are counted at its end', async (t) => {
   });
   await createRun(rig, { namespace, name: 'fits' }, { spec: { estimate: { tokens: 100 }, priority: 10 } });
   await becomes(rig, { namespace, name: 'fits' }, { phase: 'Succeeded' });
+});
+
+/** The prices of plans, in millionths for a million, as the settings of these systems have them. */
+const PRICED = {
+  currency: 'USD',
+  runUnits: 500_000_000_000,
+  inputTokens: 3_000_000_000,
+  outputTokens: 15_000_000_000,
+  toolCalls: 1_000_500_000,
+};
+const DEAR = { currency: 'USD', runUnits: 1_000_000_000_000 };
+
+test('Runs that reserve all of a budget of cost keep the next one waiting; at another price they keep theirs, and who comes pays the new one', async (t) => {
+  const rig = t.context;
+  const namespace = 'shopper-main';
+  await makeTenant(rig, 'shopper', withBudgets({ cost: [{ window: 'month', limit: 5 }] }, 'priced'));
+  await fillTenant(rig, 'shopper', { cpu: '10m', estimate: { runUnits: 4 } });
+  for (const name of ['first', 'second']) {
+    await createRun(rig, { namespace, name }, { annotations: FOREVER });
+    await becomes(rig, { namespace, name }, { phase: 'Running' });
+  }
+  const third = { namespace, name: 'third' };
+  await createRun(rig, third, { annotations: FOREVER });
+  const waiting = await becomes(rig, third, { phase: 'Queued', reason: 'BudgetExhausted' });
+  t.regex(
+    waiting.status?.queue?.message ?? '',
+    /^1 of the tenant's 5 units of cost for a month are left beside what Runs under way have reserved \(quotas\.cost\), and it would reserve 2;/,
+  );
+  await eventually('the Tenant tells what is reserved', async () => {
+    const usage = await usageOf(rig, 'shopper', 'cost/month');
+    return usage?.reserved === '4' && usage.used === '0' && usage.limit === '5';
+  });
+
+  const spec = { plan: 'dear', quotas: { cost: [{ window: 'month', limit: 8 }] } };
+  await rig.client.patch(TENANTS, { name: 'shopper' }, { body: { spec } });
+  const admitted = await becomes(rig, third, { phase: 'Running' });
+  t.deepEqual(admitted.status?.usage?.open?.rate.price, DEAR);
+  const first = await runOf(rig, { namespace, name: 'first' });
+  t.deepEqual(first?.status?.usage?.open?.rate.price, PRICED);
+  for (const name of ['first', 'second', 'third']) {
+    await rig.client.patch(RUNS, { namespace, name }, { body: { spec: { cancel: true } } });
+  }
+  const prices = [PRICED, PRICED, DEAR];
+  let sum = 0n;
+  for (const [i, name] of ['first', 'second', 'third'].entries()) {
+    const { status } = await becomes(rig, { namespace, name }, { phase: 'Cancelled' });
+    const [attempt] = status?.usage?.attempts ?? [];
+    t.deepEqual(attempt?.rate.price, prices[i]);
+    const cost = parseMicro(status?.usage?.total?.cost ?? '');
+    const exact = parseMicro(attempt?.runUnits ?? '') * BigInt(prices[i]?.runUnits ?? 0);
+    t.is(cost, (2n * exact + 10n ** 12n) / (2n * 10n ** 12n), name);
+    t.true(cost > 0n);
+    sum += cost;
+  }
+  await eventually('the ledger has counted just that', async () => {
+    const { status } = ((await rig.client.get(QUOTA_LEDGERS, { name: 'shopper' })) ?? {}) as Partial<Ledger>;
+    const { windows = [], tiers = [] } = status?.usage ?? {};
+    const months = windows.filter(({ window }) => window === 'month');
+    const counted = [months.map(({ amounts }) => amounts.cost), tiers.map(({ cost }) => cost)].map((costs) =>
+      costs.reduce((so, one) => so + parseMicro(one ?? '0'), 0n),
+    );
+    return status?.reservations?.length === 0 && counted.every((one) => one === sum);
+  });
+});
+
+test('a Run that costs more than it had reserved is paused when nothing is left, and goes on when the budget is raised', async (t) => {
+  const rig = t.context;
+  const key = { namespace: 'bidder-main', name: 'run' };
+  await makeTenant(rig, 'bidder', withBudgets({ cost: [{ window: 'month', limit: '1.5' }] }, 'priced'));
+  await fillTenant(rig, 'bidder', { cpu: '1', estimate: { cost: '0.5' } });
+  await createRun(rig, key, { annotations: FOREVER });
+  const { status } = await eventually('it is paused', async () => {
+    const run = await runOf(rig, key);
+    return run?.status?.phase === 'Queued' && run.status.usage?.attempts?.length === 1 ? run : undefined;
+  });
+  t.regex(status?.queue?.reason ?? '', /^Budget/);
+  t.true(parseMicro(status?.usage?.total?.cost ?? '') >= 1_500_000n, JSON.stringify(status?.usage?.total));
+  const spec = { quotas: { cost: [{ window: 'month', limit: 1000 }] } };
+  await rig.client.patch(TENANTS, { name: 'bidder' }, { body: { spec } });
+  await becomes(rig, key, { phase: 'Running' });
+  await rig.client.patch(RUNS, key, { body: { spec: { cancel: true } } });
+  await becomes(rig, key, { phase: 'Cancelled' });
+});
+
+test('a tenant whose plan has no price is told that its budget of cost is not enforced, until it has one', async (t) => {
+  const rig = t.context;
+  await makeTenant(rig, 'barter', withBudgets({ cost: [{ window: 'month', limit: 0 }] }));
+  const enforced = async (status: string) =>
+    eventually(`QuotaEnforced is ${status}`, async () => {
+      const tenant = (await rig.client.get(TENANTS, { name: 'barter' })) as Tenant | undefined;
+      const found = tenant?.status?.conditions?.find(({ type }) => type === 'QuotaEnforced');
+      return found?.status === status ? found : undefined;
+    });
+  const told = await enforced('False');
+  t.is(told.reason, 'NotEnforced');
+  t.regex(told.message, /no price for plan standard \(platform\.prices of the chart\): spec\.quotas\.cost$/);
+  await fillTenant(rig, 'barter', { cpu: '10m', estimate: {} });
+  const free = { namespace: 'barter-main', name: 'free' };
+  await createRun(rig, free);
+  const ended = await becomes(rig, free, { phase: 'Succeeded' });
+  t.false(JSON.stringify(ended.status).includes('cost'));
+  await rig.client.patch(TENANTS, { name: 'barter' }, { body: { spec: { plan: 'priced' } } });
+  await enforced('True');
+  await createRun(rig, { namespace: 'barter-main', name: 'paid' });
+  await becomes(
+    rig,
+    { namespace: 'barter-main', name: 'paid' },
+    { phase: 'Queued', reason: 'BudgetTooSmall' },
+  );
 });
