@@ -112,6 +112,7 @@ function frontOf({ fronts }: Place, name: string): RegistryFront {
 
 interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
+  readonly spec: { readonly containers: readonly { readonly image: string }[] };
   readonly status?: { readonly phase?: string };
 }
 
@@ -254,12 +255,24 @@ test('an API server that starts anew in the middle of an outage lets in what it 
   const front = frontOf(t.context, 'restarted');
   const running = await starts(t.context, front, 'restarted-runs');
   front.turns('down');
+  // The same image by a name that nobody has looked at: it runs, and then it is looked at by that name, too.
+  const digest = running.spec.containers[0]?.image.split('@')[1] ?? '';
+  const other = { name: 'restarted-other', image: `${front.host}/team/known:other@${digest}` };
+  await asksUntil(t.context, other, isMade);
   const fresh = { name: 'restarted-fresh', image: `${front.host}/team/fresh:1` };
   await asksUntil(t.context, fresh, says(/is not known, RegistryUnreachable/));
+  const unknown = { outcome: 'Unknown', reason: 'RegistryUnreachable' };
+  await verdictComes(world.user, { namespace: NAMESPACE, image: other.image }, unknown);
   await world.cluster.restart('kube-apiserver');
   await eventually('it is ready', () => world.cluster.admin.healthy('/readyz'), DEADLINE_MS);
   const known = { name: 'restarted-again', image: `${front.host}/team/known:1` };
   t.is((await asksUntil(t.context, known, isMade)).status, 201);
+  const otherAgain = { ...other, name: 'restarted-other-again' };
+  t.is(
+    (await asksUntil(t.context, otherAgain, isMade)).status,
+    201,
+    'no name of it takes back what is known',
+  );
   const { status, message } = await asksUntil(t.context, fresh, says(/is not known/));
   t.not(status, 201, message);
   await goesOn(t, running);

@@ -19,12 +19,12 @@ test('what the operator vouches for is found by name and by digest, in its names
   const verdicts = book();
   verdicts.set(verifier.verdict('v', proofOf(now)));
   t.is(verdicts.in('team').proofOf(IMAGE)?.digest, DIGEST);
-  t.is(verdicts.in('team').proofOfDigest('registry.example/app', DIGEST)?.image, IMAGE);
+  t.is(verdicts.in('team').proofsOfDigest('registry.example/app', DIGEST)[0]?.image, IMAGE);
   t.is(verdicts.in('other').proofOf(IMAGE), undefined);
   t.is(verdicts.size, 1);
   verdicts.delete('team', 'v');
   t.is(verdicts.in('team').proofOf(IMAGE), undefined);
-  t.is(verdicts.in('team').proofOfDigest('registry.example/app', DIGEST), undefined);
+  t.deepEqual(verdicts.in('team').proofsOfDigest('registry.example/app', DIGEST), []);
 });
 
 test('what a tenant writes says nothing: not signed, by a key of its own, or taken from elsewhere', (t) => {
@@ -64,8 +64,32 @@ test('of several proofs of one image the latest counts, in whatever order they c
     const verdicts = book();
     for (const [index, one] of order.entries()) verdicts.set(verifier.verdict(`v${index}`, one));
     t.is(verdicts.in('team').proofOf(IMAGE)?.policies[0]?.reason, 'Revoked');
-    t.is(verdicts.in('team').proofOfDigest('registry.example/app', DIGEST)?.policies[0]?.reason, 'Revoked');
+    t.is(
+      verdicts.in('team').proofsOfDigest('registry.example/app', DIGEST)[0]?.policies[0]?.reason,
+      'Revoked',
+    );
   }
+});
+
+test('what is known by one name of a digest is found beside what could not be told by another, until it is not known any more', (t) => {
+  const silent = { outcome: 'Unknown', reason: 'RegistryUnreachable' } as const;
+  const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+  const verdicts = book();
+  const told = () =>
+    verdicts
+      .in('team')
+      .proofsOfDigest('registry.example/app', DIGEST)
+      .map(({ image, policies: [one] }) => `${image.split('@')[0]} ${one?.outcome}`);
+  verdicts.set(verifier.verdict('tag', proofOf(now)));
+  verdicts.set(verifier.verdict('other', proofOf(after(1), { image: 'registry.example/app:2' })));
+  verdicts.set(
+    verifier.verdict('pin', proofOf(after(2), { image: `registry.example/app:3@${DIGEST}` }, silent)),
+  );
+  t.deepEqual(told(), ['registry.example/app:3 Unknown', 'registry.example/app:2 Verified']);
+  verdicts.set(verifier.verdict('other', proofOf(after(3), { image: 'registry.example/app:2' }, silent)));
+  t.deepEqual(told(), ['registry.example/app:2 Unknown', 'registry.example/app:1 Verified'], 'the next best');
+  verdicts.delete('team', 'tag');
+  t.deepEqual(told(), ['registry.example/app:2 Unknown']);
 });
 
 test('a verdict that is renewed takes the place of the one before, with its digest', (t) => {
@@ -75,7 +99,7 @@ test('a verdict that is renewed takes the place of the one before, with its dige
   const later = new Date(now.getTime() + 1000);
   t.is(verdicts.set(verifier.verdict('v', proofOf(later, { digest: moved })))?.digest, moved);
   t.is(verdicts.in('team').proofOf(IMAGE)?.digest, moved);
-  t.is(verdicts.in('team').proofOfDigest('registry.example/app', DIGEST), undefined);
+  t.deepEqual(verdicts.in('team').proofsOfDigest('registry.example/app', DIGEST), []);
   verdicts.set({ ...verifier.verdict('v', proofOf(later)), status: {} });
   t.is(verdicts.in('team').proofOf(IMAGE), undefined);
 });

@@ -2,6 +2,7 @@
 import type { ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
 import type { KnownImages } from '#operator/core/images/admit';
 import type { Proof } from '#operator/core/images/proof';
+import { toldBy, withProof } from '#operator/core/images/several-names';
 import { parseReference } from '#operator/core/oci/reference';
 import type { KubeObject } from '#operator/core/object';
 import { isTrustedKey, readPublicKey, type TrustedKey } from '#operator/supply-chain/keys';
@@ -20,14 +21,14 @@ class Shelf implements KnownImages {
   /** By name of the object. */
   readonly entries = new Map<string, Entry>();
   readonly #byImage = new Map<string, Proof>();
-  readonly #byDigest = new Map<string, Proof>();
+  readonly #byDigest = new Map<string, readonly Proof[]>();
 
   proofOf(image: string): Proof | undefined {
     return this.#byImage.get(image);
   }
 
-  proofOfDigest(repository: string, digest: string): Proof | undefined {
-    return this.#byDigest.get(`${repository}@${digest}`);
+  proofsOfDigest(repository: string, digest: string): readonly Proof[] {
+    return this.#byDigest.get(`${repository}@${digest}`) ?? [];
   }
 
   /** Takes in what is there now under a name, in place of what was. */
@@ -52,14 +53,16 @@ class Shelf implements KnownImages {
     const read = parseReference(proof.image);
     if (read.kind === 'refused' || proof.digest === undefined) return;
     const { registry, repository } = read.reference;
-    keepLatest(this.#byDigest, `${registry}/${repository}@${proof.digest}`, proof);
+    const key = `${registry}/${repository}@${proof.digest}`;
+    this.#byDigest.set(key, withProof(this.#byDigest.get(key) ?? [], proof));
   }
 }
 
-/** Whether one proof is the other again: then it takes its place, and nothing else has to. */
+/** Whether one proof is the other again: then it takes its place, and nothing else has to. One that tells less leaves room for what others tell. */
 function isRenewed(before: Proof, proof: Proof | undefined): boolean {
   const isSame = before.image === proof?.image && before.digest === proof.digest;
-  return isSame && Date.parse(before.verifiedAt) < Date.parse(proof.verifiedAt);
+  const isLater = isSame && Date.parse(before.verifiedAt) < Date.parse(proof.verifiedAt);
+  return isLater && toldBy(proof) >= toldBy(before);
 }
 
 function keepLatest(proofs: Map<string, Proof>, key: string, proof: Proof): void {
@@ -68,7 +71,7 @@ function keepLatest(proofs: Map<string, Proof>, key: string, proof: Proof): void
     proofs.set(key, proof);
 }
 
-const NOTHING: KnownImages = { proofOf: () => undefined, proofOfDigest: () => undefined };
+const NOTHING: KnownImages = { proofOf: () => undefined, proofsOfDigest: () => [] };
 
 /**
  * What the operator vouches for, by namespace. An object is believed for what is signed in it and for nothing else: who can

@@ -5,6 +5,7 @@ import type { KnownImages } from '../../core/images/admit.ts';
 import { verdictName } from '../../core/images/names.ts';
 import { imagePolicyFacts } from '../../core/images/objects.ts';
 import type { Proof } from '../../core/images/proof.ts';
+import { withProof } from '../../core/images/several-names.ts';
 import { type ImageWorks, SIGNING_ENTRY, SIGNING_SECRET } from '../../core/images/works.ts';
 import type { KubeObject } from '../../core/object.ts';
 import { type ImagesKnown, tellerOf } from '../../core/policy/image-input.ts';
@@ -95,13 +96,13 @@ export class ProvenImages {
         const proof = object === undefined ? undefined : this.#open(object, read);
         return proof?.image === image ? proof : undefined;
       },
-      proofOfDigest: (repository, digest) =>
+      proofsOfDigest: (repository, digest) =>
         read
           .list(IMAGE_VERDICTS, { namespace })
           .filter((one) => isIn(repository, (one['spec'] as ImageVerdictSpec).image))
           .flatMap((one) => this.#open(one, read) ?? [])
           .filter((proof) => proof.digest === digest && isIn(repository, proof.image))
-          .toSorted((one, other) => Date.parse(other.verifiedAt) - Date.parse(one.verifiedAt))[0],
+          .reduce<readonly Proof[]>(withProof, []),
     };
   }
 

@@ -62,7 +62,7 @@ function throttledAndAllowed(): ImageTrust {
     verifiedAt: '2026-11-23T11:59:00Z',
     expiresAt: '2026-11-23T12:10:00Z',
   };
-  const known = { proofOf: () => proof, proofOfDigest: () => undefined };
+  const known = { proofOf: () => proof, proofsOfDigest: () => [] };
   return imageTrust(image, { policies: [policy], known, now: NOW });
 }
 

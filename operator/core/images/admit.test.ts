@@ -5,6 +5,7 @@ import { type ImagesJudged, judgeImages } from './admit.ts';
 import { answerForPod, answerForTemplate, pinSteps } from './answer.ts';
 import { type ImagePolicyFacts, policiesFor } from './policy.ts';
 import type { PolicyVerdict, Proof } from './proof.ts';
+import { withProof } from './several-names.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
 const at = (seconds: number): string => new Date(now.getTime() + seconds * 1000).toISOString();
@@ -74,8 +75,10 @@ function judged({
     policies,
     known: {
       proofOf: (name) => proofs.find((one) => one.image === name),
-      proofOfDigest: (repository, digest) =>
-        proofs.find((one) => one.image.startsWith(`${repository}:`) && one.digest === digest),
+      proofsOfDigest: (repository, digest) =>
+        proofs
+          .filter((one) => one.image.startsWith(`${repository}:`) && one.digest === digest)
+          .reduce<readonly Proof[]>(withProof, []),
     },
     now,
   });

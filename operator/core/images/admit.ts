@@ -11,8 +11,8 @@ import type { PolicyVerdict, Proof } from './proof.ts';
 export interface KnownImages {
   /** Of a namespace: what was proved of an image that is written so, with nothing left unsaid. */
   readonly proofOf: (image: string) => Proof | undefined;
-  /** Of a namespace: what was proved of the image with that digest in a repository, however it was written. */
-  readonly proofOfDigest: (repository: string, digest: string) => Proof | undefined;
+  /** Of a namespace: what was proved of the image with that digest in a repository, by whatever names: what is gone by, the latest first. */
+  readonly proofsOfDigest: (repository: string, digest: string) => readonly Proof[];
 }
 
 /** What is to be judged, and by what. */
@@ -81,11 +81,11 @@ function judgeImage(use: ImageUse, { policies, known, now }: Judging): ImageJudg
   const { reference } = read;
   const asked = policies.filter((policy) => isAbout(policy, reference));
   if (asked.length === 0) return { findings: [] };
-  const proof = proofFor(reference, known);
+  const proofs = proofsFor(reference, known);
   const held = new Set(heldPolicies(asked));
   const results = asked.map((policy) => ({
     policy,
-    result: held.has(policy) ? resultOf(policy, { proof, now }) : LEFT_OUT,
+    ...(held.has(policy) ? resultOf(policy, { proofs, now }) : { result: LEFT_OUT, image: undefined }),
   }));
   const findings = results.flatMap(({ policy, result }): readonly ImageFinding[] =>
     result === undefined ? [] : [{ ...result, use, policy }],
@@ -95,59 +95,87 @@ function judgeImage(use: ImageUse, { policies, known, now }: Judging): ImageJudg
   const isHeld = results.some(
     ({ policy, result }) => policy.enforcement === 'Enforce' && result === undefined,
   );
-  const isRefused = results.some(
+  const refused = results.find(
     ({ policy, result }) =>
       policy.enforcement === 'Enforce' && result?.kind === 'Refused' && result !== LEFT_OUT,
   );
   return {
     findings,
-    ...(isRefused && { refused: proof?.image }),
-    ...(isHeld && reference.digest === undefined && { digest: proof?.digest }),
+    ...(refused !== undefined && { refused: refused.image }),
+    ...(isHeld && reference.digest === undefined && { digest: proofs[0]?.digest }),
     ...(isPending && { wanted: formatReference(reference) }),
   };
 }
 
-/** What was proved of an image as it is written; where it is written with its digest, also by another name of that. */
-export function proofFor(reference: Reference, known: KnownImages): Proof | undefined {
+/** What was proved of an image as it is written; where it is written with its digest, also by other names of that. What counts first is first. */
+export function proofsFor(reference: Reference, known: KnownImages): readonly Proof[] {
   const { registry, repository, digest } = reference;
   const own = known.proofOf(formatReference(reference));
-  if (digest === undefined) return own;
-  if (own?.digest === digest) return own;
-  const other = known.proofOfDigest(`${registry}/${repository}`, digest);
+  if (digest === undefined) return own === undefined ? [] : [own];
+  const others = known.proofsOfDigest(`${registry}/${repository}`, digest).filter((one) => one !== own);
+  if (own?.digest === digest) return [own, ...others];
   // One without a digest says why not even that could be told: nothing is verified by it.
-  return other ?? (own?.digest === undefined ? own : undefined);
+  return own !== undefined && own.digest === undefined ? [...others, own] : others;
 }
 
 type Result = Pick<ImageFinding, 'kind' | 'reason' | 'message'>;
 
-/** What a policy says of an image, as far as it counts now; or why it does not. */
-export function countingVerdict(
-  policy: ImagePolicyFacts,
-  { proof, now }: { readonly proof: Proof | undefined; readonly now: Date },
-): { readonly verdict: PolicyVerdict; readonly end: number } | { readonly pending: string } {
-  const verdict = proof?.policies.find(({ uid }) => uid === policy.uid);
-  if (proof === undefined || verdict === undefined) return { pending: 'is being verified' };
-  if (verdict.generation !== policy.generation) {
-    return { pending: 'is being verified again, since the policy has changed' };
-  }
-  const end = endOf(policy, { proof, verdict });
-  if (now.getTime() < end) return { verdict, end };
-  return {
-    pending: `is being verified again: what was found at ${proof.verifiedAt} does not count any more`,
-  };
+/** What a policy is held against: what was proved of one image, by one name of it or by several. */
+interface Counting {
+  readonly proofs: readonly Proof[];
+  readonly now: Date;
 }
 
-/** Undefined where the policy is content. */
+/** What a policy says now, until when, and where that stands; or why nothing counts. */
+export type CountingVerdict =
+  | { readonly verdict: PolicyVerdict; readonly proof: Proof; readonly end: number }
+  | { readonly pending: string };
+
+/**
+ * What a policy says of an image, as far as it counts now; or why it does not. What could not be told by one name of it takes the place of nothing that
+ * is known by another: a registry that is silent when a pod is looked at that runs does not take back what it was let in by.
+ */
+export function countingVerdict(policy: ImagePolicyFacts, { proofs, now }: Counting): CountingVerdict {
+  const [own, ...others] = proofs;
+  if (own === undefined) return { pending: 'is being verified' };
+  const first = countingIn(policy, own, now);
+  if (isTold(first.found)) return first.found;
+  const told = others.map((one) => countingIn(policy, one, now)).filter(({ found }) => isTold(found));
+  return (told.find(({ digest }) => digest === (first.digest ?? digest)) ?? first).found;
+}
+
+function isTold(found: CountingVerdict): boolean {
+  return 'verdict' in found && found.verdict.outcome !== 'Unknown';
+}
+
+/** What one proof says for a policy, with the digest of what the policy asked then: only what asks the same takes the place of another. */
+function countingIn(
+  policy: ImagePolicyFacts,
+  proof: Proof,
+  now: Date,
+): { readonly found: CountingVerdict; readonly digest?: string } {
+  const verdict = proof.policies.find(({ uid }) => uid === policy.uid);
+  if (verdict === undefined) return { found: { pending: 'is being verified' } };
+  if (verdict.generation !== policy.generation)
+    return { found: { pending: 'is being verified again, since the policy has changed' } };
+  const { digest } = verdict;
+  const end = endOf(policy, { proof, verdict });
+  if (now.getTime() < end) return { found: { verdict, proof, end }, digest };
+  const pending = `is being verified again: what was found at ${proof.verifiedAt} does not count any more`;
+  return { found: { pending }, digest };
+}
+
+/** Nothing where the policy is content. */
 function resultOf(
   policy: ImagePolicyFacts,
-  seen: { readonly proof: Proof | undefined; readonly now: Date },
-): Result | undefined {
-  const found = countingVerdict(policy, seen);
-  if ('pending' in found) return pending(found.pending);
-  const { verdict } = found;
-  if (verdict.outcome === 'Verified') return undefined;
-  if (isAllowed(verdict, policy)) return undefined;
-  return { kind: verdict.outcome, reason: verdict.reason ?? verdict.outcome, message: verdict.message };
+  counting: Counting,
+): { readonly result?: Result; readonly image?: string } {
+  const found = countingVerdict(policy, counting);
+  if ('pending' in found) return { result: pending(found.pending) };
+  const { verdict, proof } = found;
+  if (verdict.outcome === 'Verified' || isAllowed(verdict, policy)) return {};
+  const { outcome: kind, reason = kind, message } = verdict;
+  return { result: { kind, reason, message }, image: proof.image };
 }
 
 /** What is attached to an image, or a policy that cannot be read, lets nothing in: only that nobody answered may. */

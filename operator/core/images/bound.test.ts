@@ -53,7 +53,7 @@ test('an image does not pass what is left out, and is not asked about for it', (
           return { kind, name, uid, generation: 1, digest: 'd', outcome: 'Verified', message: '' };
         }),
       }),
-      proofOfDigest: () => undefined,
+      proofsOfDigest: () => [],
     },
     now: new Date('2026-11-23T12:00:00.000Z'),
   });

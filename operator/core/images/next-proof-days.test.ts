@@ -35,7 +35,7 @@ function foundOfAll(
 }
 
 function admitted(proof: Proof | undefined, policies: readonly PolicyAsked[], ms: number) {
-  const known = { proofOf: () => proof, proofOfDigest: () => undefined };
+  const known = { proofOf: () => proof, proofsOfDigest: () => [] };
   const uses = [{ field: 'image', image: IMAGE }];
   const facts = policies.map((one) => one.facts);
   const { findings } = judgeImages({ uses, policies: facts, known, now: at(ms) });

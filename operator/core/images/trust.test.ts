@@ -38,7 +38,7 @@ function knownBy(verdicts: readonly Partial<PolicyVerdict>[]): KnownImages {
   const digest = IMAGE.split('@')[1] ?? '';
   const dates = { verifiedAt: at(-60), expiresAt: at(600) };
   const proof = { namespace: 'team', image: IMAGE, digest, ...dates, policies };
-  return { proofOf: (image) => (image === IMAGE ? proof : undefined), proofOfDigest: () => undefined };
+  return { proofOf: (image) => (image === IMAGE ? proof : undefined), proofsOfDigest: () => [] };
 }
 
 const CASES: Readonly<

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatReference, parseReference } from '../oci/reference.ts';
-import { countingVerdict, type ImageFinding, judgeImages, type KnownImages, proofFor } from './admit.ts';
+import {
+  type CountingVerdict,
+  countingVerdict,
+  type ImageFinding,
+  judgeImages,
+  type KnownImages,
+  proofsFor,
+} from './admit.ts';
 import { type ImagePolicyFacts, isAbout, nameOf } from './policy.ts';
 
 /** What policies on images say of one image, before anything is made of it. */
@@ -33,10 +40,8 @@ export function imageTrust(image: string, { policies, known, now }: TrustSeen): 
   if (about.length === 0) return { kind: 'unasked' };
   const name = formatReference(read.reference);
   const judged = judgeImages({ uses: [{ field: '', image: name }], policies: about, known, now });
-  const counting = about.map((policy) => {
-    const found = countingVerdict(policy, { proof: proofFor(read.reference, known), now });
-    return { policy, found };
-  });
+  const proofs = proofsFor(read.reference, known);
+  const counting = about.map((policy) => ({ policy, found: countingVerdict(policy, { proofs, now }) }));
   const untold = counting.flatMap((one) => letPass(one, name, judged.findings));
   const held = judged.findings.filter(isEnforced);
   const deciding = (['Refused', 'Unknown', 'Pending'] as const)
@@ -61,10 +66,7 @@ function isEnforced({ policy }: ImageFinding): boolean {
 
 /** What a policy could not tell and admission lets pass: no finding there, and not content either. */
 function letPass(
-  {
-    policy,
-    found,
-  }: { readonly policy: ImagePolicyFacts; readonly found: ReturnType<typeof countingVerdict> },
+  { policy, found }: { readonly policy: ImagePolicyFacts; readonly found: CountingVerdict },
   image: string,
   findings: readonly ImageFinding[],
 ): readonly ImageFinding[] {

@@ -43,11 +43,11 @@ function knownBy(verdicts: readonly Partial<PolicyVerdict>[], more: Partial<Proo
   };
   return {
     proofOf: (image) => (image === proof.image ? proof : undefined),
-    proofOfDigest: () => undefined,
+    proofsOfDigest: () => [],
   };
 }
 
-const NOBODY: KnownImages = { proofOf: () => undefined, proofOfDigest: () => undefined };
+const NOBODY: KnownImages = { proofOf: () => undefined, proofsOfDigest: () => [] };
 const REFUSED = { outcome: 'Refused', reason: 'NoSignature', message: 'nothing is attached' } as const;
 const SILENT = { outcome: 'Unknown', reason: 'RegistryUnreachable', message: 'no answer' } as const;
 

@@ -4,6 +4,7 @@ import type { KnownImages } from '../images/admit.ts';
 import type { ImagePolicyFacts } from '../images/policy.ts';
 import type { PolicyVerdict, Proof } from '../images/proof.ts';
 import type { ProvenFacts } from '../images/proven-facts.ts';
+import { withProof } from '../images/several-names.ts';
 import {
   imageInputs,
   type ImagesKnown,
@@ -65,7 +66,8 @@ function proof(policies: readonly PolicyVerdict[] = [verdict()], more: Partial<P
 function known(proofs: readonly Proof[] = [proof()], policies = [POLICY]): ImagesKnown {
   const images: KnownImages = {
     proofOf: (image) => proofs.find((one) => one.image === image),
-    proofOfDigest: (_, digest) => proofs.find((one) => one.digest === digest),
+    proofsOfDigest: (_, digest) =>
+      proofs.filter((one) => one.digest === digest).reduce<readonly Proof[]>(withProof, []),
   };
   return { policies, known: images };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { countingVerdict, type KnownImages, proofFor } from '../images/admit.ts';
+import { countingVerdict, type KnownImages, proofsFor } from '../images/admit.ts';
 import { heldPolicies } from '../images/bound.ts';
 import { type ImageUse, imagesOf } from '../images/images.ts';
 import { type ImagePolicyFacts, isAbout } from '../images/policy.ts';
@@ -125,8 +125,9 @@ function tell(use: ImageUse, { policies, known }: ImagesKnown, now: Date): Image
   const name = formatReference(read.reference);
   const about = heldPolicies(policies.filter((policy) => isAbout(policy, read.reference)));
   if (about.length === 0) return unknown(use, 'NotCovered', name);
-  const proof = proofFor(read.reference, known);
-  const told = about.map((policy) => tellPolicy(policy, proof, now));
+  const proofs = proofsFor(read.reference, known);
+  const digest = proofs[0]?.digest;
+  const told = about.map((policy) => tellPolicy(policy, proofs, now));
   const isKnown = told.some(({ outcome }) => outcome !== 'Unknown');
   const isPending = told.some(({ reason }) => reason === 'BeingVerified');
   const { field, image } = use;
@@ -134,7 +135,7 @@ function tell(use: ImageUse, { policies, known }: ImagesKnown, now: Date): Image
     field,
     image,
     name,
-    ...(isKnown && proof?.digest !== undefined && { digest: proof.digest }),
+    ...(isKnown && digest !== undefined && { digest }),
     state: isKnown ? 'Known' : 'NotKnown',
     ...(!isKnown && { reason: isPending ? ('BeingVerified' as const) : ('CouldNotBeTold' as const) }),
     policies: told,
@@ -142,19 +143,19 @@ function tell(use: ImageUse, { policies, known }: ImagesKnown, now: Date): Image
 }
 
 /** What a policy says now. What does not count any more says nothing. */
-function tellPolicy(policy: ImagePolicyFacts, proof: Proof | undefined, now: Date): ImageInputPolicy {
+function tellPolicy(policy: ImagePolicyFacts, proofs: readonly Proof[], now: Date): ImageInputPolicy {
   const { kind, name } = policy;
-  const counting = countingVerdict(policy, { proof, now });
+  const counting = countingVerdict(policy, { proofs, now });
   if ('pending' in counting)
     return { kind, name, outcome: 'Unknown', reason: 'BeingVerified', checks: checksOf(undefined) };
-  const { outcome, reason, verifiedAt = proof?.verifiedAt, facts } = counting.verdict;
+  const { outcome, reason, verifiedAt = counting.proof.verifiedAt, facts } = counting.verdict;
   const { checks, ...stated } = facts ?? {};
   return {
     kind,
     name,
     outcome,
     ...(reason !== undefined && { reason }),
-    ...(verifiedAt !== undefined && { verifiedAt }),
+    verifiedAt,
     validUntil: new Date(counting.end).toISOString(),
     checks: checksOf(checks),
     ...stated,
