@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import test from 'ava';
 import { runProgram } from '../tools/run-program.ts';
-import { bundleRoles } from './bundle.ts';
+import { bundleRole, bundleRoles, MAX_BUNDLE_BYTES } from './bundle.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 
 test('each role is one file that runs outside of the repository', async (t) => {
@@ -24,9 +24,7 @@ test('each role is one file that runs outside of the repository', async (t) => {
     ],
   );
   for (const { path, bytes } of bundles) {
-    // The command line is one file with all that it needs: its bound is with its own test.
-    const mebibytes = path === 'nexusctl.mjs' ? 2.375 : 2;
-    t.true(bytes < mebibytes * 1024 * 1024, `what is needed rarely is not in it: ${path} has ${bytes}`);
+    t.true(bytes < MAX_BUNDLE_BYTES, `what is needed rarely is not in it: ${path} has ${bytes}`);
     const args = [join(folder, path), '--log-level=loud'];
     const result = await runProgram(process.execPath, { args, cwd: folder, env: {} });
     t.is(result.code, 2, result.stderr);
@@ -35,6 +33,18 @@ test('each role is one file that runs outside of the repository', async (t) => {
     else if (path === 'remote.mjs') t.regex(result.stdout, /"how":"InvalidSettings"/);
     else t.regex(result.stderr, /--log-level: found "loud"; allowed is one of trace, debug/);
   }
+});
+
+test('what no bundle has is not read for it either', async (t) => {
+  const folder = await temporaryFolder(t, 'build');
+  const { inputs } = await bundleRole(folder, 'leave');
+  const library = inputs.filter((path) => path.includes('@kubernetes/client-node'));
+  t.true(
+    library.some((path) => path.endsWith('dist/config.js')),
+    'it reads kubeconfigs',
+  );
+  // Of 2,000 files.
+  t.true(library.length < 50, `${library.length} files`);
 });
 
 test('the worker of policies takes orders as a file by itself', async (t) => {

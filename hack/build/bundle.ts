@@ -35,7 +35,12 @@ export interface Bundle {
   /** Relative to the folder. */
   readonly path: string;
   readonly bytes: number;
+  /** What was read for it, also what nothing was taken of. */
+  readonly inputs: readonly string[];
 }
+
+/** A file has no more: what is needed rarely is not in it. */
+export const MAX_BUNDLE_BYTES = 2 * 1024 * 1024;
 
 /** Bundles every role into `folder`, which is emptied first. */
 export async function bundleRoles(folder: string): Promise<readonly Bundle[]> {
@@ -73,5 +78,5 @@ export async function bundleRole(folder: string, role: keyof typeof ROLES): Prom
   const found = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry);
   if (found === undefined) throw new Error(`${entry} became no file`);
   const [path, { bytes }] = found;
-  return { path: relative(folder, join(ROOT, path)), bytes };
+  return { path: relative(folder, join(ROOT, path)), bytes, inputs: Object.keys(metafile.inputs) };
 }
