@@ -11,11 +11,20 @@ export interface Checking {
   readonly isPlainHttp: boolean;
 }
 
+type Named = Pick<MadeArtifact, 'repository' | 'tag'>;
+
 /** Verifies what was pushed, as users do: by the policies that they are given, with `nexusctl verify`. Throws with what that says where it is not as asked. */
-export async function check(
-  { repository, tag }: Pick<MadeArtifact, 'repository' | 'tag'>,
-  { policy, isPlainHttp }: Checking,
-): Promise<void> {
+export async function check(artifact: Named, checking: Checking): Promise<void> {
+  const { code, said } = await verify(artifact, checking);
+  if (code !== 0) throw new ReleaseError(`what was pushed does not verify:\n${said}`);
+}
+
+/** Whether what was pushed is as asked. */
+export async function isVerified(artifact: Named, checking: Checking): Promise<boolean> {
+  return (await verify(artifact, checking)).code === 0;
+}
+
+async function verify({ repository, tag }: Named, { policy, isPlainHttp }: Checking) {
   const said: string[] = [];
   const words = [
     'verify',
@@ -31,5 +40,5 @@ export async function check(
     print: (text) => said.push(text),
     complain: (text) => said.push(text),
   });
-  if (code !== 0) throw new ReleaseError(`what was pushed does not verify:\n${said.join('\n')}`);
+  return { code, said: said.join('\n') };
 }

@@ -46,7 +46,7 @@ export async function publicKeyOf({
 
 /**
  * Pushes one artifact by its digest, signs it, attaches what is stated of it, and tags it last: a tag never names what is
- * not signed. Done again, tags name the same, and are signed once more. Throws where the tag names something else.
+ * not signed. Done again, the tag stays, and signatures are added. Throws where the tag names something else.
  */
 export async function publish(artifact: MadeArtifact, publishing: Publishing): Promise<void> {
   await checkTag(artifact, publishing);

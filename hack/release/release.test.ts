@@ -20,7 +20,7 @@ import { type MadeArtifact, makeRelease } from './make.ts';
 import { librariesOf } from './libraries.ts';
 import { type ReleaseOptions, readOptions } from './options.ts';
 import { policyText } from './policy.ts';
-import { release } from './release.ts';
+import { publishAll, release } from './release.ts';
 import { ReleaseError, type Source } from './source.ts';
 
 const test = anyTest.serial as TestFn;
@@ -258,6 +258,45 @@ test('cosign agrees: who has signed, and what is stated', async (t) => {
     const ran = await runProgram(cosign, { args: [...args, `${repository}@${manifest.digest}`] });
     t.is(ran.code, 0, ran.stderr);
   }
+});
+
+/** What there is of the pack: its tags, and what refers to it. */
+async function thereIs(): Promise<string> {
+  const { crane } = await ensureTools(['crane']);
+  const { repository, manifest } = madeOf('/packs/baseline');
+  const referrers = `${repository}:${manifest.digest.replace(':', '-')}`;
+  const [tags, attached] = await Promise.all(
+    [
+      ['ls', repository],
+      ['manifest', referrers],
+    ].map(([what = '', name = '']) => runProgram(crane, { args: [what, '--insecure', name] })),
+  );
+  return `${tags?.stdout} ${attached?.stdout}`;
+}
+
+test('done again, nothing is pushed, signed or stated once more; by another key all of it is signed by that, too', async (t) => {
+  const before = await thereIs();
+  t.regex(before, /sha256/);
+  const again = async (key: string): Promise<readonly string[]> => {
+    const texts: string[] = [];
+    const tell = (text: string): void => void texts.push(text);
+    await publishAll(made, { ...options, key, folder: join(folder, 'out'), source: SOURCE, tell });
+    return texts;
+  };
+  const file = join(folder, 'out/policy.yaml');
+  const policy = await readFile(file, 'utf8');
+  const same = await again('env://RELEASE_KEY');
+  t.is(same.filter((text) => text.startsWith('is there already, and verifies: ')).length, made.length);
+  t.is(same.length, made.length + 1);
+  t.is(await thereIs(), before);
+  const { cosign } = await ensureTools(['cosign']);
+  const prefix = join(folder, 'second');
+  await runProgram(cosign, { args: ['generate-key-pair', '--output-key-prefix', prefix] });
+  const second = await again(`${prefix}.key`);
+  t.is(second.filter((text) => text.startsWith('pushed and signed ')).length, made.length);
+  t.not(await thereIs(), before);
+  await writeFile(file, policy);
+  t.is((await verify(`${madeOf('/packs/baseline').repository}:1.0.0`)).code, 0, 'and by the first key still');
 });
 
 test('what is changed is refused: under the same tag, and under the same digest', async (t) => {
