@@ -49,7 +49,15 @@ function start(t: ExecutionContext, options: Partial<ReplicaReportOptions> = {})
     podUid: undefined,
     status: () => told.status,
     log: createLog({ level: 'silent' }),
-    timing: { urgentMs: 20, imagesMs: 50, figuresMs: 400, renewMs: 50, leaseMs: 2000, retryMs: 30 },
+    timing: {
+      lookMs: 5,
+      urgentMs: 20,
+      imagesMs: 50,
+      figuresMs: 400,
+      renewMs: 50,
+      leaseMs: 2000,
+      retryMs: 30,
+    },
     ...options,
   });
   t.teardown(() => report.close());
@@ -72,8 +80,24 @@ test('what is decided by is told once, and again only when it is something else'
   t.true(writes.filter(({ kind }) => kind === 'Lease').length > 2, 'and all the while that it is alive');
 });
 
+test('what is said a thousand times is looked at once', async (t) => {
+  let looks = 0;
+  const status = (): Status => {
+    looks += 1;
+    return STATUS;
+  };
+  const timing = { lookMs: 600_000, urgentMs: 20, imagesMs: 50, figuresMs: 400, renewMs: 600_000 };
+  const { statuses, report } = start(t, { status, timing });
+  await eventually('it is told', () => Promise.resolve(statuses().length === 1));
+  const before = looks;
+  for (let i = 0; i < 1000; i += 1) report.changed();
+  await passes(50);
+  t.is(looks, before, 'not before it is time to look again');
+});
+
 test('figures wait for their turn, a rollback does not', async (t) => {
   const timing = {
+    lookMs: 5,
     urgentMs: 20,
     imagesMs: 600_000,
     figuresMs: 600_000,
@@ -104,7 +128,7 @@ const asked = (count: number): Status => ({
 });
 
 test('images that tenants make up are told at their own pace, before figures and after a rollback', async (t) => {
-  const timing = { urgentMs: 20, imagesMs: 600_000, figuresMs: 1_200_000 };
+  const timing = { lookMs: 5, urgentMs: 20, imagesMs: 600_000, figuresMs: 1_200_000 };
   const { statuses, report, told } = start(t, { timing });
   await eventually('it is told', () => Promise.resolve(statuses().length === 1));
   for (let i = 1; i <= 10; i += 1) {
@@ -121,7 +145,7 @@ test('images that tenants make up are told at their own pace, before figures and
 });
 
 test('images do not wait for the turn of figures', async (t) => {
-  const timing = { urgentMs: 20, imagesMs: 30, figuresMs: 600_000 };
+  const timing = { lookMs: 5, urgentMs: 20, imagesMs: 30, figuresMs: 600_000 };
   const { statuses, report, told } = start(t, { timing });
   await eventually('it is told', () => Promise.resolve(statuses().length === 1));
   told.status = asked(1);

@@ -26,8 +26,10 @@ export interface ReplicaReportOptions {
   readonly timing?: Partial<ReportTiming>;
 }
 
-/** How often is written. */
+/** How often is looked, and written. */
 export interface ReportTiming {
+  /** Between two looks at what there is to tell, which takes longer the more there is. */
+  readonly lookMs: number;
   /** Between two writes of what is decided by: a rollback waits for it. */
   readonly urgentMs: number;
   /** Between two writes for images alone: tenants say which, and pods wait for them. */
@@ -40,6 +42,7 @@ export interface ReportTiming {
 }
 
 const TIMING: ReportTiming = {
+  lookMs: 100,
   urgentMs: 200,
   imagesMs: 1000,
   figuresMs: 2000,
@@ -65,6 +68,8 @@ export class ReplicaReport {
   #isThere = false;
   #leaseUid: string | undefined;
   #replicaUid: string | undefined;
+  #look: NodeJS.Timeout | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   /** When the timer is due. */
   #tellsAt = 0;
@@ -85,9 +90,18 @@ export class ReplicaReport {
     this.changed();
   }
 
-  /** There may be something new. */
+  /** There may be something new. Costs nothing: it is said with each evaluation that fails, by whoever makes them fail. */
   changed(): void {
-    if (!this.#isOn) return;
+    if (!this.#isOn || this.#look !== undefined) return;
+    const waitMs = Math.max(this.#lookedAt + this.#timing.lookMs - performance.now(), 0);
+    this.#look = setTimeout(() => {
+      this.#look = undefined;
+      this.#lookedAt = performance.now();
+      this.#plan();
+    }, waitMs);
+  }
+
+  #plan(): void {
     const dueAt = this.#dueAt();
     // What is urgent does not wait for the turn of figures that are to be told already.
     if (this.#timer !== undefined && this.#tellsAt <= dueAt) return;
@@ -100,6 +114,7 @@ export class ReplicaReport {
   async close(): Promise<void> {
     if (!this.#isOn) return;
     this.#isOn = false;
+    clearTimeout(this.#look);
     clearTimeout(this.#timer);
     clearTimeout(this.#renewal);
     await this.#work;
@@ -131,7 +146,7 @@ export class ReplicaReport {
     const text = canonicalJson(status);
     if (text === this.#told) return;
     if (this.#toldUrgent === urgentOf(status) && this.#dueAt() > performance.now()) {
-      this.changed();
+      this.#plan();
       return;
     }
     try {
