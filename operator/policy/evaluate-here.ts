@@ -17,12 +17,19 @@ export interface PolicyData {
   readonly bytes: Uint8Array;
 }
 
+/** JSON in UTF-8, or what makes it anew each time that it is called, in a buffer that nobody else has: it is given away. */
+export type Input = Uint8Array<ArrayBufferLike> | (() => Uint8Array<ArrayBuffer>);
+
+/** The bytes of an input. */
+export function bytesOf(input: Input): Uint8Array {
+  return typeof input === 'function' ? input() : input;
+}
+
 /** One question to a policy. */
 export interface Evaluation {
   readonly module: PolicyModule;
   readonly entrypoint: string;
-  /** JSON in UTF-8. */
-  readonly input: Uint8Array;
+  readonly input: Input;
   readonly data?: PolicyData | undefined;
   readonly nowNs: bigint;
   readonly deadlineMs: number;
@@ -38,7 +45,9 @@ export interface Evaluation {
 export function evaluateHere(evaluation: Evaluation, session: HereSession = new HereSession()): Verdict {
   const startedAt = performance.now();
   try {
-    const answer = session.instance(evaluation).evaluate(evaluation);
+    const { entrypoint, nowNs } = evaluation;
+    const input = bytesOf(evaluation.input);
+    const answer = session.instance(evaluation).evaluate({ entrypoint, input, nowNs });
     return verdictOf(answer?.json, microsSince(startedAt));
   } catch (error) {
     if (!(error instanceof EvaluationFailure)) throw error;

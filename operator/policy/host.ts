@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Evaluation, PolicyData } from './evaluate-here.ts';
+import type { Evaluation, Input, PolicyData } from './evaluate-here.ts';
 import { HOST_LIMITS, type HostLimits } from './host-limits.ts';
 import { type FetchBytes, ModuleSources, type Source } from './module-sources.ts';
 import { Failure, type Verdict, verdictOf } from './verdict.ts';
@@ -208,7 +208,8 @@ export class PolicyHost {
       const { strikes, withinMs } = this.#limits.quarantine;
       return failed(Failure.Quarantined, `it failed ${strikes} times within ${withinMs / 60_000} minutes`);
     }
-    if (input.length > this.#limits.maxInputBytes) {
+    // What is not made yet is looked at by its worker.
+    if (typeof input !== 'function' && input.length > this.#limits.maxInputBytes) {
       return failed(
         Failure.InputTooLarge,
         `the input has ${input.length} bytes; at most ${this.#limits.maxInputBytes} are taken`,
@@ -224,7 +225,7 @@ export class PolicyHost {
   }
 
   async #evaluate(evaluation: HostEvaluation): Promise<Verdict> {
-    const { tenant, entrypoint, nowNs, trial, ownDeadlineMs = evaluation.deadlineMs } = evaluation;
+    const { tenant, entrypoint, nowNs, input, trial, ownDeadlineMs = evaluation.deadlineMs } = evaluation;
     const isThere = this.#sources.has(evaluation);
     const source = await this.#sources.take(evaluation);
     if (source.kind === 'failed') return failed(source.reason, source.message);
@@ -234,12 +235,10 @@ export class PolicyHost {
       Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation, source);
     const patienceMs = Math.min(evaluation.patienceMs ?? 0, this.#limits.maxPatienceMs);
     const job = this.#job(evaluation, { source, subject, deadlineMs, trial, patienceMs });
-    // A copy, whose buffer is handed over: the caller's may be part of a larger one, which would be copied whole.
-    const question = { entrypoint, nowNs, input: new Uint8Array(evaluation.input) };
     const outcome = await this.#lanes[scopeOf(tenant)].submit({
       ...job,
       ownDeadlineMs: Math.min(ownDeadlineMs, this.#limits.maxDeadlineMs),
-      order: { ...job.order, question },
+      ask: () => ({ entrypoint, nowNs, input: bytesToGive(input) }),
     });
     const verdict = toVerdict(outcome);
     this.#account(evaluation, verdict, outcome.kind === 'crowded' ? 0 : outcome.hadMs);
@@ -298,7 +297,7 @@ export class PolicyHost {
     this.#keys.set(module.digest, keys.add(key));
     const owner = tenant ?? '';
     const source = { compiled, layout: module.layout, memoryMiB: memory, data: bytes, owner };
-    return { ...how, source, order: { key, question: undefined } };
+    return { ...how, source, key };
   }
 
   /**
@@ -311,9 +310,8 @@ export class PolicyHost {
     for (const [index, entrypoint] of entrypoints.entries()) {
       const leftMs = Math.floor(endsAt - performance.now());
       if (leftMs < 1) break;
-      const question = { entrypoint, nowNs: 0n, input: new TextEncoder().encode('{}') };
-      const order = { ...job.order, question };
-      const outcome = await lane.submit({ ...job, order, deadlineMs: leftMs });
+      const ask = () => ({ entrypoint, nowNs: 0n, input: new TextEncoder().encode('{}') });
+      const outcome = await lane.submit({ ...job, ask, deadlineMs: leftMs });
       if (wasStopped(outcome) && (index === 0 || outcome.reason !== Failure.Timeout))
         return { kind: 'refused', reason: outcome.reason, message: outcome.message };
     }
@@ -351,6 +349,11 @@ const MOST_RELOAD_MS = 250;
 function reloadMs({ tenant }: HostEvaluation, { data }: Ready): number {
   if (tenant !== undefined || data === undefined || data.length < LARGE_BYTES) return 0;
   return Math.min(Math.ceil((data.length / 1024 / 1024) * RELOAD_MS_PER_MIB), MOST_RELOAD_MS);
+}
+
+/** Bytes whose buffer is handed over. Of the caller's, a copy: they may be part of a larger one, which would be copied whole. */
+function bytesToGive(input: Input): Uint8Array {
+  return typeof input === 'function' ? input() : new Uint8Array(input);
 }
 
 function toVerdict(outcome: LaneOutcome): Verdict {

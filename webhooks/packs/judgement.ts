@@ -2,13 +2,14 @@
 import type { PackResult } from '#operator/core/policy/compose';
 import type { RequestFacts } from '#operator/core/policy/facts';
 import { constraintsFor } from '#operator/core/policy/gatekeeper-constraints';
-import { projector } from '#operator/core/policy/projection';
+import { inputParts, type InputParts } from '#operator/core/policy/projection';
 import type { Review } from '#operator/core/policy/review';
 import type { StandIn } from '#operator/core/policy/selection';
 import type { Snapshot, SnapshotRevision } from '#operator/core/policy/snapshot';
 import { askPack, type Evaluate } from '#operator/policy/packs/ask';
 import type { LoadedRevision } from '#operator/policy/packs/load';
 import type { Trial } from '#operator/policy/workers/lines';
+import { InputBytes } from './input-bytes.ts';
 
 /** A revision that was asked, what that came to, and how long it took. */
 export interface Judged {
@@ -44,12 +45,12 @@ const NANOSECONDS = 1_000_000n;
 /** One request before packs: each revision is asked at most once, with its own input, whoever wants to know. */
 export class Judgement {
   readonly options: JudgementOptions;
-  readonly #inputOf: ReturnType<typeof projector>;
-  readonly #encoder = new TextEncoder();
+  readonly #partsOf: ReturnType<typeof inputParts>;
+  readonly #bytes = new InputBytes();
 
   constructor(options: JudgementOptions) {
     this.options = options;
-    this.#inputOf = projector(options.review, options.facts, options.now);
+    this.#partsOf = inputParts(options.review, options.facts, options.now);
   }
 
   /**
@@ -82,7 +83,7 @@ export class Judgement {
     const { result, micros } = await askPack(evaluate, {
       revision,
       loaded: loaded.get(revision.key),
-      input: this.#encoder.encode(this.#input(revision)),
+      input: () => this.#bytes.of(this.#input(revision)),
       nowNs: BigInt(now.getTime()) * NANOSECONDS,
       leftMs,
       tenant,
@@ -102,11 +103,11 @@ export class Judgement {
     constraints,
     seesImages,
     mayChange: detects,
-  }: SnapshotRevision): string {
+  }: SnapshotRevision): InputParts {
     const { review, facts } = this.options;
-    if (constraints === undefined) return this.#inputOf({ shape, trust, parameters, detects, seesImages });
+    if (constraints === undefined) return this.#partsOf({ shape, trust, parameters, detects, seesImages });
     const matching = constraintsFor(constraints, { review, namespace: facts.namespace, point: 'webhook' });
     const chosen = JSON.stringify(matching);
-    return this.#inputOf({ shape, trust, parameters, detects, seesImages, constraints: chosen });
+    return this.#partsOf({ shape, trust, parameters, detects, seesImages, constraints: chosen });
   }
 }

@@ -25,11 +25,29 @@ export interface InputWanted {
 export const MASKED = '[masked]';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/**
- * Makes the inputs of packs for one request, as JSON text. What they share is written once: the object is most of it, and a
- * pack only adds its parameters.
- */
+/** An input in two parts, which are JSON text together. */
+export interface InputParts {
+  /** The same text for all packs that see the same of a request: the object is most of it. */
+  readonly shared: string;
+  /** What the pack has of its own. */
+  readonly own: string;
+}
+
+/** Makes the inputs of packs for one request, as JSON text. */
 export function projector(review: Review, facts: RequestFacts, now: Date): (wanted: InputWanted) => string {
+  const partsOf = inputParts(review, facts, now);
+  return (wanted) => {
+    const { shared, own } = partsOf(wanted);
+    return shared + own;
+  };
+}
+
+/** The same in parts: what packs share is written once, when the first of them asks for it. */
+export function inputParts(
+  review: Review,
+  facts: RequestFacts,
+  now: Date,
+): (wanted: InputWanted) => InputParts {
   const texts = new Map<string, string>();
   let images: string | undefined;
   const imagesText = (): string => {
@@ -39,20 +57,21 @@ export function projector(review: Review, facts: RequestFacts, now: Date): (want
   const hasCopy = [review.object, review.oldObject].some(keepsCopy);
   const shared = (shape: InputShape, trust: Trust, detects: boolean): string => {
     const key = `${shape}/${trust}/${detects}`;
-    const text = texts.get(key) ?? sharedText(shape, projectionOf(review, trust, detects), { facts, now });
+    const text = texts.get(key) ?? sharedPart(shape, projectionOf(review, trust, detects), { facts, now });
     texts.set(key, text);
     return text;
   };
   return ({ shape, trust, parameters, constraints, detects = false, seesImages = false }) => {
     const text = shared(shape, trust, detects && hasCopy);
-    if (shape === 'AdmissionReview') return text;
+    if (shape === 'AdmissionReview') return { shared: text, own: '' };
     const more = constraints === undefined ? '' : `,"constraints":${constraints}`;
     const known = seesImages ? `,"images":${imagesText()}` : '';
-    return `${text.slice(0, -1)},"parameters":${parameters}${more}${known}}`;
+    return { shared: text, own: `,"parameters":${parameters}${more}${known}}` };
   };
 }
 
-function sharedText(
+/** Of ours, all but the last brace: what a pack has of its own comes before it. */
+function sharedPart(
   shape: InputShape,
   review: JsonObject,
   { facts, now }: { readonly facts: RequestFacts; readonly now: Date },
@@ -60,12 +79,13 @@ function sharedText(
   if (shape === 'AdmissionReview')
     return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: review });
   const { tenant, namespace } = facts;
-  return JSON.stringify({
+  const text = JSON.stringify({
     review,
     tenant: tenant === undefined ? null : tenantInput(tenant),
     namespace: namespace === undefined ? null : { name: namespace.name, labels: namespace.labels },
     time: now.toISOString(),
   });
+  return text.slice(0, -1);
 }
 
 function tenantInput({ name, plan, tier, residency, entitlements }: TenantFacts) {

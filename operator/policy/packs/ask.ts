@@ -2,7 +2,7 @@
 import type { PackResult } from '../../core/policy/compose.ts';
 import { type Asked, type EntrypointResult, resultOf } from '../../core/policy/entrypoints.ts';
 import type { SnapshotRevision } from '../../core/policy/snapshot.ts';
-import type { Evaluation } from '../evaluate-here.ts';
+import type { Evaluation, Input } from '../evaluate-here.ts';
 import { Failure, type Verdict } from '../verdict.ts';
 import type { Trial } from '../workers/lines.ts';
 import type { LoadedRevision } from './load.ts';
@@ -22,8 +22,7 @@ export interface PackQuestion {
   readonly revision: SnapshotRevision;
   /** Undefined where it could not be loaded. */
   readonly loaded: LoadedRevision | undefined;
-  /** JSON in UTF-8. */
-  readonly input: Uint8Array;
+  readonly input: Input;
   readonly nowNs: bigint;
   /** What is left of the time of the whole request. */
   readonly leftMs: () => number;

@@ -75,9 +75,44 @@ function played(count: number) {
 }
 
 function job(subject: string, key: string, trial?: Trial): LaneJob {
-  const order = { key, question: undefined };
-  return { subject, deadlineMs: 1000, ownDeadlineMs: 1000, source: {}, order, trial } as unknown as LaneJob;
+  return { subject, deadlineMs: 1000, ownDeadlineMs: 1000, source: {}, key, trial } as unknown as LaneJob;
 }
+
+const QUESTION = { entrypoint: 'p/x', nowNs: 0n, input: new Uint8Array() };
+
+test('a question is made when a worker is free for it, and not for what is never begun', async (t) => {
+  const { lane, end } = played(1);
+  let made = 0;
+  const ask = () => {
+    made += 1;
+    return QUESTION;
+  };
+  const all = Array.from({ length: 12 }, (_, index) => lane.submit({ ...job('a', `${index}`), ask }));
+  t.is((await all[11])?.kind, 'crowded');
+  t.is(made, 1);
+  await end('0');
+  t.is(made, 2);
+  await lane.close();
+  t.is((await all[10])?.kind, 'crowded');
+  t.is(made, 2);
+});
+
+test('what cannot be asked is told, and those behind it are', async (t) => {
+  const { lane, end, keys } = played(1);
+  const ask = () => {
+    throw new Error('too long');
+  };
+  const first = lane.submit(job('a', 'first'));
+  const broken = [lane.submit({ ...job('a', 'b1'), ask }), lane.submit({ ...job('a', 'b2'), ask })];
+  const last = lane.submit(job('a', 'last'));
+  await end('first');
+  for (const one of await Promise.all(broken))
+    t.like(one, { kind: 'failed', reason: 'Overloaded', message: 'its input could not be made: too long' });
+  for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(keys(), ['last']);
+  await end('last');
+  t.deepEqual([await first, await last], [ANSWER, ANSWER]);
+});
 
 test('what every worker has to load takes one of them at a time, and others go on', async (t) => {
   const { lane, end, keys } = played(2);

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Question } from '../instance.ts';
+import { Failure } from '../verdict.ts';
 import type { FairLimits } from './fair-jobs.ts';
 import { type LineJob, Lines, type Trial } from './lines.ts';
 import type { Order } from './messages.ts';
 import { Suspects, suspicionOf } from './suspects.ts';
 import type { RunOutcome, WorkerEnd, WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
+type Run = Extract<Order, { kind: 'run' }>;
+
 /** What a worker is to do, in which time once it does it, and whether it is of what decides or of what is tried. */
 export interface LaneJob extends LineJob {
-  readonly order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'source' | 'deadlineMs'>;
-  readonly source: NonNullable<Extract<Order, { kind: 'run' }>['source']>;
+  /** Names module, data and memory together. */
+  readonly key: string;
+  readonly source: NonNullable<Run['source']>;
+  /**
+   * Makes the question once a worker is free for it, whose bytes are handed over: what waits, and what is never begun, takes no memory
+   * and no time for its input. Without it, the module is loaded, and no more.
+   */
+  readonly ask?: (() => Question) | undefined;
   readonly deadlineMs: number;
   /** What its rules are given where the request has time enough, to judge them by. Without, nobody is judged by it: to load is not to ask. */
   readonly ownDeadlineMs?: number | undefined;
@@ -222,12 +232,19 @@ export class Lane {
 
   async #run(slot: Slot, job: LaneJob, onEnd?: () => void): Promise<RunOutcome> {
     const { worker } = slot;
-    const { subject, trial, order, source, deadlineMs, ownDeadlineMs } = job;
+    const { subject, trial, key, source, deadlineMs, ownDeadlineMs } = job;
+    const made = questionOf(job);
+    if ('kind' in made) {
+      onEnd?.();
+      // Not from within: what waits behind it may come to the same.
+      setImmediate(() => this.#pump());
+      return made;
+    }
     // Who is judged by what is tried has not brought it: workers that are ended for it make nobody suspect.
     slot.subject = trial === undefined ? subject : '';
     if (trial !== undefined) this.#trying += 1;
     const outcome = await worker.run(
-      { ...order, source: worker.knows(order.key) ? undefined : source },
+      { key, question: made.question, source: worker.knows(key) ? undefined : source },
       deadlineMs,
       this.#patienceMs(job),
     );
@@ -258,6 +275,16 @@ const CLOSED: RunOutcome = {
   micros: 0,
   hadMs: 0,
 };
+
+/** What a worker is asked, or that this could not be made: then nothing is begun. */
+function questionOf({ ask }: LaneJob): { readonly question: Question | undefined } | RunOutcome {
+  try {
+    return { question: ask?.() };
+  } catch (error) {
+    const message = `its input could not be made: ${error instanceof Error ? error.message : String(error)}`;
+    return { kind: 'failed', reason: Failure.Overloaded, message, micros: 0, hadMs: 0 };
+  }
+}
 
 function crowded(message: string): LaneOutcome {
   return { kind: 'crowded', message };
