@@ -24,6 +24,7 @@ import type { PackMetrics } from './metrics.ts';
 import type { PackHost } from './modules.ts';
 import type { Shadow } from './shadow.ts';
 import type { Snapshots, Standing } from './snapshots.ts';
+import { Turns } from './turns.ts';
 
 /** What decisions are made with. */
 export interface PackDeciderOptions {
@@ -43,6 +44,7 @@ const RESERVE_MS = 25;
 /** Asks the packs of one snapshot about a request, and composes what they say. */
 export class PackDecider implements PolicyDecider {
   readonly #options: PackDeciderOptions;
+  readonly #turns = new Turns();
 
   constructor(options: PackDeciderOptions) {
     this.#options = options;
@@ -90,7 +92,10 @@ export class PackDecider implements PolicyDecider {
       loaded,
       evaluate,
     });
+    const subject = facts.tenant?.name ?? '';
+    await this.#turns.take(subject);
     const { judged, passedOver } = await judgement.ask(deciding, standInsFor(selection, context));
+    await this.#turns.take(subject);
     for (const { revision, result } of [...judged, ...passedOver])
       this.#options.failures.note(revision.key, result);
     this.#options.metrics.passedOver.inc({}, passedOver.length);

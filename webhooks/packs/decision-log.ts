@@ -34,7 +34,7 @@ interface Line {
  */
 export class DecisionLog {
   readonly #options: DecisionLogOptions;
-  #fresh: Decided[] = [];
+  readonly #fresh: Decided[] = [];
   #lines: Line[] = [];
   #bytes = 0;
   #isBlocked = false;
@@ -72,7 +72,8 @@ export class DecisionLog {
 
   /** Writes what waits, as far as the reader takes it. */
   async close(): Promise<void> {
-    this.#makeLines();
+    while (this.#fresh.length > 0) this.#makeLine();
+    this.#flush();
     const { to } = this.#options;
     if (to === undefined) return;
     await new Promise<void>((resolve) => to.write('', () => resolve()));
@@ -83,14 +84,15 @@ export class DecisionLog {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#makeLines();
+      this.#makeLine();
+      if (this.#fresh.length > 0) this.#schedule();
     });
   }
 
-  #makeLines(): void {
-    const fresh = this.#fresh;
-    this.#fresh = [];
-    for (const decided of fresh) this.#enqueue(decided);
+  /** One at a time: between two lines, which are as long as objects are large, requests are answered. */
+  #makeLine(): void {
+    const decided = this.#fresh.shift();
+    if (decided !== undefined) this.#enqueue(decided);
     this.#flush();
   }
 

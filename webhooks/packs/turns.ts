@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import { FairJobs, type Job } from '#operator/policy/workers/fair-jobs';
+
+interface Waiting extends Job {
+  readonly begin: () => void;
+}
+
+/**
+ * What requests need of the thread that answers all of them, one piece in each round of its event loop, by turns of whose they are. Between
+ * two pieces of one who asks for much, whatever else has come is read, and goes before the next.
+ */
+export class Turns {
+  readonly #waiting = new FairJobs<Waiting>({
+    maxWaiting: Infinity,
+    maxWaitingPerSubject: Infinity,
+    maxRunningPerSubject: Infinity,
+  });
+  /** Whether this round has been had. */
+  #isHad = false;
+
+  /** Undefined where it is the turn of `subject` at once, as it is when nobody else has work; else when it is. */
+  take(subject: string): Promise<void> | undefined {
+    if (!this.#isHad) {
+      this.#have();
+      return undefined;
+    }
+    return new Promise((resolve) => void this.#waiting.add({ subject, begin: resolve }));
+  }
+
+  #have(): void {
+    this.#isHad = true;
+    setImmediate(() => this.#next());
+  }
+
+  #next(): void {
+    this.#isHad = false;
+    const next = this.#waiting.take();
+    if (next === undefined) return;
+    this.#waiting.done(next);
+    this.#have();
+    next.begin();
+  }
+}
