@@ -30,11 +30,26 @@ const MAX_TOLD = 64;
 const RUN_INPUT = ['/spec/input'];
 const CONFIG_DATA = ['/data', '/binaryData'];
 
+/** How a line is written. */
+export interface LineOptions {
+  readonly labels: JsonObject;
+  /** Without its input, which is most of it. */
+  readonly isShort?: boolean;
+}
+
 /** The event of a decision as one line of JSON, by the names that OPA has for its parts, so that what reads those reads ours. */
-export function decisionLine(decided: Decided, labels: JsonObject): string {
-  const event = eventOf(decided, labels);
+export function decisionLine(decided: Decided, { labels, isShort = false }: LineOptions): string {
+  if (isShort)
+    return shortLine(
+      decided,
+      eventOf(decided, labels, () => ({})),
+    );
+  const event = eventOf(decided, labels, inputOf);
   const line = JSON.stringify(event);
-  if (Buffer.byteLength(line) <= MAX_EVENT_BYTES) return line;
+  return Buffer.byteLength(line) <= MAX_EVENT_BYTES ? line : shortLine(decided, event);
+}
+
+function shortLine(decided: Decided, event: ReturnType<typeof eventOf>): string {
   const { input: _, ...rest } = event;
   const short = JSON.stringify({ ...rest, masked: [], erased: ['/input'] });
   if (Buffer.byteLength(short) <= MAX_EVENT_BYTES) return short;
@@ -48,8 +63,8 @@ export function decisionLine(decided: Decided, labels: JsonObject): string {
   });
 }
 
-function eventOf(decided: Decided, labels: JsonObject) {
-  const { review, facts, snapshot, composition, now, millis, judged } = decided;
+function eventOf(decided: Decided, labels: JsonObject, inputWanted: typeof inputOf) {
+  const { review, snapshot, composition, now, millis, judged } = decided;
   const noted: Masking = { erased: [], masked: [] };
   const erase = new Set(
     [
@@ -57,10 +72,8 @@ function eventOf(decided: Decided, labels: JsonObject) {
       ['input', 'review', 'oldObject'],
     ].flatMap((path) => [...maskPointers([...composition.obligations.masks, ...privateParts(review)], path)]),
   );
-  // As packs of tenants see it: without values of Secrets, and without what may be a credential.
   const mask = (value: unknown, name: string) => maskValue(value, { at: [name], erase, noted });
-  const tenant = facts.tenant?.name ?? null;
-  const input = mask({ review: projectionOf(review, 'Tenant'), tenant, ...imagesSeen(decided) }, 'input');
+  const input = mask(inputWanted(decided), 'input');
   const result = mask(resultOf(decided), 'result');
   return {
     type: 'openpolicyagent.org/decision_logs',
@@ -82,6 +95,13 @@ function eventOf(decided: Decided, labels: JsonObject) {
     },
     ...noted,
   };
+}
+
+/** As packs of tenants see it: without values of Secrets, and without what may be a credential. */
+function inputOf(decided: Decided): JsonObject {
+  const { review, facts } = decided;
+  const tenant = facts.tenant?.name ?? null;
+  return { review: projectionOf(review, 'Tenant'), tenant, ...imagesSeen(decided) };
 }
 
 /** What was known of images, where a pack that judged was told: the same as it was told then. */

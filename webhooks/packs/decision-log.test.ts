@@ -24,7 +24,7 @@ import { buildSnapshot } from '#operator/core/policy/snapshot';
 import { createLog } from '#operator/telemetry/log';
 import { MetricFactory } from '#operator/telemetry/metric';
 import { type Decided, decisionLine, MAX_EVENT_BYTES } from './decision-event.ts';
-import { DecisionLog, openDecisionLog } from './decision-log.ts';
+import { DecisionLog, openDecisionLog, WHOLE_LINES } from './decision-log.ts';
 import { packMetrics } from './metrics.ts';
 
 const NO = { deny: [{ rule: 'a', message: 'no' }] };
@@ -49,7 +49,7 @@ function decided(
   };
 }
 
-const eventOf = (one: Decided) => JSON.parse(decisionLine(one, { app: 'test' }));
+const eventOf = (one: Decided) => JSON.parse(decisionLine(one, { labels: { app: 'test' } }));
 const refused = (uid = 'u1') => decided({ uid }, [answered(makePack(), NO)]);
 
 /** A reader that takes nothing until it is told to. */
@@ -74,9 +74,9 @@ class SlowReader extends Writable {
   }
 }
 
-function logTo(to: Writable | undefined, allowedPercent = 100) {
+function logTo(to: Writable | undefined, allowedPercent = 100, clock = () => 0) {
   const factory = new MetricFactory();
-  const log = new DecisionLog({ to, allowedPercent, labels: {}, metrics: packMetrics(factory) });
+  const log = new DecisionLog({ to, allowedPercent, labels: {}, metrics: packMetrics(factory), clock });
   return { log, text: () => factory.registry.metrics() };
 }
 
@@ -134,8 +134,12 @@ test('values of Secrets, data of ConfigMaps and what is given to Runs are not in
     },
   ];
   for (const review of kinds) {
-    t.false(decisionLine(decided(review), {}).includes('aHVudGVyMg=='), review.kind?.kind);
-    t.false(decisionLine(decided({ ...review, oldObject: review.object! }), {}).includes('aHVudGVyMg=='));
+    t.false(decisionLine(decided(review), { labels: {} }).includes('aHVudGVyMg=='), review.kind?.kind);
+    t.false(
+      decisionLine(decided({ ...review, oldObject: review.object! }), { labels: {} }).includes(
+        'aHVudGVyMg==',
+      ),
+    );
   }
 });
 
@@ -161,7 +165,7 @@ test('an event that is too large is told without its input, however large', (t) 
   t.deepEqual(event.erased, ['/input']);
   t.is(event.result.deny[0].msg, 'no');
   const deny = Array.from({ length: 900 }, () => ({ rule: 'a', message: text.slice(0, 1024) }));
-  const huge = decisionLine(decided({ object: { spec } }, [answered(makePack(), { deny })]), {});
+  const huge = decisionLine(decided({ object: { spec } }, [answered(makePack(), { deny })]), { labels: {} });
   t.true(huge.length <= MAX_EVENT_BYTES);
   t.is(JSON.parse(huge).result.allowed, false);
 });
@@ -208,6 +212,33 @@ test('who reads too slowly loses what was allowed first, counted, and holds nobo
   const dropped = Number(/reason="queue_full"} (\d+)/.exec(await text())?.[1]);
   t.is(dropped, 1500 - events.length);
   t.true(dropped > 0);
+});
+
+test('of a tenant that is refused much, lines are short after a while; of others, and later, they are whole', async (t) => {
+  const to = new SlowReader();
+  to.open();
+  const now = { ms: 0 };
+  const { log } = logTo(to, 100, () => now.ms);
+  const { burst, perSecond } = WHOLE_LINES;
+  for (let i = 0; i < burst + 20; i += 1) log.offer(refused(`loud-${i}`));
+  const calm = { ...FACTS.tenant!, name: 'calm' };
+  log.offer({ ...refused('calm'), facts: { ...FACTS, tenant: calm } });
+  log.offer({ ...refused('nobody'), facts: { ...FACTS, tenant: undefined } });
+  await log.close();
+  now.ms = 1000;
+  for (let i = 0; i < perSecond + 1; i += 1) log.offer(refused(`later-${i}`));
+  await log.close();
+  const events = to.lines.map((line) => JSON.parse(line));
+  const short = events.filter(({ input }) => input === undefined);
+  t.deepEqual(
+    short.map(({ decision_id: id }) => id),
+    [...Array.from({ length: 20 }, (_, i) => `loud-${burst + i}`), `later-${perSecond}`],
+  );
+  t.like(short[0], {
+    erased: ['/input'],
+    requested_by: 'ann',
+    result: { allowed: false, deny: [{ msg: 'no' }] },
+  });
 });
 
 test('to a file, and to nowhere', async (t) => {

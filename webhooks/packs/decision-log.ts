@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { JsonObject } from '#operator/core/policy/review';
 import type { Log } from '#operator/telemetry/log';
+import { TokenBuckets } from '#operator/runtime/token-buckets';
 import { type Decided, decisionLine } from './decision-event.ts';
 import type { PackMetrics } from './metrics.ts';
 
@@ -15,6 +16,8 @@ export interface DecisionLogOptions {
   readonly allowedPercent: number;
   readonly labels: JsonObject;
   readonly metrics: PackMetrics;
+  /** Milliseconds from any beginning, which never go back. */
+  readonly clock?: () => number;
 }
 
 /** What waits to be written at most. */
@@ -22,6 +25,13 @@ const MAX_LINES = 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Decisions that wait to be made lines of: they hold whole objects. */
 const MAX_FRESH = 256;
+
+/**
+ * Lines of one tenant that are written whole: so many at once, and then by the second. To mask an object takes as long as it is large, on the
+ * thread that answers everybody; further lines are without their input.
+ */
+export const WHOLE_LINES = { burst: 64, perSecond: 8 } as const;
+const MAX_BUCKETS = 4096;
 
 interface Line {
   readonly text: string;
@@ -35,6 +45,7 @@ interface Line {
 export class DecisionLog {
   readonly #options: DecisionLogOptions;
   readonly #fresh: Decided[] = [];
+  readonly #whole = new TokenBuckets({ ...WHOLE_LINES, maxBuckets: MAX_BUCKETS });
   #lines: Line[] = [];
   #bytes = 0;
   #isBlocked = false;
@@ -97,13 +108,20 @@ export class DecisionLog {
   }
 
   #enqueue(decided: Decided): void {
-    const text = `${decisionLine(decided, this.#options.labels)}\n`;
+    const { labels } = this.#options;
+    const text = `${decisionLine(decided, { labels, isShort: !this.#isWhole(decided) })}\n`;
     const isRefusal = !decided.decision.allowed;
     while (this.#lines.length >= MAX_LINES || this.#bytes + text.length > MAX_BYTES) {
       if (!this.#makeRoom(isRefusal)) return;
     }
     this.#lines.push({ text, isRefusal });
     this.#bytes += text.length;
+  }
+
+  /** What is in no tenant is of the platform's own making. */
+  #isWhole({ facts }: Decided): boolean {
+    const { clock = () => performance.now() } = this.#options;
+    return facts.tenant === undefined || this.#whole.take(facts.tenant.name, clock());
   }
 
   /** Drops what was allowed before what was refused, and the oldest before the newest. False: the new line is what is dropped. */

@@ -42,7 +42,9 @@ export function maskValue(
   { at, erase, noted }: { readonly at: Path; readonly erase: ReadonlySet<string>; readonly noted: Masking },
 ): unknown {
   const visit = (one: unknown, path: Path): unknown => {
-    if (erase.has(pointerOf(path)) || path.length > MAX_DEPTH + at.length) return erased(path);
+    // Most often nothing is to be left out by its place, and to name each place would take half of the time.
+    const isErased = erase.size > 0 && erase.has(pointerOf(path));
+    if (isErased || path.length > MAX_DEPTH + at.length) return erased(path);
     if (typeof one === 'string') return textOf(one, path);
     if (Array.isArray(one)) return one.map((part, index) => visit(part, [...path, String(index)]));
     if (typeof one !== 'object' || one === null) return one;
