@@ -7,12 +7,14 @@ import { MANIFEST_LIMITS } from './core/oci/manifest.ts';
 import { CACHE_BYTES } from './oci/client.ts';
 import { MAX_RESIDENT_BYTES } from './rego/opa.ts';
 import { LARGE_AT_ONCE, MAX_BYTES, SMALL_BYTES } from './image-verification/evidence-room.ts';
-import { JUDGE_LIMITS, JUDGE_YOUNG_MIB } from './image-verification/judge.ts';
-import { JUDGE_THREADS } from './image-verification/judge-pool.ts';
+import { JUDGE_LIMITS } from './image-verification/judge.ts';
+import { JUDGE_PROCESSES } from './image-verification/judge-pool.ts';
 import { IMAGES_AT_ONCE } from './image-verification/verifier.ts';
 
 const VALUES = join(import.meta.dirname, '../charts/nexusos/values.yaml');
 const MIB = 1 << 20;
+/** Of a process that judges, with its young generation. */
+const JUDGE_PROGRAM_MIB = 112;
 /** What the operator has for all else. */
 const OWN_MIB = 256;
 
@@ -21,8 +23,13 @@ test('all that is verified at one time fits into the memory that the chart gives
     readonly operator: { readonly resources: { readonly limits: { readonly memory: string } } };
   };
   const [, limit] = /^(\d+)Mi$/.exec(values.operator.resources.limits.memory) ?? [];
-  // A thread has a copy of what it judges.
-  const judgingMiB = JUDGE_THREADS * (JUDGE_LIMITS.heapMiB + JUDGE_YOUNG_MIB + MAX_BYTES / MIB);
+  // A process has a copy of what it judges, beside its heap and its program.
+  const { heapMiB, residentMiB } = JUDGE_LIMITS;
+  t.true(
+    heapMiB + MAX_BYTES / MIB + JUDGE_PROGRAM_MIB <= residentMiB,
+    'none is ended that is within its heap',
+  );
+  const judgingMiB = JUDGE_PROCESSES * residentMiB;
   const besideMiB = (MAX_RESIDENT_BYTES + CACHE_BYTES) / MIB;
   // Beside what is attached, each has one manifest that is being read.
   const ofEachMiB = (SMALL_BYTES + MANIFEST_LIMITS.bytes) / MIB;

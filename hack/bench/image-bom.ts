@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { PolicyInputs } from '#operator/core/images/inputs';
-import { JUDGE_LIMITS, type JudgeOrder, JudgeThread } from '#operator/image-verification/judge';
+import { JUDGE_LIMITS, type JudgeOrder, JudgeProcess } from '#operator/image-verification/judge';
 import { bundleRole } from '../build/bundle.ts';
 import { digestOf } from '../sigstore/keyless-signer.ts';
 import type { Figure } from './report.ts';
@@ -17,17 +17,17 @@ const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 const SUBJECT = Buffer.from('{"schemaVersion":2}');
 const MIB = 1 << 20;
 
-/** What a bill of materials of ten thousand components costs: the thread that judges, and the one that everything else is done in. */
+/** What a bill of materials of ten thousand components costs: the process that judges, and the thread that everything else is done in. */
 export async function measureBom(): Promise<readonly Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'nexusos-bench-'));
-  // As in the image: from source, the thread would have to read TypeScript first.
+  // As in the image: from source, it would have to read TypeScript first.
   await bundleRole(folder, 'image-worker');
-  const thread = new JudgeThread(JUDGE_LIMITS, pathToFileURL(join(folder, 'image-worker.mjs')));
+  const judge = new JudgeProcess(JUDGE_LIMITS, pathToFileURL(join(folder, 'image-worker.mjs')));
   try {
     const order = orderOf(COMPONENTS);
-    const first = await judged(thread, order);
+    const first = await judged(judge, order);
     const rounds: Spent[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) rounds.push(await judged(thread, order));
+    for (let round = 0; round < ROUNDS; round += 1) rounds.push(await judged(judge, order));
     const size = evidenceOf(order).reduce((sum, { bytes }) => sum + bytes.length, 0);
     return [
       {
@@ -37,7 +37,7 @@ export async function measureBom(): Promise<readonly Figure[]> {
       },
       { name: '... of a processor, the first', value: first.besideMs, unit: 'ms' },
       {
-        name: '... of a processor, in the thread that judges (median)',
+        name: '... of a processor, in the process that judges (median)',
         value: percentile(
           rounds.map(({ besideMs }) => besideMs),
           0.5,
@@ -46,7 +46,7 @@ export async function measureBom(): Promise<readonly Figure[]> {
         bar: { atMost: 150 },
       },
       {
-        name: '... in the thread beside it (median)',
+        name: '... in the operator (median)',
         value: percentile(
           rounds.map(({ loopMs }) => loopMs),
           0.5,
@@ -55,7 +55,7 @@ export async function measureBom(): Promise<readonly Figure[]> {
       },
     ];
   } finally {
-    await thread.close();
+    await judge.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -65,17 +65,16 @@ interface Spent {
   readonly besideMs: number;
 }
 
-async function judged(thread: JudgeThread, order: JudgeOrder): Promise<Spent> {
+async function judged(judge: JudgeProcess, order: JudgeOrder): Promise<Spent> {
   const ownBefore = process.threadCpuUsage();
-  const allBefore = process.cpuUsage();
-  const { verdicts } = await thread.judge(order);
-  const all = process.cpuUsage(allBefore);
+  const besideBefore = judge.spentMs;
+  const { verdicts } = await judge.judge(order);
   const own = process.threadCpuUsage(ownBefore);
   const [verdict] = verdicts;
   if (verdict?.outcome !== 'Verified' || verdict.facts.sbom?.components !== COMPONENTS)
     throw new Error(JSON.stringify(verdict));
   const loopMs = (own.user + own.system) / 1000;
-  return { loopMs, besideMs: (all.user + all.system) / 1000 - loopMs };
+  return { loopMs, besideMs: judge.spentMs - besideBefore };
 }
 
 function evidenceOf({ gathered }: JudgeOrder) {

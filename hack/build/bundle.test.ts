@@ -2,10 +2,12 @@
 import { once } from 'node:events';
 import { cp, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import test from 'ava';
 import { runProgram } from '../tools/run-program.ts';
-import { bundleRole, bundleRoles, MAX_BUNDLE_BYTES } from './bundle.ts';
+import { JUDGE_LIMITS, JudgeProcess } from '#operator/image-verification/judge';
+import { bundleRoles } from './bundle.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 
 test('each role is one file that runs outside of the repository', async (t) => {
@@ -28,7 +30,8 @@ test('each role is one file that runs outside of the repository', async (t) => {
     const args = [join(folder, path), '--log-level=loud'];
     const result = await runProgram(process.execPath, { args, cwd: folder, env: {} });
     t.is(result.code, 2, result.stderr);
-    if (path.endsWith('-worker.mjs')) t.regex(result.stderr, /started by other roles, in a thread/);
+    if (path === 'image-worker.mjs') t.regex(result.stderr, /started by other roles, in a process/);
+    else if (path === 'policy-worker.mjs') t.regex(result.stderr, /started by other roles, in a thread/);
     else if (path === 'nexusctl.mjs') t.regex(result.stderr, /there is no command --log-level=loud/);
     else if (path === 'remote.mjs') t.regex(result.stdout, /"how":"InvalidSettings"/);
     else t.regex(result.stderr, /--log-level: found "loud"; allowed is one of trace, debug/);
@@ -65,21 +68,38 @@ test('the worker of policies takes orders as a file by itself', async (t) => {
   await worker.terminate();
 });
 
-test('the worker of images takes orders as a file by itself', async (t) => {
+test('the judge of images takes orders as a file by itself, and has no way to a network', async (t) => {
   const folder = await temporaryFolder(t, 'build');
   await bundleRoles(folder);
-  const { port1, port2 } = new MessageChannel();
-  const worker = new Worker(join(folder, 'image-worker.mjs'), {
-    workerData: { port: port2 },
-    transferList: [port2],
-    execArgv: [],
-    env: {},
-  });
-  t.like((await once(port1, 'message'))[0], { kind: 'ready' });
-  port1.postMessage({ kind: 'judge', digest: 'sha256:0', policies: [], now: new Date(0).toISOString() });
-  t.like((await once(port1, 'message'))[0], { kind: 'judged', verdicts: [], missing: [] });
-  port1.close();
-  await worker.terminate();
+  const url = pathToFileURL(join(folder, 'image-worker.mjs'));
+  const judge = new JudgeProcess(JUDGE_LIMITS, url);
+  t.teardown(() => judge.close());
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const order = { digest, gathered: new Map(), policies: [], now: new Date(0) };
+  t.like(await judge.judge(order), { kind: 'judged', verdicts: [], missing: [] });
+  const text = await readFile(url, 'utf8');
+  const asked = new Set(
+    [...text.matchAll(/(?:from|require\(|import\(|^import) ?["'](?:node:)?([a-z_/]+)["']/gm)].map(
+      ([, name]) => name,
+    ),
+  );
+  t.true(asked.has('crypto'), 'what it imports is found');
+  const ways = [
+    'net',
+    'tls',
+    'dgram',
+    'dns',
+    'dns/promises',
+    'http',
+    'https',
+    'http2',
+    'inspector',
+    'child_process',
+  ];
+  t.deepEqual(
+    ways.filter((name) => asked.has(name)),
+    [],
+  );
 });
 
 test('what the image is built from is all that its roles need', async (t) => {

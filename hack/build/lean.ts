@@ -91,6 +91,23 @@ export const neverAsked: Plugin = {
   },
 };
 
+/**
+ * Traces that figures could point to: nobody asks for that, and the library that figures are kept with brings all of another one along for
+ * it.
+ */
+export const noTraces: Plugin = {
+  name: 'no-traces',
+  setup: (build) => {
+    build.onResolve({ filter: /^@opentelemetry\/api$/ }, () => ({ path: 'traces', namespace: 'none' }));
+    build.onLoad({ filter: /./, namespace: 'none' }, () => ({ contents: NO_TRACES, loader: 'js' }));
+  },
+};
+
+const NO_TRACES = `
+export const trace = { getSpan: () => undefined };
+export const context = { active: () => undefined };
+`;
+
 /** What schemas say to people: nothing is held against it. */
 const FOR_PEOPLE: Readonly<Record<string, (value: unknown) => boolean>> = {
   $comment: (value) => typeof value === 'string',

@@ -136,7 +136,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'node:',
     ],
   },
-  // It asks registries what is attached to images, and has threads judge that; it writes nothing.
+  // It asks registries what is attached to images, and has a process judge that; it writes nothing.
   {
     from: 'operator/image-verification/testing/',
     may: ['operator/', 'crds/', 'hack/cluster/', 'hack/tools/', 'node:'],
@@ -147,7 +147,6 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'operator/image-verification/',
       'operator/core/',
       'operator/oci/',
-      'operator/policy/workers/',
       'operator/runtime/',
       'operator/supply-chain/',
       'operator/telemetry/',

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { generateKeyPairSync } from 'node:crypto';
-import test from 'ava';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
 import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
+import { temporaryFolder } from '#hack/tools/testing/temporary-folder';
 import type { PolicyInputs } from '../core/images/inputs.ts';
 import type { Gathered } from '../supply-chain/evidence.ts';
-import { JUDGE_LIMITS, type JudgeOrder, JudgeThread } from './judge.ts';
+import { JUDGE_LIMITS, type JudgeOrder, JudgeProcess } from './judge.ts';
 import { JudgePool } from './judge-pool.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -49,10 +53,10 @@ function heavy(count: number): Gathered['evidence'] {
   }));
 }
 
-test('an image is judged in a thread, by each policy', async (t) => {
-  const thread = new JudgeThread();
-  t.teardown(() => thread.close());
-  const { verdicts, missing } = await thread.judge(order({ policies: [inputs(), inputs('no key')] }));
+test('an image is judged in a process of its own, by each policy', async (t) => {
+  const judge = new JudgeProcess();
+  t.teardown(() => judge.close());
+  const { verdicts, missing } = await judge.judge(order({ policies: [inputs(), inputs('no key')] }));
   t.deepEqual(
     verdicts.map(({ outcome, reason }) => ({ outcome, reason })),
     [
@@ -65,10 +69,10 @@ test('an image is judged in a thread, by each policy', async (t) => {
 });
 
 test('documents of one image are no evidence for the next', async (t) => {
-  const thread = new JudgeThread();
-  t.teardown(() => thread.close());
-  const first = await thread.judge(order({ gathered: new Map([[DIGEST, gathered({}, heavy(3))]]) }));
-  const second = await thread.judge(order());
+  const judge = new JudgeProcess();
+  t.teardown(() => judge.close());
+  const first = await judge.judge(order({ gathered: new Map([[DIGEST, gathered({}, heavy(3))]]) }));
+  const second = await judge.judge(order());
   t.not(first.verdicts[0]?.reason, 'NoSignature');
   t.is(second.verdicts[0]?.reason, 'NoSignature');
 });
@@ -76,17 +80,17 @@ test('documents of one image are no evidence for the next', async (t) => {
 test('images within an index are not asked for where the index itself is refused', async (t) => {
   const within = `sha256:${'b'.repeat(64)}`;
   const index = { manifests: [{ digest: within, platform: { os: 'linux', architecture: 'arm64' } }] };
-  const thread = new JudgeThread();
-  t.teardown(() => thread.close());
+  const judge = new JudgeProcess();
+  t.teardown(() => judge.close());
   const asked = { policies: [inputs()], gathered: new Map([[DIGEST, gathered(index)]]) };
-  t.deepEqual((await thread.judge(order(asked))).missing, [], 'it asks of the index alone');
+  t.deepEqual((await judge.judge(order(asked))).missing, [], 'it asks of the index alone');
   const each = { ...asked, policies: [{ ...inputs(PEM, 'Each') }] };
-  const { verdicts } = await thread.judge(order(each));
+  const { verdicts } = await judge.judge(order(each));
   t.is(verdicts[0]?.outcome, 'Refused', 'the index itself is not signed: nobody asks further');
 });
 
-test('who finds no thread free waits for the next', async (t) => {
-  const pool = new JudgePool({ threads: 1 });
+test('who finds no process free waits for the next', async (t) => {
+  const pool = new JudgePool({ processes: 1 });
   t.teardown(() => pool.close());
   const both = await Promise.all([pool.judge(order()), pool.judge(order())]);
   t.deepEqual(
@@ -95,27 +99,167 @@ test('who finds no thread free waits for the next', async (t) => {
   );
 });
 
-const BUSY = new URL(
-  'data:text/javascript,import{workerData}from"node:worker_threads";workerData.port.on("message",(o)=>{if(o.kind==="judge")for(;;);})',
-);
-const HUNGRY = new URL(
-  'data:text/javascript,import{workerData}from"node:worker_threads";workerData.port.on("message",(o)=>{if(o.kind!=="judge")return;const a=[];for(;;)a.push(new Array(1e5).fill(a.length));})',
-);
+test('what is sent piece by piece comes as it is, however large', async (t) => {
+  const judge = new JudgeProcess();
+  t.teardown(() => judge.close());
+  // As nobody may trust it, all of it is read, and none of it counts.
+  const bytes = Buffer.alloc(24 << 20, ' ');
+  bytes.write('{"payloadType":"x"');
+  bytes.write('}', bytes.length - 1);
+  const large = { form: 'attestation', origin: DIGEST, bytes, annotations: {} } as const;
+  const asked = order({ gathered: new Map([[DIGEST, gathered({}, [large, ...heavy(40)])]]) });
+  const { verdicts } = await judge.judge(asked);
+  t.is(verdicts[0]?.outcome, 'Refused');
+  t.is((await judge.judge(order())).verdicts[0]?.reason, 'NoSignature');
+});
 
-for (const { name, url, limits, said } of [
+test('a policy is told of once, and forgotten by the process when there are many others', async (t) => {
+  const judge = new JudgeProcess();
+  t.teardown(() => judge.close());
+  const first = inputs('no key');
+  for (const policies of [
+    [first, inputs()],
+    Array.from({ length: 300 }, () => inputs()),
+    [inputs(), first],
+  ]) {
+    const { verdicts } = await judge.judge(order({ policies }));
+    t.deepEqual(
+      verdicts.map(({ reason }) => reason),
+      policies.map((one) => (one === first ? 'PolicyInvalid' : 'NoSignature')),
+    );
+  }
+});
+
+test('a judge has no secrets of the operator, and may read nothing but its program', async (t) => {
+  const judge = new JudgeProcess();
+  t.teardown(() => judge.close());
+  await judge.judge(order());
+  const { pid } = judge;
+  t.is(await readFile(`/proc/${pid}/environ`, 'utf8'), '');
+  const curious = `
+    import { readFileSync } from 'node:fs';
+    import { spawnSync } from 'node:child_process';
+    import { Worker } from 'node:worker_threads';
+    const tries = [() => readFileSync('/etc/hostname'), () => spawnSync('true'), () => new Worker('0', { eval: true })];
+    const said = tries.map((one) => { try { one(); return 'done'; } catch (error) { return error.code; } });
+    say({ kind: 'failed', message: said.join(), processorMs: 0 });`;
+  const prying = new JudgeProcess(JUDGE_LIMITS, await fake(t, curious));
+  t.teardown(() => prying.close());
+  const denied = ['ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED'].join();
+  await t.throwsAsync(prying.judge(order()), { message: `the judge failed (${denied})` });
+});
+
+/** A program that does something else when it is told something. */
+async function fake(t: ExecutionContext, does: string): Promise<URL> {
+  const path = join(await temporaryFolder(t, 'judge'), 'fake.mjs');
+  const imports = does.match(/^ *import .*$/gm) ?? [];
+  const rest = imports.reduce((text, one) => text.replace(one, ''), does);
+  await writeFile(
+    path,
+    `${imports.join('\n')}
+const say = (reply) => {
+  const text = Buffer.from(JSON.stringify(reply));
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(text.length, 0);
+  process.stdout.write(Buffer.concat([head, text]));
+};
+say({ kind: 'ready' });
+process.stdin.once('data', () => {${rest}});
+`,
+  );
+  return pathToFileURL(path);
+}
+
+for (const { name, does, limits, said } of [
   {
     name: 'never ends',
-    url: BUSY,
+    does: 'for (;;);',
     limits: { processorMs: 300 },
-    said: /was ended after \d+ ms of a processor/,
+    said: 'judging took more than 0.3 s of a processor',
   },
-  { name: 'takes all memory', url: HUNGRY, limits: { heapMiB: 32 }, said: /took more than 32 MiB/ },
+  {
+    name: 'waits for something',
+    does: 'setInterval(() => undefined, 1000);',
+    limits: { patienceMs: 2000 },
+    said: 'judging came to no end within 2 s',
+  },
+  {
+    name: 'takes all memory',
+    does: 'const held = []; for (;;) held.push(new Array(1e5).fill(held.length));',
+    limits: { heapMiB: 32 },
+    said: 'judging took more than 32 MiB',
+  },
+  {
+    name: 'takes memory beside its heap',
+    does: 'const held = []; setInterval(() => held.push(Buffer.alloc(1 << 24, 1)), 10);',
+    limits: { residentMiB: 192 },
+    said: 'judging took more than 192 MiB',
+  },
+  {
+    name: 'falls over',
+    does: 'process.exit(7);',
+    limits: {},
+    said: 'the process that judges is gone: it ended with 7',
+  },
+  {
+    name: 'says what is no answer',
+    does: "process.stdout.write('x'.repeat(100));",
+    limits: {},
+    said: 'the process that judges is gone: it said something that is no answer',
+  },
+  {
+    name: 'says more than anybody reads',
+    does: 'process.stdout.write(Buffer.alloc(8, 0x7f));',
+    limits: {},
+    said: 'the process that judges is gone: it said something that is no answer',
+  },
 ]) {
   test(`a judge that ${name} is ended, and whoever waits is told`, async (t) => {
     t.timeout(120_000);
-    const thread = new JudgeThread({ ...JUDGE_LIMITS, ...limits }, url);
-    t.teardown(() => thread.close());
-    await t.throwsAsync(thread.judge(order()), { message: said });
-    await t.throwsAsync(thread.judge(order()), { message: said }, 'each image has a thread of its own');
+    const judge = new JudgeProcess({ ...JUDGE_LIMITS, ...limits }, await fake(t, does));
+    t.teardown(() => judge.close());
+    const { pid } = judge;
+    await t.throwsAsync(judge.judge(order()), { name: 'JudgingEnded', message: said });
+    t.is(judge.pid, undefined, `nothing is left of ${pid}`);
+    await t.throwsAsync(judge.judge(order()), { message: said }, 'each image has a process of its own');
   });
 }
+
+test('a program that cannot be started is no fault of the image', async (t) => {
+  const judge = new JudgeProcess(JUDGE_LIMITS, new URL('./not-here.mjs', import.meta.url));
+  t.teardown(() => judge.close());
+  await t.throwsAsync(judge.judge(order()), {
+    name: 'Error',
+    message: 'the process that judges is gone: it ended with 1',
+  });
+});
+
+test('an image that was being judged when the process was killed is begun again', async (t) => {
+  const pool = new JudgePool({ processes: 1 });
+  t.teardown(() => pool.close());
+  await pool.judge(order());
+  const [before = 0] = pool.pids;
+  // It does not answer any more, whatever comes first.
+  process.kill(before, 'SIGSTOP');
+  const judged = pool.judge(order());
+  process.kill(before, 'SIGKILL');
+  t.is((await judged).verdicts[0]?.reason, 'NoSignature');
+  t.not(pool.pids[0], before);
+});
+
+test('what falls over again and again is left alone after some tries, and others go on', async (t) => {
+  t.timeout(120_000);
+  const pool = new JudgePool({ url: await fake(t, 'process.exit(7);') });
+  t.teardown(() => pool.close());
+  const asked = order();
+  const said = 'the process that judges is gone: it ended with 7';
+  for (let time = 1; time < 3; time += 1) {
+    await t.throwsAsync(pool.judge(asked), { message: `${said}; it is tried again` });
+  }
+  const last = `${said}, 3 times; it is tried again after 60 minutes, or when something else is attached to it`;
+  await t.throwsAsync(pool.judge(asked), { message: last });
+  await t.throwsAsync(pool.judge(asked), { message: last });
+  t.deepEqual(pool.pids, [], 'nothing is begun for it any more');
+  const other = order({ gathered: new Map([[DIGEST, gathered({}, heavy(1))]]) });
+  await t.throwsAsync(pool.judge(other), { message: `${said}; it is tried again` });
+});

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { PolicyInputs } from '../core/images/inputs.ts';
 import type { NotKnown } from '../core/supply-chain/judgement.ts';
 import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
-import { processorMs } from '../policy/workers/thread-clock.ts';
 import type { Gathered } from '../supply-chain/evidence.ts';
-import type { Order, Reply } from './messages.ts';
+import { JUDGE_URL, JudgeChild, type JudgeEnd, type JudgeLimits, type Told } from './judge-child.ts';
+import type { Reply } from './messages.ts';
+
+export { JUDGE_URL, type JudgeLimits } from './judge-child.ts';
 
 /** What is judged: an image, with all that was gathered of it and of images within it. */
 export interface JudgeOrder {
   readonly digest: string;
   readonly gathered: ReadonlyMap<string, Gathered | NotKnown>;
+  /** Those that are the same object as before are not told of again. */
   readonly policies: readonly PolicyInputs[];
   readonly now: Date;
 }
@@ -21,33 +23,37 @@ export interface Judged {
   readonly missing: readonly string[];
 }
 
-/** Judging came to no end of its own: what is attached to the image takes too much, or brought the thread down. */
+/** Judging came to no end of its own: what is attached to the image takes too much, or brought the process down. */
 export class JudgingEnded extends Error {
   override readonly name = 'JudgingEnded';
+  /** Whether it may have been somebody else's doing, who took all memory that there is. */
+  readonly mayBeOthers: boolean;
+  /** When it is worth to look again, where that is known. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    { mayBeOthers = false, retryAfterMs }: { mayBeOthers?: boolean; retryAfterMs?: number } = {},
+  ) {
+    super(message);
+    this.mayBeOthers = mayBeOthers;
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
-/** What a thread may have. */
-export interface JudgeLimits {
-  /** Of a processor, for one image. */
-  readonly processorMs: number;
-  /** Of time, whatever it had of a processor. */
-  readonly patienceMs: number;
-  readonly heapMiB: number;
-}
+export const JUDGE_LIMITS: JudgeLimits = {
+  processorMs: 20_000,
+  patienceMs: 120_000,
+  heapMiB: 256,
+  residentMiB: 448,
+};
 
-export const JUDGE_LIMITS: JudgeLimits = { processorMs: 20_000, patienceMs: 120_000, heapMiB: 256 };
-
-/** Of a thread, for what is new, beside its heap. */
-export const JUDGE_YOUNG_MIB = 32;
-
-/** Between two looks at what a thread has had. */
+/** Between two looks at what a process has had. */
 const LOOK_MS = 250;
-
-/** Beside the bundle of the operator, the worker is a file of its own. */
-export const JUDGE_URL = new URL(
-  import.meta.url.endsWith('.ts') ? './worker.ts' : './image-worker.mjs',
-  import.meta.url,
-);
+/** One that had nothing to do for so long gives back its memory. */
+const IDLE_MS = 60_000;
+/** Policies that a process knows; what one image may be judged by is less. */
+const MAX_KNOWN = 256;
 
 interface Running {
   readonly resolve: (judged: Judged) => void;
@@ -57,38 +63,53 @@ interface Running {
 }
 
 /**
- * One thread that judges, one image at a time: checks of signatures, and documents of strangers, would hold up everything else. It is started when it is
- * needed, and ended with what it does when that takes too much; the next image has another.
+ * One process that judges, one image at a time: checks of signatures, and documents of strangers, would hold up everything else here, and who runs out
+ * of memory while JSON is parsed takes all with him. It is started when it is needed, and ended with what it does when that takes too
+ * much; the next image has another.
  */
-export class JudgeThread {
+export class JudgeProcess {
   readonly #limits: JudgeLimits;
   readonly #url: URL;
-  #worker: Worker | undefined;
-  #port: MessagePort | undefined;
-  #thread: number | undefined;
+  #child: JudgeChild | undefined;
+  #ending: Promise<void> | undefined;
+  #isReady = false;
+  /** By policy, as what the process knows it. */
+  #known = new Map<PolicyInputs, number>();
+  #ids = 0;
   /** What it had of a processor when it answered last. */
   #spentMs = 0;
   #running: Running | undefined;
+  #idle: NodeJS.Timeout | undefined;
 
   constructor(limits: JudgeLimits = JUDGE_LIMITS, url: URL = JUDGE_URL) {
     this.#limits = limits;
     this.#url = url;
   }
 
+  /** Its number, where there is one at the moment. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Of a processor, that the process had until it answered last. */
+  get spentMs(): number {
+    return this.#spentMs;
+  }
+
   /**
    * Judges one image.
    *
-   * @throws JudgingEnded when the thread ended before it had an answer: too much time, or too much memory.
+   * @throws JudgingEnded when the process ended before it had an answer: too much time, or too much memory; another Error where it could not be started.
    */
   async judge(order: JudgeOrder): Promise<Judged> {
-    if (this.#running !== undefined) throw new Error('a thread judges one image at a time');
-    const port = this.#start();
+    if (this.#running !== undefined) throw new Error('a process judges one image at a time');
+    clearTimeout(this.#idle);
     const outcome = new Promise<Judged>((resolve, reject) => {
       const watchdog = setInterval(() => this.#look(), LOOK_MS);
       this.#running = { resolve, reject, watchdog, startedAt: performance.now() };
     });
     // Whoever ends it meanwhile has told.
-    await Promise.race([sendAll(port, order), outcome.catch(() => undefined)]);
+    await Promise.race([this.#send(order), outcome.catch(() => undefined)]);
     return outcome;
   }
 
@@ -97,73 +118,122 @@ export class JudgeThread {
     await this.#end(new Error('the operator ends'));
   }
 
-  #start(): MessagePort {
-    if (this.#port !== undefined) return this.#port;
-    const { port1, port2 } = new MessageChannel();
-    const worker = new Worker(this.#url, {
-      workerData: { port: port2 },
-      transferList: [port2],
-      resourceLimits: {
-        maxOldGenerationSizeMb: this.#limits.heapMiB,
-        maxYoungGenerationSizeMb: JUDGE_YOUNG_MIB,
-        stackSizeMb: 4,
-      },
-      execArgv: [],
-      argv: [],
-      env: {},
-      name: 'images',
-    });
+  async #send(order: JudgeOrder): Promise<void> {
+    // Two at a time would have twice the memory.
+    await this.#ending;
+    // Ended meanwhile.
+    if (this.#running === undefined) return;
+    try {
+      this.#child ??= this.#start();
+    } catch (error) {
+      return this.#end(new Error('the process that judges could not be started', { cause: error }));
+    }
+    // A pipe that breaks breaks with the process, whose end is told.
+    await this.#child.tell(this.#ordersOf(order)).catch(() => undefined);
+  }
+
+  #start(): JudgeChild {
     this.#spentMs = 0;
-    this.#thread = undefined;
-    port1.on('message', (reply: Reply) => this.#take(reply));
-    worker.once('error', (error) => void this.#endOf(worker, error));
-    worker.once('exit', () => void this.#endOf(worker, new Error('the thread ended by itself')));
-    // Threads that do nothing do not keep the process.
-    worker.unref();
-    port1.unref();
-    this.#worker = worker;
-    this.#port = port1;
-    return port1;
+    this.#isReady = false;
+    this.#known = new Map();
+    const child: JudgeChild = new JudgeChild(
+      { limits: this.#limits, url: this.#url },
+      {
+        onReply: (reply) => this.#take(reply),
+        onEnd: (end) => {
+          if (child === this.#child) void this.#end(this.#errorOf(end));
+        },
+      },
+    );
+    return child;
+  }
+
+  *#ordersOf({ digest, gathered, policies, now }: JudgeOrder): Iterable<Told> {
+    yield* this.#introduce(policies);
+    for (const [image, held] of gathered) {
+      if ('kind' in held) {
+        yield { order: { kind: 'image', digest: image, held } };
+        continue;
+      }
+      const { evidence, subject, ...rest } = held;
+      yield { order: { kind: 'image', digest: image, held: rest }, bytes: subject };
+      for (const { bytes, ...document } of evidence) {
+        yield { order: { kind: 'evidence', digest: image, ...document }, bytes };
+      }
+    }
+    const ids = policies.map((one) => this.#known.get(one) ?? 0);
+    yield { order: { kind: 'judge', digest, policies: ids, now: now.toISOString() } };
+  }
+
+  /** Tells of policies that the process does not know, and has it forget those that were asked by least lately. */
+  *#introduce(policies: readonly PolicyInputs[]): Iterable<Told> {
+    for (const inputs of policies) {
+      const before = this.#known.get(inputs);
+      const id = before ?? (this.#ids += 1);
+      this.#known.delete(inputs);
+      this.#known.set(inputs, id);
+      if (before === undefined) yield { order: { kind: 'policy', id, inputs } };
+    }
+    // Those of this image are the last.
+    const most = Math.max(MAX_KNOWN, policies.length);
+    for (const [inputs, id] of this.#known) {
+      if (this.#known.size <= most) break;
+      this.#known.delete(inputs);
+      yield { order: { kind: 'forget', id } };
+    }
   }
 
   #take(reply: Reply): void {
     if (reply.kind === 'ready') {
-      this.#thread = reply.thread;
+      this.#isReady = true;
       return;
     }
     this.#spentMs = reply.processorMs;
     const running = this.#settle();
     if (reply.kind === 'judged') running?.resolve(reply);
     else running?.reject(new JudgingEnded(`the judge failed (${reply.message})`));
+    this.#idle = setTimeout(() => void this.#end(new Error('it had nothing to do')), IDLE_MS).unref();
   }
 
   #look(): void {
     const running = this.#running;
     if (running === undefined) return;
+    const { processorMs: most, patienceMs, residentMiB } = this.#limits;
     const passedMs = performance.now() - running.startedAt;
-    const had = this.#thread === undefined ? undefined : processorMs(this.#thread);
+    const had = this.#child?.processorMs();
     const hadMs = had === undefined ? passedMs : had - this.#spentMs;
-    const { processorMs: most, patienceMs } = this.#limits;
-    if (hadMs < most && passedMs < patienceMs) return;
-    void this.#end(new JudgingEnded(`judging was ended after ${Math.round(hadMs)} ms of a processor`));
+    if (hadMs >= most || passedMs >= patienceMs) {
+      const message =
+        hadMs >= most
+          ? `judging took more than ${most / 1000} s of a processor`
+          : `judging came to no end within ${patienceMs / 1000} s`;
+      return void this.#end(new JudgingEnded(message));
+    }
+    const resident = this.#child?.residentMiB() ?? 0;
+    if (resident > residentMiB) {
+      void this.#end(new JudgingEnded(`judging took more than ${residentMiB} MiB`));
+    }
   }
 
-  async #endOf(worker: Worker, error: unknown): Promise<void> {
-    if (worker !== this.#worker) return;
-    const isMemory = error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    const message = isMemory
-      ? `judging took more than ${this.#limits.heapMiB} MiB`
-      : 'the thread ended by itself';
-    await this.#end(new JudgingEnded(message));
+  #errorOf(end: JudgeEnd): Error {
+    const { heapMiB } = this.#limits;
+    if (end.kind === 'memory') return new JudgingEnded(`judging took more than ${heapMiB} MiB`);
+    if (end.kind === 'killed') {
+      const message = 'the process that judges was killed, as it is where a machine has no memory left';
+      return new JudgingEnded(message, { mayBeOthers: true });
+    }
+    const message = `the process that judges is gone: ${end.how}`;
+    // Before it has taken any order, no image can have done that.
+    return this.#isReady ? new JudgingEnded(message, { mayBeOthers: true }) : new Error(message);
   }
 
   async #end(why: Error): Promise<void> {
-    const worker = this.#worker;
-    this.#port?.close();
-    this.#worker = undefined;
-    this.#port = undefined;
+    const child = this.#child;
+    this.#child = undefined;
+    clearTimeout(this.#idle);
+    if (child !== undefined) this.#ending = child.end();
     this.#settle()?.reject(why);
-    await worker?.terminate();
+    await this.#ending;
   }
 
   #settle(): Running | undefined {
@@ -172,22 +242,4 @@ export class JudgeThread {
     this.#running = undefined;
     return running;
   }
-}
-
-/** Piece by piece, with room in between: what is sent is copied here, and all of it at once would hold up everything else. */
-async function sendAll(port: MessagePort, { digest, gathered, policies, now }: JudgeOrder): Promise<void> {
-  const send = (order: Order) => port.postMessage(order);
-  for (const [image, held] of gathered) {
-    if ('kind' in held) {
-      send({ kind: 'image', digest: image, gathered: held });
-      continue;
-    }
-    const { evidence, ...rest } = held;
-    send({ kind: 'image', digest: image, gathered: rest });
-    for (const one of evidence) {
-      send({ kind: 'evidence', digest: image, evidence: one });
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-  send({ kind: 'judge', digest, policies, now: now.toISOString() });
 }

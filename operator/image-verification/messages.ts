@@ -1,35 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyInputs } from '../core/images/inputs.ts';
-import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
 import type { NotKnown } from '../core/supply-chain/judgement.ts';
+import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
 import type { Evidence, Gathered } from '../supply-chain/evidence.ts';
 
-/** What a worker is told, in this order: what was gathered, piece by piece, and then what is to be judged. */
+/** Of an image, without its documents: they follow one by one, each with its bytes beside the message. */
+export type HeldImage = Pick<Gathered, 'incomplete'> | NotKnown;
+
+/**
+ * What a judge is told, in this order: policies that it has not been told of yet, what was gathered, piece by piece, and then what is to be judged. The
+ * manifest of an image, and a document, are bytes beside the message.
+ */
 export type Order =
-  | {
-      readonly kind: 'image';
-      readonly digest: string;
-      /** Without the documents, which follow one by one: to copy all of them at once takes too long. */
-      readonly gathered: Omit<Gathered, 'evidence'> | NotKnown;
-    }
-  | { readonly kind: 'evidence'; readonly digest: string; readonly evidence: Evidence }
+  | { readonly kind: 'policy'; readonly id: number; readonly inputs: PolicyInputs }
+  /** It is not asked by that policy any more. */
+  | { readonly kind: 'forget'; readonly id: number }
+  | { readonly kind: 'image'; readonly digest: string; readonly held: HeldImage }
+  | ({ readonly kind: 'evidence'; readonly digest: string } & Omit<Evidence, 'bytes'>)
   | {
       readonly kind: 'judge';
       readonly digest: string;
-      readonly policies: readonly PolicyInputs[];
+      /** By their ids. */
+      readonly policies: readonly number[];
       readonly now: string;
     };
 
 /** What it says: that it takes orders, or what it found. */
 export type Reply =
-  | { readonly kind: 'ready'; readonly thread: number | undefined }
+  | { readonly kind: 'ready' }
   | {
       readonly kind: 'judged';
       /** In the order of the policies. */
       readonly verdicts: readonly ImageVerdict[];
       /** Images within that nobody has gathered anything of yet; where there are some, the verdicts are not the last word. */
       readonly missing: readonly string[];
-      /** What its thread has had of a processor until then, in milliseconds. */
+      /** What it has had of a processor until then, in milliseconds. */
       readonly processorMs: number;
     }
   | { readonly kind: 'failed'; readonly message: string; readonly processorMs: number };
+
+/** What it is started with: whoever starts the file otherwise is told that it is no role by itself. */
+export const JUDGE_ARGUMENT = 'orders-on-stdin';

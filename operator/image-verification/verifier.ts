@@ -167,8 +167,13 @@ export class ImageVerification implements ImageVerifier {
 
 function problemOf(error: unknown): NotKnown {
   if (error instanceof JudgingEnded) {
-    const message = `it could not be judged: ${error.message}; it is tried again`;
-    return { kind: 'unknown', reason: 'JudgingEnded', message };
+    const { message, retryAfterMs } = error;
+    const told = {
+      kind: 'unknown',
+      reason: 'JudgingEnded',
+      message: `it could not be judged: ${message}`,
+    } as const;
+    return retryAfterMs === undefined ? told : { ...told, retryAfterMs };
   }
   const message = 'the operator could not ask; it is tried again';
   return { kind: 'unknown', reason: 'EvidenceIncomplete', message };

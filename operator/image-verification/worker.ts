@@ -1,29 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isMainThread, type MessagePort, workerData } from 'node:worker_threads';
-import type { PolicyInputs } from '../core/images/inputs.ts';
+import type { NotKnown } from '../core/supply-chain/judgement.ts';
 import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
-import { ownProcessorMs, ownThread } from '../policy/workers/thread-clock.ts';
 import type { Evidence, EvidenceSource, Gathered } from '../supply-chain/evidence.ts';
-import { readyPolicy } from '../supply-chain/ready-policy.ts';
+import { isReadyPolicy, readyPolicy } from '../supply-chain/ready-policy.ts';
 import { verifyImage } from '../supply-chain/verify-image.ts';
-import type { Order, Reply } from './messages.ts';
+import { FrameReader, frameOf } from './frames.ts';
+import { type HeldImage, JUDGE_ARGUMENT, type Order, type Reply } from './messages.ts';
 
-type Held = Extract<Order, { kind: 'image' }>['gathered'];
+type ReadPolicy = ReturnType<typeof readyPolicy>;
+
+/** Of an image, all that has come so far. */
+interface Held {
+  readonly image: HeldImage;
+  readonly subject: Uint8Array;
+  readonly evidence: Evidence[];
+}
 
 /** What is held of the image that is judged now. Nothing of it outlives its verdict. */
 class Holding implements EvidenceSource {
-  readonly #images = new Map<string, { readonly held: Held; readonly evidence: Evidence[] }>();
+  readonly #images = new Map<string, Held>();
   readonly missing = new Set<string>();
 
-  add(digest: string, held: Held): void {
-    this.#images.set(digest, { held, evidence: [] });
+  add(digest: string, image: HeldImage, subject: Uint8Array): void {
+    this.#images.set(digest, { image, subject, evidence: [] });
   }
 
   addEvidence(digest: string, evidence: Evidence): void {
     this.#images.get(digest)?.evidence.push(evidence);
   }
 
-  gather(digest: string): ReturnType<EvidenceSource['gather']> {
+  gather(digest: string): Promise<Gathered | NotKnown> {
     const image = this.#images.get(digest);
     if (image !== undefined) return Promise.resolve(wholeOf(image));
     this.missing.add(digest);
@@ -32,52 +38,71 @@ class Holding implements EvidenceSource {
   }
 }
 
-function wholeOf({
-  held,
-  evidence,
-}: {
-  held: Held;
-  evidence: readonly Evidence[];
-}): Gathered | Awaited<ReturnType<EvidenceSource['gather']>> {
-  return 'kind' in held ? held : { ...held, evidence };
+function wholeOf({ image, subject, evidence }: Held): Gathered | NotKnown {
+  return 'kind' in image ? image : { ...image, subject, evidence };
 }
 
-/** Judges images, one after the other. It never throws: what goes wrong is told. */
-function serve(port: MessagePort): void {
-  let holding = new Holding();
-  const tell = (reply: Reply) => port.postMessage(reply);
-  port.on('message', (order: Order) => {
-    if (order.kind === 'image') return holding.add(order.digest, order.gathered);
-    if (order.kind === 'evidence') return holding.addEvidence(order.digest, order.evidence);
-    const source = holding;
-    holding = new Holding();
-    void judge(order, source).then(tell);
-  });
-  tell({ kind: 'ready', thread: ownThread() });
-}
+/** Judges images, one after the other. What goes wrong is told. */
+class Judge {
+  /** Read once: keys, patterns and roots are the same for many images. */
+  readonly #policies = new Map<number, ReadPolicy>();
+  #holding = new Holding();
 
-async function judge(
-  { digest, policies, now }: Extract<Order, { kind: 'judge' }>,
-  source: Holding,
-): Promise<Reply> {
-  try {
-    const verdicts: ImageVerdict[] = [];
-    for (const inputs of policies)
-      verdicts.push(await judgeBy(inputs, { digest, source, now: new Date(now) }));
-    return { kind: 'judged', verdicts, missing: [...source.missing], processorMs: ownProcessorMs() };
-  } catch (error) {
-    // Its words may be those of documents: the name of the error says enough.
-    const message = error instanceof Error ? error.name : 'unknown';
-    return { kind: 'failed', message, processorMs: ownProcessorMs() };
+  /** Does as it is told; what there is to say, once it is asked to judge. */
+  take(order: Order, bytes: Uint8Array): Promise<Reply> | undefined {
+    switch (order.kind) {
+      case 'policy':
+        this.#policies.set(order.id, readyPolicy(order.inputs));
+        return undefined;
+      case 'forget':
+        this.#policies.delete(order.id);
+        return undefined;
+      case 'image':
+        this.#holding.add(order.digest, order.held, bytes);
+        return undefined;
+      case 'evidence': {
+        const { digest, form, origin, annotations } = order;
+        this.#holding.addEvidence(digest, { form, origin, annotations, bytes });
+        return undefined;
+      }
+      case 'judge': {
+        const holding = this.#holding;
+        this.#holding = new Holding();
+        return this.#judge(order, holding);
+      }
+    }
+  }
+
+  async #judge(
+    { digest, policies, now }: Extract<Order, { kind: 'judge' }>,
+    source: Holding,
+  ): Promise<Reply> {
+    try {
+      const verdicts: ImageVerdict[] = [];
+      for (const id of policies) {
+        const policy = this.#policies.get(id);
+        if (policy === undefined) throw new RangeError('nobody has told of the policy');
+        verdicts.push(await judgeBy(policy, { digest, source, now: new Date(now) }));
+      }
+      return { kind: 'judged', verdicts, missing: [...source.missing], processorMs: ownMs() };
+    } catch (error) {
+      // Its words may be those of documents: the name of the error says enough.
+      const message = error instanceof Error ? error.name : 'unknown';
+      return { kind: 'failed', message, processorMs: ownMs() };
+    }
   }
 }
 
+function ownMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 async function judgeBy(
-  inputs: PolicyInputs,
+  policy: ReadPolicy,
   { digest, source, now }: { readonly digest: string; readonly source: Holding; readonly now: Date },
 ): Promise<ImageVerdict> {
-  const policy = readyPolicy(inputs);
-  if (!('problems' in policy)) return verifyImage(digest, { policy, source, now });
+  if (isReadyPolicy(policy)) return verifyImage(digest, { policy, source, now });
   const [first] = policy.problems;
   const message = `the policy cannot be applied: ${first?.field}: found ${first?.found}; wanted is ${first?.wanted}`;
   return {
@@ -93,9 +118,24 @@ async function judgeBy(
   };
 }
 
-if (isMainThread) {
-  process.stderr.write('This file is started by other roles, in a thread of its own.\n');
-  process.exitCode = 2;
+function serve(): void {
+  const judge = new Judge();
+  const tell = (reply: Reply): void => {
+    for (const part of frameOf(reply)) process.stdout.write(part);
+  };
+  const reader = new FrameReader((order, bytes) => {
+    // Whoever sends it is the operator that started this process: nobody else has the other end.
+    void judge.take(order as Order, bytes)?.then(tell);
+  });
+  process.stdin.on('data', (piece: Buffer) => reader.write(piece));
+  // Whoever started it is gone, or needs it no more.
+  process.stdin.once('close', () => process.exit());
+  tell({ kind: 'ready' });
+}
+
+if (process.argv[2] === JUDGE_ARGUMENT) {
+  serve();
 } else {
-  serve((workerData as { readonly port: MessagePort }).port);
+  process.stderr.write('This file is started by other roles, in a process of its own.\n');
+  process.exitCode = 2;
 }

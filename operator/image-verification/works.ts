@@ -36,7 +36,7 @@ function now(): Date {
   return clock.now();
 }
 
-/** Verification of images, with threads of its own. None is started before there is something to judge. */
+/** Verification of images, with a process that judges. None is started before there is something to judge. */
 export function imageWorks({ registry, client, metrics, log }: WorksOptions): RunningWorks {
   const pool = new JudgePool();
   const room = new EvidenceRoom();

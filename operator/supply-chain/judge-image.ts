@@ -14,7 +14,7 @@ import { Effort } from './effort.ts';
 import { type Gathered, MAX_EVIDENCE } from './evidence.ts';
 import type { ReadyPolicy } from './policy.ts';
 
-/** What a policy says of an image, given all that is attached to it. Synchronous, some milliseconds for each signature by certificate: for worker threads. */
+/** What a policy says of an image, given all that is attached to it. Synchronous, some milliseconds for each signature by certificate: for a process of its own. */
 export function judgeImage(
   image: string,
   gathered: Gathered,

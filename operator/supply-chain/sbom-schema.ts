@@ -14,7 +14,7 @@ const made = new Map<string, ValidateFunction>();
 
 /**
  * What of a bill of materials in CycloneDX is not as its schema says; undefined where nothing is, or where it is of another
- * form. For worker threads: how long it takes is bounded by the thread alone.
+ * form. For a process that judges: how long it takes is bounded by that alone.
  */
 export function cycloneDxProblem(predicate: Document): Refused | undefined {
   const version = asText(predicate['specVersion']) ?? '';

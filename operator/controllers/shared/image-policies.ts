@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
 import type { TrustRootSpec } from '#crds/v1alpha1/trust-root';
-import { inputsDigest, type PolicyInputs } from '../../core/images/inputs.ts';
+import { inputsDigest, isSameInputs, type PolicyInputs } from '../../core/images/inputs.ts';
 import { imagePolicyFacts, type ImagePolicyObject } from '../../core/images/objects.ts';
 import { policiesFor } from '../../core/images/policy.ts';
 import { rootText } from '../../core/images/root-text.ts';
@@ -30,9 +30,14 @@ export interface PolicyRead {
   readonly digest: string;
 }
 
+/** Of one policy, with the waivers of so many different images. */
+const MAX_READ = 8;
+
 /** Policies on images, with all that they name: one for all controllers that ask. */
 export class ImagePolicies {
   readonly #platformNamespace: string;
+  /** What was read of a policy before: thousands of images are judged by the same, and its digest is over all that it names. */
+  readonly #read = new WeakMap<ImagePolicyObject, readonly PolicyRead[]>();
   readonly #secrets = new Map<string, { readonly atMs: number; readonly data: Promise<SecretData> }>();
 
   constructor(platformNamespace: string) {
@@ -69,7 +74,7 @@ export class ImagePolicies {
     ) as readonly KubeObject[] as readonly ImagePolicyObject[];
   }
 
-  /** A policy with all that it names, as far as it is there. */
+  /** A policy with all that it names, as far as it is there. As long as nothing of that changes, it is the same object. */
   async read(object: ImagePolicyObject, read: Reader, waivers: readonly Waiver[] = []): Promise<PolicyRead> {
     const { authorities } = object.spec;
     const roots = new Set(authorities.flatMap(({ trustRootRef }) => trustRootRef?.name ?? []));
@@ -81,7 +86,12 @@ export class ImagePolicies {
       ...(await this.#keys(refs, { namespace, read })),
       waivers,
     };
-    return { object, inputs, digest: inputsDigest(inputs) };
+    const before = this.#read.get(object) ?? [];
+    const same = before.find((one) => isSameInputs(one.inputs, inputs));
+    if (same !== undefined) return same;
+    const fresh = { object, inputs, digest: inputsDigest(inputs) };
+    this.#read.set(object, [fresh, ...before].slice(0, MAX_READ));
+    return fresh;
   }
 
   /** The text of a trust root; undefined where it, or what it names, is not there. */

@@ -4,7 +4,7 @@ import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import { canonicalJson } from '../compare.ts';
 import type { Waiver } from '../supply-chain/requirement.ts';
 
-/** A policy on images, with all that it names. Plain data: it is sent to other threads. */
+/** A policy on images, with all that it names. Plain data: it is sent to another process. */
 export interface PolicyInputs {
   readonly spec: ImagePolicySpec;
   /** By name of the TrustRoot, its `trusted_root.json`; what does not exist is not there. */
@@ -24,4 +24,26 @@ export function inputsDigest({ spec, roots, keys, waivers }: PolicyInputs): stri
   const { authorities, require, revoked, platforms } = spec;
   const text = canonicalJson({ spec: { authorities, require, revoked, platforms }, roots, keys, waivers });
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/** Whether nothing of what a policy names is another. To compare long texts is cheap, to hash them is not. */
+export function isSameInputs(one: PolicyInputs, other: PolicyInputs): boolean {
+  return (
+    one.spec === other.spec &&
+    isSameEach(one.roots, other.roots) &&
+    isSameEach(one.keys, other.keys) &&
+    isSameEach(one.forbidden ?? [], other.forbidden ?? []) &&
+    one.waivers.length === other.waivers.length &&
+    one.waivers.every((waiver, index) => isSameEach(waiver, other.waivers[index] ?? {}))
+  );
+}
+
+/** Of what has only texts and numbers in it. */
+function isSameEach(one: object, other: object): boolean {
+  const entries = Object.entries(one);
+  const values = new Map<string, unknown>(Object.entries(other));
+  return (
+    entries.length === values.size &&
+    entries.every(([name, value]) => values.has(name) && values.get(name) === value)
+  );
 }

@@ -15,7 +15,7 @@ export interface DocumentLimits {
 
 /**
  * Values of all documents of an image that are kept at one time: a bill of materials of 10,000 parts has some 200,000. Each may take a hundred bytes and
- * more, of a thread that brings down the whole process when it has no more of them (image-verification/judge.ts).
+ * more, of a process that is ended when it has no more of them (image-verification/judge.ts).
  */
 export const MAX_VALUES = 1_000_000;
 

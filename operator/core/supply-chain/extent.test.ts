@@ -41,6 +41,16 @@ test('whatever the JSON, it has no more values than are counted, and just the de
   );
 });
 
+test('texts end where they do, however long they are and whatever is escaped in them', (t) => {
+  for (let length = 50; length < 80; length += 1) {
+    for (const end of ['', '"', '\\', '\\"', '"\\', '\\\\', 'é"', ',[{']) {
+      const text = 'x'.repeat(length) + end;
+      const json = JSON.stringify([text, { [text]: [text] }]);
+      t.deepEqual(extentOf(Buffer.from(json)), { values: 5, depth: 3 }, json);
+    }
+  }
+});
+
 test('counting takes time by the number of bytes, whatever they are', (t) => {
   for (const text of ['{},', '\\"', '"\\\\', '"\\"', '",', '[']) {
     const bytes = Buffer.alloc(4 << 20, text);

@@ -10,8 +10,12 @@ export interface Extent {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const OPENS: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const CLOSES: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+const LIST = 0x5b;
+const END_OF_LIST = 0x5d;
+const OBJECT = 0x7b;
+const END_OF_OBJECT = 0x7d;
+/** Texts are mostly short: to ask for the end of each costs more than to look. */
+const NEAR = 64;
 
 /**
  * Counts without making anything of it. Two bytes may become an object of sixty, and who runs out of memory while JSON is parsed does not get to say
@@ -27,18 +31,31 @@ export function extentOf(json: Uint8Array): Extent {
     const byte = json[index] ?? 0;
     if (byte === QUOTE) index = endOfText(json, index);
     else if (byte === COMMA) values += 1;
-    else if (OPENS.has(byte)) {
+    else if (byte === OBJECT || byte === LIST) {
       values += 1;
       depth += 1;
       deepest = Math.max(deepest, depth);
-    } else if (CLOSES.has(byte)) depth -= 1;
+    } else if (byte === END_OF_OBJECT || byte === END_OF_LIST) depth -= 1;
   }
   return { values, depth: deepest };
 }
 
 /** Where a text ends that begins at a place; where there is no end, that of all. */
 function endOfText(json: Uint8Array, begin: number): number {
-  for (let end = json.indexOf(QUOTE, begin + 1); end !== -1; end = json.indexOf(QUOTE, end + 1)) {
+  const near = Math.min(json.length, begin + NEAR);
+  let place = begin + 1;
+  for (; place < near; place += 1) {
+    const byte = json[place];
+    if (byte === QUOTE) return place;
+    // With what it escapes.
+    if (byte === BACKSLASH) place += 1;
+  }
+  return endOfLongText(json, place);
+}
+
+/** The same from within a text: what is at `place` is escaped by nothing before it. */
+function endOfLongText(json: Uint8Array, place: number): number {
+  for (let end = json.indexOf(QUOTE, place); end !== -1; end = json.indexOf(QUOTE, end + 1)) {
     if (!isEscaped(json, end)) return end;
   }
   return json.length;

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { PolicyInputs } from '../core/images/inputs.ts';
+import { type JudgeOrder, JudgingEnded } from './judge.ts';
+import { Tries } from './tries.ts';
+
+const POLICIES = [{}, {}] as unknown as readonly PolicyInputs[];
+
+function order(fields: Partial<JudgeOrder> = {}, attached = 'sha256:b'): JudgeOrder {
+  const bytes = Buffer.from('{}');
+  const evidence = [{ form: 'bundle', origin: attached, bytes, annotations: {} } as const];
+  const gathered = new Map([['sha256:a', { subject: bytes, evidence }]]);
+  return { digest: 'sha256:a', gathered, policies: POLICIES, now: new Date(0), ...fields };
+}
+
+const ENDED = new JudgingEnded('it took too much');
+const AGAIN = 'it took too much; it is tried again';
+const LATER =
+  'it took too much, 2 times; it is tried again after 60 minutes, or when something else is attached to it';
+
+function twoTries(clock: { ms: number }) {
+  return new Tries({ most: 2, now: () => clock.ms });
+}
+
+test('an image is tried some times, and then not for a while', (t) => {
+  const clock = { ms: 0 };
+  const tries = twoTries(clock);
+  tries.check(order());
+  t.is(tries.ended(order(), ENDED).message, AGAIN);
+  tries.check(order());
+  const last = tries.ended(order(), ENDED);
+  t.like(last, { message: LATER, retryAfterMs: 3_600_000 });
+  clock.ms = 3_599_999;
+  t.throws(() => tries.check(order()), { name: 'JudgingEnded', message: LATER });
+  clock.ms = 3_600_000;
+  tries.check(order());
+  // Once more is enough then, and it is told in the same words: nothing is written anew.
+  t.like(tries.ended(order(), ENDED), { message: LATER, retryAfterMs: 3_600_000 });
+  clock.ms += 1_800_000;
+  const error = t.throws(() => tries.check(order()), { instanceOf: JudgingEnded });
+  t.is(error.retryAfterMs, 1_800_000);
+});
+
+test('what passed once has all its tries again', (t) => {
+  const tries = twoTries({ ms: 0 });
+  tries.ended(order(), ENDED);
+  tries.passed(order());
+  t.is(tries.ended(order(), ENDED).message, AGAIN);
+});
+
+for (const [name, other] of Object.entries({
+  'another document is attached': order({}, 'sha256:c'),
+  'another image': order({ digest: 'sha256:d' }),
+  'another policy': order({ policies: [{}, {}] as unknown as readonly PolicyInputs[] }),
+  'a policy more': order({ policies: [...POLICIES, ...POLICIES] }),
+})) {
+  test(`it is tried where it is ${name}`, (t) => {
+    const tries = twoTries({ ms: 0 });
+    tries.ended(order(), ENDED);
+    tries.ended(order(), ENDED);
+    t.throws(() => tries.check(order()), { instanceOf: JudgingEnded });
+    t.notThrows(() => tries.check(other));
+    t.is(tries.ended(other, ENDED).message, AGAIN);
+  });
+}
+
+test('no more images are remembered than there may be', (t) => {
+  const tries = new Tries({ most: 1, remembered: 3 });
+  const orders = ['1', '2', '3', '4'].map((digest) => order({ digest }));
+  for (const one of orders) tries.ended(one, ENDED);
+  const kept = orders.map((one) => {
+    try {
+      tries.check(one);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  t.deepEqual(kept, [false, true, true, true]);
+});
