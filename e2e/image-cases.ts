@@ -6,6 +6,7 @@ import {
   HOUR_MS,
   type Making,
   type Opinion,
+  sbomXml,
   stated,
   TIMESTAMPS,
   vex,
@@ -74,6 +75,12 @@ export const ADMITTED: Readonly<Record<string, ImageCase>> = {
     base: 'whole',
     make: ({ signer, image }) => signer.attest(image, 'analyst', vex()),
     cosign: stated('openvex', 'analyst'),
+  },
+  'described by a bill of materials in XML': {
+    policy: 'listed',
+    base: 'bare',
+    make: ({ signer, image }) => signer.attest(image, 'builder', sbomXml()),
+    cosign: stated('custom'),
   },
   'the same, with a waiver in place of who says that': {
     policy: 'described',

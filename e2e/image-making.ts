@@ -2,6 +2,7 @@
 import {
   CI,
   cycloneDx,
+  cycloneDxXml,
   type ImageSigner,
   ISSUER,
   type KeyName,
@@ -22,6 +23,8 @@ export const sbom = (): { type: string; predicate: object } => ({
   type: 'cyclonedx',
   predicate: cycloneDx(),
 });
+/** As cosign attests what is no JSON. */
+export const sbomXml = (licence?: string) => ({ type: 'custom', predicate: cycloneDxXml(licence) });
 export const built = () => ({ type: 'slsaprovenance1', predicate: provenance() });
 export const vex = () => ({ type: 'openvex', predicate: openVex() });
 export const scanned = (ms: number, isClean = false) => ({

@@ -6,7 +6,7 @@ import { signedBy } from '#hack/sigstore/late-signature';
 import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from '#hack/sigstore/private-sigstore';
 import { type ImageAt, RegistryContent } from './registry-content.ts';
 
-export { cycloneDx, openVex, provenance, report } from '#hack/sigstore/predicates';
+export { cycloneDx, cycloneDxXml, openVex, provenance, report } from '#hack/sigstore/predicates';
 export { ISSUER };
 
 /** Who signs without a key. */
@@ -122,8 +122,13 @@ export class ImageSigner {
   }
 
   /** States something by a key; `type` is a name that cosign knows. */
-  async attest(image: ImageAt, name: KeyName, stated: { type: string; predicate: object }): Promise<void> {
-    const text = JSON.stringify(stated.predicate);
+  async attest(
+    image: ImageAt,
+    name: KeyName,
+    stated: { type: string; predicate: object | string },
+  ): Promise<void> {
+    const { predicate } = stated;
+    const text = typeof predicate === 'string' ? predicate : JSON.stringify(predicate);
     const file = `${createHash('sha256').update(text).digest('hex')}.json`;
     const what = ['--type', stated.type, '--predicate', await this.#cosign.write(file, text)];
     await this.#run('attest', '--yes', ...this.#byKey(name), ...what, this.reference(image));

@@ -7,6 +7,7 @@ import {
   byRoot,
   HOUR_MS,
   type Making,
+  sbomXml,
   scanned,
   stated,
   TIMESTAMPS,
@@ -250,6 +251,15 @@ export const SPOILT: Readonly<Record<string, ImageCase & { readonly reason: stri
       signer.attest(image, 'builder', { type: 'cyclonedx', predicate: cycloneDx('MIT', '9.9') }),
     reason: 'Unsupported',
     cosign: stated('cyclonedx'),
+    differs: NOT_ASKED.policy,
+  },
+  'described in XML that does not fit its schema': {
+    policy: 'listed',
+    base: 'bare',
+    make: ({ signer, image }) => signer.attest(image, 'builder', sbomXml('Free-For-All')),
+    reason: 'SbomInvalid',
+    says: /is no CycloneDX 1\.6: line 13: .*'Free-For-All' is none of those that are allowed/,
+    cosign: stated('custom'),
     differs: NOT_ASKED.policy,
   },
   'with a component of a licence that is denied': {

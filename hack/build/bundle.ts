@@ -2,7 +2,8 @@
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
-import { lean, neverAsked, noTraces, partsOfUndici, schemas } from './lean.ts';
+import { lean, neverAsked, partsOfUndici, schemas } from './lean.ts';
+import { xml } from './xml.ts';
 
 /** Roles of the image, each with the file that it starts from. */
 const ROLES = {
@@ -23,7 +24,7 @@ const PORTABLE: BuildOptions = {
   minify: true,
   // Errors go on to say what they are.
   keepNames: true,
-  plugins: [lean, neverAsked, partsOfUndici, schemas],
+  plugins: [lean, neverAsked, partsOfUndici, schemas, xml],
 };
 /** By role, beside what all have. */
 const APART: Readonly<Record<string, BuildOptions>> = { nexusctl: PORTABLE };
@@ -58,7 +59,7 @@ export async function bundleRole(folder: string, role: keyof typeof ROLES): Prom
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    plugins: [lean, noTraces, schemas],
+    plugins: [lean, schemas, xml],
     // What is imported only when it is needed (reading kubeconfigs) stays a file of its own.
     splitting: true,
     platform: 'node',

@@ -15,7 +15,8 @@ test('the command line is one file, and looks at a cluster on the Node that a ma
   const folder = await temporaryFolder(t, 'nexusctl');
   const { path, bytes } = await bundleRole(join(folder, 'dist'), 'nexusctl');
   t.deepEqual(await readdir(join(folder, 'dist')), [path]);
-  t.true(bytes < MAX_BUNDLE_BYTES, `${bytes}`);
+  // Of these, 180 kB are the schemas of bills of materials and what holds documents against them (ADR 0060), and 580 kB those in XML (ADR 0069).
+  t.true(bytes < 2.875 * 1024 * 1024, `${bytes}`);
   await cp(join(folder, 'dist', path), join(folder, 'kubectl-nexus.mjs'));
   const [{ opa }, { kubeconfigPath }] = await Promise.all([ensureTools(['opa']), attachCluster()]);
   const run = (...words: readonly string[]) =>

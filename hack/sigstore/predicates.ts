@@ -41,6 +41,23 @@ export function cycloneDx(licence = 'MIT', specVersion = '1.6'): object {
   };
 }
 
+/** The same in XML, as cosign attests it as a text (`--type custom`). */
+export function cycloneDxXml(licence = 'MIT', specVersion = '1.6'): string {
+  const component = (name: string, version: string, id: string): string => `
+    <component type="library">
+      <name>${name}</name>
+      <version>${version}</version>
+      <licenses><license><id>${id}</id></license></licenses>
+      <purl>pkg:npm/${name}@${version}</purl>
+    </component>`;
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<bom xmlns="http://cyclonedx.org/schema/bom/${specVersion}" version="1">
+  <components>${component('left', '1.0.0', 'Apache-2.0')}${component('right', '2.0.0', licence)}
+  </components>
+</bom>
+`;
+}
+
 const VECTOR = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
 
 /** A report of Trivy in the frame of cosign: with one critical vulnerability, or none. */

@@ -8,10 +8,12 @@ import {
   SIMPLE_SIGNING,
   type Statement,
   STATEMENT_PAYLOAD,
+  xmlOf,
 } from '../core/supply-chain/statement.ts';
 import type { ProvenSigner, ReadyAuthority } from './authority.ts';
 import { checkSignature, type CheckedAgainst } from './check-signature.ts';
 import { readClassicAttestation, readClassicSignature } from './classic.ts';
+import type { Effort } from './effort.ts';
 import type { Evidence, Gathered } from './evidence.ts';
 import { ARTIFACT, readBundle, sha256, type SignedItem } from './signed-item.ts';
 
@@ -55,7 +57,7 @@ function claimsOf(evidence: Evidence, reading: Reading): readonly Judgement<Clai
   // Signatures of one envelope are over one content, which is read once.
   const read = new Map<Buffer, Judgement<Statement>>();
   return items.value.map((item): Judgement<Claim> => {
-    const statement = read.get(item.payload) ?? against.effort?.keep(item.payload) ?? statementOf(item);
+    const statement = read.get(item.payload) ?? keptStatement(item, against.effort);
     read.set(item.payload, statement);
     if (statement.kind !== 'verified') return statement;
     return {
@@ -71,6 +73,15 @@ function itemsOf(evidence: Evidence, subject: Uint8Array): Judgement<readonly Si
   return form === 'signature'
     ? readClassicSignature(bytes, annotations)
     : readClassicAttestation(bytes, annotations);
+}
+
+/** The statement, where there is room for it; a text in XML takes as much again as it has elements and attributes. */
+function keptStatement(item: SignedItem, effort: Effort | undefined): Judgement<Statement> {
+  const tooMuch = effort?.keep(item.payload);
+  if (tooMuch !== undefined) return tooMuch;
+  const statement = statementOf(item);
+  const xml = statement.kind === 'verified' ? xmlOf(statement.value.predicate) : undefined;
+  return (xml === undefined ? undefined : effort?.keepXml(xml)) ?? statement;
 }
 
 function statementOf({ payloadType, payload }: SignedItem): Judgement<Statement> {

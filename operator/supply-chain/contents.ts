@@ -13,10 +13,11 @@ import type {
 } from '../core/supply-chain/requirement.ts';
 import { hasAllowedLicences, readSbom, type Sbom, sbomSummary } from '../core/supply-chain/sbom.ts';
 import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
-import { readVex } from '../core/supply-chain/vex.ts';
+import { type Exclusion, readVex } from '../core/supply-chain/vex.ts';
 import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';
 import type { Court, PartOutcome, Testimony } from './court.ts';
 import { cycloneDxProblem } from './sbom-schema.ts';
+import type { XmlDocuments } from './xml-documents.ts';
 
 /** Testimonies whose contents are as asked, with what they were read as; and what is wrong with the others. */
 interface Sorted<T> {
@@ -83,13 +84,16 @@ export function checkBuilt(court: Court, asked: ProvenanceAsked): PartOutcome {
 }
 
 /** Whether there is a bill of materials, with licences that are allowed. */
-export function checkListed(court: Court, asked: SbomAsked): PartOutcome {
+export function checkListed(court: Court, asked: SbomAsked, xml: XmlDocuments): PartOutcome {
   const { check, told } = partOf<Sbom>(court, {
     name: 'sbom',
     kind: 'sbom',
     asked,
     judge: (predicate) =>
-      cycloneDxProblem(predicate) ?? then(readSbom(predicate), (found) => hasAllowedLicences(found, asked)),
+      cycloneDxProblem(predicate) ??
+      then(xml.documentOf(predicate), (bill) =>
+        then(readSbom(bill), (found) => hasAllowedLicences(found, asked)),
+      ),
   });
   return told === undefined
     ? { check }
@@ -101,17 +105,18 @@ export interface VulnerableCase {
   readonly image: string;
   readonly now: Date;
   readonly waivers: readonly Waiver[];
+  readonly xml: XmlDocuments;
 }
 
 /** Whether the newest report of an authority is within the budget: an older one that was better is no argument. */
 export function checkVulnerable(
   court: Court,
   asked: VulnerabilitiesAsked,
-  { image, now, waivers }: VulnerableCase,
+  { image, now, waivers, xml }: VulnerableCase,
 ): PartOutcome {
   const exclusions = court
     .hear('vex', { from: asked.vexFrom })
-    .flatMap(({ statement }) => readVex(statement.predicate, image));
+    .flatMap((testimony) => exclusionsOf(court, testimony, { image, xml }));
   for (const name of court.others('vex', asked.vexFrom)) {
     court.note(
       `a VEX document by ${name} does not count: the policy takes those of ${asked.vexFrom.join(', ') || 'nobody'}`,
@@ -129,6 +134,18 @@ export function checkVulnerable(
   const problem = court.missing('vulnerabilities', asked, { heard, refused }) ?? unreadReports(court);
   if (problem !== undefined) return { check: failedCheck('vulnerabilities', problem) };
   return withinPart(good);
+}
+
+/** What a VEX document excludes. One that cannot be read excludes nothing, and is noted. */
+function exclusionsOf(
+  court: Court,
+  { statement, signer }: Testimony,
+  { image, xml }: Pick<VulnerableCase, 'image' | 'xml'>,
+): readonly Exclusion[] {
+  const document = xml.documentOf(statement.predicate);
+  if (document.kind === 'verified') return readVex(document.value, image);
+  court.note(`a VEX document by ${signer.authority} does not count: ${document.message}`);
+  return [];
 }
 
 interface Judged {

@@ -8,22 +8,44 @@ import {
   type ImageVerdict,
 } from '../core/supply-chain/verdict.ts';
 import { readClaims } from './claims.ts';
-import { checkBuilt, checkListed, checkVulnerable } from './contents.ts';
+import { checkBuilt, checkListed, checkVulnerable, type VulnerableCase } from './contents.ts';
 import { Court, type PartOutcome } from './court.ts';
 import { Effort } from './effort.ts';
 import { type Gathered, MAX_EVIDENCE } from './evidence.ts';
 import type { ReadyPolicy } from './policy.ts';
+import { readCycloneDxXml } from './read-xml.ts';
+import { XmlDocuments } from './xml-documents.ts';
+
+/** By what an image is judged. */
+export interface Judging {
+  readonly policy: ReadyPolicy;
+  readonly now: Date;
+  /** Those that were read, and are asked for. Default: none was read. */
+  readonly xml?: XmlDocuments;
+}
+
+/** The same as `judgeImage`, with documents in XML: they are read in between, where some are asked for. */
+export async function judgeWhole(
+  image: string,
+  gathered: Gathered,
+  { policy, now }: Judging,
+): Promise<ImageVerdict> {
+  const xml = new XmlDocuments();
+  const verdict = judgeImage(image, gathered, { policy, now, xml });
+  if (!(await xml.readWanted(readCycloneDxXml))) return verdict;
+  return judgeImage(image, gathered, { policy, now, xml });
+}
 
 /** What a policy says of an image, given all that is attached to it. Synchronous, some milliseconds for each signature by certificate: for a process of its own. */
 export function judgeImage(
   image: string,
   gathered: Gathered,
-  { policy, now }: { policy: ReadyPolicy; now: Date },
+  { policy, now, xml = new XmlDocuments() }: Judging,
 ): ImageVerdict {
   const bounded = boundedEvidence(gathered);
   const read = readClaims(image, bounded, { now, revoked: policy.revoked, effort: new Effort() });
   const court = new Court(policy, read, bounded.incomplete);
-  const parts = partsOf(court, { image, now });
+  const parts = partsOf(court, { image, now, xml });
   const checks = parts.map((one) => one.check);
   const until = [court.validUntil(), ...parts.map((one) => one.validUntil)]
     .flatMap((one) => one ?? [])
@@ -66,13 +88,13 @@ function boundedEvidence(gathered: Gathered): Gathered {
   };
 }
 
-function partsOf(court: Court, at: { readonly image: string; readonly now: Date }): readonly PartOutcome[] {
+function partsOf(court: Court, at: Omit<VulnerableCase, 'waivers'>): readonly PartOutcome[] {
   const { requirement, waivers } = court.policy;
   const { signatures, provenance, sbom, vulnerabilities } = requirement;
   return [
     ...(signatures === undefined ? [] : [signedPart(court, signatures)]),
     ...(provenance === undefined ? [] : [checkBuilt(court, provenance)]),
-    ...(sbom === undefined ? [] : [checkListed(court, sbom)]),
+    ...(sbom === undefined ? [] : [checkListed(court, sbom, at.xml)]),
     ...(vulnerabilities === undefined ? [] : [checkVulnerable(court, vulnerabilities, { ...at, waivers })]),
   ];
 }

@@ -66,6 +66,10 @@ const accepted: Readonly<
     image: 'without timestamp',
     policy: () => keyless({}),
   },
+  'described in XML, which cosign attests as a text': {
+    image: 'described in XML',
+    policy: () => ({ requirement: { sbom: ASKED.sbom } }),
+  },
   'an index that is signed, where that speaks for what is in it': { image: 'index', policy: () => ({}) },
 };
 
@@ -283,6 +287,12 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
   },
   'with a licence that is denied': {
     image: 'whole',
+    policy: asks({ sbom: { ...ASKED.sbom, deniedLicences: ['MIT'] } }),
+    want: 'LicenceNotAllowed',
+    says: /"right" has licence "MIT"/,
+  },
+  'described in XML, with a licence that is denied': {
+    image: 'described in XML',
     policy: asks({ sbom: { ...ASKED.sbom, deniedLicences: ['MIT'] } }),
     want: 'LicenceNotAllowed',
     says: /"right" has licence "MIT"/,

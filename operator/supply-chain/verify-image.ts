@@ -3,7 +3,7 @@ import { asList, asText, at, type DocumentLimits, readDocument } from '../core/s
 import { type Judgement, type NotKnown, refuse, type Refused } from '../core/supply-chain/judgement.ts';
 import { type Check, decidingCheck, failedCheck, type ImageVerdict } from '../core/supply-chain/verdict.ts';
 import type { EvidenceSource, Gathered } from './evidence.ts';
-import { judgeImage } from './judge-image.ts';
+import { judgeWhole } from './judge-image.ts';
 import type { ReadyPolicy } from './policy.ts';
 
 /** By what an image is verified. */
@@ -31,7 +31,7 @@ export async function verifyImage(image: string, verifying: Verifying): Promise<
   const { source, policy, now, signal } = verifying;
   const gathered = await source.gather(image, signal);
   if (isNotKnown(gathered)) return unknownVerdict(image, verifying, gathered);
-  const verdict = judgeImage(image, gathered, { policy, now });
+  const verdict = await judgeWhole(image, gathered, { policy, now });
   if (policy.platforms === 'Index' || verdict.outcome === 'Refused') return verdict;
   return withPlatforms(verdict, gathered.subject, verifying);
 }
@@ -127,7 +127,7 @@ class Platforms {
       this.verdicts.push({ name, verdict: unknownVerdict(digest, this.#verifying, gathered) });
       return;
     }
-    this.verdicts.push({ name, verdict: judgeImage(digest, gathered, { policy, now }) });
+    this.verdicts.push({ name, verdict: await judgeWhole(digest, gathered, { policy, now }) });
     await this.verify(gathered.subject, depth + 1);
   }
 }

@@ -73,8 +73,8 @@ const unread: Readonly<Record<string, { readonly predicate: Predicate; readonly 
     predicate: { bomFormat: 'CycloneDX', specVersion: '1.6', components: [{ name: 'a' }, {}] },
     want: 'SbomInvalid',
   },
-  'one in XML, as signers put it into a text': {
-    predicate: { Data: ' <?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.6"/>' },
+  'a text of tags and values': {
+    predicate: { Data: 'SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0' },
     want: 'Unsupported',
   },
   'no list of packages': { predicate: { spdxVersion: 'SPDX-2.3' }, want: 'SbomInvalid' },
@@ -91,6 +91,14 @@ const unread: Readonly<Record<string, { readonly predicate: Predicate; readonly 
   },
   'more components than are read': {
     predicate: { spdxVersion: 'SPDX-2.3', packages: Array.from({ length: 100_001 }, () => ({ name: 'a' })) },
+    want: 'TooLarge',
+  },
+  'the same, within another': {
+    predicate: {
+      bomFormat: 'CycloneDX',
+      specVersion: '1.6',
+      components: [{ name: 'a', components: Array.from({ length: 300_000 }, () => ({ name: 'b' })) }],
+    },
     want: 'TooLarge',
   },
 };

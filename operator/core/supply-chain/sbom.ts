@@ -30,8 +30,11 @@ export function readSbom(predicate: Document): Judgement<Sbom> {
   const sbom = cycloneDx(predicate) ?? spdx2(predicate) ?? spdx3(predicate);
   if (sbom === undefined) {
     // What is no JSON, signers put into a text.
-    if (/^\s*</.test(asText(predicate['Data']) ?? '')) {
-      return refuse('Unsupported', 'the bill of materials is in XML; wanted is JSON');
+    if (asText(predicate['Data']) !== undefined) {
+      return refuse(
+        'Unsupported',
+        'the bill of materials is a text that is no XML; wanted is CycloneDX in JSON or XML, or SPDX in JSON',
+      );
     }
     const found = asText(predicate['specVersion']) ?? asText(predicate['spdxVersion']) ?? '';
     return refuse(
@@ -84,7 +87,8 @@ function cycloneDx(predicate: Document): Sbom | undefined {
       purl: asText(at(one, 'purl')) ?? '',
       licences: asList(at(one, 'licenses')).flatMap(licenceOf),
     });
-    pending.push(...asList(at(one, 'components')));
+    // One by one: there may be more of them than a call has room for.
+    for (const inner of asList(at(one, 'components'))) pending.push(inner);
   }
   return { format: `CycloneDX ${version}`, components };
 }

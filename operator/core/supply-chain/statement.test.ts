@@ -3,6 +3,8 @@ import test from 'ava';
 import { bindingProblem, readStatement } from './statement.ts';
 
 const DIGEST = 'ab'.repeat(32);
+const ANY = 'https://cosign.sigstore.dev/attestation/v1';
+const XML = '<bom xmlns="http://cyclonedx.org/schema/bom/1.6"/>';
 
 function statement(change: object): Buffer {
   return Buffer.from(
@@ -43,6 +45,35 @@ const refused: Readonly<Record<string, { readonly change: object; readonly want:
 for (const [title, { change, want }] of Object.entries(refused)) {
   test(`a statement is not read: ${title}`, (t) => {
     t.like(readStatement(statement(change)), { kind: 'refused', ...want });
+  });
+}
+
+const named: Readonly<Record<string, { readonly change: object; readonly want: object }>> = {
+  'a text is in an object by itself, as cosign has it': {
+    change: { predicate: 'text' },
+    want: { predicateType: 'https://slsa.dev/provenance/v1', predicate: { Data: 'text' } },
+  },
+  'a bill of materials in XML has the type of one': {
+    change: { predicateType: ANY, predicate: { Data: XML, Timestamp: 'now' } },
+    want: { predicateType: 'https://cyclonedx.org/bom' },
+  },
+  'with something beside it, it has the type that it says': {
+    change: { predicateType: ANY, predicate: { Data: XML, components: [] } },
+    want: { predicateType: ANY },
+  },
+  'a text that only names one has the type that it says': {
+    change: { predicateType: ANY, predicate: { Data: `see ${XML}` } },
+    want: { predicateType: ANY },
+  },
+  'another type is what it says, whatever the text': {
+    change: { predicate: { Data: XML } },
+    want: { predicateType: 'https://slsa.dev/provenance/v1' },
+  },
+};
+
+for (const [title, { change, want }] of Object.entries(named)) {
+  test(`a statement is of the type that it says, and one more: ${title}`, (t) => {
+    t.like(readStatement(statement(change)), { kind: 'verified', value: want });
   });
 }
 

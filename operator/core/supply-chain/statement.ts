@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import { saysCycloneDx } from './cyclonedx-xml.ts';
 import { asDocument, asList, asText, at, type Document, LARGE, readDocument, SMALL } from './documents.ts';
 import { type Judgement, quote, refuse, type Refused } from './judgement.ts';
+import { looksLikeXml } from './xml-extent.ts';
 
 /** The predicate that says nothing but: I have signed this. */
 export const SIGNATURE_PREDICATE = 'https://sigstore.dev/cosign/sign/v1';
+
+/** The predicate of a bill of materials in CycloneDX. */
+export const CYCLONEDX_PREDICATE = 'https://cyclonedx.org/bom';
 
 /** Payload type of in-toto statements in DSSE envelopes. */
 export const STATEMENT_PAYLOAD = 'application/vnd.in-toto+json';
@@ -35,12 +40,43 @@ export function readStatement(payload: Uint8Array): Judgement<Statement> {
   }
   const predicateType = asText(statement['predicateType']);
   if (predicateType === undefined) return refuse('Malformed', 'the statement has no predicateType');
-  const predicate = asDocument(statement['predicate'] ?? {});
+  const predicate = predicateOf(statement['predicate'] ?? {});
   if (predicate === undefined) return refuse('Malformed', 'the predicate of the statement is no object');
   const subjects = asList(statement['subject']);
   return subjects.length > MAX_SUBJECTS
     ? refuse('TooLarge', `the statement has ${subjects.length} subjects; ${MAX_SUBJECTS} are allowed`)
-    : { kind: 'verified', value: { predicateType, predicate, subjects: subjects.flatMap(digestsOf) } };
+    : {
+        kind: 'verified',
+        value: {
+          predicateType: namedType(predicateType, predicate),
+          predicate,
+          subjects: subjects.flatMap(digestsOf),
+        },
+      };
+}
+
+/** What is no JSON is a text: that of cosign is in an object by itself, except for SPDX. */
+function predicateOf(predicate: unknown): Document | undefined {
+  return typeof predicate === 'string' ? { Data: predicate } : asDocument(predicate);
+}
+
+/** What cosign calls any text that is no JSON. */
+const ANY_TEXT = 'https://cosign.sigstore.dev/attestation/v1';
+
+/** A bill of materials in XML has no type by which cosign would attest it: it says itself what it is. */
+function namedType(predicateType: string, predicate: Document): string {
+  const xml = predicateType === ANY_TEXT ? xmlOf(predicate) : undefined;
+  return xml !== undefined && saysCycloneDx(xml) ? CYCLONEDX_PREDICATE : predicateType;
+}
+
+/** What cosign writes beside a text. */
+const FRAME = new Set(['Data', 'Timestamp']);
+
+/** The text in XML that a predicate is, and nothing beside it: what could be read in two ways is read as JSON. */
+export function xmlOf(predicate: Document): string | undefined {
+  const text = asText(predicate['Data']);
+  if (text === undefined || !looksLikeXml(text)) return undefined;
+  return Object.keys(predicate).every((key) => FRAME.has(key)) ? text : undefined;
 }
 
 function digestsOf(subject: unknown): readonly string[] {

@@ -61,9 +61,11 @@ function ofCycloneDx(
   return exclusions([asText(at(vulnerability, 'id'))], scope);
 }
 
-/** Components by the name that they are referred to by. */
+/** Components, and those within them, by the name that they are referred to by. */
 function componentsOf(predicate: Document): ReadonlyMap<string, unknown> {
   const all = [at(predicate, 'metadata', 'component'), ...asList(predicate['components'])];
+  // What is added is gone through as well; documents are no deeper than they may be.
+  for (const one of all) for (const inner of asList(at(one, 'components'))) all.push(inner);
   return new Map(
     all.flatMap((one): [string, unknown][] => {
       const ref = asText(at(one, 'bom-ref'));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Requirement } from '../../core/supply-chain/requirement.ts';
-import { cycloneDx, openVex, provenance, report } from '#hack/sigstore/predicates';
+import { cycloneDx, cycloneDxXml, openVex, provenance, report } from '#hack/sigstore/predicates';
 import type { SignedWorld } from './signed-world.ts';
 
 const HOUR = 3_600_000;
@@ -143,6 +143,7 @@ async function makeDescribed(world: SignedWorld, make: Make, ago: (ms: number) =
   const built = { type: 'slsaprovenance1', predicate: provenance() };
   await world.attest(make('described only'), 'builder', { type: 'cyclonedx', predicate: cycloneDx() });
   await world.attest(make('built by the scanner'), 'scanner', built);
+  await world.attest(make('described in XML'), 'builder', { type: 'custom', predicate: cycloneDxXml() });
   const unread = cycloneDx('MIT', '9.9');
   await world.attest(make('of another version'), 'builder', { type: 'cyclonedx', predicate: unread });
 }

@@ -91,9 +91,9 @@ export class SignedWorld {
   async attest(
     image: string,
     name: KeyName,
-    { type, predicate }: { type: string; predicate: object },
+    { type, predicate }: { type: string; predicate: object | string },
   ): Promise<void> {
-    const text = JSON.stringify(predicate);
+    const text = typeof predicate === 'string' ? predicate : JSON.stringify(predicate);
     const path = await this.cosign.write(`${createHash('sha256').update(text).digest('hex')}.json`, text);
     const stated = ['--type', type, '--predicate', path];
     await this.cosign.run('attest', '--yes', ...this.#byKey(name), ...stated, this.reference(image));

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Document } from './documents.ts';
+
+/** An element of a text in XML, of which what is asked for is read, and nothing else. */
+export interface XmlElement {
+  /** Without a prefix. */
+  readonly name: string;
+  /** The value of an attribute that has no namespace; undefined where there is none. */
+  readonly attribute: (name: string) => string | undefined;
+  /** All text that is directly in it, as it was written. */
+  readonly text: () => string;
+  /** Elements that are directly in it and of its own namespace: what others put beside them says nothing here. */
+  readonly children: () => readonly XmlElement[];
+}
+
+const NAMESPACE = 'http://cyclonedx.org/schema/bom/';
+
+/** The version of CycloneDX that a namespace is of; undefined of any other namespace. */
+export function cycloneDxVersion(namespace: string): string | undefined {
+  return namespace.startsWith(NAMESPACE) ? namespace.slice(NAMESPACE.length) : undefined;
+}
+
+/** Whether a text in XML says at its beginning that it is a bill of materials in CycloneDX. */
+export function saysCycloneDx(xml: string): boolean {
+  return xml.slice(0, 4096).includes(NAMESPACE);
+}
+
+/**
+ * What is read of a bill of materials, as it is in JSON: components with their licences, and what was found out about vulnerabilities. That all is as
+ * the schema says is for others.
+ */
+export function asCycloneDxJson(bom: XmlElement, specVersion: string): Document {
+  const main = child(child(bom, 'metadata'), 'component');
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion,
+    ...(main !== undefined && { metadata: { component: componentOf(main) } }),
+    ...componentsOf(bom),
+    vulnerabilities: listed(bom, 'vulnerabilities', 'vulnerability').map(vulnerabilityOf),
+  };
+}
+
+function child(element: XmlElement | undefined, name: string): XmlElement | undefined {
+  return element?.children().find((one) => one.name === name);
+}
+
+function listed(element: XmlElement | undefined, list: string, item: string): readonly XmlElement[] {
+  return (child(element, list)?.children() ?? []).filter((one) => one.name === item);
+}
+
+/** Each field that is there. */
+function present(fields: Readonly<Record<string, unknown>>): Document {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function componentsOf(element: XmlElement): { readonly components?: readonly Document[] } {
+  const components = listed(element, 'components', 'component').map(componentOf);
+  return components.length === 0 ? {} : { components };
+}
+
+function componentOf(component: XmlElement): Document {
+  const licences = child(component, 'licenses')?.children();
+  return present({
+    type: component.attribute('type'),
+    'bom-ref': component.attribute('bom-ref'),
+    name: onOneLine(child(component, 'name')),
+    version: onOneLine(child(component, 'version')),
+    purl: trimmed(child(component, 'purl')),
+    licenses: licences?.map(licenceOf),
+    ...componentsOf(component),
+  });
+}
+
+/** Expressions with details have the expression as an attribute. */
+function licenceOf(choice: XmlElement): Document {
+  switch (choice.name) {
+    case 'license':
+      return {
+        license: present({
+          id: child(choice, 'id')?.text(),
+          name: onOneLine(child(choice, 'name')),
+        }),
+      };
+    case 'expression':
+      return { expression: onOneLine(choice) };
+    default:
+      return present({ expression: choice.attribute('expression') });
+  }
+}
+
+function vulnerabilityOf(vulnerability: XmlElement): Document {
+  const analysis = child(vulnerability, 'analysis');
+  const affects = listed(vulnerability, 'affects', 'target');
+  return present({
+    id: onOneLine(child(vulnerability, 'id')),
+    analysis: analysis === undefined ? undefined : present({ state: child(analysis, 'state')?.text() }),
+    affects: affects.length === 0 ? undefined : affects.map((one) => ({ ref: child(one, 'ref')?.text() })),
+  });
+}
+
+/** By the schema, line breaks in it are spaces. */
+function onOneLine(element: XmlElement | undefined): string | undefined {
+  return element?.text().replaceAll(/[\t\n\r]/g, ' ');
+}
+
+/** By the schema, spaces around it are none of it. */
+function trimmed(element: XmlElement | undefined): string | undefined {
+  return element?.text().trim();
+}
