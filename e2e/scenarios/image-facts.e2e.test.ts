@@ -129,8 +129,11 @@ async function activeRevision({ admin }: Place): Promise<string | undefined> {
   return pack?.status?.activeRevision;
 }
 
-/** The last test is of policies alone. */
-const parameters = () => ({ maxCritical: 0, exemptImages: [`${registry.host}/strict`, 'elsewhere.example'] });
+/** The last tests are of policies alone. */
+const parameters = () => ({
+  maxCritical: 0,
+  exemptImages: [`${registry.host}/strict`, `${registry.host}/retried`, 'elsewhere.example'],
+});
 
 test('a pack is read when it is signed as a policy asks, and says why not until then', async (t) => {
   t.timeout(8 * 60_000);
@@ -279,21 +282,25 @@ test('rules go by what scanners state, and refuse what nobody states anything of
   t.false(vouched.ok);
 });
 
+/** What an Agent says of its image, once that is so. */
+function agentSays({ admin }: Place, agent: string, reason: string): Promise<ReadCondition> {
+  return eventually(
+    `the Agent says ${reason}`,
+    async () => {
+      const found = await admin.condition('ImageVerified', '-n', NAMESPACE, `agent/${agent}`);
+      if (found?.reason !== reason) throw new Error(JSON.stringify(found));
+      return found;
+    },
+    DEADLINE_MS,
+  );
+}
+
 test('an Agent says what admission would say of its image, before any Run of it starts', async (t) => {
   t.timeout(8 * 60_000);
   const { admin, owner, signer } = t.context;
   await admin.applies(policy('strict', 'strict', { pem: signer.pem }));
   const digest = await pushImage(registry.host, 'strict/app:1', 'strict');
-  const saysOfImage = (reason: string) =>
-    eventually(
-      `the Agent says ${reason}`,
-      async () => {
-        const found = await admin.condition('ImageVerified', '-n', NAMESPACE, 'agent/strict');
-        if (found?.reason !== reason) throw new Error(JSON.stringify(found));
-        return found;
-      },
-      DEADLINE_MS,
-    );
+  const saysOfImage = (reason: string) => agentSays(t.context, 'strict', reason);
   await owner.does(['apply', '-f', '-'], JSON.stringify(agentOf('strict', `${registry.host}/strict/app:1`)));
   const refused = await saysOfImage('ImageRefused');
   t.is(refused.status, 'False');
@@ -311,6 +318,57 @@ test('an Agent says what admission would say of its image, before any Run of it 
     async () => {
       const found = await admin.condition('ImageVerified', '-n', NAMESPACE, 'agent/strict');
       if (found !== undefined) throw new Error(JSON.stringify(found));
+      return true;
+    },
+    DEADLINE_MS,
+  );
+});
+
+test('a Run of an image that is refused says why, and the next one runs once the image was signed', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, owner, signer } = t.context;
+  await admin.applies(policy('retried', 'retried', { pem: signer.pem }));
+  const digest = await pushImage(registry.host, 'retried/app:1', 'retried');
+  await owner.does(
+    ['apply', '-f', '-'],
+    JSON.stringify(agentOf('retried', `${registry.host}/retried/app@${digest}`)),
+  );
+  await agentSays(t.context, 'retried', 'ImageRefused');
+  const tries = (name: string) =>
+    owner.does(
+      ['create', '-f', '-'],
+      JSON.stringify({
+        apiVersion: 'nexusos.dev/v1alpha1',
+        kind: 'Run',
+        metadata: { name, namespace: NAMESPACE },
+        spec: { agentRef: { name: 'retried' } },
+      }),
+    );
+  await tries('refused');
+  const refusal = await eventually(
+    'the Run says that its pod is refused',
+    async () => {
+      const found = await admin.condition('Ready', '-n', NAMESPACE, 'run/refused');
+      if (found?.reason !== 'WorkloadRefused') throw new Error(JSON.stringify(found));
+      return found;
+    },
+    DEADLINE_MS,
+  );
+  t.regex(refusal.message, /ClusterImagePolicy retried: image ".*retried\/app@.*is refused, NoSignature: /);
+
+  await signer.sign(registry.host, 'retried/app', digest);
+  // Nobody touches the Agent: it is found by itself.
+  await agentSays(t.context, 'retried', 'ImageVerified');
+  await tries('signed');
+  await eventually(
+    'the next Run has run',
+    async () => {
+      const found = await admin.sees<{ readonly status?: { readonly phase?: string } }>(
+        '-n',
+        NAMESPACE,
+        'run/signed',
+      );
+      if (found?.status?.phase !== 'Succeeded') throw new Error(JSON.stringify(found?.status));
       return true;
     },
     DEADLINE_MS,
