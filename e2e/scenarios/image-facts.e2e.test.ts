@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
@@ -38,6 +38,7 @@ const DEADLINE_MS = 180_000;
 const ENDS: (() => Promise<unknown>)[] = [];
 let registry: RunningRegistry;
 let folder: string;
+let kubeconfig: string;
 
 test.before(async (t) => {
   folder = await mkdtemp(join(tmpdir(), `nexusos-facts-${process.pid}-`));
@@ -46,6 +47,7 @@ test.before(async (t) => {
   ENDS.unshift(() => registry.stop());
   const cluster = await startCluster();
   ENDS.unshift(() => cluster.stop());
+  kubeconfig = cluster.kubeconfigPath;
   const webhooks = await WebhookSystem.open(cluster);
   ENDS.unshift(() => webhooks.stop());
   await installChart(cluster, { values: { webhooks: webhooks.values } });
@@ -282,18 +284,37 @@ test('rules go by what scanners state, and refuse what nobody states anything of
   t.false(vouched.ok);
 });
 
-/** What an Agent says of its image, once that is so. */
-function agentSays({ admin }: Place, agent: string, reason: string): Promise<ReadCondition> {
-  return eventually(
-    `the Agent says ${reason}`,
-    async () => {
-      const found = await admin.condition('ImageVerified', '-n', NAMESPACE, `agent/${agent}`);
-      if (found?.reason !== reason) throw new Error(JSON.stringify(found));
-      return found;
-    },
-    DEADLINE_MS,
-  );
+/** What a version of the pack with other parameters would do to what exists, asked from a command line. */
+async function diffWith(more: object): Promise<{ readonly code: number; readonly out: string }> {
+  const copy = join(folder, 'compared');
+  await cp(join(ROOT, 'policy-packs', PACK), copy, { recursive: true });
+  const manifest = parse(await readFile(join(copy, 'pack.yaml'), 'utf8')) as PackManifest;
+  const spec = { ...manifest.spec, parameters: { ...parameters(), ...more } };
+  await writeFile(join(copy, 'pack.yaml'), JSON.stringify({ ...manifest, spec }));
+  const { opa } = await ensureTools(['opa']);
+  const env = { PATH: process.env['PATH'] ?? '', HOME: folder, NEXUSCTL_OPA: opa };
+  const args = [NEXUSCTL, 'pack', 'diff', copy, '--kubeconfig', kubeconfig, '-o', 'json'];
+  const { code, stdout, stderr } = await runProgram(process.execPath, { args, cwd: folder, env });
+  if (stdout === '') throw new Error(stderr);
+  return { code, out: stdout };
 }
+
+test('from a command line, packs are compared by what is proved of images in the cluster', async (t) => {
+  t.timeout(8 * 60_000);
+  const same = await diffWith({});
+  const known = JSON.parse(same.out) as { readonly judged: number };
+  t.like(known, { newlyDenied: 0, withoutFacts: { objects: 0 }, notes: { length: 0 } }, same.out);
+  t.is(same.code, 0);
+  t.true(known.judged > 0);
+  // Nobody states of any of them who built it.
+  const stricter = await diffWith({ allowedBuilders: ['https://builder.example'] });
+  const found = JSON.parse(stricter.out) as { readonly examples: readonly { readonly message: string }[] };
+  t.is(stricter.code, 1);
+  t.regex(
+    found.examples.map(({ message }) => message).join('\n'),
+    /team\/clean.* has no provenance that is known: ClusterImagePolicy counted does not ask for it/,
+  );
+});
 
 test('an Agent says what admission would say of its image, before any Run of it starts', async (t) => {
   t.timeout(8 * 60_000);

@@ -210,6 +210,8 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'operator/rego/',
       'operator/runtime/',
       'operator/supply-chain/',
+      // What admission believes of images, and nothing beside it.
+      'webhooks/images/verdict-book.ts',
       'node:',
       'yaml',
       '@kubernetes/client-node',

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { delimiter, resolve } from 'node:path';
 import type { KubeObject, Resource } from '#operator/core/object';
-import { labelsOf, type NamespaceFacts } from '#operator/core/policy/facts';
 import { type BindingRule, rulesOf } from '#operator/core/policy/match';
 import type { JsonObject } from '#operator/core/policy/review';
 import { type Client, createClient } from '#operator/runtime/client';
@@ -10,6 +9,8 @@ import { isObject, listAt, objectAt, textAt } from '#operator/rego/gatekeeper/js
 import { type Call, CommandError, EXIT, flagValue } from '../cli/command.ts';
 import type { LocalPack } from './folder.ts';
 import type { Live, LiveObject } from './live.ts';
+import { readWorld } from './live-world.ts';
+import { seesImages } from './verdict.ts';
 
 /** Uses a client for the cluster that the flags name, and ends it. It only reads. */
 export async function withCluster<T>(call: Call, use: (client: Client) => Promise<T>): Promise<T> {
@@ -45,31 +46,32 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** All objects that one of the packs may be asked about, page by page, and the namespaces that they are in. */
+/** What of a cluster is looked at. */
+export interface LiveWanted {
+  readonly packs: readonly LocalPack[];
+  /** The only one whose objects are looked at; undefined: all. */
+  readonly namespace: string | undefined;
+  readonly platformNamespace: string;
+  /** What is known of images was said by whoever asks. */
+  readonly isTold: boolean;
+}
+
+/** All objects that one of the packs may be asked about, page by page, and what the cluster knows beside them. */
 export async function readLive(
   client: Client,
-  packs: readonly LocalPack[],
-  namespace: string | undefined,
+  { packs, namespace, platformNamespace, isTold }: LiveWanted,
 ): Promise<Live> {
   const resources = await resourcesFor(
     client,
     packs.flatMap((one) => rulesOf(one.spec.binding)),
   );
-  const labels = await namespacesOf(client);
-  return {
-    objects: objectsOf(client, resources, namespace),
-    namespace: (name) => labels.get(name),
-  };
-}
-
-async function namespacesOf(client: Client): Promise<ReadonlyMap<string, NamespaceFacts>> {
-  const found = new Map<string, NamespaceFacts>();
-  const resource: Resource = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
-  for await (const page of client.list(resource, { metadataOnly: true })) {
-    for (const one of page.items)
-      found.set(one.metadata.name, { name: one.metadata.name, labels: labelsOf(asJson(one)) });
-  }
-  return found;
+  const homes = packs.flatMap((one) => one.namespace ?? []);
+  const world = await readWorld(client, {
+    platformNamespace,
+    seesImages: !isTold && packs.some(seesImages),
+    only: namespace === undefined ? undefined : [...new Set([namespace, ...homes])],
+  });
+  return { objects: objectsOf(client, resources, namespace), world };
 }
 
 async function* objectsOf(

@@ -59,8 +59,9 @@ async function findOpa(call: Call): Promise<string> {
 export async function compileOrSay(source: PackSource, compiler: Compiler): Promise<CompiledPack> {
   const made: Compilation = await compilePack(source, compiler);
   if (made.kind === 'ok') return made.pack;
-  const lines = made.problems.map(({ file, line, message }) =>
-    [file, line === undefined ? '' : String(line), message].filter((one) => one !== '').join(':'),
-  );
+  const lines = made.problems.map(({ file, line, message }) => {
+    const where = [file, line === undefined ? '' : String(line)].filter((one) => one !== '').join(':');
+    return where === '' ? message : `${where}: ${message}`;
+  });
   throw new CommandError(EXIT.no, `the pack does not compile (${made.reason})`, lines);
 }

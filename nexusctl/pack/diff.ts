@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
-import { labelsOf, type NamespaceFacts } from '#operator/core/policy/facts';
-import { objectAt, textAt } from '#operator/rego/gatekeeper/json';
+import type { KubeObject } from '#operator/core/object';
+import { type JsonObject, objectAt, textAt } from '#operator/rego/gatekeeper/json';
+import type { SourceDocument } from '#operator/rego/gatekeeper/template';
 import {
   argumentAt,
   type Call,
@@ -11,21 +12,24 @@ import {
   flagValue,
   type Outcome,
 } from '../cli/command.ts';
-import { CLUSTER_FLAGS, type Live, type LiveObject } from './live.ts';
+import { PLATFORM_NAMESPACE_FLAG } from '../images/policies.ts';
+import { compare, type Compared, type Packs } from './comparison.ts';
 import { OPA_FLAG, openCompiler } from './compiler.ts';
-import { type Difference, DifferenceCounter } from './difference.ts';
+import type { Difference } from './difference.ts';
 import { documentsAt } from './documents.ts';
-import { readPack } from './folder.ts';
+import { type LocalPack, readPack } from './folder.ts';
+import { imagesIn } from './image-fixtures.ts';
+import { CLUSTER_FLAGS, type Live, type LiveObject } from './live.ts';
 import { pluralOf } from './plural.ts';
-import { reviewOfObject } from './review-of.ts';
-import { judge, openPack, type ReadyPack } from './verdict.ts';
+import { openPack } from './verdict.ts';
+import { type ImagesIn, worldOf } from './world.ts';
 
 /** `nexusctl pack diff NEW`. */
 export const DIFF: Command = {
   path: ['pack', 'diff'],
   summary: 'says what a pack would newly deny or allow of what there is',
   about:
-    'Asks both packs about every object, as if it were created now: objects in a folder of manifests (--against), or in a cluster, which is only read. Without --old, the pack is compared with there being none. Objects that neither pack is bound to count as allowed by both.',
+    'Asks both packs about every object, as if it were created now: objects in a folder of manifests (--against), or in a cluster, which is only read. Without --old, the pack is compared with there being none. Objects that neither pack is bound to count as allowed by both. Tenants, exemptions and what is proved of images (spec.facts) are those of the cluster, or the Tenants, Namespaces and PolicyExemptions of the folder; what is not known is told, with the rules that could not be judged for it. A pack that names the namespace of a tenant reaches that tenant alone.',
   args: [
     {
       name: 'NEW',
@@ -35,7 +39,13 @@ export const DIFF: Command = {
   flags: [
     { name: 'old', value: 'FOLDER', what: 'the pack as it is' },
     { name: 'against', value: 'FOLDER', what: 'manifests to judge, instead of a cluster' },
+    {
+      name: 'images',
+      value: 'FILE',
+      what: 'what is known of images, as `images` of a case; else what the cluster has proved, and of a folder nothing',
+    },
     ...CLUSTER_FLAGS,
+    PLATFORM_NAMESPACE_FLAG,
     OPA_FLAG,
   ],
   examples: [
@@ -49,100 +59,93 @@ async function diff(call: Call): Promise<Outcome> {
   const after = await readPack(resolve(call.cwd, argumentAt(call, 0)));
   const old = flagValue(call, 'old');
   const before = old === undefined ? undefined : await readPack(resolve(call.cwd, old));
+  const file = flagValue(call, 'images');
+  const teller = file === undefined ? undefined : await imagesIn(call.cwd, file);
   const compiler = await openCompiler(call);
   const packs: Packs = {
     after: await openPack(after, compiler),
     before: before && (await openPack(before, compiler)),
   };
+  const around: Around = {
+    packs: [after, ...(before === undefined ? [] : [before])],
+    namespace: flagValue(call, 'namespace'),
+    platformNamespace: flagValue(call, PLATFORM_NAMESPACE_FLAG.name) ?? PLATFORM_NAMESPACE_FLAG.default,
+    images: teller && (() => teller),
+  };
   const folder = flagValue(call, 'against');
-  const namespace = flagValue(call, 'namespace');
-  const { difference, unread } =
-    folder === undefined
-      ? await compareCluster(call, packs)
-      : await compare(packs, await liveFrom(resolve(call.cwd, folder), namespace));
-  return outcomeOf(difference, unread);
+  const use = async (live: Live) =>
+    outcomeOf(await compare(packs, live), { ...around, notes: live.world.notes });
+  if (folder === undefined) return withLive(call, around, use);
+  return use(await liveFrom(resolve(call.cwd, folder), around));
+}
+
+interface Around {
+  readonly packs: readonly LocalPack[];
+  readonly namespace: string | undefined;
+  readonly platformNamespace: string;
+  /** What somebody wrote down. */
+  readonly images: ImagesIn;
 }
 
 /** What speaks to clusters is loaded only here: the other commands begin sooner without it. */
-async function compareCluster(call: Call, packs: Packs): Promise<Compared> {
+async function withLive(
+  call: Call,
+  { images, ...wanted }: Around,
+  use: (live: Live) => Promise<Outcome>,
+): Promise<Outcome> {
   const { readLive, withCluster } = await import('./cluster.ts');
-  const both = [packs.after, packs.before].flatMap((one) => (one === undefined ? [] : [one.pack]));
-  return withCluster(call, async (client) =>
-    compare(packs, await readLive(client, both, flagValue(call, 'namespace'))),
-  );
+  return withCluster(call, async (client) => {
+    const { objects, world } = await readLive(client, { ...wanted, isTold: images !== undefined });
+    return use({ objects, world: images === undefined ? world : { ...world, images } });
+  });
 }
 
-/** Kinds and namespaces that are named. */
-const MAX_COUNTS = 10;
-
-interface Packs {
-  readonly after: ReadyPack;
-  readonly before: ReadyPack | undefined;
-}
-
-/** Objects of a folder of manifests: their namespaces are what it says of them. */
-async function liveFrom(folder: string, namespace: string | undefined): Promise<Live> {
-  const documents = (await documentsAt(folder)).map(({ value }) => value);
-  const objects = documents.filter((one) => textAt(one, 'kind') !== '' && textAt(one, 'apiVersion') !== '');
-  const isNamespace = (one: (typeof objects)[number]) =>
-    one['kind'] === 'Namespace' && one['apiVersion'] === 'v1';
-  const known = new Map(
-    objects.filter(isNamespace).map((one): [string, NamespaceFacts] => {
-      const name = textAt(objectAt(one, 'metadata'), 'name');
-      return [name, { name, labels: labelsOf(one) }];
-    }),
-  );
+/** Objects of a folder of manifests, and what these say of namespaces, tenants and who is exempt. */
+async function liveFrom(folder: string, { namespace, platformNamespace, images }: Around): Promise<Live> {
+  const documents = await documentsAt(folder);
+  const objects = documents.filter(({ value }) => isNamedKind(value)).map(({ value }) => value);
+  const notes = passedOver(documents.filter(({ value }) => !isNamedKind(value)));
   const kept = objects.filter(
     (one) => namespace === undefined || textAt(objectAt(one, 'metadata'), 'namespace') === namespace,
   );
-  if (kept.length === 0) throw new CommandError(EXIT.usage, `there is no object to judge in ${folder}`);
-  return { objects: allOf(kept), namespace: (name) => known.get(name) };
+  if (kept.length === 0)
+    throw new CommandError(EXIT.usage, `there is no object to judge in ${folder}`, notes);
+  const read = objects as readonly unknown[] as readonly KubeObject[];
+  return { objects: allOf(kept), world: worldOf(read, { platformNamespace, images, notes }) };
+}
+
+function isNamedKind(value: JsonObject): boolean {
+  return textAt(value, 'kind') !== '' && textAt(value, 'apiVersion') !== '';
+}
+
+function passedOver(others: readonly SourceDocument[]): readonly string[] {
+  const [first] = others;
+  if (first === undefined) return [];
+  const are = others.length === 1 ? '1 document has' : `${others.length} documents have`;
+  return [`${are} no kind or no apiVersion, the first in ${first.file}`];
 }
 
 async function* allOf(objects: readonly LiveObject['object'][]): AsyncGenerator<LiveObject> {
   for (const object of objects) yield { object, resource: pluralOf(textAt(object, 'kind')) };
 }
 
-interface Compared {
-  readonly difference: Difference;
-  /** Objects that no review can be made of. */
-  readonly unread: number;
-}
+/** Kinds and namespaces that are named. */
+const MAX_COUNTS = 10;
 
-async function compare({ after, before }: Packs, live: Live): Promise<Compared> {
-  const counter = new DifferenceCounter();
-  const now = new Date();
-  let unread = 0;
-  for await (const { object, resource } of live.objects) {
-    const read = reviewOfObject(object, resource);
-    if (read.kind === 'refused') {
-      unread += 1;
-      continue;
-    }
-    const { review } = read;
-    const { namespace: name } = review;
-    const namespace = name === '' ? undefined : (live.namespace(name) ?? { name, labels: {} });
-    const around = {
-      facts: { tenant: undefined, namespace },
-      now,
-      trust: 'Platform',
-      point: 'audit',
-    } as const;
-    counter.add(review, before && judge(before, review, around), judge(after, review, around));
-  }
-  return { difference: counter.result(), unread };
-}
-
-function outcomeOf(difference: Difference, unread: number): Outcome {
+function outcomeOf(
+  { difference, ...rest }: Compared,
+  told: Pick<Around, 'packs'> & { readonly notes: readonly string[] },
+): Outcome {
   const { judged, newlyDenied, newlyAllowed, bothDenied, bothAllowed, byKind, byNamespace, examples } =
     difference;
+  const notes = [...told.notes, ...limitsOf(told.packs, rest)];
   return {
     // Both are worth a stop: more is refused than was, or less.
     code: newlyDenied + newlyAllowed === 0 ? EXIT.ok : EXIT.no,
-    value: { ...difference, unread },
+    value: { ...difference, ...rest, notes },
     before: [
-      `${judged} objects: ${newlyDenied} newly denied, ${newlyAllowed} newly allowed, ${bothDenied} denied and ${bothAllowed} allowed as before`,
-      ...(unread === 0 ? [] : [`${unread} objects could not be judged`]),
+      `${counted(judged)}: ${newlyDenied} newly denied, ${newlyAllowed} newly allowed, ${bothDenied} denied and ${bothAllowed} allowed as before`,
+      ...notes,
       ...countLines('kind', byKind),
       ...countLines('namespace', byNamespace),
     ],
@@ -151,6 +154,52 @@ function outcomeOf(difference: Difference, unread: number): Outcome {
       rows: examples.map((one) => [one.newly, one.kind, one.namespace, one.name, one.message]),
     },
   };
+}
+
+/** What the figures do not say, in words. */
+function limitsOf(
+  packs: readonly LocalPack[],
+  { unread, beyond, outside, tenantless, withoutFacts }: Omit<Compared, 'difference'>,
+): readonly string[] {
+  const { objects, rules } = withoutFacts;
+  const spoke = rules.length === 0 ? '' : `, among them ${rules.join(', ')}`;
+  const isOfTenants = packs.some(goesByTenants);
+  const lines: readonly (readonly [boolean, string])[] = [
+    [unread > 0, `${counted(unread)} could not be judged`],
+    [
+      objects > 0,
+      `nothing is known of the images of ${counted(objects)}: rules that go by input.images could not be judged${spoke} (--images says what is known)`,
+    ],
+    [
+      packs.some(looksAtLive),
+      'live objects (spec.inventory) are not read: rules that go by data.inventory saw none',
+    ],
+    [
+      isOfTenants && tenantless > 0,
+      `of ${counted(tenantless)} no tenant is known: what goes by tenants, the binding included, saw none`,
+    ],
+    [
+      outside > 0,
+      `newly denied in namespaces of no tenant, where a cluster asks no pack: ${counted(outside)}`,
+    ],
+    [beyond > 0, `left out: ${counted(beyond)} that no pack is ever asked about`],
+  ];
+  return lines.flatMap(([isSo, line]) => (isSo ? [line] : []));
+}
+
+function counted(objects: number): string {
+  return objects === 1 ? '1 object' : `${objects} objects`;
+}
+
+function looksAtLive({ spec }: LocalPack): boolean {
+  return spec.inventory !== undefined;
+}
+
+function goesByTenants({ spec, source }: LocalPack): boolean {
+  if (spec.binding.tenants !== undefined) return true;
+  return [...source.files].some(
+    ([path, text]) => path.endsWith('.rego') && /\binput\.tenant\b/.test(new TextDecoder().decode(text)),
+  );
 }
 
 function countLines(what: string, list: Difference['byKind']): readonly string[] {

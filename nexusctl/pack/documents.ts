@@ -54,7 +54,13 @@ export async function readText(path: string, shown: string = path): Promise<stri
   }
 }
 
+const CODES: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there',
+  EISDIR: 'it is a folder, and one file is wanted',
+  EACCES: 'you may not read it',
+};
+
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  return code === 'ENOENT' ? 'it is not there' : code;
+  return CODES[code] ?? code;
 }

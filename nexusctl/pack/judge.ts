@@ -25,8 +25,8 @@ export interface Question {
   readonly shape: InputShape;
   readonly trust: Trust;
   readonly point: EnforcementPoint;
-  /** Whether the pack is told what is known of images. */
-  readonly seesImages: boolean;
+  /** Whether the pack is told what is known of images; NoImages: as if there were none. */
+  readonly seesImages: boolean | 'NoImages';
 }
 
 /** What it says, or why it says nothing. */
@@ -82,11 +82,13 @@ function inputText(question: Question, constraints: readonly Constraint[] | unde
   const { review, facts, now, parameters, shape, trust, point, seesImages } = question;
   const { namespace } = facts;
   const chosen = constraints && JSON.stringify(constraintsFor(constraints, { review, namespace, point }));
-  return projector(
+  const isTold = seesImages === true;
+  const text = projector(
     review,
     facts,
     now,
-  )({ shape, trust, parameters: JSON.stringify(parameters), constraints: chosen, seesImages });
+  )({ shape, trust, parameters: JSON.stringify(parameters), constraints: chosen, seesImages: isTold });
+  return seesImages === 'NoImages' && shape === 'Review' ? `${text.slice(0, -1)},"images":[]}` : text;
 }
 
 interface Asked {

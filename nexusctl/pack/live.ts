@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NamespaceFacts } from '#operator/core/policy/facts';
 import type { JsonObject } from '#operator/core/policy/review';
 import type { Flag } from '../cli/command.ts';
+import type { World } from './world.ts';
 
 /** The flags of commands that look at a cluster. */
 export const CLUSTER_FLAGS: readonly Flag[] = [
@@ -19,5 +19,5 @@ export interface LiveObject {
 /** What a cluster holds of what packs are about. */
 export interface Live {
   readonly objects: AsyncIterable<LiveObject>;
-  namespace(name: string): NamespaceFacts | undefined;
+  readonly world: World;
 }

@@ -116,7 +116,7 @@ test('a pack that does not compile is told by file and line', async (t) => {
   await desk.write({ 'tags/images.rego': 'package images\n\ndeny contains x if { y }' });
   const { code, err } = await desk.nexusctl('pack build tags');
   t.is(code, 1);
-  t.regex(err, /images.rego:3:var x is unsafe/);
+  t.regex(err, /images.rego:3: var x is unsafe/);
 });
 
 test('a bundle has the same bytes each time, and is taken by a cluster', async (t) => {
@@ -183,7 +183,38 @@ test('diff: what a pack would newly deny, and what it no longer would', async (t
   t.regex(turned.out, /Allowed +Pod +acme-prod +web +.*container web has the image db:latest/);
   const same = await desk.nexusctl('pack diff tags --old tags --against live --namespace acme-prod');
   t.is(same.code, 0);
-  t.regex(same.out, /^1 objects: 0 newly denied/);
+  t.regex(same.out, /^1 object: 0 newly denied/);
+});
+
+test('what packs may not use is told with why, by test as by build', async (t) => {
+  const desk = await begun(await openDesk(t));
+  await desk.write({ 'tags/ask.rego': 'package ask\ndeny contains "x" if http.send({}).status == 200\n' });
+  for (const command of ['test', 'build']) {
+    const { code, err } = await desk.nexusctl(`pack ${command} tags`);
+    t.is(code, 1);
+    t.regex(
+      err,
+      /ask\.rego:2:.* undefined function http\.send: packs have not http\.send, as it asks the network/,
+    );
+  }
+});
+
+test('what cannot be judged, or read, is told with what would do', async (t) => {
+  const desk = await begun(await openDesk(t));
+  await desk.write({ 'live/a.yaml': 'kind: Pod\n---\na: b\n' });
+  const nothing = await desk.nexusctl('pack diff tags --against live');
+  t.is(nothing.code, 2);
+  t.regex(
+    nothing.err,
+    /there is no object to judge in .*live\n {2}2 documents have no kind or no apiVersion, the first in a\.yaml/,
+  );
+  await desk.write({ 'live/b.yaml': pod('web:1') });
+  const one = await desk.nexusctl('pack diff tags --against live');
+  t.is(one.code, 0);
+  t.regex(one.out, /^1 object: 0 newly denied[^\n]*\n2 documents have no kind or no apiVersion/);
+  const folder = await desk.nexusctl('pack explain tags live');
+  t.is(folder.code, 2);
+  t.regex(folder.err, /live cannot be read: it is a folder, and one file is wanted/);
 });
 
 test('explain: which rule, which field, what it saw, and how it got there', async (t) => {

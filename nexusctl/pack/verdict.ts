@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Composition, compose, type JudgingPack } from '#operator/core/policy/compose';
 import { objectionText } from '#operator/core/policy/decision';
+import type { Exemption } from '#operator/core/policy/exemption';
 import type { RequestFacts } from '#operator/core/policy/facts';
 import type { EnforcementPoint } from '#operator/core/policy/gatekeeper-constraints';
 import { matches } from '#operator/core/policy/match';
@@ -26,6 +27,9 @@ export interface Surroundings {
   readonly point: EnforcementPoint;
   /** In place of those of the manifest. */
   readonly parameters?: JsonObject | undefined;
+  readonly exemptions?: readonly Exemption[] | undefined;
+  /** As if objects had no images: for who knows nothing of them. */
+  readonly withoutImages?: boolean | undefined;
 }
 
 /** What a pack does to a request: as an admission of it would, had it no other pack. */
@@ -53,7 +57,7 @@ export function judge(
   review: Review,
   around: Surroundings & { readonly always?: boolean },
 ): PackVerdict {
-  const { facts, now, trust, point, parameters, always = false } = around;
+  const { facts, now, trust, point, parameters, exemptions = [], always = false } = around;
   if (!always && !matches(pack.spec.binding, review, facts))
     return { verdict: 'NotBound', composition: undefined, texts: [] };
   const judging: JudgingPack = {
@@ -64,19 +68,20 @@ export function judge(
     enforcement: pack.spec.enforcement,
     judgesAccess: compiled.answering.allow !== undefined,
   };
-  const question = {
-    review,
-    facts,
-    now,
-    parameters: parameters ?? pack.spec.parameters ?? {},
-    shape: pack.spec.input,
-    trust,
-    point,
-    seesImages: seesImages(pack),
-  };
+  const shown = { shape: pack.spec.input, trust, point, seesImages: imagesShown(pack, around) };
+  const question = { review, facts, now, parameters: parameters ?? pack.spec.parameters ?? {}, ...shown };
   const result = judge.ask(question);
-  const composition = compose([{ pack: judging, result }], { review, facts, exemptions: [], now });
+  const composition = compose([{ pack: judging, result }], { review, facts, exemptions, now });
   const { denials, warnings, noted } = composition;
-  const verdict = denials.length > 0 ? 'Denied' : warnings.length > 0 ? 'Warned' : 'Allowed';
-  return { verdict, composition, texts: [...denials, ...warnings, ...noted].map(objectionText) };
+  const texts = [...denials, ...warnings, ...noted].map(objectionText);
+  return { verdict: verdictOf(composition), composition, texts };
+}
+
+function imagesShown(pack: LocalPack, { withoutImages }: Surroundings): boolean | 'NoImages' {
+  return seesImages(pack) && (withoutImages === true ? 'NoImages' : true);
+}
+
+function verdictOf({ denials, warnings }: Composition): PackVerdict['verdict'] {
+  if (denials.length > 0) return 'Denied';
+  return warnings.length > 0 ? 'Warned' : 'Allowed';
 }

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { withWhy } from '../policy/builtins/left-out.ts';
 import { isTestFile, type PackSource } from './compile.ts';
 import type { OpaResult, RunOpa } from './opa.ts';
 
@@ -139,8 +140,9 @@ interface Errors {
 
 /** `a.rego:3:1: ...`, as compilers say it. */
 function errorWords({ message = '', location }: NonNullable<Errors['errors']>[number]): string {
-  if (location?.file === undefined) return message.slice(0, 300);
-  return `${location.file}:${location.row}:${location.col}: ${message.slice(0, 300)}`;
+  const words = withWhy(message.slice(0, 300));
+  if (location?.file === undefined) return words;
+  return `${location.file}:${location.row}:${location.col}: ${words}`;
 }
 
 function parse(text: string): unknown {
