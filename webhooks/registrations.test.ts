@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { DEFAULT_POLICY_RULES } from '#crds/v1alpha1/policy-binding';
 import { operationsAskedAbout, registrations } from './registrations.ts';
 
 interface Webhook {
@@ -82,4 +83,13 @@ test('packs see who scales: by kubectl scale, or an autoscaler of their own, a l
   ] as const)
     t.deepEqual([...operationsAskedAbout(group, resource)], ['CREATE', 'UPDATE'], resource);
   t.deepEqual([...operationsAskedAbout('apps', 'daemonsets/scale')], []);
+});
+
+test('what a pack is bound to that says nothing is asked about, all of it', (t) => {
+  const named = DEFAULT_POLICY_RULES.flatMap(({ apiGroups, resources }) =>
+    apiGroups.flatMap((group) => resources.map((resource) => [group, resource] as const)),
+  );
+  t.true(named.length > 0);
+  for (const [group, resource] of named)
+    t.deepEqual([...operationsAskedAbout(group, resource)], ['CREATE', 'UPDATE'], `${group}/${resource}`);
 });

@@ -47,6 +47,7 @@ const WORKLOADS: readonly WebhookRule[] = [
     'persistentvolumeclaims',
     'pods',
     'pods/ephemeralcontainers',
+    'podtemplates',
     'replicationcontrollers',
     'replicationcontrollers/scale',
     'serviceaccounts',

@@ -35,6 +35,11 @@ deny contains finding if {
     "field": sprintf("spec.template.spec.containers[%d].image", [i]),
   }
 }
+
+deny contains sprintf("found %s in a template", [container.image]) if {
+  some container in input.review.object.template.spec.containers
+  endswith(container.image, ":latest")
+}
 `;
 const OWN = `package names
 
@@ -125,6 +130,20 @@ test('what a pack refuses is refused, in its words, and nothing else is', async 
     stderr,
   );
   t.true((await creates(t, deployment('web', 'policed-main'))).ok);
+});
+
+test('what a pack is bound to without saying so is asked about: templates of pods as well', async (t) => {
+  const template = (image: string) => ({
+    apiVersion: 'v1',
+    kind: 'PodTemplate',
+    metadata: { name: 'kept', namespace: 'policed-main' },
+    template: { spec: { containers: [{ name: 'c', image, imagePullPolicy: 'Always' }] } },
+  });
+  const { ok, stderr } = await creates(t, template('web:latest'));
+  t.false(ok);
+  t.true(stderr.includes('rule images: found web:latest in a template'), stderr);
+  const fine = await creates(t, template('registry.example.com/web:1'));
+  t.true(fine.ok, fine.stderr);
 });
 
 test('who scales is judged as well', async (t) => {

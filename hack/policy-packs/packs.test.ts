@@ -7,6 +7,7 @@ import { POLICY_PACK } from '#crds/v1alpha1/policy-pack';
 import { readSource } from '#operator/core/policy-pack/source';
 import { runCommandLine } from '#nexusctl/cli/run';
 import { COMMANDS } from '#nexusctl/commands';
+import { operationsAskedAbout } from '#webhooks/registrations';
 import { ensureTools } from '../tools/build.ts';
 import { manifestOf, PACKS_FOLDER, readShippedPacks, type ShippedPack } from './packs.ts';
 
@@ -69,6 +70,15 @@ for (const pack of packs) {
     t.deepEqual(failed, []);
     const wrong = caseProblems(pack, told.cases);
     t.deepEqual(wrong, []);
+  });
+
+  test(`${pack.name}: the API server asks about all that it is bound to`, (t) => {
+    const { spec } = parse(manifestOf(pack)) as { readonly spec: unknown };
+    const { rules = [] } = POLICY_PACK.spec.parse(spec).binding;
+    t.true(rules.length > 0);
+    for (const { apiGroups, resources } of rules)
+      for (const resource of resources)
+        t.true(operationsAskedAbout(apiGroups[0] ?? '', resource).size > 0, resource);
   });
 
   test(`${pack.name}: what is applied is a PolicyPack that refuses nobody`, (t) => {

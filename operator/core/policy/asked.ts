@@ -7,6 +7,7 @@ import type { Cel } from '../guardrails/policy.ts';
 /** What an object does while a finalizer keeps it: who holds one could else write there what is refused to all others. */
 const SAME_CONTENT = [
   'spec',
+  'template',
   'data',
   'binaryData',
   'rules',
