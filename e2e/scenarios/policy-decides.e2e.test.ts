@@ -132,13 +132,16 @@ test('what a pack refuses is refused, in its words, and nothing else is', async 
   t.true((await creates(t, deployment('web', 'policed-main'))).ok);
 });
 
-test('what a pack is bound to without saying so is asked about: templates of pods as well', async (t) => {
-  const template = (image: string) => ({
+function template(image: string) {
+  return {
     apiVersion: 'v1',
     kind: 'PodTemplate',
     metadata: { name: 'kept', namespace: 'policed-main' },
     template: { spec: { containers: [{ name: 'c', image, imagePullPolicy: 'Always' }] } },
-  });
+  };
+}
+
+test('what a pack is bound to without saying so is asked about: templates of pods as well', async (t) => {
   const { ok, stderr } = await creates(t, template('web:latest'));
   t.false(ok);
   t.true(stderr.includes('rule images: found web:latest in a template'), stderr);

@@ -46,6 +46,45 @@ deny contains "who owns it?" if {
   t.regex(inOne.out, /0 newly denied, 0 newly allowed, 2 denied/);
 });
 
+test('diff has packs look at live objects of the cluster, and tells what it has not', async (t) => {
+  const { kubeconfigPath, admin } = await attachCluster();
+  const namespace = `${NAMESPACE}-seen`;
+  await admin.create('/api/v1/namespaces', { metadata: { name: namespace } });
+  t.teardown(() => admin.send('DELETE', `/api/v1/namespaces/${namespace}`));
+  for (const name of ['one', 'two'])
+    await admin.create(`/api/v1/namespaces/${namespace}/configmaps`, {
+      metadata: { name },
+      data: { port: '80' },
+    });
+  const desk = await openDesk(t, { KUBECONFIG: kubeconfigPath });
+  const manifest = (kind: string) => `kind: PolicyPack
+metadata: { name: ports }
+spec:
+  version: 1.0.0
+  binding: { rules: [{ apiGroups: [""], resources: [configmaps] }] }
+  inventory: { kinds: [{ apiVersion: v1, kind: ${kind}, fields: [data.port] }], namespaces: [${namespace}] }
+`;
+  await desk.write({
+    'pack/manifest.yaml': manifest('ConfigMap'),
+    'pack/ports.rego': `package ports
+deny contains sprintf("port of %s", [name]) if {
+	some name, other in data.inventory.namespace["${namespace}"].v1.ConfigMap
+	name != input.review.name
+	other.data.port == input.review.object.data.port
+}
+`,
+  });
+  const seen = await desk.nexusctl(`pack diff pack --namespace ${namespace} -o json`);
+  t.like(JSON.parse(seen.out), { newlyDenied: 2, unseen: [] }, seen.err);
+  await desk.write({ 'pack/manifest.yaml': manifest('Unheard') });
+  const unheard = await desk.nexusctl(`pack diff pack --namespace ${namespace} -o json`);
+  t.like(
+    JSON.parse(unheard.out),
+    { newlyDenied: 0, unseen: ['the cluster has no Unheard of v1'] },
+    unheard.err,
+  );
+});
+
 test('a cluster that is not there is told in plain words', async (t) => {
   const desk = await openDesk(t, { KUBECONFIG: 'nowhere' });
   await desk.nexusctl('pack init tags');

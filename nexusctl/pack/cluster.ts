@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { delimiter, resolve } from 'node:path';
 import type { KubeObject, Resource } from '#operator/core/object';
+import { type KindObjects, MAX_INVENTORY_OBJECTS } from '#operator/core/policy/inventory';
 import { type BindingRule, rulesOf } from '#operator/core/policy/match';
 import type { JsonObject } from '#operator/core/policy/review';
+import { hasStatus } from '#operator/runtime/api-error';
 import { type Client, createClient } from '#operator/runtime/client';
 import { kubeconfigCredentials } from '#operator/runtime/credentials';
 import { isObject, listAt, objectAt, textAt } from '#operator/rego/gatekeeper/json';
@@ -71,7 +73,33 @@ export async function readLive(
     seesImages: !isTold && packs.some(seesImages),
     only: namespace === undefined ? undefined : [...new Set([namespace, ...homes])],
   });
-  return { objects: objectsOf(client, resources, namespace), world };
+  return {
+    objects: objectsOf(client, resources, namespace),
+    world,
+    objectsOf: (kind) => allOfKind(client, kind),
+  };
+}
+
+/** Read at once: rules compare everything with the same. */
+async function allOfKind(
+  client: Client,
+  { apiVersion, kind }: Pick<Resource, 'apiVersion' | 'kind'>,
+): Promise<KindObjects | string> {
+  const objects: KubeObject[] = [];
+  try {
+    const resource = (await servedBy(client, apiVersion)).find((one) => one.kind === kind);
+    if (resource === undefined) return `the cluster has no ${kind} of ${apiVersion}`;
+    for await (const { items } of client.list(resource)) {
+      objects.push(...items);
+      if (objects.length > MAX_INVENTORY_OBJECTS)
+        return `there are more than ${MAX_INVENTORY_OBJECTS} objects of kind ${kind}`;
+    }
+    return { resource, objects };
+  } catch (error) {
+    if (hasStatus(error, 404)) return `the cluster has no ${kind} of ${apiVersion}`;
+    if (hasStatus(error, 403)) return `you may not list objects of kind ${kind} in all namespaces`;
+    throw error;
+  }
 }
 
 async function* objectsOf(

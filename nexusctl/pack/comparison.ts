@@ -7,6 +7,7 @@ import type { Trust } from '#operator/core/policy/mutate';
 import type { Review } from '#operator/core/policy/review';
 import { type Difference, DifferenceCounter } from './difference.ts';
 import type { Live, LiveObject } from './live.ts';
+import { seeInventory } from './live-inventory.ts';
 import { type Reviewed, reviewOfRequest } from './review-of.ts';
 import { judge, type PackVerdict, type ReadyPack, seesImages, type Surroundings } from './verdict.ts';
 import { factsIn, type World } from './world.ts';
@@ -38,13 +39,18 @@ export interface Compared {
   /** Objects of which no tenant is known. */
   readonly tenantless: number;
   readonly withoutFacts: Unjudged;
+  /** Why live objects, at which a pack looks, could not be seen. */
+  readonly unseen: readonly string[];
 }
 
 /** Asks both packs about every object. */
-export async function compare(packs: Packs, { objects, world }: Live): Promise<Compared> {
-  const comparison = new Comparison(packs, world);
-  for await (const one of objects) comparison.add(one);
-  return comparison.result();
+export async function compare(packs: Packs, live: Live): Promise<Compared> {
+  const after = await seeInventory(packs.after, live);
+  const before = packs.before && (await seeInventory(packs.before, live));
+  const comparison = new Comparison({ after: after.ready, before: before?.ready }, live.world);
+  for await (const one of live.objects) comparison.add(one);
+  const unseen = new Set([after.unseen, before?.unseen].filter((one) => one !== undefined));
+  return { ...comparison.result(), unseen: [...unseen] };
 }
 
 class Comparison {
@@ -67,7 +73,7 @@ class Comparison {
     else this.#judge(live, read.review);
   }
 
-  result(): Compared {
+  result(): Omit<Compared, 'unseen'> {
     const { objects, rules } = this.#unjudged;
     const withoutFacts = { objects, rules: [...rules].toSorted() };
     return { difference: this.#counter.result(), ...this.#counts, withoutFacts };

@@ -16,6 +16,7 @@ interface Told {
   readonly beyond: number;
   readonly outside: number;
   readonly withoutFacts: { readonly objects: number; readonly rules: readonly string[] };
+  readonly unseen: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -187,6 +188,58 @@ test("a tenant's pack reaches that tenant, whatever it says; and what only chang
   const changed = await diff(desk, 'p --against live');
   t.like(changed, { newlyDenied: 1, outside: 1 });
   t.true(changed.notes.some((one) => one.startsWith('newly denied in namespaces of no tenant')));
+});
+
+const HOSTS = `package p
+
+deny contains sprintf("host %s is taken by %s/%s", [host, namespace, name]) if {
+	some rule in input.review.object.spec.rules
+	host := rule.host
+	some namespace, versions in data.inventory.namespace
+	some name, other in versions["networking.k8s.io/v1"].Ingress
+	[namespace, name] != [input.review.namespace, input.review.name]
+	some taken in other.spec.rules
+	taken.host == host
+}
+`;
+
+function ingress(namespace: string, name: string, host: string): string {
+  const metadata = { name, namespace };
+  return stringify({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata,
+    spec: { rules: [{ host }] },
+  });
+}
+
+test('objects of a folder are compared with each other, and those of a tenant with its own', async (t) => {
+  const desk = await openDesk(t);
+  const kinds = [{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', fields: ['spec.rules.host'] }];
+  const spec = {
+    binding: { rules: [{ apiGroups: ['networking.k8s.io'], resources: ['ingresses'] }] },
+    inventory: { kinds },
+  };
+  await desk.write({
+    ...pack('', spec),
+    'p/p.rego': HOSTS,
+    'live/tenant.yaml': stringify(TENANT),
+    'live/a.yaml': ingress('acme-dev', 'a', 'shop.example'),
+    'live/b.yaml': ingress('other', 'b', 'shop.example'),
+    'live/c.yaml': ingress('acme-dev', 'c', 'else.example'),
+  });
+  t.like(await diff(desk, 'p --against live'), { newlyDenied: 2, unseen: [] });
+  t.like(
+    await diff(desk, 'p --against live --namespace other'),
+    { newlyDenied: 1 },
+    'with what is elsewhere',
+  );
+  await desk.write({ ...pack('', { ...spec, namespace: 'acme-dev' }), 'p/p.rego': HOSTS });
+  t.like(await diff(desk, 'p --against live'), { newlyDenied: 0 });
+  await desk.write({ 'p/data.json': JSON.stringify({ inventory: {} }) });
+  const { unseen, notes } = await diff(desk, 'p --against live');
+  t.deepEqual(unseen, ['its data have an inventory of their own']);
+  t.true(notes.some((one) => one.startsWith('live objects (spec.inventory) are not seen: its data have')));
 });
 
 const NOW = new Date('2026-11-01T00:00:00Z');

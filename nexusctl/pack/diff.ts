@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
-import type { KubeObject } from '#operator/core/object';
+import type { KubeObject, Resource } from '#operator/core/object';
+import type { KindObjects } from '#operator/core/policy/inventory';
 import { type JsonObject, objectAt, textAt } from '#operator/rego/gatekeeper/json';
 import type { SourceDocument } from '#operator/rego/gatekeeper/template';
 import {
@@ -95,8 +96,8 @@ async function withLive(
 ): Promise<Outcome> {
   const { readLive, withCluster } = await import('./cluster.ts');
   return withCluster(call, async (client) => {
-    const { objects, world } = await readLive(client, { ...wanted, isTold: images !== undefined });
-    return use({ objects, world: images === undefined ? world : { ...world, images } });
+    const live = await readLive(client, { ...wanted, isTold: images !== undefined });
+    return use(images === undefined ? live : { ...live, world: { ...live.world, images } });
   });
 }
 
@@ -111,7 +112,20 @@ async function liveFrom(folder: string, { namespace, platformNamespace, images }
   if (kept.length === 0)
     throw new CommandError(EXIT.usage, `there is no object to judge in ${folder}`, notes);
   const read = objects as readonly unknown[] as readonly KubeObject[];
-  return { objects: allOf(kept), world: worldOf(read, { platformNamespace, images, notes }) };
+  return {
+    objects: allOf(kept),
+    world: worldOf(read, { platformNamespace, images, notes }),
+    objectsOf: (wanted) => Promise.resolve(ofKind(read, wanted)),
+  };
+}
+
+function ofKind(
+  objects: readonly KubeObject[],
+  { apiVersion, kind }: Pick<Resource, 'apiVersion' | 'kind'>,
+): KindObjects {
+  const found = objects.filter((one) => one.apiVersion === apiVersion && one.kind === kind);
+  const named = found.filter((one) => typeof one.metadata?.name === 'string');
+  return { resource: { apiVersion, kind, plural: pluralOf(kind), namespaced: true }, objects: named };
 }
 
 function isNamedKind(value: JsonObject): boolean {
@@ -159,7 +173,7 @@ function outcomeOf(
 /** What the figures do not say, in words. */
 function limitsOf(
   packs: readonly LocalPack[],
-  { unread, beyond, outside, tenantless, withoutFacts }: Omit<Compared, 'difference'>,
+  { unread, beyond, outside, tenantless, withoutFacts, unseen }: Omit<Compared, 'difference'>,
 ): readonly string[] {
   const { objects, rules } = withoutFacts;
   const spoke = rules.length === 0 ? '' : `, among them ${rules.join(', ')}`;
@@ -171,8 +185,8 @@ function limitsOf(
       `nothing is known of the images of ${counted(objects)}: rules that go by input.images could not be judged${spoke} (--images says what is known)`,
     ],
     [
-      packs.some(looksAtLive),
-      'live objects (spec.inventory) are not read: rules that go by data.inventory saw none',
+      unseen.length > 0,
+      `live objects (spec.inventory) are not seen: ${unseen.join('; ')}: rules that go by data.inventory saw none`,
     ],
     [
       isOfTenants && tenantless > 0,
@@ -189,10 +203,6 @@ function limitsOf(
 
 function counted(objects: number): string {
   return objects === 1 ? '1 object' : `${objects} objects`;
-}
-
-function looksAtLive({ spec }: LocalPack): boolean {
-  return spec.inventory !== undefined;
 }
 
 function goesByTenants({ spec, source }: LocalPack): boolean {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Resource } from '#operator/core/object';
+import type { KindObjects } from '#operator/core/policy/inventory';
 import type { JsonObject } from '#operator/core/policy/review';
 import type { Flag } from '../cli/command.ts';
 import type { World } from './world.ts';
@@ -20,4 +22,6 @@ export interface LiveObject {
 export interface Live {
   readonly objects: AsyncIterable<LiveObject>;
   readonly world: World;
+  /** All objects of a kind, for packs that look at them; or why they cannot be read. */
+  readonly objectsOf: (kind: Pick<Resource, 'apiVersion' | 'kind'>) => Promise<KindObjects | string>;
 }
