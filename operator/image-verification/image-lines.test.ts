@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
-import { ImageLines, type LineLimits, type Waiting } from './image-lines.ts';
+import { ImageLines, type LineLimits, TOLD_IN_A_TURN, type Waiting } from './image-lines.ts';
 
 interface Image extends Waiting {
   readonly name: string;
@@ -22,6 +23,8 @@ class Played {
       perTenant: 4,
       waitingPerTenant: 1000,
       now: () => this.nowMs,
+      // Turns of the loop are no part of what is played.
+      nextTurn: (what) => what(),
       ...limits,
     });
   }
@@ -138,4 +141,49 @@ test('who closes it waits for what is under way, and begins nothing', async (t) 
   await played.all();
   await closed;
   t.deepEqual(played.begun, ['a/0']);
+});
+
+/** What is done in each turn of the loop, until nothing is. */
+async function byTurns(count: () => number): Promise<readonly number[]> {
+  const counts: number[] = [];
+  for (let before = 0, idle = 0; idle < 3; ) {
+    await nextTurn();
+    const now = count();
+    if (now > before) counts.push(now - before);
+    idle = now > before ? 0 : idle + 1;
+    before = now;
+  }
+  return counts;
+}
+
+test('images are begun one in a turn of the loop, however many places there are', async (t) => {
+  let begun = 0;
+  const carryOut = () => {
+    begun += 1;
+    return new Promise<void>(() => undefined);
+  };
+  const lines = new ImageLines<Waiting>(carryOut, { atOnce: 16, perTenant: 4, waitingPerTenant: 1000 });
+  for (const tenant of ['a', 'b', 'c', 'd']) {
+    for (let count = 0; count < 10; count += 1) lines.add({ tenant, isUrgent: false });
+  }
+  t.is(begun, 1);
+  const counts = await byTurns(() => begun - 1);
+  t.is(begun, 16);
+  t.true(Math.max(...counts) <= 2, `turns that came together: ${counts.join()}`);
+});
+
+test('of thousands that found no room, some are told in a turn of the loop', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const lines = new ImageLines<Waiting>(() => promise, { atOnce: 1, perTenant: 1, waitingPerTenant: 1 });
+  const told = new Set<string>();
+  const image = { tenant: 'a', isUrgent: false };
+  lines.add(image);
+  lines.add(image);
+  for (let count = 0; count < 1000; count += 1) {
+    lines.add(image, { key: `late-${count}`, onRoom: (key) => told.add(key) });
+  }
+  resolve();
+  const counts = await byTurns(() => told.size);
+  t.is(told.size, 1000);
+  t.true(Math.max(...counts) <= 2 * TOLD_IN_A_TURN, counts.join());
 });

@@ -15,6 +15,8 @@ export interface LineLimits {
   readonly waitingPerTenant: number;
   /** Milliseconds that never go back. Default: those of the process. */
   readonly now?: () => number;
+  /** Has something done in the next turn of the loop. Default: that of the process. */
+  readonly nextTurn?: (what: () => void) => void;
 }
 
 /** Whom to tell when there is room for what was not taken. */
@@ -41,12 +43,14 @@ export class ImageLines<T extends Waiting> {
   readonly #taken = new TimeTaken();
   /** Of each tenant what was not taken, to be told when there is room: keys alone, since there may be many. */
   readonly #turnedAway = new Map<string, Map<string, TurnedAway['onRoom']>>();
+  /** Whether something was begun in this turn of the loop. */
+  #hasBegun = false;
   #isClosed = false;
 
   /** `carryOut` must not reject. */
   constructor(carryOut: (image: T) => Promise<void>, limits: LineLimits) {
     this.#carryOut = carryOut;
-    this.#limits = { now: () => performance.now(), ...limits };
+    this.#limits = { now: () => performance.now(), nextTurn: setImmediate, ...limits };
   }
 
   /** Takes an image; false where too many of its tenant wait already: `onRoom` is called once that is over. */
@@ -88,16 +92,23 @@ export class ImageLines<T extends Waiting> {
     this.#turnedAway.set(tenant, others.set(key, onRoom));
   }
 
+  /** One in a turn of the loop: to begin with sixteen images asks half a hundred questions, which would hold up all else. */
   #pump(): void {
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const run = this.#run(next);
-      this.#runs.add(run);
-      void run.then(() => {
-        this.#runs.delete(run);
-        return this.#pump();
-      });
-      this.#tellOfRoom(next.tenant);
-    }
+    if (this.#hasBegun) return;
+    const next = this.#next();
+    if (next === undefined) return;
+    this.#hasBegun = true;
+    const run = this.#run(next);
+    this.#runs.add(run);
+    void run.then(() => {
+      this.#runs.delete(run);
+      return this.#pump();
+    });
+    this.#tellOfRoom(next.tenant);
+    this.#limits.nextTurn(() => {
+      this.#hasBegun = false;
+      this.#pump();
+    });
   }
 
   #next(): T | undefined {
@@ -149,8 +160,19 @@ export class ImageLines<T extends Waiting> {
     if (away === undefined || this.#waiting.has(tenant)) return;
     this.#turnedAway.delete(tenant);
     // Not from within: whoever is told may ask at once.
-    setImmediate(() => {
-      for (const [key, onRoom] of away) onRoom(key);
-    });
+    setImmediate(() => tellSome(away.entries()));
   }
+}
+
+/** Told in one turn of the loop. There may be thousands. */
+export const TOLD_IN_A_TURN = 64;
+
+function tellSome(away: MapIterator<[string, TurnedAway['onRoom']]>): void {
+  for (let told = 0; told < TOLD_IN_A_TURN; told += 1) {
+    const next = away.next();
+    if (next.done === true) return;
+    const [key, onRoom] = next.value;
+    onRoom(key);
+  }
+  setImmediate(() => tellSome(away));
 }

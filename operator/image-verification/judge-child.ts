@@ -43,7 +43,7 @@ export interface JudgeEvents {
 }
 
 /** A third of it each: two halves between which the young are copied, and room to do so. */
-const SEMI_SPACE_MIB = 8;
+const SEMI_SPACE_MIB = 16;
 /** What the kernel ends first, where a pod has no memory left. */
 const FIRST_TO_GO = '1000';
 /** Written at once, before it is waited until the pipe has room again. */

@@ -225,6 +225,31 @@ for (const { name, does, limits, said } of [
   });
 }
 
+/** One object of so many names that nobody else has used: few values, and much that is made of each. */
+function wide(names: number): Gathered['evidence'] {
+  const predicate = Array.from({ length: names }, (_, number) => `"n${number.toString(36)}":0.5`).join();
+  const statement = `{"_type":"https://in-toto.io/Statement/v1","predicateType":"x","predicate":{${predicate}}}`;
+  const payload = Buffer.from(statement).toString('base64');
+  const envelope = { payloadType: 'application/vnd.in-toto+json', payload, signatures: [{ sig: 'AAAA' }] };
+  const bytes = Buffer.from(JSON.stringify(envelope));
+  return [{ form: 'attestation', origin: DIGEST, bytes, annotations: {} }];
+}
+
+test('a document that takes all memory while it is read ends the judge, and neither the operator nor others', async (t) => {
+  t.timeout(120_000);
+  const pool = new JudgePool({ limits: { ...JUDGE_LIMITS, heapMiB: 64 }, tries: { most: 2 } });
+  t.teardown(() => pool.close());
+  const hostile = order({ gathered: new Map([[DIGEST, gathered({}, wide(900_000))]]) });
+  const first = 'judging took more than 64 MiB; it is tried again';
+  await t.throwsAsync(pool.judge(hostile, 'hostile'), { name: 'JudgingEnded', message: first });
+  const both = await Promise.allSettled([pool.judge(hostile, 'hostile'), pool.judge(order(), 'other')]);
+  const said =
+    'judging took more than 64 MiB, 2 times; it is tried again after 60 minutes, or when something else is attached to it';
+  t.like(both[0], { status: 'rejected', reason: { name: 'JudgingEnded', message: said } });
+  t.like(both[1], { status: 'fulfilled', value: { verdicts: [{ reason: 'NoSignature' }] } });
+  await t.throwsAsync(pool.judge(hostile, 'hostile'), { message: said });
+});
+
 test('a program that cannot be started is no fault of the image', async (t) => {
   const judge = new JudgeProcess(JUDGE_LIMITS, new URL('./not-here.mjs', import.meta.url));
   t.teardown(() => judge.close());

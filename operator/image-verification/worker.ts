@@ -50,26 +50,22 @@ class Judge {
 
   /** Does as it is told; what there is to say, once it is asked to judge. */
   take(order: Order, bytes: Uint8Array): Promise<Reply> | undefined {
-    switch (order.kind) {
-      case 'policy':
-        this.#policies.set(order.id, readyPolicy(order.inputs));
-        return undefined;
-      case 'forget':
-        this.#policies.delete(order.id);
-        return undefined;
-      case 'image':
-        this.#holding.add(order.digest, order.held, bytes);
-        return undefined;
-      case 'evidence': {
-        const { digest, form, origin, annotations } = order;
-        this.#holding.addEvidence(digest, { form, origin, annotations, bytes });
-        return undefined;
-      }
-      case 'judge': {
-        const holding = this.#holding;
-        this.#holding = new Holding();
-        return this.#judge(order, holding);
-      }
+    if (order.kind !== 'judge') {
+      this.#learn(order, bytes);
+      return undefined;
+    }
+    const holding = this.#holding;
+    this.#holding = new Holding();
+    return this.#judge(order, holding);
+  }
+
+  #learn(order: Exclude<Order, { kind: 'judge' }>, bytes: Uint8Array): void {
+    if (order.kind === 'policy') this.#policies.set(order.id, readyPolicy(order.inputs));
+    else if (order.kind === 'forget') this.#policies.delete(order.id);
+    else if (order.kind === 'image') this.#holding.add(order.digest, order.held, bytes);
+    else {
+      const { digest, form, origin, annotations } = order;
+      this.#holding.addEvidence(digest, { form, origin, annotations, bytes });
     }
   }
 
@@ -118,11 +114,12 @@ async function judgeBy(
   };
 }
 
+function tell(reply: Reply): void {
+  for (const part of frameOf(reply)) process.stdout.write(part);
+}
+
 function serve(): void {
   const judge = new Judge();
-  const tell = (reply: Reply): void => {
-    for (const part of frameOf(reply)) process.stdout.write(part);
-  };
   const reader = new FrameReader((order, bytes) => {
     // Whoever sends it is the operator that started this process: nobody else has the other end.
     void judge.take(order as Order, bytes)?.then(tell);

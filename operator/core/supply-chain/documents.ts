@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { extentOf } from './extent.ts';
+import { extentOnce } from './extent.ts';
 import { type Judgement, refuse } from './judgement.ts';
 
 /** A JSON object that others wrote. */
@@ -30,7 +30,7 @@ export function readDocument(bytes: Uint8Array, what: string, limits: DocumentLi
   if (bytes.length > limits.maxBytes) {
     return refuse('TooLarge', `${what} has ${bytes.length} bytes; ${limits.maxBytes} are allowed`);
   }
-  const { values, depth } = extentOf(bytes);
+  const { values, depth } = extentOnce(bytes);
   const { maxDepth, maxValues = MAX_VALUES } = limits;
   if (depth > maxDepth) return refuse('TooLarge', `${what} is nested deeper than ${maxDepth}`);
   if (values > maxValues) {

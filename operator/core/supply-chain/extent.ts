@@ -40,6 +40,17 @@ export function extentOf(json: Uint8Array): Extent {
   return { values, depth: deepest };
 }
 
+const counted = new WeakMap<Uint8Array, Extent>();
+
+/** The same of what nobody writes to any more, counted once. */
+export function extentOnce(json: Uint8Array): Extent {
+  const known = counted.get(json);
+  if (known !== undefined) return known;
+  const extent = extentOf(json);
+  counted.set(json, extent);
+  return extent;
+}
+
 /** Where a text ends that begins at a place; where there is no end, that of all. */
 function endOfText(json: Uint8Array, begin: number): number {
   const near = Math.min(json.length, begin + NEAR);
