@@ -5,7 +5,7 @@ import type { ImageWorks, Problem, RootRead } from '../core/images/works.ts';
 import { clock } from '../runtime/clock.ts';
 import type { Registry } from '../oci/client.ts';
 import type { Client } from '../runtime/client.ts';
-import { trustedKey } from '../supply-chain/keys.ts';
+import { type TrustedKey, trustedKey } from '../supply-chain/keys.ts';
 import { isReadyPolicy, readyPolicy } from '../supply-chain/ready-policy.ts';
 import { openProof, signProof } from '../supply-chain/signed-proof.ts';
 import { isTrustRoot, readTrustRoot } from '../supply-chain/trust-root.ts';
@@ -65,12 +65,12 @@ export function imageWorks({ registry, client, metrics, log }: WorksOptions): Ru
     seal: (proof, pem) => {
       const key = keys.of(pem);
       if (key === undefined) throw new Error('the key that verdicts are signed with cannot be read');
-      return signProof(proof, { verifier: VERIFIER, key: key.privateKey });
+      const { privateKey, trusted } = key;
+      return signProof(proof, { verifier: VERIFIER, key: privateKey, fingerprint: trusted.fingerprint });
     },
     open: (sealed, pem) => {
       const key = keys.of(pem);
-      const opened =
-        key === undefined ? undefined : openProof(sealed, [trustedKey(createPublicKey(key.privateKey))]);
+      const opened = key === undefined ? undefined : openProof(sealed, [key.trusted]);
       return opened?.kind === 'verified' ? opened.value : undefined;
     },
     close: async () => {
@@ -88,6 +88,8 @@ function newKey(): string {
 interface Pair {
   readonly privateKey: KeyObject;
   readonly publicKey: string;
+  /** Of thousands of verdicts each is held against it: to make it takes as long as that. */
+  readonly trusted: TrustedKey;
 }
 
 /** The key is the same for long, and asked for with each verdict. */
@@ -105,8 +107,9 @@ function pairOf(pem: string): Pair | undefined {
   try {
     const privateKey = createPrivateKey(pem);
     if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return undefined;
-    const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString();
-    return { privateKey, publicKey };
+    const key = createPublicKey(privateKey);
+    const publicKey = key.export({ type: 'spki', format: 'pem' }).toString();
+    return { privateKey, publicKey, trusted: trustedKey(key) };
   } catch {
     return undefined;
   }

@@ -16,6 +16,8 @@ export interface ProofSigner {
   readonly verifier: Verifier;
   /** A private key of ECDSA P-256. */
   readonly key: KeyObject;
+  /** Of its public half, where that is known. */
+  readonly fingerprint?: string;
 }
 
 /**
@@ -23,17 +25,17 @@ export interface ProofSigner {
  *
  * @throws RangeError for a proof that is longer than those who go by it read: a fault of the program.
  */
-export function signProof(proof: Proof, { verifier, key }: ProofSigner): string {
+export function signProof(proof: Proof, { verifier, key, fingerprint }: ProofSigner): string {
   const payload = Buffer.from(JSON.stringify(proofStatement(proof, verifier)));
   if (payload.length > MAX_STATEMENT) {
     throw new RangeError(`found a proof of ${payload.length} bytes; ${MAX_STATEMENT} are read at most`);
   }
   const signature = sign('sha256', dsse.preAuthEncoding(STATEMENT_PAYLOAD, payload), key);
-  const { fingerprint } = trustedKey(createPublicKey(key));
+  const keyid = fingerprint ?? trustedKey(createPublicKey(key)).fingerprint;
   return JSON.stringify({
     payloadType: STATEMENT_PAYLOAD,
     payload: payload.toString('base64'),
-    signatures: [{ keyid: fingerprint, sig: signature.toString('base64') }],
+    signatures: [{ keyid, sig: signature.toString('base64') }],
   });
 }
 

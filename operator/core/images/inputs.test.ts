@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { inputsDigest, type PolicyInputs } from './inputs.ts';
+import { inputsDigest, isSameInputs, type PolicyInputs } from './inputs.ts';
 
 const INPUTS = {
   spec: {
@@ -46,5 +46,31 @@ for (const { name, given, isOther } of [
 ]) {
   test(`what a verdict is found by is ${isOther ? 'something else' : 'the same'} where it changes ${name}`, (t) => {
     t.is(inputsDigest(given) !== inputsDigest(INPUTS), isOther);
+  });
+}
+
+for (const { name, given, isSame } of [
+  { name: 'nothing', given: { ...structuredClone(INPUTS), spec: INPUTS.spec }, isSame: true },
+  { name: 'the policy', given: structuredClone(INPUTS), isSame: false },
+  { name: 'a root', given: { ...INPUTS, roots: { own: '[]' } }, isSame: false },
+  { name: 'the name of a root', given: { ...INPUTS, roots: { other: '{}' } }, isSame: false },
+  { name: 'a root more', given: { ...INPUTS, roots: { own: '{}', other: '{}' } }, isSame: false },
+  { name: 'a key', given: { ...INPUTS, keys: { 'keys/k': 'OTHER' } }, isSame: false },
+  { name: 'what may not be read', given: { ...INPUTS, forbidden: ['keys'] }, isSame: false },
+  { name: 'a waiver that is gone', given: { ...INPUTS, waivers: [] }, isSame: false },
+  {
+    name: 'a waiver more',
+    given: { ...INPUTS, waivers: [...INPUTS.waivers, ...INPUTS.waivers] },
+    isSame: false,
+  },
+  {
+    name: 'what a waiver is for',
+    given: { ...INPUTS, waivers: [{ ...INPUTS.waivers[0]!, purl: 'pkg:npm/a' }] },
+    isSame: false,
+  },
+]) {
+  test(`what is read of a policy is ${isSame ? 'the same' : 'read anew'} where it changes ${name}`, (t) => {
+    t.is(isSameInputs(INPUTS, given), isSame);
+    t.is(isSameInputs(given, INPUTS), isSame);
   });
 }
