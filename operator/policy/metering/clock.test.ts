@@ -15,6 +15,9 @@ const CASES: Readonly<
     processorMs: 64,
     want: true,
   },
+  'it is late, and has had what is sure': { wallMs: 1012, processorMs: 57, want: false },
+  'it is late, and has not had what is sure': { wallMs: 5000, processorMs: 56.9, want: true },
+  'it has had what is sure, and is not late': { wallMs: 1011, processorMs: 59, want: true },
   'both have': { wallMs: 1010, processorMs: 60, want: false },
   'both have long since': { wallMs: 9000, processorMs: 900, want: false },
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SURE_SHARE } from '../metering/clock.ts';
 import { Failure } from '../verdict.ts';
 import type { RunOutcome } from './worker-handle.ts';
 
@@ -8,8 +9,8 @@ export type Suspicion = 'stopped' | 'long';
 const SUSPECT_MS = 10_000;
 /** Who takes so much of its deadline would keep others waiting that need next to nothing of theirs. */
 const LONG_SHARE = 0.5;
-/** Who was stopped after so much of it in its rules was stopped for them. */
-const FULL_SHARE = 0.9;
+/** Who was stopped after so much of it in its rules was stopped for them: no more than that is sure. */
+const FULL_SHARE = 0.9 * SURE_SHARE;
 
 interface Times {
   readonly stopped: readonly number[];
