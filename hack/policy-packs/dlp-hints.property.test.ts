@@ -10,22 +10,15 @@ import { dlpCorpus } from './testing/dlp-corpus.ts';
 const POLICY = join(import.meta.dirname, '../..', PACKS_FOLDER, 'dlp/policy');
 
 interface Detectors {
-  readonly hints: Readonly<
-    Record<string, { readonly literals: readonly string[]; readonly patterns: readonly string[] }>
+  readonly hints: Readonly<Record<string, string>>;
+  readonly shapes: Readonly<
+    Record<string, readonly { readonly before: string; readonly one: string; readonly after: string }[]>
   >;
-  readonly patterns: Readonly<Record<string, readonly string[]>>;
 }
 
 async function readDetectors(): Promise<Detectors> {
   const { opa } = await ensureTools(['opa']);
-  const args = [
-    'eval',
-    '-d',
-    POLICY,
-    '-f',
-    'raw',
-    '{"hints": data.dlp.hints, "patterns": data.dlp.patterns}',
-  ];
+  const args = ['eval', '-d', POLICY, '-f', 'raw', '{"hints": data.dlp.hints, "shapes": data.dlp.shapes}'];
   const result = await runProgram(opa, { args, env: {} });
   if (result.code !== 0) throw new Error(result.stderr);
   return JSON.parse(result.stdout) as Detectors;
@@ -48,21 +41,18 @@ const texts = fc
   );
 
 test('whatever a pattern finds has what is looked for first', async (t) => {
-  const { hints, patterns } = await readDetectors();
-  t.deepEqual(Object.keys(hints).toSorted(), Object.keys(patterns).toSorted());
-  const detectors = Object.entries(patterns).map(([name, all]) => ({
+  const { hints, shapes } = await readDetectors();
+  t.deepEqual(Object.keys(hints).toSorted(), Object.keys(shapes).toSorted());
+  const detectors = Object.entries(shapes).map(([name, all]) => ({
     name,
-    literals: hints[name]?.literals ?? [],
-    hints: hints[name]?.patterns.map((one) => new RegExp(one)) ?? [],
-    all: all.map((one) => new RegExp(one)),
+    hint: new RegExp(hints[name] ?? '$^'),
+    all: all.map(({ before, one, after }) => new RegExp(`${before}(${one})${after}`)),
   }));
   const found = new Set<string>();
   fc.assert(
     fc.property(texts, (text) => {
-      for (const { name, literals, hints: first, all } of detectors) {
-        const isLooked =
-          (literals.length === 0 || literals.some((one) => text.includes(one))) &&
-          first.every((one) => one.test(text));
+      for (const { name, hint, all } of detectors) {
+        const isLooked = hint.test(text);
         for (const pattern of all.filter((one) => one.test(text))) {
           found.add(pattern.source);
           t.true(isLooked, `${name} in ${JSON.stringify(text)}`);
@@ -72,5 +62,5 @@ test('whatever a pattern finds has what is looked for first', async (t) => {
     { numRuns: 20_000 },
   );
   // Else this would hold of nothing.
-  t.is(found.size, Object.values(patterns).flat().length, [...found].join('\n'));
+  t.is(found.size, detectors.flatMap(({ all }) => all).length, [...found].join('\n'));
 });

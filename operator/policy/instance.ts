@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BuiltinCall } from './builtins/builtin.ts';
 import { callBuiltin } from './builtins/call.ts';
+import { type Asked, quickFind, quickMatch, QUICK_LIMITS } from './builtins/quick-regex.ts';
+import { wholeOf } from './builtins/builtin.ts';
 import { type CompiledModule, ENGINE, type EngineImports } from './engine.ts';
 import { isDeeper } from './json-depth.ts';
 import { ENDLESS, type EvaluationClock } from './metering/clock.ts';
-import { FUEL, TIME_CHECK } from './metering/fuel.ts';
+import { FUEL, REGEX_FIND, REGEX_MATCH, TIME_CHECK } from './metering/fuel.ts';
 import type { ModuleLayout } from './module.ts';
 import { readValue } from './values/read.ts';
 import type { Value } from './values/value.ts';
@@ -51,6 +53,9 @@ const JSON_FORMAT = 0;
 /** An argument of a builtin. What is larger is not what a policy compares. */
 const MAX_ARGUMENT_BYTES = 4 * 1024 * 1024;
 const MAX_ABORT_BYTES = 512;
+const ENCODER = new TextEncoder();
+const TRUE = ENCODER.encode('true');
+const FALSE = ENCODER.encode('false');
 
 /**
  * A module that is loaded and has its data. It speaks OPA's ABI from 1.2 on. Whatever it throws ends it: its memory
@@ -140,7 +145,8 @@ export class PolicyInstance {
   #hostFunctions(): EngineImports[string] {
     const builtin = (id: number, _context: number, ...args: readonly number[]): number => {
       this.#clock.expectTime();
-      return id === TIME_CHECK ? FUEL : this.#builtin(id, args);
+      if (id === TIME_CHECK) return FUEL;
+      return id === REGEX_MATCH || id === REGEX_FIND ? this.#regex(args) : this.#builtin(id, args);
     };
     const names = [0, 1, 2, 3, 4].map((count) => `opa_builtin${count}`);
     return {
@@ -165,8 +171,28 @@ export class PolicyInstance {
       addresses.map((address) => this.#dump(address)),
       this.#call,
     );
-    if (result === undefined) return 0;
-    const bytes = new TextEncoder().encode(writeValue(result));
+    return result === undefined ? 0 : this.#made(ENCODER.encode(writeValue(result)));
+  }
+
+  /** Zero is that the module has to find it out itself. A search is told how many matches it is to find. */
+  #regex([patternAt = 0, textAt = 0, mostAt]: readonly number[]): number {
+    const pattern = this.#memory.string(patternAt >>> 0, QUICK_LIMITS.patternBytes);
+    const text = this.#memory.string(textAt >>> 0, QUICK_LIMITS.textBytes);
+    if (pattern === undefined || text === undefined) return 0;
+    const asked = { pattern, text, expectTime: this.#clock.expectTime };
+    if (mostAt !== undefined) return this.#search(asked, this.#dump(mostAt));
+    const isMatch = quickMatch(asked);
+    return isMatch === undefined ? 0 : this.#made(isMatch ? TRUE : FALSE);
+  }
+
+  #search(asked: Asked, count: Value): number {
+    const most = wholeOf(count);
+    const found = most === undefined ? undefined : quickFind({ ...asked, most });
+    return found === undefined ? 0 : this.#made(ENCODER.encode(writeValue(found)));
+  }
+
+  /** Makes a value of its text. */
+  #made(bytes: Uint8Array): number {
     const address = this.#exports.opa_malloc(bytes.length) >>> 0;
     this.#memory.write(address, bytes);
     return this.#exports.opa_value_parse(address, bytes.length);

@@ -76,7 +76,7 @@ function tryCompile(pattern: string): RE2JS | undefined {
 }
 
 /** All matches from left to right, as Go finds them: none that is empty directly after another. */
-function findAll(
+export function findAll(
   regex: RE2JS,
   { text, most, expectTime }: Searched & { readonly most: bigint },
 ): readonly Match[] {

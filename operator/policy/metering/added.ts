@@ -24,6 +24,7 @@ export interface AddedFunction {
 export const OP = {
   if: [0x04, 0x40],
   end: 0x0b,
+  return: 0x0f,
   call: 0x10,
   localGet: 0x20,
   localSet: 0x21,

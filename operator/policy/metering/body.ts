@@ -4,25 +4,31 @@ import { bodyOf, type ModuleShape, signatureOf } from '../binary/shape.ts';
 import { type AddedPlaces, callAdded, constant, local, OP, take } from './added.ts';
 import { type ByteParts, unsignedBytes } from './bytes.ts';
 import { FREE_IN_LOOPS, LOOPS_AT_ONCE } from './fuel.ts';
+import { askFirst, type Shortcut } from './shortcuts.ts';
 import { hasLoops, type MeteredBody, type Site } from './sites.ts';
 
 const I32 = 0x7f;
 
-/** The code of one function of the module's own, by its place among them, with what takes fuel in it. */
-export function meteredBody(
-  shape: ModuleShape,
-  {
-    index,
-    body,
-    places,
-  }: { readonly index: number; readonly body: MeteredBody; readonly places: AddedPlaces },
-): ByteParts {
+/** One function of the module's own, and what becomes of it. */
+interface Change {
+  /** Its place among them. */
+  readonly index: number;
+  readonly body: MeteredBody;
+  readonly places: AddedPlaces;
+  /** By function. */
+  readonly shortcuts: ReadonlyMap<number, Shortcut>;
+}
+
+/** The code of a function, with what takes fuel in it, and before all of it the question to its host, if it is one that has a shortcut. */
+export function meteredBody(shape: ModuleShape, { index, body, places, shortcuts }: Change): ByteParts {
   const number = places.functions - shape.functions.length + index;
   const code = bodyOf(shape, number) ?? new Uint8Array();
-  if (body.sites.length === 0) return [code];
+  const shortcut = shortcuts.get(number);
+  if (body.sites.length === 0 && shortcut === undefined) return [code];
   const head = code.subarray(0, body.begin);
   const counter = counterOf(signatureOf(shape, number) ?? '', head);
-  const parts = withCounter(head);
+  const parts = withLocals(head, shortcut === undefined ? 1 : 2);
+  if (shortcut !== undefined) parts.push(askFirst(shortcut, counter + 1));
   // Where it begins, the counter is zero by itself, unless what is taken there has used it.
   const none = hasLoops(body.sites) ? [...constant(0), OP.localSet, ...unsignedBytes(counter)] : [];
   let from = body.begin;
@@ -48,11 +54,11 @@ function counterOf(signature: string, locals: Uint8Array): number {
   return count;
 }
 
-/** One more group of locals. */
-function withCounter(locals: Uint8Array): (Uint8Array | readonly number[])[] {
+/** One more group of locals, with so many. */
+function withLocals(locals: Uint8Array, more: number): (Uint8Array | readonly number[])[] {
   const reader = new ByteReader(locals);
   const groups = unsignedBytes(reader.u32() + 1);
-  return [groups, locals.subarray(reader.at), [1, I32]];
+  return [groups, locals.subarray(reader.at), [more, I32]];
 }
 
 function codeFor(

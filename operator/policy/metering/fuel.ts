@@ -3,6 +3,10 @@
 /** Under this number the host is asked, by any of the functions for builtins, whether there is time left. No builtin has one below zero. */
 export const TIME_CHECK = -1;
 
+/** Under these, whether it can answer at once what OPA's runtime has a function for: `regex.match`, and `regex.find_all_string_submatch_n`. */
+export const REGEX_MATCH = -2;
+export const REGEX_FIND = -3;
+
 /** Units until the host is asked again: some tenths of a millisecond of usual code, some milliseconds of the worst. */
 export const FUEL = 100_000;
 

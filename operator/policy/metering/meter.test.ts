@@ -12,6 +12,7 @@ import { type HandMade, handMade } from '../testing/hand-made.ts';
 import { EVALUATION_LIMITS, EvaluationFailure, Failure } from '../verdict.ts';
 import { meterModule } from './meter.ts';
 
+const BUILTIN3 = '(import "env" "opa_builtin3" (func (param i32 i32 i32 i32 i32) (result i32)))';
 const TYPES = '(type $one (func (param i32))) (type $pass (func (param i32) (result i32)))';
 /** Calls itself twice at each of so many levels, without a loop and without ever coming back to a function. */
 const cascade = Array.from(
@@ -242,6 +243,10 @@ const NAMED: Readonly<
       }),
     message: /names the local 1; there are 1/,
   },
+  'imports a function of a type that is added': {
+    make: () => withByte('', { found: [...Buffer.from('opa_abort'), 0], at: 10, value: 9 }),
+    message: /a function has the type 9, which is not there/,
+  },
   'begins data where the fuel says': {
     make: () =>
       withByte('(data (i32.const 2) "x")', { found: [0, 0x41, 2, 0x0b, 1, 0x78], at: 1, value: 0x23 }),
@@ -258,6 +263,18 @@ for (const [title, { make, message }] of Object.entries(NAMED)) {
     t.regex(verification.kind === 'refused' ? (verification.faults[0]?.message ?? '') : '', message);
   });
 }
+
+test('is not asked for time by a function that takes something else', async (t) => {
+  const other = '(import "env" "opa_builtin1" (func (param i32) (result i32)))';
+  const bytes = await handMade({ bare: true, imports: other });
+  t.true(isValid(bytes));
+  t.throws(() => meterModule(bytes, parseModule(bytes)), {
+    instanceOf: MalformedBinary,
+    message: /imports none of env\.opa_builtin0/,
+  });
+  const both = await handMade({ bare: true, imports: `${other} ${BUILTIN3}` });
+  t.true(isValid(meterModule(both, parseModule(both))));
+});
 
 test('a module of nothing but loops is refused, not made many times as large', async (t) => {
   const bytes = await handMade({ more: `(func ${'(loop)'.repeat(60_000)})` });

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ByteReader, MalformedBinary } from '../binary/reader.ts';
-import type { ModuleShape } from '../binary/shape.ts';
+import { type ModuleShape, signatureOf } from '../binary/shape.ts';
 import { type AddedPlaces, ADDED, constant } from './added.ts';
 import { meteredBody } from './body.ts';
 import { type ByteParts, joined, listSection, section, sized, unsignedBytes } from './bytes.ts';
 import { FUEL } from './fuel.ts';
+import { findShortcuts } from './shortcuts.ts';
 import { findSites } from './sites.ts';
 
 /** How much larger it may become: a module of nothing but loops is none of a policy's. */
@@ -26,7 +27,10 @@ const END = 0x0b;
 export function meterModule(bytes: Uint8Array, shape: ModuleShape): Uint8Array {
   const bodies = findSites(shape);
   const places = placesIn(shape);
-  const codes = bodies.flatMap((body, index) => sized(meteredBody(shape, { index, body, places })));
+  const shortcuts = findShortcuts(bytes, shape);
+  const codes = bodies.flatMap((body, index) =>
+    sized(meteredBody(shape, { index, body, places, shortcuts })),
+  );
   const added: Readonly<Record<number, ByteParts>> = {
     [SECTION.type]: ADDED.map(({ type }) => type),
     [SECTION.function]: ADDED.map((_, index) => unsignedBytes(places.types + index)),
@@ -59,7 +63,7 @@ function expectModest(before: Uint8Array, after: Uint8Array): Uint8Array {
 function placesIn(shape: ModuleShape): AddedPlaces {
   const functions = shape.imports.filter((one) => one.kind === 'function');
   // Any of those for builtins: every module that the compiler makes imports them, if it uses any or not.
-  const index = functions.findIndex(({ name }) => /^opa_builtin[0-4]$/.test(name));
+  const index = functions.findIndex(({ name }, at) => isForBuiltins(name, signatureOf(shape, at)));
   const found = functions[index];
   if (found === undefined) {
     throw new MalformedBinary(
@@ -72,4 +76,10 @@ function placesIn(shape: ModuleShape): AddedPlaces {
     functions: functions.length + shape.functions.length,
     host: { index, parameters: 2 + Number(found.name.at(-1)) },
   };
+}
+
+/** Whether it is one, and takes what those take: its number, a context, and so many arguments as its name says. */
+function isForBuiltins(name: string, signature: string | undefined): boolean {
+  const [, count] = /^opa_builtin([0-4])$/.exec(name) ?? [];
+  return count !== undefined && signature === `${'i32,'.repeat(Number(count) + 1)}i32->i32`;
 }

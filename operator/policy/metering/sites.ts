@@ -96,7 +96,7 @@ function meteredBodies(
 
 /** What is named outside of code. What globals and segments begin with are numbers, which name nothing (`parseModule`). */
 function expectOwn(
-  { exports, start, functions, signatures, elements }: ModuleShape,
+  { exports, start, functions, imports, signatures, elements }: ModuleShape,
   limits: ModuleContext,
 ): void {
   const counts: Readonly<Record<string, number>> = { function: limits.functions, global: limits.globals };
@@ -111,7 +111,8 @@ function expectOwn(
   if (element !== undefined) {
     throw new MalformedBinary(`it puts the function ${element} into its table, which is not there`);
   }
-  const type = functions.find((one) => one >= signatures.length);
+  const types = imports.flatMap((one) => (one.kind === 'function' ? [one.type] : []));
+  const type = [...types, ...functions].find((one) => one >= signatures.length);
   if (type !== undefined) throw new MalformedBinary(`a function has the type ${type}, which is not there`);
 }
 

@@ -2,86 +2,179 @@ package dlp
 
 import data.lib.parameters
 
-# What a text has in it that may hold one, however it is written: one of the literals, and what each of the patterns is about. To look for that takes
-# little; to make the patterns below is what most of the time would be for. Each of them implies what stands here.
-looks_like(detector, text) if {
-	hint := hints[detector]
-	has_any(hint.literals, text)
-	every pattern in hint.patterns {
-		regex.match(pattern, text)
-	}
-}
+# What a text has in it that may hold one, however it is written. To look for that takes little; to look closely takes more.
+looks_like(detector, text) if regex.match(hints[detector], text)
 
-has_any([], _)
-
-# Patterns look through much text more quickly.
-has_any(_, _) if is_much
-
-has_any(literals, text) if {
-	some literal in literals
-	contains(text, literal)
-}
-
+# Each of the shapes below implies what stands here.
 hints := {
-	"credit-card": {"literals": [], "patterns": [has_digits, `(?:^|[^0-9A-Za-z_.-])\d{4}[ -]?\d{4}[ -]?\d\d`]},
-	"iban": {"literals": [], "patterns": [has_digits, `\b[A-Z]{2}\d\d ?[0-9A-Z]{4}`]},
-	"email": {"literals": ["@"], "patterns": []},
-	"phone": {"literals": ["+", "("], "patterns": [`(?:^|[^0-9A-Za-z_.+/-])(?:\+[1-9]|\([2-9]\d\d\))`]},
-	"private-key": {"literals": ["PRIVATE KEY"], "patterns": []},
-	"cloud-token": {
-		"literals": [
-			"AKIA", "ASIA", "AIza", "AccountKey=", "SG.", "dop_v1_", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-",
-			"hf_", "npm_", "rk_live_", "sk-", "sk_live_", "xox", "ya29.",
-		],
-		"patterns": [`\b(?:AKIA|ASIA|AIza|gh[pousr]_|github_pat_|npm_|hf_|dop_v1_|glpat-|xox[abeprs]-|SG\.|ya29\.|[sr]k_live_|sk-)|AccountKey=`],
-	},
-	"jwt": {"literals": ["eyJ"], "patterns": []},
-	"national-id": {"literals": [], "patterns": [has_digits, `(?:^|[^0-9A-Za-z_.-])(?:\d{3}[.-]\d\d|\d{8}|[12] ?\d\d ?[01]\d ?\d)`]},
+	"credit-card": `(?:^|[^0-9A-Za-z_.-])\d{4}[ -]?\d{4}[ -]?\d\d`,
+	"iban": `\b[A-Z]{2}\d\d ?[0-9A-Z]{4}`,
+	"email": `[0-9A-Za-z._%+-]@[0-9A-Za-z][0-9A-Za-z.-]*\.[A-Za-z]{2}`,
+	"phone": `(?:^|[^0-9A-Za-z_.+/-])(?:\+[1-9]|\([2-9]\d\d\))`,
+	"private-key": `PRIVATE KEY`,
+	"cloud-token": `\b(?:AKIA|ASIA|AIza|gh[pousr]_|github_pat_|npm_|hf_|dop_v1_|glpat-|xox[abeprs]-|SG\.|ya29\.|[sr]k_live_|sk-)|AccountKey=`,
+	"jwt": `eyJ`,
+	"national-id": `(?:^|[^0-9A-Za-z_.-])(?:\d{3}[.-]\d\d|\d{8}|[12] ?\d\d ?[01]\d ?\d)`,
 }
 
-# All that is told by its digits has some in a row. The same for all of them, so that it is made once.
-has_digits := `\d\d`
-
-# For each detector, what it may look like; all patterns take linear time, as RE2 does. The first group is what is looked at closely.
-patterns := {
+# For each detector, what it may look like; all patterns take linear time, as RE2 does. What is looked at closely is the one, without what stands
+# before and after it. Two may share a character, which is after the first and before the second: what stands between those that do.
+shapes := {
 	"credit-card": [
-		`(?:^|(?:^|[^0-9]) |[^0-9A-Za-z_. -])((?:4\d{3}|5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720|6011|65\d{2}|64[4-9]\d|35(?:2[89]|[3-8]\d))(?:[ -]?\d{4}){3})(?:$|[^0-9A-Za-z_-])`,
-		`(?:^|(?:^|[^0-9]) |[^0-9A-Za-z_. -])(3[47]\d{2}[ -]?\d{6}[ -]?\d{5}|3(?:0[0-5]|[68]\d)\d[ -]?\d{6}[ -]?\d{4})(?:$|[^0-9A-Za-z_-])`,
+		{
+			"before": `(?:^|(?:^|[^0-9]) |[^0-9A-Za-z_. -])`,
+			"one": `(?:4\d{3}|5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720|6011|65\d{2}|64[4-9]\d|35(?:2[89]|[3-8]\d))(?:[ -]?\d{4}){3}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_.-]`,
+		},
+		{
+			"before": `(?:^|(?:^|[^0-9]) |[^0-9A-Za-z_. -])`,
+			"one": `3[47]\d{2}[ -]?\d{6}[ -]?\d{5}|3(?:0[0-5]|[68]\d)\d[ -]?\d{6}[ -]?\d{4}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_.-]`,
+		},
 	],
-	"iban": [`(?:^|[^0-9A-Za-z_])([A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?)(?:$|[^0-9A-Za-z_])`],
-	"email": [`(?:^|mailto:|[^0-9A-Za-z._%+:/@-])([0-9A-Za-z][0-9A-Za-z._%+-]*@[0-9A-Za-z][0-9A-Za-z.-]*\.[A-Za-z]{2,})(?:$|[^0-9A-Za-z_:@/-])`],
+	"iban": [
+		{
+			"before": `(?:^|[^0-9A-Za-z_])`,
+			"one": `[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?`,
+			"after": `(?:$|[^0-9A-Za-z_])`,
+			"between": `[^0-9A-Za-z_]`,
+		},
+	],
+	"email": [
+		{
+			"before": `(?:^|mailto:|[^0-9A-Za-z._%+:/@-])`,
+			"one": `[0-9A-Za-z][0-9A-Za-z._%+-]*@[0-9A-Za-z][0-9A-Za-z.-]*\.[A-Za-z]{2,}`,
+			"after": `(?:$|[^0-9A-Za-z_:@/-])`,
+			"between": `[^0-9A-Za-z._%+:/@-]`,
+		},
+	],
 	"phone": [
-		`(?:^|[^0-9A-Za-z_.+/-])(\+[1-9]\d{0,2}[ .-]?\(?\d{1,4}\)?(?:[ .-]?\d{2,4}){2,4})(?:$|[^0-9A-Za-z_/+-])`,
-		`(?:^|[^0-9A-Za-z_.+/-])(\([2-9]\d{2}\) ?[2-9]\d{2}-\d{4})(?:$|[^0-9A-Za-z_/+-])`,
+		{
+			"before": `(?:^|[^0-9A-Za-z_.+/-])`,
+			"one": `\+[1-9]\d{0,2}[ .-]?\(?\d{1,4}\)?(?:[ .-]?\d{2,4}){2,4}`,
+			"after": `(?:$|[^0-9A-Za-z_/+-])`,
+			"between": `[^0-9A-Za-z_.+/-]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_.+/-])`,
+			"one": `\([2-9]\d{2}\) ?[2-9]\d{2}-\d{4}`,
+			"after": `(?:$|[^0-9A-Za-z_/+-])`,
+			"between": `[^0-9A-Za-z_.+/-]`,
+		},
 	],
-	"private-key": [`-----BEGIN ((?:[A-Z]{2,10} )?PRIVATE KEY(?: BLOCK)?)-----`],
+	"private-key": [
+		{
+			"before": `-----BEGIN `,
+			"one": `(?:[A-Z]{2,10} )?PRIVATE KEY(?: BLOCK)?`,
+			"after": `-----`,
+			"between": `-----BEGIN `,
+		},
+	],
 	"cloud-token": [
-		`(?:^|[^0-9A-Za-z_])((?:AKIA|ASIA)[A-Z2-7]{16})(?:$|[^0-9A-Za-z_])`,
-		`(?:^|[^0-9A-Za-z_-])(AIza[0-9A-Za-z_-]{35})(?:$|[^0-9A-Za-z_-])`,
-		`(?:^|[^0-9A-Za-z_])(gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59}|npm_[0-9A-Za-z]{36}|hf_[0-9A-Za-z]{34}|dop_v1_[0-9a-f]{64})(?:$|[^0-9A-Za-z_])`,
-		`(?:^|[^0-9A-Za-z_-])(glpat-[0-9A-Za-z_-]{20}|xox[abeprs]-[0-9]{8,14}-[0-9A-Za-z-]{16,}|SG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}|ya29\.[0-9A-Za-z_-]{40,})(?:$|[^0-9A-Za-z_-])`,
-		`(?:^|[^0-9A-Za-z_-])((?:sk|rk)_live_[0-9A-Za-z]{24,99}|sk-(?:proj|ant-api\d\d|ant-admin\d\d)-[0-9A-Za-z_-]{40,200}|sk-[0-9A-Za-z]{48})(?:$|[^0-9A-Za-z_-])`,
-		`(AccountKey=[0-9A-Za-z+/]{86}==)`,
+		{
+			"before": `(?:^|[^0-9A-Za-z_])`,
+			"one": `(?:AKIA|ASIA)[A-Z2-7]{16}`,
+			"after": `(?:$|[^0-9A-Za-z_])`,
+			"between": `[^0-9A-Za-z_]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_-])`,
+			"one": `AIza[0-9A-Za-z_-]{35}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_-]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_])`,
+			"one": `gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59}|npm_[0-9A-Za-z]{36}|hf_[0-9A-Za-z]{34}|dop_v1_[0-9a-f]{64}`,
+			"after": `(?:$|[^0-9A-Za-z_])`,
+			"between": `[^0-9A-Za-z_]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_-])`,
+			"one": `glpat-[0-9A-Za-z_-]{20}|xox[abeprs]-[0-9]{8,14}-[0-9A-Za-z-]{16,}|SG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}|ya29\.[0-9A-Za-z_-]{40,}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_-]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_-])`,
+			"one": `(?:sk|rk)_live_[0-9A-Za-z]{24,99}|sk-(?:proj|ant-api\d\d|ant-admin\d\d)-[0-9A-Za-z_-]{40,200}|sk-[0-9A-Za-z]{48}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_-]`,
+		},
+		{
+			"before": ``,
+			"one": `AccountKey=[0-9A-Za-z+/]{86}==`,
+			"after": ``,
+			"between": ``,
+		},
 	],
-	"jwt": [`(?:^|[^0-9A-Za-z_.-])(eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{4,}\.[0-9A-Za-z_-]{20,})(?:$|[^0-9A-Za-z_-])`],
+	"jwt": [
+		{
+			"before": `(?:^|[^0-9A-Za-z_.-])`,
+			"one": `eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{4,}\.[0-9A-Za-z_-]{20,}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_.-]`,
+		},
+	],
 	"national-id": [
-		`(?:^|[^0-9A-Za-z_.-])(\d{3}-\d{2}-\d{4})(?:$|[^0-9A-Za-z_-])`,
-		`(?:^|[^0-9A-Za-z_.-])(\d{3}\.\d{3}\.\d{3}-\d{2})(?:$|[^0-9A-Za-z_-])`,
-		`(?:^|[^0-9A-Za-z_.-])(\d{8}-?[A-HJ-NP-TV-Z])(?:$|[^0-9A-Za-z_-])`,
-		`(?:^|[^0-9A-Za-z_.-])([12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2})(?:$|[^0-9A-Za-z_-])`,
+		{
+			"before": `(?:^|[^0-9A-Za-z_.-])`,
+			"one": `\d{3}-\d{2}-\d{4}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_.-]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_.-])`,
+			"one": `\d{3}\.\d{3}\.\d{3}-\d{2}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_.-]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_.-])`,
+			"one": `\d{8}-?[A-HJ-NP-TV-Z]`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_.-]`,
+		},
+		{
+			"before": `(?:^|[^0-9A-Za-z_.-])`,
+			"one": `[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}`,
+			"after": `(?:$|[^0-9A-Za-z_-])`,
+			"between": `[^0-9A-Za-z_.-]`,
+		},
 	],
 }
 
 is_found(detector, text) if {
-	some pattern in patterns[detector]
-	some match in regex.find_all_string_submatch_n(pattern, text, most)
-	is_one(detector, match[1])
+	some shape in shapes[detector]
+	found := ones(concat("", [shape.before, "(", shape.one, ")", shape.after]), text)
+	count(found) > 0
+	is_among(detector, found, [shape, text])
 }
 
-# Each that looks like one is looked at closely, which takes time: a text with so many counts as one that holds some.
-is_found(detector, text) if {
-	some pattern in patterns[detector]
-	count(regex.find_all_string_submatch_n(pattern, text, most)) == most
+ones(pattern, text) := [match[1] | some match in regex.find_all_string_submatch_n(pattern, text, most)]
+
+# A search goes on behind what it has found, so that the second of two that share a character is not found by it. That matters where what was
+# found is none: then all of a row are looked at.
+is_among(detector, found, [shape, text]) if {
+	is_any(detector, found)
+} else if {
+	is_any(detector, in_rows(shape, text))
+}
+
+in_rows(shape, text) := [one |
+	row := concat("", [shape.before, "((?:", shape.one, ")(?:", shape.between, "(?:", shape.one, "))+)", shape.after])
+	some found in ones(row, text)
+	some one in ones(concat("", ["(", shape.one, ")"]), found)
+]
+
+# Each that looks like one is looked at closely, which takes time: so many count as one that is.
+is_any(detector, found) if {
+	count(found) >= most
+} else if {
+	some one in found
+	is_one(detector, one)
 }
 
 most := 64

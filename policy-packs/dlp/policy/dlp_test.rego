@@ -81,6 +81,30 @@ test_not_found if {
 	}
 }
 
+# What looks like one and is none, and behind one character that both share, one that is.
+rows := {
+	"credit-card": [["4111 1111 1111 1112", "4111 1111 1111 1111"], ["4111111111111112", "4111111111111111"], ["378282246310006", "378282246310005"]],
+	"iban": [["DE89 3704 0044 0532 0130 01", "DE89 3704 0044 0532 0130 00"], ["GB82WEST12345698765433", "GB82WEST12345698765432"]],
+	"email": [["anna@example.com", "anna@acme.io"]],
+	"phone": [["+1 111 111 1111", "+49 30 901820"], ["+11111111111", "+12125550187"]],
+	"cloud-token": [[concat("", ["AK", "IAXXXXXXXXXXXXXXXX"]), concat("", ["AK", "IAQ2W3E4R5T6Y7U2I3"])]],
+	"jwt": [["eyJub3RoaW5n.eyJub3RoaW5n.dBjftJeZ4CVPmB92K27uhbUJU1p1r", positive.jwt[0]]],
+	"national-id": [["000-12-3456", "536-22-8145"], ["529.982.247-26", "529.982.247-25"], ["12345678A", "12345678Z"], ["1 85 05 78 006 084 92", "1 85 05 78 006 084 91"]],
+}
+
+test_found_behind_what_is_none if {
+	every detector, pairs in rows {
+		every pair in pairs {
+			found(concat(",", pair)) == {[detector, actions[detector]]}
+		}
+	}
+}
+
+test_too_many_in_rows_count_as_one if {
+	found(concat(",", [one | some _ in numbers.range(1, 63); one := "4111111111111112"])) == set()
+	found(concat(",", [one | some _ in numbers.range(1, 64); one := "4111111111111112"])) == {["credit-card", "block"]}
+}
+
 paths(review, parameters) := {one.path | some one in all} if {
 	all := dlp.dlp with input as {"review": review, "parameters": parameters}
 }

@@ -43,9 +43,14 @@ names := {
 }
 
 # Of a change, only what is new: nothing that exists could else lose its finalizers.
-new_texts := texts(input.review.object) - texts(input.review.oldObject) if {
+new_texts := [text |
+	some text in texts(input.review.object)
+	not text in old_texts
+]
+
+old_texts := {text | some text in texts(input.review.oldObject)} if {
 	is_object(input.review.oldObject)
-} else := texts(input.review.object)
+} else := set()
 
 # METADATA
 # title: size
@@ -53,12 +58,12 @@ new_texts := texts(input.review.object) - texts(input.review.oldObject) if {
 # custom: { passes: "at most maxCharacters in annotations, data, variables and specs, those that were there before left out" }
 deny contains {"rule": "size", "field": "", "msg": msg} if {
 	is_too_large
-	msg := sprintf("%d characters are to be looked at; at most %d can be", [count(whole), parameters.values.maxCharacters])
+	msg := sprintf("%d characters are to be looked at; at most %d can be", [size, parameters.values.maxCharacters])
 }
 
-is_too_large if count(whole) > parameters.values.maxCharacters
+is_too_large if size > parameters.values.maxCharacters
 
-is_much if count(whole) > 10000
+size := count(whole)
 
 # All of it is looked at once for each detector, and mostly that is all.
 whole := concat("\n", [text.value | some text in new_texts])
@@ -70,13 +75,13 @@ suspected contains detector if {
 	looks_like(detector, whole)
 }
 
-texts(of) := {{"path": path, "value": value} |
+texts(of) := [{"path": path, "value": value} |
 	some root in roots(of)
 	walk(root.value, [below, value])
 	is_string(value)
 	count(value) >= 8
 	path := array.concat(root.path, below)
-}
+]
 
 # Where people write what is theirs: annotations, data, what programs are given, and what is said to Agents and Runs.
 roots(of) := array.concat(

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import { RE2JS, RE2Set } from 're2js';
+import type { Value } from '../values/value.ts';
+import type { BuiltinCall } from './builtin.ts';
+import { findAll } from './regex.ts';
+
+/** A pattern and a text, as `regex.match` has them. */
+export interface Asked extends Pick<BuiltinCall, 'expectTime'> {
+  readonly pattern: string;
+  readonly text: string;
+}
+
+/** What is larger is left to the module, which takes fuel for it and can be stopped in the middle. */
+export const QUICK_LIMITS = { patternBytes: 1024, textBytes: 16_384 } as const;
+
+/** Patterns that are kept; the one used longest ago is forgotten first. */
+const KEPT = 128;
+/** Of instructions that a pattern is said to need before it is made, and of those that it has. */
+const MOST_GUESSED = 20_000;
+const MOST_INSTRUCTIONS = 2000;
+/** Characters times instructions: what looking through a text takes at worst, and what taking it apart does. */
+const MOST_TO_MATCH = 500_000;
+const MOST_TO_FIND = 100_000;
+/** What states of one pattern may take; the library makes them anew, or does without, where that is too little. */
+const STATE_BYTES = 64 * 1024;
+
+/** A pattern that is made once. */
+interface Kept {
+  readonly regex: RE2JS;
+  /** Answers whether there is a match, more quickly than looking for where. */
+  readonly any: RE2Set;
+  readonly instructions: number;
+}
+
+const kept = new Map<string, Kept | undefined>();
+/** Mostly the same is asked for many texts in a row. */
+let last: { readonly pattern: string | undefined; readonly found: Kept | undefined } = {
+  pattern: undefined,
+  found: undefined,
+};
+
+/** Whether a text has a match. Undefined where the module has to look itself: the pattern is none, or it would take long. */
+export function quickMatch({ pattern, text }: Asked): boolean | undefined {
+  const found = keptPattern(pattern);
+  if (found === undefined || text.length * found.instructions > MOST_TO_MATCH) return undefined;
+  return found.any.match(text).length > 0;
+}
+
+/** All matches up to so many, each with its groups; `-1n` for all. Undefined where the module has to look itself. */
+export function quickFind({ most, ...asked }: Asked & { readonly most: bigint }): Value | undefined {
+  const isAny = quickMatch(asked);
+  if (isAny === undefined || (most < 1n && most !== -1n)) return undefined;
+  if (!isAny) return [];
+  const found = keptPattern(asked.pattern);
+  if (found === undefined || asked.text.length * found.instructions > MOST_TO_FIND) return undefined;
+  const matches = findAll(found.regex, { text: asked.text, most, expectTime: asked.expectTime });
+  return matches.map(({ groups }) => groups.map((one) => one ?? ''));
+}
+
+function keptPattern(pattern: string): Kept | undefined {
+  if (pattern === last.pattern) return last.found;
+  const known = kept.get(pattern);
+  const found = known === undefined && !kept.has(pattern) ? make(pattern) : known;
+  kept.delete(pattern);
+  kept.set(pattern, found);
+  const [oldest] = kept.keys();
+  if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
+  last = { pattern, found };
+  return found;
+}
+
+/** Undefined for what is no pattern, or one that would be large. */
+function make(pattern: string): Kept | undefined {
+  // OPA's own runtime reads patterns up to a zero.
+  if (pattern.includes('\0') || guessedSize(pattern) > MOST_GUESSED) return undefined;
+  try {
+    const regex = RE2JS.compile(pattern);
+    const instructions = regex.programSize();
+    if (instructions > MOST_INSTRUCTIONS) return undefined;
+    const any = new RE2Set(RE2Set.UNANCHORED, 0, STATE_BYTES);
+    any.add(pattern);
+    any.compile();
+    return { regex, any, instructions };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is repeated so often is made as often: a group with all that is in it, and groups in groups. */
+function guessedSize(pattern: string): number {
+  let single = 0;
+  let grouped = 1;
+  for (const { 1: group, 2: least, 3: most } of pattern.matchAll(/(\)?)\{(\d+)(?:,(\d*))?\}/g)) {
+    const times = Math.max(Number(least), Number(most ?? 0), 1);
+    if (group === '') single += times;
+    else grouped *= times;
+  }
+  return (pattern.length + single) * grouped;
+}
