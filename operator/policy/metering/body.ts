@@ -27,8 +27,21 @@ export function meteredBody(shape: ModuleShape, { index, body, places, shortcuts
   if (body.sites.length === 0 && shortcut === undefined) return [code];
   const head = code.subarray(0, body.begin);
   const counter = counterOf(signatureOf(shape, number) ?? '', head);
-  const parts = withLocals(head, shortcut === undefined ? 1 : 2);
-  if (shortcut !== undefined) parts.push(askFirst(shortcut, counter + 1));
+  const begin =
+    shortcut === undefined ? withLocals(head, 1) : [...withLocals(head, 2), askFirst(shortcut, counter + 1)];
+  return [...begin, ...withSites(code, { body, counter, places })];
+}
+
+/** What stands behind the locals, with what takes fuel in it. */
+function withSites(
+  code: Uint8Array,
+  {
+    body,
+    counter,
+    places,
+  }: { readonly body: MeteredBody; readonly counter: number; readonly places: AddedPlaces },
+): ByteParts {
+  const parts: (Uint8Array | readonly number[])[] = [];
   // Where it begins, the counter is zero by itself, unless what is taken there has used it.
   const none = hasLoops(body.sites) ? [...constant(0), OP.localSet, ...unsignedBytes(counter)] : [];
   let from = body.begin;

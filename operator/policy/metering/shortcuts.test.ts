@@ -67,12 +67,15 @@ test('is told by its name and by what it takes', async (t) => {
 const PATTERN = 3000;
 const TEXT = 3016;
 
+/** A number of four bytes, as the text format has it. */
+function word(value: number): string {
+  const bytes = [0, 8, 16, 24].map((shift) => ((value >>> shift) & 0xff).toString(16).padStart(2, '0'));
+  return bytes.map((byte) => `\\${byte}`).join('');
+}
+
 /** Two texts as OPA's runtime keeps them, the bytes of which lie at 3032 and 3040; `length` is what the second says it has. */
 function texts(length: number, type = 4): string {
-  const word = (value: number): string =>
-    [0, 8, 16, 24].map((shift) => `\\${((value >>> shift) & 0xff).toString(16).padStart(2, '0')}`).join('');
-  const one = (...words: readonly number[]): string => words.map(word).join('');
-  const content = one(4, 2, 3032, 0) + one(type, length, 3040, 0);
+  const content = [4, 2, 3032, 0, type, length, 3040, 0].map(word).join('');
   return `(data (i32.const ${PATTERN}) "${content}b+\\00\\00\\00\\00\\00\\00abba\\ff")`;
 }
 
