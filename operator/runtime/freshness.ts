@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SharedLook } from './shared-look.ts';
 
-/** A write of our own that the watch has not told of yet. */
+/** A version that the watch has not told of yet: of a write of our own, or what the API server said that everything is at. */
 interface Mark {
   readonly version: bigint;
   readonly sentAtMs: number;
@@ -9,7 +10,8 @@ interface Mark {
 /** Somebody who wants to know that all is told that was written before he asked. */
 interface Asker {
   readonly askedAtMs: number;
-  readonly answer: (isTold: boolean) => void;
+  readonly isTold: Promise<'told'>;
+  readonly answer: () => void;
 }
 
 /** More are not waited for: a watch that is so far behind proves nothing soon. */
@@ -20,13 +22,29 @@ const KNOWN = 4;
 const WORTH = { gapMs: 40, lagMs: 150 };
 /** So many times as long as it is expected to take is waited. */
 const PATIENCE = 3;
+/** What is told so often is worth a question for all who want to know at once; what it is answered is waited for at least and at most so long. */
+const LIVELY = { told: 8, withinMs: 800, leastMs: 100, mostMs: 1000 };
 /** After one that did not come in time so many others ask at once, and twice as many after the next. */
 const ASK_AT_ONCE = { least: 8, most: 64 };
 
+/** What time it is, how to wait, and whom to ask. */
+export interface FreshnessOptions {
+  /** A clock in milliseconds that never goes back. */
+  readonly now?: () => number;
+  /** Does something when so many milliseconds are over, unless what it answers is called. */
+  readonly after?: (ms: number, does: () => void) => () => void;
+  /** The version that everything of the kind is at, at some instant after this was called. Without, nobody asks for others. */
+  readonly look?: () => Promise<bigint>;
+}
+
 interface Proof {
   readonly atMs: number;
-  /** How long it took from the sending of the write until the watch had told of it. */
+  /** How long it took from the sending of the write, or of the question, until the watch had told of it. */
   readonly lagMs: number;
+}
+
+function answered(isAnswered: boolean): 'answered' | 'unanswered' {
+  return isAnswered ? 'answered' : 'unanswered';
 }
 
 function afterReally(ms: number, does: () => void): () => void {
@@ -38,7 +56,8 @@ function afterReally(ms: number, does: () => void): () => void {
  * Whether a watch has told everything. A silent watch proves nothing: it may be cut off. But one that tells of a write of our own has told all that was
  * written before it, and so all that anybody had an answer to when we sent it: versions of one kind are in the order of the writes, and a watch
  * tells them in that order. Where many writes are made, who would ask the API server whether there is anything newer can wait for the next of them
- * instead.
+ * instead. And where several want to know at once, one question for the version of everything serves them all: when the watch has told of that version, or of a
+ * later one, whosever write that was, it has told all that was written before the question was put.
  */
 export class Freshness {
   readonly #now: () => number;
@@ -48,13 +67,22 @@ export class Freshness {
   #toldVersion = 0n;
   /** The last ones, the oldest first. */
   #proofs: Proof[] = [];
+  /** When the last things were told, the oldest first. */
+  #toldAtMs: number[] = [];
   #askAtOnce = 0;
   #afterNext: number = ASK_AT_ONCE.least;
+  readonly #shared: SharedLook | undefined;
+  /** When the watch began anew. */
+  #begunAtMs = -Infinity;
 
-  /** `now` is a clock in milliseconds that never goes back; `after` does something when so many of them are over, unless what it answers is called. */
-  constructor(now = () => performance.now(), after = afterReally) {
+  constructor({ now = () => performance.now(), after = afterReally, look }: FreshnessOptions = {}) {
     this.#now = now;
     this.#after = after;
+    // What is answered to a question from before the watch began anew says nothing of this one.
+    const tell = (version: bigint, sentAtMs: number): void => {
+      if (sentAtMs > this.#begunAtMs) this.wrote(version, sentAtMs);
+    };
+    this.#shared = look && new SharedLook({ look, tell, now, after });
   }
 
   /**
@@ -71,6 +99,8 @@ export class Freshness {
   told(version: bigint): void {
     if (version <= this.#toldVersion) return;
     this.#toldVersion = version;
+    this.#toldAtMs.push(this.#now());
+    if (this.#toldAtMs.length > LIVELY.told) this.#toldAtMs.shift();
     const told = this.#marks.filter((mark) => mark.version <= version);
     if (told.length === 0) return;
     this.#marks = this.#marks.filter((mark) => mark.version > version);
@@ -82,6 +112,8 @@ export class Freshness {
     this.#marks = [];
     this.#toldVersion = version;
     this.#proofs = [];
+    this.#toldAtMs = [];
+    this.#begunAtMs = this.#now();
   }
 
   /**
@@ -89,30 +121,65 @@ export class Freshness {
    * likely to be proven in a moment.
    */
   async isProven(): Promise<boolean> {
-    const askedAtMs = this.#now();
-    const expectedMs = this.#expectedMs(askedAtMs);
-    if (expectedMs === undefined) return false;
-    if (this.#askAtOnce > 0) {
-      this.#askAtOnce -= 1;
-      return false;
+    const asker = this.#enlist(this.#now());
+    try {
+      return await this.#prospectOf(asker);
+    } finally {
+      this.#askers = this.#askers.filter((one) => one !== asker);
     }
-    const isProven = await this.#wait(askedAtMs, expectedMs * PATIENCE);
+  }
+
+  async #prospectOf(asker: Asker): Promise<boolean> {
+    const shared = this.#isLively(asker.askedAtMs) ? this.#shared : undefined;
+    if (shared === undefined) return this.#wait(asker, this.#patienceMs(asker.askedAtMs));
+    const first = await Promise.race([asker.isTold, shared.join().then(answered)]);
+    if (first === 'told') return true;
+    return this.#wait(asker, first === 'answered' ? this.#afterLookMs() : this.#patienceMs(this.#now()));
+  }
+
+  /** Whether it is proven within `patienceMs`; undefined: that is not likely. */
+  async #wait({ isTold }: Asker, patienceMs: number | undefined): Promise<boolean> {
+    if (patienceMs === undefined) return false;
+    const { promise: isOver, resolve } = Promise.withResolvers<'over'>();
+    const disarm = this.#after(patienceMs, () => resolve('over'));
+    const isProven = (await Promise.race([isTold, isOver])) === 'told';
+    disarm();
     if (isProven) this.#afterNext = ASK_AT_ONCE.least;
     else this.#giveUp();
     return isProven;
   }
 
-  async #wait(askedAtMs: number, patienceMs: number): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const asker = { askedAtMs, answer: resolve };
+  #enlist(askedAtMs: number): Asker {
+    const { promise: isTold, resolve } = Promise.withResolvers<'told'>();
+    const asker = { askedAtMs, isTold, answer: () => resolve('told') };
     this.#askers.push(asker);
-    const forget = this.#after(patienceMs, () => {
-      this.#askers = this.#askers.filter((one) => one !== asker);
-      resolve(false);
-    });
-    const isProven = await promise;
-    forget();
-    return isProven;
+    return asker;
+  }
+
+  #isLively(nowMs: number): boolean {
+    const [oldest] = this.#toldAtMs;
+    return oldest !== undefined && this.#toldAtMs.length === LIVELY.told && nowMs - oldest <= LIVELY.withinMs;
+  }
+
+  /** How long the watch is waited for, once it is known which version it has to tell of. */
+  #afterLookMs(): number {
+    const gapMs = (this.#now() - (this.#toldAtMs[0] ?? 0)) / LIVELY.told;
+    const wantedMs = (gapMs + this.#lagMs()) * PATIENCE;
+    return Math.min(Math.max(wantedMs, LIVELY.leastMs), LIVELY.mostMs);
+  }
+
+  /** How long the last proofs took. */
+  #lagMs(): number {
+    return this.#proofs.reduce((sum, one) => sum + one.lagMs, 0) / Math.max(this.#proofs.length, 1);
+  }
+
+  /** How long a write of our own is waited for; undefined where it is quicker to ask at once. */
+  #patienceMs(nowMs: number): number | undefined {
+    const expectedMs = this.#expectedMs(nowMs);
+    if (expectedMs === undefined) return undefined;
+    if (this.#askAtOnce === 0) return expectedMs * PATIENCE;
+    this.#askAtOnce -= 1;
+    return undefined;
   }
 
   /** In vain: who starts one thing after the other is himself the one whose next write would prove it. */
@@ -126,7 +193,7 @@ export class Freshness {
     const [oldest] = this.#proofs;
     if (oldest === undefined || this.#proofs.length < KNOWN) return undefined;
     const gapMs = (nowMs - oldest.atMs) / KNOWN;
-    const lagMs = this.#proofs.reduce((sum, one) => sum + one.lagMs, 0) / KNOWN;
+    const lagMs = this.#lagMs();
     return gapMs <= WORTH.gapMs && lagMs <= WORTH.lagMs ? gapMs + lagMs + 1 : undefined;
   }
 
@@ -134,9 +201,9 @@ export class Freshness {
     const atMs = this.#now();
     this.#proofs.push({ atMs, lagMs: atMs - sentAtMs });
     if (this.#proofs.length > KNOWN) this.#proofs.shift();
-    const answered = this.#askers.filter(({ askedAtMs }) => askedAtMs <= sentAtMs);
-    if (answered.length === 0) return;
+    const satisfied = this.#askers.filter(({ askedAtMs }) => askedAtMs <= sentAtMs);
+    if (satisfied.length === 0) return;
     this.#askers = this.#askers.filter(({ askedAtMs }) => askedAtMs > sentAtMs);
-    for (const { answer } of answered) answer(true);
+    for (const { answer } of satisfied) answer();
   }
 }

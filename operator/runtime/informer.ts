@@ -21,6 +21,10 @@ export interface InformerOptions {
   readonly log: Log;
 }
 
+/** The least that can be listed: what has one name, which nothing needs to have. */
+const ANY_NAMESPACE = 'default';
+const OF_NOTHING = { fieldSelector: 'metadata.name=nothing', metadataOnly: true, firstPage: 1 } as const;
+
 /** One watch, its store, and all who want to know of changes. */
 export class Informer {
   readonly resource: Resource;
@@ -37,7 +41,7 @@ export class Informer {
   /** Whether an object is among what is watched. Unknown (field selectors) counts as no. */
   readonly matches: (object: KubeObject) => boolean;
   readonly #resolveSynced: () => void;
-  readonly #freshness = new Freshness();
+  readonly #freshness: Freshness;
   #isSynced = false;
   #toldAtMs = 0;
 
@@ -52,6 +56,7 @@ export class Informer {
     );
     this.store = new Store(guarded(options.indexers, options.log));
     this.matches = matcherOf(selection);
+    this.#freshness = new Freshness({ look: () => this.#currentVersion() });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.synced = promise;
     this.#resolveSynced = resolve;
@@ -117,6 +122,17 @@ export class Informer {
   /** Takes in that our own delete took effect. */
   observeRemoval(object: { readonly namespace?: string; readonly name: string; readonly uid: string }): void {
     this.#tell(this.store.observeRemoval(keyString(object), object.uid));
+  }
+
+  /** The version that everything of the kind is at: lists tell it, also one of a single name. */
+  async #currentVersion(): Promise<bigint> {
+    const { client, resource, selection } = this.#options;
+    const namespace = resource.namespaced ? (selection.namespace ?? ANY_NAMESPACE) : undefined;
+    for await (const { resourceVersion } of client.list(resource, { namespace, ...OF_NOTHING })) {
+      const version = toVersion(resourceVersion);
+      if (version > 0n) return version;
+    }
+    throw new Error(`a list of ${resource.plural} tells no version`);
   }
 
   #prepare(object: KubeObject): KubeObject | undefined {
