@@ -84,11 +84,17 @@ const VERIFIED: Changes = {
     maxCritical: 0,
     maxHigh: 0,
   },
-  images: fixedTeller(
+  images: whatIsKnown(),
+};
+
+function whatIsKnown(): readonly object[] {
+  const tell = fixedTeller(
     IMAGES.map((image) => ({ image, policies: [stated()] })),
     'the measurement',
-  )(IMAGES.map((image, index) => ({ image, field: `spec.containers[${index}].image` }))),
-};
+  );
+  const uses = IMAGES.map((image, index) => ({ image, field: `spec.containers[${index}].image` }));
+  return tell(uses, new Date(0));
+}
 
 function stated(): object {
   const counts = { critical: 0, high: 0, medium: 3, low: 9, unscored: 0, excluded: 0, waived: 0 };

@@ -7,7 +7,7 @@ import { verifyModule } from '../module.ts';
 import { evaluateHere } from '../evaluate-here.ts';
 import { compileModule, compileRego } from '../testing/compile.ts';
 import { EVALUATION_LIMITS, EvaluationFailure, Failure } from '../verdict.ts';
-import { quickFind, quickMatch } from './quick-regex.ts';
+import { KeptPatterns, MOST_KEPT, quickFind, quickMatch } from './quick-regex.ts';
 
 const expectTime = (): void => undefined;
 const match = (pattern: string, text: string) => quickMatch({ pattern, text, expectTime });
@@ -75,6 +75,23 @@ test('more patterns than are kept are answered all the same', (t) => {
     for (let index = 0; index < 300; index += 1)
       t.is(match(`^x${index}$`, `x${index}`), true, `${round}: ${index}`);
   }
+});
+
+test('patterns are kept as long as they are not too many, or too large together', (t) => {
+  const patterns = new KeptPatterns();
+  for (let index = 0; index < 300; index += 1) patterns.find(`^x${index}$`);
+  t.is(patterns.size.patterns, MOST_KEPT.patterns);
+  for (let index = 0; index < 300; index += 1) patterns.find(`(${index}`);
+  t.deepEqual(patterns.size, { patterns: MOST_KEPT.patterns, instructions: 0 }, 'what is none takes nothing');
+  const large = patterns.find('x{900}');
+  t.true((large?.instructions ?? 0) > 900);
+  t.is(patterns.find('x{900}'), large);
+  for (let index = 0; index < 100; index += 1) {
+    patterns.find(`x{900}${index}`);
+    t.true(patterns.size.instructions <= MOST_KEPT.instructions);
+  }
+  t.true(patterns.size.patterns < 30 && patterns.size.instructions > MOST_KEPT.instructions / 2);
+  t.not(patterns.find('x{900}'), large, 'it was forgotten, and made anew');
 });
 
 test('more text than is taken, and what is no text, is left to the module', async (t) => {

@@ -13,8 +13,8 @@ export interface Asked extends Pick<BuiltinCall, 'expectTime'> {
 /** What is larger is left to the module, which takes fuel for it and can be stopped in the middle. */
 export const QUICK_LIMITS = { patternBytes: 1024, textBytes: 16_384 } as const;
 
-/** Patterns that are kept; the one used longest ago is forgotten first. */
-const KEPT = 128;
+/** What is kept in each thread. An instruction is some hundred bytes. */
+export const MOST_KEPT = { patterns: 128, instructions: 20_000 } as const;
 /** Of instructions that a pattern is said to need before it is made, and of those that it has. */
 const MOST_GUESSED = 20_000;
 const MOST_INSTRUCTIONS = 2000;
@@ -25,23 +25,56 @@ const MOST_TO_FIND = 100_000;
 const STATE_BYTES = 64 * 1024;
 
 /** A pattern that is made once. */
-interface Kept {
+export interface Kept {
   readonly regex: RE2JS;
   /** Answers whether there is a match, more quickly than looking for where. */
   readonly any: RE2Set;
   readonly instructions: number;
 }
 
-const kept = new Map<string, Kept | undefined>();
-/** Mostly the same is asked for many texts in a row. */
-let last: { readonly pattern: string | undefined; readonly found: Kept | undefined } = {
-  pattern: undefined,
-  found: undefined,
-};
+/** Patterns by their text, so many and so large together; what was used longest ago is forgotten first. What is none is kept as well. */
+export class KeptPatterns {
+  readonly #kept = new Map<string, Kept | undefined>();
+  #instructions = 0;
+  /** Mostly the same is asked for many texts in a row. */
+  #last: { readonly pattern: string; readonly found: Kept | undefined } | undefined;
+
+  /** How many there are, and how large they are together. */
+  get size(): { readonly patterns: number; readonly instructions: number } {
+    return { patterns: this.#kept.size, instructions: this.#instructions };
+  }
+
+  find(pattern: string): Kept | undefined {
+    if (pattern === this.#last?.pattern) return this.#last.found;
+    const found = this.#kept.has(pattern) ? this.#kept.get(pattern) : this.#make(pattern);
+    this.#kept.delete(pattern);
+    this.#kept.set(pattern, found);
+    this.#last = { pattern, found };
+    this.#forget();
+    return found;
+  }
+
+  #make(pattern: string): Kept | undefined {
+    const made = make(pattern);
+    this.#instructions += made?.instructions ?? 0;
+    return made;
+  }
+
+  #forget(): void {
+    for (const [pattern, one] of this.#kept) {
+      if (this.#kept.size <= MOST_KEPT.patterns && this.#instructions <= MOST_KEPT.instructions) return;
+      this.#kept.delete(pattern);
+      this.#instructions -= one?.instructions ?? 0;
+    }
+  }
+}
+
+/** Those of this thread. */
+const kept = new KeptPatterns();
 
 /** Whether a text has a match. Undefined where the module has to look itself: the pattern is none, or it would take long. */
 export function quickMatch({ pattern, text }: Asked): boolean | undefined {
-  const found = keptPattern(pattern);
+  const found = kept.find(pattern);
   if (found === undefined || text.length * found.instructions > MOST_TO_MATCH) return undefined;
   return found.any.match(text).length > 0;
 }
@@ -51,22 +84,10 @@ export function quickFind({ most, ...asked }: Asked & { readonly most: bigint })
   const isAny = quickMatch(asked);
   if (isAny === undefined || (most < 1n && most !== -1n)) return undefined;
   if (!isAny) return [];
-  const found = keptPattern(asked.pattern);
+  const found = kept.find(asked.pattern);
   if (found === undefined || asked.text.length * found.instructions > MOST_TO_FIND) return undefined;
   const matches = findAll(found.regex, { text: asked.text, most, expectTime: asked.expectTime });
   return matches.map(({ groups }) => groups.map((one) => one ?? ''));
-}
-
-function keptPattern(pattern: string): Kept | undefined {
-  if (pattern === last.pattern) return last.found;
-  const known = kept.get(pattern);
-  const found = known === undefined && !kept.has(pattern) ? make(pattern) : known;
-  kept.delete(pattern);
-  kept.set(pattern, found);
-  const [oldest] = kept.keys();
-  if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
-  last = { pattern, found };
-  return found;
 }
 
 /** Undefined for what is no pattern, or one that would be large. */

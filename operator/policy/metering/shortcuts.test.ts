@@ -95,9 +95,9 @@ const ASKED: Readonly<
   'an address beyond its memory': { data: texts(4), at: [PATTERN, -4], byHost: false },
 };
 
-for (const [title, { data, at = [PATTERN, TEXT], byHost }] of Object.entries(ASKED)) {
+for (const [title, { data, at: [pattern, text] = [PATTERN, TEXT], byHost }] of Object.entries(ASKED)) {
   test(`${byHost ? 'the host answers' : 'the module has to answer itself'}: ${title}`, async (t) => {
-    const bytes = await moduleWith({ evaluate: ASKS(...at), more: `${OWN} ${data}` }, MATCH);
+    const bytes = await moduleWith({ evaluate: ASKS(pattern, text), more: `${OWN} ${data}` }, MATCH);
     const verification = verifyModule(bytes);
     if (verification.kind === 'refused') return t.fail(JSON.stringify(verification.faults));
     const { layout, metered } = verification.module;
