@@ -18,7 +18,7 @@ export interface PolicyData {
 }
 
 /** JSON in UTF-8, or what makes it anew each time that it is called, in a buffer that nobody else has: it is given away. */
-export type Input = Uint8Array<ArrayBufferLike> | (() => Uint8Array<ArrayBuffer>);
+export type Input = Uint8Array | (() => Uint8Array<ArrayBuffer>);
 
 /** The bytes of an input. */
 export function bytesOf(input: Input): Uint8Array {

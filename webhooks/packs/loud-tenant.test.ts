@@ -80,9 +80,12 @@ test('packs that see the same of a request share what is written of it, and have
   t.is(new Set(inputs.map(({ buffer }) => buffer)).size, PACKS);
   t.true(inputs.every(({ buffer, byteLength }) => buffer.byteLength === byteLength));
   const read = inputs.map((one) => JSON.parse(new TextDecoder().decode(one)));
+  const names = Array.from({ length: PACKS }, (_, index) => `rule-${index}`);
+  const told = new Set(read.map(({ parameters }) => parameters.name));
+  t.is(read.length, PACKS);
   t.deepEqual(
-    read.map(({ parameters }) => parameters.name).toSorted(),
-    Array.from({ length: PACKS }, (_, index) => `rule-${index}`).toSorted(),
+    names.filter((name) => !told.has(name)),
+    [],
   );
   t.true(read.every(({ review }) => review.object.spec.text === 'ä'.repeat(1000)));
 });

@@ -97,13 +97,17 @@ test('a question is made when a worker is free for it, and not for what is never
   t.is(made, 2);
 });
 
+const tooLong = () => {
+  throw new Error('too long');
+};
+
 test('what cannot be asked is told, and those behind it are', async (t) => {
   const { lane, end, keys } = played(1);
-  const ask = () => {
-    throw new Error('too long');
-  };
   const first = lane.submit(job('a', 'first'));
-  const broken = [lane.submit({ ...job('a', 'b1'), ask }), lane.submit({ ...job('a', 'b2'), ask })];
+  const broken = [
+    lane.submit({ ...job('a', 'b1'), ask: tooLong }),
+    lane.submit({ ...job('a', 'b2'), ask: tooLong }),
+  ];
   const last = lane.submit(job('a', 'last'));
   await end('first');
   for (const one of await Promise.all(broken))

@@ -232,7 +232,7 @@ export class Lane {
 
   async #run(slot: Slot, job: LaneJob, onEnd?: () => void): Promise<RunOutcome> {
     const { worker } = slot;
-    const { subject, trial, key, source, deadlineMs, ownDeadlineMs } = job;
+    const { subject, trial, key, source, deadlineMs } = job;
     const made = questionOf(job);
     if ('kind' in made) {
       onEnd?.();
@@ -249,14 +249,17 @@ export class Lane {
       this.#patienceMs(job),
     );
     if (trial !== undefined) this.#trying -= 1;
-    // What ended its worker is seen where that is replaced.
-    if (outcome.kind !== 'stopped' && ownDeadlineMs !== undefined) {
-      const why = suspicionOf(outcome, ownDeadlineMs);
-      if (why !== undefined) this.#suspects.note(slot.subject, why);
-    }
+    this.#judge(slot.subject, job, outcome);
     onEnd?.();
     this.#pump();
     return outcome;
+  }
+
+  #judge(subject: string, { ownDeadlineMs }: LaneJob, outcome: RunOutcome): void {
+    // What ended its worker is seen where that is replaced.
+    if (outcome.kind === 'stopped' || ownDeadlineMs === undefined) return;
+    const why = suspicionOf(outcome, ownDeadlineMs);
+    if (why !== undefined) this.#suspects.note(subject, why);
   }
 
   /** What waits for a worker that is the only one is not kept waiting for a trial. */
