@@ -188,3 +188,37 @@ interface RoleRule {
 function resourcesOf({ apiGroups, resources }: Pick<RoleRule, 'apiGroups' | 'resources'>): readonly string[] {
   return apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource}`));
 }
+
+test('what the policy of managed objects leaves out of our kinds, nobody writes whom it would judge', (t) => {
+  const specOf = (name: string) =>
+    POLICIES.find(({ metadata }) => metadata.name === name)?.['spec'] as PolicySpec & {
+      readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
+    };
+  const [managed, records] = [specOf('nexusos-managed-objects'), specOf('nexusos-records')];
+  const left = managed.matchConstraints.excludeResourceRules?.filter(({ apiGroups }) =>
+    apiGroups.includes('nexusos.dev'),
+  );
+  t.true(left?.some(({ resources }) => resources.includes('runs/status')));
+  for (const { resources, operations } of left ?? []) {
+    for (const resource of resources) {
+      const judged = records.matchConstraints.resourceRules.filter((one) => one.resources.includes(resource));
+      t.deepEqual(
+        operations.filter((one) => !judged.some((rule) => rule.operations.includes(one))),
+        [],
+        resource,
+      );
+    }
+  }
+  // The same people are let past both, and of all others nothing is let pass.
+  t.is(records.matchConditions.length, 1);
+  t.true(
+    managed.matchConditions.some(({ expression }) => expression === records.matchConditions[0]?.expression),
+  );
+  t.deepEqual(
+    records.validations.map(({ expression }) => expression),
+    ['false'],
+  );
+  const bindings = BINDINGS.map((one) => one['spec'] as BindingSpec);
+  const bound = bindings.filter(({ policyName }) => policyName === 'nexusos-records');
+  t.true(bound.length === 1 && bound.every(({ matchResources }) => matchResources === undefined));
+});

@@ -72,6 +72,29 @@ export const UNJUDGED: readonly Match[] = [
   { apiGroups: ['', 'events.k8s.io'], resources: ['events'], operations: ANY_WRITE, scope: 'Namespaced' },
 ];
 
+/** What only those who are trusted write at all, as `recordGuardrail` sees to. */
+const RECORDS: Match = {
+  apiGroups: [GROUP],
+  resources: [
+    'agentrevisions',
+    'agents/status',
+    'clusterimagepolicies/status',
+    'gpuclasses/status',
+    'imagepolicies/status',
+    'imageverdicts',
+    'imageverdicts/status',
+    'policypackrevisions',
+    'policypacks/status',
+    'quotaledgers',
+    'quotaledgers/status',
+    'runs/status',
+    'tenants/status',
+    'trustroots/status',
+    'usagerecords',
+  ],
+  operations: ANY_WRITE,
+};
+
 /** Keeps what NexusOS makes in a namespace, and the marks by which it knows its own, from everybody else. */
 export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
   const name = "(request.name != '' ? request.name : variables.objectName)";
@@ -85,7 +108,8 @@ export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
         scope: 'Namespaced',
       },
     ],
-    except: UNJUDGED,
+    // A Run's status is written for each Run: one policy is enough that lets nobody do so who would be judged here.
+    except: [...UNJUDGED, RECORDS],
     conditions: { untrusted: `!(${isTrusted(settings)})`, other: `!(${isKueueAtWork(settings)})` },
     variables: {
       ...LABEL_VARIABLES,
@@ -288,29 +312,7 @@ export function tenantDeletionGuardrail(): Guardrail {
 export function recordGuardrail(settings: GuardrailSettings): Guardrail {
   return {
     name: 'records',
-    match: [
-      {
-        apiGroups: [GROUP],
-        resources: [
-          'agentrevisions',
-          'agents/status',
-          'clusterimagepolicies/status',
-          'gpuclasses/status',
-          'imagepolicies/status',
-          'imageverdicts',
-          'imageverdicts/status',
-          'policypackrevisions',
-          'policypacks/status',
-          'quotaledgers',
-          'quotaledgers/status',
-          'runs/status',
-          'tenants/status',
-          'trustroots/status',
-          'usagerecords',
-        ],
-        operations: ['CREATE', 'UPDATE', 'DELETE'],
-      },
-    ],
+    match: [RECORDS],
     conditions: { untrusted: `!(${isTrusted(settings)})` },
     binds: 'cluster',
     rules: [
