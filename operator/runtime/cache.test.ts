@@ -174,3 +174,54 @@ test('to say whether there is anything, one request for the metadata of one obje
   t.deepEqual(await ask('web'), { isThere: true, requests: 1 });
   t.deepEqual(await ask('db'), { isThere: false, requests: 1 });
 });
+
+/** A cache that is told of much, and asks whether three objects are still what it holds, all at once. */
+async function askingWorld(t: ExecutionContext) {
+  const { cache, proxy, world, create } = await makeCache(t, [{ resource: CONFIG_MAPS }]);
+  const { namespace } = world;
+  const asked = ['one', 'two', 'three'];
+  const heldOf = (name: string) => cache.get(CONFIG_MAPS, { namespace, name });
+  for (const name of asked) await create(name, 'web');
+  let made = 0;
+  /** Others write, and the watch has told of all that. */
+  const stir = async (): Promise<void> => {
+    made += 1;
+    await Promise.all(Array.from({ length: 8 }, (_, n) => create(`other-${made}-${n}`, 'db')));
+    await eventually('all is told', () =>
+      Array.from({ length: 8 }, (_, n) => heldOf(`other-${made}-${n}`)).every((one) => one !== undefined),
+    );
+  };
+  await stir();
+  const ask = () => {
+    const held = asked.map((name) => heldOf(name)).filter((one) => one !== undefined);
+    return Promise.all(held.map((one) => cache.isNewest(one)));
+  };
+  const path = `/api/v1/namespaces/${namespace}/configmaps`;
+  const lists = () =>
+    proxy.requests.filter((one) => one.method === 'GET' && !one.isWatch && one.path === path).length;
+  return { ask, lists, stir, proxy, world };
+}
+
+test('one list proves to all who ask at once that they know the newest, when others write', async (t) => {
+  const { ask, lists, stir } = await askingWorld(t);
+  await eventually('it is proven', async () => {
+    // How soon the watch tells is up to the machine; what it proves is not.
+    await stir();
+    const before = lists();
+    const asking = ask();
+    await stir();
+    const answers = await asking;
+    return answers.length === 3 && answers.every(Boolean) && lists() === before + 1;
+  });
+  t.pass();
+});
+
+test('a watch that is cut off proves nothing, whatever the list says', async (t) => {
+  const { ask, lists, proxy, stir, world } = await askingWorld(t);
+  await stir();
+  proxy.watches.fateOf = () => 'drop';
+  const key = { namespace: world.namespace, name: 'two' };
+  await world.client.patch(CONFIG_MAPS, key, { body: { data: { a: 'other' } } });
+  t.deepEqual(await ask(), [false, false, false]);
+  t.true(lists() <= 1);
+});

@@ -189,12 +189,14 @@ function resourcesOf({ apiGroups, resources }: Pick<RoleRule, 'apiGroups' | 'res
   return apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource}`));
 }
 
+function conditionalOf(name: string) {
+  return POLICIES.find(({ metadata }) => metadata.name === name)?.['spec'] as PolicySpec & {
+    readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
+  };
+}
+
 test('what the policy of managed objects leaves out of our kinds, nobody writes whom it would judge', (t) => {
-  const specOf = (name: string) =>
-    POLICIES.find(({ metadata }) => metadata.name === name)?.['spec'] as PolicySpec & {
-      readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
-    };
-  const [managed, records] = [specOf('nexusos-managed-objects'), specOf('nexusos-records')];
+  const [managed, records] = [conditionalOf('nexusos-managed-objects'), conditionalOf('nexusos-records')];
   const left = managed.matchConstraints.excludeResourceRules?.filter(({ apiGroups }) =>
     apiGroups.includes('nexusos.dev'),
   );
