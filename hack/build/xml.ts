@@ -7,7 +7,16 @@ import type { Plugin } from 'esbuild';
 /** Where the library has its binary: a text, in which each letter is a byte but those that a text cannot have. */
 const BINARY = /=ea\('((?:[^'\\]|\\[^])*)'\)/;
 
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', v: '\v' };
+const ESCAPED = /\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^])/g;
+const LETTERS: Readonly<Record<string, string>> = {
+  '0': '\0',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+};
 
 /**
  * Packs the reader of XML: its binary, which is a text of a megabyte there, and the schemas, without their words for people, which it could not read from
@@ -31,7 +40,7 @@ function packedLibrary(source: string): string {
   const [found, text] = BINARY.exec(source) ?? [];
   if (found === undefined || text === undefined)
     throw new Error('libxml2-wasm has its binary in another form');
-  const letters = text.replaceAll(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(0)(?!\d)|([^]))/g, unescaped);
+  const letters = text.replaceAll(ESCAPED, unescaped);
   // As the library does: what is no byte stands for nothing.
   const bytes = Uint8Array.from(letters, (letter) => {
     const code = letter.codePointAt(0) ?? 0;
@@ -41,10 +50,11 @@ function packedLibrary(source: string): string {
   return `import { inflateRawSync as inflateBinary } from 'node:zlib';\n${source.replace(found, () => unpacked)}`;
 }
 
-function unescaped(_: string, hex?: string, unicode?: string, zero?: string, letter = ''): string {
-  if (zero !== undefined) return '\0';
-  const code = hex ?? unicode;
-  return code === undefined ? (ESCAPES[letter] ?? letter) : String.fromCodePoint(Number.parseInt(code, 16));
+/** By a number in hex, or by a letter. */
+function unescaped(escaped: string): string {
+  const [, kind = '', ...more] = escaped;
+  if (kind === 'x' || kind === 'u') return String.fromCodePoint(Number.parseInt(more.join(''), 16));
+  return LETTERS[kind] ?? kind;
 }
 
 async function packedSchemas(folder: string): Promise<string> {

@@ -41,15 +41,18 @@ export function cycloneDx(licence = 'MIT', specVersion = '1.6'): object {
   };
 }
 
-/** The same in XML, as cosign attests it as a text (`--type custom`). */
-export function cycloneDxXml(licence = 'MIT', specVersion = '1.6'): string {
-  const component = (name: string, version: string, id: string): string => `
+function component(name: string, version: string, id: string): string {
+  return `
     <component type="library">
       <name>${name}</name>
       <version>${version}</version>
       <licenses><license><id>${id}</id></license></licenses>
       <purl>pkg:npm/${name}@${version}</purl>
     </component>`;
+}
+
+/** The same in XML, as cosign attests it as a text (`--type custom`). */
+export function cycloneDxXml(licence = 'MIT', specVersion = '1.6'): string {
   return `<?xml version="1.0" encoding="UTF-8"?>
 <bom xmlns="http://cyclonedx.org/schema/bom/${specVersion}" version="1">
   <components>${component('left', '1.0.0', 'Apache-2.0')}${component('right', '2.0.0', licence)}

@@ -124,7 +124,12 @@ test('details of an expression, which 1.7 has as an attribute in XML', async (t)
     '<expression-detailed expression="MIT OR ISC"><details license-identifier="MIT"><url>https://x.example</url></details></expression-detailed>',
   );
   const { sbom } = factsOf(await documentOf(xml));
-  t.deepEqual(sbom.components.map(({ licences }) => licences).toSorted(), [['Apache-2.0'], ['MIT OR ISC']]);
+  t.deepEqual(
+    sbom.components
+      .map(({ name, licences }) => [name, ...licences].join(' '))
+      .toSorted((one, other) => one.localeCompare(other)),
+    ['left Apache-2.0', 'right MIT OR ISC'],
+  );
 });
 
 /** The inside of a bill of materials in 1.6. */
@@ -277,7 +282,7 @@ const unread: Readonly<Record<string, Unread>> = {
 for (const [title, { xml, reason, says }] of Object.entries(unread)) {
   test(`not taken for a bill of materials: ${title}`, async (t) => {
     const read = await readCycloneDxXml(typeof xml === 'string' ? xml : xml());
-    if (read.kind === 'verified') return t.fail(JSON.stringify(read.value).slice(0, 300));
+    if (read.kind === 'verified') throw new Error(JSON.stringify(read.value).slice(0, 300));
     t.is<string, string>(read.reason, reason, read.message);
     t.regex(read.message, says);
     t.true(read.message.length < 500, String(read.message.length));

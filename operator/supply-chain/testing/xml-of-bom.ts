@@ -54,10 +54,12 @@ export function jsonOf({ specVersion, components, vulnerabilities }: BomOf): obj
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
+function list(name: string, items: readonly string[]): string {
+  return items.length === 0 ? '' : `<c:${name}>\n${items.join('\n')}</c:${name}>`;
+}
+
 /** Written in XML, with all that does not matter: prefixes, comments, line breaks, and what is of others. */
 export function xmlOf({ specVersion, components, vulnerabilities }: BomOf): string {
-  const list = (name: string, items: readonly string[]): string =>
-    items.length === 0 ? '' : `<c:${name}>\n${items.join('\n')}</c:${name}>`;
   const part = ({ ref, name, purl, licences, parts }: PartOf): string => `<!-- ${escaped(ref)} -->
 <c:component type="library" bom-ref="${escaped(ref)}" o:name="other">
   <c:name>${escaped(name)}</c:name><c:version><![CDATA[1.0]]></c:version>
