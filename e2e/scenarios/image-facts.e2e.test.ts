@@ -13,6 +13,7 @@ import { eventually } from '#hack/tools/eventually';
 import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
 import { runProgram } from '#hack/tools/run-program';
 import { imagePod } from '../image-world.ts';
+import { phase, run, waits } from '../run-world.ts';
 import { pushImage, Signer } from '../signing.ts';
 import { type ReadCondition, type Said, tenantManifest, User } from '../user.ts';
 
@@ -358,24 +359,12 @@ test('a Run of an image that is refused says why, and the next one runs once the
   const tries = (name: string) =>
     owner.does(
       ['create', '-f', '-'],
-      JSON.stringify({
-        apiVersion: 'nexusos.dev/v1alpha1',
-        kind: 'Run',
-        metadata: { name, namespace: NAMESPACE },
-        spec: { agentRef: { name: 'retried' } },
-      }),
+      JSON.stringify(run(NAMESPACE, name, { spec: { agentRef: { name: 'retried' } } })),
     );
   await tries('refused');
-  const refusal = await eventually(
-    'the Run says that its pod is refused',
-    async () => {
-      const found = await admin.condition('Ready', '-n', NAMESPACE, 'run/refused');
-      if (found?.reason !== 'WorkloadRefused') throw new Error(JSON.stringify(found));
-      return found;
-    },
-    DEADLINE_MS,
-  );
-  t.regex(refusal.message, /ClusterImagePolicy retried: image ".*retried\/app@.*is refused, NoSignature: /);
+  const place = { user: admin, namespace: NAMESPACE };
+  const refusal = await waits(place, 'refused', 'WorkloadRefused');
+  t.regex(refusal, /ClusterImagePolicy retried: image ".*retried\/app@.*is refused, NoSignature: /);
 
   await signer.sign(registry.host, 'retried/app', digest);
   // Nobody touches the Agent: it is found by itself.
@@ -383,15 +372,7 @@ test('a Run of an image that is refused says why, and the next one runs once the
   await tries('signed');
   await eventually(
     'the next Run has run',
-    async () => {
-      const found = await admin.sees<{ readonly status?: { readonly phase?: string } }>(
-        '-n',
-        NAMESPACE,
-        'run/signed',
-      );
-      if (found?.status?.phase !== 'Succeeded') throw new Error(JSON.stringify(found?.status));
-      return true;
-    },
+    async () => (await phase(place, 'signed')) === 'Succeeded',
     DEADLINE_MS,
   );
 });
