@@ -29,6 +29,8 @@ export default {
   nodeArguments: ['--import=./hack/test/end-with-parent.ts'],
   sortTestFiles: (a, b) => rank(a) - rank(b) || (a < b ? -1 : 1),
   workerThreads: false,
+  // As in the image: tests of memory see what our processes have.
+  environmentVariables: { MALLOC_MMAP_THRESHOLD_: '131072' },
   // Without any result; waits of tests end before it.
   timeout: '5m',
 };
