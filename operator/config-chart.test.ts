@@ -148,9 +148,10 @@ test('planWeights: both allow the same plans and weights', (t) => {
   );
 });
 
+const allows = (prices: object): boolean => isAllowed('prices', JSON.stringify(prices));
+
 test('prices: both allow the same currencies, plans and decimals', (t) => {
   const { currency, default: others, plans } = schemaOf('prices').properties!;
-  const allows = (value: object): boolean => isAllowed('prices', JSON.stringify(value));
   const price = { runUnits: '1' };
   const plan = fc.string({ unit: fc.constantFrom('a', 'z', '0', '-', '.', 'A', '_'), maxLength: 66 });
   fc.assert(

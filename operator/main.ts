@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { controllersFor, SHARDING } from './controllers/index.ts';
+import type { RunUnitsMeterOptions } from './controllers/shared/run-units-meter.ts';
 import type { Config } from './config.ts';
 import type { CertificateSettings } from './core/certificates/plan.ts';
 import { findKueue, restartWithKueue } from './kueue.ts';
@@ -74,6 +75,16 @@ function verificationOf(config: Config, sources: PackSources & WorksOptions) {
   return { packs: packVerification(config, sources), images: imageWorks(sources) };
 }
 
+/** Where is told what tenants use. */
+function usageMeterOf({ namedTenants }: Config, metrics: Metrics): RunUnitsMeterOptions {
+  return {
+    count: (labels, units) => metrics.runUnitsTotal.inc(labels, units),
+    countCost: (labels, micros) => metrics.costMicroTotal.inc(labels, micros),
+    countChildren: (labels, runs) => metrics.runChildrenTotal.inc(labels, runs),
+    maxTenants: namedTenants,
+  };
+}
+
 async function close(
   client: Client,
   beside: {
@@ -123,12 +134,7 @@ async function main(): Promise<void> {
         inventoryKinds: config.policyInventory,
         ...(config.pullSecretNamespace !== undefined && { pullSecretNamespace: config.pullSecretNamespace }),
       },
-      {
-        count: (labels, units) => metrics.runUnitsTotal.inc(labels, units),
-        countCost: (labels, micros) => metrics.costMicroTotal.inc(labels, micros),
-        countChildren: (labels, runs) => metrics.runChildrenTotal.inc(labels, runs),
-        maxTenants: config.namedTenants,
-      },
+      usageMeterOf(config, metrics),
       { records: archive, verifier: packs.verifier, scans, images },
     ),
     identity: identityOf(config),

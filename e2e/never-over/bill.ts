@@ -62,7 +62,7 @@ export function billsOf(
 }
 
 /** What one pod costs. Nothing, if its container has not started. */
-export function billOf(pod: Written, { tierPercent, gpu = NO_GPU, perMillion = {} }: Price): Bill {
+export function billOf(pod: Written, { tierPercent, gpu = NO_GPU, perMillion }: Price): Bill {
   const { startedAt, finishedAt, message = '' } = endOf(pod) ?? {};
   if (startedAt === undefined || finishedAt === undefined) return NOTHING;
   const ms = BigInt(Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)));
@@ -104,10 +104,7 @@ function countsIn(message: string): Readonly<Record<string, bigint>> {
   return Object.fromEntries(Object.entries(usage).map(([what, count]) => [what, BigInt(count) * MILLION]));
 }
 
-function costOf(
-  used: Readonly<Record<string, bigint>>,
-  perMillion: NonNullable<Price['perMillion']>,
-): bigint {
+function costOf(used: Readonly<Record<string, bigint>>, perMillion: Price['perMillion'] = {}): bigint {
   const exact = Object.entries(perMillion).reduce(
     (sum, [what, price]) => sum + (used[what] ?? 0n) * price,
     0n,

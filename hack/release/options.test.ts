@@ -63,11 +63,7 @@ test('the image is started as that of the Dockerfile is', async (t) => {
   t.deepEqual(imageSettings(await readFile(join(ROOT, 'Dockerfile'), 'utf8')), {
     User: '65532:65532',
     WorkingDir: '/app',
-    Env: [
-      'PATH=/usr/local/bin:/usr/bin:/bin',
-      'NODE_ENV=production',
-      'MALLOC_MMAP_THRESHOLD_=131072',
-    ],
+    Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'NODE_ENV=production', 'MALLOC_MMAP_THRESHOLD_=131072'],
     ExposedPorts: { '8080/tcp': {}, '9443/tcp': {} },
     Entrypoint: ['node', '--max-semi-space-size=16', 'operator.mjs'],
   });

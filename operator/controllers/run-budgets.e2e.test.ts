@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import anyTest, { type TestFn } from 'ava';
+import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
 import type { Estimate } from '#crds/v1alpha1/budgets';
 import type { TenantQuotas } from '#crds/v1alpha1/tenant-quotas';
 import { eventually } from '#hack/tools/eventually';
 import { parseMicro } from '../core/metering/micro.ts';
+import type { Run } from '../core/run/run.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import { QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import {
@@ -161,6 +162,42 @@ const PRICED = {
 };
 const DEAR = { currency: 'USD', runUnits: 1_000_000_000_000 };
 
+/** What an attempt that is under way is charged by. */
+function openPrice(run: Run | undefined): unknown {
+  return run?.status?.usage?.open?.rate.price;
+}
+
+/** What a Run that was cancelled has cost, which is what its run units cost at `price`. */
+async function settledCost(
+  t: ExecutionContext<WorkloadRig>,
+  key: { readonly namespace: string; readonly name: string },
+  price: typeof DEAR,
+): Promise<bigint> {
+  const { status } = await becomes(t.context, key, { phase: 'Cancelled' });
+  const { attempts = [], total } = status?.usage ?? {};
+  t.deepEqual(
+    attempts.map(({ rate }) => rate.price),
+    [price],
+  );
+  const cost = parseMicro(total?.cost ?? '');
+  const exact = parseMicro(total?.runUnits ?? '') * BigInt(price.runUnits);
+  t.is(cost, (2n * exact + 10n ** 12n) / (2n * 10n ** 12n), key.name);
+  t.true(cost > 0n);
+  return cost;
+}
+
+/** What the ledger of a tenant says is reserved, was paid in all months, and in all tiers. */
+async function costsInLedger(rig: WorkloadRig, name: string): Promise<readonly bigint[]> {
+  const { status } = ((await rig.client.get(QUOTA_LEDGERS, { name })) ?? {}) as Partial<Ledger>;
+  const { windows = [], tiers = [] } = status?.usage ?? {};
+  const months = windows.filter(({ window }) => window === 'month').map(({ amounts }) => amounts);
+  return [status?.reservations ?? [], months, tiers].map(costIn);
+}
+
+function costIn(all: readonly { readonly cost?: string | undefined }[]): bigint {
+  return all.reduce((sum, { cost = '0' }) => sum + parseMicro(cost), 0n);
+}
+
 test('Runs that reserve all of a budget of cost keep the next one waiting; at another price they keep theirs, and who comes pays the new one', async (t) => {
   const rig = t.context;
   const namespace = 'shopper-main';
@@ -185,32 +222,21 @@ test('Runs that reserve all of a budget of cost keep the next one waiting; at an
   const spec = { plan: 'dear', quotas: { cost: [{ window: 'month', limit: 8 }] } };
   await rig.client.patch(TENANTS, { name: 'shopper' }, { body: { spec } });
   const admitted = await becomes(rig, third, { phase: 'Running' });
-  t.deepEqual(admitted.status?.usage?.open?.rate.price, DEAR);
+  t.deepEqual(openPrice(admitted), DEAR);
   const first = await runOf(rig, { namespace, name: 'first' });
-  t.deepEqual(first?.status?.usage?.open?.rate.price, PRICED);
+  t.deepEqual(openPrice(first), PRICED);
   for (const name of ['first', 'second', 'third']) {
     await rig.client.patch(RUNS, { namespace, name }, { body: { spec: { cancel: true } } });
   }
-  const prices = [PRICED, PRICED, DEAR];
-  let sum = 0n;
-  for (const [i, name] of ['first', 'second', 'third'].entries()) {
-    const { status } = await becomes(rig, { namespace, name }, { phase: 'Cancelled' });
-    const [attempt] = status?.usage?.attempts ?? [];
-    t.deepEqual(attempt?.rate.price, prices[i]);
-    const cost = parseMicro(status?.usage?.total?.cost ?? '');
-    const exact = parseMicro(attempt?.runUnits ?? '') * BigInt(prices[i]?.runUnits ?? 0);
-    t.is(cost, (2n * exact + 10n ** 12n) / (2n * 10n ** 12n), name);
-    t.true(cost > 0n);
-    sum += cost;
-  }
+  const costs = await Promise.all([
+    settledCost(t, { namespace, name: 'first' }, PRICED),
+    settledCost(t, { namespace, name: 'second' }, PRICED),
+    settledCost(t, third, DEAR),
+  ]);
+  const sum = costs.reduce((so, one) => so + one, 0n);
   await eventually('the ledger has counted just that', async () => {
-    const { status } = ((await rig.client.get(QUOTA_LEDGERS, { name: 'shopper' })) ?? {}) as Partial<Ledger>;
-    const { windows = [], tiers = [] } = status?.usage ?? {};
-    const months = windows.filter(({ window }) => window === 'month');
-    const counted = [months.map(({ amounts }) => amounts.cost), tiers.map(({ cost }) => cost)].map((costs) =>
-      costs.reduce((so, one) => so + parseMicro(one ?? '0'), 0n),
-    );
-    return status?.reservations?.length === 0 && counted.every((one) => one === sum);
+    const [reserved, ...counted] = await costsInLedger(rig, 'shopper');
+    return reserved === 0n && counted.every((one) => one === sum);
   });
 });
 

@@ -53,6 +53,11 @@ test('tenants beyond the cap are told together, and those within it keep their n
   ]);
 });
 
+function paying(name: string, cost: string | undefined): Ledger {
+  const tiers = [{ tier: 'heavy' as const, runUnits: '1', ...(cost !== undefined && { cost }) }];
+  return { ...ledger(name), status: { usage: { windows: [], tiers } } };
+}
+
 test('cost is told in millionths, beside run units and like these', (t) => {
   const told: string[] = [];
   const meter = new RunUnitsMeter({
@@ -60,10 +65,6 @@ test('cost is told in millionths, beside run units and like these', (t) => {
     count: () => undefined,
     countCost: ({ tenant, tier }, micros) => told.push(`${tenant} ${tier} ${micros}`),
   });
-  const paying = (name: string, cost: string | undefined): Ledger => {
-    const tiers = [{ tier: 'heavy' as const, runUnits: '1', ...(cost !== undefined && { cost }) }];
-    return { ...ledger(name), status: { usage: { windows: [], tiers } } };
-  };
   for (const cost of [undefined, '0.000001', '0.000001', '2.5']) meter.see(paying('acme', cost));
   meter.see(paying('other', '7'));
   meter.see(paying('other', '8'));

@@ -33,21 +33,28 @@ export function priceFor(prices: Prices | undefined, plan: string | undefined): 
 export function readPrices(text: string): PricesRead {
   const json = parsed(text);
   if (!isObject(json)) return { kind: 'refused', problems: [`found no JSON object; ${EXAMPLE}`] };
+  const problems = problemsIn(json);
+  return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'ok', prices: pricesOf(json) };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function problemsIn(json: Json): readonly string[] {
   const { currency, default: others, plans = {} } = json;
-  const named = isObject(plans) ? Object.entries(plans) : [];
   const isNone = Object.keys(json).length === 0;
-  const problems = [
+  return [
     ...unknownIn(json, FIELDS, ''),
     ...(isNone || isCurrency(currency) ? [] : [problemOf('.currency', currency, 'a name such as USD')]),
     ...(others === undefined ? [] : priceProblems('.default', others)),
-    ...(isObject(plans) ? [] : [problemOf('.plans', plans, 'an object of prices by plan')]),
-    ...(named.length > MAX_PLANS ? [`.plans: found ${named.length}; at most ${MAX_PLANS} are allowed`] : []),
-    ...named.flatMap(([plan, one]) => planProblems(plan, one)),
+    ...(isObject(plans) ? plansProblems(plans) : [problemOf('.plans', plans, 'an object of prices by plan')]),
   ];
-  if (problems.length > 0) return { kind: 'refused', problems };
+}
+
+/** What was found to be right. */
+function pricesOf({ currency, default: others, plans = {} }: Json): Prices {
   const price = (one: unknown) => priceOf(String(currency), one as Said);
-  const byPlan = new Map(named.map(([plan, one]) => [plan, price(one)]));
-  return { kind: 'ok', prices: { others: others === undefined ? undefined : price(others), plans: byPlan } };
+  const byPlan = Object.entries(plans as Json).map(([plan, one]) => [plan, price(one)] as const);
+  return { others: others === undefined ? undefined : price(others), plans: new Map(byPlan) };
 }
 
 const EXAMPLE = 'wanted is {"currency": "USD", "default": {"runUnits": "11.5"}}';
@@ -58,6 +65,15 @@ function priceOf(currency: string, said: Said): Price {
   const units = PRICED.filter((unit) => said[unit] !== undefined);
   const micros = units.map((unit) => [unit, Number(parseMicro(said[unit] ?? '0'))] as const);
   return { currency, ...Object.fromEntries(micros) };
+}
+
+function plansProblems(plans: Json): readonly string[] {
+  const named = Object.entries(plans);
+  const tooMany = `.plans: found ${named.length}; at most ${MAX_PLANS} are allowed`;
+  return [
+    ...(named.length > MAX_PLANS ? [tooMany] : []),
+    ...named.flatMap(([plan, one]) => planProblems(plan, one)),
+  ];
 }
 
 function planProblems(plan: string, one: unknown): readonly string[] {
@@ -103,7 +119,7 @@ function problemOf(field: string, found: unknown, wanted: string): string {
   return `${field}: found ${(JSON.stringify(found) ?? 'nothing').slice(0, 100)}; wanted is ${wanted}`;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

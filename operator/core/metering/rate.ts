@@ -4,6 +4,7 @@ import type { GPUClassSpec } from '#crds/v1alpha1/gpu-class';
 import type { Price } from '#crds/v1alpha1/price';
 import type { Rate } from '#crds/v1alpha1/run-usage';
 import type { GPUClass } from '../agent/agent.ts';
+import { defined } from '../object.ts';
 import type { ContainerResources } from '../quota/demand.ts';
 import { MILLI, parseQuantity } from '../quota/quantity.ts';
 import { FORMULA } from './amounts.ts';
@@ -44,9 +45,8 @@ export function rateOf({ agent, resources, gpu, timeoutSeconds, pods = 1, price 
     cpuMillicores: bounded(parseQuantity(requests['cpu'] ?? 0) ?? 0n),
     memoryBytes: bounded((parseQuantity(requests['memory'] ?? 0) ?? 0n) / MILLI),
     ...(gpu !== undefined && gpu.count > 0 && { gpu: devices(gpu) }),
-    ...(pods > 1 && { pods }),
+    ...defined({ pods: pods > 1 ? pods : undefined, price }),
     maxSeconds: timeoutSeconds + terminationGracePeriodSeconds,
-    ...(price !== undefined && { price }),
   };
 }
 

@@ -144,7 +144,7 @@ test('budgets of cost hold also while the price changes, and what was settled co
     { numRuns: 150, seed: SEED },
   );
   t.true(admitted > RUN_COUNT, `${admitted} attempts were admitted in one world`);
-  t.deepEqual([...prices].toSorted(), PRICES.map(({ runUnits }) => runUnits).toSorted());
+  t.deepEqual(prices, new Set(PRICES.map(({ runUnits }) => runUnits)));
 });
 
 test('the same at admission where Runs cost more than they reserve; some are paused for it', (t) => {

@@ -107,13 +107,15 @@ test('where nobody says what it costs, it is what the run units and tokens cost 
   );
 });
 
+/** What the next attempt reserves of cost after one that used so many whole run units. */
+function costsAfter(used: bigint, price: Price | undefined, largest?: bigint): bigint {
+  const before = attempt(used * UNIT, 0);
+  const paid = { ...before, rate: { ...before.rate, ...(price && { price }) } };
+  const run = makeRun({ estimate: { runUnits: 1, cost: '0.5' } }, { usage: { attempts: [paid] } });
+  return estimateOf(run, agent, { ...PRICED, ...(largest && { largest: { cost: largest } }) }).cost;
+}
+
 test('of cost, too, the next attempt reserves twice what one has cost, as far as its time and a budget allow', (t) => {
-  const costsAfter = (used: bigint, price: Price | undefined, largest?: bigint): bigint => {
-    const before = attempt(used * UNIT, 0);
-    const paid = { ...before, rate: { ...before.rate, ...(price && { price }) } };
-    const run = makeRun({ estimate: { runUnits: 1, cost: '0.5' } }, { usage: { attempts: [paid] } });
-    return estimateOf(run, agent, { ...PRICED, ...(largest && { largest: { cost: largest } }) }).cost;
-  };
   // Each has written one token.
   t.is(costsAfter(7n, PRICE), 2n * 3_500_015n);
   t.is(costsAfter(30n, PRICE), 22_500_015n, 'all of its time');

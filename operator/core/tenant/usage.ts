@@ -87,6 +87,11 @@ function runsInUse(ledger: Ledger | undefined): number {
   return inUse(ledger).length;
 }
 
+function monthOf({ spec, status }: Ledger): { runUnits?: string; cost?: string } {
+  const usage = status?.usage;
+  return defined({ runUnits: monthSummary(usage), cost: monthCost(usage, spec.price?.currency) });
+}
+
 /** `3/20` for Runs and GPUs; without a limit only what is in use, and nothing for GPUs that are not in the quotas. */
 export function usageSummary(
   tenant: Tenant,
@@ -99,9 +104,6 @@ export function usageSummary(
   return {
     runs: runs?.maxConcurrent === undefined ? used : `${used}/${runs.maxConcurrent}`,
     ...(gpus.length > 0 && { gpus: `${taken}/${allowed}` }),
-    ...defined({
-      runUnits: monthSummary(ledger?.status?.usage),
-      cost: monthCost(ledger?.status?.usage, ledger?.spec.price?.currency),
-    }),
+    ...(ledger && monthOf(ledger)),
   };
 }

@@ -124,15 +124,16 @@ export function heldOfBudgets(
   for (const [i, one] of held.entries()) {
     const root = alone[i] ? undefined : one.call?.root;
     const sums = root === undefined ? taken : (below.get(root) ?? noSums());
-    for (const unit of BUDGET_UNITS) {
-      const hold = holds[unit]?.[i];
-      sums[unit] += hold === undefined ? parseMicro(one[unit] ?? '0') : heldBy(hold);
-    }
+    for (const unit of BUDGET_UNITS) sums[unit] += heldOf(one, unit, holds[unit]?.[i]);
     if (root !== undefined) below.set(root, sums);
   }
   for (const root of roots.values())
     addPool(taken, root, { below: below.get(root.uid), record: records.get(root.uid) });
   return { taken, outside: outsideOf(holds, alone) };
+}
+
+function heldOf(one: Reservation, unit: BudgetUnit, hold: Hold | undefined): bigint {
+  return hold === undefined ? parseMicro(one[unit] ?? '0') : heldBy(hold);
 }
 
 type Sums = Record<BudgetUnit, bigint>;

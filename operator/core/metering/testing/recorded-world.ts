@@ -58,7 +58,9 @@ export class RecordedWorld {
     this.#serial += 1;
     const uid = `run-${this.#serial}`;
     const settledAt = instant(this.#now - lateMinutes * 60_000);
-    const attempt = makeAttempt(settledAt, 10 + this.#serial, { reservation: this.#serial });
+    const price = { currency: 'USD', runUnits: 1_000_000_000_000 };
+    const more = { reservation: this.#serial, rate: { price } };
+    const attempt = makeAttempt(settledAt, 10 + this.#serial, more);
     const run = makeRun({}, { phase: 'Succeeded', attempt: 1, usage: { attempts: [attempt] } });
     // Another list: what is found in one is remembered by it.
     this.#runs = [...this.#runs, { ...run, metadata: { ...run.metadata, name: uid, uid } }];
@@ -222,8 +224,9 @@ function keyOf({ window, start }: Pick<LedgerWindowUse, 'window' | 'start'>): st
   return `${window} ${start}`;
 }
 
+/** Each run unit costs one, so both are counted alike; what differs is no sum that anything comes to. */
 function unitsOf({ amounts }: Pick<LedgerWindowUse, 'amounts'>): bigint {
-  return parseMicro(amounts.runUnits);
+  return amounts.cost === amounts.runUnits ? parseMicro(amounts.runUnits) : -1n;
 }
 
 function instant(ms: number): string {
