@@ -164,7 +164,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'operator/settings.ts', may: ['node:'] },
   {
     from: 'operator/config.ts',
-    may: ['operator/settings.ts', 'operator/oci/settings.ts', 'crds/v1alpha1/names.ts', 'node:'],
+    may: ['operator/settings.ts', 'operator/oci/settings.ts', 'operator/core/metering/prices.ts', 'crds/v1alpha1/names.ts', 'node:'],
   },
   { from: 'operator/', may: ['operator/', 'crds/', 'node:'] },
   // Packs of tests are compiled as those of users are.
