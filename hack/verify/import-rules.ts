@@ -164,7 +164,13 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'operator/settings.ts', may: ['node:'] },
   {
     from: 'operator/config.ts',
-    may: ['operator/settings.ts', 'operator/oci/settings.ts', 'operator/core/metering/prices.ts', 'crds/v1alpha1/names.ts', 'node:'],
+    may: [
+      'operator/settings.ts',
+      'operator/oci/settings.ts',
+      'operator/core/metering/prices.ts',
+      'crds/v1alpha1/names.ts',
+      'node:',
+    ],
   },
   { from: 'operator/', may: ['operator/', 'crds/', 'node:'] },
   // Packs of tests are compiled as those of users are.
@@ -210,8 +216,9 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'operator/rego/',
       'operator/runtime/',
       'operator/supply-chain/',
-      // What admission believes of images, and nothing beside it.
+      // What admission believes of images, and is asked about, and nothing beside it.
       'webhooks/images/verdict-book.ts',
+      'webhooks/registrations.ts',
       'node:',
       'yaml',
       '@kubernetes/client-node',

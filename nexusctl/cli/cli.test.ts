@@ -17,6 +17,10 @@ const WRONG: Readonly<Record<string, readonly [string, RegExp]>> = {
   'a flag without its value': ['pack test x --opa', /'--opa <value>' argument missing/],
   'too few arguments': ['pack test', /^nexusctl: pack test takes FOLDER; 0 given/],
   'too many arguments': ['pack test a b', /takes FOLDER; 2 given/],
+  'a name that no pack may have': [
+    'pack convert x Out_Pack',
+    /^nexusctl: Out_Pack is no name of a pack: at most/,
+  ],
   'an output that does not exist': [
     'pack capabilities -o xml',
     /--output is xml; it can be table, json or yaml/,

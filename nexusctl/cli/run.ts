@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Command, CommandError, type ExitCode } from './command.ts';
+import { type Command, CommandError, EXIT, type ExitCode } from './command.ts';
 import { helpText, PROGRAM } from './help.ts';
 import { outputText, printable } from './output.ts';
 import { parseCommandLine } from './parse.ts';
@@ -17,7 +17,8 @@ export interface Surroundings {
 export async function runCommandLine(words: readonly string[], around: Surroundings): Promise<ExitCode> {
   try {
     return await carryOut(words, around);
-  } catch (error) {
+  } catch (thrown) {
+    const error = ofFile(thrown) ?? thrown;
     if (!(error instanceof CommandError)) throw error;
     const lines = [
       `${PROGRAM}: ${printable(error.message)}`,
@@ -26,6 +27,23 @@ export async function runCommandLine(words: readonly string[], around: Surroundi
     around.complain(lines.join('\n'));
     return error.code;
   }
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: 'it, or the folder that it is to be in, is not there',
+  ENOTDIR: 'what it is to be in is no folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'you may not',
+  EROFS: 'nothing can be written there',
+  ENOSPC: 'there is no room left',
+};
+
+/** A file that somebody names, and that cannot be opened: mostly one that was to be written. */
+function ofFile(error: unknown): CommandError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path } = error as { readonly code?: unknown; readonly path?: unknown };
+  if (typeof code !== 'string' || typeof path !== 'string' || !Object.hasOwn(WHY, code)) return undefined;
+  return new CommandError(EXIT.usage, `${path} cannot be opened: ${WHY[code]}`);
 }
 
 async function carryOut(words: readonly string[], around: Surroundings): Promise<ExitCode> {

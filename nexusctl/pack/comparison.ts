@@ -5,6 +5,7 @@ import { imageInputs } from '#operator/core/policy/image-input';
 import { isBeyondPolicy } from '#operator/core/policy/match';
 import type { Trust } from '#operator/core/policy/mutate';
 import type { Review } from '#operator/core/policy/review';
+import { operationsAskedAbout } from '#webhooks/registrations';
 import { type Difference, DifferenceCounter } from './difference.ts';
 import type { Live, LiveObject } from './live.ts';
 import { seeInventory } from './live-inventory.ts';
@@ -36,6 +37,8 @@ export interface Compared {
   readonly beyond: number;
   /** Newly denied in namespaces of no tenant, where a cluster asks no pack. */
   readonly outside: number;
+  /** Kinds of which something is newly denied, and that the API server does not ask about. */
+  readonly unasked: readonly string[];
   /** Objects of which no tenant is known. */
   readonly tenantless: number;
   readonly withoutFacts: Unjudged;
@@ -59,6 +62,7 @@ class Comparison {
   readonly #counter = new DifferenceCounter();
   readonly #now = new Date();
   readonly #counts = { unread: 0, beyond: 0, outside: 0, tenantless: 0 };
+  readonly #unasked = new Set<string>();
   readonly #unjudged = { objects: 0, rules: new Set<string>() };
 
   constructor({ after, before }: Packs, world: World) {
@@ -76,7 +80,8 @@ class Comparison {
   result(): Omit<Compared, 'unseen'> {
     const { objects, rules } = this.#unjudged;
     const withoutFacts = { objects, rules: [...rules].toSorted() };
-    return { difference: this.#counter.result(), ...this.#counts, withoutFacts };
+    const unasked = [...this.#unasked].toSorted();
+    return { difference: this.#counter.result(), ...this.#counts, unasked, withoutFacts };
   }
 
   #judge(live: LiveObject, review: Review): void {
@@ -86,6 +91,7 @@ class Comparison {
     const [was, is] = [before && this.#ask(before, asked), this.#ask(after, asked)];
     this.#counter.add(review, was?.verdict, is.verdict);
     const isNewlyDenied = was?.verdict.verdict !== 'Denied' && is.verdict.verdict === 'Denied';
+    if (isNewlyDenied && isUnasked(review)) this.#unasked.add(review.kind.kind);
     if (facts.tenant === undefined) this.#countOutside(isNewlyDenied);
     this.#countUnjudged([was, is].filter((one) => one?.isUnjudged === true));
   }
@@ -111,6 +117,10 @@ class Comparison {
     const changed = reviewOf(live, 'UPDATE');
     return changed.kind === 'ok' ? answer(pack.ready, changed.review, all) : made;
   }
+}
+
+function isUnasked({ resource }: Review): boolean {
+  return operationsAskedAbout(resource.group, resource.resource).size === 0;
 }
 
 interface Asked {

@@ -21,6 +21,7 @@ import {
 import { compileOrSay, OPA_FLAG, openCompiler } from './compiler.ts';
 import { sourceFiles } from '#operator/rego/compile';
 import { documentsAt } from './documents.ts';
+import { requirePackName } from './init.ts';
 import { openJudge } from './judge.ts';
 import { pluralOf } from './plural.ts';
 
@@ -58,6 +59,7 @@ export const CONVERT: Command = {
 const MAX_INLINE_BYTES = 512 * 1024;
 
 async function convert(call: Call): Promise<Outcome> {
+  requirePackName(argumentAt(call, 1));
   const { templates, constraints, others } = sortDocuments(
     await documentsAt(resolve(call.cwd, argumentAt(call, 0))),
   );

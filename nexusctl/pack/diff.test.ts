@@ -17,6 +17,7 @@ interface Told {
   readonly outside: number;
   readonly withoutFacts: { readonly objects: number; readonly rules: readonly string[] };
   readonly unseen: readonly string[];
+  readonly unasked: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -188,6 +189,23 @@ test("a tenant's pack reaches that tenant, whatever it says; and what only chang
   const changed = await diff(desk, 'p --against live');
   t.like(changed, { newlyDenied: 1, outside: 1 });
   t.true(changed.notes.some((one) => one.startsWith('newly denied in namespaces of no tenant')));
+});
+
+test('what the API server does not ask about is told where it would be refused', async (t) => {
+  const desk = await openDesk(t);
+  const binding = { rules: [{ apiGroups: ['', 'apps'], resources: ['secrets', 'pods'] }] };
+  await desk.write({
+    ...pack('deny contains "no"', { binding }),
+    'live/a.yaml': pod('acme-dev', 'a'),
+    'live/b.yaml': stringify({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'b', namespace: 'acme-dev' },
+    }),
+  });
+  const told = await diff(desk, 'p --against live');
+  t.like(told, { newlyDenied: 2, unasked: ['Secret'] });
+  t.true(told.notes.some((one) => one.startsWith('the API server does not ask about Secret: ')));
 });
 
 const HOSTS = `package p

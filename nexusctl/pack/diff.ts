@@ -173,7 +173,7 @@ function outcomeOf(
 /** What the figures do not say, in words. */
 function limitsOf(
   packs: readonly LocalPack[],
-  { unread, beyond, outside, tenantless, withoutFacts, unseen }: Omit<Compared, 'difference'>,
+  { unread, beyond, outside, unasked, tenantless, withoutFacts, unseen }: Omit<Compared, 'difference'>,
 ): readonly string[] {
   const { objects, rules } = withoutFacts;
   const spoke = rules.length === 0 ? '' : `, among them ${rules.join(', ')}`;
@@ -195,6 +195,10 @@ function limitsOf(
     [
       outside > 0,
       `newly denied in namespaces of no tenant, where a cluster asks no pack: ${counted(outside)}`,
+    ],
+    [
+      unasked.length > 0,
+      `the API server does not ask about ${unasked.join(', ')}: what is newly denied of that is told by scans at most`,
     ],
     [beyond > 0, `left out: ${counted(beyond)} that no pack is ever asked about`],
   ];

@@ -17,14 +17,19 @@ export const INIT: Command = {
 
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
+/** Refuses what a cluster would not take as the name of a pack. */
+export function requirePackName(name: string): void {
+  if (NAME.test(name) && name.length <= MAX_PACK_NAME) return;
+  throw new CommandError(
+    EXIT.usage,
+    `${name} is no name of a pack: at most ${MAX_PACK_NAME} of a-z, 0-9 and -, - neither first nor last`,
+  );
+}
+
 async function init(call: Call): Promise<Outcome> {
   const folder = resolve(call.cwd, argumentAt(call, 0));
   const name = basename(folder);
-  if (!NAME.test(name) || name.length > MAX_PACK_NAME)
-    throw new CommandError(
-      EXIT.usage,
-      `${name} is no name of a pack: at most ${MAX_PACK_NAME} of a-z, 0-9 and -, - neither first nor last`,
-    );
+  requirePackName(name);
   const there = await readdir(folder).catch(() => []);
   if (there.length > 0) throw new CommandError(EXIT.usage, `${folder} is not empty`);
   const files = skeleton(name);

@@ -199,6 +199,23 @@ test('what packs may not use is told with why, by test as by build', async (t) =
   }
 });
 
+test('a file that cannot be written is told, by whichever command', async (t) => {
+  const desk = await begun(await openDesk(t));
+  for (const words of [
+    'pack build tags --out no/such/x.tar.gz',
+    'pack build tags --manifest no/such/m.yaml',
+  ]) {
+    const { code, err } = await desk.nexusctl(words);
+    t.is(code, 2);
+    t.regex(
+      err,
+      /^nexusctl: .*no\/such\/.* cannot be opened: it, or the folder that it is to be in, is not there$/,
+    );
+  }
+  await desk.write({ 'tags/notes.md/x': '' });
+  t.regex((await desk.nexusctl('pack build tags --out tags')).err, /tags cannot be opened: it is a folder$/);
+});
+
 test('what cannot be judged, or read, is told with what would do', async (t) => {
   const desk = await begun(await openDesk(t));
   await desk.write({ 'live/a.yaml': 'kind: Pod\n---\na: b\n' });
