@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
@@ -8,12 +8,10 @@ import { startCluster } from '#hack/cluster/cluster';
 import { installChart, PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { startOperator } from '#hack/system/operator-process';
 import { WebhookSystem } from '#hack/system/webhook-process';
-import { ensureTools } from '#hack/tools/build';
 import { eventually } from '#hack/tools/eventually';
 import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
-import { runProgram } from '#hack/tools/run-program';
 import { imagePod } from '../image-world.ts';
-import { phase, run, waits } from '../run-world.ts';
+import { diffShipped, nexusctl } from '../nexusctl.ts';
 import { pushImage, Signer } from '../signing.ts';
 import { type ReadCondition, type Said, tenantManifest, User } from '../user.ts';
 
@@ -34,7 +32,6 @@ const TENANT = 'factual';
 const NAMESPACE = `${TENANT}-main`;
 const PACK = 'supply-chain';
 const ROOT = join(import.meta.dirname, '../..');
-const NEXUSCTL = join(ROOT, 'nexusctl/main.ts');
 const DEADLINE_MS = 180_000;
 const ENDS: (() => Promise<unknown>)[] = [];
 let registry: RunningRegistry;
@@ -97,13 +94,10 @@ function policy(
 
 /** Pushes the pack of the repository as an artifact; the manifest that names it. */
 async function pushPack(version: string, spec: object = {}): Promise<PackManifest> {
-  const { opa } = await ensureTools(['opa']);
-  const env = { PATH: process.env['PATH'] ?? '', HOME: folder, NEXUSCTL_OPA: opa };
   const path = join(folder, `${PACK}-${version}.yaml`);
   const reference = `${registry.host}/packs/${PACK}:${version}`;
   const flags = ['--plain-http', '--manifest', path];
-  const args = [NEXUSCTL, 'pack', 'push', join(ROOT, 'policy-packs', PACK), reference, ...flags];
-  const ran = await runProgram(process.execPath, { args, cwd: folder, env });
+  const ran = await nexusctl(folder, ['pack', 'push', join(ROOT, 'policy-packs', PACK), reference, ...flags]);
   if (ran.code !== 0) throw new Error(ran.stderr);
   const manifest = parse(await readFile(path, 'utf8')) as PackManifest;
   const metadata = { ...manifest.metadata, namespace: PLATFORM_NAMESPACE };
@@ -285,30 +279,19 @@ test('rules go by what scanners state, and refuse what nobody states anything of
   t.false(vouched.ok);
 });
 
-/** What a version of the pack with other parameters would do to what exists, asked from a command line. */
-async function diffWith(more: object): Promise<{ readonly code: number; readonly out: string }> {
-  const copy = join(folder, 'compared');
-  await cp(join(ROOT, 'policy-packs', PACK), copy, { recursive: true });
-  const manifest = parse(await readFile(join(copy, 'pack.yaml'), 'utf8')) as PackManifest;
-  const spec = { ...manifest.spec, parameters: { ...parameters(), ...more } };
-  await writeFile(join(copy, 'pack.yaml'), JSON.stringify({ ...manifest, spec }));
-  const { opa } = await ensureTools(['opa']);
-  const env = { PATH: process.env['PATH'] ?? '', HOME: folder, NEXUSCTL_OPA: opa };
-  const args = [NEXUSCTL, 'pack', 'diff', copy, '--kubeconfig', kubeconfig, '-o', 'json'];
-  const { code, stdout, stderr } = await runProgram(process.execPath, { args, cwd: folder, env });
-  if (stdout === '') throw new Error(stderr);
-  return { code, out: stdout };
-}
-
 test('from a command line, packs are compared by what is proved of images in the cluster', async (t) => {
   t.timeout(8 * 60_000);
-  const same = await diffWith({});
+  const same = await diffShipped(PACK, { folder, kubeconfig, parameters: parameters() });
   const known = JSON.parse(same.out) as { readonly judged: number };
   t.like(known, { newlyDenied: 0, withoutFacts: { objects: 0 }, notes: { length: 0 } }, same.out);
   t.is(same.code, 0);
   t.true(known.judged > 0);
   // Nobody states of any of them who built it.
-  const stricter = await diffWith({ allowedBuilders: ['https://builder.example'] });
+  const stricter = await diffShipped(PACK, {
+    folder,
+    kubeconfig,
+    parameters: { ...parameters(), allowedBuilders: ['https://builder.example'] },
+  });
   const found = JSON.parse(stricter.out) as { readonly examples: readonly { readonly message: string }[] };
   t.is(stricter.code, 1);
   t.regex(
