@@ -57,3 +57,22 @@ test('each turn has a share of its own', async (t) => {
   for (let step = 0; step < 5; step += 1) await share.rest();
   t.false(hasTurned);
 });
+
+for (const sliceMs of [1, 4, 20]) {
+  test(`work goes on for ${sliceMs} ms of a turn where that is its share`, async (t) => {
+    const clock = { ms: 0 };
+    const share = new LoopShare(() => clock.ms, sliceMs);
+    let hasTurned = false;
+    await share.rest();
+    setImmediate(() => {
+      hasTurned = true;
+    });
+    clock.ms = sliceMs - 1;
+    await share.rest();
+    t.false(hasTurned);
+    clock.ms = sliceMs;
+    await share.rest();
+    await share.rest();
+    t.true(hasTurned);
+  });
+}

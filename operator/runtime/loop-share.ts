@@ -10,12 +10,14 @@ const SLICE_MS = 10;
  */
 export class LoopShare {
   readonly #now: () => number;
+  readonly #sliceMs: number;
   #beganAt: number | undefined;
   #turn: Promise<void> = Promise.resolve();
 
-  /** `now` is a clock in milliseconds that never goes back. */
-  constructor(now: () => number = () => performance.now()) {
+  /** `now` is a clock in milliseconds that never goes back; `sliceMs`: for how long work goes on. */
+  constructor(now: () => number = () => performance.now(), sliceMs = SLICE_MS) {
     this.#now = now;
+    this.#sliceMs = sliceMs;
   }
 
   /** Resolves at once, or in the next turn of the loop when work has had its share of this one. */
@@ -28,11 +30,14 @@ export class LoopShare {
         this.#beganAt = undefined;
         resolve();
       });
-    } else if (this.#now() - this.#beganAt >= SLICE_MS) {
+    } else if (this.#now() - this.#beganAt >= this.#sliceMs) {
       await this.#turn;
     }
   }
 }
 
+/** Of a turn that is to take 10 ms at most, with the pass that is under way when the share is over and all answers that have come meanwhile. */
+const WORKERS_SLICE_MS = 4;
+
 /** There is one event loop, and all workers share it. */
-export const loopShare: LoopShare = new LoopShare();
+export const loopShare: LoopShare = new LoopShare(undefined, WORKERS_SLICE_MS);
