@@ -63,10 +63,10 @@ for (const sliceMs of [1, 4, 20]) {
     const clock = { ms: 0 };
     const share = new LoopShare(() => clock.ms, sliceMs);
     let hasTurned = false;
-    await share.rest();
     setImmediate(() => {
       hasTurned = true;
     });
+    await share.rest();
     clock.ms = sliceMs - 1;
     await share.rest();
     t.false(hasTurned);
