@@ -2,7 +2,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +25,12 @@ export const JUDGE_URL = new URL(
   import.meta.url.endsWith('.ts') ? './worker.ts' : './image-worker.mjs',
   import.meta.url,
 );
+
+/** What keeps the process that began it alive: the child, and its pipes, which are sockets. */
+interface Handle {
+  ref(): unknown;
+  unref(): unknown;
+}
 
 /** How it ended, as far as that can be told. */
 export type JudgeEnd =
@@ -149,9 +154,9 @@ export class JudgeChild {
   }
 
   /** Pipes are sockets, whatever their type says. */
-  #handles(): readonly Pick<Socket, 'ref' | 'unref'>[] {
+  #handles(): readonly Handle[] {
     const { stdin, stdout, stderr } = this.#child;
-    return [this.#child, ...([stdin, stdout, stderr] as unknown as readonly Socket[])] as readonly Socket[];
+    return [this.#child, ...([stdin, stdout, stderr] as unknown as readonly Handle[])];
   }
 
   #read(reader: FrameReader, piece: Buffer): void {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { dsse } from '@sigstore/core';
 import test from 'ava';
 import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import { cycloneDxXml } from '#hack/sigstore/predicates';
@@ -18,7 +17,9 @@ function attested(predicate: unknown): Buffer {
     predicate,
   };
   const payload = Buffer.from(JSON.stringify(statement));
-  const sig = sign('sha256', dsse.preAuthEncoding(TYPE, payload), privateKey).toString('base64');
+  // What DSSE has signed: lengths in bytes before each part.
+  const head = `DSSEv1 ${TYPE.length} ${TYPE} ${payload.length} `;
+  const sig = sign('sha256', Buffer.concat([Buffer.from(head), payload]), privateKey).toString('base64');
   return Buffer.from(
     JSON.stringify({ payloadType: TYPE, payload: payload.toString('base64'), signatures: [{ sig }] }),
   );
