@@ -16,7 +16,7 @@ export const callsBudget = z
       'Tokens of models, read and written. Empty: none where the tenant has a budget of them, else any.',
     ).optional(),
     cost: quantity(
-      'Cost, in units of the platform currency. Empty: what the run units and tokens cost that are said here. Without a price it bounds nothing.',
+      'Cost, in units of the platform currency. Empty: any, unless the tenant has a budget of it; then what the run units and tokens cost that are said here, if nothing else has a price, else none. Without a price it bounds nothing.',
     ).optional(),
   } satisfies Record<(typeof BUDGET_UNITS)[number], z.ZodType>)
   .describe(

@@ -13,7 +13,7 @@ import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { containerResources } from '../quota/demand.ts';
 import type { Tenant } from '../tenant/tenant.ts';
-import { callStatusOf } from './calls.ts';
+import { callStatusOf, priceAtStart } from './calls.ts';
 import { madeFirst } from './admission-record.ts';
 import { ungrouped, ungroupedFailure } from '../kueue/gang.ts';
 import { isDecidedByKueue, queueFor, type QueuePlace } from '../kueue/kueue.ts';
@@ -186,10 +186,11 @@ function rateOfAttempt(run: Run, admitting: Admitting): Rate {
 }
 
 /** What was written with the admission stays, also where nothing was made of it yet. */
-function priceAtAdmission(run: Run, { reservation, price }: Admitting): Rate['price'] {
+function priceAtAdmission(run: Run, observed: Admitting): Rate['price'] {
+  const { reservation } = observed;
   const { open } = run.status?.usage ?? {};
   const isAdmitted = open !== undefined && open.reservation === reservation.serial;
-  return isAdmitted ? open.rate.price : price;
+  return isAdmitted ? open.rate.price : priceAtStart(reservation, observed);
 }
 
 /** What was told of this attempt before: it was in the queue since, if that was of another one. */
@@ -222,15 +223,15 @@ const CHANGED_PRICE: Cause = {
 };
 
 /** Whether cost was reserved by another price, which may come to less than the present one. */
-function isPricedOtherwise({ priced }: Reservation, price: RunObserved['price']): boolean {
+function isPricedOtherwise({ reservation, ...observed }: Reserved): boolean {
+  const { priced } = reservation;
+  const price = priceAtStart(reservation, observed);
   return priced !== undefined && priced !== (price && priceDigest(price));
 }
 
 /** What was deleted or replaced since its quota was reserved: it waits for that like a Run that comes after. */
-function missingForStart(
-  run: Run,
-  { reservation, agent, revision, tenant, gpuClass, remoteImage, price }: Reserved,
-): Cause | undefined {
+function missingForStart(run: Run, observed: Reserved): Cause | undefined {
+  const { reservation, agent, revision, tenant, gpuClass, remoteImage } = observed;
   if (tenant === undefined) return NO_TENANT;
   if (agent === undefined) {
     const message = `Agent ${reservation.agent} was deleted before the Run could start`;
@@ -238,7 +239,7 @@ function missingForStart(
   }
   if (revision === undefined) return missingRevision(run);
   if (isReservedForAnother(reservation, revision)) return CHANGED_AGENT;
-  if (isPricedOtherwise(reservation, price)) return CHANGED_PRICE;
+  if (isPricedOtherwise(observed)) return CHANGED_PRICE;
   const off = checkRemote(agent, remoteImage);
   if (off !== undefined) return { reason: RUN_REASONS.AgentNotReady, message: off.message };
   if (reservation.gpuClass === undefined || gpuClass !== undefined) return undefined;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Price } from '#crds/v1alpha1/price';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import type { CallStatus } from '#crds/v1alpha1/run-calls';
 import { RUN_CALL_REASONS } from '#crds/v1alpha1/run-calls';
@@ -24,6 +25,18 @@ export function reservedCall({ spec, status }: Run): Pick<Reservation, 'levels' 
     ? { parent: parentRef.uid, attempt, root: root.uid, rootName: root.name, depth }
     : undefined;
   return defined({ levels: levels === 0 ? undefined : levels, call });
+}
+
+/**
+ * What a Run pays that starts now. One that another one calls pays what that does, as what is below a Run was reserved by its price: so
+ * a tree has one. Any other pays `price`, what its tenant does.
+ */
+export function priceAtStart(
+  { call }: Pick<Reservation, 'call'>,
+  { parent, price }: { readonly parent?: Run | undefined; readonly price?: Price | undefined },
+): Price | undefined {
+  const caller = call && parent?.status?.usage?.open;
+  return caller === undefined ? price : caller.rate.price;
 }
 
 /** What no wait would change: the Run fails with it. */

@@ -45,7 +45,7 @@ export interface RunObserved {
   readonly kin?: Kinship;
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
-  /** What its tenant pays from now on, as the ledger has it; undefined where nothing is known of that. */
+  /** What its tenant pays from now on, as the ledger has it; undefined where nothing is known of that. Who is called pays what his caller does. */
   readonly price?: Price | undefined;
   /** Of a dry run only: what it would take. Its place and reservation are those that it would get. */
   readonly demand?: Pick<DryRunStatus, 'reserves' | 'gpu' | 'pods'> | undefined;

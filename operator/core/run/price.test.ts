@@ -7,11 +7,19 @@ import { priceDigest } from '../metering/price.ts';
 import { planRun } from './plan.ts';
 import type { RunObserved } from './observed.ts';
 import { makeRun, NOW } from './testing/make.ts';
-import { ACTIVE, type Case, NOTHING_SEEN, RESERVED, testPlans } from './testing/plan-cases.ts';
+import { ACTIVE, type Case, NOTHING_SEEN, RESERVED, RUNNING, testPlans } from './testing/plan-cases.ts';
 
 const PRICE: Price = { currency: 'USD', runUnits: 11_500_000 };
 const RAISED: Price = { ...PRICE, runUnits: 23_000_000 };
 const BUDGETED = { ...RESERVED, serial: 7, cost: '0.25', priced: priceDigest(PRICE) };
+const PARENT_REF = { name: 'above', uid: 'above-uid' };
+const CALL = { parent: 'above-uid', attempt: 1, root: 'above-uid', rootName: 'above', depth: 1 };
+const CALLED = { ...BUDGETED, call: CALL };
+const { metadata, ...above } = makeRun(
+  {},
+  { ...RUNNING, usage: { open: { rate: makeRate({ price: PRICE }), reservation: 6 } } },
+);
+const CALLER = { ...above, metadata: { ...metadata, ...PARENT_REF } };
 
 const cases: Record<string, Case> = {
   'a Run starts at the price that its cost was reserved by': {
@@ -29,6 +37,18 @@ const cases: Record<string, Case> = {
     want: { phase: 'Queued', reason: 'Pending' },
     wantWords: 'reserved anew',
   },
+  'who is called starts at the price of his caller': {
+    seen: { reservation: CALLED, price: RAISED, parent: CALLER },
+    spec: { parentRef: PARENT_REF },
+    want: { phase: 'Admitted', reason: 'Admitted' },
+    wantCreated: ['Pod'],
+  },
+  'and is reserved for anew at any other, also if his tenant pays that': {
+    seen: { reservation: { ...CALLED, priced: priceDigest(RAISED) }, price: RAISED, parent: CALLER },
+    spec: { parentRef: PARENT_REF },
+    want: { phase: 'Queued', reason: 'Pending' },
+    wantWords: 'the price is another one',
+  },
   'without a budget of cost any price will do': {
     seen: { reservation: { ...RESERVED, serial: 7 }, price: RAISED },
     want: { phase: 'Admitted', reason: 'Admitted' },
@@ -45,6 +65,16 @@ function rateOf(status: RunStatus | undefined, seen: Partial<RunObserved>) {
 test('the price of the admission is fixed in the rate', (t) => {
   t.deepEqual(rateOf(undefined, { reservation: BUDGETED, price: PRICE })?.price, PRICE);
   t.false('price' in (rateOf(undefined, { reservation: RESERVED }) ?? {}));
+});
+
+test('that of a Run that is called is the price of its caller, be it none', (t) => {
+  const called = (parent: RunObserved['parent']) => {
+    const seen = { ...NOTHING_SEEN, reservation: { ...RESERVED, call: CALL }, price: RAISED, parent };
+    return planRun(makeRun({ parentRef: PARENT_REF }), seen, NOW).status?.usage?.open?.rate.price;
+  };
+  t.deepEqual(called(CALLER), PRICE);
+  const free = { ...RUNNING, usage: { open: { rate: makeRate(), reservation: 6 } } };
+  t.is(called({ ...CALLER, status: free }), undefined);
 });
 
 test('and stays, also where its workload is still to be made when the platform has another one', (t) => {

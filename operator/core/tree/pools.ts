@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CallsBudget } from '#crds/v1alpha1/agent-calls';
 import { BUDGET_UNITS, type BudgetUnit, TIMED_UNITS, type TimedUnit } from '#crds/v1alpha1/budgets';
 import type { Price } from '#crds/v1alpha1/price';
 import type { Reservation, ReservedCall } from '#crds/v1alpha1/quota-ledger';
 import type { Agent } from '../agent/agent.ts';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
-import { chargeAhead } from '../metering/price.ts';
+import { chargeAhead, priceDigest } from '../metering/price.ts';
 import type { Candidate, Waiting } from '../quota/admit.ts';
 import { larger } from '../quota/amounts.ts';
 import type { Reserves } from '../quota/budgets.ts';
 import { type EstimateContext, estimateOf, microOf, reservesFor } from '../quota/estimate.ts';
 import { heldBy, type Hold, holdOf, type Overspending, overspendingOf } from '../quota/spending.ts';
+import { priceAtStart } from '../run/calls.ts';
 import type { Run } from '../run/run.ts';
 import type { Ledger } from '../tenant/tenant.ts';
-import type { Forest } from './forest.ts';
+import { callsOf, type Forest } from './forest.ts';
 import { exhausted, reservedByOthers } from './obstacles.ts';
 import type { TreeRecords } from './records.ts';
 
@@ -22,9 +22,16 @@ export interface PoolInput {
   readonly forest: Forest;
   readonly records: TreeRecords;
   readonly runs: ReadonlyMap<string, Run>;
-  /** What the tenant pays. */
+  /** What the tenant pays from now on. */
   readonly price?: Price | undefined;
   readonly now: Date;
+}
+
+/** Where a Run is called, and what it reserves of budgets. */
+export interface Reserving {
+  readonly call: ReservedCall;
+  readonly context: EstimateContext;
+  readonly others?: Reserves | undefined;
 }
 
 /** Runs that are paused for what they have used of their pool, and when that may be so of another, in milliseconds from now. */
@@ -41,6 +48,8 @@ export class Pools {
   readonly #input: PoolInput;
   /** By unit and uid, of those below others. */
   readonly #holds: Readonly<Record<TimedUnit, Map<string, Hold>>> = { runUnits: new Map(), cost: new Map() };
+  /** By digest of the price: what is worked out for one context serves all Runs of it. */
+  readonly #priced = new Map<string, EstimateContext>();
 
   constructor(input: PoolInput) {
     this.#input = input;
@@ -91,17 +100,27 @@ export class Pools {
     return undefined;
   }
 
-  /** What a Run reserves of its pool. */
-  reservesOf(
-    run: Run,
-    agent: Agent,
-    { root, context }: { readonly root: string; readonly context: EstimateContext },
-  ): Reserves {
-    const units = BUDGET_UNITS.filter((unit) => this.#limitOf(root, unit) !== undefined);
-    if (units.length === 0) return {};
-    const { price } = this.#input;
-    const priced = price === undefined ? context : { ...context, price };
-    return reservesFor(units, estimateOf(run, agent, priced), price);
+  /** What a Run reserves of its pool, beside what it reserves of budgets anyhow; cost by the price that it will pay, that of its caller. */
+  reservesOf(run: Run, agent: Agent, { call, context, others = {} }: Reserving): Reserves {
+    const { cost, priced: _, ...rest } = others;
+    const isReserved = (unit: BudgetUnit) =>
+      this.#limitOf(call.root, unit) !== undefined || (unit === 'cost' && cost !== undefined);
+    const units = BUDGET_UNITS.filter(isReserved);
+    if (units.length === 0) return others;
+    const parent = this.#input.runs.get(call.parent);
+    const price = priceAtStart({ call }, { parent, price: this.#input.price });
+    return {
+      ...rest,
+      ...reservesFor(units, estimateOf(run, agent, this.#contextWith(price, context)), price),
+    };
+  }
+
+  #contextWith(price: Price | undefined, context: EstimateContext): EstimateContext {
+    if (price === undefined) return context;
+    const digest = priceDigest(price);
+    const priced = this.#priced.get(digest) ?? { ...context, price };
+    this.#priced.set(digest, priced);
+    return priced;
   }
 
   /** Who calls others may wait for one of these, which waits for who asks. */
@@ -133,18 +152,38 @@ export class Pools {
 export function poolOf(run: Run, agent: Agent, { spec }: Ledger): Reservation['pool'] {
   const declared = { ...agent.spec.calls?.budget, ...run.spec.callsBudget };
   const budgeted = new Set((spec.budgets ?? []).map(({ unit }) => unit));
-  const amounts = BUDGET_UNITS.flatMap((unit) => {
-    // Without a price nobody knows what anything costs.
-    if (unit === 'cost' && spec.price === undefined) return [];
-    const said = microOf(declared[unit]) ?? (unit === 'cost' ? costOfPool(declared, spec.price) : undefined);
-    const micro = said ?? (budgeted.has(unit) ? 0n : undefined);
-    return micro === undefined ? [] : [[unit, formatMicro(micro)] as const];
-  });
+  const most = (unit: BudgetUnit) => microOf(declared[unit]) ?? (budgeted.has(unit) ? 0n : undefined);
+  const [runUnits, tokens] = [most('runUnits'), most('tokens')];
+  const { price } = spec;
+  const worth = () => worthOf({ price, runUnits, tokens, calls: callsOf(agent).maxTotal });
+  // Without a price nobody knows what anything costs.
+  const cost = price && (microOf(declared.cost) ?? (budgeted.has('cost') ? worth() : undefined));
+  const amounts = Object.entries({ runUnits, tokens, cost }).flatMap(([unit, micro]) =>
+    micro === undefined ? [] : [[unit, formatMicro(micro)] as const],
+  );
   return amounts.length === 0 ? undefined : Object.fromEntries(amounts);
 }
 
-/** What the run units and tokens cost that are reserved; undefined where neither is said. */
-function costOfPool({ runUnits, tokens }: CallsBudget, price: Price | undefined): bigint | undefined {
-  if (runUnits === undefined && tokens === undefined) return undefined;
-  return chargeAhead(price, { runUnits: microOf(runUnits) ?? 0n, tokens: microOf(tokens) ?? 0n });
+interface Worth {
+  readonly price: Price | undefined;
+  readonly runUnits: bigint | undefined;
+  readonly tokens: bigint | undefined;
+  /** Runs that there may be. */
+  readonly calls: number;
+}
+
+/**
+ * What run units and tokens cost that are reserved, if these bound all that has a price; else nothing. What each of so many Runs costs is
+ * rounded by itself, by half a millionth: so much more it may be.
+ */
+function worthOf({ price, runUnits, tokens, calls }: Worth): bigint {
+  const unbounded = [
+    runUnits === undefined && price?.runUnits,
+    tokens === undefined && (price?.inputTokens || price?.outputTokens),
+    price?.toolCalls,
+    price?.sandboxCalls,
+  ];
+  if (unbounded.some(Boolean)) return 0n;
+  const exact = chargeAhead(price, { runUnits: runUnits ?? 0n, tokens: tokens ?? 0n });
+  return exact === 0n ? 0n : exact + BigInt(Math.ceil((calls + 1) / 2));
 }

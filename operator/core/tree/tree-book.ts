@@ -116,12 +116,14 @@ export class TreeBook {
   ): Candidate {
     const { context } = this.#input;
     const root = this.#runs.get(call.root);
-    const reserves = agent && this.#pools.reservesOf(run, agent, { root: call.root, context });
+    const { reserves: others } = candidate;
+    const reserves =
+      agent === undefined ? others : this.#pools.reservesOf(run, agent, { call, context, others });
     return {
       ...candidate,
       call,
       priority: Math.min(candidate.priority, priority),
-      reserves: { ...candidate.reserves, ...reserves },
+      ...(reserves && { reserves }),
       ...(root && { turn: ageOf(root) }),
       ...(levels > 0 && agent && { levels, below: needsBelow(agent, levels, context) }),
     };

@@ -10,7 +10,7 @@ import { statusOnly } from '../../plan.ts';
 import { queueOf } from '../../quota/ledger.ts';
 import { countedQuota, NAMESPACE, namedRun, preemptingLedger } from '../../quota/testing/make-held.ts';
 import { NOTHING_OF_LEDGER } from '../../quota/testing/make-ledger.ts';
-import { callStatusOf, refusedCall } from '../../run/calls.ts';
+import { callStatusOf, priceAtStart, refusedCall } from '../../run/calls.ts';
 import { judgeParent } from '../../run/parent.ts';
 import { isFinished, phaseOf, type Run } from '../../run/run.ts';
 import { NOW } from '../../run/testing/make.ts';
@@ -58,6 +58,12 @@ export class TreeWorld {
     this.#clock += 1;
     const parentRef = parent === undefined ? {} : { parentRef: { name: parent, uid: parent } };
     this.runs.set(name, namedRun(name, { agent, age: 1000 - this.#clock, spec: { ...spec, ...parentRef } }));
+  }
+
+  /** The platform has another price from now on. */
+  setPrice(price: QuotaLedgerSpec['price']): void {
+    const { price: _, ...spec } = this.ledger.spec;
+    this.ledger = { ...this.ledger, spec: { ...spec, ...defined({ price }) } };
   }
 
   /** One pass of the ledger, and what Runs make of it. Returns whether anything has changed. */
@@ -126,6 +132,8 @@ export class TreeWorld {
   #start(one: Reservation): void {
     const run = this.find(one.name);
     const call = callStatusOf(one);
+    const parent = this.runs.get(one.call?.parent ?? '');
+    const { price } = this.ledger.spec;
     const status: RunStatus = {
       ...run.status,
       phase: 'Running',
@@ -136,7 +144,7 @@ export class TreeWorld {
       usage: {
         ...run.status?.usage,
         open: {
-          rate: makeRate(defined({ price: this.ledger.spec.price })),
+          rate: makeRate(defined({ price: priceAtStart(one, { parent, price }) })),
           ...defined({ reservation: one.serial }),
         },
       },
