@@ -67,14 +67,15 @@ test('the price of the admission is fixed in the rate', (t) => {
   t.false('price' in (rateOf(undefined, { reservation: RESERVED }) ?? {}));
 });
 
+function priceBelow(parent: RunObserved['parent']): Price | undefined {
+  const seen = { ...NOTHING_SEEN, reservation: { ...RESERVED, call: CALL }, price: RAISED, parent };
+  return planRun(makeRun({ parentRef: PARENT_REF }), seen, NOW).status?.usage?.open?.rate.price;
+}
+
 test('that of a Run that is called is the price of its caller, be it none', (t) => {
-  const called = (parent: RunObserved['parent']) => {
-    const seen = { ...NOTHING_SEEN, reservation: { ...RESERVED, call: CALL }, price: RAISED, parent };
-    return planRun(makeRun({ parentRef: PARENT_REF }), seen, NOW).status?.usage?.open?.rate.price;
-  };
-  t.deepEqual(called(CALLER), PRICE);
+  t.deepEqual(priceBelow(CALLER), PRICE);
   const free = { ...RUNNING, usage: { open: { rate: makeRate(), reservation: 6 } } };
-  t.is(called({ ...CALLER, status: free }), undefined);
+  t.is(priceBelow({ ...CALLER, status: free }), undefined);
 });
 
 test('and stays, also where its workload is still to be made when the platform has another one', (t) => {

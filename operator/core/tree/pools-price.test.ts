@@ -5,7 +5,12 @@ import type { BudgetLimit, BudgetUnit } from '#crds/v1alpha1/budgets';
 import type { Price } from '#crds/v1alpha1/price';
 import type { QuotaLedgerSpec } from '#crds/v1alpha1/quota-ledger';
 import { priceDigest } from '../metering/price.ts';
-import { namedAgent } from '../quota/testing/make-held.ts';
+import { namedAgent, namedRun } from '../quota/testing/make-held.ts';
+import { NOTHING_OF_LEDGER } from '../quota/testing/make-ledger.ts';
+import { makeAgent, NOW } from '../run/testing/make.ts';
+import type { GPUClass } from '../agent/agent.ts';
+import { Forest } from './forest.ts';
+import { Pools } from './pools.ts';
 import { phaseIn, TreeWorld } from './testing/tree-world.ts';
 
 const CORE = { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '1' } } };
@@ -16,6 +21,15 @@ const RAISED: Price = { currency: 'USD', runUnits: 1_000_000_000_000 };
 function budgets(...units: readonly BudgetUnit[]): readonly BudgetLimit[] {
   return units.map((unit) => ({ unit, window: 'month', limit: '100k' }));
 }
+
+const RESERVED = {
+  uid: 'root',
+  namespace: 'acme-dev',
+  name: 'root',
+  agent: 'lead',
+  attempt: 1,
+  call: { parent: 'root', attempt: 1, root: 'root', rootName: 'root', depth: 1 },
+};
 
 /** A world in which `root` runs. */
 function begun(spec: Partial<QuotaLedgerSpec>, budget: CallsBudget | undefined, maxTotal = 100): TreeWorld {
@@ -153,4 +167,28 @@ test('what is rounded for each Run comes to no more than is reserved', (t) => {
   for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
     t.is(call(world, name, { runUnits: '0.5' }), 'Running', name);
   }
+});
+
+/** Counts who is asked for: the most that an attempt can cost is worked out by its class. */
+class CountedClasses extends Map<string, GPUClass> {
+  asked = 0;
+
+  override get(name: string): GPUClass | undefined {
+    this.asked += 1;
+    return super.get(name);
+  }
+}
+
+test('what an attempt can cost is worked out once for all Runs of an Agent and a pass', (t) => {
+  const gpuClasses = new CountedClasses();
+  const context = { ...NOTHING_OF_LEDGER, gpuClasses };
+  const { call: _, ...root } = RESERVED;
+  const forest = new Forest([{ ...root, pool: { cost: '5' } }]);
+  const pools = new Pools({ forest, records: new Map(), runs: new Map(), price: PRICE, now: NOW });
+  const agent = makeAgent({ container: CORE, gpu: { class: 'h100', count: 1 } });
+  const reserves = ['a', 'b', 'c'].map((name) => {
+    return pools.reservesOf(namedRun(name), agent, { call: RESERVED.call, context });
+  });
+  t.is(new Set(reserves.map(({ cost }) => cost)).size, 1);
+  t.is(gpuClasses.asked, 1);
 });

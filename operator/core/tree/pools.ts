@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { BUDGET_UNITS, type BudgetUnit, TIMED_UNITS, type TimedUnit } from '#crds/v1alpha1/budgets';
-import type { Price } from '#crds/v1alpha1/price';
+import { type Price, PRICED, type PricedUnit } from '#crds/v1alpha1/price';
 import type { Reservation, ReservedCall } from '#crds/v1alpha1/quota-ledger';
 import type { Agent } from '../agent/agent.ts';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
@@ -155,9 +155,12 @@ export function poolOf(run: Run, agent: Agent, { spec }: Ledger): Reservation['p
   const most = (unit: BudgetUnit) => microOf(declared[unit]) ?? (budgeted.has(unit) ? 0n : undefined);
   const [runUnits, tokens] = [most('runUnits'), most('tokens')];
   const { price } = spec;
-  const worth = () => worthOf({ price, runUnits, tokens, calls: callsOf(agent).maxTotal });
+  const { maxTotal: calls } = callsOf(agent);
   // Without a price nobody knows what anything costs.
-  const cost = price && (microOf(declared.cost) ?? (budgeted.has('cost') ? worth() : undefined));
+  const cost =
+    price &&
+    (microOf(declared.cost) ??
+      (budgeted.has('cost') ? worthOf(price, { runUnits, tokens, calls }) : undefined));
   const amounts = Object.entries({ runUnits, tokens, cost }).flatMap(([unit, micro]) =>
     micro === undefined ? [] : [[unit, formatMicro(micro)] as const],
   );
@@ -165,7 +168,6 @@ export function poolOf(run: Run, agent: Agent, { spec }: Ledger): Reservation['p
 }
 
 interface Worth {
-  readonly price: Price | undefined;
   readonly runUnits: bigint | undefined;
   readonly tokens: bigint | undefined;
   /** Runs that there may be. */
@@ -176,14 +178,15 @@ interface Worth {
  * What run units and tokens cost that are reserved, if these bound all that has a price; else nothing. What each of so many Runs costs is
  * rounded by itself, by half a millionth: so much more it may be.
  */
-function worthOf({ price, runUnits, tokens, calls }: Worth): bigint {
-  const unbounded = [
-    runUnits === undefined && price?.runUnits,
-    tokens === undefined && (price?.inputTokens || price?.outputTokens),
-    price?.toolCalls,
-    price?.sandboxCalls,
-  ];
-  if (unbounded.some(Boolean)) return 0n;
+function worthOf(price: Price, { runUnits, tokens, calls }: Worth): bigint {
+  const bounds: Readonly<Record<PricedUnit, bigint | undefined>> = {
+    runUnits,
+    inputTokens: tokens,
+    outputTokens: tokens,
+    toolCalls: undefined,
+    sandboxCalls: undefined,
+  };
+  if (PRICED.some((one) => bounds[one] === undefined && (price[one] ?? 0) > 0)) return 0n;
   const exact = chargeAhead(price, { runUnits: runUnits ?? 0n, tokens: tokens ?? 0n });
   return exact === 0n ? 0n : exact + BigInt(Math.ceil((calls + 1) / 2));
 }
