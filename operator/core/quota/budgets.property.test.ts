@@ -160,3 +160,39 @@ test('the same at admission where Runs cost more than they reserve; some are pau
   );
   t.true(paused > 0, 'some were paused');
 });
+
+/** Some with tokens, of which each Run is expected to use a million, and none at all. */
+const ANY_PRICE: readonly (Price | undefined)[] = [
+  ...PRICES,
+  { currency: 'USD', runUnits: 300_000_000_000, outputTokens: 9_000_000 },
+  { currency: 'USD', inputTokens: 20_000_000, outputTokens: 1 },
+  undefined,
+];
+const anyPricedStep = fc.oneof(
+  { weight: 9, arbitrary: step },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      does: fc.constant('price' as const),
+      at: fc.nat({ max: ANY_PRICE.length - 1 }),
+    }),
+  },
+);
+
+/** Other plays each time, so nothing is asserted of what they come to together. */
+test('nobody is admitted beyond a budget while prices go and come, some of them of tokens, whatever is played', (t) => {
+  fc.assert(
+    fc.property(fc.array(anyPricedStep, { minLength: 20, maxLength: 90, size: 'max' }), (all) => {
+      const world = new BudgetWorld({ budgets: PAID, price: ANY_PRICE[3]!, tokens: 1_000_000 });
+      for (const one of all) {
+        if (one.does === 'price') world.setPrice(ANY_PRICE[one.at]);
+        else play(world, one);
+      }
+      world.settle();
+      if (world.faults.length > 0 || !isRecomputed(world))
+        throw new Error(world.faults.join('; ') || 'another sum');
+    }),
+    { numRuns: 100 },
+  );
+  t.pass();
+});

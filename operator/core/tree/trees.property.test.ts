@@ -2,6 +2,7 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
+import type { Price } from '#crds/v1alpha1/price';
 import type { QuotaLedgerSpec, Reservation } from '#crds/v1alpha1/quota-ledger';
 import { formatMicro, parseMicro } from '../metering/micro.ts';
 import { namedAgent } from '../quota/testing/make-held.ts';
@@ -45,8 +46,9 @@ function specOf({ cores, limit, calls: said }: Drawn): Partial<AgentSpec> {
   } as Partial<AgentSpec>;
 }
 
-function worldOf({ places, cores, agents }: Tenant): TreeWorld {
+function worldOf({ places, cores, agents }: Tenant, others: Partial<QuotaLedgerSpec> = {}): TreeWorld {
   const spec: Partial<QuotaLedgerSpec> = {
+    ...others,
     maxConcurrentRuns: places,
     hard: { 'requests.cpu': String(cores) },
   };
@@ -115,7 +117,19 @@ class Play {
   }
 
   /** Whether those below have used and reserved more than is reserved for them. */
-  #isOver({ uid, pool }: Reservation): boolean {
+  #isOver(one: Reservation): boolean {
+    return this.#isOverCost(one) || this.#isOverUnits(one);
+  }
+
+  #isOverCost({ uid, pool }: Reservation): boolean {
+    if (pool?.cost === undefined) return false;
+    const { trees = [] } = this.world.ledger.status ?? {};
+    const used = parseMicro(trees.find((one) => one.uid === uid)?.cost ?? '0');
+    const below = this.world.held.filter(({ call }) => call?.root === uid);
+    return below.reduce((sum, one) => sum + parseMicro(one.cost ?? '0'), used) > parseMicro(pool.cost);
+  }
+
+  #isOverUnits({ uid, pool }: Reservation): boolean {
     if (pool?.runUnits === undefined) return false;
     const below = this.world.held.filter(({ call }) => call?.root === uid);
     const reserved = below.reduce((sum, one) => sum + parseMicro(one.runUnits ?? '0'), 0n);
@@ -149,11 +163,14 @@ class Play {
   }
 }
 
-/** Goes on until nobody does anything any more. */
-function playOut(play: Play): void {
+/** Goes on until nobody does anything any more, with a price of each turn where some are given. */
+function playOut(play: Play, prices: readonly Price[] = []): void {
+  let turns = 0;
   for (let turn = 0; turn < 4; turn += 1) play.create();
   let isMoving = true;
   while (isMoving) {
+    if (prices.length > 0) play.world.setPrice(prices[turns % prices.length]);
+    turns += 1;
     isMoving = play.world.pass();
     play.check();
     const moves = play.draw(3) + 1;
@@ -223,4 +240,44 @@ test('what Runs below one have used is told to the last millionth, and then the 
     { numRuns: 300, seed: SEED + 1 },
   );
   t.true(told > 100, `${told} trees`);
+});
+
+/** A run unit costs 0.5, 11.5 millionths, or 7. */
+const PRICES: readonly Price[] = [500_000_000_000, 11_500_000, 7_000_000_000_000].map((runUnits) => ({
+  currency: 'USD',
+  runUnits,
+}));
+const COST = { unit: 'cost', window: 'month', limit: '100k' } as const;
+
+/** The phases that all come to, and how many were called. */
+function endsOf(one: Tenant, all: readonly number[], prices: readonly Price[]) {
+  const play = new Play(worldOf(one, { budgets: [COST], price: prices[0] }), all);
+  playOut(play, prices);
+  if (play.faults.length > 0) throw new Error(play.faults.join('; '));
+  const runs = [...play.world.runs.values()];
+  const ends = runs.map((run) => `${run.metadata.name} ${phaseOf(run)}`).join(', ');
+  return { ends, called: runs.filter((run) => isFinished(run) && run.status?.call?.root).length };
+}
+
+test('a price that changes with each turn changes the end of no Run below another one', (t) => {
+  let called = 0;
+  fc.assert(
+    fc.property(tenant, draws, (one, all) => {
+      const still = endsOf(one, all, PRICES.slice(0, 1));
+      const moving = endsOf(one, all, PRICES);
+      if (still.ends !== moving.ends) throw new Error(`${moving.ends}, not ${still.ends}`);
+      called += moving.called;
+    }),
+    { numRuns: 100, seed: SEED + 2 },
+  );
+  t.true(called > 30, `${called} were called`);
+});
+
+test('nor in any other play, and whichever prices there are', (t) => {
+  fc.assert(
+    fc.property(tenant, draws, (one, all) => {
+      t.is(endsOf(one, all, PRICES).ends, endsOf(one, all, PRICES.slice(1)).ends);
+    }),
+    { numRuns: 30 },
+  );
 });

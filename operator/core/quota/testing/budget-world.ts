@@ -6,6 +6,7 @@ import { API_VERSION } from '#crds/v1alpha1/names';
 import { type Agent, agentKey } from '../../agent/agent.ts';
 import { meter } from '../../metering/amounts.ts';
 import { formatMicro, parseMicro } from '../../metering/micro.ts';
+import { defined } from '../../object.ts';
 import { overspending } from '../../run/overspending.ts';
 import { planRun } from '../../run/plan.ts';
 import { phaseOf, type Run } from '../../run/run.ts';
@@ -30,6 +31,8 @@ export interface WorldChoice {
   readonly budgets: readonly BudgetLimit[];
   /** Run units; undefined: all that it can use, which is a core for 60 seconds and 30 to end. */
   readonly estimate?: number;
+  /** Tokens that each reserves; none when left out. */
+  readonly tokens?: number;
   /** What the tenant pays to begin with. */
   readonly price?: Price;
 }
@@ -48,11 +51,11 @@ export class BudgetWorld {
   /** Attempts that were paused, since they had used more than was theirs. */
   paused = 0;
 
-  constructor({ budgets, estimate, price }: WorldChoice) {
+  constructor({ budgets, estimate, tokens, price }: WorldChoice) {
     this.#agent = makeAgent({
       container: { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '1' } } },
       limits: { timeoutSeconds: 60 },
-      ...(estimate !== undefined && { estimate: { runUnits: estimate } }),
+      estimate: defined({ runUnits: estimate, tokens }),
     });
     this.#budgets = budgets;
     const ledger: Ledger = {
@@ -80,10 +83,13 @@ export class BudgetWorld {
     this.#now = new Date(this.#now.getTime() + seconds * 1000);
   }
 
-  /** The platform has another price from now on. */
-  setPrice(price: Price): void {
+  /** The platform has another price from now on, or none: then no budget of cost is in the ledger. */
+  setPrice(price: Price | undefined): void {
     const { ledger } = this.#live;
-    this.#live = { ...this.#live, ledger: nextVersion({ ...ledger, spec: { ...ledger.spec, price } }) };
+    const { price: _, ...before } = ledger.spec;
+    const budgets = this.#budgets.filter(({ unit }) => unit !== 'cost' || price !== undefined);
+    const spec = { ...before, budgets, ...defined({ price }) };
+    this.#live = { ...this.#live, ledger: nextVersion({ ...ledger, spec }) };
   }
 
   /** One operator catches up with what is. */
@@ -178,11 +184,11 @@ export class BudgetWorld {
 
   /** Notes where more is used and reserved than a budget allows, though somebody was admitted. */
   #check(before: Ledger): void {
-    const { status = {} } = this.#live.ledger;
+    const { status = {}, spec } = this.#live.ledger;
     const more = (status.lastSerial ?? 0) - (before.status?.lastSerial ?? 0);
     if (more === 0) return;
     this.admitted += more;
-    for (const { unit, window, limit } of this.#budgets) {
+    for (const { unit, window, limit } of spec.budgets ?? []) {
       const reserved = (status.reservations ?? []).reduce(
         (sum, one) => sum + parseMicro(one[unit] ?? ''),
         0n,
