@@ -160,6 +160,19 @@ test('a tree that began without a price has none, also when a budget of cost com
   t.is(child?.priced, undefined, 'else it would never start');
 });
 
+test('a budget that comes after a tree does not hold it back, and counts what its Runs hold', (t) => {
+  const world = begun({}, undefined);
+  const spec = {
+    ...world.ledger.spec,
+    budgets: [{ unit: 'runUnits', window: 'month', limit: '4' } as const],
+  };
+  world.ledger = { ...world.ledger, spec };
+  t.is(call(world, 'child', { runUnits: '2' }), 'Running');
+  t.is(call(world, 'more', { runUnits: '2' }), 'Running');
+  world.create('other', 'leaf', { spec: { estimate: { runUnits: '1' } } });
+  t.regex(world.told('other').message, /^0 of the tenant's 4 run units/);
+});
+
 test('what is rounded for each Run comes to no more than is reserved', (t) => {
   // A run unit costs 11.5 millionths: the half of one 6, and six of these more than three.
   const price = { currency: 'USD', runUnits: 11_500_000 };
