@@ -34,6 +34,11 @@ app.kubernetes.io/component: operator
 {{- end }}
 {{- end }}
 
+{{/* A whole number as a setting; nothing where there is none, as with values of a chart of before (--reuse-values): the default of the program then stands. */}}
+{{- define "nexusos.number" -}}
+{{- if not (kindIs "invalid" .) }}{{ int . }}{{ end }}
+{{- end }}
+
 {{/* A list as the strings of a CEL list. The schema lets no quote through. */}}
 {{- define "nexusos.strings" -}}
 '{{ join "', '" . }}'
