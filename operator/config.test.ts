@@ -103,6 +103,18 @@ const REFUSED: Readonly<Record<string, { args: readonly string[]; want: RegExp }
     args: ['--shards=12', '--leader-election=false'],
     want: /--shards: found 12 without --leader-election; it is needed/,
   },
+  'a price that is no text': {
+    args: ['--prices={"currency":"USD","default":{"runUnits":11.5}}'],
+    want: /^ {2}--prices: \.default\.runUnits: found 11\.5; wanted is a decimal as text/m,
+  },
+  'prices that are no JSON': {
+    args: ['--prices=11.5'],
+    want: /^ {2}--prices: found no JSON object; wanted/m,
+  },
+  'a registry with a field that is none': {
+    args: ['--registries=[{"host":"r.io","insecure":true}]'],
+    want: /^ {2}--registries: \[0\]\.insecure: there is no such field/m,
+  },
   'a level that is none': { args: ['--log-level=loud'], want: /allowed is one of trace, debug/ },
 };
 
@@ -119,4 +131,12 @@ test('a refusal names the variable when that was used, and every problem at once
   t.regex(error.message, /NEXUSOS_CONCURRENCY: found "many"/);
   t.regex(error.message, /NEXUSOS_LISTEN: found "x"/);
   t.regex(error.message, /--nope: unknown/);
+});
+
+test('of prices every field that is wrong has its line', (t) => {
+  const prices = { currency: 'usd', default: { tokens: '1' }, plans: { gold: {} } };
+  const env = { NEXUSOS_PRICES: JSON.stringify(prices) };
+  const error = t.throws(() => readConfig(env, []), { instanceOf: ConfigError });
+  const fields = [...error.message.matchAll(/^ {2}NEXUSOS_PRICES: (\.[\w.]+): /gm)].map(([, field]) => field);
+  t.deepEqual(fields, ['.currency', '.default.tokens', '.plans.gold']);
 });

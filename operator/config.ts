@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
-import { type Prices, readPrices } from './core/metering/prices.ts';
-import { readRegistrySettings, type RegistrySettings } from './oci/settings.ts';
+import { type Prices, type PricesRead, readPrices } from './core/metering/prices.ts';
+import { readRegistrySettings, type RegistrySettings, type SettingsRead } from './oci/settings.ts';
 import {
   ConfigError,
   DNS_LABEL,
@@ -168,6 +168,7 @@ export const SETTINGS = {
     allowed:
       'a JSON list, each host once: host, isPrivate, isPlainHttp, ca (certificates as PEM), mirrors (hosts, each with a path), trustsMirrors, such as [{"host":"registry.corp.example:5000","isPrivate":true}]',
     parse: parseRegistries,
+    explain: (text) => problemsOf(readRegistrySettings(text)),
   } satisfies Setting<readonly RegistrySettings[]>,
   policyScanSeconds: {
     what: 'How often what exists is judged by PolicyPacks. Only what has changed is asked about again.',
@@ -218,6 +219,7 @@ export const SETTINGS = {
     allowed:
       '{"currency": "USD", "default": {"runUnits": "11.5", "inputTokens": "3", "outputTokens": "15"}, "plans": {"gold": {"runUnits": "9"}}}: decimals as texts below a billion with up to six places, of runUnits, inputTokens, outputTokens, toolCalls and sandboxCalls; up to 64 plans',
     parse: parsePrices,
+    explain: (text) => problemsOf(readPrices(text)),
   } satisfies Setting<Prices>,
   kueue: {
     what: 'Whether Kueue decides on capacity. Auto: where its kinds are served. Required: nothing starts where they are not.',
@@ -331,6 +333,11 @@ function parseRegistries(text: string): readonly RegistrySettings[] | undefined 
 function parsePrices(text: string): Prices | undefined {
   const read = readPrices(text);
   return read.kind === 'ok' ? read.prices : undefined;
+}
+
+/** What is wrong with what was read. */
+function problemsOf(read: PricesRead | SettingsRead): readonly string[] {
+  return read.kind === 'ok' ? [] : read.problems;
 }
 
 function parseWeights(text: string): ReadonlyMap<string, number> | undefined {

@@ -13,6 +13,8 @@ export interface Setting<T> {
   readonly allowed: string;
   /** The value of `text`; undefined when it is not allowed. */
   parse(text: string): T | undefined;
+  /** What is wrong with `text`, where that can be said of its parts: which field, found, wanted. */
+  explain?(text: string): readonly string[];
 }
 
 /** Settings that name what is wrong, one line each: which, found, allowed. */
@@ -73,7 +75,10 @@ export function readSettings<Table extends SettingTable>(
     values[name] = text === undefined ? undefined : setting.parse(text);
     if (text !== undefined && values[name] === undefined) {
       const where = flags.has(name) ? flagOf(name) : variableOf(name);
-      problems.push(`${where}: found ${JSON.stringify(text)}; allowed is ${setting.allowed}`);
+      const said = setting.explain?.(text) ?? [
+        `found ${JSON.stringify(text)}; allowed is ${setting.allowed}`,
+      ];
+      problems.push(...said.map((one) => `${where}: ${one}`));
     }
   }
   return { values: values as ParsedSettings<Table>, problems };
