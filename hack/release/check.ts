@@ -20,7 +20,7 @@ export async function check(artifact: Named, checking: Checking): Promise<void> 
 }
 
 /** Whether what was pushed is as asked. */
-export async function isVerified(artifact: Named, checking: Checking): Promise<boolean> {
+export async function verifies(artifact: Named, checking: Checking): Promise<boolean> {
   return (await verify(artifact, checking)).code === 0;
 }
 

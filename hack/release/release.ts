@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ensureTools } from '../tools/build.ts';
-import { check, isVerified } from './check.ts';
+import { check, verifies } from './check.ts';
 import { LIST } from './folder.ts';
 import { type MadeArtifact, makeRelease } from './make.ts';
 import type { ReleaseOptions } from './options.ts';
@@ -65,7 +65,7 @@ export async function publishAll(made: readonly MadeArtifact[], publication: Pub
   for (const one of made) {
     const name = `${one.repository}@${one.manifest.digest}`;
     // What is tagged was signed before, though maybe by another key.
-    if (there.has(one) && (await isVerified(one, checking))) {
+    if (there.has(one) && (await verifies(one, checking))) {
       tell(`is there already, and verifies: ${name}`);
       continue;
     }
