@@ -274,13 +274,20 @@ async function thereIs(): Promise<string> {
   return `${tags?.stdout} ${attached?.stdout}`;
 }
 
-test('done again, nothing is pushed, signed or stated once more; by another key all of it is signed by that, too', async (t) => {
+test('done again, nothing is pushed, signed or stated once more, but where logs are to be told; by another key all of it is signed by that, too', async (t) => {
   const before = await thereIs();
   t.regex(before, /sha256/);
-  const again = async (key: string): Promise<readonly string[]> => {
+  const again = async (key: string, signingConfig?: string): Promise<readonly string[]> => {
     const texts: string[] = [];
     const tell = (text: string): void => void texts.push(text);
-    await publishAll(made, { ...options, key, folder: join(folder, 'out'), source: SOURCE, tell });
+    await publishAll(made, {
+      ...options,
+      key,
+      signingConfig,
+      folder: join(folder, 'out'),
+      source: SOURCE,
+      tell,
+    });
     return texts;
   };
   const file = join(folder, 'out/policy.yaml');
@@ -289,12 +296,17 @@ test('done again, nothing is pushed, signed or stated once more; by another key 
   t.is(same.filter((text) => text.startsWith('is there already, and verifies: ')).length, made.length);
   t.is(same.length, made.length + 1);
   t.is(await thereIs(), before);
+  // Nobody can say whether what is there was told to the logs that are asked for.
+  const logged = await again('env://RELEASE_KEY', join(folder, 'out/nobody.json'));
+  t.is(logged.filter((text) => text.startsWith('pushed and signed ')).length, made.length);
+  t.not(await thereIs(), before);
   const { cosign } = await ensureTools(['cosign']);
   const prefix = join(folder, 'second');
   await runProgram(cosign, { args: ['generate-key-pair', '--output-key-prefix', prefix] });
+  const between = await thereIs();
   const second = await again(`${prefix}.key`);
   t.is(second.filter((text) => text.startsWith('pushed and signed ')).length, made.length);
-  t.not(await thereIs(), before);
+  t.not(await thereIs(), between);
   await writeFile(file, policy);
   t.is((await verify(`${madeOf('/packs/baseline').repository}:1.0.0`)).code, 0, 'and by the first key still');
 });

@@ -49,7 +49,10 @@ export interface Publication extends ReleaseOptions {
   readonly tell: (text: string) => void;
 }
 
-/** Pushes and signs what was made, and verifies all of it; what is there already, and verifies by the key, stays as it is. */
+/**
+ * Pushes and signs what was made, and verifies all of it; what is there already, and verifies by the key, stays as it is, unless
+ * logs are to be told: what verifies may have been signed without.
+ */
 export async function publishAll(made: readonly MadeArtifact[], publication: Publication): Promise<void> {
   const { to, builder, isPlainHttp, key, signingConfig, folder, source, tell } = publication;
   const tools = await ensureTools(['crane', 'cosign']);
@@ -65,7 +68,7 @@ export async function publishAll(made: readonly MadeArtifact[], publication: Pub
   for (const one of made) {
     const name = `${one.repository}@${one.manifest.digest}`;
     // What is tagged was signed before, though maybe by another key.
-    if (there.has(one) && (await verifies(one, checking))) {
+    if (signingConfig === undefined && there.has(one) && (await verifies(one, checking))) {
       tell(`is there already, and verifies: ${name}`);
       continue;
     }
