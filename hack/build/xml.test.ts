@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { build } from 'esbuild';
 import type { PolicyInputs } from '#operator/core/images/inputs';
 import { JUDGE_LIMITS, JudgeProcess } from '#operator/image-verification/judge';
-import { cycloneDxXml } from '../sigstore/predicates.ts';
+import { attestedBy, cycloneDxXml } from '../sigstore/predicates.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 import { bundleRole } from './bundle.ts';
 import { xml } from './xml.ts';
-
-const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
 type Reader = (
   text: string,
@@ -48,18 +46,11 @@ test('the judge that is shipped, which may nothing, reads a bill of materials in
   const image = `sha256:${'a'.repeat(64)}`;
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  const payload = Buffer.from(
-    JSON.stringify({
-      _type: 'https://in-toto.io/Statement/v1',
-      predicateType: 'https://cosign.sigstore.dev/attestation/v1',
-      subject: [{ digest: { sha256: 'a'.repeat(64) } }],
-      predicate: { Data: cycloneDxXml(), Timestamp: '' },
-    }),
-  );
-  const head = Buffer.from(`DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length} `);
-  const sig = sign('sha256', Buffer.concat([head, payload]), privateKey).toString('base64');
-  const envelope = { payloadType: PAYLOAD_TYPE, payload: payload.toString('base64'), signatures: [{ sig }] };
-  const bytes = Buffer.from(JSON.stringify(envelope));
+  const bytes = attestedBy(privateKey, {
+    image,
+    predicateType: 'https://cosign.sigstore.dev/attestation/v1',
+    predicate: { Data: cycloneDxXml(), Timestamp: '' },
+  });
   const evidence = [{ form: 'attestation', origin: image, bytes, annotations: {} } as const];
   const spec: PolicyInputs['spec'] = {
     images: ['*'],

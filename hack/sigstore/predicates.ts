@@ -1,4 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
+import { type KeyObject, sign } from 'node:crypto';
+
+const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
+
+/** What is stated of an image. */
+export interface Stated {
+  /** Its digest, with `sha256:`. */
+  readonly image: string;
+  readonly predicateType: string;
+  readonly predicate: unknown;
+}
+
+/** A statement in an envelope that a key has signed, as `cosign attest --key` attaches it. */
+export function attestedBy(key: KeyObject, { image, predicateType, predicate }: Stated): Buffer {
+  const statement = {
+    _type: 'https://in-toto.io/Statement/v1',
+    predicateType,
+    subject: [{ digest: { sha256: image.replace('sha256:', '') } }],
+    predicate,
+  };
+  const payload = Buffer.from(JSON.stringify(statement));
+  // What DSSE has signed: lengths in bytes before each part.
+  const head = Buffer.from(`DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length} `);
+  const sig = sign('sha256', Buffer.concat([head, payload]), key).toString('base64');
+  const envelope = { payloadType: PAYLOAD_TYPE, payload: payload.toString('base64'), signatures: [{ sig }] };
+  return Buffer.from(JSON.stringify(envelope));
+}
 
 /** Provenance as a builder of level 3 states it. */
 export function provenance(
