@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
+import { eventually } from '#hack/tools/eventually';
 import { temporaryFolder } from '#hack/tools/testing/temporary-folder';
 import type { PolicyInputs } from '../core/images/inputs.ts';
 import type { Gathered } from '../supply-chain/evidence.ts';
@@ -142,7 +143,7 @@ test('a judge has no secrets of the operator, and may read nothing but its progr
     import { Worker } from 'node:worker_threads';
     const tries = [() => readFileSync('/etc/hostname'), () => spawnSync('true'), () => new Worker('0', { eval: true })];
     const said = tries.map((one) => { try { one(); return 'done'; } catch (error) { return error.code; } });
-    say({ kind: 'failed', message: said.join(), processorMs: 0 });`;
+    say({ kind: 'failed', number: 1, message: said.join(), processorMs: 0 });`;
   const prying = new JudgeProcess(JUDGE_LIMITS, await fake(t, curious));
   t.teardown(() => prying.close());
   const denied = ['ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED'].join();
@@ -164,7 +165,16 @@ const say = (reply) => {
   process.stdout.write(Buffer.concat([head, text]));
 };
 say({ kind: 'ready' });
-process.stdin.once('data', () => {${rest}});
+let told = '';
+const listen = (piece) => {
+  told += piece.toString('latin1');
+  const [, found] = /"number":(\\d+)/.exec(told) ?? [];
+  if (found === undefined) return;
+  process.stdin.off('data', listen);
+  const number = Number(found);
+  ${rest}
+};
+process.stdin.on('data', listen);
 `,
   );
   return pathToFileURL(path);
@@ -224,6 +234,46 @@ for (const { name, does, limits, said } of [
     await t.throwsAsync(judge.judge(order()), { message: said }, 'each image has a process of its own');
   });
 }
+
+for (const { name, says } of [
+  {
+    name: 'twice',
+    says: "say({ kind: 'judged', number: 1, verdicts: [], missing: [], processorMs: 0 });",
+  },
+  {
+    name: 'of no image',
+    says: "say({ kind: 'judged', verdicts: [], missing: [], processorMs: 0 });",
+  },
+]) {
+  test(`a judge that answers ${name} is ended, and its answer is not that of the next image`, async (t) => {
+    t.timeout(120_000);
+    const answer = "say({ kind: 'judged', number: 1, verdicts: [], missing: ['first'], processorMs: 0 });";
+    // The second answer comes once the next image is there.
+    const does = `${answer} process.stdin.once('data', () => {${says}});`;
+    const judge = new JudgeProcess(JUDGE_LIMITS, await fake(t, does));
+    t.teardown(() => judge.close());
+    t.deepEqual((await judge.judge(order())).missing, ['first']);
+    const said = {
+      name: 'JudgingEnded',
+      message: 'the process that judges is gone: it said something that nobody asked',
+      mayBeOthers: true,
+    };
+    const error = await t.throwsAsync(judge.judge(order()), { name: said.name, message: said.message });
+    t.like(error, said);
+    t.is(judge.pid, undefined);
+  });
+}
+
+test('a judge that answers without being asked is ended, and the next image has another', async (t) => {
+  t.timeout(120_000);
+  const answer = "say({ kind: 'judged', number: 1, verdicts: [], missing: ['first'], processorMs: 0 });";
+  const judge = new JudgeProcess(JUDGE_LIMITS, await fake(t, `${answer} setTimeout(() => {${answer}}, 10);`));
+  t.teardown(() => judge.close());
+  await judge.judge(order());
+  // Sooner than one that has nothing to do.
+  await eventually('the process is gone', () => judge.pid === undefined, 50_000);
+  t.is(judge.pid, undefined);
+});
 
 /** One object of so many names that nobody else has used: few values, and much that is made of each. */
 function wide(names: number): Gathered['evidence'] {

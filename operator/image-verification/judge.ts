@@ -56,6 +56,8 @@ const IDLE_MS = 60_000;
 const MAX_KNOWN = 256;
 
 interface Running {
+  /** Of what it was told to judge: what it says of another one is no answer. */
+  readonly number: number;
   readonly resolve: (judged: Judged) => void;
   readonly reject: (error: Error) => void;
   readonly watchdog: NodeJS.Timeout;
@@ -76,6 +78,7 @@ export class JudgeProcess {
   /** By policy, as what the process knows it. */
   #known = new Map<PolicyInputs, number>();
   #ids = 0;
+  #orders = 0;
   /** What it had of a processor when it answered last. */
   #spentMs = 0;
   #running: Running | undefined;
@@ -106,7 +109,8 @@ export class JudgeProcess {
     clearTimeout(this.#idle);
     const outcome = new Promise<Judged>((resolve, reject) => {
       const watchdog = setInterval(() => this.#look(), LOOK_MS);
-      this.#running = { resolve, reject, watchdog, startedAt: performance.now() };
+      this.#orders += 1;
+      this.#running = { number: this.#orders, resolve, reject, watchdog, startedAt: performance.now() };
     });
     // Whoever ends it meanwhile has told.
     await Promise.race([this.#send(order), outcome.catch(() => undefined)]);
@@ -162,7 +166,7 @@ export class JudgeProcess {
       }
     }
     const ids = policies.map((one) => this.#known.get(one) ?? 0);
-    yield { order: { kind: 'judge', digest, policies: ids, now: now.toISOString() } };
+    yield { order: { kind: 'judge', number: this.#orders, digest, policies: ids, now: now.toISOString() } };
   }
 
   /** Tells of policies that the process does not know, and has it forget those that were asked by least lately. */
@@ -187,6 +191,10 @@ export class JudgeProcess {
     if (reply.kind === 'ready') {
       this.#isReady = true;
       return;
+    }
+    if (this.#running === undefined || reply.number !== this.#running.number) {
+      // Nobody asked for that: it is not to be heard on the next image either.
+      return void this.#end(this.#errorOf({ kind: 'crash', how: 'it said something that nobody asked' }));
     }
     this.#spentMs = reply.processorMs;
     const running = this.#settle();

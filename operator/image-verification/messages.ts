@@ -19,6 +19,8 @@ export type Order =
   | ({ readonly kind: 'evidence'; readonly digest: string } & Omit<Evidence, 'bytes'>)
   | {
       readonly kind: 'judge';
+      /** No two that one process is given have the same; the reply names it. */
+      readonly number: number;
       readonly digest: string;
       /** By their ids. */
       readonly policies: readonly number[];
@@ -30,6 +32,7 @@ export type Reply =
   | { readonly kind: 'ready' }
   | {
       readonly kind: 'judged';
+      readonly number: number;
       /** In the order of the policies. */
       readonly verdicts: readonly ImageVerdict[];
       /** Images within that nobody has gathered anything of yet; where there are some, the verdicts are not the last word. */
@@ -37,7 +40,12 @@ export type Reply =
       /** What it has had of a processor until then, in milliseconds. */
       readonly processorMs: number;
     }
-  | { readonly kind: 'failed'; readonly message: string; readonly processorMs: number };
+  | {
+      readonly kind: 'failed';
+      readonly number: number;
+      readonly message: string;
+      readonly processorMs: number;
+    };
 
 /** What it is started with: whoever starts the file otherwise is told that it is no role by itself. */
 export const JUDGE_ARGUMENT = 'orders-on-stdin';

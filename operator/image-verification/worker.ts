@@ -70,7 +70,7 @@ class Judge {
   }
 
   async #judge(
-    { digest, policies, now }: Extract<Order, { kind: 'judge' }>,
+    { number, digest, policies, now }: Extract<Order, { kind: 'judge' }>,
     source: Holding,
   ): Promise<Reply> {
     try {
@@ -80,11 +80,11 @@ class Judge {
         if (policy === undefined) throw new RangeError('nobody has told of the policy');
         verdicts.push(await judgeBy(policy, { digest, source, now: new Date(now) }));
       }
-      return { kind: 'judged', verdicts, missing: [...source.missing], processorMs: ownMs() };
+      return { kind: 'judged', number, verdicts, missing: [...source.missing], processorMs: ownMs() };
     } catch (error) {
       // Its words may be those of documents: the name of the error says enough.
       const message = error instanceof Error ? error.name : 'unknown';
-      return { kind: 'failed', message, processorMs: ownMs() };
+      return { kind: 'failed', number, message, processorMs: ownMs() };
     }
   }
 }
