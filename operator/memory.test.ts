@@ -15,6 +15,10 @@ const VALUES = join(import.meta.dirname, '../charts/nexusos/values.yaml');
 const MIB = 1 << 20;
 /** Of a process that judges, with its young generation. */
 const JUDGE_PROGRAM_MIB = 112;
+/** Outside of the heap: the memory of libxml2 with the worst that is let in (read-xml.ts), as large as it was measured. */
+const XML_MIB = 130;
+/** Within the heap and beside it, texts of that XML on the way there (judge-xml.test.ts has all of it together). */
+const XML_TEXTS_MIB = 160;
 /** What the operator has for all else. */
 const OWN_MIB = 256;
 
@@ -28,6 +32,10 @@ test('all that is verified at one time fits into the memory that the chart gives
   t.true(
     heapMiB + MAX_BYTES / MIB + JUDGE_PROGRAM_MIB <= residentMiB,
     'none is ended that is within its heap',
+  );
+  t.true(
+    XML_MIB + XML_TEXTS_MIB + MAX_BYTES / MIB + JUDGE_PROGRAM_MIB <= residentMiB,
+    'none is ended for the worst XML alone',
   );
   const judgingMiB = JUDGE_PROCESSES * residentMiB;
   const besideMiB = (MAX_RESIDENT_BYTES + CACHE_BYTES) / MIB;

@@ -61,11 +61,14 @@ const OUT_OF_MEMORY = /heap out of memory|Allocation failed|out of memory/;
 const TICK_MS = 10;
 const KIBIBYTES_PER_MIB = 1024;
 
+/** It lets go of memory as all that is shipped does (ADR 0051, Dockerfile), and knows nothing else. */
+const JUDGE_ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: '131072' };
+
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /**
- * A process that judges: it has a heap of its own, an empty environment, and may read the files of its program and nothing else. It neither needs nor
- * asks for a network; what it is told comes by one pipe, and what it says goes by another.
+ * A process that judges: it has a heap of its own, nothing of the operator in its environment, and may read the files of its program and nothing else.
+ * It neither needs nor asks for a network; what it is told comes by one pipe, and what it says goes by another.
  */
 export class JudgeChild {
   readonly #child: Child;
@@ -79,7 +82,7 @@ export class JudgeChild {
     const path = fileURLToPath(url);
     this.#child = spawn(process.execPath, [...flagsFor(limits, path), path, JUDGE_ARGUMENT], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: {},
+      env: JUDGE_ENVIRONMENT,
     });
     const { stdin, stdout, stderr } = this.#child;
     const reader = new FrameReader((reply) => this.#hear(reply), MAX_REPLY_BYTES);

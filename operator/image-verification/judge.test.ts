@@ -136,7 +136,10 @@ test('a judge has no secrets of the operator, and may read nothing but its progr
   t.teardown(() => judge.close());
   await judge.judge(order());
   const { pid } = judge;
-  t.is(await readFile(`/proc/${pid}/environ`, 'utf8'), '');
+  // As all that is shipped does it, a judge gives back what is large.
+  const dockerfile = await readFile(join(import.meta.dirname, '../../Dockerfile'), 'utf8');
+  const [threshold = ''] = /MALLOC_MMAP_THRESHOLD_=\d+/.exec(dockerfile.split(/^FROM /m).at(-1) ?? '') ?? [];
+  t.is(await readFile(`/proc/${pid}/environ`, 'utf8'), `${threshold}\0`);
   const curious = `
     import { readFileSync } from 'node:fs';
     import { spawnSync } from 'node:child_process';
@@ -274,6 +277,31 @@ test('a judge that answers without being asked is ended, and the next image has 
   await eventually('the process is gone', () => judge.pid === undefined, 50_000);
   t.is(judge.pid, undefined);
 });
+
+for (const { name, leaves, limits } of [
+  {
+    name: 'all told',
+    leaves: 'const held = Buffer.alloc(1 << 28, 1); setInterval(() => held, 1000);',
+    limits: { residentMiB: 256 },
+  },
+  {
+    name: 'in the heap',
+    leaves: 'const held = []; for (;;) held.push(new Array(1e5).fill(held.length));',
+    limits: { heapMiB: 32 },
+  },
+]) {
+  test(`memory that an image before has left behind is no fault of the next: ${name}`, async (t) => {
+    t.timeout(120_000);
+    const answer = "say({ kind: 'judged', number, verdicts: [], missing: [], processorMs: 0 });";
+    const does = `${answer} process.stdin.once('data', () => {${leaves}});`;
+    const pool = new JudgePool({ limits: { ...JUDGE_LIMITS, ...limits }, url: await fake(t, does) });
+    t.teardown(() => pool.close());
+    await pool.judge(order());
+    const before = pool.pids;
+    t.deepEqual((await pool.judge(order())).missing, [], 'it is begun again in a process of its own');
+    t.notDeepEqual(pool.pids, before);
+  });
+}
 
 /** One object of so many names that nobody else has used: few values, and much that is made of each. */
 function wide(names: number): Gathered['evidence'] {

@@ -45,7 +45,7 @@ export const JUDGE_LIMITS: JudgeLimits = {
   processorMs: 20_000,
   patienceMs: 120_000,
   heapMiB: 256,
-  residentMiB: 448,
+  residentMiB: 480,
 };
 
 /** Between two looks at what a process has had. */
@@ -75,6 +75,8 @@ export class JudgeProcess {
   #child: JudgeChild | undefined;
   #ending: Promise<void> | undefined;
   #isReady = false;
+  /** It has judged an image, of which something may be left in its memory. */
+  #hasAnswered = false;
   /** By policy, as what the process knows it. */
   #known = new Map<PolicyInputs, number>();
   #ids = 0;
@@ -139,6 +141,7 @@ export class JudgeProcess {
   #start(): JudgeChild {
     this.#spentMs = 0;
     this.#isReady = false;
+    this.#hasAnswered = false;
     this.#known = new Map();
     const child: JudgeChild = new JudgeChild(
       { limits: this.#limits, url: this.#url },
@@ -197,6 +200,7 @@ export class JudgeProcess {
       return void this.#end(this.#errorOf({ kind: 'crash', how: 'it said something that nobody asked' }));
     }
     this.#spentMs = reply.processorMs;
+    this.#hasAnswered = true;
     const running = this.#settle();
     if (reply.kind === 'judged') running?.resolve(reply);
     else running?.reject(new JudgingEnded(`the judge failed (${reply.message})`));
@@ -219,13 +223,13 @@ export class JudgeProcess {
     }
     const resident = this.#child?.residentMiB() ?? 0;
     if (resident > residentMiB) {
-      void this.#end(new JudgingEnded(`judging took more than ${residentMiB} MiB`));
+      void this.#end(this.#tookMemory(residentMiB));
     }
   }
 
   #errorOf(end: JudgeEnd): Error {
     const { heapMiB } = this.#limits;
-    if (end.kind === 'memory') return new JudgingEnded(`judging took more than ${heapMiB} MiB`);
+    if (end.kind === 'memory') return this.#tookMemory(heapMiB);
     if (end.kind === 'killed') {
       const message = 'the process that judges was killed, as it is where a machine has no memory left';
       return new JudgingEnded(message, { mayBeOthers: true });
@@ -233,6 +237,11 @@ export class JudgeProcess {
     const message = `the process that judges is gone: ${end.how}`;
     // Before it has taken any order, no image can have done that.
     return this.#isReady ? new JudgingEnded(message, { mayBeOthers: true }) : new Error(message);
+  }
+
+  /** Of an image that is not the first of its process, nobody knows how much of that the others left there. */
+  #tookMemory(mib: number): JudgingEnded {
+    return new JudgingEnded(`judging took more than ${mib} MiB`, { mayBeOthers: this.#hasAnswered });
   }
 
   async #end(why: Error): Promise<void> {

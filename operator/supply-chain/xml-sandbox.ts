@@ -62,7 +62,7 @@ export class XmlSandbox {
   /** Parses the document; what is wrong where it is no XML. */
   parse(xml: string): XmlFault | undefined {
     return this.#try(() => {
-      this.#document = this.#parse(new TextEncoder().encode(xml));
+      this.#document = this.#parse(xml);
       return this.#document !== 0;
     });
   }
@@ -122,25 +122,28 @@ export class XmlSandbox {
     }
   }
 
-  #parse(bytes: Uint8Array): number {
+  #parse(text: string | Uint8Array): number {
     const library = this.#library;
-    const place = this.#keep(bytes);
+    const { place, length } = this.#keep(text);
     const parser = library._xmlNewParserCtxt();
     library._xmlCtxtSetErrorHandler(parser, this.#onFault, 0);
-    const encoding = this.#keep(new TextEncoder().encode('UTF-8'));
-    const document = library._xmlCtxtReadMemory(parser, place, bytes.length, 0, encoding, OPTIONS);
+    const encoding = this.#keep('UTF-8').place;
+    const document = library._xmlCtxtReadMemory(parser, place, length, 0, encoding, OPTIONS);
     library._xmlFreeParserCtxt(parser);
     library._free(place);
     return document;
   }
 
-  /** Bytes with an end, where the library can read them. */
-  #keep(bytes: Uint8Array): number {
-    const place = this.#library._malloc(bytes.length + 1);
+  /** A text with an end, where the library can read it: written there at once, as there may be little room for another copy. */
+  #keep(text: string | Uint8Array): { readonly place: number; readonly length: number } {
+    const length = Buffer.byteLength(text);
+    const place = this.#library._malloc(length + 1);
     if (place === 0) throw new RangeError('the memory of the reader of XML is used up');
-    this.#library.HEAPU8.set(bytes, place);
-    this.#library.HEAPU8[place + bytes.length] = 0;
-    return place;
+    const room = this.#library.HEAPU8.subarray(place, place + length);
+    if (typeof text === 'string') new TextEncoder().encodeInto(text, room);
+    else room.set(text);
+    this.#library.HEAPU8[place + length] = 0;
+    return { place, length };
   }
 
   #take(error: number): void {
