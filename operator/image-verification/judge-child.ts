@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -64,35 +64,44 @@ const KIBIBYTES_PER_MIB = 1024;
 /** It lets go of memory as all that is shipped does (ADR 0051, Dockerfile), and knows nothing else. */
 const JUDGE_ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: '131072' };
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+/** What starts it. */
+type Start = typeof spawn;
+
+interface Pipes {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+}
+
+/** What a judge is started with. */
+export interface JudgeChildOptions {
+  readonly limits: JudgeLimits;
+  readonly url: URL;
+  /** Default: that of Node. */
+  readonly start?: Start;
+}
 
 /**
  * A process that judges: it has a heap of its own, nothing of the operator in its environment, and may read the files of its program and nothing else.
  * It neither needs nor asks for a network; what it is told comes by one pipe, and what it says goes by another.
  */
 export class JudgeChild {
-  readonly #child: Child;
+  readonly #child: ChildProcess;
+  /** None where there was not one more file to be opened: then nothing has been started. */
+  readonly #pipes: Pipes | undefined;
   readonly #events: JudgeEvents;
   readonly #closed: Promise<unknown>;
   #lastWords = '';
   #isEnded = false;
 
-  constructor({ limits, url }: { readonly limits: JudgeLimits; readonly url: URL }, events: JudgeEvents) {
+  constructor({ limits, url, start = spawn }: JudgeChildOptions, events: JudgeEvents) {
     this.#events = events;
     const path = fileURLToPath(url);
-    this.#child = spawn(process.execPath, [...flagsFor(limits, path), path, JUDGE_ARGUMENT], {
+    this.#child = start(process.execPath, [...flagsFor(limits, path), path, JUDGE_ARGUMENT], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: JUDGE_ENVIRONMENT,
     });
-    const { stdin, stdout, stderr } = this.#child;
-    const reader = new FrameReader((reply) => this.#hear(reply), MAX_REPLY_BYTES);
-    stdout.on('data', (piece: Buffer) => this.#read(reader, piece));
-    stderr.setEncoding('utf8');
-    stderr.on('data', (text: string) => {
-      this.#lastWords = (this.#lastWords + text).slice(-MAX_LAST_WORDS);
-    });
-    // Whoever does not listen any more is gone, and that is told.
-    stdin.on('error', () => undefined);
+    // Before all else: an error that nobody listens to ends the operator.
     this.#closed = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         this.#beGone({ kind: 'crash', how: `it could not be started: ${error.message}` });
@@ -103,6 +112,8 @@ export class JudgeChild {
         resolve(undefined);
       });
     });
+    this.#pipes = pipesOf(this.#child);
+    if (this.#pipes !== undefined) this.#listen(this.#pipes);
     this.#offer();
     // One that does nothing does not keep the process.
     for (const handle of this.#handles()) handle.unref();
@@ -115,7 +126,8 @@ export class JudgeChild {
 
   /** Tells it something, with bytes that belong to it. To be waited for: the pipe takes some at a time. */
   async tell(orders: Iterable<Told>): Promise<void> {
-    const { stdin } = this.#child;
+    if (this.#pipes === undefined) return;
+    const { stdin } = this.#pipes;
     let batch = 0;
     stdin.cork();
     for (const { order, bytes } of orders) {
@@ -158,8 +170,18 @@ export class JudgeChild {
 
   /** Pipes are sockets, whatever their type says. */
   #handles(): readonly Handle[] {
-    const { stdin, stdout, stderr } = this.#child;
-    return [this.#child, ...([stdin, stdout, stderr] as unknown as readonly Handle[])];
+    return [this.#child, ...(Object.values(this.#pipes ?? {}) as readonly Handle[])];
+  }
+
+  #listen({ stdin, stdout, stderr }: Pipes): void {
+    const reader = new FrameReader((reply) => this.#hear(reply), MAX_REPLY_BYTES);
+    stdout.on('data', (piece: Buffer) => this.#read(reader, piece));
+    stderr.setEncoding('utf8');
+    stderr.on('data', (text: string) => {
+      this.#lastWords = (this.#lastWords + text).slice(-MAX_LAST_WORDS);
+    });
+    // Whoever does not listen any more is gone, and that is told.
+    stdin.on('error', () => undefined);
   }
 
   #read(reader: FrameReader, piece: Buffer): void {
@@ -204,6 +226,11 @@ export class JudgeChild {
 export interface Told {
   readonly order: Order;
   readonly bytes?: Uint8Array;
+}
+
+/** They are missing, whatever their type says, where it could not be started for want of files. */
+function pipesOf({ stdin, stdout, stderr }: Partial<ChildProcess>): Pipes | undefined {
+  return stdin && stdout && stderr ? { stdin, stdout, stderr } : undefined;
 }
 
 function flagsFor({ heapMiB }: JudgeLimits, path: string): readonly string[] {
