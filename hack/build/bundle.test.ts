@@ -79,7 +79,12 @@ test('the judge of images takes orders as a file by itself, and has no way to a 
   const digest = `sha256:${'0'.repeat(64)}`;
   const order = { digest, gathered: new Map(), policies: [], now: new Date(0) };
   t.like(await judge.judge(order), { kind: 'judged', verdicts: [], missing: [] });
-  const text = await readFile(url, 'utf8');
+  const alone = await temporaryFolder(t, 'image-worker');
+  await bundleRole(alone, 'image-worker');
+  const files = await readdir(alone);
+  t.true(files.length > 1, 'what reads XML is a file beside it');
+  const texts = await Promise.all(files.map((name) => readFile(join(alone, name), 'utf8')));
+  const text = texts.join('\n');
   const asked = new Set(
     [...text.matchAll(/(?:from|require\(|import\(|^import) ?["'](?:node:)?([a-z_/]+)["']/gm)].map(
       ([, name]) => name,
