@@ -204,7 +204,10 @@ export class JudgeChild {
     this.#events.onEnd(end);
   }
 
-  /** Rather it than the operator. Where the system has no such thing, nothing is lost. */
+  /**
+   * Rather it than the operator, where the kernel ends one process of a container: with cgroup v2, kubelets from 1.28 have it end all of them, unless
+   * `singleProcessOOMKill` is set. So what holds is the limit of what it has resident.
+   */
   #offer(): void {
     try {
       writeFileSync(`/proc/${this.#child.pid}/oom_score_adj`, FIRST_TO_GO);
