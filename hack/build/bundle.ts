@@ -12,7 +12,7 @@ const ROLES = {
   leave: 'operator/leave.ts',
   remote: 'remote/main.ts',
   nexusctl: 'nexusctl/main.ts',
-  // No role by itself: others start it in threads of theirs.
+  // No roles by themselves: others start them, in a thread and in a process.
   'policy-worker': 'operator/policy/workers/worker.ts',
   'image-worker': 'operator/image-verification/worker.ts',
 } as const;
