@@ -49,7 +49,7 @@ test('a bill of materials in XML is read by a process that may read nothing but 
   t.regex(verdicts[0]?.facts.sbom?.format ?? '', /CycloneDX/);
 });
 
-/** As many elements and letters as are let in; one of the letters makes all of them take twice as much, where texts are kept as V8 does it. */
+/** As many elements and letters as are let in; for one letter of them, V8 keeps all in twice as many bytes. */
 function worst(): string {
   const head =
     '<bom xmlns="http://cyclonedx.org/schema/bom/1.6" version="1" xmlns:x="urn:x"><components/><!--€-->';

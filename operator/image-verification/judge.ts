@@ -45,7 +45,7 @@ export const JUDGE_LIMITS: JudgeLimits = {
   processorMs: 20_000,
   patienceMs: 120_000,
   heapMiB: 256,
-  residentMiB: 480,
+  residentMiB: 576,
 };
 
 /** Between two looks at what a process has had. */
