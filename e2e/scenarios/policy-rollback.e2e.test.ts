@@ -124,8 +124,10 @@ test('what only requests show in a cohort is undone on all replicas within secon
   t.timeout(4 * 60_000);
   const { drill, traffic } = t.context;
   await drill.letsGo();
+  // What was gone back to before was either: now it is what the source says, and not before all replicas have gone over to that.
+  const deciding = '2.0.0';
+  await drill.decides(deciding);
   const { activeRevision = '' } = await drill.status();
-  const deciding = drill.versionOf(activeRevision);
   const rego = 'deny contains "odd" if input.review.object.metadata.annotations.purpose == "odd"';
   const steps = [{ percent: 99, soakSeconds: 600 }];
   await drill.applies(HARMFUL, { rego, rollout: { steps } });
