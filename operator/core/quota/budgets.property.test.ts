@@ -119,7 +119,7 @@ function pricedWorld(
 ): BudgetWorld {
   const world = new BudgetWorld(choice);
   for (const one of steps) {
-    if (one.does === 'price') world.setPrice(PRICES[one.at]!);
+    if (one.does === 'price') world.setPrice(PRICES[one.at]);
     else play(world, one);
   }
   world.settle();
