@@ -103,6 +103,18 @@ for (const [sentence, { fault, verb, wantSent }] of Object.entries(RETRIES)) {
   });
 }
 
+test('a list is asked for as often, and for as long, as its caller says', async (t) => {
+  const { client, proxy } = await reach(t, { timeoutMs: 3_600_000 });
+  const listOnce = (timeoutMs: number) =>
+    refusalOf(client.list(CONFIG_MAPS, { effort: { attempts: 1, timeoutMs } }).next());
+  const outage = proxy.inject({ kind: 'answer', status: 503 }, () => true, 100);
+  t.is((await listOnce(3_600_000)).status, 503);
+  t.is(outage.times, 99);
+  outage.times = 0;
+  proxy.inject({ kind: 'delay', delayMs: 3_600_000 }, () => true, 100);
+  t.is((await listOnce(200)).status, 0);
+});
+
 test('a request ends in time, and says so', async (t) => {
   const { client, proxy } = await reach(t, { timeoutMs: 200, attempts: 1 });
   proxy.inject({ kind: 'delay', delayMs: 60_000 }, () => true, 100);

@@ -21,6 +21,8 @@ export interface Selection {
 export interface ListSelection extends Selection {
   /** How many objects the first page has at most; by default as many as are small in general. */
   readonly firstPage?: number | undefined;
+  /** How long, and how often, each page is asked for; by default as the transport does. */
+  readonly effort?: Pick<ApiRequest, 'timeoutMs' | 'attempts'>;
 }
 
 /** One page of a list. */
@@ -239,7 +241,7 @@ class ApiClient implements Client {
   /** One page of at most `limit` objects, and of fewer if these are more than can be read at once. */
   async #page(
     resource: Resource,
-    selection: Selection,
+    selection: ListSelection,
     { limit, next }: { readonly limit: number; readonly next: string | undefined },
   ): Promise<Page> {
     for (let asked = limit; ; asked = Math.floor(asked / 2)) {
@@ -249,6 +251,7 @@ class ApiClient implements Client {
           path: collectionPath(resource, selection.namespace),
           query: { ...queryOf(selection), limit: asked, continue: next },
           ...(selection.metadataOnly === true && { accept: LIST_ACCEPT }),
+          ...selection.effort,
         });
         return { list: asList(answer), bytes, limit: asked };
       } catch (error) {

@@ -197,6 +197,37 @@ test('who gets no answer, or is told nothing for a while after it, asks for hims
   t.deepEqual(await Promise.all(silent), [false, false]);
 });
 
+test('nobody waits longer than a second for an answer, and nobody at all while it is overdue', async (t) => {
+  const { freshness, clock, answers } = askingOne();
+  const first = [freshness.isProven(), freshness.isProven()];
+  await clock.goTo(5);
+  await clock.goTo(600);
+  const second = [freshness.isProven(), freshness.isProven()];
+  await clock.goTo(999);
+  for (const one of [...first, ...second]) t.is(await stateOf(one), 'open');
+  await clock.goTo(1000);
+  t.deepEqual(await Promise.all(first), [false, false]);
+  for (let n = 9n; n <= 16n; n += 1n) freshness.told(n);
+  await clock.goTo(1005);
+  const late = freshness.isProven();
+  t.is(await stateOf(late), false, 'it is overdue');
+  await clock.goTo(1600);
+  t.deepEqual(await Promise.all(second), [false, false]);
+  t.is(answers.length, 1);
+});
+
+test('what is waited after an answer that came late counts from when it was asked', async (t) => {
+  const { freshness, clock, answers } = askingOne();
+  const asked = [freshness.isProven(), freshness.isProven()];
+  await clock.goTo(5);
+  await clock.goTo(950);
+  answers[0]?.resolve(20n);
+  await setImmediate();
+  for (const one of asked) t.is(await stateOf(one), 'open');
+  await clock.goTo(1000);
+  t.deepEqual(await Promise.all(asked), [false, false]);
+});
+
 test('what is answered to a question from before a watch began anew proves nothing of this one', async (t) => {
   const { freshness, clock, answers } = askingOne();
   const asked = [freshness.isProven(), freshness.isProven()];

@@ -22,7 +22,7 @@ const KNOWN = 4;
 const WORTH = { gapMs: 40, lagMs: 150 };
 /** So many times as long as it is expected to take is waited. */
 const PATIENCE = 3;
-/** What is told so often is worth a question for all who want to know at once; what it is answered is waited for at least and at most so long. */
+/** What is told so often is worth a question for all who want to know at once; what it is answered is waited for at least so long, and all together at most. */
 const LIVELY = { told: 8, withinMs: 800, leastMs: 100, mostMs: 1000 };
 /** After one that did not come in time so many others ask at once, and twice as many after the next. */
 const ASK_AT_ONCE = { least: 8, most: 64 };
@@ -82,7 +82,7 @@ export class Freshness {
     const tell = (version: bigint, sentAtMs: number): void => {
       if (sentAtMs > this.#begunAtMs) this.wrote(version, sentAtMs);
     };
-    this.#shared = look && new SharedLook({ look, tell, now, after });
+    this.#shared = look && new SharedLook({ look, tell, now, after, patienceMs: LIVELY.mostMs });
   }
 
   /**
@@ -132,18 +132,27 @@ export class Freshness {
   async #prospectOf(asker: Asker): Promise<boolean> {
     const shared = this.#isLively(asker.askedAtMs) ? this.#shared : undefined;
     if (shared === undefined) return this.#wait(asker, this.#patienceMs(asker.askedAtMs));
-    const first = await Promise.race([asker.isTold, shared.join().then(answered)]);
+    const first = await this.#within(LIVELY.mostMs, [asker.isTold, shared.join().then(answered)]);
     if (first === 'told') return true;
-    return this.#wait(asker, first === 'answered' ? this.#afterLookMs() : this.#patienceMs(this.#now()));
+    if (first === 'over') return false;
+    const patienceMs = first === 'answered' ? this.#afterLookMs() : this.#patienceMs(this.#now());
+    const leftMs = Math.max(asker.askedAtMs + LIVELY.mostMs - this.#now(), 0);
+    return this.#wait(asker, patienceMs && Math.min(patienceMs, leftMs));
+  }
+
+  /** The first of what `happens`, unless `ms` are over before that. */
+  async #within<T>(ms: number, happens: readonly Promise<T>[]): Promise<T | 'over'> {
+    const { promise: isOver, resolve } = Promise.withResolvers<'over'>();
+    const disarm = this.#after(ms, () => resolve('over'));
+    const first = await Promise.race([...happens, isOver]);
+    disarm();
+    return first;
   }
 
   /** Whether it is proven within `patienceMs`; undefined: that is not likely. */
   async #wait({ isTold }: Asker, patienceMs: number | undefined): Promise<boolean> {
     if (patienceMs === undefined) return false;
-    const { promise: isOver, resolve } = Promise.withResolvers<'over'>();
-    const disarm = this.#after(patienceMs, () => resolve('over'));
-    const isProven = (await Promise.race([isTold, isOver])) === 'told';
-    disarm();
+    const isProven = (await this.#within(patienceMs, [isTold])) === 'told';
     if (isProven) this.#afterNext = ASK_AT_ONCE.least;
     else this.#giveUp();
     return isProven;

@@ -25,6 +25,9 @@ export interface InformerOptions {
 const ANY_NAMESPACE = 'default';
 const OF_NOTHING = { fieldSelector: 'metadata.name=nothing', metadataOnly: true, firstPage: 1 } as const;
 
+/** Asked once, and not for long: who does not want to wait for it asks for himself. */
+const BRIEFLY = { attempts: 1, timeoutMs: 10_000 };
+
 /** One watch, its store, and all who want to know of changes. */
 export class Informer {
   readonly resource: Resource;
@@ -128,7 +131,11 @@ export class Informer {
   async #currentVersion(): Promise<bigint> {
     const { client, resource, selection } = this.#options;
     const namespace = resource.namespaced ? (selection.namespace ?? ANY_NAMESPACE) : undefined;
-    for await (const { resourceVersion } of client.list(resource, { namespace, ...OF_NOTHING })) {
+    for await (const { resourceVersion } of client.list(resource, {
+      namespace,
+      ...OF_NOTHING,
+      effort: BRIEFLY,
+    })) {
       const version = toVersion(resourceVersion);
       if (version > 0n) return version;
     }

@@ -10,6 +10,8 @@ export interface LookOptions {
   readonly now: () => number;
   /** Does something when so many milliseconds are over. */
   readonly after: (ms: number, does: () => void) => unknown;
+  /** Nobody waits for an answer longer than this: while one is overdue, nobody joins. */
+  readonly patienceMs: number;
 }
 
 /** So long it is waited who else wants to know. Those who are woken together, by one write of a ledger, ask within less. */
@@ -31,18 +33,25 @@ export class SharedLook {
   /** Those whose question has not been put yet. */
   #gathering: Group | undefined;
   #isUnderWay = false;
+  #sentAtMs = 0;
 
   constructor(options: LookOptions) {
     this.#options = options;
   }
 
-  /** Resolves with true when the answer to a question that was put after this call has been told; with false where nobody else wants to know, or there was none. */
+  /** Resolves with true when the answer to a question that was put after this call has been told; with false where nobody else wants to know, there was none, or one is overdue. */
   join(): Promise<boolean> {
+    if (this.#isOverdue()) return Promise.resolve(false);
     if (this.#gathering !== undefined) return this.#gathering.join();
     const group = newGroup();
     this.#gathering = group;
     if (!this.#isUnderWay) this.#options.after(GATHER_MS, () => void this.#ask(group));
     return group.join();
+  }
+
+  #isOverdue(): boolean {
+    const { now, patienceMs } = this.#options;
+    return this.#isUnderWay && now() - this.#sentAtMs >= patienceMs;
   }
 
   async #ask(group: Group): Promise<void> {
@@ -62,6 +71,7 @@ export class SharedLook {
   async #put(): Promise<boolean> {
     const { look, tell, now } = this.#options;
     const sentAtMs = now();
+    this.#sentAtMs = sentAtMs;
     try {
       tell(await look(), sentAtMs);
       return true;
