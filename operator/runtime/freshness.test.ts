@@ -155,6 +155,23 @@ test('an answer that the watch is past already proves it at once', async (t) => 
   t.deepEqual(await Promise.all(asked), [true, true]);
 });
 
+test('an answer below what the watch had told before it was asked for proves nothing: versions went back', async (t) => {
+  const { freshness, clock, answers } = askingOne();
+  const asked = [freshness.isProven(), freshness.isProven()];
+  await clock.goTo(5);
+  answers[0]?.resolve(7n);
+  t.deepEqual(await Promise.all(asked), [false, false]);
+});
+
+test('an answer that the watch went past since it was asked for proves it', async (t) => {
+  const { freshness, clock, answers } = askingOne();
+  const asked = [freshness.isProven(), freshness.isProven()];
+  await clock.goTo(5);
+  freshness.told(20n);
+  answers[0]?.resolve(12n);
+  t.deepEqual(await Promise.all(asked), [true, true]);
+});
+
 test('one who asks alone, or where little is told, asks for himself', async (t) => {
   const { freshness, clock, answers } = askingOne();
   const asked = freshness.isProven();

@@ -82,7 +82,9 @@ export class Freshness {
     const tell = (version: bigint, sentAtMs: number): void => {
       if (sentAtMs > this.#begunAtMs) this.wrote(version, sentAtMs);
     };
-    this.#shared = look && new SharedLook({ look, tell, now, after, patienceMs: LIVELY.mostMs });
+    this.#shared =
+      look &&
+      new SharedLook({ look: () => this.#forward(look), tell, now, after, patienceMs: LIVELY.mostMs });
   }
 
   /**
@@ -163,6 +165,14 @@ export class Freshness {
     const asker = { askedAtMs, isTold, answer: () => resolve('told') };
     this.#askers.push(asker);
     return asker;
+  }
+
+  /** What is answered, unless the watch had told of more before: versions went back, as when a backup is restored, and cannot be compared with what it told. */
+  async #forward(look: () => Promise<bigint>): Promise<bigint> {
+    const known = this.#toldVersion;
+    const version = await look();
+    if (version < known) throw new Error(`everything is at ${version}, and the watch had told of ${known}`);
+    return version;
   }
 
   #isLively(nowMs: number): boolean {
