@@ -4,11 +4,12 @@ import { attachCluster } from '#hack/cluster/attach';
 import type { KubeObject } from '../core/object.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { Cache, type WatchTarget } from './cache.ts';
+import { Cache, type CacheOptions, type WatchTarget } from './cache.ts';
 import { createClient } from './client.ts';
 import { REFLECTOR_TIMING } from './reflector.ts';
 import { eventually } from '#hack/tools/eventually';
 import { FaultProxy } from './testing/fault-proxy.ts';
+import { HandClock } from './testing/hand-clock.ts';
 import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';
 import type { TransportOptions } from './transport.ts';
 
@@ -21,7 +22,7 @@ function names(objects: readonly KubeObject[]): string[] {
 async function makeCache(
   t: ExecutionContext,
   targets: readonly (WatchTarget & { readonly everywhere?: true })[],
-  limits: Pick<TransportOptions, 'maxResponseBytes'> = {},
+  { clock, ...limits }: Pick<TransportOptions, 'maxResponseBytes'> & Pick<CacheOptions, 'clock'> = {},
 ) {
   const { kubeconfigPath } = await attachCluster();
   const world = await createWidgetWorld(kubeconfigPath);
@@ -32,6 +33,7 @@ async function makeCache(
     timing: REFLECTOR_TIMING,
     metrics: createMetrics(),
     log: createLog({ level: 'silent' }),
+    ...(clock && { clock }),
     indexes: [{ resource: CONFIG_MAPS, name: 'app', of: ({ metadata }) => [metadata.labels?.['app'] ?? ''] }],
   });
   const told: string[] = [];
@@ -175,9 +177,10 @@ test('to say whether there is anything, one request for the metadata of one obje
   t.deepEqual(await ask('db'), { isThere: false, requests: 1 });
 });
 
-/** A cache that is told of much, and asks whether three objects are still what it holds, all at once. */
+/** A cache that is told of much, and asks whether three objects are still what it holds, all at once. Only the tests move its clock. */
 async function askingWorld(t: ExecutionContext) {
-  const { cache, proxy, world, create } = await makeCache(t, [{ resource: CONFIG_MAPS }]);
+  const clock = new HandClock();
+  const { cache, proxy, world, create } = await makeCache(t, [{ resource: CONFIG_MAPS }], { clock });
   const { namespace } = world;
   const asked = ['one', 'two', 'three'];
   const heldOf = (name: string) => cache.get(CONFIG_MAPS, { namespace, name });
@@ -192,36 +195,52 @@ async function askingWorld(t: ExecutionContext) {
     );
   };
   await stir();
-  const ask = () => {
-    const held = asked.map((name) => heldOf(name)).filter((one) => one !== undefined);
-    return Promise.all(held.map((one) => cache.isNewest(one)));
-  };
   const path = `/api/v1/namespaces/${namespace}/configmaps`;
   const lists = () =>
-    proxy.requests.filter((one) => one.method === 'GET' && !one.isWatch && one.path === path).length;
-  return { ask, lists, stir, proxy, world };
+    proxy.requests.filter((one) => one.method === 'GET' && !one.isWatch && one.path === path);
+  const before = lists().length;
+  const answers: boolean[] = [];
+  const ask = async (): Promise<void> => {
+    await clock.goTo(100);
+    const held = asked.map((name) => heldOf(name)).filter((one) => one !== undefined);
+    for (const one of held) void cache.isNewest(one).then((isNewest) => answers.push(isNewest));
+    await clock.goTo(105);
+  };
+  /** What is written from then on is newer than what the list says. */
+  const listed = () => eventually('the API server has answered', () => lists().at(before)?.status === 200);
+  const answered = () => eventually('all three are answered', () => answers.length === 3 && answers);
+  return { ask, listed, answered, lists: () => lists().length - before, clock, path, stir, proxy, world };
 }
 
 test('one list proves to all who ask at once that they know the newest, when others write', async (t) => {
-  const { ask, lists, stir } = await askingWorld(t);
-  await eventually('it is proven', async () => {
-    // How soon the watch tells is up to the machine; what it proves is not.
-    await stir();
-    const before = lists();
-    const asking = ask();
-    await stir();
-    const answers = await asking;
-    return answers.length === 3 && answers.every(Boolean) && lists() === before + 1;
-  });
-  t.pass();
+  const { ask, listed, answered, lists, stir } = await askingWorld(t);
+  await ask();
+  await listed();
+  await stir();
+  t.deepEqual(await answered(), [true, true, true]);
+  t.is(lists(), 1);
 });
 
 test('a watch that is cut off proves nothing, whatever the list says', async (t) => {
-  const { ask, lists, proxy, stir, world } = await askingWorld(t);
-  await stir();
+  const { ask, answered, lists, clock, proxy, world } = await askingWorld(t);
   proxy.watches.fateOf = () => 'drop';
   const key = { namespace: world.namespace, name: 'two' };
   await world.client.patch(CONFIG_MAPS, key, { body: { data: { a: 'other' } } });
-  t.deepEqual(await ask(), [false, false, false]);
-  t.true(lists() <= 1);
+  await ask();
+  // The watch is waited for, and the list no longer.
+  await eventually('what the list says is known', () => clock.nextMs < 1000);
+  await clock.goTo(1100);
+  t.deepEqual(await answered(), [false, false, false]);
+  t.is(lists(), 1);
+});
+
+test('a list that is refused is not asked for again: each asks for himself', async (t) => {
+  const { ask, answered, lists, path, proxy } = await askingWorld(t);
+  proxy.inject(
+    { kind: 'answer', status: 503 },
+    (one) => one.path === path && !one.isWatch && one.method === 'GET',
+  );
+  await ask();
+  t.deepEqual(await answered(), [false, false, false]);
+  t.is(lists(), 1);
 });

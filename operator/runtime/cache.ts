@@ -15,7 +15,7 @@ import { resourceString } from './resource.ts';
 import type { Change } from './store.ts';
 
 /** What an informer needs besides what it watches. */
-export type CacheOptions = Pick<InformerOptions, 'client' | 'timing' | 'metrics' | 'log'> & {
+export type CacheOptions = Pick<InformerOptions, 'client' | 'timing' | 'metrics' | 'log' | 'clock'> & {
   readonly indexes: readonly IndexDeclaration[];
 };
 

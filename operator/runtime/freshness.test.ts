@@ -3,28 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import * as fc from 'fast-check';
 import { Freshness } from './freshness.ts';
-
-/** A clock that is set by hand, with what is to be done when. */
-class HandClock {
-  ms = 0;
-  #alarms: { readonly atMs: number; readonly does: () => void }[] = [];
-
-  readonly after = (ms: number, does: () => void): (() => void) => {
-    const alarm = { atMs: this.ms + ms, does };
-    this.#alarms.push(alarm);
-    return () => void (this.#alarms = this.#alarms.filter((one) => one !== alarm));
-  };
-
-  /** Sets it, and does what was to be done until then. */
-  async goTo(ms: number): Promise<void> {
-    this.ms = ms;
-    const due = this.#alarms.filter(({ atMs }) => atMs <= ms);
-    this.#alarms = this.#alarms.filter((one) => !due.includes(one));
-    for (const { does } of due) does();
-    // Who is answered looks before anything else happens.
-    await setImmediate();
-  }
-}
+import { HandClock } from './testing/hand-clock.ts';
 
 /** A watch that has proven enough to be worth waiting for: each in 60 ms, or `lagMs`, so that three times that is waited. */
 function livelyOne(lagMs = 60, look?: (clock: HandClock) => Promise<bigint>) {

@@ -4,7 +4,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Client, Selection } from './client.ts';
 import { keyOf, keyString } from './controller.ts';
-import { Freshness } from './freshness.ts';
+import { Freshness, type FreshnessOptions } from './freshness.ts';
 import { Reflector, type ReflectorTiming, type Sink } from './reflector.ts';
 import { labelMatcher } from './selector.ts';
 import { type Change, type Indexers, Store, toVersion, withoutBallast } from './store.ts';
@@ -19,6 +19,8 @@ export interface InformerOptions {
   readonly timing: ReflectorTiming;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** By what it waits for proofs of the watch; for tests. */
+  readonly clock?: Pick<FreshnessOptions, 'now' | 'after'>;
 }
 
 /** The least that can be listed: what has one name, which nothing needs to have. */
@@ -59,7 +61,7 @@ export class Informer {
     );
     this.store = new Store(guarded(options.indexers, options.log));
     this.matches = matcherOf(selection);
-    this.#freshness = new Freshness({ look: () => this.#currentVersion() });
+    this.#freshness = new Freshness({ ...options.clock, look: () => this.#currentVersion() });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.synced = promise;
     this.#resolveSynced = resolve;
