@@ -2,6 +2,7 @@
 import test from 'ava';
 import { IMAGE_POLICY, type ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import type { ImagePolicyObject } from '../../core/images/objects.ts';
+import type { Waiver } from '../../core/supply-chain/requirement.ts';
 import { ApiError } from '../../runtime/api-error.ts';
 import type { Reader } from '../../runtime/controller.ts';
 import { ImagePolicies } from './image-policies.ts';
@@ -47,4 +48,40 @@ test('all who ask at one time have read the same, though the Secret has become a
   const second = await policies.read(policyIn('a'), changing);
   t.is(first.digest, second.digest);
   t.is(asked, 1);
+});
+
+const noSecret = reading(() => Promise.resolve(undefined));
+
+function waiver(name: string): Waiver {
+  return { name, vulnerability: 'CVE-2026-1', expires: '2026-12-01T00:00:00Z' };
+}
+
+test('what a policy tells of itself makes it no other one', async (t) => {
+  const policies = new ImagePolicies('platform');
+  const before = await policies.read(policyIn('a'), noSecret, [waiver('w')]);
+  // As a watch brings it: nothing of it is the object of before.
+  const told = { ...structuredClone(policyIn('a')), status: { unknown: 1 } };
+  const after = await policies.read(told, noSecret, [waiver('w')]);
+  t.is(after.inputs, before.inputs);
+  t.is(after.object, told, 'what it tells is new');
+});
+
+test('a policy that asks something else is another one, also one of the same name', async (t) => {
+  const policies = new ImagePolicies('platform');
+  const before = await policies.read(policyIn('a'), noSecret);
+  const other = { ...policyIn('a'), spec: { ...spec, authorities: [] } };
+  const after = await policies.read(other, noSecret);
+  t.deepEqual(after.inputs.spec.authorities, []);
+  t.not(after.digest, before.digest);
+  t.is((await policies.read(policyIn('a'), noSecret)).digest, before.digest, 'and back');
+});
+
+test('images with as many sets of waivers as there are have each policy read once', async (t) => {
+  const policies = new ImagePolicies('platform');
+  const sets = Array.from({ length: 20 }, (_, number) => [waiver(`w${number}`)]);
+  const readAll = () => Promise.all(sets.map((one) => policies.read(policyIn('a'), noSecret, one)));
+  const first = await readAll();
+  const second = await readAll();
+  t.true(second.every(({ inputs }, index) => inputs === first[index]?.inputs));
+  t.is(new Set(first.map(({ digest }) => digest)).size, sets.length);
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
 import type { TrustRootSpec } from '#crds/v1alpha1/trust-root';
-import { inputsDigest, isSameInputs, type PolicyInputs } from '../../core/images/inputs.ts';
+import type { PolicyInputs } from '../../core/images/inputs.ts';
 import { imagePolicyFacts, type ImagePolicyObject } from '../../core/images/objects.ts';
 import { policiesFor } from '../../core/images/policy.ts';
 import { rootText } from '../../core/images/root-text.ts';
@@ -16,7 +16,8 @@ import {
   TRUST_ROOTS,
 } from '../../core/resources.ts';
 import { hasStatus } from '../../runtime/api-error.ts';
-import type { Key, Reader, SeenChange, Watch } from '../../runtime/controller.ts';
+import { type Key, keyOf, type Reader, type SeenChange, type Watch } from '../../runtime/controller.ts';
+import { PolicyReads } from './policy-reads.ts';
 
 /** ConfigMaps of the platform that are no modules of packs. */
 const OF_PLATFORM = { resource: CONFIG_MAPS, labelSelector: `!${LABELS.packUid}` } as const;
@@ -30,14 +31,10 @@ export interface PolicyRead {
   readonly digest: string;
 }
 
-/** Of one policy, with the waivers of so many different images. */
-const MAX_READ = 8;
-
 /** Policies on images, with all that they name: one for all controllers that ask. */
 export class ImagePolicies {
   readonly #platformNamespace: string;
-  /** What was read of a policy before: thousands of images are judged by the same, and its digest is over all that it names. */
-  readonly #read = new WeakMap<ImagePolicyObject, readonly PolicyRead[]>();
+  readonly #reads = new PolicyReads();
   readonly #secrets = new Map<string, { readonly atMs: number; readonly data: Promise<SecretData> }>();
 
   constructor(platformNamespace: string) {
@@ -74,24 +71,18 @@ export class ImagePolicies {
     ) as readonly KubeObject[] as readonly ImagePolicyObject[];
   }
 
-  /** A policy with all that it names, as far as it is there. As long as nothing of that changes, it is the same object. */
+  /** A policy with all that it names, as far as it is there. As long as nothing of that changes, the inputs are the same object. */
   async read(object: ImagePolicyObject, read: Reader, waivers: readonly Waiver[] = []): Promise<PolicyRead> {
     const { authorities } = object.spec;
     const roots = new Set(authorities.flatMap(({ trustRootRef }) => trustRootRef?.name ?? []));
     const refs = authorities.flatMap(({ key }) => key?.secretRef ?? []);
     const namespace = object.metadata.namespace ?? this.#platformNamespace;
-    const inputs: PolicyInputs = {
-      spec: object.spec,
+    const named = {
       roots: present([...roots].map((name) => [name, this.root(name, read)])),
       ...(await this.#keys(refs, { namespace, read })),
       waivers,
     };
-    const before = this.#read.get(object) ?? [];
-    const same = before.find((one) => isSameInputs(one.inputs, inputs));
-    if (same !== undefined) return same;
-    const fresh = { object, inputs, digest: inputsDigest(inputs) };
-    this.#read.set(object, [fresh, ...before].slice(0, MAX_READ));
-    return fresh;
+    return { object, ...this.#reads.keep(object, named, (one) => isThere(one, read)) };
   }
 
   /** The text of a trust root; undefined where it, or what it names, is not there. */
@@ -128,6 +119,13 @@ export class ImagePolicies {
     data.catch(() => this.#secrets.delete(id));
     return data;
   }
+}
+
+/** One of the same name is another policy. */
+function isThere(object: ImagePolicyObject, read: Reader): boolean {
+  const { namespace, uid } = object.metadata;
+  const resource = namespace === undefined ? CLUSTER_IMAGE_POLICIES : IMAGE_POLICIES;
+  return read.get(resource, keyOf(object))?.metadata.uid === uid;
 }
 
 type SecretData = Readonly<Record<string, string>>;
