@@ -4,7 +4,12 @@ import type { PolicyInputs } from '../core/images/inputs.ts';
 import { type JudgeOrder, JudgingEnded } from './judge.ts';
 import { Tries } from './tries.ts';
 
-const POLICIES = [{}, {}] as unknown as readonly PolicyInputs[];
+function asking(from: string): PolicyInputs {
+  const spec = { authorities: [], require: { signatures: { from: [from], threshold: 1 } } };
+  return { spec, roots: {}, keys: {}, waivers: [] } as unknown as PolicyInputs;
+}
+
+const POLICIES = [asking('builder'), asking('tester')];
 
 function order(fields: Partial<JudgeOrder> = {}, attached = 'sha256:b'): JudgeOrder {
   const bytes = Buffer.from('{}');
@@ -51,7 +56,7 @@ test('what passed once has all its tries again', (t) => {
 for (const [name, other] of Object.entries({
   'another document is attached': order({}, 'sha256:c'),
   'another image': order({ digest: 'sha256:d' }),
-  'another policy': order({ policies: [{}, {}] as unknown as readonly PolicyInputs[] }),
+  'another policy': order({ policies: [asking('builder'), asking('reader')] }),
   'a policy more': order({ policies: [...POLICIES, ...POLICIES] }),
 })) {
   test(`it is tried where it is ${name}`, (t) => {
@@ -63,6 +68,28 @@ for (const [name, other] of Object.entries({
     t.is(tries.ended(other, ENDED).message, AGAIN);
   });
 }
+
+test('it is left alone where policies are other objects that say the same', (t) => {
+  const tries = twoTries({ ms: 0 });
+  t.is(tries.ended(order({ policies: structuredClone(POLICIES) }), ENDED).message, AGAIN);
+  // They are listed in no promised order.
+  t.is(tries.ended(order({ policies: structuredClone(POLICIES).toReversed() }), ENDED).message, LATER);
+  t.throws(() => tries.check(order({ policies: structuredClone(POLICIES) })), { message: LATER });
+});
+
+test('nothing is remembered of images that ended one long ago', (t) => {
+  const clock = { ms: 0 };
+  const tries = twoTries(clock);
+  for (const digest of ['1', '2', '3']) tries.ended(order({ digest }), ENDED);
+  t.is(tries.size, 3);
+  clock.ms = 7_199_999;
+  tries.ended(order({ digest: '3' }), ENDED);
+  t.is(tries.size, 3, 'as long as they may come again right after their rest');
+  clock.ms = 7_200_000;
+  tries.ended(order({ digest: '4' }), ENDED);
+  t.is(tries.size, 2);
+  t.throws(() => tries.check(order({ digest: '3' })), { message: LATER });
+});
 
 test('no more images are remembered than there may be', (t) => {
   const tries = new Tries({ most: 1, remembered: 3 });

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import type { PolicyInputs } from '../core/images/inputs.ts';
+import { inputsDigest, type PolicyInputs } from '../core/images/inputs.ts';
 import { type JudgeOrder, JudgingEnded } from './judge.ts';
 
 /** How often it is tried to judge what ended the process that did, and for how long it is not after that. */
 export interface TriesOptions {
   readonly most?: number;
   readonly restMs?: number;
-  /** Images that are remembered; then those are forgotten that ended one first. */
+  /** Images that are remembered, for twice the time of rest; of more, those are forgotten that ended one first. */
   readonly remembered?: number;
   /** Milliseconds that never go back. Default: those of the process. */
   readonly now?: () => number;
 }
 
 interface Ended {
-  readonly policies: readonly PolicyInputs[];
+  /** Digests of all that was asked by. */
+  readonly policies: string;
   readonly times: number;
   readonly atMs: number;
   readonly message: string;
 }
+
+/** Ends are remembered for so many times of rest: who ends it again right after one is not tried some times more. */
+const REMEMBERED_RESTS = 2;
 
 const DEFAULTS: Required<TriesOptions> = {
   most: 3,
@@ -33,10 +37,17 @@ const DEFAULTS: Required<TriesOptions> = {
  */
 export class Tries {
   readonly #options: Required<TriesOptions>;
+  /** Who ended one last is last. */
   readonly #ended = new Map<string, Ended>();
+  readonly #digests = new WeakMap<PolicyInputs, string>();
 
   constructor(options: TriesOptions = {}) {
     this.#options = { ...DEFAULTS, ...options };
+  }
+
+  /** How many images are remembered. */
+  get size(): number {
+    return this.#ended.size;
   }
 
   /** Whether it may be tried. @throws JudgingEnded with what ended it, where it was tried often enough. */
@@ -55,25 +66,41 @@ export class Tries {
 
   /** It could not, once more; what is to be told of it. */
   ended(order: JudgeOrder, { message }: JudgingEnded): JudgingEnded {
-    const { remembered, now } = this.#options;
+    const { restMs, now } = this.#options;
     const times = (this.#of(order)?.times ?? 0) + 1;
-    const ended = { policies: order.policies, times, atMs: now(), message };
+    const ended = { policies: this.#policiesOf(order), times, atMs: now(), message };
     const key = keyOf(order);
     this.#ended.delete(key);
     this.#ended.set(key, ended);
-    for (const first of this.#ended.keys()) {
-      if (this.#ended.size <= remembered) break;
-      this.#ended.delete(first);
+    this.#forget(ended.atMs - REMEMBERED_RESTS * restMs);
+    return this.#errorOf(ended, restMs);
+  }
+
+  #forget(untilMs: number): void {
+    for (const [key, { atMs }] of this.#ended) {
+      if (this.#ended.size <= this.#options.remembered && atMs > untilMs) break;
+      this.#ended.delete(key);
     }
-    return this.#errorOf(ended, this.#options.restMs);
   }
 
   #of(order: JudgeOrder): Ended | undefined {
     const ended = this.#ended.get(keyOf(order));
-    const isSame =
-      ended?.policies.length === order.policies.length &&
-      ended.policies.every((one, index) => one === order.policies[index]);
-    return isSame ? ended : undefined;
+    // Of most images nothing is remembered, and nothing is hashed for them.
+    return ended !== undefined && ended.policies === this.#policiesOf(order) ? ended : undefined;
+  }
+
+  /** By what they say: who writes a status, or begins to watch anew, brings other objects that say the same. */
+  #policiesOf({ policies }: JudgeOrder): string {
+    return policies
+      .map((inputs) => this.#digestOf(inputs))
+      .toSorted()
+      .join();
+  }
+
+  #digestOf(inputs: PolicyInputs): string {
+    const digest = this.#digests.get(inputs) ?? inputsDigest(inputs);
+    this.#digests.set(inputs, digest);
+    return digest;
   }
 
   #errorOf({ times, message }: Ended, leftMs: number): JudgingEnded {
