@@ -59,15 +59,15 @@ export class JudgePool {
    * Judges an image in the next process that is free. `owner`: whose image it is.
    *
    * @throws JudgingEnded when the process was ended: the image takes too much time, or memory. When it did so several times, nobody tries any more until
-   * something else is attached, or an hour is over.
+   * something else is attached, a policy is another one, or an hour is over; with ten times within an hour, whatever is attached.
    */
   async judge(order: JudgeOrder, owner = ''): Promise<Judged> {
-    this.#tries.check(order);
+    this.#tries.check(order, owner);
     const given = await this.#places.enter({ host: 'judge', owner, signal: PATIENT });
     const judge = this.#free.pop();
     if (given.kind !== 'given' || judge === undefined) throw new Error('a place is a process');
     try {
-      return await this.#tryWith(judge, order);
+      return await this.#tryWith(judge, order, owner);
     } finally {
       this.#free.push(judge);
       given.leave();
@@ -79,7 +79,7 @@ export class JudgePool {
     await Promise.all(this.#all.map((judge) => judge.close()));
   }
 
-  async #tryWith(judge: JudgeProcess, order: JudgeOrder): Promise<Judged> {
+  async #tryWith(judge: JudgeProcess, order: JudgeOrder, owner: string): Promise<Judged> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const judged = await judge.judge(order);
@@ -87,7 +87,7 @@ export class JudgePool {
         return judged;
       } catch (error) {
         if (!(error instanceof JudgingEnded)) throw error;
-        if (!error.mayBeOthers || attempt === AT_ONCE) throw this.#tries.ended(order, error);
+        if (!error.mayBeOthers || attempt === AT_ONCE) throw this.#tries.ended(order, error, owner);
       }
     }
   }

@@ -77,6 +77,33 @@ test('it is left alone where policies are other objects that say the same', (t) 
   t.throws(() => tries.check(order({ policies: structuredClone(POLICIES) })), { message: LATER });
 });
 
+const TOO_OFTEN =
+  'it took too much; the image has ended 10 processes within 60 minutes, with this and that attached to it; it is tried again when that is over';
+
+test('an image that has something else attached each time is not tried without end either', (t) => {
+  const clock = { ms: 0 };
+  const tries = twoTries(clock);
+  for (let time = 1; time < 10; time += 1) {
+    clock.ms = time * 60_000;
+    const other = order({}, `sha256:${time}`);
+    tries.check(other, 'acme');
+    t.is(tries.ended(other, ENDED, 'acme').message, AGAIN);
+    // What can be judged without a document shows nothing of it.
+    tries.passed(order({}, 'sha256:harmless'));
+  }
+  clock.ms = 600_000;
+  const last = tries.ended(order({}, 'sha256:x'), ENDED, 'acme');
+  t.like(last, { message: TOO_OFTEN, retryAfterMs: 3_060_000 });
+  const next = order({ policies: [asking('reader')] }, 'sha256:y');
+  t.throws(() => tries.check(next, 'acme'), { name: 'JudgingEnded', message: TOO_OFTEN });
+  t.notThrows(() => tries.check(next, 'globex'), 'what a registry tells others is not its doing');
+  t.notThrows(() => tries.check(order({ digest: 'sha256:z' }), 'acme'));
+  clock.ms = 3_660_000;
+  t.notThrows(() => tries.check(next, 'acme'));
+  // Nine of the last hour are left.
+  t.is(tries.ended(next, ENDED, 'acme').message, TOO_OFTEN);
+});
+
 test('nothing is remembered of images that ended one long ago', (t) => {
   const clock = { ms: 0 };
   const tries = twoTries(clock);
