@@ -24,6 +24,13 @@ const MATCHES: Readonly<Record<string, readonly [pattern: string, text: string, 
     'a pattern with a zero is left to the module': ['a\0', 'a', undefined],
     'one that becomes large is left to the module': ['((a{100}){10}){10}', 'a', undefined],
     'many that become large together are left to the module': ['a{1000}'.repeat(20), 'a', undefined],
+    'one that is large by what a class has is left to the module': ['^\\pL{990}$', 'a', undefined],
+    'many classes that are large together are left to the module': [
+      `^${'\\pL{1000}'.repeat(19)}`,
+      'a',
+      undefined,
+    ],
+    'a class with a name by itself is answered': ['^\\pL{20}$', 'a'.repeat(20), true],
     'one that is large is left to the module': ['[a-c]{900}[b-d]{900}[c-e]{900}', 'a', undefined],
     'much text is left to the module': ['[a-z]{40}@[a-z]{40}', 'a'.repeat(16_000), undefined],
   };
@@ -82,7 +89,11 @@ test('patterns are kept as long as they are not too many, or too large together'
   for (let index = 0; index < 300; index += 1) patterns.find(`^x${index}$`);
   t.is(patterns.size.patterns, MOST_KEPT.patterns);
   for (let index = 0; index < 300; index += 1) patterns.find(`(${index}`);
-  t.deepEqual(patterns.size, { patterns: MOST_KEPT.patterns, instructions: 0 }, 'what is none takes nothing');
+  t.like(
+    patterns.size,
+    { patterns: MOST_KEPT.patterns, instructions: 0 },
+    'what is none takes its text alone',
+  );
   const large = patterns.find('x{900}');
   t.true((large?.instructions ?? 0) > 900);
   t.is(patterns.find('x{900}'), large);
@@ -93,6 +104,45 @@ test('patterns are kept as long as they are not too many, or too large together'
   t.true(patterns.size.patterns < 30 && patterns.size.instructions > MOST_KEPT.instructions / 2);
   t.not(patterns.find('x{900}'), large, 'it was forgotten, and made anew');
 });
+
+test('patterns with large classes are kept as long as they are not too large together', (t) => {
+  const patterns = new KeptPatterns();
+  for (let index = 0; index < 100; index += 1) {
+    t.truthy(patterns.find(`^\\pL{${index + 200}}$`));
+    t.true(patterns.size.ranges <= MOST_KEPT.ranges);
+  }
+  t.true(patterns.size.ranges > MOST_KEPT.ranges / 2, 'as many as there is room for');
+});
+
+test('a stack that is at its end says nothing of a pattern', (t) => {
+  const patterns = new KeptPatterns();
+  const long = `^${'('.repeat(300)}a${')'.repeat(300)}$`;
+  t.throws(() => atTheEnd(() => patterns.find(long)), { instanceOf: RangeError });
+  t.is(patterns.size.patterns, 0);
+  t.truthy(patterns.find(long));
+});
+
+/** Has something done where hardly any stack is left, as by a module that has called itself often. */
+function atTheEnd(run: () => void): void {
+  let begun = false;
+  const dive = (): void => {
+    try {
+      dive();
+    } catch (error) {
+      if (begun) throw error;
+      // Some frames up from the very end, so that it is begun, and not ended.
+      expectStack();
+      begun = true;
+      run();
+    }
+  };
+  dive();
+}
+
+/** Throws where less than this is left. */
+function expectStack(depth = 40): void {
+  if (depth > 0) expectStack(depth - 1);
+}
 
 test('more text than is taken, and what is no text, is left to the module', async (t) => {
   const module = await compileModule({ rego: REGO, entrypoints: ['p/answer'] });
@@ -175,7 +225,8 @@ test('what the host answers is what the module would have answered', async (t) =
       if (typeof isMatch === 'boolean') answered += 1;
       if (isMatch === true) matched += 1;
     }),
-    { numRuns: 1000 },
+    // The same each time: what chance finds is not of the change that is being tested. SEEDS=random and RUNS try others (ADR 0067).
+    { numRuns: Number(process.env['RUNS'] ?? 1000), ...(process.env['SEEDS'] !== 'random' && { seed: 67 }) },
   );
   t.true(
     answered > 500 && matched > 100,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { RE2JS, RE2Set } from 're2js';
+import { RE2JS, RE2JSException, RE2Set } from 're2js';
 import type { Value } from '../values/value.ts';
 import type { BuiltinCall } from './builtin.ts';
+import { PatternCache, type PatternSize, rangesOf } from './pattern-cache.ts';
 import { findAll } from './regex.ts';
 
 /** A pattern and a text, as `regex.match` has them. */
@@ -13,11 +14,13 @@ export interface Asked extends Pick<BuiltinCall, 'expectTime'> {
 /** What is larger is left to the module, which takes fuel for it and can be stopped in the middle. */
 export const QUICK_LIMITS = { patternBytes: 1024, textBytes: 16_384 } as const;
 
-/** What is kept in each thread. An instruction is some hundred bytes. */
-export const MOST_KEPT = { patterns: 128, instructions: 20_000 } as const;
+/** What is kept in each thread. An instruction is some hundred bytes, a range up to 24 outside of the heap. */
+export const MOST_KEPT = { patterns: 128, instructions: 20_000, ranges: 800_000 } as const;
 /** Of instructions that a pattern is said to need before it is made, and of those that it has. */
 const MOST_GUESSED = 20_000;
 const MOST_INSTRUCTIONS = 2000;
+/** Of ranges in all its instructions, before it is made and afterwards. */
+const MOST_RANGES = 400_000;
 /** Characters times instructions: what looking through a text takes at worst, and what taking it apart does. */
 const MOST_TO_MATCH = 500_000;
 const MOST_TO_FIND = 100_000;
@@ -25,47 +28,16 @@ const MOST_TO_FIND = 100_000;
 const STATE_BYTES = 64 * 1024;
 
 /** A pattern that is made once. */
-export interface Kept {
+export interface Kept extends PatternSize {
   readonly regex: RE2JS;
   /** Answers whether there is a match, more quickly than looking for where. */
   readonly any: RE2Set;
-  readonly instructions: number;
 }
 
-/** Patterns by their text, so many and so large together; what was used longest ago is forgotten first. What is none is kept as well. */
-export class KeptPatterns {
-  readonly #kept = new Map<string, Kept | undefined>();
-  #instructions = 0;
-  /** Mostly the same is asked for many texts in a row. */
-  #last: { readonly pattern: string; readonly found: Kept | undefined } | undefined;
-
-  /** How many there are, and how large they are together. */
-  get size(): { readonly patterns: number; readonly instructions: number } {
-    return { patterns: this.#kept.size, instructions: this.#instructions };
-  }
-
-  find(pattern: string): Kept | undefined {
-    if (pattern === this.#last?.pattern) return this.#last.found;
-    const found = this.#kept.has(pattern) ? this.#kept.get(pattern) : this.#make(pattern);
-    this.#kept.delete(pattern);
-    this.#kept.set(pattern, found);
-    this.#last = { pattern, found };
-    this.#forget();
-    return found;
-  }
-
-  #make(pattern: string): Kept | undefined {
-    const made = make(pattern);
-    this.#instructions += made?.instructions ?? 0;
-    return made;
-  }
-
-  #forget(): void {
-    for (const [pattern, one] of this.#kept) {
-      if (this.#kept.size <= MOST_KEPT.patterns && this.#instructions <= MOST_KEPT.instructions) return;
-      this.#kept.delete(pattern);
-      this.#instructions -= one?.instructions ?? 0;
-    }
+/** Patterns by their text. */
+export class KeptPatterns extends PatternCache<Kept> {
+  constructor() {
+    super(make, MOST_KEPT);
   }
 }
 
@@ -90,10 +62,13 @@ export function quickFind({ most, ...asked }: Asked & { readonly most: bigint })
   return matches.map(({ groups }) => groups.map((one) => one ?? ''));
 }
 
-/** Undefined for what is no pattern, or one that would be large. */
+/**
+ * Undefined for what is no pattern, or one that would be large. Throws whatever else is in the way, such as a stack that is at its end:
+ * that says nothing of the pattern.
+ */
 function make(pattern: string): Kept | undefined {
   // OPA's own runtime reads patterns up to a zero.
-  if (pattern.includes('\0') || guessedSize(pattern) > MOST_GUESSED) return undefined;
+  if (pattern.includes('\0') || isLarge(pattern)) return undefined;
   try {
     const regex = RE2JS.compile(pattern);
     const instructions = regex.programSize();
@@ -101,10 +76,17 @@ function make(pattern: string): Kept | undefined {
     const any = new RE2Set(RE2Set.UNANCHORED, 0, STATE_BYTES);
     any.add(pattern);
     any.compile();
-    return { regex, any, instructions };
-  } catch {
-    return undefined;
+    return { regex, any, instructions, ranges: rangesOf(pattern, instructions) };
+  } catch (error) {
+    if (error instanceof RE2JSException) return undefined;
+    throw error;
   }
+}
+
+/** Before anything is made of it: that is one step, which nobody can stop. */
+function isLarge(pattern: string): boolean {
+  const guessed = guessedSize(pattern);
+  return guessed > MOST_GUESSED || rangesOf(pattern, guessed) > MOST_RANGES;
 }
 
 /** What is repeated so often is made as often: a group with all that is in it, and groups in groups. */

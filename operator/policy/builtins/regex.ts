@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { RE2JS } from 're2js';
+import { RE2JS, RE2JSException } from 're2js';
 import type { Value } from '../values/value.ts';
 import {
   type BuiltinCall,
@@ -10,10 +10,16 @@ import {
   ofTextsInTime,
   wholeOf,
 } from './builtin.ts';
+import { PatternCache, type PatternSize, rangesOf } from './pattern-cache.ts';
 
-/** Patterns are compiled once; the one used longest ago is forgotten first. */
-const CACHED = 128;
-const cache = new Map<string, RE2JS>();
+/** What is kept in each thread; what is larger by itself is made each time. A range takes up to 16 bytes outside of the heap. */
+export const MOST_CACHED = { patterns: 128, instructions: 20_000, ranges: 400_000 } as const;
+const cache = new PatternCache(make, MOST_CACHED);
+
+/** A pattern that is made once. */
+interface Made extends PatternSize {
+  readonly regex: RE2JS;
+}
 
 /** Where a match begins and ends, and each of its groups. A group that has no part in it is undefined. */
 interface Match {
@@ -57,21 +63,18 @@ function withPattern(pattern: string, use: (regex: RE2JS) => Value): Value | und
 
 /** Undefined for what is no pattern. */
 function compile(pattern: string): RE2JS | undefined {
-  const known = cache.get(pattern);
-  const regex = known ?? tryCompile(pattern);
-  if (regex === undefined) return undefined;
-  cache.delete(pattern);
-  cache.set(pattern, regex);
-  const [oldest] = cache.keys();
-  if (cache.size > CACHED && oldest !== undefined) cache.delete(oldest);
-  return regex;
+  return cache.find(pattern)?.regex;
 }
 
-function tryCompile(pattern: string): RE2JS | undefined {
+/** Throws what says nothing of the pattern, such as that the stack is at its end: it must not be taken for none. */
+function make(pattern: string): Made | undefined {
   try {
-    return RE2JS.compile(pattern);
-  } catch {
-    return undefined;
+    const regex = RE2JS.compile(pattern);
+    const instructions = regex.programSize();
+    return { regex, instructions, ranges: rangesOf(pattern, instructions) };
+  } catch (error) {
+    if (error instanceof RE2JSException) return undefined;
+    throw error;
   }
 }
 
