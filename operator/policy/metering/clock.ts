@@ -52,8 +52,16 @@ export class ThreadTime implements EvaluationClock {
     const wallMs = this.#clocks.wallMs();
     // The wall is asked more quickly, and no thread has more time than it.
     if (wallMs < this.#wallEndMs) return;
-    const endMs = wallMs < this.#lateMs ? this.#processorEndMs : this.#sureEndMs;
-    if (this.#clocks.processorMs() < endMs) return;
-    throw new EvaluationFailure(Failure.Timeout, `it was stopped after ${this.#deadlineMs} ms`);
+    const isLate = wallMs >= this.#lateMs;
+    const processorMs = this.#clocks.processorMs();
+    if (processorMs < (isLate ? this.#sureEndMs : this.#processorEndMs)) return;
+    throw new EvaluationFailure(Failure.Timeout, this.#stopped(isLate && processorMs < this.#processorEndMs));
   };
+
+  /** The same text for the same rule each time: what is told of it is written when it changes. */
+  #stopped(isLate: boolean): string {
+    if (!isLate) return `it was stopped after ${this.#deadlineMs} ms`;
+    const [sureMs, lateMs] = [SURE_SHARE, LATE].map((share) => Math.floor(this.#deadlineMs * share));
+    return `it was stopped after ${sureMs} ms of a processor, which took ${lateMs} ms or more; it may have ${this.#deadlineMs}`;
+  }
 }
