@@ -93,9 +93,11 @@ export class PackDecider implements PolicyDecider {
       evaluate,
     });
     const subject = facts.tenant?.name ?? '';
-    await this.#turns.take(subject);
+    await this.#turns.take(subject, context.signal);
+    // No pack would answer any more, and none is to blame.
+    if (isOver(context, leftMs)) return this.#tooLate(snapshot);
     const { judged, passedOver } = await judgement.ask(deciding, standInsFor(selection, context));
-    await this.#turns.take(subject);
+    await this.#turns.take(subject, context.signal);
     for (const { revision, result } of [...judged, ...passedOver])
       this.#options.failures.note(revision.key, result);
     this.#options.metrics.passedOver.inc({}, passedOver.length);
@@ -104,6 +106,11 @@ export class PackDecider implements PolicyDecider {
     return context.mutating
       ? this.#changes(snapshot, review, asked)
       : this.#verdict(snapshot, { review, facts, selection, now }, asked);
+  }
+
+  #tooLate({ digest }: Snapshot): Decision {
+    this.#options.metrics.decisions.inc({ outcome: 'unavailable' });
+    return unavailable('the time of the request was over before it was judged; try again', digest);
   }
 
   /** What packs fill in and take out. Nothing is refused here: what is refused is refused when the object is whole. */
@@ -190,6 +197,10 @@ function whatIsUnknown(snapshot: Snapshot, review: Review): string | undefined {
   const tenant = known.labels[LABELS.tenant];
   if (tenant === undefined || snapshot.tenants.has(tenant)) return undefined;
   return `tenant ${tenant} of namespace ${namespace} is not known yet; try again`;
+}
+
+function isOver({ signal }: Pick<DecisionContext, 'signal'>, leftMs: () => number): boolean {
+  return signal.aborted || leftMs() < 1;
 }
 
 /** While an object is being made, only what may change it is asked: that holds for what is active, too. */

@@ -102,3 +102,27 @@ test('of twenty-one requests at once, that of another tenant is the third that i
   t.is(tenants.length, 20 * PACKS + 1);
   t.is(tenants.indexOf('calm'), 2 * PACKS);
 });
+
+test('a request whose time is over takes no turn, asks no pack and blames none', async (t) => {
+  let asked = 0;
+  const { ask, factory } = await start(() => {
+    asked += 1;
+    return Promise.resolve(NOTHING);
+  });
+  const over = new AbortController();
+  const first = ask({ namespace: 'calm-dev' });
+  const late = Array.from({ length: 50 }, () => ask({ namespace: 'loud-dev' }, { signal: over.signal }));
+  // It has a signal that nobody gives, and no time all the same.
+  const spent = ask({ namespace: 'loud-dev' }, { deadlineAt: performance.now() });
+  over.abort();
+  for (const { allowed, refusals } of await Promise.all([...late, spent])) {
+    t.false(allowed);
+    t.deepEqual(
+      refusals.map(({ code }) => code),
+      ['dependency_unavailable'],
+    );
+  }
+  t.true((await first).allowed);
+  t.is(asked, 1, 'the one pack of the other tenant');
+  t.regex(await factory.registry.metrics(), /decisions_total\{outcome="unavailable"\} 51/);
+});

@@ -7,7 +7,8 @@ interface Waiting extends Job {
 
 /**
  * What requests need of the thread that answers all of them, one piece in each round of its event loop, by turns of whose they are. Between
- * two pieces of one who asks for much, whatever else has come is read, and goes before the next.
+ * two pieces of one who asks for much, whatever else has come is read, and goes before the next. Whose time is over leaves the line at once, so
+ * no more waits than is in flight.
  */
 export class Turns {
   readonly #waiting = new FairJobs<Waiting>({
@@ -18,13 +19,34 @@ export class Turns {
   /** Whether this round has been had. */
   #isHad = false;
 
-  /** Undefined where it is the turn of `subject` at once, as it is when nobody else has work; else when it is. */
-  take(subject: string): Promise<void> | undefined {
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.waiting;
+  }
+
+  /**
+   * Undefined where it is the turn of `subject` at once, as it is when nobody else has work; else resolves when it is, or `signal` says that
+   * nobody waits for it any more.
+   */
+  take(subject: string, signal: AbortSignal): Promise<void> | undefined {
+    if (signal.aborted) return undefined;
     if (!this.#isHad) {
       this.#have();
       return undefined;
     }
-    return new Promise((resolve) => void this.#waiting.add({ subject, begin: resolve }));
+    return new Promise((resolve) => {
+      const leave = (): void => {
+        this.#waiting.remove(job);
+        resolve();
+      };
+      const begin = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const job: Waiting = { subject, begin };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#waiting.add(job);
+    });
   }
 
   #have(): void {
