@@ -51,7 +51,7 @@ test('whose time is over leaves the line at once, and takes no turn', async (t) 
   t.is(turns.waiting, 501);
   over.abort();
   t.is(turns.waiting, 1);
-  await Promise.all(left);
+  for (const one of left) await one;
   t.deepEqual(had, ['loud']);
   await round();
   t.deepEqual(had, ['loud', 'loud'], 'the next round is of who is left');
