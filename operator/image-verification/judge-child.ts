@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { killChild, type Pipes, pipesOf } from '../runtime/child-process.ts';
 import { FrameReader, frameOf } from './frames.ts';
 import { JUDGE_ARGUMENT, type Order, type Reply } from './messages.ts';
 
@@ -66,12 +66,6 @@ const JUDGE_ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: '131072' };
 
 /** What starts it. */
 type Start = typeof spawn;
-
-interface Pipes {
-  readonly stdin: Writable;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-}
 
 /** What a judge is started with. */
 export interface JudgeChildOptions {
@@ -164,7 +158,7 @@ export class JudgeChild {
     this.#isEnded = true;
     // Whoever waits for that keeps the process.
     for (const handle of this.#handles()) handle.ref();
-    this.#child.kill('SIGKILL');
+    killChild(this.#child);
     await this.#closed;
   }
 
@@ -190,7 +184,7 @@ export class JudgeChild {
       reader.write(piece);
     } catch {
       this.#beGone({ kind: 'crash', how: 'it said something that is no answer' });
-      this.#child.kill('SIGKILL');
+      killChild(this.#child);
     }
   }
 
@@ -229,11 +223,6 @@ export class JudgeChild {
 export interface Told {
   readonly order: Order;
   readonly bytes?: Uint8Array;
-}
-
-/** They are missing, whatever their type says, where it could not be started for want of files. */
-function pipesOf({ stdin, stdout, stderr }: Partial<ChildProcess>): Pipes | undefined {
-  return stdin && stdout && stderr ? { stdin, stdout, stderr } : undefined;
 }
 
 function flagsFor({ heapMiB }: JudgeLimits, path: string): readonly string[] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { killChild, type Pipes, pipesOf } from '../runtime/child-process.ts';
 
 /** How to run the compiler of Rego. */
 export interface OpaOptions {
@@ -46,20 +47,15 @@ function run(path: string, args: readonly string[], running: Running): void {
   // One thread: it runs beside what must answer in time.
   const env = { GOMEMLIMIT: SOFT_MEMORY, GOMAXPROCS: '1', HOME: cwd, TMPDIR: cwd };
   const child = spawn(path, args, { cwd, env });
-  const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const guard = new Guard(child, timeoutMs);
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].on('data', (chunk: Buffer) => {
-      if (guard.mayRead(chunk.length)) output[stream].push(chunk);
-    });
-  }
-  // It may end without having read its input, which is no error of ours.
-  child.stdin.on('error', () => child.stdin.destroy());
-  child.stdin.end(stdin ?? '');
   child.once('error', (error) => {
     guard.end();
     reject(error);
   });
+  const pipes = pipesOf(child);
+  // Its error is told in the next turn.
+  if (pipes === undefined) return;
+  const output = exchange(pipes, stdin, guard);
   child.once('close', (code) => {
     guard.end();
     const [stdout, stderr] = [output.stdout, output.stderr].map((chunks) =>
@@ -69,6 +65,25 @@ function run(path: string, args: readonly string[], running: Running): void {
     if (killed === undefined) resolve({ code: code ?? KILLED, stdout: stdout ?? '', stderr: stderr ?? '' });
     else resolve({ code: KILLED, stdout: '', stderr: `opa was stopped: it ${killed}` });
   });
+}
+
+interface Output {
+  readonly stdout: readonly Buffer[];
+  readonly stderr: readonly Buffer[];
+}
+
+/** Gives it its input, and takes what it may say. */
+function exchange(pipes: Pipes, input: OpaOptions['stdin'], guard: Guard): Output {
+  const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    pipes[stream].on('data', (chunk: Buffer) => {
+      if (guard.mayRead(chunk.length)) output[stream].push(chunk);
+    });
+  }
+  // It may end without having read its input, which is no error of ours.
+  pipes.stdin.on('error', () => pipes.stdin.destroy());
+  pipes.stdin.end(input ?? '');
+  return output;
 }
 
 /** Kills a program that takes more than it may. */
@@ -104,7 +119,7 @@ class Guard {
 
   #kill(why: string): void {
     this.killed ??= why;
-    this.#child.kill('SIGKILL');
+    killChild(this.#child);
   }
 }
 
