@@ -11,6 +11,7 @@ import { WebhookSystem } from '#hack/system/webhook-process';
 import { eventually } from '#hack/tools/eventually';
 import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
 import { imagePod } from '../image-world.ts';
+import { phase, run, waits } from '../run-world.ts';
 import { diffShipped, nexusctl } from '../nexusctl.ts';
 import { pushImage, Signer } from '../signing.ts';
 import { type ReadCondition, type Said, tenantManifest, User } from '../user.ts';
@@ -278,6 +279,19 @@ test('rules go by what scanners state, and refuse what nobody states anything of
   );
   t.false(vouched.ok);
 });
+
+/** What an Agent says of its image, once that is so. */
+function agentSays({ admin }: Place, agent: string, reason: string): Promise<ReadCondition> {
+  return eventually(
+    `the Agent says ${reason}`,
+    async () => {
+      const found = await admin.condition('ImageVerified', '-n', NAMESPACE, `agent/${agent}`);
+      if (found?.reason !== reason) throw new Error(JSON.stringify(found));
+      return found;
+    },
+    DEADLINE_MS,
+  );
+}
 
 test('from a command line, packs are compared by what is proved of images in the cluster', async (t) => {
   t.timeout(8 * 60_000);

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
-import { lean, neverAsked, partsOfUndici, schemas } from './lean.ts';
+import { lean, neverAsked, noTraces, partsOfUndici, schemas } from './lean.ts';
 import { xml } from './xml.ts';
 
 /** Roles of the image, each with the file that it starts from. */
@@ -43,6 +43,9 @@ export interface Bundle {
 /** A file has no more: what is needed rarely is not in it. */
 export const MAX_BUNDLE_BYTES = 2 * 1024 * 1024;
 
+/** The command line is one file with all that it needs, also rarely: half a megabyte of it reads XML (ADR 0069). */
+export const MAX_NEXUSCTL_BYTES = 2.375 * 1024 * 1024;
+
 /** Bundles every role into `folder`, which is emptied first. */
 export async function bundleRoles(folder: string): Promise<readonly Bundle[]> {
   await rm(folder, { recursive: true, force: true });
@@ -59,7 +62,7 @@ export async function bundleRole(folder: string, role: keyof typeof ROLES): Prom
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    plugins: [lean, schemas, xml],
+    plugins: [lean, noTraces, schemas, xml],
     // What is imported only when it is needed (reading kubeconfigs) stays a file of its own.
     splitting: true,
     platform: 'node',

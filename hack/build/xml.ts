@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deflateRawSync } from 'node:zlib';
+import { brotliCompressSync } from 'node:zlib';
 import type { Plugin } from 'esbuild';
 
 /** Where the library has its binary: a text, in which each letter is a byte but those that a text cannot have. */
@@ -46,8 +46,8 @@ function packedLibrary(source: string): string {
     const code = letter.codePointAt(0) ?? 0;
     return (~code >> 8) & code;
   });
-  const unpacked = `=inflateBinary(Buffer.from('${packed(bytes)}', 'base64'))`;
-  return `import { inflateRawSync as inflateBinary } from 'node:zlib';\n${source.replace(found, () => unpacked)}`;
+  const unpacked = `=unpackBinary(Buffer.from('${packed(bytes)}', 'base64'))`;
+  return `import { brotliDecompressSync as unpackBinary } from 'node:zlib';\n${source.replace(found, () => unpacked)}`;
 }
 
 /** By a number in hex, or by a letter. */
@@ -68,13 +68,13 @@ async function packedSchemas(folder: string): Promise<string> {
       return `'${name}': '${packed(Buffer.from(text))}'`;
     }),
   );
-  return `import { inflateRawSync } from 'node:zlib';
+  return `import { brotliDecompressSync } from 'node:zlib';
 const packed = { ${entries.join(', ')} };
 export function readSchema(name) {
-  return inflateRawSync(Buffer.from(packed[name], 'base64'));
+  return brotliDecompressSync(Buffer.from(packed[name], 'base64'));
 }`;
 }
 
 function packed(bytes: Uint8Array): string {
-  return deflateRawSync(bytes, { level: 9 }).toString('base64');
+  return brotliCompressSync(bytes).toString('base64');
 }

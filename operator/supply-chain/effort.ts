@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MAX_VALUES } from '../core/supply-chain/documents.ts';
 import { extentOnce } from '../core/supply-chain/extent.ts';
+import { xmlExtentOf } from '../core/supply-chain/xml-extent.ts';
 import { type NotKnown, refuse, type Refused } from '../core/supply-chain/judgement.ts';
 
 /** Bytes that are hashed to judge one image, with what checks cost besides as so many bytes more. */
@@ -24,7 +25,15 @@ export class Effort {
 
   /** Takes the memory that it costs to keep a document; why it is not read where too little is left. All that is stated of an image is kept until it is judged. */
   keep(document: Uint8Array): Refused | undefined {
-    const { values } = extentOnce(document);
+    return this.#keep(extentOnce(document).values);
+  }
+
+  /** The same for a text in XML within a document, which is one value there. */
+  keepXml(text: string): Refused | undefined {
+    return this.#keep(xmlExtentOf(text).values);
+  }
+
+  #keep(values: number): Refused | undefined {
     if (values > this.#values) {
       return refuse('TooLarge', `what is stated of the image has more than ${MAX_VALUES} values in all`);
     }

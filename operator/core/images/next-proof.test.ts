@@ -109,18 +109,17 @@ test('an outage makes nothing younger: what is kept was found when it was found'
   );
 });
 
-function unknownFor(message: string, reason: ImageVerdict['reason'] = 'RegistryUnreachable', ms = 0) {
-  return found({ outcome: 'Unknown', reason, message }, { digest: undefined, checkedAt: at(ms) });
-}
+const untold = (message: string, reason: ImageVerdict['reason'] = 'RegistryUnreachable', ms = 0) =>
+  found({ outcome: 'Unknown', reason, message }, { digest: undefined, checkedAt: at(ms) });
 
 test('what is still not known for the same reason is proved as before, however it is worded', (t) => {
-  const previous = next({ findings: unknownFor('did not answer 5 times') });
+  const previous = next({ findings: untold('did not answer 5 times') });
   const again = { previous, now: at(60_000) };
   t.is(
-    next({ ...again, findings: unknownFor('did not answer 6 times', 'RegistryUnreachable', 60_000) }),
+    next({ ...again, findings: untold('did not answer 6 times', 'RegistryUnreachable', 60_000) }),
     previous,
   );
-  const other = next({ ...again, findings: unknownFor('come again later', 'RegistryThrottled', 60_000) });
+  const other = next({ ...again, findings: untold('come again later', 'RegistryThrottled', 60_000) });
   t.like(other?.policies[0], { reason: 'RegistryThrottled', message: 'come again later' });
 });
 

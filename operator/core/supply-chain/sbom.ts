@@ -87,7 +87,8 @@ function cycloneDx(predicate: Document): Sbom | undefined {
       purl: asText(at(one, 'purl')) ?? '',
       licences: asList(at(one, 'licenses')).flatMap(licenceOf),
     });
-    for (const within of asList(at(one, 'components'))) pending.push(within);
+    // One by one: there may be more of them than a call has room for.
+    for (const inner of asList(at(one, 'components'))) pending.push(inner);
   }
   return { format: `CycloneDX ${version}`, components };
 }
