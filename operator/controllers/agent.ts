@@ -6,6 +6,7 @@ import { LABELS } from '#crds/v1alpha1/names';
 import { type Agent, agentKey, type GPUClass } from '../core/agent/agent.ts';
 import { type AgentObserved, planAgent, planRefused, type RunCounts } from '../core/agent/plan.ts';
 import type { ScheduleObserved } from '../core/agent/schedule.ts';
+import { isDeepEqual } from '../core/compare.ts';
 import { verdictName } from '../core/images/names.ts';
 import { type ImageTrust, imageTrust } from '../core/images/trust.ts';
 import { holdUpService } from '../core/agent/service/report.ts';
@@ -27,6 +28,7 @@ import {
 import { CALLER_RBAC, CALLER_WATCHES, observeCaller } from './shared/agent-caller.ts';
 import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
+import { ifMoreThanFigures, ifMoreThanStatus } from './shared/news-of-objects.ts';
 import type { ProvenImages } from './shared/proven-images.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
 import { kinshipIn } from './shared/trees.ts';
@@ -48,6 +50,7 @@ export function agentController(
     // Its Runs must not wait for it without a word while somebody else's finalizer keeps it.
     plansWhileDeleting: true,
     parse: parseWith(z.object({ spec: AGENT.spec })),
+    patienceMs: ifMoreThanFigures(isSameButCounts, COUNTS_MS),
     group: (agent, read) => ledgerOf(read, agent.metadata.namespace ?? '')?.metadata.name,
     tells: ({ reason }) => !TOLD_BY_PLANS.has(reason),
     observe: async (agent, read) => ({
@@ -90,9 +93,9 @@ const ofRun: Patience = ({ old, object }) =>
   (object ?? old)?.metadata.labels?.[LABELS.scheduledBy] === undefined ? COUNTS_MS : 0;
 
 const WATCHES: readonly Watch[] = [
-  { resource: TENANTS, keys: agentsOfTenant },
+  { resource: TENANTS, keys: agentsOfTenant, patienceMs: ifMoreThanStatus },
   { resource: QUOTA_LEDGERS, keys: agentsWithoutTenant },
-  { resource: GPU_CLASSES, keys: agentsOfClass },
+  { resource: GPU_CLASSES, keys: agentsOfClass, patienceMs: ifMoreThanStatus },
   { resource: RUNS, keys: agentOfRun, patienceMs: ofRun },
   watchRevisions(agentOfRevision),
   ...SERVICE_WATCHES,
@@ -162,6 +165,12 @@ async function startedRun(key: Key, read: Reader): Promise<KubeObject | undefine
 function countRuns(live: readonly Run[]): RunCounts {
   const queued = live.filter((run) => phaseOf(run) === 'Queued').length;
   return { queued, active: live.length - queued };
+}
+
+function isSameButCounts(old: KubeObject, object: KubeObject): boolean {
+  const { runs: _, ...was } = (old as Agent).status ?? {};
+  const { runs: __, ...is } = (object as Agent).status ?? {};
+  return isDeepEqual(was, is);
 }
 
 function agentOfRun(run: KubeObject): readonly Key[] {

@@ -8,11 +8,14 @@ import { isFinished, type Run } from '../core/run/run.ts';
 import type { Ledger, Tenant } from '../core/tenant/tenant.ts';
 import type { Controller, IndexDeclaration, Key, PolicyRule, Reader, Watch } from '../runtime/controller.ts';
 import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
+import { ifMoreThanStatus } from './shared/news-of-objects.ts';
 import { kinshipIn } from './shared/trees.ts';
 import { ledgerOf, namespacesOf } from './shared/workloads.ts';
 
 /** Runs end all the time, and each pass looks at all that are kept: it is worth so many milliseconds of them. */
 const INTERVAL_MS = 5000;
+/** Even a look at whether there is anything to decide is dearer than to wait for more of them: they end by the hundred. */
+const TOGETHER_MS = 1000;
 const FINISHED_RUNS = 'finished-runs-of-namespace';
 
 /** The index that finished Runs are found by. */
@@ -44,6 +47,7 @@ export function runHistoryController(
   return {
     name: 'run-history',
     resource: TENANTS,
+    patienceMs: ifMoreThanStatus,
     watches: WATCHES,
     rbac: RBAC,
     group: ({ metadata }) => metadata.name,
@@ -59,8 +63,8 @@ export function runHistoryController(
 }
 
 const WATCHES: readonly Watch[] = [
-  { resource: RUNS, keys: tenantOfFinished },
-  { resource: AGENTS, keys: tenantOf },
+  { resource: RUNS, keys: tenantOfFinished, patienceMs: () => TOGETHER_MS },
+  { resource: AGENTS, keys: tenantOf, patienceMs: ifMoreThanStatus },
   // A namespace that comes to a tenant, and a reservation that is given back, are looked at with the next Run that ends.
   { resource: QUOTA_LEDGERS, keys: () => [] },
 ];

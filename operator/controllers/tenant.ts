@@ -11,6 +11,7 @@ import type { Run } from '../core/run/run.ts';
 import { finalizeTenant } from '../core/tenant/finalize.ts';
 import { namespaceNames } from '../core/tenant/namespaces.ts';
 import { planTenant } from '../core/tenant/plan.ts';
+import { withoutFigures } from '../core/tenant/status.ts';
 import { parseCidr } from '../core/tenant/cidr.ts';
 import { rangesWithin } from '../core/tenant/cluster-ranges.ts';
 import { sourceNamespace } from '../core/tenant/pull-secrets.ts';
@@ -38,6 +39,7 @@ import {
   SECRETS,
   TENANTS,
 } from '../core/resources.ts';
+import { ifMoreThanFigures } from './shared/news-of-objects.ts';
 import { queueRules, queueWatches, seeQueues } from './shared/tenant-queues.ts';
 import {
   ANY,
@@ -118,6 +120,7 @@ export function tenantController(
     rbac: [...RBAC, ...queueRules(settings.kueue)],
     finalizer: FINALIZERS.tenant,
     parse: parseTenant,
+    patienceMs: ofUse,
     // The end of a tenant is decided by its name, its status and its annotations.
     salvage: (tenant) => parseTenant({ ...tenant, spec: {} }),
     group: (tenant) => tenant.metadata.name,
@@ -154,7 +157,7 @@ function watches(settings: PlatformSettings): readonly Watch[] {
     },
     { resource: QUOTA_LEDGERS, keys: (ledger) => keys([ledger.metadata.name]), patienceMs: ofLedger },
     { resource: GPU_CLASSES, keys: (one, read) => keysOf(read, BY.gpuClass, one.metadata.name) },
-    { resource: TENANTS, keys: peersToWake },
+    { resource: TENANTS, keys: peersToWake, patienceMs: ofUse },
     { resource: RUNS, keys: tenantOfRun, patienceMs: () => FIGURES_MS },
     {
       resource: SECRETS,
@@ -255,6 +258,11 @@ function dealtIn({ metadata, status }: Ledger): unknown {
     status?.conditions,
   ];
 }
+
+const ofUse = ifMoreThanFigures(
+  (old, object) => isDeepEqual(withoutFigures(unparsed(old).status), withoutFigures(unparsed(object).status)),
+  FIGURES_MS,
+);
 
 /** Only what changes the number of waiting Runs, or is waited for at the end of a tenant. */
 function tenantOfRun(run: KubeObject, read: Reader): readonly Key[] {

@@ -266,6 +266,8 @@ class ControllerManager implements Manager {
   /** Wakes whom the old and the new object name: one that lost its owner wakes the old owner as well. */
   #wake(watch: Watch, change: Change, add: AddWithin): void {
     const withinMs = watch.patienceMs?.(change, this.#cache) ?? 0;
+    // Whom it would wake may be many, and is not worth to be found out.
+    if (withinMs === Infinity) return;
     for (const one of [change.old, change.object]) {
       if (one === undefined) continue;
       for (const key of watch.keys(one, this.#cache)) add(keyString(key), withinMs);

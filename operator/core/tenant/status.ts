@@ -272,7 +272,8 @@ function figures({ usage, summary }: TenantStatus): unknown {
   return [usage ?? [], summary?.runs, summary?.gpus, summary?.runUnits, summary?.cost];
 }
 
-function withoutFigures(status: TenantStatus): unknown {
+/** What a status says beside the figures that change with every Run. */
+export function withoutFigures(status: TenantStatus = {}): unknown {
   const { usage: _usage, usageAt: _usageAt, summary, ...rest } = status;
   return { ...rest, namespaces: rest.namespaces ?? [], summary: summary?.namespaces };
 }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import type { KubeObject, Resource } from '../core/object.ts';
+import { AGENTS, GPU_CLASSES, RUNS, TENANTS } from '../core/resources.ts';
+import { ago, makeAgent, makeRun, makeTenant } from '../core/run/testing/make.ts';
+import type { AnyController, Patience, Reader } from '../runtime/controller.ts';
+import { controllersFor } from './index.ts';
+
+const READ = { list: () => [], get: () => undefined } as unknown as Reader;
+const { controllers } = controllersFor({
+  platformNamespace: 'platform',
+  operatorServiceAccount: 'operator',
+  reservedRanges: [],
+});
+
+function controllerOf(name: string): AnyController {
+  const found = controllers.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`there is no controller ${name}`);
+  return found;
+}
+
+/** How long a controller may wait with a change of the kind that it reconciles, or watches. */
+function patienceOf(name: string, { kind }: Resource): Patience {
+  const { resource, patienceMs, watches } = controllerOf(name);
+  const patiences = [
+    ...(resource.kind === kind ? [patienceMs] : []),
+    ...watches.filter((one) => one.resource.kind === kind).map((one) => one.patienceMs),
+  ];
+  return (change, read) => Math.min(...patiences.map((one) => one?.(change, read) ?? 0));
+}
+
+function withStatus(object: KubeObject, status: object): KubeObject {
+  return { ...object, status: { ...(object['status'] as object | undefined), ...status } };
+}
+
+const TENANT = withStatus(makeTenant(), { state: 'Active', conditions: [] });
+const USED = withStatus(TENANT, {
+  usageAt: ago(1),
+  usage: [{ name: 'runs.concurrent', used: '3', limit: '9' }],
+});
+const SUSPENDED = withStatus(TENANT, { state: 'Suspended' });
+const AGENT = makeAgent();
+const COUNTED = withStatus(AGENT, { runs: { queued: 1, active: 2, countedAt: ago(1) } });
+const NOT_READY = makeAgent({}, 'False');
+const CLASS: KubeObject = {
+  apiVersion: AGENT.apiVersion,
+  kind: 'GPUClass',
+  metadata: { name: 'a100', uid: 'class', generation: 1 },
+  spec: {},
+};
+
+interface Case {
+  readonly controller: string;
+  readonly of: Resource;
+  readonly old: KubeObject;
+  readonly object: KubeObject;
+  readonly waitMs: number;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  'what is used of a Tenant wakes none of its Agents': {
+    ...{ controller: 'agent', of: TENANTS, old: TENANT, object: USED },
+    waitMs: Infinity,
+  },
+  'nor how it stands, since they go by its spec': {
+    ...{ controller: 'agent', of: TENANTS, old: TENANT, object: SUSPENDED },
+    waitMs: Infinity,
+  },
+  'what is asked of it wakes them at once': {
+    ...{ controller: 'agent', of: TENANTS, old: TENANT },
+    object: { ...TENANT, metadata: { ...TENANT.metadata, generation: 2 } },
+    waitMs: 0,
+  },
+  'free devices of a class wake no Agent': {
+    ...{ controller: 'agent', of: GPU_CLASSES, old: CLASS },
+    object: withStatus(CLASS, { free: 3 }),
+    waitMs: Infinity,
+  },
+  'counts of an Agent are looked at with the next': {
+    ...{ controller: 'agent', of: AGENTS, old: AGENT, object: COUNTED },
+    waitMs: 3000,
+  },
+  'how an Agent stands is looked at at once': {
+    ...{ controller: 'agent', of: AGENTS, old: AGENT, object: NOT_READY },
+    waitMs: 0,
+  },
+  'use of a Tenant is looked at with the next, also by its peers': {
+    ...{ controller: 'tenant', of: TENANTS, old: TENANT, object: USED },
+    waitMs: 3000,
+  },
+  'how a Tenant stands is looked at at once': {
+    ...{ controller: 'tenant', of: TENANTS, old: TENANT, object: SUSPENDED },
+    waitMs: 0,
+  },
+  'no history is looked at for the use of a Tenant': {
+    ...{ controller: 'run-history', of: TENANTS, old: TENANT, object: USED },
+    waitMs: Infinity,
+  },
+  'nor for counts of an Agent': {
+    ...{ controller: 'run-history', of: AGENTS, old: AGENT, object: COUNTED },
+    waitMs: Infinity,
+  },
+  'Runs that end are looked at together': {
+    ...{ controller: 'run-history', of: RUNS },
+    old: makeRun({}, { phase: 'Running' }),
+    object: makeRun({}, { phase: 'Succeeded' }),
+    waitMs: 1000,
+  },
+};
+
+for (const [name, { controller, of, old, object, waitMs }] of Object.entries(CASES)) {
+  test(`figures: ${name}`, (t) => t.is(patienceOf(controller, of)({ old, object }, READ), waitMs));
+}
