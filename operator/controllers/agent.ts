@@ -28,7 +28,7 @@ import {
 import { CALLER_RBAC, CALLER_WATCHES, observeCaller } from './shared/agent-caller.ts';
 import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
 import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
-import { ifMoreThanFigures, ifMoreThanStatus } from './shared/news-of-objects.ts';
+import { ifMoreThanFigures, isSameButUsage, standsAlike } from './shared/news-of-objects.ts';
 import type { ProvenImages } from './shared/proven-images.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
 import { kinshipIn } from './shared/trees.ts';
@@ -93,9 +93,9 @@ const ofRun: Patience = ({ old, object }) =>
   (object ?? old)?.metadata.labels?.[LABELS.scheduledBy] === undefined ? COUNTS_MS : 0;
 
 const WATCHES: readonly Watch[] = [
-  { resource: TENANTS, keys: agentsOfTenant, patienceMs: ifMoreThanStatus },
+  { resource: TENANTS, keys: agentsOfTenant, patienceMs: ifMoreThanFigures(isSameButUsage, Infinity) },
   { resource: QUOTA_LEDGERS, keys: agentsWithoutTenant },
-  { resource: GPU_CLASSES, keys: agentsOfClass, patienceMs: ifMoreThanStatus },
+  { resource: GPU_CLASSES, keys: agentsOfClass, patienceMs: ifMoreThanFigures(standsAlike, Infinity) },
   { resource: RUNS, keys: agentOfRun, patienceMs: ofRun },
   watchRevisions(agentOfRevision),
   ...SERVICE_WATCHES,

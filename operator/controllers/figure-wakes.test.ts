@@ -62,9 +62,9 @@ const CASES: Readonly<Record<string, Case>> = {
     ...{ controller: 'agent', of: TENANTS, old: TENANT, object: USED },
     waitMs: Infinity,
   },
-  'nor how it stands, since they go by its spec': {
+  'how it stands wakes them at once, since they may have been refused for that': {
     ...{ controller: 'agent', of: TENANTS, old: TENANT, object: SUSPENDED },
-    waitMs: Infinity,
+    waitMs: 0,
   },
   'what is asked of it wakes them at once': {
     ...{ controller: 'agent', of: TENANTS, old: TENANT },
@@ -75,6 +75,11 @@ const CASES: Readonly<Record<string, Case>> = {
     ...{ controller: 'agent', of: GPU_CLASSES, old: CLASS },
     object: withStatus(CLASS, { free: 3 }),
     waitMs: Infinity,
+  },
+  'how a class stands wakes them at once': {
+    ...{ controller: 'agent', of: GPU_CLASSES, old: CLASS },
+    object: withStatus(CLASS, { free: 3, conditions: [{ type: 'Ready', status: 'False' }] }),
+    waitMs: 0,
   },
   'counts of an Agent are looked at with the next': {
     ...{ controller: 'agent', of: AGENTS, old: AGENT, object: COUNTED },

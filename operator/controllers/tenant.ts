@@ -11,7 +11,6 @@ import type { Run } from '../core/run/run.ts';
 import { finalizeTenant } from '../core/tenant/finalize.ts';
 import { namespaceNames } from '../core/tenant/namespaces.ts';
 import { planTenant } from '../core/tenant/plan.ts';
-import { withoutFigures } from '../core/tenant/status.ts';
 import { parseCidr } from '../core/tenant/cidr.ts';
 import { rangesWithin } from '../core/tenant/cluster-ranges.ts';
 import { sourceNamespace } from '../core/tenant/pull-secrets.ts';
@@ -39,7 +38,7 @@ import {
   SECRETS,
   TENANTS,
 } from '../core/resources.ts';
-import { ifMoreThanFigures } from './shared/news-of-objects.ts';
+import { ifMoreThanFigures, isSameButUsage } from './shared/news-of-objects.ts';
 import { queueRules, queueWatches, seeQueues } from './shared/tenant-queues.ts';
 import {
   ANY,
@@ -259,10 +258,7 @@ function dealtIn({ metadata, status }: Ledger): unknown {
   ];
 }
 
-const ofUse = ifMoreThanFigures(
-  (old, object) => isDeepEqual(withoutFigures(unparsed(old).status), withoutFigures(unparsed(object).status)),
-  FIGURES_MS,
-);
+const ofUse = ifMoreThanFigures(isSameButUsage, FIGURES_MS);
 
 /** Only what changes the number of waiting Runs, or is waited for at the end of a tenant. */
 function tenantOfRun(run: KubeObject, read: Reader): readonly Key[] {

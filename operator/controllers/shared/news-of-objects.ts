@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepEqual } from '../../core/compare.ts';
 import type { KubeObject } from '../../core/object.ts';
+import { withoutFigures } from '../../core/tenant/status.ts';
 import type { Patience } from '../../runtime/controller.ts';
+import { unparsed } from './tenant-view.ts';
 
-/**
- * For who reads nothing of a status: it is woken by all other changes, at once. Counts in the status of Tenants, Agents and classes are written every few seconds
- * while Runs come and go, and each would wake hundreds who have nothing to decide on it.
- */
+/** For who reads nothing of a status: it is woken by all other changes, at once. */
 export const ifMoreThanStatus: Patience = ({ old, object }) =>
   old !== undefined && object !== undefined && isSameButStatus(old, object) ? Infinity : 0;
 
 /**
- * For who writes figures in a status: what it has written itself decides nothing, so it looks at it with what comes within `waitMs`. `isSameButFigures`: whether two
- * statuses say the same beside figures.
+ * For who decides nothing on figures of a status: those are looked at with what comes within `waitMs`, all else at once. Figures of Tenants, Agents and classes are written
+ * every few seconds while Runs come and go, and each would wake hundreds. `isSameButFigures`: whether two statuses say the same beside them.
  */
 export function ifMoreThanFigures(
   isSameButFigures: (old: KubeObject, object: KubeObject) => boolean,
@@ -22,6 +21,21 @@ export function ifMoreThanFigures(
     old !== undefined && object !== undefined && isSameButStatus(old, object) && isSameButFigures(old, object)
       ? waitMs
       : 0;
+}
+
+/** Whether two Tenants say the same beside what is used of them. */
+export function isSameButUsage(old: KubeObject, object: KubeObject): boolean {
+  return isDeepEqual(withoutFigures(unparsed(old).status), withoutFigures(unparsed(object).status));
+}
+
+/** Whether two objects stand alike, by their conditions and the spec that these are of. */
+export function standsAlike(old: KubeObject, object: KubeObject): boolean {
+  return isDeepEqual(standingOf(old), standingOf(object));
+}
+
+function standingOf({ status }: KubeObject): unknown {
+  const { conditions, observedGeneration } = (status ?? {}) as Readonly<Record<string, unknown>>;
+  return [conditions, observedGeneration];
 }
 
 function isSameButStatus(old: KubeObject, object: KubeObject): boolean {
