@@ -3,31 +3,10 @@ import test from 'ava';
 import type { KubeObject, Resource } from '../core/object.ts';
 import { AGENTS, GPU_CLASSES, RUNS, TENANTS } from '../core/resources.ts';
 import { ago, makeAgent, makeRun, makeTenant } from '../core/run/testing/make.ts';
-import type { AnyController, Patience, Reader } from '../runtime/controller.ts';
-import { controllersFor } from './index.ts';
+import type { Reader } from '../runtime/controller.ts';
+import { patienceOf } from './testing/patience.ts';
 
 const READ = { list: () => [], get: () => undefined } as unknown as Reader;
-const { controllers } = controllersFor({
-  platformNamespace: 'platform',
-  operatorServiceAccount: 'operator',
-  reservedRanges: [],
-});
-
-function controllerOf(name: string): AnyController {
-  const found = controllers.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`there is no controller ${name}`);
-  return found;
-}
-
-/** How long a controller may wait with a change of the kind that it reconciles, or watches. */
-function patienceOf(name: string, { kind }: Resource): Patience {
-  const { resource, patienceMs, watches } = controllerOf(name);
-  const patiences = [
-    ...(resource.kind === kind ? [patienceMs] : []),
-    ...watches.filter((one) => one.resource.kind === kind).map((one) => one.patienceMs),
-  ];
-  return (change, read) => Math.min(...patiences.map((one) => one?.(change, read) ?? 0));
-}
 
 function withStatus(object: KubeObject, status: object): KubeObject {
   return { ...object, status: { ...(object['status'] as object | undefined), ...status } };
@@ -59,54 +38,85 @@ interface Case {
 
 const CASES: Readonly<Record<string, Case>> = {
   'what is used of a Tenant wakes none of its Agents': {
-    ...{ controller: 'agent', of: TENANTS, old: TENANT, object: USED },
+    controller: 'agent',
+    of: TENANTS,
+    old: TENANT,
+    object: USED,
     waitMs: Infinity,
   },
   'how it stands wakes them at once, since they may have been refused for that': {
-    ...{ controller: 'agent', of: TENANTS, old: TENANT, object: SUSPENDED },
+    controller: 'agent',
+    of: TENANTS,
+    old: TENANT,
+    object: SUSPENDED,
     waitMs: 0,
   },
   'what is asked of it wakes them at once': {
-    ...{ controller: 'agent', of: TENANTS, old: TENANT },
+    controller: 'agent',
+    of: TENANTS,
+    old: TENANT,
     object: { ...TENANT, metadata: { ...TENANT.metadata, generation: 2 } },
     waitMs: 0,
   },
   'free devices of a class wake no Agent': {
-    ...{ controller: 'agent', of: GPU_CLASSES, old: CLASS },
+    controller: 'agent',
+    of: GPU_CLASSES,
+    old: CLASS,
     object: withStatus(CLASS, { free: 3 }),
     waitMs: Infinity,
   },
   'how a class stands wakes them at once': {
-    ...{ controller: 'agent', of: GPU_CLASSES, old: CLASS },
+    controller: 'agent',
+    of: GPU_CLASSES,
+    old: CLASS,
     object: withStatus(CLASS, { free: 3, conditions: [{ type: 'Ready', status: 'False' }] }),
     waitMs: 0,
   },
   'counts of an Agent are looked at with the next': {
-    ...{ controller: 'agent', of: AGENTS, old: AGENT, object: COUNTED },
+    controller: 'agent',
+    of: AGENTS,
+    old: AGENT,
+    object: COUNTED,
     waitMs: 3000,
   },
   'how an Agent stands is looked at at once': {
-    ...{ controller: 'agent', of: AGENTS, old: AGENT, object: NOT_READY },
+    controller: 'agent',
+    of: AGENTS,
+    old: AGENT,
+    object: NOT_READY,
     waitMs: 0,
   },
   'use of a Tenant is looked at with the next, also by its peers': {
-    ...{ controller: 'tenant', of: TENANTS, old: TENANT, object: USED },
+    controller: 'tenant',
+    of: TENANTS,
+    old: TENANT,
+    object: USED,
     waitMs: 3000,
   },
   'how a Tenant stands is looked at at once': {
-    ...{ controller: 'tenant', of: TENANTS, old: TENANT, object: SUSPENDED },
+    controller: 'tenant',
+    of: TENANTS,
+    old: TENANT,
+    object: SUSPENDED,
     waitMs: 0,
   },
   'no history is looked at for the use of a Tenant': {
-    ...{ controller: 'run-history', of: TENANTS, old: TENANT, object: USED },
+    controller: 'run-history',
+    of: TENANTS,
+    old: TENANT,
+    object: USED,
     waitMs: Infinity,
   },
   'nor for counts of an Agent': {
-    ...{ controller: 'run-history', of: AGENTS, old: AGENT, object: COUNTED },
+    controller: 'run-history',
+    of: AGENTS,
+    old: AGENT,
+    object: COUNTED,
     waitMs: Infinity,
   },
   'Runs that end are looked at together': {
-    ...{ controller: 'run-history', of: RUNS },
+    controller: 'run-history',
+    of: RUNS,
     old: makeRun({}, { phase: 'Running' }),
     object: makeRun({}, { phase: 'Succeeded' }),
     waitMs: 1000,

@@ -26,8 +26,11 @@ function withMeta(metadata: Partial<KubeObject['metadata']>, status: unknown = I
   return { ...IS, metadata: { ...IS.metadata, resourceVersion: '8', ...metadata }, status };
 }
 
+function isReady({ status }: KubeObject): boolean | undefined {
+  return (status as { readonly ready?: boolean } | undefined)?.ready;
+}
+
 function isSameButRuns(old: KubeObject, object: KubeObject): boolean {
-  const isReady = (one: KubeObject) => (one['status'] as { readonly ready?: boolean } | undefined)?.ready;
   return isReady(old) === isReady(object);
 }
 
