@@ -109,7 +109,12 @@ export class FairQueue {
 
   /** The next key; undefined when there is none. */
   shift(): string | undefined {
-    const name = this.#turns.shift();
+    return this.take(() => false)?.key;
+  }
+
+  /** The next key of a group that is not barred, and that group; undefined when there is none. Who is barred misses his turn. */
+  take(isBarred: (group: string) => boolean): { readonly key: string; readonly group: string } | undefined {
+    const name = this.#nextGroup(isBarred);
     const group = name === undefined ? undefined : this.#groups.get(name);
     const ticket = group?.waiting.shift();
     if (name === undefined || group === undefined || ticket === undefined) return undefined;
@@ -117,7 +122,16 @@ export class FairQueue {
     group.size -= 1;
     if (group.size === 0) this.#groups.delete(name);
     else this.#turns.push(name);
-    return ticket.key;
+    return { key: ticket.key, group: name };
+  }
+
+  #nextGroup(isBarred: (group: string) => boolean): string | undefined {
+    for (let left = this.#turns.size; left > 0; left -= 1) {
+      const name = this.#turns.shift();
+      if (name === undefined || !isBarred(name)) return name;
+      this.#turns.push(name);
+    }
+    return undefined;
   }
 }
 

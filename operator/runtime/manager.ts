@@ -80,6 +80,14 @@ export interface Manager {
 /** Has a key worked on within so long, if it is worked on here. */
 type AddWithin = (key: string, withinMs: number) => void;
 
+/**
+ * Of the workers of a controller, all but an eighth may be at one tenant's: each waits for answers of the API server most of the time, and
+ * another tenant, of which something is to be done, must not wait for those.
+ */
+function mostOfGroup(concurrency: number): number {
+  return Math.max(1, concurrency - Math.ceil(concurrency / 8));
+}
+
 /** Of a key that fails: 50 ms, doubled up to five minutes. */
 const QUEUE_BACKOFF = { baseMs: 50, maxMs: 300_000, jitter: 0.2 };
 const DEFAULT_CONCURRENCY = 16;
@@ -241,6 +249,7 @@ class ControllerManager implements Manager {
       isUrgent: (key) =>
         isUrgent(controller, this.#cache.get(controller.resource, parseKey(key)), this.#cache),
       restMs: (key) => controller.restMs?.(parseKey(key)) ?? 0,
+      mostOfGroup: mostOfGroup(concurrency),
     });
     const work = this.#shards?.work;
     work?.join(controller, (key) => queue.add(key));

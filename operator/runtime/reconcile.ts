@@ -19,6 +19,7 @@ import {
 } from './controller.ts';
 import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
+import { GroupCount } from './group-count.ts';
 import { NotLeadingError } from './leader-election.ts';
 import { Refusals } from './refusals.ts';
 import { VersionFence, type WriteFence } from './version-fence.ts';
@@ -50,6 +51,7 @@ export interface ReconcilerOptions extends Omit<EffectsOptions, 'controller'> {
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #effects: Effects;
+  readonly #checking = new GroupCount();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -194,7 +196,10 @@ export class Reconciler {
 
   #fenceOf(object: KubeObject): VersionFence {
     const { client, cache, controller } = this.#options;
-    return new VersionFence({ client, cache, resource: controller.resource }, object);
+    const { resource } = controller;
+    const groupOf = (one: KubeObject): string =>
+      fairnessGroup(controller, one, cache) ?? one.metadata.namespace ?? one.metadata.name;
+    return new VersionFence({ client, cache, resource, checking: this.#checking, groupOf }, object);
   }
 
   async #act(owner: KubeObject, plan: Plan<unknown>, fence: WriteFence): Promise<void> {

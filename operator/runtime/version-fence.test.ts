@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { KubeObject } from '../core/object.ts';
+import { GroupCount } from './group-count.ts';
 import { VersionFence } from './version-fence.ts';
 
 const RUNS = { apiVersion: 'g.dev/v1', kind: 'Run', plural: 'runs', namespaced: true };
 
-function runAt(resourceVersion: string): KubeObject {
+function runAt(resourceVersion: string, namespace = 'n'): KubeObject {
   return {
     apiVersion: RUNS.apiVersion,
     kind: RUNS.kind,
-    metadata: { name: 'a', namespace: 'n', uid: 'u', resourceVersion },
+    metadata: { name: 'a', namespace, uid: 'u', resourceVersion },
   };
 }
 
-/** A fence of a pass that saw version 5, where a watch proves that to be the newest or not, and the API server says what is. */
+const groupOf = ({ metadata }: KubeObject): string => metadata.namespace ?? '';
+
+/** A fence of a pass that saw version 5, where a watch proves that to be the newest or not, and the API server says what is. Another of its group is being checked as well. */
 function fenceWhere({ isProven, live }: { readonly isProven: boolean; readonly live: KubeObject }) {
   let questions = 0;
   const seen: string[] = [];
+  const checking = new GroupCount();
+  checking.enter('n');
   const fence = new VersionFence(
     {
       client: {
@@ -31,6 +36,8 @@ function fenceWhere({ isProven, live }: { readonly isProven: boolean; readonly l
         observeRemoval: () => undefined,
       },
       resource: RUNS,
+      checking,
+      groupOf,
     },
     runAt('5'),
   );
@@ -54,4 +61,72 @@ test('what has moved on is refused, and learned of', async (t) => {
   const { fence, seen } = fenceWhere({ isProven: false, live: runAt('6') });
   await t.throwsAsync(fence.check(), { message: /is not at version 5 any more/ });
   t.deepEqual(seen, ['6']);
+});
+
+/** Fences of Runs at version 5 that share one watch, which proves nothing until it is told to, and an API server that is asked for each. */
+function crowd() {
+  const proof = Promise.withResolvers<boolean>();
+  const asked: string[] = [];
+  const checking = new GroupCount();
+  let failsNext = false;
+  const options = {
+    client: {
+      get: async (_: unknown, { namespace = '' }: { readonly namespace?: string }) => {
+        asked.push(namespace);
+        if (failsNext) {
+          failsNext = false;
+          throw new Error('away');
+        }
+        return runAt('5', namespace);
+      },
+    },
+    cache: {
+      isNewest: () => proof.promise,
+      observeWrite: () => undefined,
+      observeRemoval: () => undefined,
+    },
+    resource: RUNS,
+    checking,
+    groupOf,
+  };
+  return {
+    asked,
+    prove: () => proof.resolve(true),
+    fail: () => (failsNext = true),
+    check: (namespace: string) => new VersionFence(options, runAt('5', namespace)).check(),
+  };
+}
+
+test('who is the only one of his tenant asks at once, however many of another wait for the watch', async (t) => {
+  const { asked, check, prove } = crowd();
+  const heavy = Array.from({ length: 50 }, () => check('heavy'));
+  t.deepEqual(asked, ['heavy'], 'the first of them asks, and the others wait for the watch');
+  await check('light');
+  t.deepEqual(asked, ['heavy', 'light']);
+  await check('light');
+  t.deepEqual(asked, ['heavy', 'light', 'light'], 'one after the other, he is the only one each time');
+  prove();
+  await Promise.all(heavy);
+  t.is(asked.length, 3, 'what the watch has proven is not asked');
+});
+
+test('two of one tenant are a crowd until both are done', async (t) => {
+  const { asked, check, prove } = crowd();
+  const first = check('light');
+  const second = check('light');
+  await first;
+  const third = check('light');
+  t.deepEqual(asked, ['light']);
+  prove();
+  await Promise.all([second, third]);
+  await check('light');
+  t.deepEqual(asked, ['light', 'light']);
+});
+
+test('who was told nothing is not counted any more', async (t) => {
+  const { asked, check, fail } = crowd();
+  fail();
+  await t.throwsAsync(check('light'), { message: 'away' });
+  await check('light');
+  t.deepEqual(asked, ['light', 'light']);
 });

@@ -4,12 +4,17 @@ import { ApiError } from './api-error.ts';
 import type { Cache } from './cache.ts';
 import type { Client } from './client.ts';
 import { keyOf, keyString } from './controller.ts';
+import type { GroupCount } from './group-count.ts';
 
 /** Where a fence looks, and what learns from it. */
 export interface VersionFenceOptions {
   readonly client: Pick<Client, 'get'>;
   readonly cache: Pick<Cache, 'observeWrite' | 'observeRemoval' | 'isNewest'>;
   readonly resource: Resource;
+  /** Those who are being checked: all fences of one kind share it. */
+  readonly checking: GroupCount;
+  /** Fairness group of an object, usually its tenant. */
+  readonly groupOf: (object: KubeObject) => string;
 }
 
 /** Asked before each write of a pass. */
@@ -22,6 +27,9 @@ export interface WriteFence {
  * Makes sure that what one pass writes was decided on the newest version of its object. A write of the object itself
  * proves it, since that carries its resourceVersion; so does a watch that tells of another write, which this process has sent meanwhile. A pass
  * with neither asks the API server once, before the first thing that it really writes. A pass that writes nothing asks nothing.
+ *
+ * To wait for the watch takes longer than to ask, and saves a question only where many wait together. Who is the only one of his
+ * fairness group asks at once: what other tenants write must not have him wait.
  */
 export class VersionFence implements WriteFence {
   readonly #options: VersionFenceOptions;
@@ -46,19 +54,26 @@ export class VersionFence implements WriteFence {
    */
   async check(): Promise<void> {
     if (this.#isProven) return;
-    const { client, cache, resource } = this.#options;
-    if (await cache.isNewest(this.#object)) {
-      this.#isProven = true;
-      return;
-    }
-    const { uid, resourceVersion } = this.#object.metadata;
-    const live = await client.get(resource, keyOf(this.#object));
-    if (live?.metadata.uid !== uid || live?.metadata.resourceVersion !== resourceVersion) {
-      if (live !== undefined) cache.observeWrite(live);
-      else if (uid !== undefined) cache.observeRemoval({ ...refOf(this.#object), uid });
-      throw this.#movedOn();
+    const { checking, groupOf } = this.#options;
+    const group = groupOf(this.#object);
+    const isAlone = checking.enter(group);
+    try {
+      await this.#prove(isAlone);
+    } finally {
+      checking.leave(group);
     }
     this.#isProven = true;
+  }
+
+  async #prove(isAlone: boolean): Promise<void> {
+    const { client, cache, resource } = this.#options;
+    if (!isAlone && (await cache.isNewest(this.#object))) return;
+    const { uid, resourceVersion } = this.#object.metadata;
+    const live = await client.get(resource, keyOf(this.#object));
+    if (live?.metadata.uid === uid && live?.metadata.resourceVersion === resourceVersion) return;
+    if (live !== undefined) cache.observeWrite(live);
+    else if (uid !== undefined) cache.observeRemoval({ ...refOf(this.#object), uid });
+    throw this.#movedOn();
   }
 
   #movedOn(): ApiError {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import * as fc from 'fast-check';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -129,6 +130,46 @@ test('a key that waits behind hundreds and becomes urgent is next, and comes onc
   t.is(queue.depth, 0);
 });
 
+test('a group that has its share waits, and loses nothing', (t) => {
+  const queue = new FairQueue();
+  for (let i = 0; i < 3; i += 1) queue.push(`big/${i}`, 'big');
+  const barsBig = (group: string) => group === 'big';
+  t.is(queue.take(barsBig), undefined);
+  queue.push('small/0', 'small');
+  t.deepEqual(queue.take(barsBig), { key: 'small/0', group: 'small' });
+  t.is(queue.take(barsBig), undefined);
+  t.is(queue.size, 3);
+  t.deepEqual([queue.shift(), queue.shift(), queue.shift()], ['big/0', 'big/1', 'big/2']);
+});
+
+test('one group never has all workers: who comes from another waits for none of its keys', async (t) => {
+  const queue = new WorkQueue({
+    name: 'q',
+    groupOf,
+    mostOfGroup: 14,
+    backoff: { baseMs: 1, maxMs: 10, jitter: 0 },
+    metrics: createMetrics(),
+  });
+  t.teardown(() => queue.shutDown());
+  queue.resume();
+  const taken: string[] = [];
+  // Workers that never come to an end.
+  for (let i = 0; i < 16; i += 1) void queue.take().then((key) => taken.push(key ?? ''));
+  for (let i = 0; i < 5000; i += 1) queue.add(`big/${i}`);
+  await setImmediate();
+  t.is(taken.length, 14);
+  queue.add('small/0');
+  await setImmediate();
+  t.is(taken.at(-1), 'small/0');
+  t.is(queue.working, 15);
+  queue.add('big/0');
+  queue.done('big/1');
+  await setImmediate();
+  t.is(taken.length, 16, 'a worker that has nothing to do goes on when one of them is done');
+  t.is(taken.at(-1), 'big/14');
+  t.is(queue.depth, 5000 - 15);
+});
+
 test('a key that is added many times waits once', async (t) => {
   const queue = makeQueue(t);
   for (let i = 0; i < 100; i += 1) queue.add('a/1');
@@ -225,7 +266,7 @@ test('many workers see every key, each at least once and never two at a time', a
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       t.false(working.has(key));
       working.add(key);
-      await new Promise((resolve) => setImmediate(resolve));
+      await setImmediate();
       seen.add(key);
       working.delete(key);
       queue.done(key);

@@ -3,6 +3,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import { DelayQueue } from './delay-queue.ts';
 import { FairQueue, type Urgency } from './fair-queue.ts';
+import { GroupCount } from './group-count.ts';
 
 /** How a queue is made. */
 export interface WorkQueueOptions {
@@ -12,6 +13,11 @@ export interface WorkQueueOptions {
   readonly groupOf: (key: string) => string;
   /** Whether a key goes before the others of its group at this moment; by default none does. */
   readonly isUrgent?: (key: string) => Urgency;
+  /**
+   * So many keys of one group are worked on at the same time at most; by default there is no such limit. With fewer than there are
+   * workers, who comes from another group never waits until one of those is done, however long each of them takes.
+   */
+  readonly mostOfGroup?: number;
   /** How long it is still too soon to work on a key again, in milliseconds; by default it never is. */
   readonly restMs?: (key: string) => number;
   readonly backoff: BackoffPolicy;
@@ -29,7 +35,8 @@ export class WorkQueue {
   readonly #delayed: DelayQueue;
   /** Keys that wait or must be worked on again, with the time since when. */
   readonly #dirtySince = new Map<string, number>();
-  readonly #workingSince = new Map<string, number>();
+  readonly #working = new Map<string, { readonly group: string; readonly since: number }>();
+  readonly #workingOf = new GroupCount();
   readonly #failures = new Map<string, number>();
   #takers: ((key: string | undefined) => void)[] = [];
   #isPaused = true;
@@ -47,7 +54,7 @@ export class WorkQueue {
 
   /** Keys that are worked on. */
   get working(): number {
-    return this.#workingSince.size;
+    return this.#working.size;
   }
 
   /** Has `key` worked on, once, and not before it has rested. One that waits already, and is urgent now, goes ahead. */
@@ -61,7 +68,7 @@ export class WorkQueue {
     if (restMs > 0) return this.addAfter(key, restMs);
     this.#dirtySince.set(key, performance.now());
     this.#options.metrics.queueAddsTotal.inc({ name: this.#options.name });
-    if (!this.#workingSince.has(key)) this.#enqueue(key);
+    if (!this.#working.has(key)) this.#enqueue(key);
   }
 
   /** Has `key` worked on within `withinMs`, together with what else asks for it until then. Infinite: this alone is no reason to. */
@@ -103,12 +110,15 @@ export class WorkQueue {
 
   /** The work on `key` is over; it is worked on again when it was added meanwhile. */
   done(key: string): void {
-    const since = this.#workingSince.get(key);
-    if (since === undefined) return;
-    this.#workingSince.delete(key);
+    const work = this.#working.get(key);
+    if (work === undefined) return;
+    this.#working.delete(key);
+    this.#workingOf.leave(work.group);
     const { metrics, name } = this.#options;
-    metrics.workSeconds.observe({ name }, (performance.now() - since) / 1000);
+    metrics.workSeconds.observe({ name }, (performance.now() - work.since) / 1000);
     if (this.#dirtySince.has(key)) this.#enqueue(key);
+    // Others of its group may have waited for this alone, while workers have nothing to do.
+    else this.#serve();
   }
 
   /** Gives out nothing until `resume`; goes on collecting keys. */
@@ -141,22 +151,26 @@ export class WorkQueue {
 
   #serve(): void {
     while (!this.#isPaused && this.#takers.length > 0 && this.#ready.size > 0) {
-      const key = this.#ready.shift();
-      const taker = this.#takers.shift();
-      if (key === undefined || taker === undefined) return;
-      this.#begin(key);
-      taker(key);
+      const next = this.#ready.take((group) => this.#hasItsShare(group));
+      if (next === undefined) return;
+      this.#begin(next.key, next.group);
+      this.#takers.shift()?.(next.key);
     }
   }
 
-  #begin(key: string): void {
+  #hasItsShare(group: string): boolean {
+    return this.#workingOf.of(group) >= (this.#options.mostOfGroup ?? Infinity);
+  }
+
+  #begin(key: string, group: string): void {
     const now = performance.now();
     const { metrics, name } = this.#options;
     metrics.queueSeconds.observe({ name }, (now - (this.#dirtySince.get(key) ?? now)) / 1000);
     this.#dirtySince.delete(key);
     // This pass decides anew when to come back.
     this.#delayed.cancel(key);
-    this.#workingSince.set(key, now);
+    this.#working.set(key, { group, since: now });
+    this.#workingOf.enter(group);
     this.#gauge();
   }
 

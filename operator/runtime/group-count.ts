@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** How many of each fairness group are at the same thing at this moment. */
+export class GroupCount {
+  readonly #counts = new Map<string, number>();
+
+  /** One more of `group`, until `leave`. Whether it is the only one. */
+  enter(group: string): boolean {
+    const before = this.#counts.get(group) ?? 0;
+    this.#counts.set(group, before + 1);
+    return before === 0;
+  }
+
+  /** One of `group` less, that had entered. */
+  leave(group: string): void {
+    const before = this.#counts.get(group) ?? 0;
+    if (before > 1) this.#counts.set(group, before - 1);
+    else this.#counts.delete(group);
+  }
+
+  /** How many of `group` have entered, and not left. */
+  of(group: string): number {
+    return this.#counts.get(group) ?? 0;
+  }
+}
