@@ -93,7 +93,7 @@ export function ledgerController(
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
     plan(ledger, view, now) {
       const plan = planWithDevices(ledger, { ...view, book, queues }, now);
-      passes.decided(ledger, view.observed.runs, plan.status.reservations ?? []);
+      passes.decided(ledger, view.observed.runs, plan.status);
       return plan;
     },
   };

@@ -49,28 +49,57 @@ test('it rests for longer when a pass has left nobody waiting', (t) => {
   const held = Array.from({ length: 10 }, () => RESERVED);
   passes.begin({ ...LEDGER, status: { reservations: held } }, [WAITING]);
   t.is(passes.restMs(name), 125);
-  passes.decided(LEDGER, [WAITING], [RESERVED]);
+  passes.decided(LEDGER, [WAITING], { reservations: [RESERVED] });
   t.is(passes.restMs(name), 250);
-  passes.decided(LEDGER, [makeRun()], []);
+  passes.decided(LEDGER, [makeRun()], { reservations: [] });
   clock.ms += 100;
   t.is(passes.restMs(name), 25, 'somebody waits again');
+});
+
+const HOLDS = { reservations: [RESERVED] };
+
+test('a pass that changes nothing, and leaves nobody waiting, is no reason to rest', (t) => {
+  const { clock, passes } = begun();
+  passes.decided(LEDGER, [WAITING], HOLDS);
+  t.is(passes.restMs(name), 50, 'what was written is followed by a rest');
+  const idle = (ledger: Ledger, runs = [WAITING]) => {
+    passes.begin(ledger, runs);
+    passes.decided(ledger, runs, ledger.status ?? {});
+  };
+  clock.ms += 20;
+  idle({ ...LEDGER, status: HOLDS });
+  t.is(passes.restMs(name), 30, 'which is not cut short');
+  clock.ms += 230;
+  idle({ ...LEDGER, status: HOLDS });
+  t.true(passes.restMs(name) <= 0, 'nor made longer');
+  idle({ ...LEDGER, status: { reservations: [] } });
+  t.is(passes.restMs(name), 50, 'but where somebody waits');
+  clock.ms += 1000;
+  idle({ ...LEDGER, status: { reservations: Array.from({ length: 10 }, () => RESERVED) } });
+  t.is(passes.restMs(name), 250, 'and where much is looked at');
+});
+
+test('the first pass of a process may change nothing as well', (t) => {
+  const { passes } = begun();
+  passes.decided({ ...LEDGER, status: HOLDS }, [WAITING], HOLDS);
+  t.true(passes.restMs(name) <= 0);
 });
 
 test('somebody waits until a pass has decided that nobody does', (t) => {
   const { passes } = begun();
   t.true(passes.hasWaiting('another'));
   t.true(passes.hasWaiting(name), 'while it is decided');
-  passes.decided(LEDGER, [WAITING], [RESERVED]);
+  passes.decided(LEDGER, [WAITING], { reservations: [RESERVED] });
   t.false(passes.hasWaiting(name));
-  passes.decided(LEDGER, [WAITING, makeRun()], []);
+  passes.decided(LEDGER, [WAITING, makeRun()], { reservations: [] });
   t.true(passes.hasWaiting(name));
-  passes.decided(LEDGER, [makeRun({ cancel: true }), makeRun({ dryRun: true })], []);
+  passes.decided(LEDGER, [makeRun({ cancel: true }), makeRun({ dryRun: true })], { reservations: [] });
   t.false(passes.hasWaiting(name), 'who wants nothing waits for nothing');
 });
 
 test('of a ledger that is gone nothing is known', (t) => {
   const { passes } = begun();
-  passes.decided(LEDGER, [], []);
+  passes.decided(LEDGER, [], { reservations: [] });
   passes.forget(LEDGER);
   t.true(passes.hasWaiting(name));
   t.is(passes.restMs(name), 0);

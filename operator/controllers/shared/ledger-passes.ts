@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { QuotaLedgerStatus } from '#crds/v1alpha1/quota-ledger';
+import { isDeepEqual } from '../../core/compare.ts';
 import { wantsQuota } from '../../core/quota/candidates.ts';
-import { easedMs, passIntervalMs } from '../../core/quota/pass-interval.ts';
+import { easedMs, LEAST_MS, passIntervalMs } from '../../core/quota/pass-interval.ts';
 import type { Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { LedgerWitness } from './ledger-witness.ts';
 
 interface Pass {
+  /** Since when it rests. */
   readonly atMs: number;
+  /** The same of the pass before. */
+  readonly beforeMs: number;
   readonly intervalMs: number;
   readonly hasWaiting: boolean;
 }
@@ -25,16 +29,23 @@ export class LedgerPasses implements LedgerWitness {
   /** A pass over `ledger` begins, in which these Runs are looked at. */
   begin(ledger: Ledger, runs: readonly Run[]): void {
     const intervalMs = passIntervalMs(ledger, runs.length);
-    this.#byName.set(ledger.metadata.name, { atMs: this.#nowMs(), intervalMs, hasWaiting: true });
+    const { name } = ledger.metadata;
+    const beforeMs = this.#byName.get(name)?.atMs ?? -Infinity;
+    this.#byName.set(name, { atMs: this.#nowMs(), beforeMs, intervalMs, hasWaiting: true });
   }
 
-  /** That pass has decided on these reservations. */
-  decided({ metadata }: Ledger, runs: readonly Run[], reservations: readonly Reservation[]): void {
-    const pass = this.#byName.get(metadata.name);
+  /**
+   * That pass has decided that `ledger` is to say `status`. Where it says so already and nobody waits, as when it only looks at what was written before, a
+   * small one rests no longer for that: who comes next would wait for a rest that spares nothing.
+   */
+  decided(ledger: Ledger, runs: readonly Run[], status: QuotaLedgerStatus): void {
+    const { name } = ledger.metadata;
+    const pass = this.#byName.get(name);
     if (pass === undefined) return;
-    const holders = new Set(reservations.map(({ uid }) => uid));
+    const holders = new Set((status.reservations ?? []).map(({ uid }) => uid));
     const hasWaiting = runs.some((run) => wantsQuota(run) && !holders.has(run.metadata.uid ?? ''));
-    this.#byName.set(metadata.name, { ...pass, hasWaiting });
+    const isIdle = !hasWaiting && pass.intervalMs <= LEAST_MS && isDeepEqual(ledger.status, status);
+    this.#byName.set(name, { ...pass, hasWaiting, ...(isIdle && { atMs: pass.beforeMs }) });
   }
 
   /** How long the ledger of that name still rests, in milliseconds. */

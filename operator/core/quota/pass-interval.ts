@@ -6,7 +6,7 @@ import type { Ledger } from '../tenant/tenant.ts';
  * A ledger is not decided on more often than this, in milliseconds. What happens in between is decided together, so that a busy
  * tenant costs few writes of its ledger and not one or two for each Run.
  */
-const LEAST_MS = 50;
+export const LEAST_MS = 50;
 /**
  * What a write of a ledger costs the API server grows with it: some 10 ms of processor time at 140 reservations, more than all the rest of a Run. So the
  * larger it is, the less often it is decided on, down to once a second from 45 reservations on: a tenant takes a hundredth of the API server for its
