@@ -5,6 +5,7 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { PRICED } from '#crds/v1alpha1/price';
 import { SETTINGS, type SettingName } from './config.ts';
+import { MAX_FOREIGN_KINDS } from './core/policy/foreign-kinds.ts';
 import { variableOf } from './settings.ts';
 
 /** What the chart lets through must let the operator start, and what the operator allows the chart must not refuse. */
@@ -21,6 +22,7 @@ interface Schema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly maxLength?: number;
+  readonly maxItems?: number;
   readonly pattern?: string;
 }
 
@@ -48,6 +50,7 @@ const VALUES = {
   kueuePriorityClasses: 'kueue.priorityClasses',
   remoteImage: 'remoteAgents.image',
   policyInventory: 'platform.policyInventory',
+  policyResources: 'webhooks.policy.resources',
   policySourceHosts: 'platform.policySourceHosts',
   registries: 'platform.registries',
   policyScanSeconds: 'platform.policyScanSeconds',
@@ -205,6 +208,32 @@ test('policySourceHosts: both allow the same hosts', (t) => {
   for (const text of ['git.corp.example', '10.0.0.7:8443', '[fd00::7]:443', 'a:0', 'https://a', 'a.', '-a'])
     isSame(text);
   fc.assert(fc.property(fc.string({ unit, maxLength: 20 }), isSame));
+});
+
+test('policyResources: both allow the same names of groups, kinds and resources, as many of them', (t) => {
+  const { items, maxItems } = schemaOf('policyResources');
+  const { apiVersion, kind, resource } = items!.properties!;
+  const good = { apiVersion: 'a.io/v1', kind: 'K', resource: 'ks' };
+  const isSame = (changed: Partial<typeof good>): void => {
+    const one = { ...good, ...changed };
+    const isInChart =
+      fits(apiVersion!, one.apiVersion) && fits(kind!, one.kind) && fits(resource!, one.resource);
+    const text = `${one.apiVersion}/${one.resource}=${one.kind}`;
+    // Blanks around an entry of a list are no part of it.
+    if (text.trim() === text) t.is(isInChart, isAllowed('policyResources', text), text);
+  };
+  const unit = fc.constantFrom('a', 'z', '0', '9', '-', '.', '/', 'v', 'A', 'Z', '_', '*', ' ', '=');
+  const text = fc.string({ unit, maxLength: 12 });
+  fc.assert(fc.property(text, (group) => isSame({ apiVersion: `${group}.io/v1` })));
+  fc.assert(fc.property(text, (version) => isSame({ apiVersion: `a.io/v1${version}` })));
+  fc.assert(fc.property(text, (name) => isSame({ kind: `K${name}` })));
+  fc.assert(fc.property(text, (name) => isSame({ resource: `k${name}` })));
+  for (const length of [62, 63, 64]) {
+    isSame({ apiVersion: `${'a'.repeat(length)}.io/v1` });
+    isSame({ resource: 'k'.repeat(length) });
+    isSame({ kind: 'K'.repeat(length) });
+  }
+  t.is(maxItems, MAX_FOREIGN_KINDS);
 });
 
 const one = (content: object): boolean => isAllowed('registries', JSON.stringify([content]));

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { type Prices, type PricesRead, readPrices } from './core/metering/prices.ts';
 import { readRegistrySettings, type RegistrySettings, type SettingsRead } from './oci/settings.ts';
+import { POLICY_RESOURCES } from './policy-resources.ts';
 import {
   ConfigError,
   DNS_LABEL,
@@ -162,6 +163,7 @@ export const SETTINGS = {
     parse: parseHosts,
   } satisfies Setting<readonly string[]>,
   policyInventory: POLICY_INVENTORY,
+  policyResources: POLICY_RESOURCES,
   registries: {
     what: 'What the platform says of registries, as a JSON list. Of those that it says nothing of: https, a public address, no mirrors.',
     default: '[]',

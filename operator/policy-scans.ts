@@ -29,7 +29,7 @@ export interface PolicyScans extends PolicyScanning {
 
 /** What judges what exists, with modules as replicas have them. Nothing runs before there is something to judge. */
 export async function policyScans(
-  config: Pick<Config, 'namespace' | 'policyInventory' | 'policyScanSeconds'>,
+  config: Pick<Config, 'namespace' | 'policyInventory' | 'policyResources' | 'policyScanSeconds'>,
   { client, metrics, log }: { readonly client: Client; readonly metrics: Metrics; readonly log: Log },
 ): Promise<PolicyScans> {
   const host = new HostOnDemand({ platformWorkers: 1, tenantWorkers: 1, spareWorkers: 0, metrics });
@@ -41,9 +41,10 @@ export async function policyScans(
     release: (digest) => host.release(digest),
     releaseData: (digest, dataDigest) => host.releaseData(digest, dataDigest),
   });
-  const reports = new BlastReporter({ client, judge, log });
+  const foreignKinds = config.policyResources;
+  const reports = new BlastReporter({ client, judge, log, foreignKinds });
   const intervalMs = config.policyScanSeconds * 1000;
-  const scanner = new PolicyScanner({ client, judge, metrics, log, intervalMs });
+  const scanner = new PolicyScanner({ client, judge, metrics, log, intervalMs, foreignKinds });
   // Whoever cannot say now is asked again; until then there are no Reports.
   const found = await servedVersion(client, WANTED).catch(() => undefined);
   const onChange = (version: string | undefined) =>

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { DEFAULT_POLICY_RULES } from '#crds/v1alpha1/policy-binding';
-import { operationsAskedAbout, registrations } from './registrations.ts';
+import {
+  type ForeignKind,
+  operationsAskedAbout,
+  registeredRules,
+  type RegistrationSettings,
+  registrations,
+} from './registrations.ts';
 
 interface Webhook {
   readonly name: string;
@@ -10,6 +16,7 @@ interface Webhook {
   readonly timeoutSeconds: number;
   readonly rules: readonly {
     readonly apiGroups: readonly string[];
+    readonly apiVersions: readonly string[];
     readonly resources: readonly string[];
     readonly operations: readonly string[];
     readonly scope: string;
@@ -18,13 +25,21 @@ interface Webhook {
   readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
 }
 
-const WEBHOOKS = registrations({
+const SETTINGS: RegistrationSettings = {
   operatorUser: 'system:serviceaccount:platform:operator',
   platformNamespace: 'platform',
   breakGlassGroups: "['glass']",
   client: (path) => ({ url: `https://10.0.0.1${path}` }),
   timeoutSeconds: 3,
-}).flatMap((one) => one['webhooks'] as readonly Webhook[]);
+  foreign: [],
+};
+
+function webhooksWith(foreign: readonly ForeignKind[]): readonly Webhook[] {
+  const made = registrations({ ...SETTINGS, foreign });
+  return made.flatMap((one) => one['webhooks'] as readonly Webhook[]);
+}
+
+const WEBHOOKS = webhooksWith([]);
 
 test('what nobody judged does not pass, and nobody waits for long', (t) => {
   t.deepEqual(
@@ -92,4 +107,44 @@ test('what a pack is bound to that says nothing is asked about, all of it', (t) 
   t.true(named.length > 0);
   for (const [group, resource] of named)
     t.deepEqual([...operationsAskedAbout(group, resource)], ['CREATE', 'UPDATE'], `${group}/${resource}`);
+});
+
+const ROLLOUTS = { group: 'argoproj.io', plural: 'rollouts' };
+
+test('kinds of others are asked about as workloads are, by the very webhooks, in any version, and with their scale', (t) => {
+  const wide = webhooksWith([ROLLOUTS, { group: 'x.io', plural: 'ys' }]);
+  t.deepEqual(
+    wide.map((one) => ({ ...one, rules: [] })),
+    WEBHOOKS.map((one) => ({ ...one, rules: [] })),
+    'nothing but rules: a webhook of its own would be one that nobody trusts at first',
+  );
+  const more = wide.map(({ rules }, index) => rules.slice(WEBHOOKS[index]?.rules.length));
+  const rule = { apiVersions: ['*'], operations: ['CREATE', 'UPDATE'], scope: 'Namespaced' };
+  t.deepEqual(more, [
+    [],
+    [
+      { ...rule, apiGroups: ['argoproj.io'], resources: ['rollouts', 'rollouts/scale'] },
+      { ...rule, apiGroups: ['x.io'], resources: ['ys', 'ys/scale'] },
+    ],
+    [
+      { ...rule, apiGroups: ['argoproj.io'], resources: ['rollouts'] },
+      { ...rule, apiGroups: ['x.io'], resources: ['ys'] },
+    ],
+  ]);
+});
+
+test('what is asked about is what the API server has', (t) => {
+  const [validating] = registrations({ ...SETTINGS, foreign: [ROLLOUTS] });
+  const registered = registeredRules(validating);
+  const asked = (group: string, resource: string) => [...operationsAskedAbout(group, resource, registered)];
+  t.deepEqual(asked('argoproj.io', 'rollouts'), ['CREATE', 'UPDATE']);
+  t.deepEqual(asked('argoproj.io', 'rollouts/scale'), ['CREATE', 'UPDATE']);
+  t.deepEqual(asked('argoproj.io', 'rollouts/status'), []);
+  t.deepEqual(asked('argoproj.io', 'workflows'), []);
+  t.deepEqual(asked('', 'pods'), ['CREATE', 'UPDATE']);
+  t.deepEqual([...operationsAskedAbout('argoproj.io', 'rollouts')], [], 'where nothing is known');
+  t.is(registeredRules(undefined), undefined);
+  const narrowed = { ...validating!, webhooks: [{}] };
+  t.deepEqual(registeredRules(narrowed), []);
+  t.deepEqual([...operationsAskedAbout('', 'pods', registeredRules(narrowed))], [], 'somebody took it away');
 });

@@ -4,6 +4,7 @@ import type { KubeObject } from '#operator/core/object';
 import {
   KUBERNETES_CONDITION,
   LEAVING_CONDITION,
+  LEAVING_WHOLE_CONDITION,
   operatorOnKinds,
   operatorOnWorkloads,
 } from '#operator/core/policy/asked';
@@ -20,13 +21,25 @@ export interface RegistrationSettings {
   /** Who is asked for a path: `service` or `url`, without caBundle, which the operator keeps. */
   readonly client: (path: '/validate' | '/mutate') => unknown;
   readonly timeoutSeconds: unknown;
+  /** Kinds of others that are judged as workloads are (webhooks.policy.resources). */
+  readonly foreign: readonly ForeignKind[];
 }
 
-interface WebhookRule {
+/** A kind of somebody else's CustomResourceDefinition. */
+export interface ForeignKind {
+  readonly group: string;
+  readonly plural: string;
+}
+
+/** What of a rule says whether something is asked about. */
+export interface RegisteredRule {
   readonly apiGroups: readonly string[];
-  readonly apiVersions: readonly string[];
   readonly resources: readonly string[];
   readonly operations: readonly string[];
+}
+
+interface WebhookRule extends RegisteredRule {
+  readonly apiVersions: readonly string[];
   readonly scope: 'Namespaced' | 'Cluster' | '*';
 }
 
@@ -70,9 +83,19 @@ const WORKLOADS: readonly WebhookRule[] = [
   rule('rbac.authorization.k8s.io', ['rolebindings', 'roles']),
 ];
 
-/** What the API server asks about of that which `group` and `resource` mean, by operation; either may be `*`, and a resource `x/*`. */
-export function operationsAskedAbout(group: string, resource: string): ReadonlySet<string> {
-  const asked = [...OUR_KINDS, ...WORKLOADS].filter(
+/** What every release asks about, whatever its values are. */
+const ALWAYS: readonly RegisteredRule[] = [...OUR_KINDS, ...WORKLOADS];
+
+/**
+ * What the API server asks about of that which `group` and `resource` mean, by operation; either may be `*`, and a resource `x/*`. By the rules that it
+ * really goes by, where they are known.
+ */
+export function operationsAskedAbout(
+  group: string,
+  resource: string,
+  registered: readonly RegisteredRule[] = ALWAYS,
+): ReadonlySet<string> {
+  const asked = registered.filter(
     ({ apiGroups, resources }) =>
       (group === '*' || apiGroups.includes(group)) && resources.some((one) => isMeant(resource, one)),
   );
@@ -84,6 +107,25 @@ function isMeant(pattern: string, resource: string): boolean {
   if (pattern === '*') return !resource.includes('/');
   if (pattern === '*/*') return true;
   return pattern.endsWith('/*') ? resource.startsWith(pattern.slice(0, -1)) : pattern === resource;
+}
+
+/** A webhook as the API server has it. */
+interface Registered {
+  readonly rules?: readonly Partial<RegisteredRule>[];
+}
+
+/** The rules of a webhook configuration, as the API server has it; undefined where there is none. */
+export function registeredRules(
+  configuration: KubeObject | undefined,
+): readonly RegisteredRule[] | undefined {
+  const webhooks = configuration?.['webhooks'] as readonly Registered[] | undefined;
+  return webhooks?.flatMap(({ rules = [] }) =>
+    rules.map(({ apiGroups = [], resources = [], operations = [] }) => ({
+      apiGroups,
+      resources,
+      operations,
+    })),
+  );
 }
 
 /** The configurations, in the order in which they are installed. */
@@ -99,10 +141,11 @@ function validating(settings: RegistrationSettings): KubeObject {
       clientConfig: settings.client('/validate'),
     }),
     webhook('workloads', settings, {
-      rules: WORKLOADS,
+      rules: judged(settings),
       namespaceSelector: ofTenants(settings),
       matchConditions: named({
         ...conditions(settings),
+        leaving: LEAVING_WHOLE_CONDITION,
         operator: operatorOnWorkloads(settings.operatorUser),
       }),
       clientConfig: settings.client('/validate'),
@@ -113,7 +156,7 @@ function validating(settings: RegistrationSettings): KubeObject {
 function mutating(settings: RegistrationSettings): KubeObject {
   return configuration('MutatingWebhookConfiguration', [
     webhook('defaults', settings, {
-      rules: WORKLOADS.map((one) => ({
+      rules: judged(settings).map((one) => ({
         ...one,
         // What is brought into a pod that runs is named by its digest, too.
         resources: one.resources.filter((name) => !name.includes('/') || name === 'pods/ephemeralcontainers'),
@@ -121,12 +164,22 @@ function mutating(settings: RegistrationSettings): KubeObject {
       namespaceSelector: ofTenants(settings),
       matchConditions: named({
         ...conditions(settings),
+        leaving: LEAVING_WHOLE_CONDITION,
         operator: operatorOnWorkloads(settings.operatorUser),
       }),
       clientConfig: settings.client('/mutate'),
       reinvocationPolicy: 'IfNeeded',
     }),
   ]);
+}
+
+/**
+ * What is judged in namespaces of tenants. Kinds of others stand beside workloads and not in a webhook of their own: that would have no caBundle at first,
+ * and replicas whose certificate one webhook does not trust are not ready for any.
+ */
+function judged({ foreign }: RegistrationSettings): readonly WebhookRule[] {
+  // Whoever scales what runs somebody's pods changes it, as with Deployments. Kinds without that have no such requests.
+  return [...WORKLOADS, ...foreign.map(({ group, plural }) => rule(group, [plural, `${plural}/scale`]))];
 }
 
 function configuration(kind: string, webhooks: readonly object[]): KubeObject {

@@ -1,23 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { parse } from 'yaml';
 import { PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { eventually } from '#hack/tools/eventually';
+import { temporaryFolder } from '#hack/tools/testing/temporary-folder';
 import { type AdmissionWorld, startAdmission, tenant } from '../admission-world.ts';
+import { ROLLOUTS, rollout } from '../foreign-kind.ts';
+import { nexusctl } from '../nexusctl.ts';
 
 const test = anyTest.serial as TestFn<AdmissionWorld>;
 type Case = ExecutionContext<AdmissionWorld>;
 
-const PAGE = join(import.meta.dirname, '../../docs/how-to/compare-with-what-exists.md');
-/** What the page says of the chart, and the pack that it shows. */
-const [VALUES, HOSTS] = [...readFileSync(PAGE, 'utf8').matchAll(/```yaml\n(.*?)```/gs)].map(
-  ([, block = '']) => parse(block) as Readonly<Record<string, unknown>>,
-);
+type Block = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** What a page says of the chart, and the pack that it shows. */
+function blocksOf(page: string): readonly (Block | undefined)[] {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/how-to', page), 'utf8');
+  return [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, block = '']) => parse(block) as Block);
+}
+
+const [VALUES, HOSTS] = blocksOf('compare-with-what-exists.md');
+const [FOREIGN_VALUES, LIMITED] = blocksOf('judge-kinds-of-others.md');
 
 test.before(async (t) => {
-  t.context = await startAdmission({ platform: VALUES?.['platform'] as Record<string, unknown> });
+  t.context = await startAdmission({
+    platform: VALUES?.['platform'] ?? {},
+    values: FOREIGN_VALUES?.['webhooks'] ?? {},
+  });
   const { user } = t.context;
   await user.applies(tenant('looked-at'), tenant('looked-past'));
   await user.awaitsReady('tenant/looked-at');
@@ -243,4 +255,96 @@ test('a kind that is not kept for packs is refused, and so is one in no namespac
     });
     t.regex(said, wanted);
   }
+});
+
+const LIMITED_PACK = ['-n', PLATFORM_NAMESPACE, 'policypack/rollouts'] as const;
+const TOO_MANY = /rule rollouts: found 9 replicas; allowed are 5 \(at spec\.replicas\)/;
+
+/** Of the kind of somebody else, by kubectl. */
+async function changes(t: Case, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await t.context.cluster.kubectl(['-n', 'looked-at-main', ...args]);
+  return code === 0 ? stdout : stderr;
+}
+
+test('a kind of somebody else that the platform names is reported on as it exists, before a pack decides on it', async (t) => {
+  const { user, cluster } = t.context;
+  await cluster.admin.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', ROLLOUTS);
+  const large = rollout('looked-at-main/large', 9);
+  const metadata = { ...large.metadata, finalizers: ['example.com/kept'] };
+  await eventually('the kind is served', () =>
+    user.does(['create', '-f', '-'], JSON.stringify({ ...large, metadata })),
+  );
+  await user.applies(LIMITED as object);
+  const { digest, ...report } = await eventually('it is told what the pack would refuse', async () => {
+    const ready = await user.condition('Ready', ...LIMITED_PACK);
+    if (ready?.reason !== 'AwaitingAcknowledgement') throw new Error(JSON.stringify(ready));
+    const seen = await user.sees<{ readonly status: { readonly report: { readonly digest: string } } }>(
+      ...LIMITED_PACK,
+    );
+    return seen?.status.report;
+  });
+  t.like(report, { scanned: 1, newlyDenied: 1, complete: true });
+
+  const folder = await temporaryFolder(t, 'nexusctl');
+  await writeFile(join(folder, 'rollouts.yaml'), JSON.stringify(LIMITED));
+  const args = ['pack', 'diff', 'rollouts.yaml', '--kubeconfig', cluster.kubeconfigPath, '-o', 'json'];
+  const { stdout, stderr } = await nexusctl(folder, args);
+  t.like(JSON.parse(stdout), { newlyDenied: 1, unasked: [], perhapsAsked: [], outside: 0 }, stderr);
+
+  const spec = LIMITED?.['spec'] ?? {};
+  await user.applies({ ...LIMITED, spec: { ...spec, rollout: { shadowSeconds: 0, acknowledge: digest } } });
+  await user.awaitsReady(...LIMITED_PACK);
+});
+
+test('it is refused in namespaces of tenants, in whatever version, and when it is scaled; and in no others', async (t) => {
+  await comesTo(t, rollout('looked-at-main/more', 9), TOO_MANY);
+  await comesTo(t, rollout('looked-past-main/more', 9, 'argoproj.io/v1beta1'), TOO_MANY);
+  await comesTo(t, rollout('looked-at-main/more', 5), /^allowed$/);
+  await comesTo(t, rollout('default/more', 9), /^allowed$/);
+  await t.context.user.does(['create', '-f', '-'], JSON.stringify(rollout('looked-at-main/small', 2)));
+  t.regex(await changes(t, ['scale', 'rollouts/small', '--replicas=9']), TOO_MANY);
+  t.regex(await changes(t, ['scale', 'rollouts/small', '--replicas=3']), /scaled/);
+  const status = ['patch', 'rollouts/large', '--subresource=status', '--type=merge'];
+  t.regex(
+    await changes(t, [...status, '-p', '{"status":{"replicas":9}}']),
+    /patched/,
+    'it is not asked about',
+  );
+});
+
+test('what is being deleted can go, and cannot be changed on its way', async (t) => {
+  t.regex(await changes(t, ['delete', 'rollouts/large', '--wait=false']), /deleted/);
+  const patched = (patch: object) =>
+    changes(t, ['patch', 'rollouts/large', '--type=merge', '-p', JSON.stringify(patch)]);
+  t.regex(await patched({ config: { colour: 'red' } }), TOO_MANY, 'content that is not in its spec');
+  t.regex(await patched({ config: null }), TOO_MANY);
+  t.regex(await patched({ metadata: { labels: { going: 'yes' } } }), /patched/);
+  t.regex(await patched({ metadata: { finalizers: null } }), /patched/);
+  const isGone = await eventually('it is gone', async () =>
+    /NotFound/.test(await changes(t, ['get', 'rollouts/large'])) ? true : undefined,
+  );
+  t.true(isGone);
+});
+
+test('a pack for a kind that nobody has named is taken, and warned of', async (t) => {
+  const made = pack('workflows', 'package workflows', { resource: ['argoproj.io', 'workflows'], kinds: [] });
+  const { inventory: _, ...spec } = made.spec;
+  const args = ['create', '--dry-run=server', '-f', '-'];
+  const { code, stderr } = await t.context.cluster.kubectl(args, {
+    stdin: JSON.stringify({ ...made, spec }),
+  });
+  t.is(code, 0, stderr);
+  t.regex(stderr, /does not ask about workflows\.argoproj\.io, so nothing of it is judged; the platform can/);
+  const named = await t.context.cluster.kubectl(args, {
+    stdin: JSON.stringify({ ...LIMITED, metadata: { ...LIMITED?.['metadata'], name: 'named' } }),
+  });
+  t.is(named.code, 0, named.stderr);
+  t.notRegex(named.stderr, /does not ask/);
+});
+
+test('while nobody answers, kinds of others are refused to tenants, and to nobody else', async (t) => {
+  for (const { process } of t.context.webhooks.processes) await process.kill();
+  const refused = await tries(t, rollout('looked-at-main/unasked', 1));
+  t.regex(refused, /failed calling webhook "workloads\.nexusos\.dev"/);
+  t.is(await tries(t, rollout('default/unasked', 1)), 'allowed');
 });

@@ -98,12 +98,21 @@ export function registrationFiles(): readonly GeneratedFile[] {
     breakGlassGroups: 'BREAK_GLASS_GROUPS',
     client: (path) => `CLIENT_OF_${path}`,
     timeoutSeconds: 'TIMEOUT_SECONDS',
+    foreign: [{ group: 'FOREIGN_GROUP', plural: 'FOREIGN_PLURAL' }],
   });
   return [
     registrationFile('webhooks-validating', validating, ['/validate']),
     registrationFile('webhooks-mutating', mutating, ['/mutate']),
   ];
 }
+
+/** The rule for a kind of others, which is the last, becomes one for each that the values name. */
+const FOREIGN = {
+  '      - apiGroups:\n          - FOREIGN_GROUP\n':
+    '      {{- range .Values.webhooks.policy.resources }}\n      - apiGroups:\n          - {{ first (splitList "/" .apiVersion) | quote }}\n',
+  '        scope: Namespaced\n    namespaceSelector:':
+    '        scope: Namespaced\n      {{- end }}\n    namespaceSelector:',
+};
 
 function registrationFile(
   name: string,
@@ -129,6 +138,9 @@ function registrationFile(
         TIMEOUT_SECONDS: '{{ .Values.webhooks.timeoutSeconds }}',
         '    INJECTED: INJECTED\n':
           '    {{- if eq .Values.webhooks.certificates.mode "CertManager" }}\n    cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/nexusos-webhooks\n    {{- end }}\n',
+        ...FOREIGN,
+        ...(isMutating ? {} : { 'FOREIGN_PLURAL/scale': '{{ printf "%s/scale" .resource | quote }}' }),
+        FOREIGN_PLURAL: '{{ .resource | quote }}',
         ...Object.fromEntries(clients),
       },
     }),

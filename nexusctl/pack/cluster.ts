@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { delimiter, resolve } from 'node:path';
+import { WEBHOOKS_NAME } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '#operator/core/object';
 import { type KindObjects, MAX_INVENTORY_OBJECTS } from '#operator/core/policy/inventory';
 import { type BindingRule, rulesOf } from '#operator/core/policy/match';
 import type { JsonObject } from '#operator/core/policy/review';
+import { VALIDATING_CONFIGURATIONS } from '#operator/core/resources';
 import { hasStatus } from '#operator/runtime/api-error';
 import { type Client, createClient } from '#operator/runtime/client';
 import { kubeconfigCredentials } from '#operator/runtime/credentials';
 import { isObject, listAt, objectAt, textAt } from '#operator/rego/gatekeeper/json';
+import { registeredRules } from '#webhooks/registrations';
 import { type Call, CommandError, EXIT, flagValue } from '../cli/command.ts';
 import type { LocalPack } from './folder.ts';
 import type { Live, LiveObject } from './live.ts';
@@ -76,8 +79,19 @@ export async function readLive(
   return {
     objects: objectsOf(client, resources, namespace),
     world,
+    registered: await readRegistered(client),
     objectsOf: (kind) => allOfKind(client, kind),
   };
+}
+
+/** By what the API server goes, where whoever asks may read it. */
+async function readRegistered(client: Client): Promise<Live['registered']> {
+  try {
+    return registeredRules(await client.get(VALIDATING_CONFIGURATIONS, { name: WEBHOOKS_NAME }));
+  } catch (error) {
+    if (hasStatus(error, 403) || hasStatus(error, 404)) return undefined;
+    throw error;
+  }
 }
 
 /** Read at once: rules compare everything with the same. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS } from '#crds/v1alpha1/names';
 import type { RequestFacts } from '#operator/core/policy/facts';
+import { isForeignGroup } from '#operator/core/policy/foreign-kinds';
 import { imageInputs } from '#operator/core/policy/image-input';
 import { isBeyondPolicy } from '#operator/core/policy/match';
 import type { Trust } from '#operator/core/policy/mutate';
@@ -39,6 +40,8 @@ export interface Compared {
   readonly outside: number;
   /** Kinds of which something is newly denied, and that the API server does not ask about. */
   readonly unasked: readonly string[];
+  /** Those of others among them that it may have been told to ask about: nothing is known of that. */
+  readonly perhapsAsked: readonly string[];
   /** Objects of which no tenant is known. */
   readonly tenantless: number;
   readonly withoutFacts: Unjudged;
@@ -50,7 +53,7 @@ export interface Compared {
 export async function compare(packs: Packs, live: Live): Promise<Compared> {
   const after = await seeInventory(packs.after, live);
   const before = packs.before && (await seeInventory(packs.before, live));
-  const comparison = new Comparison({ after: after.ready, before: before?.ready }, live.world);
+  const comparison = new Comparison({ after: after.ready, before: before?.ready }, live);
   for await (const one of live.objects) comparison.add(one);
   const unseen = new Set([after.unseen, before?.unseen].filter((one) => one !== undefined));
   return { ...comparison.result(), unseen: [...unseen] };
@@ -62,12 +65,15 @@ class Comparison {
   readonly #counter = new DifferenceCounter();
   readonly #now = new Date();
   readonly #counts = { unread: 0, beyond: 0, outside: 0, tenantless: 0 };
+  readonly #registered: Live['registered'];
   readonly #unasked = new Set<string>();
+  readonly #perhapsAsked = new Set<string>();
   readonly #unjudged = { objects: 0, rules: new Set<string>() };
 
-  constructor({ after, before }: Packs, world: World) {
+  constructor({ after, before }: Packs, { world, registered }: Pick<Live, 'world' | 'registered'>) {
     this.#packs = { after: placed(after, world), before: before && placed(before, world) };
     this.#world = world;
+    this.#registered = registered;
   }
 
   add(live: LiveObject): void {
@@ -81,7 +87,8 @@ class Comparison {
     const { objects, rules } = this.#unjudged;
     const withoutFacts = { objects, rules: [...rules].toSorted() };
     const unasked = [...this.#unasked].toSorted();
-    return { difference: this.#counter.result(), ...this.#counts, unasked, withoutFacts };
+    const perhapsAsked = [...this.#perhapsAsked].toSorted();
+    return { difference: this.#counter.result(), ...this.#counts, unasked, perhapsAsked, withoutFacts };
   }
 
   #judge(live: LiveObject, review: Review): void {
@@ -91,9 +98,15 @@ class Comparison {
     const [was, is] = [before && this.#ask(before, asked), this.#ask(after, asked)];
     this.#counter.add(review, was?.verdict, is.verdict);
     const isNewlyDenied = was?.verdict.verdict !== 'Denied' && is.verdict.verdict === 'Denied';
-    if (isNewlyDenied && isUnasked(review)) this.#unasked.add(review.kind.kind);
+    if (isNewlyDenied) this.#noteUnasked(review);
     if (facts.tenant === undefined) this.#countOutside(isNewlyDenied);
     this.#countUnjudged([was, is].filter((one) => one?.isUnjudged === true));
+  }
+
+  #noteUnasked({ resource: { group, resource }, kind: { kind } }: Review): void {
+    if (operationsAskedAbout(group, resource, this.#registered).size > 0) return;
+    this.#unasked.add(kind);
+    if (this.#registered === undefined && isForeignGroup(group)) this.#perhapsAsked.add(kind);
   }
 
   /** Where there are tenants, packs are asked about what is theirs. */
@@ -117,10 +130,6 @@ class Comparison {
     const changed = reviewOf(live, 'UPDATE');
     return changed.kind === 'ok' ? answer(pack.ready, changed.review, all) : made;
   }
-}
-
-function isUnasked({ resource }: Review): boolean {
-  return operationsAskedAbout(resource.group, resource.resource).size === 0;
 }
 
 interface Asked {

@@ -18,6 +18,7 @@ interface Told {
   readonly withoutFacts: { readonly objects: number; readonly rules: readonly string[] };
   readonly unseen: readonly string[];
   readonly unasked: readonly string[];
+  readonly perhapsAsked: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -206,6 +207,43 @@ test('what the API server does not ask about is told where it would be refused',
   const told = await diff(desk, 'p --against live');
   t.like(told, { newlyDenied: 2, unasked: ['Secret'] });
   t.true(told.notes.some((one) => one.startsWith('the API server does not ask about Secret: ')));
+});
+
+const ROLLOUT = stringify({
+  apiVersion: 'argoproj.io/v1alpha1',
+  kind: 'Rollout',
+  metadata: { name: 'a', namespace: 'acme-dev' },
+});
+const WORDS = 'the API server does not ask about Rollout: ';
+
+test('kinds of others may be asked about: that is told, unless the configuration of the API server is among the manifests', async (t) => {
+  const desk = await openDesk(t);
+  const binding = { rules: [{ apiGroups: ['argoproj.io'], resources: ['rollouts'] }] };
+  await desk.write({ ...pack('deny contains "no"', { binding }), 'live/a.yaml': ROLLOUT });
+  const unknown = await diff(desk, 'p --against live');
+  t.like(unknown, { newlyDenied: 1, unasked: ['Rollout'], perhapsAsked: ['Rollout'] });
+  const [note = ''] = unknown.notes.filter((one) => one.startsWith(WORDS));
+  t.regex(
+    note,
+    / \(Rollout: unless webhooks\.policy\.resources of the chart names it, which is not known here\)$/,
+  );
+
+  const registration = (resources: readonly string[]) =>
+    stringify({
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: 'nexusos-webhooks' },
+      webhooks: [{ rules: [{ apiGroups: ['argoproj.io'], resources, operations: ['CREATE', 'UPDATE'] }] }],
+    });
+  await desk.write({ 'live/chart.yaml': registration(['rollouts']) });
+  const asked = await diff(desk, 'p --against live');
+  t.like(asked, { newlyDenied: 1, unasked: [], perhapsAsked: [] });
+  t.false(asked.notes.some((one) => one.startsWith(WORDS)));
+
+  await desk.write({ 'live/chart.yaml': registration(['workflows']) });
+  const unasked = await diff(desk, 'p --against live');
+  t.like(unasked, { unasked: ['Rollout'], perhapsAsked: [] });
+  t.true(unasked.notes.some((one) => one.startsWith(WORDS) && one.endsWith('by scans at most')));
 });
 
 const HOSTS = `package p

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
+import { WEBHOOKS_NAME } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '#operator/core/object';
 import type { KindObjects } from '#operator/core/policy/inventory';
+import { VALIDATING_CONFIGURATIONS } from '#operator/core/resources';
 import { type JsonObject, objectAt, textAt } from '#operator/rego/gatekeeper/json';
 import type { SourceDocument } from '#operator/rego/gatekeeper/template';
+import { registeredRules } from '#webhooks/registrations';
 import {
   argumentAt,
   type Call,
@@ -115,8 +118,15 @@ async function liveFrom(folder: string, { namespace, platformNamespace, images }
   return {
     objects: allOf(kept),
     world: worldOf(read, { platformNamespace, images, notes }),
+    registered: registeredRules(read.find(isRegistration)),
     objectsOf: (wanted) => Promise.resolve(ofKind(read, wanted)),
   };
+}
+
+/** What `helm template` makes of the chart, among the manifests. */
+function isRegistration({ kind, apiVersion, metadata }: KubeObject): boolean {
+  const { kind: wanted, apiVersion: version } = VALIDATING_CONFIGURATIONS;
+  return kind === wanted && apiVersion === version && metadata?.name === WEBHOOKS_NAME;
 }
 
 function ofKind(
@@ -171,10 +181,8 @@ function outcomeOf(
 }
 
 /** What the figures do not say, in words. */
-function limitsOf(
-  packs: readonly LocalPack[],
-  { unread, beyond, outside, unasked, tenantless, withoutFacts, unseen }: Omit<Compared, 'difference'>,
-): readonly string[] {
+function limitsOf(packs: readonly LocalPack[], found: Omit<Compared, 'difference'>): readonly string[] {
+  const { unread, beyond, outside, tenantless, withoutFacts, unseen } = found;
   const { objects, rules } = withoutFacts;
   const spoke = rules.length === 0 ? '' : `, among them ${rules.join(', ')}`;
   const isOfTenants = packs.some(goesByTenants);
@@ -196,13 +204,16 @@ function limitsOf(
       outside > 0,
       `newly denied in namespaces of no tenant, where a cluster asks no pack: ${counted(outside)}`,
     ],
-    [
-      unasked.length > 0,
-      `the API server does not ask about ${unasked.join(', ')}: what is newly denied of that is told by scans at most`,
-    ],
+    [found.unasked.length > 0, unaskedWords(found)],
     [beyond > 0, `left out: ${counted(beyond)} that no pack is ever asked about`],
   ];
   return lines.flatMap(([isSo, line]) => (isSo ? [line] : []));
+}
+
+function unaskedWords({ unasked, perhapsAsked }: Pick<Compared, 'unasked' | 'perhapsAsked'>): string {
+  const words = `the API server does not ask about ${unasked.join(', ')}: what is newly denied of that is told by scans at most`;
+  if (perhapsAsked.length === 0) return words;
+  return `${words} (${perhapsAsked.join(', ')}: unless webhooks.policy.resources of the chart names it, which is not known here)`;
 }
 
 function counted(objects: number): string {

@@ -2,6 +2,7 @@
 import type { Resource } from '#operator/core/object';
 import type { KindObjects } from '#operator/core/policy/inventory';
 import type { JsonObject } from '#operator/core/policy/review';
+import type { RegisteredRule } from '#webhooks/registrations';
 import type { Flag } from '../cli/command.ts';
 import type { World } from './world.ts';
 
@@ -22,6 +23,8 @@ export interface LiveObject {
 export interface Live {
   readonly objects: AsyncIterable<LiveObject>;
   readonly world: World;
+  /** What the API server asks about; undefined where that is not known. */
+  readonly registered: readonly RegisteredRule[] | undefined;
   /** All objects of a kind, for packs that look at them; or why they cannot be read. */
   readonly objectsOf: (kind: Pick<Resource, 'apiVersion' | 'kind'>) => Promise<KindObjects | string>;
 }

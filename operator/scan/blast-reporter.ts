@@ -38,6 +38,8 @@ export interface BlastOptions {
   readonly client: Pick<Client, 'list'>;
   readonly judge: PolicyJudge;
   readonly log: Log;
+  /** Kinds of others that are looked at. */
+  readonly foreignKinds?: readonly Resource[];
   /** What a report is made of at most; more is told as not complete. */
   readonly limits?: Partial<BlastLimits>;
 }
@@ -198,7 +200,10 @@ export class BlastReporter implements BlastReports {
       candidate: snapshotOf([{ pack, revision }], world),
       active: snapshotOf(against === undefined ? [] : [{ pack, revision: against }], world),
       exemptions: world.exemptions,
-      ...scannedBy(both.map((one) => (one['spec'] as PolicyPackRevisionSpec).binding)),
+      ...scannedBy(
+        both.map((one) => (one['spec'] as PolicyPackRevisionSpec).binding),
+        this.#options.foreignKinds,
+      ),
     };
   }
 

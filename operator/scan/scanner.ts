@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
 import { canonicalJson } from '../core/compare.ts';
-import type { KubeObject } from '../core/object.ts';
+import type { KubeObject, Resource } from '../core/object.ts';
 import { type ReportedPack, reportOf } from '../core/scan/report.ts';
 import { scannedBy } from '../core/scan/scannable.ts';
 import { FINDING_RESULTS, nextExpiryMs } from '../core/scan/verdict.ts';
@@ -22,6 +22,8 @@ export interface ScannerOptions {
   readonly judge: PolicyJudge;
   readonly metrics: Pick<Metrics, 'policyViolations' | 'policyScannedObjects' | 'policyScanSeconds'>;
   readonly log: Log;
+  /** Kinds of others that are looked at. */
+  readonly foreignKinds?: readonly Resource[];
   /** Between two rounds over what exists. */
   readonly intervalMs?: number;
   /** A change is looked at so much later, with others. */
@@ -148,11 +150,11 @@ export class PolicyScanner implements Scans {
 
   /** Undefined where it was ended. */
   async #walk(packs: readonly JudgedPack[], world: ScanWorld): Promise<Round | undefined> {
-    const { client, judge, log } = this.#options;
+    const { client, judge, log, foreignKinds } = this.#options;
     const round = new Round({ packs, world, judge, known: this.#known });
     await round.load();
     const bindings = packs.map(({ revision }) => (revision['spec'] as PolicyPackRevisionSpec).binding);
-    const { resources } = scannedBy(bindings);
+    const { resources } = scannedBy(bindings, foreignKinds);
     const share = new LoopShare();
     const onUnread = (resource: { readonly kind: string }, why: string) => {
       round.isComplete = false;

@@ -99,6 +99,20 @@ test('a report on what cannot run says so of each object, and ends', async (t) =
   await reporter.close();
 });
 
+test('a kind of others that is named, and that nobody has defined yet, makes a report that is not complete', async (t) => {
+  const { world } = of;
+  const { client, judge } = world;
+  const pack = world.pack('foreign');
+  const binding = { rules: [{ apiGroups: ['', 'absent.example.com'], resources: ['services', 'widgets'] }] };
+  const revision = await world.revision(pack, { name: 'foreign-1', rego: LABELLED, binding });
+  const [apiVersion, kind, plural] = ['absent.example.com/v1', 'Widget', 'widgets'];
+  const foreignKinds = [{ apiVersion, kind, plural, namespaced: true }];
+  const reporter = new BlastReporter({ client, judge, log: SILENT_LOG, foreignKinds });
+  const report = await reported(reporter, { pack, revision, against: undefined, world: world.world() });
+  t.like(report, { newlyDenied: 12, complete: false });
+  await reporter.close();
+});
+
 test('a report is bounded, and says that it is not of everything', async (t) => {
   const { world } = of;
   const pack = world.pack('bounded');

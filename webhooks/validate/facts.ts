@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LABELS } from '#crds/v1alpha1/names';
+import { LABELS, WEBHOOKS_NAME } from '#crds/v1alpha1/names';
 import type { Agent, GPUClass } from '#operator/core/agent/agent';
 import type { KubeObject } from '#operator/core/object';
 import type { Exemption } from '#operator/core/policy/exemption';
@@ -16,7 +16,9 @@ import {
   POLICY_EXEMPTIONS,
   POLICY_PACKS,
   TENANTS,
+  VALIDATING_CONFIGURATIONS,
 } from '#operator/core/resources';
+import { type RegisteredRule, registeredRules } from '../registrations.ts';
 
 /** What is known of the cluster when an object is judged. */
 export interface Facts {
@@ -34,6 +36,8 @@ export interface Facts {
   readonly policyPack: (namespace: string, name: string) => KubeObject | undefined;
   /** Exemptions in the namespace of the platform. */
   readonly exemptions: () => readonly Exemption[];
+  /** What the API server asks about; undefined where that is not known. */
+  readonly registered: () => readonly RegisteredRule[] | undefined;
   readonly now: () => Date;
 }
 
@@ -80,6 +84,7 @@ export function factsOf(cache: Cache): Facts {
     tenantsOfClass: (value) => cache.list(TENANTS, { index: BY.tenantClass, value }) as readonly Tenant[],
     policyPack: (within, name) => cache.get(POLICY_PACKS, { namespace: within, name }),
     exemptions: () => cache.list(POLICY_EXEMPTIONS).map(exemptionOf),
+    registered: () => registeredRules(cache.get(VALIDATING_CONFIGURATIONS, { name: WEBHOOKS_NAME })),
     now: () => clock.now(),
   };
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
+import { isForeignGroup } from '#operator/core/policy/foreign-kinds';
 import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
 import { HOST_LIMITS } from '#operator/policy/host';
-import { operationsAskedAbout } from '../registrations.ts';
+import { operationsAskedAbout, type RegisteredRule } from '../registrations.ts';
 import type { AdmissionRequest } from '../review.ts';
 import type { Facts } from './facts.ts';
 import type { TenantSettings } from './tenant.ts';
@@ -23,7 +24,7 @@ export function judgePolicyPack(
     refusals: isTooWide ? [{ code: 'forbidden', message, field }] : [],
     warnings: [
       ...(isOfPlatform || facts.tenantOf(namespace) !== undefined ? [] : [ofNobody(namespace)]),
-      ...neverAsked(binding),
+      ...neverAsked(binding, facts.registered()),
       ...neverGiven(evaluation),
     ],
   };
@@ -41,20 +42,37 @@ function neverGiven({ deadlineMs = 0 }: Partial<PolicyPackSpec['evaluation']> = 
 }
 
 /** What the API server does not ask about, so that a rule for it never comes to anything. */
-function neverAsked({ rules = [] }: Partial<PolicyPackSpec['binding']>): readonly string[] {
+function neverAsked(
+  { rules = [] }: Partial<PolicyPackSpec['binding']>,
+  registered: readonly RegisteredRule[] | undefined,
+): readonly string[] {
   return rules.flatMap(({ apiGroups, resources, operations = DEFAULT_OPERATIONS }) =>
-    apiGroups.flatMap((group) => resources.flatMap((resource) => unasked({ group, resource }, operations))),
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) => unasked({ group, resource, operations }, registered)),
+    ),
   );
 }
 
+interface Bound {
+  readonly group: string;
+  readonly resource: string;
+  readonly operations: readonly string[];
+}
+
 function unasked(
-  { group, resource }: { readonly group: string; readonly resource: string },
-  operations: readonly string[],
+  { group, resource, operations }: Bound,
+  registered: readonly RegisteredRule[] | undefined,
 ): readonly string[] {
-  const asked = operationsAskedAbout(group, resource);
+  const asked = operationsAskedAbout(group, resource, registered);
   const missing = operations.filter((one) => one !== '*' && !asked.has(one));
   if (asked.size > 0 && missing.length === 0) return [];
   const name = group === '' ? resource : `${resource}.${group}`;
   const what = asked.size === 0 ? name : `${missing.join(' and ')} of ${name}`;
-  return [`spec.binding.rules: the API server does not ask about ${what}, so nothing of it is judged`];
+  const remedy =
+    asked.size === 0 && isForeignGroup(group)
+      ? '; the platform can have it ask (chart value webhooks.policy.resources)'
+      : '';
+  return [
+    `spec.binding.rules: the API server does not ask about ${what}, so nothing of it is judged${remedy}`,
+  ];
 }

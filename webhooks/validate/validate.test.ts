@@ -33,6 +33,7 @@ function factsOf(known: Partial<Facts> = {}): Facts {
     tenantsOfClass: () => [],
     policyPack: () => undefined,
     exemptions: () => [],
+    registered: () => undefined,
     now: () => NOW,
     ...known,
   };
@@ -267,6 +268,30 @@ const CASES: Readonly<Record<string, Case>> = {
       PLATFORM,
     ),
     warned: [/about secrets,/, /about pods\.apps,/, /about secrets\.apps,/],
+  },
+  'a pack for kinds of others': {
+    verdict: judgePolicyPack(
+      pack(NAMESPACE, {
+        rules: [
+          { apiGroups: ['argoproj.io'], resources: ['rollouts', 'rollouts/scale', 'workflows'] },
+          { apiGroups: ['argoproj.io'], resources: ['rollouts'], operations: ['DELETE'] },
+        ],
+      }),
+      factsOf({
+        registered: () => [
+          {
+            apiGroups: ['argoproj.io'],
+            resources: ['rollouts', 'rollouts/scale'],
+            operations: ['CREATE', 'UPDATE'],
+          },
+        ],
+      }),
+      PLATFORM,
+    ),
+    warned: [
+      /about workflows\.argoproj\.io, so nothing of it is judged; the platform can have it ask \(chart value webhooks\.policy\.resources\)$/,
+      /about DELETE of rollouts\.argoproj\.io, so nothing of it is judged$/,
+    ],
   },
   'a pack for operations that nobody asks about': {
     verdict: judgePolicyPack(

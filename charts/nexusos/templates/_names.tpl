@@ -54,6 +54,27 @@ app.kubernetes.io/component: operator
 {{- join "," $all }}
 {{- end }}
 
+{{/* Kinds of others that packs judge, as the operator reads them. Refuses what the schema cannot say: groups that are not those of others, and kinds that are there twice. */}}
+{{- define "nexusos.policyResources" -}}
+{{- $kubernetes := list "admissionregistration.k8s.io" "apiextensions.k8s.io" "apiregistration.k8s.io" "authentication.k8s.io" "authorization.k8s.io" "certificates.k8s.io" "coordination.k8s.io" "discovery.k8s.io" "events.k8s.io" "flowcontrol.apiserver.k8s.io" "internal.apiserver.k8s.io" "networking.k8s.io" "node.k8s.io" "rbac.authorization.k8s.io" "resource.k8s.io" "scheduling.k8s.io" "storage.k8s.io" "storagemigration.k8s.io" }}
+{{- $all := list }}
+{{- $seen := dict }}
+{{- range $index, $one := .Values.webhooks.policy.resources }}
+{{- $group := first (splitList "/" $one.apiVersion) }}
+{{- $at := printf "webhooks.policy.resources[%d]" $index }}
+{{- $name := printf "%s.%s" $one.resource $group }}
+{{- if or (has $group $kubernetes) (eq $group "nexusos.dev") (hasSuffix ".nexusos.dev" $group) (gt (len $group) 253) }}
+{{- fail (printf "%s.apiVersion: found group %s; allowed are groups of CustomResourceDefinitions of others: kinds of Kubernetes and of NexusOS are asked about already, or never" $at $group) }}
+{{- end }}
+{{- if hasKey $seen $name }}
+{{- fail (printf "%s.resource: found %s twice; allowed is each kind once, in one version" $at $name) }}
+{{- end }}
+{{- $seen = set $seen $name true }}
+{{- $all = append $all (printf "%s/%s=%s" $one.apiVersion $one.resource $one.kind) }}
+{{- end }}
+{{- join "," $all }}
+{{- end }}
+
 {{/* Where the operator reads sources of pull secrets. */}}
 {{- define "nexusos.pullSecretNamespace" -}}
 {{ .Values.platform.pullSecretNamespace | default .Release.Namespace }}

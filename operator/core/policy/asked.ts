@@ -34,6 +34,12 @@ export const KUBERNETES_CONDITION: Cel = `!(${CONTROLLERS}) || (${IS_NEW_WORK})`
 /** What is being deleted must be able to go. */
 export const LEAVING_CONDITION: Cel = `!(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp) && ${SAME_CONTENT})`;
 
+const SAME_BUT_MARKS =
+  "object.all(f, f in ['metadata', 'status'] || (f in oldObject && object[f] == oldObject[f])) && oldObject.all(f, f in ['metadata', 'status'] || f in object)";
+
+/** The same, wherever an object has its content: kinds of others call it as they like. */
+export const LEAVING_WHOLE_CONDITION: Cel = `!(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp) && ${SAME_BUT_MARKS})`;
+
 /** The operator writes our kinds to start Runs of schedules, which are judged like any other, and its marks, which are not. */
 export function operatorOnKinds(operatorUser: string): Cel {
   return `request.userInfo.username != '${operatorUser}' || (request.operation == 'CREATE' && request.resource.resource == 'runs')`;

@@ -94,6 +94,21 @@ for (const [name, [bindings, want, beyond]] of Object.entries(SCANNED)) {
   });
 }
 
+test('kinds of others that the platform names are looked at, and no others', (t) => {
+  const rollouts = { ...PODS, apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', plural: 'rollouts' };
+  const own = [{ rules: [{ apiGroups: ['argoproj.io'], resources: ['rollouts/*', 'workflows'] }] }];
+  t.deepEqual(scannedBy(own, [rollouts]), { resources: [rollouts], beyond: ['workflows.argoproj.io'] });
+  t.deepEqual(scannedBy(own), {
+    resources: [],
+    beyond: ['rollouts.argoproj.io', 'workflows.argoproj.io'],
+  });
+  const all = scannedBy([{ rules: [{ apiGroups: ['*'], resources: ['*'] }] }], [rollouts]);
+  t.deepEqual(all, { resources: [...SCANNABLE, rollouts], beyond: [] });
+  t.deepEqual(scannedBy([{ rules: [{ apiGroups: [''], resources: ['pods'] }] }], [rollouts]).resources, [
+    PODS,
+  ]);
+});
+
 test('an object is judged as one that is made, by nobody', (t) => {
   const review = liveReview(pod, PODS, 'CREATE');
   t.like(review, {

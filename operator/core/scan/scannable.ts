@@ -38,8 +38,9 @@ export interface Scanned {
   readonly beyond: readonly string[];
 }
 
-/** What of that which exists `bindings` are about. Subresources are requests, and none of them exists. */
-export function scannedBy(bindings: readonly Binding[]): Scanned {
+/** What of that which exists `bindings` are about: of `SCANNABLE`, and of kinds of others that the platform names. Subresources are requests, and none of them exists. */
+export function scannedBy(bindings: readonly Binding[], foreign: readonly Resource[] = []): Scanned {
+  const scannable = [...SCANNABLE, ...foreign];
   const names = bindings
     .flatMap(rulesOf)
     .flatMap(({ apiGroups, resources }) =>
@@ -55,10 +56,10 @@ export function scannedBy(bindings: readonly Binding[]): Scanned {
   const beyond = names
     .filter(({ group, resource }) => group !== '*' && resource !== '*')
     .filter(
-      ({ group, resource }) => !SCANNABLE.some((one) => groupOf(one) === group && one.plural === resource),
+      ({ group, resource }) => !scannable.some((one) => groupOf(one) === group && one.plural === resource),
     )
     .map(({ group, resource }) => (group === '' ? resource : `${resource}.${group}`));
-  return { resources: SCANNABLE.filter(isNamed), beyond: [...new Set(beyond)].toSorted() };
+  return { resources: scannable.filter(isNamed), beyond: [...new Set(beyond)].toSorted() };
 }
 
 /** The API group of a resource; empty for the core group. */
