@@ -171,11 +171,13 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'remote/testing/', may: ['remote/', 'crds/', 'hack/tools/', 'node:', '@a2a-js/sdk'] },
   { from: 'remote/', may: ['remote/', 'crds/', 'node:', 'undici'] },
   { from: 'operator/settings.ts', may: ['node:'] },
+  { from: 'operator/policy-resources.ts', may: ['operator/settings.ts', 'operator/core/', 'node:'] },
   {
     from: 'operator/config.ts',
     may: [
       'operator/settings.ts',
       'operator/oci/settings.ts',
+      'operator/policy-resources.ts',
       'operator/core/metering/prices.ts',
       'crds/v1alpha1/names.ts',
       'node:',

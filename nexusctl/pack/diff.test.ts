@@ -216,6 +216,15 @@ const ROLLOUT = stringify({
 });
 const WORDS = 'the API server does not ask about Rollout: ';
 
+function registration(resources: readonly string[]): string {
+  return stringify({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: 'nexusos-webhooks' },
+    webhooks: [{ rules: [{ apiGroups: ['argoproj.io'], resources, operations: ['CREATE', 'UPDATE'] }] }],
+  });
+}
+
 test('kinds of others may be asked about: that is told, unless the configuration of the API server is among the manifests', async (t) => {
   const desk = await openDesk(t);
   const binding = { rules: [{ apiGroups: ['argoproj.io'], resources: ['rollouts'] }] };
@@ -227,14 +236,6 @@ test('kinds of others may be asked about: that is told, unless the configuration
     note,
     / \(Rollout: unless webhooks\.policy\.resources of the chart names it, which is not known here\)$/,
   );
-
-  const registration = (resources: readonly string[]) =>
-    stringify({
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingWebhookConfiguration',
-      metadata: { name: 'nexusos-webhooks' },
-      webhooks: [{ rules: [{ apiGroups: ['argoproj.io'], resources, operations: ['CREATE', 'UPDATE'] }] }],
-    });
   await desk.write({ 'live/chart.yaml': registration(['rollouts']) });
   const asked = await diff(desk, 'p --against live');
   t.like(asked, { newlyDenied: 1, unasked: [], perhapsAsked: [] });

@@ -103,13 +103,13 @@ test('a kind of others that is named, and that nobody has defined yet, makes a r
   const { world } = of;
   const { client, judge } = world;
   const pack = world.pack('foreign');
-  const binding = { rules: [{ apiGroups: ['', 'absent.example.com'], resources: ['services', 'widgets'] }] };
+  const binding = { rules: [{ apiGroups: ['absent.example.com'], resources: ['widgets'] }] };
   const revision = await world.revision(pack, { name: 'foreign-1', rego: LABELLED, binding });
   const [apiVersion, kind, plural] = ['absent.example.com/v1', 'Widget', 'widgets'];
   const foreignKinds = [{ apiVersion, kind, plural, namespaced: true }];
   const reporter = new BlastReporter({ client, judge, log: SILENT_LOG, foreignKinds });
   const report = await reported(reporter, { pack, revision, against: undefined, world: world.world() });
-  t.like(report, { newlyDenied: 12, complete: false });
+  t.like(report, { scanned: 0, complete: false });
   await reporter.close();
 });
 
