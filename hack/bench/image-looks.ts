@@ -9,6 +9,7 @@ import { createLog } from '#operator/telemetry/log';
 import { createMetrics } from '#operator/telemetry/metrics';
 import { childrenOf } from './child-processes.ts';
 import { type ImageSupply, REPOSITORY, ROOT } from './image-supply.ts';
+import { OwnStalls } from './own-stalls.ts';
 import { cpuSeconds } from './process-time.ts';
 import { named } from './run-world.ts';
 import type { Figure } from './report.ts';
@@ -40,13 +41,16 @@ export async function measureLooks(supply: ImageSupply): Promise<readonly Figure
   const works = imageWorks({ registry, client: NOBODY, metrics, log: createLog({ level: 'silent' }) });
   try {
     const policy = policyOf(supply);
-    const ask = (some: readonly string[]) => lookAt(works, some, { host: supply.registry.host, policy });
-    await ask(digests.slice(0, WARM_UP));
+    const asked = { host: supply.registry.host, policy, digest: inputsDigest(policy) };
+    const questions = questionsOn(digests, asked);
+    await lookAt(works, questions.slice(0, WARM_UP));
     const loop = monitorEventLoopDelay({ resolution: LOOK_MS });
     const before = await spent();
+    const own = new OwnStalls();
     loop.enable();
-    const seconds = await ask(digests.slice(WARM_UP));
+    const seconds = await lookAt(works, questions.slice(WARM_UP));
     loop.disable();
+    const ownStalls = own.stop();
     const after = await spent();
     const stall = (nanoseconds: number): number => Math.max(0, nanoseconds / NANOSECONDS - LOOK_MS);
     return [
@@ -58,6 +62,13 @@ export async function measureLooks(supply: ImageSupply): Promise<readonly Figure
         bar: { atMost: 10 },
       },
       { name: '... p99 of its stalls', value: stall(loop.percentile(99)), unit: 'ms' },
+      {
+        name: '... longest stall of its own, of a processor',
+        value: ownStalls.longest,
+        unit: 'ms',
+        bar: { atMost: 10 },
+      },
+      { name: '... p99 of these', value: ownStalls.p99, unit: 'ms' },
       { name: '... processor time of it', value: (after.loopMs - before.loopMs) / IMAGES, unit: 'ms' },
       {
         name: '... processor time of other threads, and of the process that judges',
@@ -88,19 +99,24 @@ async function spent(): Promise<Spent> {
   return { loopMs, othersMs: (all.user + all.system) / 1000 - loopMs + judgesMs };
 }
 
-/** Has images looked at, by turns of some tenants. In how many seconds that is done. @throws Error where one is not as asked. */
-async function lookAt(
-  { verifier }: RunningWorks,
-  digests: readonly string[],
-  { host, policy }: { readonly host: string; readonly policy: PolicyInputs },
-): Promise<number> {
-  const questions = new Map(
-    digests.map((digest, number) => {
-      const image = `${host}/${REPOSITORY}@${digest}`;
-      const question = questionOf({ image, tenant: `tenant-${number % TENANTS}`, policy });
-      return [question.verdict, question];
-    }),
-  );
+/** By what images are asked about: the digest of a policy is made once, as in the operator (ImagePolicies). */
+interface AskedBy {
+  readonly host: string;
+  readonly policy: PolicyInputs;
+  readonly digest: string;
+}
+
+/** By turns of some tenants. */
+function questionsOn(digests: readonly string[], { host, ...by }: AskedBy): readonly ImageQuestion[] {
+  return digests.map((digest, number) => {
+    const image = `${host}/${REPOSITORY}@${digest}`;
+    return questionOf({ image, tenant: `tenant-${number % TENANTS}`, ...by });
+  });
+}
+
+/** Has images looked at. In how many seconds that is done. @throws Error where one is not as asked. */
+async function lookAt({ verifier }: RunningWorks, asked: readonly ImageQuestion[]): Promise<number> {
+  const questions = new Map(asked.map((question) => [question.verdict, question]));
   const left = new Set(questions.keys());
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   verifier.onDone((verdict) => {
@@ -122,10 +138,12 @@ function questionOf({
   image,
   tenant,
   policy,
+  digest,
 }: {
   readonly image: string;
   readonly tenant: string;
   readonly policy: PolicyInputs;
+  readonly digest: string;
 }): ImageQuestion {
   return {
     key: image,
@@ -134,7 +152,7 @@ function questionOf({
     tenant,
     image,
     pullSecrets: [],
-    policies: [{ uid: 'bench', digest: inputsDigest(policy), inputs: policy }],
+    policies: [{ uid: 'bench', digest, inputs: policy }],
     freshMs: 3_600_000,
   };
 }

@@ -244,6 +244,10 @@ for (const { name, says } of [
     says: "say({ kind: 'judged', number: 1, verdicts: [], missing: [], processorMs: 0 });",
   },
   {
+    name: 'by more policies than there are',
+    says: "for (const _ of [1, 2]) say({ kind: 'verdict', number: 2, verdict: {} });",
+  },
+  {
     name: 'of no image',
     says: "say({ kind: 'judged', verdicts: [], missing: [], processorMs: 0 });",
   },

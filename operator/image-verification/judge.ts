@@ -58,6 +58,10 @@ const MAX_KNOWN = 256;
 interface Running {
   /** Of what it was told to judge: what it says of another one is no answer. */
   readonly number: number;
+  /** By so many policies. */
+  readonly policies: number;
+  /** Those that it has told of. */
+  readonly verdicts: ImageVerdict[];
   readonly resolve: (judged: Judged) => void;
   readonly reject: (error: Error) => void;
   readonly watchdog: NodeJS.Timeout;
@@ -112,7 +116,17 @@ export class JudgeProcess {
     const outcome = new Promise<Judged>((resolve, reject) => {
       const watchdog = setInterval(() => this.#look(), LOOK_MS);
       this.#orders += 1;
-      this.#running = { number: this.#orders, resolve, reject, watchdog, startedAt: performance.now() };
+      const { length: policies } = order.policies;
+      const startedAt = performance.now();
+      this.#running = {
+        number: this.#orders,
+        policies,
+        verdicts: [],
+        resolve,
+        reject,
+        watchdog,
+        startedAt,
+      };
     });
     // Whoever ends it meanwhile has told.
     await Promise.race([this.#send(order), outcome.catch(() => undefined)]);
@@ -195,16 +209,27 @@ export class JudgeProcess {
       this.#isReady = true;
       return;
     }
-    if (this.#running === undefined || reply.number !== this.#running.number) {
-      // Nobody asked for that: it is not to be heard on the next image either.
+    if (!this.#isAsked(reply)) {
+      // It is not to be heard on the next image either.
       return void this.#end(this.#errorOf({ kind: 'crash', how: 'it said something that nobody asked' }));
+    }
+    if (reply.kind === 'verdict') {
+      this.#running?.verdicts.push(reply.verdict);
+      return;
     }
     this.#spentMs = reply.processorMs;
     this.#hasAnswered = true;
     const running = this.#settle();
-    if (reply.kind === 'judged') running?.resolve(reply);
+    if (reply.kind === 'judged') running?.resolve({ verdicts: running.verdicts, missing: reply.missing });
     else running?.reject(new JudgingEnded(`the judge failed (${reply.message})`));
     this.#idle = setTimeout(() => void this.#end(new Error('it had nothing to do')), IDLE_MS).unref();
+  }
+
+  /** Of this image, and no more verdicts than there are policies. */
+  #isAsked(reply: Exclude<Reply, { kind: 'ready' }>): boolean {
+    const running = this.#running;
+    if (running === undefined || reply.number !== running.number) return false;
+    return reply.kind !== 'verdict' || running.verdicts.length < running.policies;
   }
 
   #look(): void {

@@ -27,14 +27,22 @@ export type Order =
       readonly now: string;
     };
 
-/** What it says: that it takes orders, or what it found. */
+/**
+ * What it says: that it takes orders, or what it found. Of each policy by itself: what is said at once is read at once, by the thread that all else is
+ * done in.
+ */
 export type Reply =
   | { readonly kind: 'ready' }
   | {
+      readonly kind: 'verdict';
+      readonly number: number;
+      /** By the next policy, in the order that they were told in. */
+      readonly verdict: ImageVerdict;
+    }
+  | {
+      /** After its verdicts. */
       readonly kind: 'judged';
       readonly number: number;
-      /** In the order of the policies. */
-      readonly verdicts: readonly ImageVerdict[];
       /** Images within that nobody has gathered anything of yet; where there are some, the verdicts are not the last word. */
       readonly missing: readonly string[];
       /** What it has had of a processor until then, in milliseconds. */

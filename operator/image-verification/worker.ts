@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NotKnown } from '../core/supply-chain/judgement.ts';
+import { type NotKnown, quote } from '../core/supply-chain/judgement.ts';
+import { isDigest } from '../core/oci/digest.ts';
+import { toldVerdict } from '../core/supply-chain/told-verdict.ts';
 import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
 import type { Evidence, EvidenceSource, Gathered } from '../supply-chain/evidence.ts';
 import { isReadyPolicy, readyPolicy } from '../supply-chain/ready-policy.ts';
@@ -32,6 +34,11 @@ class Holding implements EvidenceSource {
   gather(digest: string): Promise<Gathered | NotKnown> {
     const image = this.#images.get(digest);
     if (image !== undefined) return Promise.resolve(wholeOf(image));
+    // An index may list anything as a digest, of any length: nobody has to be asked for that.
+    if (!isDigest(digest)) {
+      const listed = `the index lists ${quote(digest)}, which is no digest`;
+      return Promise.resolve({ kind: 'unknown', reason: 'RegistryBroken', message: listed });
+    }
     this.missing.add(digest);
     const message = `nothing was gathered of ${digest} yet`;
     return Promise.resolve({ kind: 'unknown', reason: 'EvidenceIncomplete', message });
@@ -48,7 +55,7 @@ class Judge {
   readonly #policies = new Map<number, ReadPolicy>();
   #holding = new Holding();
 
-  /** Does as it is told; what there is to say, once it is asked to judge. */
+  /** Does as it is told; the last that there is to say, once it is asked to judge. */
   take(order: Order, bytes: Uint8Array): Promise<Reply> | undefined {
     if (order.kind !== 'judge') {
       this.#learn(order, bytes);
@@ -74,13 +81,13 @@ class Judge {
     source: Holding,
   ): Promise<Reply> {
     try {
-      const verdicts: ImageVerdict[] = [];
       for (const id of policies) {
         const policy = this.#policies.get(id);
         if (policy === undefined) throw new RangeError('nobody has told of the policy');
-        verdicts.push(await judgeBy(policy, { digest, source, now: new Date(now) }));
+        const verdict = await judgeBy(policy, { digest, source, now: new Date(now) });
+        tell({ kind: 'verdict', number, verdict: toldVerdict(verdict) });
       }
-      return { kind: 'judged', number, verdicts, missing: [...source.missing], processorMs: ownMs() };
+      return { kind: 'judged', number, missing: [...source.missing], processorMs: ownMs() };
     } catch (error) {
       // Its words may be those of documents: the name of the error says enough.
       const message = error instanceof Error ? error.name : 'unknown';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Answer, broken, type Failure, ok } from '../core/oci/answer.ts';
 import type { Keychain } from '../core/oci/credentials.ts';
-import { digestOfBytes, isDigest } from '../core/oci/digest.ts';
+import { algorithmOf, digestOfBytes, isDigest } from '../core/oci/digest.ts';
 import { mediaTypeOf } from '../core/oci/headers.ts';
 import {
   type Descriptor,
@@ -126,9 +126,10 @@ export class RegistryClient implements Registry {
     const asked = { what: `tagged ${tag}`, repository, asking };
     return this.#once(asked, false, async (place, signal) => {
       const question = { ...MANIFEST, ...whoOf(asking), repository: place, what: tag, signal };
-      const reply = await this.#requester.ask({ ...question, path: `manifests/${tag}` });
+      const asked = { ...question, path: `manifests/${tag}`, algorithm: 'sha256' } as const;
+      const reply = await this.#requester.ask(asked);
       if (reply.kind !== 'ok') return reply;
-      return readManifest({ ...contentOf(reply.value), digest: digestOfBytes(reply.value.bytes) });
+      return readManifest({ ...contentOf(reply.value), digest: digestFound(reply.value) });
     });
   }
 
@@ -140,6 +141,7 @@ export class RegistryClient implements Registry {
         repository: place,
         path,
         what: digest,
+        algorithm: algorithmOf(digest),
         signal,
         ...whoOf(asking),
       });
@@ -161,7 +163,9 @@ export class RegistryClient implements Registry {
       const asked = { ...whoOf(asking), repository: place, path: `blobs/${digest}`, what: digest, signal };
       // What is longer is another; an error has to have room.
       const most = Math.max(size, MIN_ANSWER_BYTES);
-      const reply = await this.#requester.ask({ ...asked, accept: '*/*', maxBytes: most });
+      const algorithm = algorithmOf(digest);
+      const question = { ...asked, accept: '*/*', maxBytes: most, expected: size, algorithm };
+      const reply = await this.#requester.ask(question);
       if (reply.kind !== 'ok') return reply;
       return liesAbout(digest, reply.value, size) ?? ok(reply.value.bytes);
     });
@@ -198,9 +202,9 @@ export class RegistryClient implements Registry {
       return isDigest(wanted) && said.digest !== wanted
         ? broken(`${head.value.url.host} has ${said.digest} for ${wanted}`)
         : ok(said);
-    const reply = await this.#requester.ask(asked);
+    const reply = await this.#requester.ask({ ...asked, algorithm: algorithmOf(wanted) });
     if (reply.kind !== 'ok') return reply;
-    const digest = isDigest(wanted) ? wanted : digestOfBytes(reply.value.bytes);
+    const digest = isDigest(wanted) ? wanted : digestFound(reply.value);
     const read = liesAbout(digest, reply.value) ?? readManifest({ ...contentOf(reply.value), digest });
     return read.kind === 'ok' ? ok({ digest, mediaType: read.value.mediaType }) : read;
   }
@@ -271,10 +275,16 @@ function contentOf({ bytes, headers }: Reply) {
   return { bytes, contentType: mediaTypeOf(headers['content-type']) };
 }
 
-function liesAbout(digest: string, { bytes, url }: Reply, size = bytes.length): Failure | undefined {
+/** As it was found while the answer came: to hash it now would hold up all else. */
+function digestFound({ digest, bytes }: Reply, like?: string): string {
+  return digest ?? digestOfBytes(bytes, like);
+}
+
+function liesAbout(digest: string, reply: Reply, size = reply.bytes.length): Failure | undefined {
+  const { bytes, url } = reply;
   if (bytes.length !== size)
     return broken(`${url.host} has ${bytes.length} bytes for ${digest}; it should have ${size}`);
-  const found = digestOfBytes(bytes, digest);
+  const found = digestFound(reply, digest);
   return found === digest ? undefined : broken(`${url.host} has ${found} for ${digest}`);
 }
 

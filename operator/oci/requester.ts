@@ -20,6 +20,10 @@ export interface Question {
   readonly method?: Ask['method'];
   readonly accept: string;
   readonly maxBytes: number;
+  /** How many bytes the answer should have, where that is known. */
+  readonly expected?: number;
+  /** By what the answer is to be hashed while it comes. */
+  readonly algorithm?: Ask['algorithm'];
   readonly keychain: Keychain;
   /** Whose question it is: a tenant, or, empty, the platform. Default: by keychain. */
   readonly whose?: string | undefined;
@@ -133,7 +137,7 @@ export class Requester {
   }
 
   #send(question: Question, authorization: string | undefined): Promise<Sent> {
-    const { method = 'GET', accept, maxBytes, signal, body, contentType } = question;
+    const { method = 'GET', accept, maxBytes, expected, algorithm, signal, body, contentType } = question;
     return this.#transport.send({
       method,
       url: this.#urlOf(question),
@@ -141,6 +145,8 @@ export class Requester {
       authorization,
       body,
       maxBytes,
+      expected,
+      algorithm,
       signal,
     });
   }

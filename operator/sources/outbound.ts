@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
 import { isMetadataAddress, isPublicAddress } from './addresses.ts';
+import { type Algorithm, Body } from './body.ts';
 import { ADDRESS_REFUSED, codesOf, type FindAddresses, finderByQuery, lookupWhere } from './lookup.ts';
 
 /** How a host may be asked. Without any: https, a public address. */
@@ -26,6 +27,10 @@ export interface Ask {
   readonly body?: Uint8Array | string | undefined;
   /** The most of an answer that is taken. */
   readonly maxBytes: number;
+  /** How many bytes it should have, where that is known. */
+  readonly expected?: number | undefined;
+  /** By what an answer is to be hashed while it comes. */
+  readonly algorithm?: Algorithm | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -37,6 +42,8 @@ export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly bytes: Uint8Array;
+  /** Of the bytes, by the algorithm that was asked for. */
+  readonly digest?: string;
   /** Where it came from in the end. */
   readonly url: URL;
   /** It came from another origin than was asked: what that says is not what was asked says. */
@@ -229,33 +236,32 @@ async function stepOf(
     await body.dump({ limit: MAX_DUMPED, signal: ask.signal });
     return redirectOf(headers['location'], url);
   }
-  const bytes = await bytesOf(body, { ask, said: headers['content-length'] });
-  if (bytes === undefined) {
+  const read = await readBody(body, { ask, said: headers['content-length'] });
+  if (read === undefined) {
     const message = `${url.host} answers with more than ${ask.maxBytes} bytes, which are the most that are taken`;
     return { kind: 'tooLarge', message };
   }
   const isElsewhere = url.origin !== ask.url.origin;
-  return { kind: 'reply', reply: { status, headers, bytes, url, isElsewhere } };
+  return { kind: 'reply', reply: { status, headers, ...read, url, isElsewhere } };
 }
 
 function ignore(): void {}
 
 /** What is announced as too large is not begun. */
-async function bytesOf(
+async function readBody(
   body: Dispatcher.ResponseData['body'],
-  { ask: { maxBytes, method }, said }: { readonly ask: Ask; readonly said: unknown },
-): Promise<Uint8Array | undefined> {
-  const isTooLarge = method !== 'HEAD' && Number(said ?? 0) > maxBytes;
-  const chunks: Buffer[] = [];
-  let size = 0;
+  { ask: { maxBytes, method, expected, algorithm }, said }: { readonly ask: Ask; readonly said: unknown },
+): Promise<ReturnType<Body['end']> | undefined> {
+  const announced = typeof said === 'string' && /^\d{1,15}$/.test(said) ? Number(said) : undefined;
+  const taken = new Body({ maxBytes, expected: announced ?? expected, algorithm });
+  let isTooLarge = method !== 'HEAD' && (announced ?? 0) > maxBytes;
   if (!isTooLarge) {
     for await (const chunk of body) {
-      size += (chunk as Buffer).length;
-      if (size > maxBytes) break;
-      chunks.push(chunk as Buffer);
+      isTooLarge = !taken.take(chunk as Buffer);
+      if (isTooLarge) break;
     }
   }
-  if (!isTooLarge && size <= maxBytes) return Buffer.concat(chunks, size);
+  if (!isTooLarge) return taken.end();
   body.on('error', ignore).destroy();
   return undefined;
 }

@@ -8,6 +8,7 @@ import {
   certificateSigner,
   envelopeItem,
   messageOf,
+  payloadApart,
   sha256,
   type SignedItem,
   type SignerHint,
@@ -58,10 +59,13 @@ export function readClassicAttestation(
   const read = readDocument(envelope, 'the envelope', LARGE);
   if (read.kind !== 'verified') return read;
   return withProofs(annotations, (proofs) => {
-    const parsed = envelopeFromJSON(read.value);
+    const { rest, payload } = payloadApart(read.value);
+    const parsed = { ...envelopeFromJSON(rest), payload };
     if (parsed.signatures.length > 16) throw new Error(`${parsed.signatures.length} signatures`);
     // What they sign is the same: it is encoded and hashed once.
-    const first = { ...envelopeItem(parsed), ...proofs, envelopeDigest: sha256(envelope) };
+    // Old entries of a log are of that, and nothing else is.
+    const ofEnvelope = proofs.logEntries.length > 0 && { envelopeDigest: sha256(envelope) };
+    const first = { ...envelopeItem(parsed), ...proofs, ...ofEnvelope };
     return parsed.signatures.map(({ sig }) => ({ ...first, signature: sig }));
   });
 }

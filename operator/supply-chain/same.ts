@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** What each thing in a list has one of its own of. */
+const NAMES = ['bom-ref', 'ref'];
 /** By what things in lists are told apart by those who write them. */
-const TELLING = ['bom-ref', 'ref', 'purl', 'url', 'id', 'name', 'version', 'value', 'content', 'alg', 'type'];
+const TELLING = ['purl', 'url', 'id', 'name', 'version', 'value', 'content', 'alg', 'type'];
 
 /** The same for values that are the same, and soon made: few of those that differ have it in common. */
 function hintOf(value: unknown): string {
   if (typeof value === 'string') return `"${value}`;
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return `[${value.length}`;
-  let hint = '{';
-  for (const key of TELLING) {
-    const field: unknown = Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : '';
-    hint += typeof field === 'string' ? `${field}\n` : '\n';
+  for (const key of NAMES) {
+    const name = fieldOf(value, key);
+    // With all else of it the hint would be longer, and hardly ever tell more apart.
+    if (name !== '') return `{${key}\n${name}`;
   }
+  let hint = '{\n';
+  for (const key of TELLING) hint += `${fieldOf(value, key)}\n`;
   return hint;
+}
+
+function fieldOf(value: object, key: string): string {
+  const field: unknown = Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : '';
+  return typeof field === 'string' ? field : '';
 }
 
 /**
@@ -26,14 +35,20 @@ export class Same {
 
   /** Whether no two of them are the same. */
   areDistinct(values: readonly unknown[]): boolean {
+    // As most lists are.
+    if (values.length < 2) return true;
+    const hints = values.map(hintOf);
+    return new Set(hints).size === values.length || this.#areApart(values, hints);
+  }
+
+  #areApart(values: readonly unknown[], hints: readonly string[]): boolean {
     const byHint = new Map<string, unknown[]>();
-    for (const value of values) {
-      const hint = hintOf(value);
+    for (const [index, value] of values.entries()) {
+      const hint = hints[index] ?? '';
       const alike = byHint.get(hint);
       if (alike === undefined) byHint.set(hint, [value]);
       else alike.push(value);
     }
-    if (byHint.size === values.length) return true;
     return [...byHint.values()].every((alike) => this.#areDistinct(alike));
   }
 

@@ -80,11 +80,26 @@ function countProblem(bundle: Document): string | undefined {
 /** The library reads envelopes of one signature only: it is given the first, and what the others sign, which is the same, is read once. */
 function itemsOf(bundle: Document, artifact: Uint8Array): readonly SignedItem[] {
   const envelope = asDocument(bundle['dsseEnvelope']);
-  const [one, ...others] = asList(envelope?.['signatures']);
-  if (others.length === 0) return [itemOf(bundleFromJSON(bundle), artifact)];
-  const alone = bundleFromJSON({ ...bundle, dsseEnvelope: { ...envelope, signatures: [one] } });
-  const first = itemOf(alone, artifact);
+  if (envelope === undefined) return [itemOf(bundleFromJSON(bundle), { artifact })];
+  const { rest, payload } = payloadApart(envelope);
+  const [one, ...others] = asList(envelope['signatures']);
+  const alone = others.length === 0 ? rest : { ...rest, signatures: [one] };
+  const first = itemOf(bundleFromJSON({ ...bundle, dsseEnvelope: alone }), { artifact, payload });
   return [first, ...others.map((other) => ({ ...first, signature: signatureOf(other) }))];
+}
+
+/** One byte, in base64. */
+const STAND_IN = 'AA==';
+
+/**
+ * The payload of an envelope, and the envelope with something short in its place: the library copies what it decodes byte by byte, which takes longer
+ * than all else that is done with some megabytes. @throws Error for a payload that is no text.
+ */
+export function payloadApart(envelope: Document): { readonly rest: Document; readonly payload: Buffer } {
+  const encoded = envelope['payload'] ?? '';
+  if (typeof encoded !== 'string') throw new Error('a payload that is no text');
+  const payload = Buffer.from(encoded, 'base64');
+  return { rest: { ...envelope, payload: payload.length === 0 ? '' : STAND_IN }, payload };
 }
 
 function signatureOf(signature: unknown): Buffer {
@@ -93,7 +108,13 @@ function signatureOf(signature: unknown): Buffer {
   return Buffer.from(text, 'base64');
 }
 
-function itemOf(bundle: Bundle, artifact: Uint8Array): SignedItem {
+/** What is signed: of an envelope its payload, of a bare signature the artifact. A bundle may have both beside each other, of which one counts. */
+interface Signed {
+  readonly artifact: Uint8Array;
+  readonly payload?: Buffer;
+}
+
+function itemOf(bundle: Bundle, { artifact, payload }: Signed): SignedItem {
   const { content, verificationMaterial } = bundle;
   const rest = {
     signer: signerOf(bundle),
@@ -103,11 +124,19 @@ function itemOf(bundle: Bundle, artifact: Uint8Array): SignedItem {
     ),
   };
   if (content.$case === 'messageSignature') {
-    const payload = Buffer.from(artifact);
+    const bytes = Buffer.from(artifact);
     const { signature } = content.messageSignature;
-    return { payload, signedBytes: payload, form: 'message', payloadType: ARTIFACT, signature, ...rest };
+    return {
+      payload: bytes,
+      signedBytes: bytes,
+      form: 'message',
+      payloadType: ARTIFACT,
+      signature,
+      ...rest,
+    };
   }
-  return { ...envelopeItem(content.dsseEnvelope), ...rest };
+  const { dsseEnvelope } = content;
+  return { ...envelopeItem({ ...dsseEnvelope, payload: payload ?? dsseEnvelope.payload }), ...rest };
 }
 
 /** The part of an item that an envelope with one signature tells. */

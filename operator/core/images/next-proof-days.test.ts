@@ -3,7 +3,8 @@ import test from 'ava';
 import { MAX_VERDICT_POLICIES } from '#crds/v1alpha1/image-verdict';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
 import { judgeImages } from './admit.ts';
-import { dueAtMs, isDue, MAX_VERDICT_MESSAGE, type PolicyAsked } from './next-proof.ts';
+import { MAX_VERDICT_MESSAGE } from '../supply-chain/told-verdict.ts';
+import { dueAtMs, isDue, type PolicyAsked } from './next-proof.ts';
 import { type Proof, proofStatement, readProof } from './proof.ts';
 import {
   asked,

@@ -2,6 +2,7 @@
 import { canonicalJson } from '../compare.ts';
 import { truncate } from '../conditions.ts';
 import { parseReference } from '../oci/reference.ts';
+import { MAX_VERDICT_MESSAGE } from '../supply-chain/told-verdict.ts';
 import type { ImageVerdict } from '../supply-chain/verdict.ts';
 import type { ImagePolicyFacts } from './policy.ts';
 import { fitted, type PolicyVerdict, type Proof } from './proof.ts';
@@ -26,8 +27,6 @@ export interface ProofSeen {
   readonly now: Date;
 }
 
-/** Longest sentence of one policy in a proof, and in a status. */
-export const MAX_VERDICT_MESSAGE = 512;
 /** A tag may be moved at any time: how long it is believed to name the same image. */
 const TAG_MS = 600_000;
 const DIGEST_MS = 3_600_000;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asDocument, asText, type Document } from '../supply-chain/documents.ts';
+import { byKey, componentsOf, toldLicences } from '../supply-chain/told-verdict.ts';
 import type { Check, ImageVerdict, LicenceCount, Outcome, SignerFact } from '../supply-chain/verdict.ts';
 
 /** Parts of a policy that are told to rules, each with what it came to. */
@@ -61,29 +62,21 @@ export interface ProvenFacts {
 }
 
 const MAX_SIGNERS = 8;
-const MAX_LICENCES = 64;
-const MAX_LICENCE = 128;
 /** A name that is cut may be another's: a longer one is not told at all. */
 const MAX_NAME = 512;
 
 /** What of a verdict is told to rules. */
 export function provenFacts({ checks, facts }: Pick<ImageVerdict, 'checks' | 'facts'>): ProvenFacts {
-  const signers = facts.signers
-    .filter(({ issuer = '', subject = '' }) => isShort(issuer) && isShort(subject))
-    .toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1))
-    .slice(0, MAX_SIGNERS);
+  const short = facts.signers.filter(({ issuer = '', subject = '' }) => isShort(issuer) && isShort(subject));
+  const signers = byKey(short).slice(0, MAX_SIGNERS);
   return {
     checks: Object.fromEntries(TOLD_PARTS.flatMap((name) => toldCheck(name, checks))),
     signers,
-    signersLeftOut: facts.signers.length - signers.length,
+    signersLeftOut: facts.signers.length + (facts.signersLeftOut ?? 0) - signers.length,
     ...toldProvenance(facts.provenance),
     ...toldSbom(facts.sbom),
     ...toldVulnerabilities(facts.vulnerabilities),
   };
-}
-
-function keyOf({ authority, fingerprint }: SignerFact): string {
-  return `${authority}/${fingerprint}`;
 }
 
 function isShort(name: string): boolean {
@@ -108,10 +101,9 @@ function toldProvenance(found: Facts['provenance']): Pick<ProvenFacts, 'provenan
 
 function toldSbom(found: Facts['sbom']): Pick<ProvenFacts, 'sbom'> {
   if (found === undefined) return {};
-  const { by, format, components, withoutLicence, licences } = found;
-  const told = licences.filter(({ licence }) => licence.length <= MAX_LICENCE).slice(0, MAX_LICENCES);
-  const all = licences.reduce((sum, one) => sum + one.components, 0);
-  const licencesLeftOut = all - told.reduce((sum, one) => sum + one.components, 0);
+  const { by, format, components, withoutLicence, licences, licencesLeftOut: before = 0 } = found;
+  const told = toldLicences(licences);
+  const licencesLeftOut = before + componentsOf(licences) - componentsOf(told);
   return { sbom: { by, format, components, withoutLicence, licences: told, licencesLeftOut } };
 }
 

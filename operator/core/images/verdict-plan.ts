@@ -3,8 +3,8 @@ import type { ImageVerdictSpec, ImageVerdictStatus } from '#crds/v1alpha1/image-
 import { type ConditionInput, setConditions, truncate } from '../conditions.ts';
 import { defined, type KubeObject } from '../object.ts';
 import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
+import { MAX_VERDICT_CHECKS, MAX_VERDICT_MESSAGE } from '../supply-chain/told-verdict.ts';
 import type { ImageVerdict as Verdict } from '../supply-chain/verdict.ts';
-import { MAX_VERDICT_MESSAGE } from './next-proof.ts';
 import type { PolicyVerdict, Proof } from './proof.ts';
 import type { ImageFindings } from './verification.ts';
 
@@ -29,7 +29,6 @@ export interface VerdictObserved {
   readonly againMs: number | undefined;
 }
 
-const MAX_CHECKS = 40;
 /** Of all policies together: an object is as large as etcd takes. */
 const MAX_CHECKS_OF_ALL = 256;
 const MAX_SIGNERS = 32;
@@ -70,7 +69,7 @@ function statusFor(
   now: Date,
 ): ImageVerdictStatus {
   const at = { generation: metadata.generation ?? 0, now };
-  const most = Math.min(MAX_CHECKS, Math.floor(MAX_CHECKS_OF_ALL / proof.policies.length));
+  const most = Math.min(MAX_VERDICT_CHECKS, Math.floor(MAX_CHECKS_OF_ALL / proof.policies.length));
   const policies = proof.policies.map((one) => {
     const found = findings?.verdicts.get(one.uid);
     const before = status?.policies?.find(({ kind, name }) => kind === one.kind && name === one.name);

@@ -9,7 +9,7 @@ export function isDigest(text: string): boolean {
 }
 
 /** The algorithm of a digest. */
-function algorithmOf(digest: string): 'sha256' | 'sha512' {
+export function algorithmOf(digest: string): 'sha256' | 'sha512' {
   return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
 }
 

@@ -86,6 +86,9 @@ const NOT_TAKEN: Readonly<Record<string, readonly [content: unknown, contentType
   'a subject that is none': [{ ...MANIFEST, subject: 'sha256:x' }],
   'a media type with a line break': [{ ...MANIFEST, artifactType: 'a/b\nc' }],
   'more than may be': [' '.repeat(5 * 1024 * 1024)],
+  'a million lists': [`{"schemaVersion":2,"manifests":[${'[],'.repeat(1_000_000)}0]}`],
+  'very many names': [`{"schemaVersion":2,${Array.from({ length: 300_000 }, (_, i) => `"${i}":0`).join()}}`],
+  'deep in a place that nobody reads': [{ ...MANIFEST, x: JSON.parse('['.repeat(40) + ']'.repeat(40)) }],
   'very deep': ['['.repeat(1_000_000)],
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isJsonObject, type JsonObject as Json } from '../policy/review.ts';
 import { type Answer, broken, type Failure, ok } from './answer.ts';
+import { extentOf } from '../supply-chain/extent.ts';
 import { digestOfBytes, isDigest } from './digest.ts';
 
 /** What one thing in a registry says of another: its kind, its digest and its size. */
@@ -60,6 +61,9 @@ export const MEDIA_TYPES = {
 /** How large manifests may be, and what is in them. */
 export const MANIFEST_LIMITS = {
   bytes: 4 * 1024 * 1024,
+  /** Lists, objects and what is in them, however few bytes they have: a thousand entries with thirty fields each. */
+  values: 32_768,
+  depth: 32,
   entries: 1000,
   annotations: 256,
   text: 64 * 1024,
@@ -148,6 +152,14 @@ function documentOf({ bytes, digest, contentType }: RawManifest): Manifest | Ind
 function parse(bytes: Uint8Array): Json {
   if (bytes.length > MANIFEST_LIMITS.bytes)
     throw new Malformed(`found ${bytes.length} bytes; at most ${MANIFEST_LIMITS.bytes} are taken`);
+  // Before anything is made of it, in the thread that all else is done in: of 4 MiB of brackets that is a million lists.
+  const { values, depth } = extentOf(bytes, MANIFEST_LIMITS.values);
+  if (values > MANIFEST_LIMITS.values)
+    throw new Malformed(
+      `found more than ${MANIFEST_LIMITS.values} values, which are the most that are taken`,
+    );
+  if (depth > MANIFEST_LIMITS.depth)
+    throw new Malformed(`found it nested deeper than ${MANIFEST_LIMITS.depth}`);
   const json = parseJson(bytes);
   if (!isJsonObject(json)) throw new Malformed('found no JSON object');
   if (json['schemaVersion'] !== 2) throw new Malformed('schemaVersion has to be 2');

@@ -18,6 +18,12 @@ for (const [text, want] of Object.entries(cases)) {
   test(`counted without being read: ${text}`, (t) => t.deepEqual(extentOf(Buffer.from(text)), want));
 }
 
+test('no more is counted than anybody asks for', (t) => {
+  const bytes = Buffer.from(`[${'{},'.repeat(100_000)}0]`);
+  t.is(extentOf(bytes, 10).values, 11);
+  t.is(extentOf(bytes, 1e9).values, extentOf(bytes).values);
+});
+
 /** What a value comes to, counted when it has been read. */
 function deepOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;

@@ -18,16 +18,16 @@ const END_OF_OBJECT = 0x7d;
 const NEAR = 64;
 
 /**
- * Counts without making anything of it. Two bytes may become an object of sixty, and who runs out of memory while JSON is parsed does not get to say
+ * Counts without making anything of it, and no further than `most` values. Two bytes may become an object of sixty, and who runs out of memory while JSON is parsed does not get to say
  * so: it ends the process, whatever the thread may have.
  *
  * extentOf('{"a":[1,{}]}') -> { values: 5, depth: 3 }
  */
-export function extentOf(json: Uint8Array): Extent {
+export function extentOf(json: Uint8Array, most = Infinity): Extent {
   let values = 1;
   let depth = 0;
   let deepest = 0;
-  for (let index = 0; index < json.length; index += 1) {
+  for (let index = 0; index < json.length && values <= most; index += 1) {
     const byte = json[index] ?? 0;
     if (byte === QUOTE) index = endOfText(json, index);
     else if (byte === COMMA) values += 1;

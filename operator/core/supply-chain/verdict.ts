@@ -40,6 +40,8 @@ interface Stated {
 /** What was found out on the way, for rules: each of it is what a trusted authority states. */
 export interface ImageFacts {
   readonly signers: readonly SignerFact[];
+  /** Signers that are not among these, since there are too many, or their names are too long. */
+  readonly signersLeftOut?: number;
   /** `level`: as the policy knows the builder. */
   readonly provenance?: Provenance & Stated & { readonly level: number };
   readonly sbom?: Stated & {
@@ -47,6 +49,8 @@ export interface ImageFacts {
     readonly components: number;
     readonly withoutLicence: number;
     readonly licences: readonly LicenceCount[];
+    /** Components with licences that are not among these, since there are too many, or they are too long. */
+    readonly licencesLeftOut?: number;
   };
   readonly vulnerabilities?: Omit<BudgetOutcome, 'validUntil'> & Stated & { readonly scannedAt: string };
 }
