@@ -58,6 +58,58 @@ test('each turn has a share of its own', async (t) => {
   t.false(hasTurned);
 });
 
+for (const workers of [2, 16, 100]) {
+  test(`${workers} that wait do no more in a turn than one would, and all of them come to work`, async (t) => {
+    const clock = { ms: 0 };
+    const share = new LoopShare(() => clock.ms, 4);
+    const turns: number[] = [0];
+    let isDone = false;
+    const turn = (): void => {
+      turns.push(0);
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const passes = Array.from({ length: workers }, () => 0);
+    const work = async (_: unknown, worker: number): Promise<void> => {
+      while ((passes[worker] ?? 0) < 20) {
+        // What is taken from a queue, and what a pass reads, comes by microtasks.
+        for (let step = 0; step < 5; step += 1) await Promise.resolve();
+        clock.ms += 1;
+        passes[worker] = (passes[worker] ?? 0) + 1;
+        turns[turns.length - 1] = (turns.at(-1) ?? 0) + 1;
+        await share.rest();
+      }
+    };
+    await Promise.all(Array.from({ length: workers }, work));
+    isDone = true;
+    t.true(passes.every((made) => made === 20));
+    // Before anybody has rested, all of them began.
+    const [, ...later] = turns;
+    t.true(Math.max(...later) <= 5, `${Math.max(...later)} passes of a millisecond in a turn of 4`);
+  });
+}
+
+test('who waits for something else meanwhile keeps nobody', async (t) => {
+  const clock = { ms: 0 };
+  const share = new LoopShare(() => clock.ms, 4);
+  const order: string[] = [];
+  const work = async (name: string, waits: Promise<unknown>): Promise<void> => {
+    clock.ms += 4;
+    await share.rest();
+    order.push(`${name} begins`);
+    await waits;
+    order.push(`${name} ends`);
+  };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const first = work('first', promise);
+  await work('begun', Promise.resolve());
+  await work('second', Promise.resolve());
+  resolve();
+  await first;
+  t.deepEqual(order.at(-1), 'first ends');
+  t.true(order.indexOf('second ends') < order.indexOf('first ends'));
+});
+
 for (const sliceMs of [1, 4, 20]) {
   test(`work goes on for ${sliceMs} ms of a turn where that is its share`, async (t) => {
     const clock = { ms: 0 };

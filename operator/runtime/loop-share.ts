@@ -6,13 +6,14 @@ const SLICE_MS = 10;
 /**
  * Shares the event loop between work and whatever else waits for it: answers, watches, timers, the renewal of the lease. A pass
  * that asks and writes nothing never leaves the queue of microtasks, so thousands of them in a row, such as those of all
- * who wait in a long queue, would let nobody else have a turn until the last one is done.
+ * who wait in a long queue, would let nobody else have a turn until the last one is done. Who waited for the next turn goes on one after the other: each
+ * when the one before has done all that it can do by now, and only while there is a share left.
  */
 export class LoopShare {
   readonly #now: () => number;
   readonly #sliceMs: number;
   #beganAt: number | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #waiting: (() => void)[] = [];
 
   /** `now` is a clock in milliseconds that never goes back; `sliceMs`: for how long work goes on. */
   constructor(now: () => number = () => performance.now(), sliceMs = SLICE_MS) {
@@ -20,19 +21,30 @@ export class LoopShare {
     this.#sliceMs = sliceMs;
   }
 
-  /** Resolves at once, or in the next turn of the loop when work has had its share of this one. */
+  /** Resolves at once, or in a later turn of the loop when work has had its share of this one, or others wait already. */
   async rest(): Promise<void> {
-    if (this.#beganAt === undefined) {
-      this.#beganAt = this.#now();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#turn = promise;
-      setImmediate(() => {
-        this.#beganAt = undefined;
-        resolve();
-      });
-    } else if (this.#now() - this.#beganAt >= this.#sliceMs) {
-      await this.#turn;
-    }
+    if (this.#waiting.length === 0 && this.#hasShare()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
+  }
+
+  /** Whether there is something left of the share of this turn, which the first who asks begins. */
+  #hasShare(): boolean {
+    if (this.#beganAt !== undefined) return this.#now() - this.#beganAt < this.#sliceMs;
+    this.#beganAt = this.#now();
+    setImmediate(() => {
+      this.#beganAt = undefined;
+      this.#release();
+    });
+    return true;
+  }
+
+  #release(): void {
+    if (this.#waiting.length === 0 || !this.#hasShare()) return;
+    this.#waiting.shift()?.();
+    // Who was released works in microtasks. What one of them has done next is done when none is left; next from here, it would be done before them.
+    queueMicrotask(() => process.nextTick(() => this.#release()));
   }
 }
 
