@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseArgs } from 'node:util';
+import { measureAdded } from './added.ts';
 import { type BenchEnvironment, withEnvironment } from './environment.ts';
 import { measureFailover } from './failover.ts';
 import { measureGrowth } from './growth.ts';
@@ -16,12 +17,13 @@ import { measureShards } from './shards.ts';
 import { measureTenants } from './tenants.ts';
 import { measureWebhook } from './webhook.ts';
 
-const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--images N] [--tries N] [--seconds N] [--json]
+const USAGE = `npm run bench -- [measurement ...] [--tenants N] [--runs N] [--images N] [--tries N] [--seconds N] [--beside PROGRAM] [--json]
 
-Measurements: policy, tenants, latency, failover, shards, runs, webhook, rollback, hostile, images, image-fleet, image-scale, neighbour, scale, growth; or all. Each
+Measurements: policy, tenants, latency, failover, shards, runs, webhook, added, rollback, hostile, images, image-fleet, image-scale, neighbour, scale, growth; or all. Each
 has a control plane of its own, but for policy and images, which need none.
 Default: all but scale (10,000 live Runs), growth (20,000 Runs) and image-scale (10,000 images of 200 tenants), which take some minutes more each.
---tenants, --runs, --images, --tries (of rollback: 50) and --seconds (of hostile: 10) are for all measurements that are named: smaller ones
+--beside has added measure the admission process that PROGRAM starts as well; hack/bench/README.md says what it has to do.
+--tenants, --runs, --images, --tries (of rollback: 50; rounds of added: 12) and --seconds (of hostile: 10) are for all measurements that are named: smaller ones
 while you work on something.`;
 
 /** What the command line says; a measurement has its own sizes where nothing is said. */
@@ -31,6 +33,7 @@ interface Sizes {
   readonly images: number | undefined;
   readonly tries: number | undefined;
   readonly seconds: number | undefined;
+  readonly beside: string | undefined;
   readonly tell: (text: string) => void;
 }
 
@@ -42,7 +45,7 @@ function on(measure: (environment: BenchEnvironment) => Promise<readonly Figure[
 }
 
 function measurements(sizes: Sizes): Readonly<Record<string, Measurement>> {
-  const { tenants, runs, images, tries, seconds, tell } = sizes;
+  const { tenants, runs, images, tries, seconds, beside, tell } = sizes;
   return {
     policy: measurePolicy,
     tenants: on((environment) => measureTenants(environment, tenants ?? 1000)),
@@ -51,6 +54,7 @@ function measurements(sizes: Sizes): Readonly<Record<string, Measurement>> {
     shards: on((environment) => measureShards(environment, { runs: runs ?? 1000, rounds: 3 })),
     runs: on((environment) => measureRuns(environment, runs ?? 3000)),
     webhook: on((environment) => measureWebhook(environment, runs ?? 400)),
+    added: on((environment) => measureAdded(environment, { rounds: tries ?? 12, beside })),
     rollback: on((environment) => measureRollback(environment, tries ?? 50)),
     hostile: on((environment) => measureHostile(environment, seconds ?? 10)),
     images: measureImages,
@@ -84,6 +88,7 @@ function readArguments(): Wanted {
       images: { type: 'string' },
       tries: { type: 'string' },
       seconds: { type: 'string' },
+      beside: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -93,6 +98,7 @@ function readArguments(): Wanted {
     images: countOf('images', values.images),
     tries: countOf('tries', values.tries),
     seconds: countOf('seconds', values.seconds),
+    beside: values.beside,
     tell: values.json ? () => undefined : (text) => console.log(`\n${text}`),
   });
   const names = namesOf(positionals, Object.keys(known));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { KubeObject } from '#operator/core/object';
 import { compilePack, sourceFiles } from '#operator/rego/compile';
 import { ENTRYPOINT } from '#operator/rego/wrapper';
 import { toolchainAt } from '#operator/rego/toolchain';
@@ -7,6 +8,10 @@ import { ensureTools } from '../tools/build.ts';
 
 /** What every pack is asked. */
 export const DECISION = ENTRYPOINT;
+/** Whose rules and pods these are. */
+export const BENCH_TENANT = 'team-a';
+/** What the rules are given. */
+export const BENCH_PARAMETERS = { registries: ['registry.example/', 'mirror.example/'] };
 
 const containers = (condition: string, message: string): string => `
 deny contains {"msg": sprintf("container %v ${message}", [c.name]), "field": sprintf("spec.containers[%v]", [c.name])} if {
@@ -15,7 +20,7 @@ deny contains {"msg": sprintf("container %v ${message}", [c.name]), "field": spr
 }`;
 
 /** Sixteen rules about pods, as a platform has them: what Pod Security has, limits, images and labels. */
-const PLATFORM_RULES = [
+export const PLATFORM_RULES: readonly string[] = [
   containers('c.securityContext.privileged == true', 'must not be privileged'),
   containers('not c.securityContext.runAsNonRoot == true', 'must not run as root'),
   containers('not c.securityContext.readOnlyRootFilesystem == true', 'must not write to its root'),
@@ -44,7 +49,7 @@ const PLATFORM_RULES = [
 ];
 
 /** Five of a tenant. */
-const TENANT_RULES = [
+export const TENANT_RULES: readonly string[] = [
   'deny contains "only our team" if input.review.object.metadata.labels.team != input.tenant.name',
   containers('not startswith(c.image, "registry.example/team-a/")', 'must be one of our images'),
   containers(
@@ -80,10 +85,15 @@ export function compileRunaway(): Promise<PolicyModule> {
   return compile([`deny contains "found" if { ${search}; a * b == c + 1000000 }`]);
 }
 
+/** Rules as a module of Rego. */
+export function moduleOf(rules: readonly string[]): string {
+  return ['package rules', ...rules].join('\n');
+}
+
 async function compile(rules: readonly string[]): Promise<PolicyModule> {
   const { opa } = await ensureTools(['opa']);
   const { run, capabilities } = toolchainAt(opa);
-  const files = sourceFiles({ 'rules.rego': ['package rules', ...rules].join('\n') }, undefined);
+  const files = sourceFiles({ 'rules.rego': moduleOf(rules) }, undefined);
   const made = await compilePack({ files, regoVersion: 'V1' }, { run, capabilities: await capabilities() });
   if (made.kind === 'refused') throw new Error(JSON.stringify(made.problems));
   const verification = verifyModule(made.pack.wasm);
@@ -91,10 +101,39 @@ async function compile(rules: readonly string[]): Promise<PolicyModule> {
   return verification.module;
 }
 
-function container(index: number): unknown {
+/** A container of the pod, as far as rules look at it. */
+export interface BenchContainer {
+  readonly name: string;
+  readonly image: string;
+  readonly imagePullPolicy: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly ports: readonly {
+    readonly containerPort: number;
+    readonly name: string;
+    readonly hostPort?: number;
+  }[];
+  readonly resources: {
+    readonly limits: { readonly cpu?: string; readonly memory: string };
+    readonly requests: object;
+  };
+  readonly securityContext: Readonly<Record<string, unknown>>;
+}
+
+/** A pod that rules are asked about. */
+export interface BenchPod extends KubeObject {
+  readonly spec: {
+    readonly containers: readonly [BenchContainer, ...BenchContainer[]];
+    readonly volumes: readonly object[];
+    readonly hostNetwork?: boolean;
+  };
+}
+
+function container(index: number): BenchContainer {
   return {
     name: `c${index}`,
     image: `registry.example/team-a/app-${index}@sha256:${'0123456789abcdef'.repeat(4)}`,
+    // As tenants have to: nobody runs what another has pulled.
+    imagePullPolicy: 'Always',
     env: Array.from({ length: 8 }, (_, at) => ({ name: `VARIABLE_${at}`, value: `value ${at}` })),
     ports: [{ containerPort: 8080, name: 'http' }],
     resources: { limits: { cpu: '500m', memory: '512Mi' }, requests: { cpu: '100m', memory: '128Mi' } },
@@ -109,25 +148,35 @@ function container(index: number): unknown {
   };
 }
 
-/** A review of a pod that is right, as most are, of some 3 KB. */
-export function podReview(): Uint8Array {
+/** A pod that is right by all rules, as most are. */
+export function benchPod(namespace: string): BenchPod {
   const metadata = {
     name: 'pod-a',
-    namespace: 'team-a',
-    labels: { app: 'a', team: 'team-a' },
+    namespace,
+    labels: { app: 'a', team: BENCH_TENANT },
     annotations: { 'example.com/owner': 'a@example.com' },
   };
-  const object = {
+  const containers = [container(0), container(1), container(2)] as const;
+  return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata,
-    spec: { containers: [0, 1, 2].map(container), volumes: [{ name: 'data', emptyDir: {} }] },
+    spec: { containers, volumes: [{ name: 'data', emptyDir: {} }] },
   };
+}
+
+/** A review of that pod, of some 3 KB. */
+export function podReview(): Uint8Array {
+  return benchInput(benchPod(BENCH_TENANT));
+}
+
+/** What rules are asked about a pod. */
+export function benchInput(object: BenchPod): Uint8Array {
+  const { name, namespace } = object.metadata;
   const kind = { group: '', version: 'v1', kind: 'Pod' };
-  const review = { uid: '1', kind, name: 'pod-a', namespace: 'team-a', operation: 'CREATE', object };
-  const tenant = { name: 'team-a', plan: 'standard' };
-  const parameters = { registries: ['registry.example/', 'mirror.example/'] };
+  const review = { uid: '1', kind, name, namespace, operation: 'CREATE', object };
+  const tenant = { name: BENCH_TENANT, plan: 'standard' };
   return new TextEncoder().encode(
-    JSON.stringify({ review, parameters, tenant, time: '2026-11-22T12:00:00Z' }),
+    JSON.stringify({ review, parameters: BENCH_PARAMETERS, tenant, time: '2026-11-22T12:00:00Z' }),
   );
 }

@@ -55,9 +55,7 @@ export async function sendReviews(
   port: number,
   { count, namespace, pods, onWarm }: Reviews,
 ): Promise<Timed> {
-  const path = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/secrets/nexusos-webhooks-tls`;
-  const secret = (await cluster.admin.get(path)) as { data?: Readonly<Record<string, string>> } | undefined;
-  const ca = Buffer.from(secret?.data?.['ca.crt'] ?? '', 'base64').toString();
+  const ca = await authorityOf(cluster);
   const dispatcher: Dispatcher = new Agent({ connections: CONNECTIONS, allowH2: false, connect: { ca } });
   const bodies = pods.map((pod) => reviewOf(namespace, pod));
   const headers = { 'content-type': 'application/json' };
@@ -75,7 +73,15 @@ export async function sendReviews(
   }
 }
 
-function reviewOf(namespace: string, object: KubeObject): string {
+/** Whom to trust in what an admission process shows: PEM. */
+export async function authorityOf({ admin }: AttachedCluster): Promise<string> {
+  const path = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/secrets/nexusos-webhooks-tls`;
+  const secret = (await admin.get(path)) as { data?: Readonly<Record<string, string>> } | undefined;
+  return Buffer.from(secret?.data?.['ca.crt'] ?? '', 'base64').toString();
+}
+
+/** What the API server sends about a pod that is to be created. */
+export function reviewOf(namespace: string, object: KubeObject): string {
   return JSON.stringify({
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
