@@ -130,10 +130,11 @@ test('a key that waits behind hundreds and becomes urgent is next, and comes onc
   t.is(queue.depth, 0);
 });
 
+const barsBig = (group: string) => group === 'big';
+
 test('a group that has its share waits, and loses nothing', (t) => {
   const queue = new FairQueue();
   for (let i = 0; i < 3; i += 1) queue.push(`big/${i}`, 'big');
-  const barsBig = (group: string) => group === 'big';
   t.is(queue.take(barsBig), undefined);
   queue.push('small/0', 'small');
   t.deepEqual(queue.take(barsBig), { key: 'small/0', group: 'small' });

@@ -3,15 +3,14 @@
 import test from 'ava';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
-import type { KubeObject, Resource } from '../core/object.ts';
-import { heldRun, NAMESPACE, namedRun, preemptingLedger } from '../core/quota/testing/make-held.ts';
-import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
-import type { Run } from '../core/run/run.ts';
-import { ago, makeAgent, makePod, makeTenant, NOW } from '../core/run/testing/make.ts';
-import { type AnyController, isParseFailure, keyString, type Reader } from '../runtime/controller.ts';
-import { Store } from '../runtime/store.ts';
-import { controllersFor } from './index.ts';
-import { PODS } from './shared/workloads.ts';
+import type { KubeObject, Resource } from './core/object.ts';
+import { heldRun, NAMESPACE, namedRun, preemptingLedger } from './core/quota/testing/make-held.ts';
+import { AGENTS, QUOTA_LEDGERS, RUNS, TENANTS } from './core/resources.ts';
+import type { Run } from './core/run/run.ts';
+import { ago, makeAgent, makePod, makeTenant, NOW } from './core/run/testing/make.ts';
+import { type AnyController, isParseFailure, keyString, type Reader } from './runtime/controller.ts';
+import { Store } from './runtime/store.ts';
+import { controllersFor } from './controllers/index.ts';
 
 const SETTINGS = {
   platformNamespace: 'platform',
@@ -108,11 +107,10 @@ async function pass(controller: AnyController, object: KubeObject, world: Counti
 }
 
 /** Who is woken by a change, and how soon. */
-function wake(controller: AnyController, resource: Resource, change: readonly KubeObject[], world: Reader) {
-  const [old, object] = change;
-  for (const watch of controller.watches.filter((one) => one.resource.kind === resource.kind)) {
+function wake(controller: AnyController, [old, object]: readonly [KubeObject, KubeObject], world: Reader) {
+  for (const watch of controller.watches.filter((one) => one.resource.kind === object.kind)) {
     watch.patienceMs?.({ old, object }, world);
-    for (const one of change) watch.keys(one, world);
+    for (const one of [old, object]) watch.keys(one, world);
   }
 }
 
@@ -128,8 +126,8 @@ async function lookedAt(kept: number, spec: Partial<TenantSpec> = {}): Promise<R
       ({ kind }) => kind === controller.resource.kind,
     );
     world.handedOut = 0;
-    wake(controller, RUNS, [before, after], world);
-    wake(controller, PODS, [podOf(before), podOf(after)], world);
+    wake(controller, [before, after], world);
+    wake(controller, [podOf(before), podOf(after)], world);
     const counted = world.handedOut;
     const objects = concerned.flatMap((resource) =>
       world.list(resource).filter(({ metadata }) => !metadata.name.startsWith('ended-')),
@@ -147,11 +145,13 @@ test('nobody looks at more because more Runs have ended and are kept', async (t)
   for (const name of ['run', 'ledger', 'agent', 'tenant']) t.true((few.get(name) ?? 0) > 0, name);
 });
 
+function others(counts: ReadonlyMap<string, number>) {
+  return [...counts].filter(([name]) => name !== 'run-history');
+}
+
 test('but who is to remove those that are too many, which it does every five seconds at most', async (t) => {
   const limited = { runHistory: { limit: 100_000 } } as const;
   const [few, many] = [await lookedAt(1000, limited), await lookedAt(2000, limited)];
   t.is((many.get('run-history') ?? 0) - (few.get('run-history') ?? 0), 1000);
-  const others = (counts: ReadonlyMap<string, number>) =>
-    [...counts].filter(([name]) => name !== 'run-history');
   t.deepEqual(others(many), others(few));
 });
