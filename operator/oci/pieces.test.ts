@@ -12,15 +12,15 @@ const PIECE = 64 << 10;
 function hashedAtOnce(t: ExecutionContext): number[] {
   const sizes: number[] = [];
   const prototype = Object.getPrototypeOf(createHash('sha256')) as Hash;
-  const original = prototype.update as (this: Hash, data: Uint8Array) => Hash;
+  const before = Object.getOwnPropertyDescriptor(prototype, 'update') as {
+    readonly value: (this: Hash, data: Uint8Array) => Hash;
+  };
   function update(this: Hash, data: Uint8Array): Hash {
     sizes.push(data.length);
-    return original.call(this, data);
+    return before.value.call(this, data);
   }
-  prototype.update = update as Hash['update'];
-  t.teardown(() => {
-    prototype.update = original as Hash['update'];
-  });
+  Object.defineProperty(prototype, 'update', { ...before, value: update });
+  t.teardown(() => Object.defineProperty(prototype, 'update', before));
   return sizes;
 }
 

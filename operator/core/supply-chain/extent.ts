@@ -35,9 +35,13 @@ export function extentOf(json: Uint8Array, most = Infinity): Extent {
       values += 1;
       depth += 1;
       deepest = Math.max(deepest, depth);
-    } else if (byte === END_OF_OBJECT || byte === END_OF_LIST) depth -= 1;
+    } else if (isEnd(byte)) depth -= 1;
   }
   return { values, depth: deepest };
+}
+
+function isEnd(byte: number): boolean {
+  return byte === END_OF_OBJECT || byte === END_OF_LIST;
 }
 
 const counted = new WeakMap<Uint8Array, Extent>();

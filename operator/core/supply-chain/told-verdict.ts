@@ -58,9 +58,12 @@ function keyOf({ authority, fingerprint }: SignerFact): string {
 }
 
 /** One letter more than what is too long, so that it still is. */
+function cut(name: string): string {
+  return name.slice(0, MAX_NAME + 1);
+}
+
 function toldProvenance({ provenance }: ImageFacts): Pick<ImageFacts, 'provenance'> {
   if (provenance === undefined) return {};
-  const cut = (text: string): string => text.slice(0, MAX_NAME + 1);
   const { builder, buildType, source } = provenance;
   return {
     provenance: { ...provenance, builder: cut(builder), buildType: cut(buildType), source: cut(source) },
