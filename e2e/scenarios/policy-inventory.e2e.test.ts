@@ -342,9 +342,32 @@ test('a pack for a kind that nobody has named is taken, and warned of', async (t
   t.notRegex(named.stderr, /does not ask/);
 });
 
-test('while nobody answers, kinds of others are refused to tenants, and to nobody else', async (t) => {
+/** Kinds of which the API server has types of its own, and one of which it has none. */
+const KEPT = ['configmap', 'deployment', 'role', 'service', 'rollout'];
+
+function kept(): readonly object[] {
+  const metadata = { namespace: 'looked-at-main', name: 'kept', finalizers: ['example.com/kept'] };
+  const labels = { app: 'kept' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'a', image: 'a' }] } };
+  const apps = { replicas: 0, selector: { matchLabels: labels }, template };
+  return [
+    { apiVersion: 'v1', kind: 'ConfigMap', data: { a: 'b' }, immutable: false },
+    { apiVersion: 'apps/v1', kind: 'Deployment', spec: apps },
+    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', rules: [] },
+    service('looked-at-main', 'kept', labels),
+    rollout('looked-at-main/kept', 1),
+  ].map((one) => ({ ...one, metadata }));
+}
+
+test('while nobody answers, kinds of others are refused to tenants and to nobody else, and what is being deleted can go', async (t) => {
+  for (const one of kept()) await t.context.user.does(['create', '-f', '-'], JSON.stringify(one));
+  for (const kind of KEPT) await changes(t, ['delete', `${kind}/kept`, '--wait=false']);
   for (const { process } of t.context.webhooks.processes) await process.kill();
-  const refused = await tries(t, rollout('looked-at-main/unasked', 1));
-  t.regex(refused, /failed calling webhook "workloads\.nexusos\.dev"/);
+  const unanswered = /failed calling webhook "workloads\.nexusos\.dev"/;
+  t.regex(await tries(t, rollout('looked-at-main/unasked', 1)), unanswered);
   t.is(await tries(t, rollout('default/unasked', 1)), 'allowed');
+  const patched = (kind: string, patch: object) =>
+    changes(t, ['patch', `${kind}/kept`, '--type=merge', '-p', JSON.stringify(patch)]);
+  t.regex(await patched('configmap', { immutable: true }), unanswered, 'more than its metadata changes');
+  for (const kind of KEPT) t.regex(await patched(kind, { metadata: { finalizers: null } }), /patched/, kind);
 });
