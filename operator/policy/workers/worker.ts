@@ -13,6 +13,7 @@ import {
 } from './messages.ts';
 import { collectGarbage } from './garbage.ts';
 import { ownProcessorMs, ownThread } from './thread-clock.ts';
+import { rest } from './thread-rest.ts';
 
 /** What a worker is started with. */
 export interface WorkerStart {
@@ -22,7 +23,7 @@ export interface WorkerStart {
 
 /** Carries out orders, one after the other. It never throws: what goes wrong is told. */
 function serve({ port, settings }: WorkerStart): void {
-  const time = new ThreadTime({ wallMs: () => performance.now(), processorMs: ownProcessorMs });
+  const time = new ThreadTime({ wallMs: () => performance.now(), processorMs: ownProcessorMs }, rest);
   const instances = new Instances(settings, time);
   port.on('message', (order: Order) => {
     if (order.kind === 'forget') instances.forget(order.key);
