@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Agent, type Dispatcher, request } from 'undici';
 import type { KubeObject, Resource } from '#operator/core/object';
 import { installChart } from '../system/chart.ts';
 import { startOperator } from '../system/operator-process.ts';
 import { WebhookSystem } from '../system/webhook-process.ts';
 import { type BenchEnvironment, isReady } from './environment.ts';
+import { LoudAsker } from './loud-asker.ts';
 import type { Figure } from './report.ts';
 import { makeTenants, namespaceOf } from './run-world.ts';
 import { percentile } from './statistics.ts';
+import { dispatcherToAnybody, mayMake } from './tenant-review.ts';
 import { secondsUntilDone } from './until-done.ts';
 
 const QUIET = 'quiet';
 const HOSTILE = 'hostile';
+/** As loud as the hostile one, with as many packs, which do no harm: what is left beside it is the price of the load. */
+const LOUD = 'loud';
 /** Packs of each kind of harm: all are asked about each request, and three failures put one away. */
 const EACH = 10;
-const ATTACKERS = 8;
+const PACKS_OF_ONE = EACH * 3;
 const WARM_UP = 300;
 const TURNS = 5;
 const PACKS: Resource = {
@@ -31,9 +34,13 @@ const HARM: Readonly<Record<string, string>> = {
   regex:
     'some i in numbers.range(1, 500); regex.match(sprintf("^((a+)+)+b{%d}$", [i]), input.review.object.metadata.annotations.long)',
 };
+const IF_BAD = 'input.review.object.metadata.labels.bad == "yes"';
 const SOUND = 'startswith(input.review.name, "refused")';
 
-/** What a tenant waits for the answers of one process, alone, and beside another whose rules do whatever they can. */
+/**
+ * What a tenant waits for the answers of one process: alone, beside another that asks as fast as it can, and beside one that does so and whose
+ * rules do whatever they can.
+ */
 export async function measureHostile(
   environment: BenchEnvironment,
   seconds: number,
@@ -42,25 +49,17 @@ export async function measureHostile(
   const webhooks = await WebhookSystem.open(cluster);
   await installChart(cluster, { values: { webhooks: webhooks.values } });
   const operator = await startOperator(cluster);
-  const dispatcher = new Agent({ allowH2: false, connect: { rejectUnauthorized: false } });
+  const dispatcher = dispatcherToAnybody();
   try {
     const { port } = await webhooks.start();
-    await makeTenants(environment, [QUIET, HOSTILE]);
+    await makeTenants(environment, [QUIET, LOUD, HOSTILE]);
     await makePacks(environment);
-    const ask = (tenant: string, isBad: boolean) => review({ dispatcher, port }, tenant, isBad);
-    for (let i = 0; i < WARM_UP; i += 1) await ask(QUIET, false);
-    const { alone, beside, answers } = await inTurns(seconds, ask);
-    return [
-      ...latencies('review of a tenant over HTTPS, alone', alone),
-      ...latencies(`the same beside ${EACH * 3} packs of another that do harm`, beside, 10),
-      {
-        name: 'p99 beside them, against alone',
-        value: percentile(beside, 0.99) / percentile(alone, 0.99),
-        unit: 'times',
-        bar: { atMost: 1.5 },
-      },
-      { name: 'answers that the other had meanwhile', value: answers / seconds, unit: '/s' },
-    ];
+    const ask = () => mayMake({ dispatcher, port }, { namespace: namespaceOf(QUIET), isBad: false });
+    for (let i = 0; i < WARM_UP; i += 1) await ask();
+    const asker = await LoudAsker.start(port);
+    const found = await inTurns(seconds, { ask, asker });
+    await asker.close();
+    return figuresOf(found, seconds);
   } finally {
     await dispatcher.close();
     await operator.stop();
@@ -68,17 +67,50 @@ export async function measureHostile(
   }
 }
 
-/** Alone and beside them by turns: what the machine does meanwhile is in both. */
-async function inTurns(seconds: number, ask: (tenant: string, isBad: boolean) => Promise<boolean>) {
-  const [alone, beside]: [number[], number[]] = [[], []];
-  let answers = 0;
-  for (let turn = 0; turn < TURNS; turn += 1) {
-    alone.push(...(await asksFor(seconds / TURNS, () => ask(QUIET, false))));
-    const attack = new Attack(() => ask(HOSTILE, true));
-    beside.push(...(await asksFor(seconds / TURNS, () => ask(QUIET, false))));
-    answers += await attack.stop();
+/** What it waited alone and beside each of two others, and how many answers those had. */
+interface Found {
+  readonly alone: readonly number[];
+  readonly besideLoud: readonly number[];
+  readonly besideHostile: readonly number[];
+  readonly answers: { readonly loud: number; readonly hostile: number };
+}
+
+function figuresOf({ alone, besideLoud, besideHostile, answers }: Found, seconds: number): readonly Figure[] {
+  const against = (samples: readonly number[]) => percentile(samples, 0.99) / percentile(alone, 0.99);
+  return [
+    ...latencies('review of a tenant over HTTPS, alone', alone),
+    ...latencies(`the same beside ${PACKS_OF_ONE} packs of one that asks without pause`, besideLoud),
+    { name: 'p99 beside them, against alone', value: against(besideLoud), unit: 'times' },
+    { name: 'answers that the other had meanwhile', value: answers.loud / seconds, unit: '/s' },
+    ...latencies(`the same beside ${PACKS_OF_ONE} packs that do harm`, besideHostile, 10),
+    {
+      name: 'p99 beside them, against alone',
+      value: against(besideHostile),
+      unit: 'times',
+      bar: { atMost: 1.5 },
+    },
+    { name: 'answers that the other had meanwhile', value: answers.hostile / seconds, unit: '/s' },
+  ];
+}
+
+/** Alone and beside them by turns: what the machine does meanwhile is in all. */
+async function inTurns(
+  seconds: number,
+  { ask, asker }: { readonly ask: () => Promise<boolean>; readonly asker: LoudAsker },
+): Promise<Found> {
+  const [alone, besideLoud, besideHostile]: [number[], number[], number[]] = [[], [], []];
+  const answers = { loud: 0, hostile: 0 };
+  const turn = () => asksFor(seconds / TURNS, ask);
+  for (let count = 0; count < TURNS; count += 1) {
+    alone.push(...(await turn()));
+    asker.begin(namespaceOf(LOUD));
+    besideLoud.push(...(await turn()));
+    answers.loud += await asker.end();
+    asker.begin(namespaceOf(HOSTILE));
+    besideHostile.push(...(await turn()));
+    answers.hostile += await asker.end();
   }
-  return { alone, beside, answers };
+  return { alone, besideLoud, besideHostile, answers };
 }
 
 function latencies(name: string, samples: readonly number[], atMost?: number): readonly Figure[] {
@@ -95,11 +127,12 @@ function latencies(name: string, samples: readonly number[], atMost?: number): r
 
 async function makePacks({ client }: BenchEnvironment): Promise<void> {
   const bad = Object.entries(HARM).flatMap(([name, condition]) =>
-    Array.from({ length: EACH }, (_, i) =>
-      packOf(HOSTILE, `${name}-${i}`, `input.review.object.metadata.labels.bad == "yes"; ${condition}`),
-    ),
+    Array.from({ length: EACH }, (_, i) => packOf(HOSTILE, `${name}-${i}`, `${IF_BAD}; ${condition}`)),
   );
-  const objects = [packOf(QUIET, 'sound', SOUND), ...bad];
+  const loud = Array.from({ length: PACKS_OF_ONE }, (_, i) =>
+    packOf(LOUD, `sound-${i}`, `${IF_BAD}; ${SOUND}`),
+  );
+  const objects = [packOf(QUIET, 'sound', SOUND), ...loud, ...bad];
   await secondsUntilDone(client, { width: 4, resource: PACKS, objects, isDone: isReady });
 }
 
@@ -129,59 +162,4 @@ async function asksFor(seconds: number, ask: () => Promise<boolean>): Promise<re
     samples.push(performance.now() - startedAt);
   }
   return samples;
-}
-
-/** Asks as fast as it is answered, over several connections. */
-class Attack {
-  readonly #loops: readonly Promise<number>[];
-  #isOver = false;
-
-  constructor(ask: () => Promise<unknown>) {
-    const loop = async (): Promise<number> => {
-      let count = 0;
-      for (; !this.#isOver; count += 1) await ask();
-      return count;
-    };
-    this.#loops = Array.from({ length: ATTACKERS }, loop);
-  }
-
-  /** Ends it; how many answers it had. */
-  async stop(): Promise<number> {
-    this.#isOver = true;
-    const counts = await Promise.all(this.#loops);
-    return counts.reduce((sum, one) => sum + one, 0);
-  }
-}
-
-/** Whether a Service may be made. */
-async function review(
-  { dispatcher, port }: { readonly dispatcher: Dispatcher; readonly port: number },
-  tenant: string,
-  isBad: boolean,
-): Promise<boolean> {
-  const namespace = namespaceOf(tenant);
-  const annotations = { long: 'a'.repeat(isBad ? 20_000 : 20) };
-  const metadata = { name: 'web', namespace, annotations, labels: isBad ? { bad: 'yes' } : {} };
-  const body = {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: '5f2a9c01-d3aa-4b1e-9a44-0123456789ab',
-      kind: { group: '', version: 'v1', kind: 'Service' },
-      resource: { group: '', version: 'v1', resource: 'services' },
-      name: 'web',
-      namespace,
-      operation: 'CREATE',
-      userInfo: { username: `${tenant}-admin`, groups: ['system:authenticated'] },
-      object: { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } },
-    },
-  };
-  const answer = await request(`https://127.0.0.1:${port}/validate?timeout=3s`, {
-    method: 'POST',
-    dispatcher,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  const text = await answer.body.text();
-  return text.includes('"allowed":true');
 }

@@ -16,33 +16,25 @@ export interface Clocks {
   readonly processorMs: () => number;
 }
 
-/** An evaluation that has run so long, by the clock on the wall, lets others go first, and again whenever it has run so much longer. */
-export const REST = { afterMs: 2, everyMs: 1 } as const;
-
 /** So much of its deadline an evaluation has of a processor however long that takes; the rest, as long as it is not late by the wall. */
-export const SURE_SHARE = 0.7;
+export const SURE_SHARE = 0.5;
 /** After so many times its deadline, by the clock on the wall, it is late. */
 const LATE = 1.2;
 
 /**
  * The clock of a thread that evaluates one after the other. What counts is what the thread has had of a processor; the wall only takes the
- * end of a deadline from who shares its processor with others (ADR 0066). Who takes long gives its processor away for a moment now and
- * then, so that threads which need little of one do not wait until the system takes it (ADR 0074).
+ * end of a deadline from who shares its processor with others (ADR 0066, 0074).
  */
 export class ThreadTime implements EvaluationClock {
   readonly #clocks: Clocks;
-  readonly #rest: () => void;
-  #restAtMs = Number.POSITIVE_INFINITY;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #wallEndMs = Number.POSITIVE_INFINITY;
   #processorEndMs = Number.POSITIVE_INFINITY;
   #lateMs = Number.POSITIVE_INFINITY;
   #sureEndMs = Number.POSITIVE_INFINITY;
 
-  /** `rest` gives the processor to who waits for one, and comes back at once. */
-  constructor(clocks: Clocks, rest: () => void = () => undefined) {
+  constructor(clocks: Clocks) {
     this.#clocks = clocks;
-    this.#rest = rest;
   }
 
   /** From now on there is so much time. */
@@ -50,7 +42,6 @@ export class ThreadTime implements EvaluationClock {
     this.#deadlineMs = deadlineMs;
     const { wallMs, processorMs } = this.#clocks;
     const [wall, processor] = [wallMs(), processorMs()];
-    this.#restAtMs = wall + REST.afterMs;
     this.#wallEndMs = wall + deadlineMs;
     this.#processorEndMs = processor + deadlineMs;
     this.#lateMs = wall + deadlineMs * LATE;
@@ -60,19 +51,12 @@ export class ThreadTime implements EvaluationClock {
   readonly expectTime = (): void => {
     const wallMs = this.#clocks.wallMs();
     // The wall is asked more quickly, and no thread has more time than it.
-    if (wallMs < this.#wallEndMs) return this.#restIfLong(wallMs);
+    if (wallMs < this.#wallEndMs) return;
     const isLate = wallMs >= this.#lateMs;
     const processorMs = this.#clocks.processorMs();
     if (processorMs < (isLate ? this.#sureEndMs : this.#processorEndMs)) return;
     throw new EvaluationFailure(Failure.Timeout, this.#stopped(isLate && processorMs < this.#processorEndMs));
   };
-
-  /** Not beyond its deadline: then it is to come to its end. */
-  #restIfLong(wallMs: number): void {
-    if (wallMs < this.#restAtMs) return;
-    this.#rest();
-    this.#restAtMs = this.#clocks.wallMs() + REST.everyMs;
-  }
 
   /** The same text for the same rule each time: what is told of it is written when it changes. */
   #stopped(isLate: boolean): string {

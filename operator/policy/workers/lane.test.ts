@@ -7,12 +7,18 @@ import type { RunOutcome, WorkerEvents, WorkerHandle } from './worker-handle.ts'
 const ANSWER: RunOutcome = { kind: 'answer', json: undefined, micros: 1 } as unknown as RunOutcome;
 const STOPPED: RunOutcome = { kind: 'stopped', reason: 'Timeout', message: 'late', micros: 1, hadMs: 1 };
 
+function stateAfter({ kind, collected }: RunOutcome): 'ended' | 'busy' | 'idle' {
+  if (kind === 'stopped') return 'ended';
+  return collected === undefined ? 'idle' : 'busy';
+}
+
 /** Workers that are busy until they are told that they are not. */
 function played(count: number) {
   const running: {
     readonly key: string;
     readonly patienceMs: number | undefined;
     readonly end: (outcome: RunOutcome) => void;
+    readonly give: () => void;
   }[] = [];
   const starting: (() => void)[] = [];
   let isSlowToStart = false;
@@ -39,8 +45,11 @@ function played(count: number) {
           running.push({
             key,
             patienceMs,
+            give: () => {
+              state = 'idle';
+            },
             end: (outcome) => {
-              state = outcome.kind === 'stopped' ? 'ended' : 'idle';
+              state = stateAfter(outcome);
               resolve(outcome);
               if (state === 'ended') events.onEnd('deadline');
             },
@@ -65,13 +74,24 @@ function played(count: number) {
     running.splice(index, 1)[0]?.end(outcome);
     await new Promise((resolve) => setImmediate(resolve));
   };
+  /** What has the worker that does `key` be idle again. */
+  const gives = (key: string) => {
+    const worker = running.find((one) => one.key === key);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const give = async () => {
+      worker?.give();
+      resolve();
+      await new Promise((done) => setImmediate(done));
+    };
+    return { promise, give };
+  };
   const keys = () => running.map(({ key }) => key);
   const patience = () => running.map(({ patienceMs }) => patienceMs);
   /** Workers that are started from now on are ready when `starts` is called. */
   const startsSlowly = () => {
     isSlowToStart = true;
   };
-  return { lane, end, keys, patience, startsSlowly, starts: () => starting.shift()?.() };
+  return { lane, end, gives, keys, patience, startsSlowly, starts: () => starting.shift()?.() };
 }
 
 function job(subject: string, key: string, trial?: Trial): LaneJob {
@@ -349,4 +369,19 @@ test('what is tried is loaded behind what decides, and where others are idle', a
   await end('tried');
   await end('tried');
   t.deepEqual([await busy, await tried, await decides], [ANSWER, [ANSWER, ANSWER], [ANSWER, ANSWER]]);
+});
+
+test('who is answered has its worker until its memory is given back, and no other meanwhile', async (t) => {
+  const { lane, end, keys, gives } = played(2);
+  const outcomes: string[] = [];
+  for (const key of ['a1', 'a2']) void lane.submit(job('a', key)).then(({ kind }) => outcomes.push(kind));
+  t.deepEqual(keys(), ['a1']);
+  const collected = gives('a1');
+  await end('a1', { ...ANSWER, collected: collected.promise });
+  t.deepEqual(outcomes, ['answer'], 'it is told at once');
+  t.deepEqual(keys(), [], 'there is another worker, but that is for others');
+  void lane.submit(job('b', 'b1'));
+  t.deepEqual(keys(), ['b1']);
+  await collected.give();
+  t.deepEqual(keys(), ['b1', 'a2']);
 });

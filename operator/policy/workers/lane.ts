@@ -248,10 +248,15 @@ export class Lane {
       deadlineMs,
       this.#patienceMs(job),
     );
-    if (trial !== undefined) this.#trying -= 1;
     this.#judge(slot.subject, job, outcome);
-    onEnd?.();
-    this.#pump();
+    const end = (): void => {
+      if (trial !== undefined) this.#trying -= 1;
+      onEnd?.();
+      this.#pump();
+    };
+    // Whose memory is given back has the worker until then: nobody gets another one meanwhile.
+    if (outcome.collected === undefined) end();
+    else void outcome.collected.then(end);
     return outcome;
   }
 

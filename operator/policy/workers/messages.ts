@@ -45,7 +45,15 @@ export type Reply = ReplyContent & {
   readonly loadMicros: number;
   /** What its thread has had of a processor until then, in milliseconds. */
   readonly processorMs: number;
+  /** It gives memory back now, which nobody has to wait for, and takes no order before it says `Collected`. */
+  readonly collects: boolean;
 };
+
+/** What a worker says when it has given memory back, and takes orders again. */
+export interface Collected {
+  readonly kind: 'collected';
+  readonly processorMs: number;
+}
 
 /** What a worker says first: that it takes orders, and which thread it is, where that is known. */
 export type Ready = Extract<Reply, { kind: 'answer' }> & { readonly thread: number | undefined };

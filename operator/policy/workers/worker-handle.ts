@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Failure } from '../verdict.ts';
-import type { Order, Ready, Reply, ReplyContent, WorkerSettings } from './messages.ts';
+import {
+  type Collected,
+  type Order,
+  type Ready,
+  type Reply,
+  type ReplyContent,
+  type WorkerSettings,
+} from './messages.ts';
 import { processorMs, type ThreadClock } from './thread-clock.ts';
 
 /** Why a worker is no longer there. */
@@ -18,6 +25,8 @@ export type RunOutcome = (
   readonly loadMicros?: number | undefined;
   /** What it had of a processor, in milliseconds; where nobody tells, how long it took. With the start of the worker that was ended for it. */
   readonly hadMs: number;
+  /** Where its worker has memory to give back first: resolves when it has, or is gone. It takes no order before. */
+  readonly collected?: Promise<void> | undefined;
 };
 
 /** What a handle tells of its worker. */
@@ -27,6 +36,8 @@ export interface WorkerEvents {
   /** It is gone, and takes none any more. */
   readonly onEnd: (why: WorkerEnd) => void;
 }
+
+type FromWorker = Reply | Ready | Collected;
 
 interface Running {
   readonly id: number;
@@ -83,6 +94,10 @@ export class WorkerHandle {
   /** What its start has cost. */
   #startMs = 0;
   #running: Running | undefined;
+  /** While it gives memory back. */
+  #onCollected: (() => void) | undefined;
+  /** What that has cost last: what is charged to whom it is done for the next time. */
+  #collectMs = 0;
   #orders = 0;
 
   constructor({ settings, url, threadClock = processorMs }: WorkerProgram, events: WorkerEvents) {
@@ -100,7 +115,7 @@ export class WorkerHandle {
       env: {},
       name: 'policy',
     });
-    this.#port.on('message', (reply: Reply | Ready) => this.#take(reply));
+    this.#port.on('message', (message: FromWorker) => this.#take(message));
     this.#worker.once('error', (error) => this.#beLost(error));
     this.#worker.once('exit', () => this.#beLost(undefined));
   }
@@ -179,16 +194,30 @@ export class WorkerHandle {
     this.#events.onReady();
   }
 
-  #take(reply: Reply | Ready): void {
+  #take(reply: FromWorker): void {
     const hadMs = reply.processorMs - this.#spentMs;
     this.#spentMs = reply.processorMs;
+    if (reply.kind === 'collected') return this.#beCollected(hadMs);
     if ('thread' in reply) return this.#beReady(reply);
     const running = this.#running;
     if (running?.id !== reply.id) return;
     clearTimeout(running.watchdog);
     this.#running = undefined;
+    if (!reply.collects) {
+      this.#rest();
+      return running.resolve({ ...reply, hadMs });
+    }
+    const collected = new Promise<void>((resolve) => {
+      this.#onCollected = resolve;
+    });
+    return running.resolve({ ...reply, hadMs: hadMs + this.#collectMs, collected });
+  }
+
+  #beCollected(tookMs: number): void {
+    this.#collectMs = tookMs;
     this.#rest();
-    running.resolve({ ...reply, hadMs });
+    this.#onCollected?.();
+    this.#onCollected = undefined;
   }
 
   /** A worker that does nothing does not keep the process. */
@@ -200,7 +229,7 @@ export class WorkerHandle {
 
   /** Where it was this process that was busy, the answer may be here already. */
   #beLate(): void {
-    const answer: { readonly message: Reply | Ready } | undefined = receiveMessageOnPort(this.#port);
+    const answer: { readonly message: FromWorker } | undefined = receiveMessageOnPort(this.#port);
     if (answer !== undefined) return this.#take(answer.message);
     const running = this.#running;
     if (running === undefined) return;
@@ -246,6 +275,7 @@ export class WorkerHandle {
     if (this.isEnded) return;
     this.#state = 'ended';
     this.#port.close();
+    this.#onCollected?.();
     const running = this.#running;
     this.#running = undefined;
     if (running !== undefined) {

@@ -4,6 +4,7 @@ import { ThreadTime } from '../metering/clock.ts';
 import { EvaluationFailure, Failure } from '../verdict.ts';
 import { Instances } from './instances.ts';
 import {
+  type Collected,
   type Order,
   READY,
   type Ready,
@@ -13,7 +14,6 @@ import {
 } from './messages.ts';
 import { collectGarbage } from './garbage.ts';
 import { ownProcessorMs, ownThread } from './thread-clock.ts';
-import { rest } from './thread-rest.ts';
 
 /** What a worker is started with. */
 export interface WorkerStart {
@@ -23,13 +23,15 @@ export interface WorkerStart {
 
 /** Carries out orders, one after the other. It never throws: what goes wrong is told. */
 function serve({ port, settings }: WorkerStart): void {
-  const time = new ThreadTime({ wallMs: () => performance.now(), processorMs: ownProcessorMs }, rest);
+  const time = new ThreadTime({ wallMs: () => performance.now(), processorMs: ownProcessorMs });
   const instances = new Instances(settings, time);
   port.on('message', (order: Order) => {
     if (order.kind === 'forget') instances.forget(order.key);
     else {
       time.begin(order.deadlineMs);
-      port.postMessage(run(instances, order));
+      const reply = run(instances, order);
+      port.postMessage(reply);
+      if (reply.collects) port.postMessage(collect());
     }
   });
   const ready: Ready = {
@@ -39,12 +41,19 @@ function serve({ port, settings }: WorkerStart): void {
     micros: 0,
     loadMicros: 0,
     processorMs: ownProcessorMs(),
+    collects: false,
     thread: ownThread(),
   };
   port.postMessage(ready);
 }
 
 type Run = Extract<Order, { kind: 'run' }>;
+
+/** After the answer, which whoever asked waits for: on a machine that is busy it takes tens of milliseconds. */
+function collect(): Collected {
+  collectGarbage();
+  return { kind: 'collected', processorMs: ownProcessorMs() };
+}
 
 function run(instances: Instances, order: Run): Reply {
   const hadMs = ownProcessorMs();
@@ -55,13 +64,13 @@ function run(instances: Instances, order: Run): Reply {
     loadMicros = microsSoFar();
   });
   const micros = microsSoFar();
-  if (instances.hasMuchToCollect()) collectGarbage();
   return {
     ...outcome,
     id: order.id,
     micros,
     loadMicros: loadMicros ?? micros,
     processorMs: ownProcessorMs(),
+    collects: instances.hasMuchToCollect(),
   };
 }
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import { parentPort, workerData } from 'node:worker_threads';
+import { type Asked, dispatcherToAnybody, mayMake } from './tenant-review.ts';
+
+/** What the thread is told to begin with; undefined tells it to stop. */
+export interface Begin {
+  readonly namespace: string;
+}
+
+const ASKERS = 8;
+
+/** Asks over several connections until `end`; how many answers there were. */
+function ask(asked: Asked, { namespace }: Begin): { readonly end: () => Promise<number> } {
+  let isOver = false;
+  const loop = async (): Promise<number> => {
+    let count = 0;
+    for (; !isOver; count += 1) await mayMake(asked, { namespace, isBad: true });
+    return count;
+  };
+  const loops = Array.from({ length: ASKERS }, loop);
+  return {
+    end: async () => {
+      isOver = true;
+      const counts = await Promise.all(loops);
+      return counts.reduce((sum, one) => sum + one, 0);
+    },
+  };
+}
+
+const { port } = workerData as Pick<Asked, 'port'>;
+const dispatcher = dispatcherToAnybody();
+let asking: ReturnType<typeof ask> | undefined;
+parentPort?.on('message', (begin: Begin | undefined) => {
+  if (begin !== undefined) asking = ask({ dispatcher, port }, begin);
+  else void asking?.end().then((count) => parentPort?.postMessage(count));
+});
+parentPort?.postMessage(0);
