@@ -298,6 +298,8 @@ export const POLICY_PACK_REASONS = {
   NewlyAllowed: 'NewlyAllowed',
   /** The revision that `rollbackTo` names is not there. */
   RevisionNotFound: 'RevisionNotFound',
+  /** `rollbackTo` names a revision that is not known to have been active, and was made of what the source does not name. */
+  NeverActive: 'NeverActive',
   /** `rollbackTo` holds the pack at an earlier revision. */
   RolledBack: 'RolledBack',
   /** Another revision decides from now on. */

@@ -14,7 +14,7 @@ import {
 } from './move.ts';
 import { loadingOf, quarantineOf } from './replicas.ts';
 
-const { RolledBack, RevisionNotFound, Quarantined } = POLICY_PACK_REASONS;
+const { RolledBack, RevisionNotFound, NeverActive, Quarantined } = POLICY_PACK_REASONS;
 /** Going back waits so long for replicas that have not loaded what one goes back to; the others are not to wait for them. */
 const BACK_MS = 3000;
 /**
@@ -32,18 +32,31 @@ export function holdAt(stand: Stand): Move | undefined {
 
 /**
  * Why nobody goes to what `spec.rollbackTo` names: it has never decided, so that would not be to go back, and its artifact is not as
- * asked. Where revisions are goes on as if it were not named.
+ * asked, or is one that nobody holds against policies on images any more. Where revisions are goes on as if it were not named.
  */
-export function withheldBack({ spec, was, revisions, withheld }: Stand): Standing | undefined {
+export function withheldBack(stand: Stand): Standing | undefined {
+  const { spec, revisions, withheld, strangers } = stand;
   const { rollbackTo: target } = spec;
-  if (withheld === undefined || !isNamed(target) || !revisions.includes(target)) return undefined;
-  const hasDecided =
-    [was.activeRevision, was.previousRevision].includes(target) ||
-    was.history?.some(({ revision, outcome }) => revision === target && outcome === 'Active');
-  if (hasDecided === true) return undefined;
+  if (!isNamed(target) || !revisions.includes(target) || hasDecided(stand, target)) return undefined;
+  const made = strangers?.get(target);
+  if (made !== undefined) return stalled(NeverActive, neverActive(target, made));
+  if (withheld === undefined) return undefined;
   const { reason, passing } = withheld;
   const message = `spec.rollbackTo: ${target} has never been active, and goes no further; ${withheld.message}`;
   return { kind: passing ? 'reconciling' : 'stalled', reason, message };
+}
+
+function hasDecided({ was }: Stand, target: string): boolean {
+  const { activeRevision, previousRevision, history = [] } = was;
+  return (
+    [activeRevision, previousRevision].includes(target) ||
+    history.some(({ revision, outcome }) => revision === target && outcome === 'Active')
+  );
+}
+
+function neverActive(target: string, made: string): string {
+  const what = `${target} is not known to have been active, and was made of ${made}, which spec.source does not name`;
+  return `spec.rollbackTo: ${what}: it is held against no policy on images. Name that in spec.source, and it is`;
 }
 
 function goBack(stand: Stand, target: string): Move | undefined {

@@ -32,6 +32,8 @@ type HistoryEntry = NonNullable<PolicyPackStatus['history']>[number];
 /** The stage in which replicas load what `spec.rollbackTo` names. */
 export const ROLLING_BACK = 'RollingBack';
 const MAX_HISTORY = 10;
+/** Of these, revisions of which it is remembered that they have decided: the others tell what became of the last ones. */
+const MAX_DECIDED = 7;
 const MAX_REJECTED = 20;
 const MAX_WORDS = 512;
 const { RevisionActivated } = POLICY_PACK_REASONS;
@@ -74,10 +76,11 @@ export function isNamed(name: string | undefined): name is string {
 
 /** One revision decides from now on: one field flips, and what was on its way is through. */
 export function activate(
-  { was, now }: Stand,
+  stand: Stand,
   revision: string,
   before: Omit<HistoryEntry, 'at' | 'revision'>,
 ): Pick<Move, 'status' | 'events'> {
+  const { was, now } = stand;
   const at = toInstant(now);
   const message = `${revision} decides from now on`;
   const entries: HistoryEntry[] = [
@@ -92,7 +95,7 @@ export function activate(
       previousRevision: was.activeRevision,
       candidateRevision: undefined,
       stage: undefined,
-      history: remember(was, entries),
+      history: remember(stand, entries),
     }),
     events: [{ type: 'Normal', reason: RevisionActivated, message }],
   };
@@ -108,9 +111,10 @@ export interface Undoing {
 
 /** A revision decides nothing any more, and is not begun again by itself: another version is another chance. */
 export function undo(
-  { was, now }: Stand,
+  stand: Stand,
   { revision, phase, reason, message }: Undoing,
 ): Pick<Move, 'status' | 'events'> {
+  const { was, now } = stand;
   const words = truncate(`${revision} was undone: ${message}`, MAX_WORDS);
   const entry: HistoryEntry = {
     revision,
@@ -127,14 +131,15 @@ export function undo(
       candidateRevision: undefined,
       stage: undefined,
       rejected: rejected.slice(0, MAX_REJECTED),
-      history: remember(was, [entry]),
+      history: remember(stand, [entry]),
     }),
     events: [{ type: 'Warning', reason, message: words }],
   };
 }
 
 /** The candidate is no longer wanted; nothing is held against it. */
-export function withdraw({ was, now }: Stand, why: string): StageStatus {
+export function withdraw(stand: Stand, why: string): StageStatus {
+  const { was, now } = stand;
   const { candidateRevision: revision } = was;
   if (!isNamed(revision)) return was;
   const entry: HistoryEntry = {
@@ -149,7 +154,7 @@ export function withdraw({ was, now }: Stand, why: string): StageStatus {
     candidateRevision: undefined,
     stage: undefined,
     comparison: undefined,
-    history: remember(was, [entry]),
+    history: remember(stand, [entry]),
   });
 }
 
@@ -163,6 +168,20 @@ export function stalled(reason: string, message: string): Standing {
   return { kind: 'stalled', reason, message };
 }
 
-function remember(was: StageStatus, entries: readonly HistoryEntry[]): HistoryEntry[] {
-  return [...entries, ...(was.history ?? [])].slice(0, MAX_HISTORY);
+/**
+ * The newest of it. That a revision which is still there has decided outlasts what else became of it and of others: it is what tells whether
+ * `spec.rollbackTo` goes back.
+ */
+function remember({ was, revisions }: Stand, entries: readonly HistoryEntry[]): HistoryEntry[] {
+  const all = [...entries, ...(was.history ?? [])];
+  const decided = new Set<string>();
+  const isLasting = ({ revision, outcome }: HistoryEntry): boolean => {
+    if (outcome !== 'Active' || decided.has(revision) || decided.size === MAX_DECIDED) return false;
+    if (revisions.includes(revision)) decided.add(revision);
+    return decided.has(revision);
+  };
+  const lasting = new Set(all.filter(isLasting));
+  const passing = all.filter((one) => !lasting.has(one)).slice(0, MAX_HISTORY - lasting.size);
+  const kept = new Set([...lasting, ...passing]);
+  return all.filter((one) => kept.has(one));
 }

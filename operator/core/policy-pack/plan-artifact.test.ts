@@ -8,7 +8,8 @@ import { objectsOf, revisionNameOf } from './revision.ts';
 import type { Verification, VerifiedPack } from './verification.ts';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
-const SOURCE = `sha256:${'5'.repeat(64)}`;
+/** Of an artifact it is known before it is read. */
+const SOURCE = `sha256:${'9'.repeat(64)}`;
 const PLATFORM = 'nexusos-system';
 
 function pack(spec: object, status?: PolicyPack['status']): PolicyPack {
@@ -63,7 +64,7 @@ const UNKNOWN_ARTIFACT = {
   kind: 'fault',
   fault: { reason: 'ArtifactUnknown', message: 'no answer', passing: true, isUnknown: true },
 } as const;
-const OCI = { source: { oci: { image: 'registry.example/packs/a', digest: `sha256:${'9'.repeat(64)}` } } };
+const OCI = { source: { oci: { image: 'registry.example/packs/a', digest: SOURCE } } };
 
 function verifiedOf(plan: Plan<PolicyPack['status'] & object>) {
   const { status, reason, message } = plan.status.conditions?.find(({ type }) => type === 'Verified') ?? {};
@@ -159,6 +160,56 @@ for (const artifact of [REFUSED_ARTIFACT, UNKNOWN_ARTIFACT]) {
     }
   });
 }
+
+const ELSEWHERE: Readonly<Record<string, object>> = {
+  'another artifact': {
+    source: { oci: { image: 'registry.example/packs/a', digest: `sha256:${'8'.repeat(64)}` } },
+  },
+  'a bundle': {
+    source: { bundle: { url: 'https://packs.example/a.tar.gz', digest: `sha256:${'8'.repeat(64)}` } },
+  },
+  'rules in the manifest': { source: { inline: { modules: { 'a.rego': 'package a' } } } },
+};
+
+for (const [title, elsewhere] of Object.entries(ELSEWHERE)) {
+  test(`what never decided is no way back once the source names ${title}`, (t) => {
+    const { revision, chunks } = made(pack(OCI));
+    const { name } = revision.metadata;
+    for (const artifact of [undefined, { kind: 'unasked' } as const]) {
+      for (const suspended of [false, true]) {
+        const mine = pack(
+          { ...elsewhere, rollbackTo: name, suspended },
+          { phase: 'Active', activeRevision: 'older' },
+        );
+        const source = { kind: 'unread' } as const;
+        const kept = { source, revisions: [revision], chunks, artifact };
+        const { status } = planPolicyPack(mine, observed(mine, kept), NOW);
+        t.is(status.activeRevision, 'older');
+        t.is(status.candidateRevision, undefined);
+        const standing = status.conditions?.find(({ type }) => type === 'Stalled');
+        t.like(standing, { status: 'True', reason: 'NeverActive' });
+        t.regex(standing?.message ?? '', /was made of sha256:9{64}, which spec\.source does not name/);
+        const decided = { ...mine, status: { ...mine.status, previousRevision: name } };
+        const back = planPolicyPack(decided, observed(decided, kept), NOW);
+        t.is(back.status.activeRevision, name, 'what has decided is a way back');
+      }
+    }
+  });
+}
+
+test('what was written into a manifest is held against no policy on images, wherever it is gone to from', (t) => {
+  const before = pack({ source: { inline: { modules: { 'a.rego': 'package a' } } } });
+  const wanted = revisionNameOf(before, SOURCE);
+  const verified: VerifiedPack = { ...VERIFIED, provenance: 'Inline' };
+  const objects = objectsOf(before, wanted, { verified, platformNamespace: PLATFORM });
+  const mine = pack({ ...ELSEWHERE['another artifact'], rollbackTo: wanted.name });
+  const kept = {
+    source: { kind: 'unread' } as const,
+    revisions: [objects.at(-1) as PolicyPackRevision],
+    chunks: objects.slice(0, -1),
+  };
+  t.is(planPolicyPack(mine, observed(mine, kept), NOW).status.activeRevision, wanted.name);
+});
 
 test('an artifact that is as asked is told with its revision, and looked at again when that may be otherwise', (t) => {
   const mine = pack(OCI);

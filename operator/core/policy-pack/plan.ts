@@ -23,6 +23,7 @@ import {
   leftoversOf,
   objectsOf,
   type RevisionName,
+  strangersTo,
   surplusOf,
 } from './revision.ts';
 import { nextStage, type StageFacts } from './stage.ts';
@@ -154,6 +155,7 @@ function planStage(
       revisions: observed.revisions.map(({ metadata }) => metadata.name),
       replicas,
       blast,
+      strangers: strangersTo(pack, observed.revisions),
       ...defined({ blastProgress, withheld }),
     },
     now,

@@ -165,6 +165,23 @@ function chunkOf(pack: PolicyPack, part: string, namespace: string): KubeObject 
   };
 }
 
+/** Of revisions that were fetched, those that are not what the source names now, and the digest of what each was made of. */
+export function strangersTo(
+  { spec }: PolicyPack,
+  revisions: readonly PolicyPackRevision[],
+): ReadonlyMap<string, string> {
+  const { oci, bundle } = spec.source;
+  const named = (oci ?? bundle)?.digest;
+  const fetched = revisions.filter(({ spec: { provenance } }) => FETCHED.has(provenance));
+  return new Map(
+    fetched
+      .filter(({ spec: { sourceDigest } }) => sourceDigest !== named)
+      .map((one) => [one.metadata.name, one.spec.sourceDigest]),
+  );
+}
+
+const FETCHED: ReadonlySet<PolicyPackRevision['spec']['provenance']> = new Set(['Bundle', 'Prebuilt']);
+
 /** ConfigMaps that a revision is kept in. */
 function chunksOf({ spec }: PolicyPackRevision): readonly string[] {
   return [...spec.module.chunks, ...(spec.data?.chunks ?? [])];

@@ -22,6 +22,8 @@ export interface StageFacts {
   readonly wanted: string | undefined;
   /** What is wrong with the artifact of the source, or not known of it: nothing begins to decide meanwhile that never has. */
   readonly withheld?: PackFault | undefined;
+  /** Revisions that were fetched and are not what the source names now, with the digest of what they were made of. */
+  readonly strangers?: ReadonlyMap<string, string>;
   /** PolicyPackRevisions of the pack that are there. */
   readonly revisions: readonly string[];
   readonly replicas: readonly ReplicaView[];
