@@ -315,3 +315,34 @@ test('a pattern is held against the whole name', (t) => {
   const authority = people(matching(String.raw`https://ci\.example/builds/.*`)!);
   t.is(checkSignature(keyless, authority, against).kind, 'verified');
 });
+
+test('cosign takes no root either that asks for what nobody would hold signatures to', async (t) => {
+  const [log, ...logs] = sigstore.trustedRoot['tlogs'] ?? [];
+  const roots: Readonly<Record<string, { readonly root: object; readonly said: RegExp }>> = {
+    newer: {
+      root: {
+        ...sigstore.trustedRoot,
+        mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.2',
+      },
+      said: /unsupported TrustedRoot media type/,
+    },
+    witnessed: {
+      root: { ...sigstore.trustedRoot, tlogs: [{ ...log, witnessConfiguration: { quorum: 1 } }, ...logs] },
+      said: /unknown field "witnessConfiguration"/,
+    },
+  };
+  const who = ['--certificate-identity', SIGNER, '--certificate-oidc-issuer', ISSUER];
+  const verify = async (name: string, root: object) => {
+    const path = await cosign.write(`${name}.json`, root);
+    const reference = `${registry.host}/app@${registry.image('keyless')}`;
+    return cosign.try('verify', '--trusted-root', path, ...who, '--allow-http-registry', reference);
+  };
+  const sound = await verify('sound', sigstore.trustedRoot);
+  t.is(sound.code, 0, sound.stderr);
+  for (const [name, { root, said }] of Object.entries(roots)) {
+    const { code, stderr } = await verify(name, root);
+    t.not(code, 0, name);
+    t.regex(stderr, said);
+    t.false(isTrustRoot(readTrustRoot(JSON.stringify(root))), name);
+  }
+});

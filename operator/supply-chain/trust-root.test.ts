@@ -73,6 +73,46 @@ const refused: Readonly<
     field: 'tlogs',
     found: /1000 entries/,
   },
+  'a newer version, with witnesses': {
+    text: JSON.stringify({
+      mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.2',
+      tlogs: [{ ...log, witnessConfiguration: { quorum: 2 } }],
+    }),
+    field: 'mediaType',
+    found: /version=0\.2/,
+  },
+  'witnesses that are to have seen a log': {
+    text: JSON.stringify({ tlogs: [log, { ...log, witnessConfiguration: { quorum: 2 } }] }),
+    field: 'tlogs[1]',
+    found: /a field "witnessConfiguration" that is not known/,
+  },
+  'an end that is spelt otherwise': {
+    text: JSON.stringify({
+      tlogs: [
+        {
+          ...log,
+          publicKey: { ...publicKey, validFor: { ...publicKey.validFor, until: '2026-02-01T00:00:00Z' } },
+        },
+      ],
+    }),
+    field: 'tlogs[0].publicKey.validFor',
+    found: /a field "until" that is not known/,
+  },
+  'names as in the definition of messages': {
+    text: JSON.stringify({ tlogs: [log], certificate_authorities: [authority] }),
+    field: '',
+    found: /a field "certificate_authorities" that is not known/,
+  },
+  'a list that is none': {
+    text: JSON.stringify({ tlogs: [log], timestampAuthorities: authority }),
+    field: 'timestampAuthorities',
+    found: /object/,
+  },
+  'an entry that is none': {
+    text: JSON.stringify({ tlogs: [log], ctlogs: ['x'] }),
+    field: 'ctlogs[0]',
+    found: /"x"/,
+  },
   megabytes: { text: JSON.stringify({ tlogs: [log], more: 'x'.repeat(2 << 20) }), field: '', found: /bytes/ },
 };
 

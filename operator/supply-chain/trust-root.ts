@@ -9,6 +9,7 @@ import { toTrustMaterial } from '@sigstore/verify';
 import { PARTS_TYPE } from '../core/images/root-text.ts';
 import { readDocument, SMALL } from '../core/supply-chain/documents.ts';
 import { isRootDocument, type RootDocument, rootOfParts } from './root-parts.ts';
+import { shapeProblem } from './root-shape.ts';
 
 /** What the library makes of a trust root. */
 export type TrustMaterial = ReturnType<typeof toTrustMaterial>;
@@ -46,7 +47,7 @@ export function readTrustRoot(text: string): TrustRoot | TrustRootProblem {
     if (made !== undefined && !isRootDocument(made)) return made;
     const whole: RootDocument = made ?? document.value;
     const root = TrustedRoot.fromJSON(whole);
-    const problem = rootProblem(root);
+    const problem = shapeProblem(whole) ?? rootProblem(root);
     if (problem !== undefined) return problem;
     const digest = createHash('sha256').update(text).digest('hex');
     return { digest: `sha256:${digest}`, material: readTimes(toTrustMaterial(root)), document: whole };
