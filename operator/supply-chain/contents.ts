@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Sbom } from '../core/supply-chain/bill.ts';
 import { type BudgetOutcome, withinBudget } from '../core/supply-chain/budget.ts';
 import type { Document } from '../core/supply-chain/documents.ts';
 import type { Judgement, NotKnown, Refused } from '../core/supply-chain/judgement.ts';
@@ -11,7 +12,7 @@ import type {
   VulnerabilitiesAsked,
   Waiver,
 } from '../core/supply-chain/requirement.ts';
-import { hasAllowedLicences, readSbom, type Sbom, sbomSummary } from '../core/supply-chain/sbom.ts';
+import { hasAllowedLicences, readSbom, sbomSummary } from '../core/supply-chain/sbom.ts';
 import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
 import { type Exclusion, readVex } from '../core/supply-chain/vex.ts';
 import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';

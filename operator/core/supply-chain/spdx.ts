@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Component, Sbom } from './bill.ts';
+import { asDocument, asList, asText, at, type Document } from './documents.ts';
+import { quote, refuse, type Refused } from './judgement.ts';
+
+const VERSIONS = new Set(['SPDX-2.2', 'SPDX-2.3']);
+const NOTHING = new Set(['NOASSERTION', 'NONE']);
+
+type Form = 'text' | 'list' | 'flag' | 'object';
+
+const TEXTS = [
+  'SPDXID',
+  'builtDate',
+  'comment',
+  'copyrightText',
+  'description',
+  'downloadLocation',
+  'homepage',
+  'licenseComments',
+  'licenseConcluded',
+  'licenseDeclared',
+  'name',
+  'originator',
+  'packageFileName',
+  'primaryPackagePurpose',
+  'releaseDate',
+  'sourceInfo',
+  'summary',
+  'supplier',
+  'validUntilDate',
+  'versionInfo',
+] as const;
+const LISTS = [
+  'annotations',
+  'attributionTexts',
+  'checksums',
+  'externalRefs',
+  'hasFiles',
+  'licenseInfoFromFiles',
+] as const;
+
+/** What a package of SPDX 2 may have: what is spelt otherwise is read by nobody, a licence that is denied included. */
+const PACKAGE: ReadonlyMap<string, Form> = new Map<string, Form>([
+  ...TEXTS.map((name) => [name, 'text'] as const),
+  ...LISTS.map((name) => [name, 'list'] as const),
+  ['filesAnalyzed', 'flag'],
+  ['packageVerificationCode', 'object'],
+]);
+
+/** What of a document in SPDX would be read as less than it says; undefined where nothing is, or where it is of another form. */
+export function spdxProblem(predicate: Document): Refused | undefined {
+  if (predicate['bomFormat'] === 'CycloneDX') return undefined;
+  const isSecond = asText(predicate['spdxVersion']) !== undefined;
+  const [list, id] = isSecond ? ['packages', 'SPDXID'] : ['@graph', 'spdxId'];
+  const entries: unknown = predicate[list];
+  if (!Array.isArray(entries)) return refuse('SbomInvalid', `the bill of materials has no list ${list}`);
+  for (const [index, one] of entries.entries()) {
+    const fault = isSecond ? packageFault(one) : elementFault(one);
+    if (fault !== undefined)
+      return refuse('SbomInvalid', `${list}[${index}] of the bill of materials ${fault}`);
+  }
+  const twice = firstTwice(entries.map((one) => asText(at(one, id))));
+  return twice === undefined
+    ? undefined
+    : refuse('SbomInvalid', `${list} of the bill of materials has ${quote(twice)} twice`);
+}
+
+function firstTwice(ids: readonly (string | undefined)[]): string | undefined {
+  const seen = new Set<string>();
+  for (const id of ids) {
+    if (id === undefined) continue;
+    if (seen.has(id)) return id;
+    seen.add(id);
+  }
+  return undefined;
+}
+
+function packageFault(one: unknown): string | undefined {
+  const fields = asDocument(one);
+  if (fields === undefined) return 'is no object';
+  for (const [name, value] of Object.entries(fields)) {
+    const form = PACKAGE.get(name);
+    if (form === undefined) return `has a field ${quote(name)}, which packages do not have`;
+    // What is null says nothing.
+    if (value !== null && !isOf(form, value)) return `has ${name} that is no ${form}`;
+  }
+  const odd = asList(fields['externalRefs']).findIndex((ref) => asDocument(ref) === undefined);
+  return odd === -1 ? undefined : `has externalRefs[${odd}] that is no object`;
+}
+
+function isOf(form: Form, value: unknown): boolean {
+  if (form === 'text') return typeof value === 'string';
+  if (form === 'flag') return typeof value === 'boolean';
+  return form === 'list' ? Array.isArray(value) : asDocument(value) !== undefined;
+}
+
+function elementFault(one: unknown): string | undefined {
+  if (asDocument(one) === undefined) return 'is no object';
+  if (!isLicensing(one)) return undefined;
+  if (idOf(at(one, 'from')) === undefined) return 'is about a licence, and not from an element';
+  const odd = each(at(one, 'to')).find((to) => idOf(to) === undefined && expressionOf(to) === undefined);
+  return odd === undefined ? undefined : 'is about a licence, and leads to no element';
+}
+
+/** What SPDX 2 tells of parts; undefined of what is none. */
+export function spdx2(predicate: Document): Sbom | undefined {
+  const version = asText(predicate['spdxVersion']) ?? '';
+  if (!VERSIONS.has(version)) return undefined;
+  const components = asList(predicate['packages']).map((one) => {
+    const concluded = [asText(at(one, 'licenseConcluded')), asText(at(one, 'licenseDeclared'))];
+    const licence = concluded.find((text) => text !== undefined && !NOTHING.has(text));
+    const purl = asList(at(one, 'externalRefs')).find((ref) => at(ref, 'referenceType') === 'purl');
+    return {
+      name: asText(at(one, 'name')) ?? '',
+      purl: asText(at(purl, 'referenceLocator')) ?? '',
+      licences: licence === undefined ? [] : [licence],
+    };
+  });
+  return { format: version.replace('-', ' '), components };
+}
+
+/** Kinds of elements of SPDX 3 that are packages. */
+const PACKAGES: ReadonlySet<unknown> = new Set([
+  'software_Package',
+  'ai_AIPackage',
+  'dataset_DatasetPackage',
+]);
+
+/** What SPDX 3 tells: it is a graph of packages, and of relationships that lead to their licences. */
+export function spdx3(predicate: Document): Sbom | undefined {
+  const context = asText(predicate['@context']) ?? '';
+  const version = /^https:\/\/spdx\.org\/rdf\/(3\.0(?:\.\d+)?)\//.exec(context)?.[1];
+  if (version === undefined) return undefined;
+  const graph = asList(predicate['@graph']);
+  const licences = licencesOf(graph);
+  const components = graph
+    .filter((one) => PACKAGES.has(at(one, 'type')))
+    .map(
+      (one): Component => ({
+        name: asText(at(one, 'name')) ?? '',
+        purl: asText(at(one, 'software_packageUrl')) ?? '',
+        ...(licences.get(asText(at(one, 'spdxId')) ?? '') ?? NONE),
+      }),
+    );
+  return { format: `SPDX ${version}`, components };
+}
+
+interface Licences {
+  readonly licences: string[];
+  readonly untold: string[];
+}
+
+const NONE: Pick<Component, 'licences'> = { licences: [] };
+
+function licencesOf(graph: readonly unknown[]): ReadonlyMap<string, Licences> {
+  const expressions = new Map<string, string>();
+  for (const one of graph) {
+    const [id, expression] = [idOf(one), expressionOf(one)];
+    if (id !== undefined && expression !== undefined) expressions.set(id, expression);
+  }
+  const found = new Map<string, Licences>();
+  for (const one of graph.filter(isLicensing)) {
+    const from = idOf(at(one, 'from')) ?? '';
+    const told = found.get(from) ?? { licences: [], untold: [] };
+    for (const to of each(at(one, 'to'))) tell(told, to, expressions);
+    found.set(from, told);
+  }
+  return found;
+}
+
+/** A licence of the list has no element: its address is its name. */
+const LISTED = /^https?:\/\/spdx\.org\/licenses\/([A-Za-z0-9.+-]{1,128})$/;
+/** That nothing is said, or that there is none. */
+const UNSAID = /(?:^|[/_])(?:NoAssertion|None)(?:License|Element)$/;
+
+function tell({ licences, untold }: Licences, to: unknown, expressions: ReadonlyMap<string, string>): void {
+  const id = idOf(to) ?? '';
+  const expression = expressionOf(to) ?? expressions.get(id) ?? LISTED.exec(id)?.[1];
+  if (expression === undefined) {
+    if (!UNSAID.test(id)) untold.push(id);
+  } else if (!NOTHING.has(expression)) licences.push(expression);
+}
+
+function isLicensing(one: unknown): boolean {
+  return /^has(Concluded|Declared)License$/.test(asText(at(one, 'relationshipType')) ?? '');
+}
+
+function expressionOf(one: unknown): string | undefined {
+  return asText(at(one, 'simplelicensing_licenseExpression'));
+}
+
+/** Of an element, or of what names one. */
+function idOf(one: unknown): string | undefined {
+  return asText(one) ?? asText(at(one, 'spdxId')) ?? asText(at(one, '@id'));
+}
+
+/** One thing may stand for a list of it. */
+function each(value: unknown): readonly unknown[] {
+  if (value === undefined || value === null) return [];
+  return Array.isArray(value) ? value : [value];
+}
