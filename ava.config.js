@@ -4,6 +4,7 @@ const LONG = [
   'scenarios/never-over',
   'scenarios/image-cases',
   'scenarios/image-outages',
+  'scenarios/image-admission',
   'crash-while-people-think',
   'controllers/tenant-trouble',
   'controllers/several-operators',

@@ -18,6 +18,7 @@ const NAMESPACED: Readonly<Record<string, string>> = {
   networkpolicy: 'apis/networking.k8s.io/v1 networkpolicies',
   persistentvolumeclaim: 'api/v1 persistentvolumeclaims',
   pod: 'api/v1 pods',
+  report: 'apis/openreports.io/v1alpha1 reports',
   resourcequota: 'api/v1 resourcequotas',
   policypack: 'apis/nexusos.dev/v1alpha1 policypacks',
   policyexemption: 'apis/nexusos.dev/v1alpha1 policyexemptions',

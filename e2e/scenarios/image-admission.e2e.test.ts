@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { type Cluster, startCluster } from '#hack/cluster/cluster';
-import { installChart } from '#hack/system/chart';
+import { installChart, PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import { WebhookSystem } from '#hack/system/webhook-process';
 import { eventually } from '#hack/tools/eventually';
 import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
-import { container } from '../guardrail-objects.ts';
+import { imagePod, wantsImage } from '../image-world.ts';
 import { pushImage, Signer } from '../signing.ts';
-import { type Said, tenantManifest, User } from '../user.ts';
+import { type ReadCondition, type Said, tenantManifest, User } from '../user.ts';
 
 interface Pod {
   readonly metadata: {
@@ -27,12 +27,17 @@ interface Place {
   readonly admin: User;
   readonly owner: User;
   readonly signer: Signer;
+  /** Lists the Secrets that keys of images may be read from, by an upgrade of the chart. */
+  readonly listsKeys: (...names: readonly string[]) => Promise<void>;
 }
 
 const test = anyTest.serial as TestFn<Place>;
 const TENANT = 'imagebound';
 const NAMESPACE = `${TENANT}-main`;
 const DEADLINE_MS = 180_000;
+/** Of the platform: pull secrets are shared from there, so that in its own the operator reads what is listed and nothing else. */
+const HUB = 'pull-secret-hub';
+const KEYS = 'release-keys';
 const ENDS: (() => Promise<unknown>)[] = [];
 let registry: RunningRegistry;
 let operator: OperatorProcess;
@@ -48,7 +53,16 @@ test.before(async (t) => {
   ENDS.unshift(() => cluster.stop());
   const webhooks = await WebhookSystem.open(cluster);
   ENDS.unshift(() => webhooks.stop());
-  await installChart(cluster, { values: { webhooks: { ...webhooks.values, mutation: { enabled: true } } } });
+  const admin = new User(cluster);
+  await admin.applies({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: HUB } });
+  const listsKeys = (...imageKeySecrets: readonly string[]) =>
+    installChart(cluster, {
+      values: {
+        webhooks: { ...webhooks.values, mutation: { enabled: true } },
+        platform: { pullSecretNamespace: HUB, imageKeySecrets },
+      },
+    });
+  await listsKeys();
   const registries = [{ host: registry.host, isPrivate: true, isPlainHttp: true }];
   startAgain = async () => {
     operator = await startOperator(cluster, { env: { NEXUSOS_REGISTRIES: JSON.stringify(registries) } });
@@ -58,7 +72,6 @@ test.before(async (t) => {
   await Promise.all([webhooks.start(), webhooks.start()]);
   const signer = await Signer.create();
   ENDS.push(() => signer.remove());
-  const admin = new User(cluster);
   const owner = new User(cluster, await cluster.kubeconfigFor({ user: `${TENANT}-admin` }));
   await eventually(
     'a Tenant is taken',
@@ -68,45 +81,35 @@ test.before(async (t) => {
   await admin.awaitsReady(`tenant/${TENANT}`);
   await admin.applies(policy(signer.pem));
   await admin.awaitsReady('clusterimagepolicy/admitted');
-  t.context = { cluster, admin, owner, signer };
+  t.context = { cluster, admin, owner, signer, listsKeys };
 });
 test.after.always(async () => {
   for (const end of ENDS) await end();
 });
 
-function policy(pem: string) {
+function policy(pem: string): object {
+  return policyBy('admitted', 'team', { pem });
+}
+
+function policyBy(name: string, images: string, key: object): object {
   return {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'ClusterImagePolicy',
-    metadata: { name: 'admitted' },
+    metadata: { name },
     spec: {
-      images: [`${registry.host}/team/*`],
-      authorities: [{ name: 'builder', key: { pem } }],
+      images: [`${registry.host}/${images}/*`],
+      authorities: [{ name: 'builder', key }],
       require: { signatures: { from: ['builder'], threshold: 1 } },
     },
   };
 }
 
-const resources = { requests: { cpu: '10m', memory: '16Mi' }, limits: { cpu: '10m', memory: '16Mi' } };
-
 function deployment(name: string, image: string): object {
-  const labels = { app: name };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name, namespace: NAMESPACE },
-    spec: {
-      replicas: 1,
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [container({ image, resources })] } },
-    },
-  };
+  const object = wantsImage(NAMESPACE, name, image) as { readonly spec: object };
+  return { ...object, spec: { ...object.spec, replicas: 1 } };
 }
 
-function pod(name: string, image: string): object {
-  const metadata = { name, namespace: NAMESPACE };
-  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [container({ image, resources })] } };
-}
+const pod = (name: string, image: string): object => imagePod(NAMESPACE, name, image);
 
 const named = (name: string): string => `${registry.host}/team/${name}:1`;
 
@@ -313,4 +316,79 @@ test('while the registry is down what is known starts, and what is not waits unt
   registry = await startRegistry({ folder: join(folder, 'registry'), port });
   const { last } = await makes(t.context, pod('late', named('late')), ({ ok }) => ok);
   t.true(last.ok, last.text);
+});
+
+/** The Secret that the policy `kept` names. */
+function keySecret(...pems: readonly string[]): object {
+  const metadata = { name: KEYS, namespace: PLATFORM_NAMESPACE };
+  return { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { 'cosign.pub': pems.join('\n') } };
+}
+
+/** What the policy `kept` says of itself, for that reason. */
+function keptSays({ admin }: Place, reason: string): Promise<ReadCondition> {
+  return eventually(
+    `the policy says ${reason}`,
+    async () => {
+      const found = await admin.condition('Ready', 'clusterimagepolicy/kept');
+      if (found?.reason !== reason) throw new Error(JSON.stringify(found));
+      return found;
+    },
+    DEADLINE_MS,
+  );
+}
+
+/** Nobody knows whom to trust. */
+const HELD_UP = /kept: image .* is not known, PolicyInvalid/;
+const isHeldUp = ({ text }: Said) => HELD_UP.test(text);
+
+test('a key in a Secret counts where the chart lists it, as long as it is there, and what is missing is told', async (t) => {
+  t.timeout(12 * 60_000);
+  const { admin, signer, listsKeys } = t.context;
+  const digest = await pushImage(registry.host, 'kept/app:1', 'kept');
+  await signer.sign(registry.host, 'kept/app', digest);
+  const image = `${registry.host}/kept/app@${digest}`;
+  await admin.applies(
+    keySecret(signer.pem),
+    policyBy('kept', 'kept', { secretRef: { name: KEYS, key: 'cosign.pub' } }),
+  );
+
+  const forbidden = await keptSays(t.context, 'Forbidden');
+  t.is(forbidden.status, 'False');
+  t.regex(
+    forbidden.message,
+    /spec\.authorities\[0\]\.key\.secretRef: found a Secret release-keys that the operator may not read; wanted is .*platform\.imageKeySecrets/,
+  );
+  const unlisted = await makes(t.context, pod('unlisted', image), isHeldUp);
+  t.false(unlisted.before.some(({ ok }) => ok));
+  await listsKeys(KEYS);
+  t.is((await keptSays(t.context, 'InForce')).status, 'True');
+  const { last } = await makes(t.context, pod('listed', image), ({ ok }) => ok);
+  t.true(last.ok, last.text);
+
+  await admin.does(['delete', '-n', PLATFORM_NAMESPACE, `secret/${KEYS}`]);
+  const gone = await keptSays(t.context, 'NotFound');
+  t.is(gone.status, 'False');
+  t.regex(
+    gone.message,
+    /spec\.authorities\[0\]\.key\.secretRef: found no key cosign\.pub in a Secret release-keys; wanted is a Secret with a public key in PEM/,
+  );
+  // What was known of the image counts until that is.
+  await makes(t.context, pod('after', image), isHeldUp);
+  const left = await admin.sees<Pod & { readonly metadata: { readonly deletionTimestamp?: string } }>(
+    '-n',
+    NAMESPACE,
+    'pod/listed',
+  );
+  t.is(left?.metadata.deletionTimestamp, undefined, 'what runs is left alone');
+
+  // The next key stands beside that of today, whichever is first.
+  const next = await Signer.create();
+  t.teardown(() => next.remove());
+  await admin.applies(keySecret(next.pem, signer.pem));
+  await keptSays(t.context, 'InForce');
+  t.true((await makes(t.context, pod('rotated', image), ({ ok }) => ok)).last.ok);
+  const other = await pushImage(registry.host, 'kept/next:1', 'next');
+  await next.sign(registry.host, 'kept/next', other);
+  const byNext = `${registry.host}/kept/next@${other}`;
+  t.true((await makes(t.context, pod('by-next', byNext), ({ ok }) => ok)).last.ok);
 });

@@ -1,75 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
-import { parse } from 'yaml';
-import { startCluster } from '#hack/cluster/cluster';
-import { installChart, PLATFORM_NAMESPACE } from '#hack/system/chart';
-import { startOperator } from '#hack/system/operator-process';
-import { WebhookSystem } from '#hack/system/webhook-process';
+import { PLATFORM_NAMESPACE } from '#hack/system/chart';
 import { eventually } from '#hack/tools/eventually';
-import { type RunningRegistry, startRegistry } from '#hack/tools/registry-process';
+import type { RunningRegistry } from '#hack/tools/registry-process';
 import { imagePod } from '../image-world.ts';
 import { phase, run, waits } from '../run-world.ts';
-import { diffShipped, nexusctl } from '../nexusctl.ts';
-import { pushImage, Signer } from '../signing.ts';
-import { type ReadCondition, type Said, tenantManifest, User } from '../user.ts';
+import { diffShipped } from '../nexusctl.ts';
+import { type PackManifest, pushedPack } from '../pushed-pack.ts';
+import { saidInReports } from '../reports.ts';
+import { scannerReport } from '../scanner-report.ts';
+import { type SignedWorld, startSignedWorld } from '../signed-world.ts';
+import { pushImage } from '../signing.ts';
+import type { ReadCondition, Said } from '../user.ts';
 
-interface Place {
-  readonly admin: User;
-  readonly owner: User;
-  readonly signer: Signer;
-  readonly stranger: Signer;
-}
-
-interface PackManifest {
-  readonly metadata: { readonly name: string };
-  readonly spec: { readonly source: { readonly oci: { readonly image: string; readonly digest: string } } };
-}
-
-const test = anyTest.serial as TestFn<Place>;
+const test = anyTest.serial as TestFn<SignedWorld>;
 const TENANT = 'factual';
 const NAMESPACE = `${TENANT}-main`;
 const PACK = 'supply-chain';
-const ROOT = join(import.meta.dirname, '../..');
+const PACK_PLACE = ['-n', PLATFORM_NAMESPACE, `policypack/${PACK}`] as const;
+const SHIPPED = join(import.meta.dirname, '../../policy-packs', PACK);
 const DEADLINE_MS = 180_000;
-const ENDS: (() => Promise<unknown>)[] = [];
 let registry: RunningRegistry;
 let folder: string;
 let kubeconfig: string;
 
 test.before(async (t) => {
-  folder = await mkdtemp(join(tmpdir(), `nexusos-facts-${process.pid}-`));
-  ENDS.push(() => rm(folder, { recursive: true, force: true }));
-  registry = await startRegistry({ folder: join(folder, 'registry') });
-  ENDS.unshift(() => registry.stop());
-  const cluster = await startCluster();
-  ENDS.unshift(() => cluster.stop());
-  kubeconfig = cluster.kubeconfigPath;
-  const webhooks = await WebhookSystem.open(cluster);
-  ENDS.unshift(() => webhooks.stop());
-  await installChart(cluster, { values: { webhooks: webhooks.values } });
-  const registries = [{ host: registry.host, isPrivate: true, isPlainHttp: true }];
-  const operator = await startOperator(cluster, { env: { NEXUSOS_REGISTRIES: JSON.stringify(registries) } });
-  ENDS.unshift(() => operator.stop());
-  await webhooks.start();
-  const [signer, stranger] = [await Signer.create(), await Signer.create()];
-  ENDS.push(() => signer.remove());
-  ENDS.push(() => stranger.remove());
-  const admin = new User(cluster);
-  const owner = new User(cluster, await cluster.kubeconfigFor({ user: `${TENANT}-admin` }));
-  await eventually(
-    'a Tenant is taken',
-    () => admin.applies(tenantManifest(TENANT)).then(() => true),
-    DEADLINE_MS,
-  );
-  await admin.awaitsReady(`tenant/${TENANT}`);
-  t.context = { admin, owner, signer, stranger };
+  t.context = await startSignedWorld(TENANT);
+  ({ registry, folder, kubeconfig } = t.context);
 });
-test.after.always(async () => {
-  for (const end of ENDS) await end();
-});
+test.after.always(({ context }) => context.close?.());
 
 /** That it is refused for this; or made, which ends the waiting as well. */
 const refused = (why: RegExp) => (said: Said) => said.ok || why.test(said.text);
@@ -93,24 +54,18 @@ function policy(
   };
 }
 
-/** Pushes the pack of the repository as an artifact; the manifest that names it. */
-async function pushPack(version: string, spec: object = {}): Promise<PackManifest> {
-  const path = join(folder, `${PACK}-${version}.yaml`);
+/** Pushes the pack of the repository, or what `from` holds, as an artifact; the manifest that names it. */
+function pushPack(version: string, spec: object = {}, from = SHIPPED): Promise<PackManifest> {
   const reference = `${registry.host}/packs/${PACK}:${version}`;
-  const flags = ['--plain-http', '--manifest', path];
-  const ran = await nexusctl(folder, ['pack', 'push', join(ROOT, 'policy-packs', PACK), reference, ...flags]);
-  if (ran.code !== 0) throw new Error(ran.stderr);
-  const manifest = parse(await readFile(path, 'utf8')) as PackManifest;
-  const metadata = { ...manifest.metadata, namespace: PLATFORM_NAMESPACE };
   const rollout = { shadowSeconds: 0 };
-  return { ...manifest, metadata, spec: { ...manifest.spec, version, rollout, ...spec } } as PackManifest;
+  return pushedPack({ folder, from, reference }, { version, rollout, ...spec });
 }
 
-function says({ admin }: Place, reason: string, status: string): Promise<ReadCondition> {
+function says({ admin }: SignedWorld, reason: string, status: string): Promise<ReadCondition> {
   return eventually(
     `the pack is Verified ${status}: ${reason}`,
     async () => {
-      const found = await admin.condition('Verified', '-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
+      const found = await admin.condition('Verified', ...PACK_PLACE);
       if (found?.reason !== reason || found.status !== status) throw new Error(JSON.stringify(found));
       return found;
     },
@@ -118,13 +73,31 @@ function says({ admin }: Place, reason: string, status: string): Promise<ReadCon
   );
 }
 
-async function activeRevision({ admin }: Place): Promise<string | undefined> {
-  const pack = await admin.sees<{ readonly status?: { readonly activeRevision?: string } }>(
-    '-n',
-    PLATFORM_NAMESPACE,
-    `policypack/${PACK}`,
+interface PackStatus {
+  readonly activeRevision?: string;
+  readonly candidateRevision?: string;
+}
+
+async function statusOf({ admin }: SignedWorld): Promise<PackStatus> {
+  const pack = await admin.sees<{ readonly status?: PackStatus }>(...PACK_PLACE);
+  return pack?.status ?? {};
+}
+
+async function activeRevision(place: SignedWorld): Promise<string | undefined> {
+  return (await statusOf(place)).activeRevision;
+}
+
+/** What the pack says of where its versions are, once it is for that reason. */
+function stands({ admin }: SignedWorld, reason: string): Promise<ReadCondition> {
+  return eventually(
+    `the pack stands: ${reason}`,
+    async () => {
+      const found = await admin.condition('Ready', ...PACK_PLACE);
+      if (found?.reason !== reason) throw new Error(JSON.stringify(found));
+      return found;
+    },
+    DEADLINE_MS,
   );
-  return pack?.status?.activeRevision;
 }
 
 /** The last tests are of policies alone. */
@@ -154,56 +127,67 @@ test('a pack is read when it is signed as a policy asks, and says why not until 
   t.is(await activeRevision(t.context), undefined);
   await signer.sign(registry.host, `packs/${PACK}`, pushed.spec.source.oci.digest);
   // What is asked changes, so it is looked at again at once.
-  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem, platforms: 'Each' }));
+  await admin.applies(trusting(signer.pem));
   await admin.applies(await pushPack('1.0.0', { parameters: parameters() }));
   const { message } = await says(t.context, 'Verified', 'True');
   t.regex(message, /its artifact: as asked by ClusterImagePolicy packs-signed/);
-  await admin.awaitsReady('-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
+  await admin.awaitsReady(...PACK_PLACE);
 });
 
 test('when its key is trusted no more a pack says so, and what decides goes on to', async (t) => {
   t.timeout(8 * 60_000);
   const { admin, signer, stranger } = t.context;
   const before = await activeRevision(t.context);
-  await admin.applies(policy('packs-signed', 'packs', { pem: stranger.pem, platforms: 'Each' }));
+  await admin.applies(trusting(stranger.pem));
   t.regex((await says(t.context, 'ArtifactRefused', 'False')).message, /WrongKey/);
   t.is(await activeRevision(t.context), before);
-  await admin.applies(policy('packs-signed', 'packs', { pem: signer.pem, platforms: 'Each' }));
+  await admin.applies(trusting(signer.pem));
   await says(t.context, 'Verified', 'True');
-  await admin.awaitsReady('-n', PLATFORM_NAMESPACE, `policypack/${PACK}`);
+  await admin.awaitsReady(...PACK_PLACE);
   t.is(await activeRevision(t.context), before);
 });
 
-/** One critical vulnerability of many. */
-const found = (index: number) => ({
-  VulnerabilityID: `CVE-2026-000${index}`,
-  PkgName: 'left',
-  PkgIdentifier: { PURL: 'pkg:npm/left@1.0.0' },
-  Severity: 'CRITICAL',
-  CVSS: { nvd: { V3Vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', V3Score: 9.8 } },
+/** Packs are to be signed by one of these. */
+const trusting = (...pems: readonly string[]) =>
+  policy('packs-signed', 'packs', { pem: pems.join('\n'), platforms: 'Each' });
+
+test('a version whose signer is trusted no more is no way back, whatever the source names since', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, signer, stranger } = t.context;
+  await admin.applies(trusting(signer.pem, stranger.pem));
+  const from = join(folder, 'next');
+  await cp(SHIPPED, from, { recursive: true });
+  await appendFile(join(from, 'policy/main.rego'), '\n# The next one.\n');
+  const rollout = { shadowSeconds: 0, promote: 'Manual' };
+  const next = await pushPack('2.0.0', { parameters: parameters(), rollout }, from);
+  await stranger.sign(registry.host, `packs/${PACK}`, next.spec.source.oci.digest);
+  await admin.applies(next);
+  await stands(t.context, 'AwaitingPromotion');
+  const { activeRevision: before, candidateRevision: rollbackTo } = await statusOf(t.context);
+  t.truthy(rollbackTo);
+
+  await admin.applies(trusting(signer.pem));
+  await says(t.context, 'ArtifactRefused', 'False');
+  await admin.applies({ ...next, spec: { ...next.spec, rollbackTo } });
+  const refused = await stands(t.context, 'ArtifactRefused');
+  t.regex(refused.message, /spec\.rollbackTo: supply-chain-\w+ has never been active/);
+  t.is(await activeRevision(t.context), before);
+
+  const first = await pushPack('1.0.0', { parameters: parameters() });
+  await admin.applies({ ...first, spec: { ...first.spec, rollbackTo } });
+  const { message } = await stands(t.context, 'NeverActive');
+  t.true(message.includes(`was made of ${next.spec.source.oci.digest}, which spec.source does not name`));
+  t.is(await activeRevision(t.context), before);
+  await admin.applies(first);
+  await stands(t.context, 'Enforced');
+  t.is(await activeRevision(t.context), before);
 });
 
-/** What a scanner found, in the frame of cosign, with so many critical vulnerabilities. */
-function report(critical: number): object {
-  const at = new Date().toISOString();
-  const Vulnerabilities = Array.from({ length: critical }, (_, index) => found(index));
-  return {
-    invocation: { uri: '', event_id: '', 'builder.id': '' },
-    scanner: {
-      uri: 'pkg:github/aquasecurity/trivy@v0.70.0',
-      version: '0.70.0',
-      db: { uri: '', version: '' },
-      result: { SchemaVersion: 2, Results: [{ Target: 'app', Vulnerabilities }] },
-    },
-    metadata: { scanStartedOn: at, scanFinishedOn: at },
-  };
-}
-
-async function pushApp({ signer }: Place, name: string, critical?: number): Promise<string> {
+async function pushApp({ signer }: SignedWorld, name: string, critical?: number): Promise<string> {
   const digest = await pushImage(registry.host, `team/${name}:1`, name);
   await signer.sign(registry.host, `team/${name}`, digest);
   const image = `${registry.host}/team/${name}@${digest}`;
-  if (critical !== undefined) await signer.attest(image, 'vuln', report(critical));
+  if (critical !== undefined) await signer.attest(image, 'vuln', scannerReport(critical));
   return image;
 }
 
@@ -217,7 +201,7 @@ function agentOf(name: string, image: string): object {
 }
 
 /** Somebody makes a pod until what comes of it is `wanted`. */
-function makes({ owner }: Place, object: object, wanted: (said: Said) => boolean): Promise<Said> {
+function makes({ owner }: SignedWorld, object: object, wanted: (said: Said) => boolean): Promise<Said> {
   return eventually(
     'what comes of a pod',
     async () => {
@@ -229,18 +213,21 @@ function makes({ owner }: Place, object: object, wanted: (said: Said) => boolean
   );
 }
 
-test('rules go by what scanners state, and refuse what nobody states anything of', async (t) => {
-  t.timeout(8 * 60_000);
-  const { admin, signer } = t.context;
-  // It counts, and leaves it to the pack how many there may be.
-  const counted = {
+/** It counts, and leaves it to the pack how many there may be. */
+const counted = (pem: string) =>
+  policy('counted', 'team', {
+    pem,
     require: {
       signatures: { from: ['release'], threshold: 1 },
       vulnerabilities: { from: ['release'], threshold: 1, budget: {} },
     },
     enforcement: 'Warn',
-  };
-  await admin.applies(policy('counted', 'team', { pem: signer.pem, ...counted }));
+  });
+
+test('rules go by what scanners state, and refuse what nobody states anything of', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, signer } = t.context;
+  await admin.applies(counted(signer.pem));
   await admin.awaitsReady('clusterimagepolicy/counted');
   const [clean, spoilt, silent] = [
     await pushApp(t.context, 'clean', 0),
@@ -281,7 +268,7 @@ test('rules go by what scanners state, and refuse what nobody states anything of
 });
 
 /** What an Agent says of its image, once that is so. */
-function agentSays({ admin }: Place, agent: string, reason: string): Promise<ReadCondition> {
+function agentSays({ admin }: SignedWorld, agent: string, reason: string): Promise<ReadCondition> {
   return eventually(
     `the Agent says ${reason}`,
     async () => {
@@ -370,6 +357,43 @@ test('a Run of an image that is refused says why, and the next one runs once the
   await eventually(
     'the next Run has run',
     async () => (await phase(place, 'signed')) === 'Succeeded',
+    DEADLINE_MS,
+  );
+});
+
+const reportedOf = ({ admin }: SignedWorld, name: string) =>
+  saidInReports(admin, { namespace: NAMESPACE, kind: 'Pod', name });
+
+test('Reports tell what is proved of the images that run, and tell it anew when something else is', async (t) => {
+  t.timeout(8 * 60_000);
+  const { admin, signer } = t.context;
+  const pod = () => admin.sees<{ readonly metadata: { readonly uid: string } }>('-n', NAMESPACE, 'pod/clean');
+  const before = await pod();
+  t.deepEqual(await reportedOf(t.context, 'clean'), [], 'it passes');
+  // Nobody asks any more what was stated of it, so that rules are told of nothing.
+  await admin.applies(policy('counted', 'team', { pem: signer.pem, enforcement: 'Warn' }));
+  const unasked =
+    /team\/clean.* has no vulnerability report that is known: ClusterImagePolicy counted does not ask for it/;
+  const said = await eventually(
+    'it is in a Report',
+    async () => {
+      const all = await reportedOf(t.context, 'clean');
+      const found = all.find(({ message }) => unasked.test(message));
+      if (found === undefined) throw new Error(JSON.stringify(all));
+      return found;
+    },
+    DEADLINE_MS,
+  );
+  t.like(said, { policy: `${PLATFORM_NAMESPACE}/${PACK}`, rule: 'vulnerabilities', result: 'fail' });
+  t.is((await pod())?.metadata.uid, before?.metadata.uid, 'what runs is left alone');
+  await admin.applies(counted(signer.pem));
+  await eventually(
+    'it passes again',
+    async () => {
+      const all = await reportedOf(t.context, 'clean');
+      if (all.length > 0) throw new Error(JSON.stringify(all));
+      return true;
+    },
     DEADLINE_MS,
   );
 });

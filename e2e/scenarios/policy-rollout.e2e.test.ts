@@ -6,6 +6,7 @@ import { installChart } from '#hack/system/chart';
 import { type OperatorProcess, startOperator } from '#hack/system/operator-process';
 import { eventually } from '#hack/tools/eventually';
 import { PlayedReplica } from '../policy-player.ts';
+import { servesReports } from '../reports.ts';
 import { tenantManifest, User } from '../user.ts';
 
 interface Pack {
@@ -45,26 +46,6 @@ const ENDS: (() => Promise<unknown>)[] = [];
 const replicas: PlayedReplica[] = [];
 let operator: OperatorProcess;
 
-/** As much of the kind of OpenReports as is written: its own definition is for its users to install. */
-const REPORT_KIND = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'reports.openreports.io' },
-  spec: {
-    group: 'openreports.io',
-    scope: 'Namespaced',
-    names: { kind: 'Report', plural: 'reports', singular: 'report', listKind: 'ReportList' },
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
-
 function service(name: string, labels: object = {}) {
   return {
     apiVersion: 'v1',
@@ -78,8 +59,7 @@ test.before(async (t) => {
   const cluster = await startCluster();
   ENDS.push(() => cluster.stop());
   const admin = new User(cluster);
-  await admin.does(['apply', '-f', '-'], JSON.stringify(REPORT_KIND));
-  await admin.does(['wait', '--for=condition=Established', 'crd/reports.openreports.io', '--timeout=60s']);
+  await servesReports(admin);
   await installChart(cluster, { values: { platform: { policyScanSeconds: 10 } } });
   operator = await startOperator(cluster);
   ENDS.unshift(() => operator.stop());
