@@ -41,7 +41,8 @@ function version(kind: KindDescriptor): Schema {
   };
 }
 
-function rootSchema(kind: KindDescriptor): Schema {
+/** The schema of a whole object of a kind. */
+export function rootSchema(kind: KindDescriptor): Schema {
   return {
     type: 'object',
     description: kind.description,

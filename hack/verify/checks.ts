@@ -9,6 +9,7 @@ import { differences } from '../generate/file.ts';
 import { readReasons } from '../generate/reference/reasons.ts';
 import { type Check, problems } from './check.ts';
 import { COMMANDS, commandCheck } from './commands.ts';
+import { commandProblems } from './docs-commands.ts';
 import { linkProblems, missingReasons, yamlProblems } from './docs.ts';
 import { importProblems } from './import-rules.ts';
 import { operatorProblems } from './operator-rules.ts';
@@ -72,6 +73,7 @@ function documentationProblems(root: string, paths: readonly string[]): readonly
   return [
     ...linkProblems(pages, (path) => existsSync(join(root, path))),
     ...yamlProblems([...pages, ...samples], KINDS),
+    ...commandProblems(pages, KINDS),
     ...specs,
   ];
 }

@@ -38,6 +38,14 @@ const YAML: Readonly<Record<string, { text: string; want: readonly RegExp[] }>> 
     want: [/no kind Tenand/],
   },
   'a kind of others is not judged': { text: 'apiVersion: v1\nkind: Pod\nspec: { nope: 1 }\n', want: [] },
+  'a part of an object that fits': {
+    text: 'kind: Agent\nspec:\n  estimate: { runUnits: 30, tokens: 20k }\n',
+    want: [],
+  },
+  'a part of an object with a field that is none': {
+    text: 'kind: Agent\nspec:\n  estimate: { units: 30 }\n',
+    want: [/page\.md:2: spec\.estimate\.units: is not a field/],
+  },
   'text that is not YAML': { text: 'a: [1\n', want: [/page\.md:2: /] },
   'the second of two documents': {
     text: `${TENANT}spec: {}\n---\n${TENANT}spec: { plan: "No" }\n`,

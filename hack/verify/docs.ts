@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { posix } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { rootSchema } from '#crds/openapi/crd';
 import type { KindDescriptor } from '#crds/openapi/kind';
+import { partialProblems } from './partial-object.ts';
 import type { TextFile } from './source-rules.ts';
 
 const LINK = /\[[^\]]*\]\(([^)\s]+)\)/g;
@@ -72,8 +74,8 @@ function outdent(text: string): string {
 }
 
 function objectProblems(object: unknown, kinds: readonly KindDescriptor[]): readonly string[] {
-  if (typeof object !== 'object' || object === null || !('kind' in object) || !('apiVersion' in object))
-    return [];
+  if (typeof object !== 'object' || object === null || !('kind' in object)) return [];
+  if (!('apiVersion' in object)) return fragmentProblems({ ...object }, kinds);
   const kind = kinds.find(
     (one) => one.kind === object.kind && `${one.group}/${one.version}` === object.apiVersion,
   );
@@ -87,6 +89,15 @@ function objectProblems(object: unknown, kinds: readonly KindDescriptor[]): read
     ? []
     : result.error.issues.map((issue) => `spec.${issue.path.map(String).join('.')}: ${issue.message}`);
   return [...misfits, ...unknownFields(spec, result.data, 'spec')];
+}
+
+/** A part of an object, as pages show it: what it has must be right, and more may be needed. */
+function fragmentProblems(
+  object: { readonly kind?: unknown },
+  kinds: readonly KindDescriptor[],
+): readonly string[] {
+  const kind = kinds.find((one) => one.kind === object.kind);
+  return kind === undefined ? [] : partialProblems(object, rootSchema(kind));
 }
 
 /** Fields that the schema does not know: the API server would drop them without a word. */
