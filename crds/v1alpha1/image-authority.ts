@@ -34,6 +34,19 @@ const key = z
   .meta({
     'x-kubernetes-validations': [
       { rule: 'has(self.pem) != has(self.secretRef)', message: 'exactly one of pem and secretRef is needed' },
+      // Of the object and not of the text, since a refusal repeats a text.
+      {
+        rule: "!has(self.pem) || !self.pem.contains('PRIVATE KEY-----')",
+        message:
+          'found a private key; wanted is the public one, as in cosign.pub. Who has seen this one may sign: take another pair if that is more than you',
+        fieldPath: '.pem',
+      },
+      {
+        rule: "!has(self.pem) || self.pem.contains('-----BEGIN PUBLIC KEY-----') || self.pem.contains('-----BEGIN RSA PUBLIC KEY-----')",
+        message:
+          'found no public key; wanted is a block that begins with -----BEGIN PUBLIC KEY-----, as in cosign.pub',
+        fieldPath: '.pem',
+      },
     ],
   });
 

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { CelRule, KindDescriptor } from '../openapi/kind.ts';
 import { AGE, REASON, readyColumn } from './columns.ts';
 import { imageAuthorities, MAX_AUTHORITIES } from './image-authority.ts';
+import { repositoryGlob } from './image-glob.ts';
 import { labelSelector } from './label-selector.ts';
 import { conditions, dnsLabel, int, observedGeneration, sha256, text, uri } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
@@ -118,14 +119,7 @@ const RULES: readonly CelRule[] = [
 
 const common = {
   images: z
-    .array(
-      z
-        .string()
-        .min(1)
-        .max(255)
-        .regex(/^[a-z0-9*][a-z0-9._:/*-]*$/)
-        .describe('A repository with its registry, where * stands for any text: registry.example/team/*.'),
-    )
+    .array(repositoryGlob())
     .min(1)
     .max(64)
     .describe('Images that it is about, by the whole name of their repository, without a tag.')

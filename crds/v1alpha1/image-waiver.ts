@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE } from './columns.ts';
 import { decisionOn } from './decision.ts';
+import { repositoryGlob } from './image-glob.ts';
 import { dnsLabel, dnsSubdomain, instant, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { MAX_EXEMPTION_DAYS } from './policy-exemption.ts';
@@ -12,12 +13,7 @@ const list = (item: z.ZodString, description: string) =>
 
 const subjects = z
   .object({
-    images: list(
-      text('A repository with its registry, where * stands for any text.', 255)
-        .min(1)
-        .regex(/^[a-z0-9*][a-z0-9._:/*-]*$/),
-      'Images.',
-    ).optional(),
+    images: list(repositoryGlob(), 'Images.').optional(),
     namespaces: list(dnsLabel('A namespace.'), 'Namespaces that use it.').optional(),
     tenants: list(dnsLabel('Name of a Tenant.'), 'Tenants that use it, in all their namespaces.').optional(),
   })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { REPOSITORY_RULES } from '#crds/v1alpha1/image-glob';
 import { matchesGlob } from '#operator/core/policy/selector';
 import { imagesOf } from './globs.ts';
 import { Report } from './report.ts';
@@ -67,12 +68,21 @@ function isAbout(glob: string, text: string): boolean {
   return new RegExp(`^${pattern}$`).test(text);
 }
 
+/** Whether the API server takes a pattern: its rules are each one expression, or the opposite of one. */
+function isTaken(pattern: string): boolean {
+  return REPOSITORY_RULES.every(({ rule }) => {
+    const [, not = '', expression = ''] = /^(!?)self\.matches\('(.*)'\)$/.exec(rule) ?? [];
+    return new RegExp(expression).test(pattern) !== (not === '!');
+  });
+}
+
 test('what a policy was about it is about here, whatever a pod calls the image', (t) => {
   let matched = 0;
   for (const glob of new Set(globs.filter((one) => /^[a-z]|\*/.test(one)))) {
     const report = new Report();
     const patterns = imagesOf([{ glob }], report.about('in.yaml', 'ClusterImagePolicy signed'));
     t.deepEqual(report.problems, [], glob);
+    for (const pattern of patterns) t.true(isTaken(pattern), `${glob}: ${pattern}`);
     for (const [name, written] of Object.entries(images)) {
       const full = name.replace(/^docker\.io\//, 'index.docker.io/');
       const texts = [full, ...written].flatMap((one) => [one, `${one}:1`]);

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import anyTest, { type TestFn } from 'ava';
+import { attachChart } from '#hack/system/attach';
+import { PLATFORM_NAMESPACE } from '#hack/system/chart';
+import { type ApiUser, apiUser } from '../api-user.ts';
+
+const test = anyTest as TestFn<ApiUser>;
+const API = '/apis/nexusos.dev/v1alpha1';
+
+test.before(async (t) => {
+  t.context = await apiUser(await attachChart(), { user: 'image-boss', groups: ['system:masters'] });
+});
+test.after.always(async ({ context }) => {
+  // Nobody, where the chart could not be installed.
+  if ('close' in context) await context.close();
+});
+
+const PEM = '-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n';
+
+function policy(image: string, spec: object = {}): object {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'ClusterImagePolicy',
+    metadata: { name: 'any' },
+    spec: {
+      images: [image],
+      authorities: [{ name: 'builder', key: { pem: PEM } }],
+      require: { signatures: { from: ['builder'] } },
+      ...spec,
+    },
+  };
+}
+
+function waiver(image: string): object {
+  return {
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'ImageWaiver',
+    metadata: { name: 'any', namespace: PLATFORM_NAMESPACE },
+    spec: {
+      policies: ['any'],
+      vulnerability: 'CVE-2026-0001',
+      subjects: { images: [image] },
+      reason: 'nothing calls it',
+      ticket: 'SEC-1',
+      expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
+    },
+  };
+}
+
+/** Names that people write, and what they are told of those that no image has. */
+const NAMES: Readonly<Record<string, RegExp | undefined>> = {
+  '*': undefined,
+  'registry.example/team/app': undefined,
+  'registry.example/team*': undefined,
+  'registry.example*': undefined,
+  'registry.example:5000/team/*': undefined,
+  'localhost/app': undefined,
+  '*/team/app': undefined,
+  'docker.io/library/busybox': undefined,
+  'docker.io/team*': undefined,
+  busybox: /begins with the registry and a slash: .*busybox is docker\.io\/library\/busybox/,
+  'team/app': /begins with the registry and a slash: .*team\/app is docker\.io\/team\/app/,
+  'registry.example': /begins with the registry and a slash: registry\.example\/team\/app/,
+  'registry.example/team/app:1.4': /tags and digests are no part of it: name the repository alone/,
+  'registry.example/team/*:1.4': /tags and digests are no part of it/,
+  'docker.io/busybox': /in library: docker\.io\/library\/busybox/,
+};
+
+for (const [name, told] of Object.entries(NAMES)) {
+  const title = told === undefined ? 'may be named' : 'is no name of a repository, and what is is told';
+  test(`${name} ${title}`, async (t) => {
+    const asked = await t.context.send('POST', `${API}/clusterimagepolicies?dryRun=All`, policy(name));
+    t.is(asked.status, told === undefined ? 201 : 422, asked.message);
+    const waivers = `${API}/namespaces/${PLATFORM_NAMESPACE}/imagewaivers`;
+    const waived = await t.context.send('POST', `${waivers}?dryRun=All`, waiver(name));
+    t.is(waived.status, told === undefined ? 201 : 422, waived.message);
+    if (told === undefined) return;
+    t.regex(asked.message, told);
+    t.true(asked.message.includes(`spec.images[0]: Invalid value: "${name}"`), asked.message);
+    t.regex(waived.message, told);
+    t.true(waived.message.includes(`spec.subjects.images[0]: Invalid value: "${name}"`), waived.message);
+  });
+}
+
+const PRIVATE =
+  '-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nc2VjcmV0\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n';
+
+test('a private key is refused where a public one is wanted, and not repeated', async (t) => {
+  const authorities = [{ name: 'builder', key: { pem: PRIVATE } }];
+  const made = await t.context.send(
+    'POST',
+    `${API}/clusterimagepolicies?dryRun=All`,
+    policy('registry.example/*', { authorities }),
+  );
+  t.is(made.status, 422, made.message);
+  t.regex(made.message, /spec\.authorities\[0\]\.key\.pem: .*found a private key; wanted is the public one/);
+  t.false(made.message.includes('c2VjcmV0'), made.message);
+});
+
+test('what is no key at all is refused where it is written', async (t) => {
+  const authorities = [{ name: 'builder', key: { pem: 'ssh-ed25519 AAAA' } }];
+  const made = await t.context.send(
+    'POST',
+    `${API}/clusterimagepolicies?dryRun=All`,
+    policy('registry.example/*', { authorities }),
+  );
+  t.is(made.status, 422, made.message);
+  t.regex(
+    made.message,
+    /spec\.authorities\[0\]\.key\.pem: .*found no public key; wanted is a block that begins/,
+  );
+});
