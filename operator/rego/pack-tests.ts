@@ -67,18 +67,28 @@ async function writePack(
 async function testIn(job: Job): Promise<TestOutcome> {
   const checked = await opa(job, ['check', '--format', 'json', '--bundle', '.']);
   if (checked.code !== 0) return failed(checked, 'CompileFailed');
-  if (![...job.source.files.keys()].some(isTestFile))
-    return { kind: 'passed', tests: 0, coveragePercent: undefined };
+  if (![...job.source.files].some(hasTests)) return { kind: 'passed', tests: 0, coveragePercent: undefined };
   const told = await opa(job, ['test', '--format', 'json', '.']);
   const results = parse(told.stdout);
   if (!Array.isArray(results)) return failed(told, 'TestsFailed');
   const wrong = (results as readonly Result[]).filter(
     ({ fail, error }) => fail === true || error !== undefined,
   );
-  if (wrong.length > 0 || told.code !== 0)
+  // What is still to be done (`todo_test_`) is passed over, and told by the same code as a failure.
+  const isSkipped = (results as readonly Result[]).some(({ skip }) => skip === true);
+  if (wrong.length > 0 || (told.code !== 0 && !isSkipped))
     return { kind: 'failed', reason: 'TestsFailed', message: wordsOf(results, wrong) };
   const covered = await opa(job, ['test', '--coverage', '--format', 'json', '.']);
   return { kind: 'passed', tests: results.length, coveragePercent: coverageOf(covered.stdout) };
+}
+
+/** A rule that is a test. A function whose name begins so is none. */
+const BESIDE_RULES = /^[ \t]*test_\w+(?![\w(])/m;
+
+/** Tests may also stand beside the rules that they are of. */
+function hasTests([path, content]: readonly [string, Uint8Array]): boolean {
+  if (isTestFile(path)) return true;
+  return path.endsWith('.rego') && BESIDE_RULES.test(new TextDecoder().decode(content));
 }
 
 function opa({ run, folder, timeoutMs, source }: Job, args: readonly string[]): Promise<OpaResult> {
@@ -93,6 +103,7 @@ interface Result {
   readonly package?: string;
   readonly name?: string;
   readonly fail?: boolean;
+  readonly skip?: boolean;
   readonly error?: { readonly message?: string };
 }
 

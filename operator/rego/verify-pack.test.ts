@@ -61,6 +61,22 @@ test('the same source is the same module, whoever compiles it and when', async (
   t.deepEqual(one, other);
 });
 
+test('a test that is still to be done is none that fails, nor is a function with the name of one', async (t) => {
+  const modules = {
+    'a.rego':
+      'package a\ntest_helper(x) if x.name == "a"\ndeny contains "a" if test_helper(input.review.object.metadata)',
+    'b.rego':
+      'package b\ndeny contains "b" if input.review.object.metadata.name == "b"\ntodo_test_b if false',
+  };
+  for (const more of [{}, { 'c_test.rego': 'package c_test\ntest_c if true\ntodo_test_d if false' }]) {
+    const { 'a.rego': helper, ...rest } = modules;
+    // With tests of its own, the compiler takes such a function for one of them.
+    const taken = 'c_test.rego' in more ? rest : { 'a.rego': helper, ...rest };
+    const outcome = await verifyPack(packRequest(inline({ ...taken, ...more })), await verifyTools());
+    t.is(outcome.kind, 'verified', JSON.stringify(outcome).slice(0, 300));
+  }
+});
+
 const LOOP = `package slow
 deny contains "never" if {
   some a in numbers.range(1, 3000)
@@ -125,6 +141,11 @@ const REFUSED: Readonly<Record<string, Refused>> = {
     }),
     want: 'TestsFailed',
     words: /^1 of 2 tests fail: a_test\.test_bad$/,
+  },
+  'a test that fails, beside the rule that it is of': {
+    spec: inline({ 'a.rego': 'package a\ndeny if input.x\ntest_bad if deny' }),
+    want: 'TestsFailed',
+    words: /^1 of 1 tests fail: a\.test_bad$/,
   },
   'tests that reach too little': {
     spec: {
