@@ -25,8 +25,14 @@ test('what is not there is absent, and nothing else is', async (t) => {
   const server = await serveContent(t, makeManifest());
   const client = clientOf(t, [server]);
   const other = digestOfBytes(Buffer.from('other'));
-  for (const reference of [{ tag: 'v2' }, { digest: other }])
-    t.like(await client.resolve({ ...repositoryAt(server), ...reference }, ASKING), { kind: 'absent' });
+  for (const [reference, called] of [
+    [{ tag: 'v2' }, ':v2'],
+    [{ digest: other }, `@${other}`],
+  ] as const) {
+    const answer = await client.resolve({ ...repositoryAt(server), ...reference }, ASKING);
+    t.is(answer.kind, 'absent');
+    t.true(JSON.stringify(answer).includes(` has no team/app${called}`), JSON.stringify(answer));
+  }
   t.like(await client.manifest(repositoryAt(server), other, ASKING), { kind: 'absent' });
 });
 

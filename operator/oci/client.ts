@@ -194,7 +194,8 @@ export class RegistryClient implements Registry {
   /** Without reading the manifest, where the registry says its digest: what a tag stands for is its to say. */
   async #resolveAt(place: ResolveAt): Promise<Answer<Resolved>> {
     const { wanted } = place;
-    const asked = { ...MANIFEST, ...place, path: `manifests/${wanted}`, what: wanted };
+    const what = `${place.repository.repository}${isDigest(wanted) ? '@' : ':'}${wanted}`;
+    const asked = { ...MANIFEST, ...place, path: `manifests/${wanted}`, what };
     const head = await this.#requester.ask({ ...asked, method: 'HEAD', passes: ASK_AGAIN });
     if (head.kind !== 'ok') return head;
     const said = saidBy(head.value);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import dns from 'node:dns';
-import type { RequestListener } from 'node:http';
+import { createServer as createPlainServer, type RequestListener } from 'node:http';
 import { createServer } from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -206,6 +206,25 @@ test('a server that nobody vouches for is not believed', async (t) => {
   t.teardown(() => fetcher.close());
   const outcome = await fetcher.get({ url: `https://localhost:${port}/`, digest: DIGEST });
   t.like(outcome, { kind: 'fault', fault: { reason: 'SourceUnavailable' } });
+  t.regex(
+    JSON.stringify(outcome),
+    /cannot be asked: its certificate is by no authority that is known \([A-Z_]+\)/,
+  );
+});
+
+test('a server that speaks http, and a port at which nobody listens, are told as what they are', async (t) => {
+  const server = createPlainServer((_, answer) => void answer.end(FILE));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const fetcher = fetcherFor(t, [port]);
+  const plain = await fetcher.get({ url: `https://localhost:${port}/`, digest: DIGEST });
+  t.regex(
+    JSON.stringify(plain),
+    /cannot be asked: it does not speak https; that it speaks http has to be said/,
+  );
+  await new Promise((resolve) => server.close(resolve));
+  const closed = await fetcher.get({ url: `https://localhost:${port}/`, digest: DIGEST });
+  t.regex(JSON.stringify(closed), /cannot be asked: nobody listens at that port \(ECONNREFUSED\)/);
 });
 
 const PUBLIC = [

@@ -278,6 +278,20 @@ function failureOf(error: unknown, signal: AbortSignal, place: Place): Outcome {
   const codes = codesOf(error);
   if (codes.includes(ADDRESS_REFUSED)) return { kind: 'refused', message: notAllowed(place) };
   if (signal.aborted) return { kind: 'unreachable', message: `${host} has not answered in time` };
-  const why = codes[0] ?? (error as Error).name;
-  return { kind: 'unreachable', message: `${host} cannot be asked: ${why.slice(0, 100)}` };
+  const [code = (error as Error).name] = codes;
+  const words = WHY_NOT[code];
+  const why = words === undefined ? code.slice(0, 100) : `${words} (${code})`;
+  return { kind: 'unreachable', message: `${host} cannot be asked: ${why}` };
 }
+
+/** The commonest reasons in words, since the codes of programs say nothing to who wrote the address. */
+const WHY_NOT: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens at that port',
+  ENOTFOUND: 'there is no host of that name',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak https; that it speaks http has to be said',
+  CERT_HAS_EXPIRED: 'its certificate has run out',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is by no authority that is known',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is by no authority that is known',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is by no authority that is known',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+};
