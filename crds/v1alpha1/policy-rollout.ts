@@ -167,7 +167,11 @@ export const blastRadius = z
     digest: sha256('Digest of the report; `spec.rollout.acknowledge` names it.'),
     scanned: count('Objects that were judged.'),
     total: count('Objects that the pack binds, where that is known.').optional(),
-    complete: z.boolean().describe('false: there were more objects than there was time for.'),
+    complete: z
+      .boolean()
+      .describe(
+        'false: there were more objects than there was time for, or the pack binds kinds that are never read where they exist, such as ConfigMaps.',
+      ),
     newlyDenied: count('Objects that are allowed now and would be refused.'),
     newlyAllowed: count('Objects that are refused now and would be allowed.'),
     bothDenied: count('Objects that are refused now and would be.').optional(),

@@ -3,6 +3,7 @@ import { AGENT_REASONS } from '#crds/v1alpha1/agent';
 import type { ErrorCode } from '#crds/v1alpha1/error-codes';
 import type { Agent } from '#operator/core/agent/agent';
 import { type AgentSurroundings, checkAgent } from '#operator/core/agent/checks';
+import { problemOf } from '#operator/core/agent/cron';
 import type { AdmissionRequest } from '../review.ts';
 import type { Facts } from './facts.ts';
 import type { Verdict } from './verdict.ts';
@@ -22,12 +23,19 @@ const REFUSED: Readonly<Record<string, ErrorCode>> = {
 /** What is wrong with an Agent beside its tenant. */
 export function judgeAgent(request: AdmissionRequest, facts: Facts): Verdict {
   const agent = request.object as Agent;
+  const idle = neverStarting(agent, facts);
   const found = checkAgent(agent, surroundingsOf(agent, request.namespace, facts));
-  if (found === undefined) return {};
+  if (found === undefined) return { warnings: idle };
   const { reason, message } = found;
   const code = REFUSED[reason];
-  if (code === undefined) return { warnings: [message] };
+  if (code === undefined) return { warnings: [message, ...idle] };
   return { refusals: [{ code, message, field: message.split(':')[0] ?? 'spec' }] };
+}
+
+/** A schedule by which nothing ever starts. Not refused: another version of Node may know another time zone. */
+function neverStarting({ spec: { schedule } }: Agent, facts: Facts): readonly string[] {
+  const problem = schedule === undefined ? undefined : problemOf(schedule, facts.now());
+  return problem === undefined ? [] : [`${problem}. Until then nothing is started by it.`];
 }
 
 /** What an Agent is judged by. */

@@ -2,6 +2,7 @@
 import type { PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
 import { isForeignGroup } from '#operator/core/policy/foreign-kinds';
 import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
+import { scannedBy } from '#operator/core/scan/scannable';
 import { HOST_LIMITS } from '#operator/policy/host';
 import { operationsAskedAbout, type RegisteredRule } from '../registrations.ts';
 import type { AdmissionRequest } from '../review.ts';
@@ -24,7 +25,8 @@ export function judgePolicyPack(
     refusals: isTooWide ? [{ code: 'forbidden', message, field }] : [],
     warnings: [
       ...(isOfPlatform || facts.tenantOf(namespace) !== undefined ? [] : [ofNobody(namespace)]),
-      ...neverAsked(binding, facts.registered()),
+      ...neverAsked(binding),
+      ...neverReported(binding),
       ...neverGiven(evaluation),
     ],
   };
@@ -53,10 +55,17 @@ function neverAsked(
   );
 }
 
-interface Bound {
-  readonly group: string;
-  readonly resource: string;
-  readonly operations: readonly string[];
+/** What is judged when it is written, and never looked at where it exists: of that, no report warns before a new version decides. */
+function neverReported({ rules = [] }: Partial<PolicyPackSpec['binding']>): readonly string[] {
+  const names = scannedBy([{ rules }]).beyond.filter((name) => {
+    const [resource = '', ...group] = name.split('.');
+    return operationsAskedAbout(group.join('.'), resource).size > 0;
+  });
+  if (names.length === 0) return [];
+  const what = `${names.join(', ')} that exist are not read for reports`;
+  return [
+    `spec.binding.rules: ${what}, so what a new version would refuse of them is seen in shadow and cohorts alone`,
+  ];
 }
 
 function unasked(

@@ -2,6 +2,7 @@
 import { claimNamespaces, namespaceNames } from '#operator/core/tenant/namespaces';
 import type { PlatformSettings, Tenant } from '#operator/core/tenant/tenant';
 import { formatQuantity, parseQuantity, quantityFormat } from '#operator/core/quota/quantity';
+import { unenforcedQuotas } from '#operator/core/tenant/quotas';
 import type { AdmissionRequest, Refusal } from '../review.ts';
 import type { Facts } from './facts.ts';
 import type { Verdict } from './verdict.ts';
@@ -27,6 +28,7 @@ export function judgeTenant(request: AdmissionRequest, facts: Facts, settings: T
       ...claims.filter(({ adopted }) => adopted).map(({ message }) => message),
       ...missingClasses(tenant, facts),
       ...exceeded(tenant),
+      ...notEnforced(tenant),
     ],
   };
 }
@@ -74,6 +76,13 @@ function missingClasses({ spec }: Tenant, facts: Facts): readonly string[] {
     .map(
       (one) => `spec.quotas.gpus names class ${one.class}, which does not exist; see kubectl get gpuclasses`,
     );
+}
+
+/** Who sets a limit goes by it: that it is none is told at once. */
+function notEnforced({ spec }: Tenant): readonly string[] {
+  return unenforcedQuotas(spec.quotas).map(
+    (field) => `spec.quotas.${field} is recorded, and not enforced by this version of NexusOS`,
+  );
 }
 
 /** Quotas below what is in use: nothing is ended for that, and nothing new starts until enough has ended. */
