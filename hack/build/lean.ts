@@ -26,7 +26,10 @@ export { ServerConfiguration } from './servers.js';
 /** A library of traces, that one of metrics asks for exemplars by: there are none (operator/telemetry). It is a fiftieth of the operator. */
 const TRACES = '@opentelemetry/api';
 
-/** Leaves out of a bundle what nothing asks for: of the library that reads kubeconfigs nearly all, without even looking at it, and traces. */
+/** Forms of what others let Sigstore verify: nobody here reads or writes them, and their library brings all of its forms along. */
+const VERIFICATIONS = /[\\/]protobuf-specs[\\/]dist[\\/]__generated__[\\/]sigstore_verification\.js$/;
+
+/** Leaves out of a bundle what nothing asks for: of the library that reads kubeconfigs nearly all, without even looking at it, traces, and some forms. */
 export const lean: Plugin = {
   name: 'lean',
   setup: (build) => {
@@ -37,6 +40,7 @@ export const lean: Plugin = {
     });
     build.onResolve({ filter: /^@opentelemetry\/api$/ }, () => ({ path: TRACES, namespace: 'absent' }));
     build.onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
+    build.onLoad({ filter: VERIFICATIONS }, () => ({ contents: 'module.exports = {};' }));
   },
 };
 
