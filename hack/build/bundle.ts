@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
-import { lean, neverAsked, noTraces, partsOfUndici, schemas } from './lean.ts';
+import { lean, neverAsked, noTraces, partsOfUndici, schemas, undescribed } from './lean.ts';
 import { xml } from './xml.ts';
 
 /** Roles of the image, each with the file that it starts from. */
@@ -62,7 +62,7 @@ export async function bundleRole(folder: string, role: keyof typeof ROLES): Prom
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    plugins: [lean, noTraces, schemas, xml],
+    plugins: [lean, noTraces, schemas, undescribed, xml],
     // What is imported only when it is needed (reading kubeconfigs) stays a file of its own.
     splitting: true,
     platform: 'node',

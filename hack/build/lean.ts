@@ -139,6 +139,20 @@ export default JSON.parse(inflateRawSync(Buffer.from('${packed}', 'base64')).toS
   },
 };
 
+/** What a field is for, as a text: the schema of the API server has that, and who parses has no use for it. */
+const DESCRIBED = /\.describe\(\s*(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"),?\s*\)/g;
+
+/** Leaves out of our kinds what they say to people: it is in their CustomResourceDefinitions, which no role makes. */
+export const undescribed: Plugin = {
+  name: 'undescribed',
+  setup: (build) => {
+    build.onLoad({ filter: /[\\/]crds[\\/]v1alpha1[\\/][a-z-]+\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replaceAll(DESCRIBED, ''),
+      loader: 'ts',
+    }));
+  },
+};
+
 /**
  * The HTTP client for those who may run on an older Node: its whole needs a newer one when it is loaded, these parts do not.
  * The package is pinned, and the test of the bundle runs it there.

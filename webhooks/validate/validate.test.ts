@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { AGENT } from '#crds/v1alpha1/agent';
-import type { Schedule } from '#crds/v1alpha1/agent-schedule';
 import { LABELS } from '#crds/v1alpha1/names';
 import type { TenantSpec } from '#crds/v1alpha1/tenant';
 import type { KubeObject } from '#operator/core/object';
@@ -107,10 +105,6 @@ const mine = (name: string): KubeObject => ({
   metadata: { name, uid: 'x', labels: { [LABELS.tenant]: 'umbrella' } },
 });
 
-function scheduled(cron: string, timeZone = 'UTC'): Schedule {
-  return AGENT.spec.parse({ container: { image: 'a.example/b:1' }, schedule: { cron, timeZone } }).schedule!;
-}
-
 const CASES: Readonly<Record<string, Case>> = {
   'a Tenant that nobody is in the way of': {
     verdict: judgeTenant(requestOf(tenant({ namespaces: [{ suffix: 'dev' }] })), factsOf(), PLATFORM),
@@ -175,35 +169,6 @@ const CASES: Readonly<Record<string, Case>> = {
       PLATFORM,
     ),
     warned: [/requests\.cpu is 2, and 2500m is in use/],
-  },
-  'a Tenant with quotas that nobody enforces': {
-    verdict: judgeTenant(
-      requestOf(tenant({ namespaces: [], quotas: { toolCallsPerMinute: 5, memoryBytes: '1Gi' } })),
-      factsOf(),
-      PLATFORM,
-    ),
-    warned: [
-      /^spec\.quotas\.toolCallsPerMinute is recorded, and not enforced/,
-      /^spec\.quotas\.memoryBytes is recorded, and not enforced/,
-    ],
-  },
-  'an Agent that starts Runs by a schedule': {
-    verdict: judgeAgent(requestOf(agent({ schedule: scheduled('0 6 * * 1-5', 'Europe/Berlin') })), factsOf()),
-  },
-  'an Agent whose schedule never falls due': {
-    verdict: judgeAgent(requestOf(agent({ schedule: scheduled('0 0 31 2 *') })), factsOf()),
-    warned: [/^spec\.schedule\.cron: found 0 0 31 2 \*, which never falls due; .*nothing is started by it/],
-  },
-  'an Agent with a time zone that there is not': {
-    verdict: judgeAgent(requestOf(agent({ schedule: scheduled('0 6 * * *', 'Europe/Berlinn') })), factsOf()),
-    warned: [/^spec\.schedule\.timeZone: found Europe\/Berlinn; allowed are names of the IANA/],
-  },
-  'an Agent of no tenant, with such a schedule': {
-    verdict: judgeAgent(
-      requestOf(agent({ schedule: scheduled('0 6 * * *', 'Mars') }), { namespace: 'other' }),
-      factsOf(),
-    ),
-    warned: [/belongs to no tenant/, /^spec\.schedule\.timeZone: found Mars/],
   },
   'an Agent that fits': { verdict: judgeAgent(requestOf(agent()), factsOf()) },
   'an Agent in no tenant': {
@@ -345,16 +310,6 @@ const CASES: Readonly<Record<string, Case>> = {
       /about DELETE and CONNECT of pods,/,
       /about daemonsets\/scale\.apps,/,
       /gpuclasses\.nexusos\.dev that exist are not read for reports/,
-    ],
-  },
-  'a pack for what no report tells of': {
-    verdict: judgePolicyPack(
-      pack(NAMESPACE, { rules: [{ apiGroups: [''], resources: ['configmaps', 'services'] }] }),
-      factsOf(),
-      PLATFORM,
-    ),
-    warned: [
-      /^spec\.binding\.rules: configmaps that exist are not read for reports, so what .* shadow and cohorts/,
     ],
   },
   'a pack that asks for more time than is given': {

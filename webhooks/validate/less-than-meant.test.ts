@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import test from 'ava';
+import { AGENT } from '#crds/v1alpha1/agent';
+import type { Schedule } from '#crds/v1alpha1/agent-schedule';
+import type { KubeObject } from '#operator/core/object';
+import { makeAgent as agent, makeTenant as tenant } from '#operator/core/run/testing/make';
+import type { AdmissionRequest } from '../review.ts';
+import { judgeAgent } from './agent.ts';
+import type { Facts } from './facts.ts';
+import { judgePolicyPack } from './policy-pack.ts';
+import { judgeTenant } from './tenant.ts';
+import type { Verdict } from './verdict.ts';
+
+// What is taken, though it will come to less than who writes it may think.
+
+const NOW = new Date('2026-11-22T12:00:00Z');
+const PLATFORM = { platformNamespace: 'platform' };
+const TENANT = tenant();
+const NAMESPACE = 'acme-dev';
+
+function factsOf(known: Partial<Facts> = {}): Facts {
+  return {
+    tenant: () => undefined,
+    tenantOf: (name) => (name === NAMESPACE ? TENANT : undefined),
+    tenantsWanting: () => [],
+    namespace: () => undefined,
+    gpuClass: () => undefined,
+    agent: () => undefined,
+    agentsOfClass: () => [],
+    tenantsOfClass: () => [],
+    policyPack: () => undefined,
+    exemptions: () => [],
+    registered: () => undefined,
+    now: () => NOW,
+    ...known,
+  };
+}
+
+function requestOf(object: unknown, more: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  const { metadata } = object as KubeObject;
+  return {
+    uid: 'u',
+    kind: { group: '', version: '', kind: '' },
+    resource: { group: '', version: '', resource: '' },
+    name: metadata.name,
+    namespace: NAMESPACE,
+    operation: 'CREATE',
+    userInfo: { username: 'jane', groups: [] },
+    object: object as KubeObject,
+    oldObject: null,
+    dryRun: false,
+    ...more,
+  };
+}
+
+interface Case {
+  readonly verdict: Verdict;
+  readonly warned?: readonly RegExp[];
+}
+
+function pack(namespace: string, binding: object): AdmissionRequest {
+  return requestOf({ metadata: { name: 'p', namespace }, spec: { binding } }, { namespace });
+}
+
+function scheduled(cron: string, timeZone = 'UTC'): Schedule {
+  return AGENT.spec.parse({ container: { image: 'a.example/b:1' }, schedule: { cron, timeZone } }).schedule!;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  'a Tenant with quotas that nobody enforces': {
+    verdict: judgeTenant(
+      requestOf(tenant({ namespaces: [], quotas: { toolCallsPerMinute: 5, memoryBytes: '1Gi' } })),
+      factsOf(),
+      PLATFORM,
+    ),
+    warned: [
+      /^spec\.quotas\.toolCallsPerMinute is recorded, and not enforced/,
+      /^spec\.quotas\.memoryBytes is recorded, and not enforced/,
+    ],
+  },
+  'an Agent that starts Runs by a schedule': {
+    verdict: judgeAgent(requestOf(agent({ schedule: scheduled('0 6 * * 1-5', 'Europe/Berlin') })), factsOf()),
+  },
+  'an Agent whose schedule never falls due': {
+    verdict: judgeAgent(requestOf(agent({ schedule: scheduled('0 0 31 2 *') })), factsOf()),
+    warned: [/^spec\.schedule\.cron: found 0 0 31 2 \*, which never falls due; .*nothing is started by it/],
+  },
+  'an Agent with a time zone that there is not': {
+    verdict: judgeAgent(requestOf(agent({ schedule: scheduled('0 6 * * *', 'Europe/Berlinn') })), factsOf()),
+    warned: [/^spec\.schedule\.timeZone: found Europe\/Berlinn; allowed are names of the IANA/],
+  },
+  'an Agent of no tenant, with such a schedule': {
+    verdict: judgeAgent(
+      requestOf(agent({ schedule: scheduled('0 6 * * *', 'Mars') }), { namespace: 'other' }),
+      factsOf(),
+    ),
+    warned: [/belongs to no tenant/, /^spec\.schedule\.timeZone: found Mars/],
+  },
+  'a pack for what no report tells of': {
+    verdict: judgePolicyPack(
+      pack(NAMESPACE, { rules: [{ apiGroups: [''], resources: ['configmaps', 'services'] }] }),
+      factsOf(),
+      PLATFORM,
+    ),
+    warned: [
+      /^spec\.binding\.rules: configmaps that exist are not read for reports, so what .* shadow and cohorts/,
+    ],
+  },
+};
+
+for (const [title, { verdict, warned = [] }] of Object.entries(CASES)) {
+  test(title, (t) => {
+    const { refusals = [], warnings = [] } = verdict;
+    t.deepEqual(refusals, []);
+    t.is(warnings.length, warned.length, warnings.join('\n'));
+    for (const [index, words] of warned.entries()) t.regex(warnings[index] ?? '', words);
+  });
+}
