@@ -21,13 +21,13 @@ export class LoudAsker {
   /** Has it ask for a namespace until `end`, with objects that rules that do harm look for. */
   begin(namespace: string): void {
     const message: Begin = { namespace };
-    this.#worker.postMessage(message);
+    this.#worker.postMessage(message, []);
   }
 
   /** Has it stop; how many answers it had since it began. */
   async end(): Promise<number> {
     const count = replyOf(this.#worker);
-    this.#worker.postMessage(undefined);
+    this.#worker.postMessage(undefined, []);
     return count;
   }
 

@@ -11,16 +11,16 @@ const ASKERS = 8;
 
 /** Asks over several connections until `end`; how many answers there were. */
 function ask(asked: Asked, { namespace }: Begin): { readonly end: () => Promise<number> } {
-  let isOver = false;
+  const state = { isOver: false };
   const loop = async (): Promise<number> => {
     let count = 0;
-    for (; !isOver; count += 1) await mayMake(asked, { namespace, isBad: true });
+    for (; !state.isOver; count += 1) await mayMake(asked, { namespace, isBad: true });
     return count;
   };
   const loops = Array.from({ length: ASKERS }, loop);
   return {
     end: async () => {
-      isOver = true;
+      state.isOver = true;
       const counts = await Promise.all(loops);
       return counts.reduce((sum, one) => sum + one, 0);
     },
@@ -32,6 +32,6 @@ const dispatcher = dispatcherToAnybody();
 let asking: ReturnType<typeof ask> | undefined;
 parentPort?.on('message', (begin: Begin | undefined) => {
   if (begin !== undefined) asking = ask({ dispatcher, port }, begin);
-  else void asking?.end().then((count) => parentPort?.postMessage(count));
+  else void asking?.end().then((count) => parentPort?.postMessage(count, []));
 });
-parentPort?.postMessage(0);
+parentPort?.postMessage(0, []);

@@ -200,7 +200,7 @@ export class WorkerHandle {
     if (reply.kind === 'collected') return this.#beCollected(hadMs);
     if ('thread' in reply) return this.#beReady(reply);
     const running = this.#running;
-    if (running?.id !== reply.id) return;
+    if (running === undefined || running.id !== reply.id) return;
     clearTimeout(running.watchdog);
     this.#running = undefined;
     if (!reply.collects) {
@@ -214,6 +214,7 @@ export class WorkerHandle {
   }
 
   #beCollected(tookMs: number): void {
+    if (this.isEnded) return;
     this.#collectMs = tookMs;
     this.#rest();
     this.#onCollected?.();
