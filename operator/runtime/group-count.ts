@@ -18,6 +18,11 @@ export class GroupCount {
     else this.#counts.delete(group);
   }
 
+  /** How many groups have somebody at it. */
+  get groups(): number {
+    return this.#counts.size;
+  }
+
   /** How many of `group` have entered, and not left. */
   of(group: string): number {
     return this.#counts.get(group) ?? 0;

@@ -123,6 +123,17 @@ test('two of one tenant are a crowd until both are done', async (t) => {
   t.deepEqual(asked, ['light', 'light']);
 });
 
+test('where more tenants start at once than a few, they are a crowd', async (t) => {
+  const { asked, check, prove } = crowd();
+  const all = ['a', 'b', 'c', 'd', 'e'].map((name) => check(name));
+  t.deepEqual(asked, ['a', 'b', 'c'], 'the others wait for the watch');
+  prove();
+  await Promise.all(all);
+  t.is(asked.length, 3);
+  await check('e');
+  t.deepEqual(asked.slice(3), ['e'], 'alone again');
+});
+
 test('who was told nothing is not counted any more', async (t) => {
   const { asked, check, fail } = crowd();
   fail();
