@@ -20,6 +20,14 @@ export const REPOSITORY_RULES = [
     rule: "!self.matches('^docker[.]io/[^/*]+$')",
     message: 'images of Docker Hub without a team are in library: docker.io/library/busybox',
   },
+  {
+    rule: "!self.matches('^index[.]docker[.]io(/|$)')",
+    message: 'the registry of Docker Hub is docker.io, under whatever name it is pulled from',
+  },
+  {
+    rule: "!self.matches('//|/$')",
+    message: 'no part of a name is empty: for all that is in team, registry.example/team/*',
+  },
 ] as const;
 
 /** A repository with its registry, by its whole name, where a star stands for any text. */

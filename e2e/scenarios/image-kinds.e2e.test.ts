@@ -63,6 +63,9 @@ const NAMES: Readonly<Record<string, RegExp | undefined>> = {
   'registry.example': /begins with the registry and a slash: registry\.example\/team\/app/,
   'registry.example/team/app:1.4': /tags and digests are no part of it: name the repository alone/,
   'registry.example/team/*:1.4': /tags and digests are no part of it/,
+  'index.docker.io/library/busybox': /Docker Hub is docker\.io/,
+  'registry.example/team/': /no part of a name is empty: .*registry\.example\/team\/\*/,
+  'registry.example//app': /no part of a name is empty/,
   'docker.io/busybox': /in library: docker\.io\/library\/busybox/,
 };
 

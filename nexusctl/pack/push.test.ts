@@ -68,7 +68,7 @@ test('what cannot be done is told apart: no such tag, no permission, no registry
   t.is((await desk.nexusctl(`pack pull ${host}/tags:1 ${right}`)).code, 0);
   const missing = await desk.nexusctl(`pack pull ${host}/tags:2 ${right}`);
   t.is(missing.code, 1);
-  t.regex(missing.err, /has no 2/);
+  t.regex(missing.err, /has no tags:2/);
   t.is((await desk.nexusctl('pack pull localhost:1/tags:1 --plain-http')).code, 3);
   t.is((await desk.nexusctl('pack pull localhost:1/Tags:1')).code, 2);
   t.is((await desk.nexusctl(`pack push tags ${host}/tags@sha256:${'a'.repeat(64)}`)).code, 2);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { KubeObject, Resource } from '../core/object.ts';
-import { AGENTS, GPU_CLASSES, RUNS, TENANTS } from '../core/resources.ts';
+import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import { ago, makeAgent, makeRun, makeTenant } from '../core/run/testing/make.ts';
 import type { Reader } from '../runtime/controller.ts';
 import { patienceOf } from './testing/patience.ts';
@@ -21,6 +21,12 @@ const SUSPENDED = withStatus(TENANT, { state: 'Suspended' });
 const AGENT = makeAgent();
 const COUNTED = withStatus(AGENT, { runs: { queued: 1, active: 2, countedAt: ago(1) } });
 const NOT_READY = makeAgent({}, 'False');
+const LEDGER: KubeObject = {
+  apiVersion: AGENT.apiVersion,
+  kind: 'QuotaLedger',
+  metadata: { name: 'acme', uid: 'ledger', generation: 1 },
+  spec: { namespaces: [] },
+};
 const CLASS: KubeObject = {
   apiVersion: AGENT.apiVersion,
   kind: 'GPUClass',
@@ -105,6 +111,20 @@ const CASES: Readonly<Record<string, Case>> = {
     of: TENANTS,
     old: TENANT,
     object: USED,
+    waitMs: Infinity,
+  },
+  'a namespace that comes to a tenant is looked at': {
+    controller: 'run-history',
+    of: QUOTA_LEDGERS,
+    old: LEDGER,
+    object: { ...LEDGER, metadata: { ...LEDGER.metadata, generation: 2 } },
+    waitMs: 0,
+  },
+  'but not what its ledger holds': {
+    controller: 'run-history',
+    of: QUOTA_LEDGERS,
+    old: LEDGER,
+    object: withStatus(LEDGER, { reservations: [] }),
     waitMs: Infinity,
   },
   'nor for counts of an Agent': {

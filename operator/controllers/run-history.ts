@@ -65,8 +65,12 @@ export function runHistoryController(
 const WATCHES: readonly Watch[] = [
   { resource: RUNS, keys: tenantOfFinished, patienceMs: () => TOGETHER_MS },
   { resource: AGENTS, keys: tenantOf, patienceMs: ifMoreThanStatus },
-  // A namespace that comes to a tenant, and a reservation that is given back, are looked at with the next Run that ends.
-  { resource: QUOTA_LEDGERS, keys: () => [] },
+  // A reservation that is given back is looked at with the next Run that ends; a namespace that comes to a tenant is one of its ledger's spec.
+  {
+    resource: QUOTA_LEDGERS,
+    keys: ({ metadata }) => [{ name: metadata.name }],
+    patienceMs: ifMoreThanStatus,
+  },
 ];
 
 const RBAC: readonly PolicyRule[] = [{ apiGroups: ['nexusos.dev'], resources: ['runs'], verbs: ['delete'] }];

@@ -19,6 +19,7 @@ import {
   type Watch,
 } from './controller.ts';
 import { EventRecorder } from './events.ts';
+import { GroupCount } from './group-count.ts';
 import { DEFAULT_LEASE_MS, LeaderElector, type LeaderElectionOptions } from './leader-election.ts';
 import { Reconciler } from './reconcile.ts';
 import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector.ts';
@@ -108,6 +109,8 @@ class ControllerManager implements Manager {
   /** Undefined where one process does all. */
   readonly #shards: { readonly work: ShardedWork; readonly member: ShardMember } | undefined;
   readonly #workers: readonly Workers[];
+  /** Who is being checked, by controller: one crowd of all shards. */
+  readonly #checking = new Map<string, GroupCount>();
   readonly #watching = new AbortController();
   #watches: Promise<void> | undefined;
   #isSynced = false;
@@ -214,8 +217,11 @@ class ControllerManager implements Manager {
   #reconcilerOf(controller: AnyController, fence: Fence | undefined): Reconciler {
     const { client, metrics, log, archive } = this.#options;
     const fenced = fence === undefined ? client : client.withFence(fence);
+    const checking = this.#checking.get(controller.name) ?? new GroupCount();
+    this.#checking.set(controller.name, checking);
     return new Reconciler({
       client: fenced,
+      checking,
       cache: this.#cache,
       recorder: this.#recorder,
       metrics,

@@ -19,7 +19,7 @@ import {
 } from './controller.ts';
 import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
-import { GroupCount } from './group-count.ts';
+import type { GroupCount } from './group-count.ts';
 import { NotLeadingError } from './leader-election.ts';
 import { Refusals } from './refusals.ts';
 import { VersionFence, type WriteFence } from './version-fence.ts';
@@ -37,6 +37,8 @@ export type Outcome =
 /** What the loop works with. */
 export interface ReconcilerOptions extends Omit<EffectsOptions, 'controller'> {
   readonly controller: AnyController;
+  /** Those of its kind that are being checked, also by loops of other shards. */
+  readonly checking: GroupCount;
   readonly cache: Cache;
   readonly recorder: EventRecorder;
   readonly metrics: Metrics;
@@ -51,7 +53,6 @@ export interface ReconcilerOptions extends Omit<EffectsOptions, 'controller'> {
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #effects: Effects;
-  readonly #checking = new GroupCount();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -195,11 +196,11 @@ export class Reconciler {
   }
 
   #fenceOf(object: KubeObject): VersionFence {
-    const { client, cache, controller } = this.#options;
+    const { client, cache, controller, checking } = this.#options;
     const { resource } = controller;
     const groupOf = (one: KubeObject): string =>
       fairnessGroup(controller, one, cache) ?? one.metadata.namespace ?? one.metadata.name;
-    return new VersionFence({ client, cache, resource, checking: this.#checking, groupOf }, object);
+    return new VersionFence({ client, cache, resource, checking, groupOf }, object);
   }
 
   async #act(owner: KubeObject, plan: Plan<unknown>, fence: WriteFence): Promise<void> {

@@ -32,7 +32,7 @@ const FEW = 3;
  * with neither asks the API server once, before the first thing that it really writes. A pass that writes nothing asks nothing.
  *
  * To wait for the watch takes longer than to ask, and saves a question only where many wait together. Who is the only one of his
- * fairness group asks at once: what other tenants write must not have him wait. But where many groups start at once, each with one, they are a crowd as well.
+ * fairness group asks at once: what another tenant writes must not have him wait. But more than a few groups that start at once are a crowd as well.
  */
 export class VersionFence implements WriteFence {
   readonly #options: VersionFenceOptions;

@@ -174,7 +174,7 @@ export class BlastReporter implements BlastReports {
     };
     for await (const { resource, items } of livePages(
       this.#options.client,
-      { resources: pair.resources, namespaces },
+      { resources: pair.resources, namespaces, foreign: this.#options.foreignKinds },
       onUnread,
     )) {
       for (const object of items) {

@@ -16,6 +16,8 @@ export type OnUnread = (resource: Resource, why: string) => void;
 export interface LiveSelection {
   readonly resources: readonly Resource[];
   readonly namespaces?: readonly string[] | undefined;
+  /** Kinds of others: whatever the API server has to say of them is no reason to leave out the rest, such as that what converts them is down. */
+  readonly foreign?: readonly Resource[] | undefined;
 }
 
 /** With more, one list of the whole cluster is less to ask than one of each. */
@@ -27,7 +29,7 @@ const MAX_APART = 32;
  */
 export async function* livePages(
   client: Pick<Client, 'list'>,
-  { resources, namespaces }: LiveSelection,
+  { resources, namespaces, foreign = [] }: LiveSelection,
   onUnread: OnUnread,
 ): AsyncGenerator<LivePage> {
   const isApart = namespaces !== undefined && namespaces.length <= MAX_APART;
@@ -36,7 +38,7 @@ export async function* livePages(
     try {
       for await (const items of itemsOf(client, resource, selections)) yield { resource, items };
     } catch (error) {
-      const why = unreadable(error);
+      const why = unreadable(error, foreign.includes(resource));
       if (why === undefined) throw error;
       onUnread(resource, why);
     }
@@ -55,6 +57,7 @@ async function* itemsOf(
 
 const UNREADABLE: ReadonlySet<number> = new Set([403, 404, 405, 410]);
 
-function unreadable(error: unknown): string | undefined {
-  return error instanceof ApiError && UNREADABLE.has(error.status) ? error.words : undefined;
+function unreadable(error: unknown, isForeign: boolean): string | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  return isForeign || UNREADABLE.has(error.status) ? error.words : undefined;
 }

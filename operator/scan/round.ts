@@ -26,6 +26,8 @@ type Tallies = Map<string, NamespaceTally>;
 /** One way over all that exists: each object is judged by all packs that are about it. */
 export class Round {
   isComplete = true;
+  /** Kinds that could not be read, or not to their end. */
+  readonly unread = new Set<Resource>();
   scanned = 0;
   readonly #options: RoundOptions;
   readonly #snapshot: Snapshot;

@@ -156,11 +156,15 @@ export class PolicyScanner implements Scans {
     const bindings = packs.map(({ revision }) => (revision['spec'] as PolicyPackRevisionSpec).binding);
     const { resources } = scannedBy(bindings, foreignKinds);
     const share = new LoopShare();
-    const onUnread = (resource: { readonly kind: string }, why: string) => {
-      round.isComplete = false;
+    const onUnread = (resource: Resource, why: string) => {
+      round.unread.add(resource);
       log.debug({ kind: resource.kind, why }, 'a scan leaves out a kind');
     };
-    for await (const { resource, items } of livePages(client, { resources }, onUnread)) {
+    for await (const { resource, items } of livePages(
+      client,
+      { resources, foreign: foreignKinds },
+      onUnread,
+    )) {
       for (const object of items) {
         if (this.#stopping.signal.aborted) return undefined;
         await round.add(object, resource);
@@ -179,11 +183,17 @@ export class PolicyScanner implements Scans {
       reports: [...tallies].flatMap(
         ([namespace, tally]) => reportOf(reportedOf(wanted), namespace, tally) ?? [],
       ),
-      complete: round.isComplete && tallies !== undefined,
+      complete: round.isComplete && tallies !== undefined && !this.#isUnread(revision, round),
     };
     const isSame = wanted.scan !== undefined && canonicalJson(wanted.scan) === canonicalJson(scan);
     wanted.scan = scan;
     if (!isSame) for (const listener of this.#listeners) listener(keyOf(pack));
+  }
+
+  /** Whether something that the pack is about could not be read. What others are about is no matter of it. */
+  #isUnread(revision: KubeObject, { unread }: Round): boolean {
+    const { binding } = revision['spec'] as PolicyPackRevisionSpec;
+    return scannedBy([binding], this.#options.foreignKinds).resources.some((one) => unread.has(one));
   }
 
   #count(round: Round, seconds: number): void {

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { API_VERSION } from '#crds/v1alpha1/names';
 import { QUOTA_LEDGER, type Reservation } from '#crds/v1alpha1/quota-ledger';
+import type { Run } from '../../core/run/run.ts';
 import { makeRun } from '../../core/run/testing/make.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import { LedgerPasses } from './ledger-passes.ts';
@@ -77,6 +78,19 @@ test('a pass that changes nothing, and leaves nobody waiting, is no reason to re
   clock.ms += 1000;
   idle({ ...LEDGER, status: { reservations: Array.from({ length: 10 }, () => RESERVED) } });
   t.is(passes.restMs(name), 250, 'and where much is looked at');
+});
+
+test('many Runs that want nothing are a reason to rest', (t) => {
+  const { clock, passes } = begun();
+  const dry = Array.from({ length: 21 }, () => makeRun({ dryRun: true }));
+  const idle = (runs: readonly Run[]) => {
+    clock.ms += 1000;
+    passes.begin({ ...LEDGER, status: HOLDS }, runs);
+    passes.decided({ ...LEDGER, status: HOLDS }, runs, HOLDS);
+    return passes.restMs(name);
+  };
+  t.is(idle(dry), 50);
+  t.true(idle(dry.slice(1)) <= 0);
 });
 
 test('the first pass of a process may change nothing as well', (t) => {

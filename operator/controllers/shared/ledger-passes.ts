@@ -7,6 +7,9 @@ import type { Run } from '../../core/run/run.ts';
 import type { Ledger } from '../../core/tenant/tenant.ts';
 import type { LedgerWitness } from './ledger-witness.ts';
 
+/** To look at more is worth a rest, also where nothing comes of it: Runs that want nothing may be made by the hundred. */
+const FEW_RUNS = 20;
+
 interface Pass {
   /** Since when it rests. */
   readonly atMs: number;
@@ -44,7 +47,8 @@ export class LedgerPasses implements LedgerWitness {
     if (pass === undefined) return;
     const holders = new Set((status.reservations ?? []).map(({ uid }) => uid));
     const hasWaiting = runs.some((run) => wantsQuota(run) && !holders.has(run.metadata.uid ?? ''));
-    const isIdle = !hasWaiting && pass.intervalMs <= LEAST_MS && isDeepEqual(ledger.status, status);
+    const isSmall = pass.intervalMs <= LEAST_MS && runs.length <= FEW_RUNS;
+    const isIdle = !hasWaiting && isSmall && isDeepEqual(ledger.status, status);
     this.#byName.set(name, { ...pass, hasWaiting, ...(isIdle && { atMs: pass.beforeMs }) });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { AGENT } from '#crds/v1alpha1/agent';
-import { nextStart, problemOf, startsBetween } from './cron.ts';
+import { nextStart, problemOf, startsBetween, zoneOf } from './cron.ts';
 
 interface Case {
   readonly cron: string;
@@ -121,6 +121,34 @@ test('what fell due over a long time is told by its end', (t) => {
   const starts = startsBetween({ cron: '* * * * *', timeZone: 'UTC' }, after, until);
   t.is(starts.length, 20);
   t.deepEqual(starts.at(-1), new Date('2026-11-21T12:00:00Z'));
+});
+
+test.serial('however a time zone is spelt, nothing is kept of the spelling', (t) => {
+  const after = new Date('2026-11-21T12:00:00Z');
+  const due = nextStart({ cron: '0 9 * * *', timeZone: 'Europe/Berlin' }, after);
+  const spelt = Array.from({ length: 64 }, (_, bits) =>
+    ['e', 'u', 'r', 'o', 'p', 'e']
+      .map((one, at) => ((bits >> at) % 2 === 0 ? one : one.toUpperCase()))
+      .join(''),
+  ).map((continent) => `${continent}/berlin`);
+  const { DateTimeFormat } = Intl;
+  const asked: string[] = [];
+  // What the library asks for it keeps for good.
+  Intl.DateTimeFormat = new Proxy(DateTimeFormat, {
+    construct(target, [locale, options]: [string, Intl.DateTimeFormatOptions]) {
+      asked.push(options.timeZone ?? '');
+      return new target(locale, options);
+    },
+  });
+  try {
+    for (const timeZone of spelt) {
+      t.is(zoneOf(timeZone), 'Europe/Berlin');
+      t.deepEqual(nextStart({ cron: '0 9 * * *', timeZone }, after), due);
+    }
+  } finally {
+    Intl.DateTimeFormat = DateTimeFormat;
+  }
+  t.deepEqual(asked, spelt, 'each was asked for once, to find out its name');
 });
 
 /** Whether the schema refuses it, or else the operator; with a word of what it says. */

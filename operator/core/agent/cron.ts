@@ -45,7 +45,7 @@ const MAX_JUDGED = 10_000;
 
 /** Why nothing can be started by the line: the field, what was found, and what would pass. Undefined when something can. */
 export function problemOf(line: CronLine, now: Date): string | undefined {
-  const key = `${line.timeZone} ${line.cron}`;
+  const key = `${zoneOf(line.timeZone) ?? line.timeZone} ${line.cron}`;
   if (judged.has(key)) return judged.get(key);
   if (judged.size >= MAX_JUDGED) judged.clear();
   const problem = findProblem(line, now);
@@ -54,7 +54,7 @@ export function problemOf(line: CronLine, now: Date): string | undefined {
 }
 
 function findProblem(line: CronLine, now: Date): string | undefined {
-  if (!isTimeZone(line.timeZone)) {
+  if (zoneOf(line.timeZone) === undefined) {
     return `spec.schedule.timeZone: found ${line.timeZone}; allowed are names of the IANA time zone database, such as Europe/Berlin, or UTC`;
   }
   const found = `spec.schedule.cron: found ${line.cron}`;
@@ -70,7 +70,8 @@ function findProblem(line: CronLine, now: Date): string | undefined {
 /** `?` is another way to write `*`, as Kubernetes has it; the library has another meaning for it. */
 function parse({ cron, timeZone }: CronLine): Cron {
   return new Cron(cron.replaceAll('?', '*'), {
-    timezone: timeZone,
+    // The library keeps a formatter for each spelling that it is given, for good.
+    timezone: zoneOf(timeZone) ?? timeZone,
     mode: '5-part',
     fixedTimeRule: 'no-wildcard',
     // `5/15`, from 5 on in steps of 15, is read by Kubernetes too.
@@ -78,10 +79,23 @@ function parse({ cron, timeZone }: CronLine): Cron {
   });
 }
 
-function isTimeZone(name: string): boolean {
+/** What was found of names: letters may be large or small, so there are thousands of spellings of each. */
+const zones = new Map<string, string | undefined>();
+const MAX_ZONES = 1000;
+
+/** The one name of a time zone, however it is spelt; undefined where there is none of that name. */
+export function zoneOf(name: string): string | undefined {
+  if (zones.has(name)) return zones.get(name);
+  if (zones.size >= MAX_ZONES) zones.clear();
+  const zone = findZone(name);
+  zones.set(name, zone);
+  return zone;
+}
+
+function findZone(name: string): string | undefined {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
   } catch {
-    return false;
+    return undefined;
   }
 }

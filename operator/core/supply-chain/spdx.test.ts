@@ -91,6 +91,12 @@ const denied: Readonly<Record<string, readonly unknown[]>> = {
   'by one that is not in a list': [PACKAGE, GPL, licensed('urn:l')],
   'by an element in its place': [PACKAGE, licensed([GPL])],
   'by its address in the list of licences': [PACKAGE, licensed([`${LIST}/GPL-3.0-only`])],
+  'by the address of its page': [PACKAGE, licensed([`${LIST}/GPL-3.0-only.html`])],
+  'by an element that is called as if nothing were said': [
+    PACKAGE,
+    { ...GPL, simplelicensing_licenseExpression: undefined, spdxId: 'https://a.example/NoneLicense' },
+    licensed(['https://a.example/NoneLicense']),
+  ],
   'by an element of that list': [
     PACKAGE,
     { type: 'expandedlicensing_ListedLicense', spdxId: `${LIST}/GPL-3.0-only`, name: 'GPL' },

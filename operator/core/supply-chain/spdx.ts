@@ -168,10 +168,11 @@ function licencesOf(graph: readonly unknown[]): ReadonlyMap<string, Licences> {
   return found;
 }
 
-/** A licence of the list has no element: its address is its name. */
-const LISTED = /^https?:\/\/spdx\.org\/licenses\/([A-Za-z0-9.+-]{1,128})$/;
+/** A licence of the list has no element: its address, or that of its page, is its name. */
+const LISTED = /^https?:\/\/spdx\.org\/licenses\/([A-Za-z0-9.+-]{1,128}?)(?:\.(?:html|json))?$/;
 /** That nothing is said, or that there is none. */
-const UNSAID = /(?:^|[/_])(?:NoAssertion|None)(?:License|Element)$/;
+const UNSAID =
+  /^(?:https?:\/\/spdx\.org\/rdf\/[\w./-]{1,128}\/|[a-z]{1,32}_)?(?:NoAssertion|None)(?:License|Element)$/;
 
 function tell({ licences, untold }: Licences, to: unknown, expressions: ReadonlyMap<string, string>): void {
   const id = idOf(to) ?? '';
