@@ -25,7 +25,7 @@ export function judgePolicyPack(
     refusals: isTooWide ? [{ code: 'forbidden', message, field }] : [],
     warnings: [
       ...(isOfPlatform || facts.tenantOf(namespace) !== undefined ? [] : [ofNobody(namespace)]),
-      ...neverAsked(binding),
+      ...neverAsked(binding, facts.registered()),
       ...neverReported(binding),
       ...neverGiven(evaluation),
     ],
@@ -55,7 +55,10 @@ function neverAsked(
   );
 }
 
-/** What is judged when it is written, and never looked at where it exists: of that, no report warns before a new version decides. */
+/**
+ * What is judged when it is written, and never looked at where it exists: of that, no report warns before a new version decides. Kinds of others are
+ * looked at where they are asked about.
+ */
 function neverReported({ rules = [] }: Partial<PolicyPackSpec['binding']>): readonly string[] {
   const names = scannedBy([{ rules }]).beyond.filter((name) => {
     const [resource = '', ...group] = name.split('.');
@@ -66,6 +69,12 @@ function neverReported({ rules = [] }: Partial<PolicyPackSpec['binding']>): read
   return [
     `spec.binding.rules: ${what}, so what a new version would refuse of them is seen in shadow and cohorts alone`,
   ];
+}
+
+interface Bound {
+  readonly group: string;
+  readonly resource: string;
+  readonly operations: readonly string[];
 }
 
 function unasked(
