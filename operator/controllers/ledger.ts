@@ -10,13 +10,14 @@ import {
 import type { DeviceDesk } from '../core/capacity/device-queue.ts';
 import { needsRecord, type SeenRecord, seenRecord } from '../core/metering/usage-record.ts';
 import type { KubeObject } from '../core/object.ts';
+import { atOnce, type Pieces } from '../core/pieces.ts';
 import type { Plan } from '../core/plan.ts';
 import { tellRefusal } from '../core/refused-write.ts';
 import {
   type Leftover,
   type LedgerObserved,
   planQueue,
-  queueOf,
+  queueInPieces,
   type Vanished,
 } from '../core/quota/ledger.ts';
 import { RESOURCE_QUOTA_NAME } from '../core/quota/refusals.ts';
@@ -73,6 +74,11 @@ export function ledgerController(
   const passes = new LedgerPasses();
   const departed = new DepartedRuns();
   const all = [departed, passes, queues, ...witnesses];
+  function* planInPieces(ledger: Ledger, view: LedgerView, now: Date): Pieces<Plan<QuotaLedgerStatus>> {
+    const plan = yield* planWithDevices(ledger, { ...view, book, queues }, now);
+    passes.decided(ledger, view.observed.runs, plan.status);
+    return plan;
+  }
   return {
     name: 'ledger',
     resource: QUOTA_LEDGERS,
@@ -91,11 +97,8 @@ export function ledgerController(
       return { observed: await observe(ledger, seen, { read, departed }), read };
     },
     heldUp: (ledger, obstacle, now) => tellRefusal(ledger, { obstacle, replaces: ANY_STANDING }, now),
-    plan(ledger, view, now) {
-      const plan = planWithDevices(ledger, { ...view, book, queues }, now);
-      passes.decided(ledger, view.observed.runs, plan.status);
-      return plan;
-    },
+    plan: (ledger, view, now) => atOnce(planInPieces(ledger, view, now)),
+    planInPieces,
   };
 }
 
@@ -106,13 +109,13 @@ const DEVICES_AGAIN = { kind: 'requeueAfter', afterMs: 15_000, why: 'for devices
 
 /**
  * Decides, and notes at the same instant what was decided on devices: they are given away over all tenants, so the next pass,
- * which may be another tenant's, has to know, whether or not this one has been written by then.
+ * which may be another tenant's, has to know, whether or not this one has been written by then. Whose place is news is told after that.
  */
-function planWithDevices(
+function* planWithDevices(
   ledger: Ledger,
   { observed, read, book, queues }: LedgerView & { readonly book: DeviceBook; readonly queues: TenantQueues },
   now: Date,
-): Plan<QuotaLedgerStatus> {
+): Pieces<Plan<QuotaLedgerStatus>> {
   const desks: DeviceDesk[] = [];
   const openDesk = (held: readonly Reservation[]) => {
     const desk = book.desk(ledger, { read, held, now });
@@ -120,12 +123,12 @@ function planWithDevices(
     return desk;
   };
   const seen = { ...observed, openDesk };
-  const queue = queueOf(ledger, seen, now);
-  queues.learn(ledger, queue, observed.runs);
+  const queue = yield* queueInPieces(ledger, seen, now);
   const decided = planQueue(ledger, { observed: seen, queue }, now);
   const plan = releaseTogether(ledger, decided, { runs: observed.runs, now });
   const [desk] = desks;
   book.settle(ledger, desk, now);
+  yield* queues.learn(ledger, queue, observed.runs);
   const waits = desk !== undefined && desk.refused.length > 0;
   const { result } = plan;
   const isSooner = result.kind === 'requeueAfter' && result.afterMs <= DEVICES_AGAIN.afterMs;

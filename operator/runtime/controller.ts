@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ReconcileError, RefusedError } from '../core/errors.ts';
 import type { KubeObject, Resource } from '../core/object.ts';
+import type { Pieces } from '../core/pieces.ts';
 import type { Plan, PlanEvent } from '../core/plan.ts';
 import type { Urgency } from './fair-queue.ts';
 
@@ -176,6 +177,11 @@ export interface Controller<K extends KubeObject, Observed, Status> {
   observe(object: K, read: Reader): Promise<Observed> | Observed;
   /** Decides. Pure: the same arguments give the same plan. */
   plan(object: K, observed: Observed, now: Date): Plan<Status>;
+  /**
+   * The same in pieces, for a kind of which one pass may decide on thousands: others have their turn of the event loop in between. What it decides on
+   * is what was observed, however long that takes.
+   */
+  planInPieces?(object: K, observed: Observed, now: Date): Pieces<Plan<Status>>;
   /**
    * Decides what becomes of an object when the API server will not have something that its plan creates. Without it, or
    * when it returns undefined, the creation is tried again after a backoff. Pure.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Pieces } from '../core/pieces.ts';
+import { FairQueue } from './fair-queue.ts';
 
 /** Work goes on for so long before whatever else waits for the event loop has its turn, in milliseconds. */
 const SLICE_MS = 10;
@@ -6,14 +8,19 @@ const SLICE_MS = 10;
 /**
  * Shares the event loop between work and whatever else waits for it: answers, watches, timers, the renewal of the lease. A pass
  * that asks and writes nothing never leaves the queue of microtasks, so thousands of them in a row, such as those of all
- * who wait in a long queue, would let nobody else have a turn until the last one is done. Who waited for the next turn goes on one after the other: each
- * when the one before has done all that it can do by now, and only while there is a share left.
+ * who wait in a long queue, would let nobody else have a turn until the last one is done. All go on one after the other: each
+ * when the one before has done all that it can do by now, and only while there is a share left. Who waits for that does so in groups, usually tenants, that
+ * take turns.
  */
 export class LoopShare {
   readonly #now: () => number;
   readonly #sliceMs: number;
   #beganAt: number | undefined;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new FairQueue();
+  readonly #goOn = new Map<string, () => void>();
+  #tickets = 0;
+  /** Whether somebody has just gone on, and may have something to do yet before others do. */
+  #isTaken = false;
 
   /** `now` is a clock in milliseconds that never goes back; `sliceMs`: for how long work goes on. */
   constructor(now: () => number = () => performance.now(), sliceMs = SLICE_MS) {
@@ -21,12 +28,22 @@ export class LoopShare {
     this.#sliceMs = sliceMs;
   }
 
-  /** Resolves at once, or in a later turn of the loop when work has had its share of this one, or others wait already. */
-  async rest(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#hasShare()) return;
+  /** Resolves when others have done what they can do by now, or in a later turn of the loop when work has had its share of this one. */
+  async rest(group = ''): Promise<void> {
+    if (!this.#isTaken && this.#waiting.size === 0 && this.#hasShare()) return this.#take();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
+    const ticket = String((this.#tickets += 1));
+    this.#goOn.set(ticket, resolve);
+    this.#waiting.push(ticket, group);
     await promise;
+  }
+
+  /** Does work of a group in pieces, with a rest after each; resolves with what comes of it, and rejects with what it throws. */
+  async through<T>(pieces: Pieces<T>, group?: string): Promise<T> {
+    for (let step = pieces.next(); ; step = pieces.next()) {
+      if (step.done === true) return step.value;
+      await this.rest(group);
+    }
   }
 
   /** Whether there is something left of the share of this turn, which the first who asks begins. */
@@ -41,10 +58,22 @@ export class LoopShare {
   }
 
   #release(): void {
-    if (this.#waiting.length === 0 || !this.#hasShare()) return;
-    this.#waiting.shift()?.();
-    // Who was released works in microtasks. What one of them has done next is done when none is left; next from here, it would be done before them.
-    queueMicrotask(() => process.nextTick(() => this.#release()));
+    if (this.#isTaken || this.#waiting.size === 0 || !this.#hasShare()) return;
+    const ticket = this.#waiting.shift() ?? '';
+    this.#goOn.get(ticket)?.();
+    this.#goOn.delete(ticket);
+    this.#take();
+  }
+
+  /** Who goes on works in microtasks. What one of them has done next is done when none is left; next from here, it would be done before them. */
+  #take(): void {
+    this.#isTaken = true;
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.#isTaken = false;
+        this.#release();
+      }),
+    );
   }
 }
 

@@ -21,6 +21,7 @@ import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
 import type { GroupCount } from './group-count.ts';
 import { NotLeadingError } from './leader-election.ts';
+import { loopShare } from './loop-share.ts';
 import { Refusals } from './refusals.ts';
 import { VersionFence, type WriteFence } from './version-fence.ts';
 
@@ -110,7 +111,7 @@ export class Reconciler {
       current = await this.#effects.addFinalizer(controller.resource, object, controller.finalizer);
     }
     const observed = await controller.observe(parsed, cache);
-    const plan = controller.plan(parsed, observed, clock.now());
+    const plan = await this.#decide(parsed, observed);
     const fence = this.#fenceOf(current);
     if (current !== object) fence.proven();
     try {
@@ -122,6 +123,13 @@ export class Reconciler {
       await this.#carryOut(instead.object, instead.plan);
       return outcomeOf(instead.plan);
     }
+  }
+
+  #decide(parsed: KubeObject, observed: unknown): Plan<unknown> | Promise<Plan<unknown>> {
+    const { controller, cache } = this.#options;
+    const pieces = controller.planInPieces?.(parsed, observed, clock.now());
+    if (pieces === undefined) return controller.plan(parsed, observed, clock.now());
+    return loopShare.through(pieces, fairnessGroup(controller, parsed, cache));
   }
 
   /** What the controller wants instead, decided on the object as the failed plan left it. */

@@ -6,6 +6,7 @@ import { formatAmounts, NO_AMOUNTS } from '../../core/quota/amounts.ts';
 import { candidateOf } from '../../core/quota/candidates.ts';
 import { handoverPlace } from '../../core/quota/handover.ts';
 import { type LedgerObserved, type Queue, queueOf } from '../../core/quota/ledger.ts';
+import type { Pieces } from '../../core/pieces.ts';
 import { newsOf, type Places, placesOf } from '../../core/quota/places.ts';
 import { RESOURCE_QUOTA_NAME } from '../../core/quota/refusals.ts';
 import { isForeign } from '../../core/quota/resource-quota.ts';
@@ -103,8 +104,11 @@ export class TenantQueues implements LedgerWitness {
     this.#book = book;
   }
 
-  /** What a pass over `ledger` has decided: who asks for a place within a moment is told that, and nothing is ranked once more. Whose place has changed is told that there is news. */
-  learn(ledger: Ledger, queue: Queue, runs: readonly Run[]): void {
+  /**
+   * What a pass over `ledger` has decided: who asks for a place within a moment is told that, and nothing is ranked once more. Whose place has changed
+   * is told that there is news, in pieces: those of a long queue one after the other.
+   */
+  *learn(ledger: Ledger, queue: Queue, runs: readonly Run[]): Pieces<void> {
     const { name, uid } = ledger.metadata;
     const atMs = performance.now();
     let places: Places | undefined;
@@ -115,10 +119,17 @@ export class TenantQueues implements LedgerWitness {
       atMs,
       places: () => (places ??= placesOf(queue, runs, ledger.spec.maxQueuedRuns)),
     });
-    for (const { run, withinMs } of newsOf(queue, runs, clock.now())) this.#tell(keyOf(run), withinMs);
-    for (const [old, learned] of this.#learned) {
-      if (atMs - learned.atMs < LEARNED_MS) return;
-      this.#learned.delete(old);
+    this.#forgetOlder(atMs - LEARNED_MS);
+    for (const news of newsOf(queue, runs, clock.now())) {
+      for (const { run, withinMs } of news) this.#tell(keyOf(run), withinMs);
+      yield;
+    }
+  }
+
+  #forgetOlder(sinceMs: number): void {
+    for (const [name, { atMs }] of this.#learned) {
+      if (atMs > sinceMs) return;
+      this.#learned.delete(name);
     }
   }
 

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import type { Reservation } from '#crds/v1alpha1/quota-ledger';
 import { DeviceDesk, DeviceQueue } from '../capacity/device-queue.ts';
 import { makeHolder, makeNode, supplyOf } from '../capacity/testing/make.ts';
+import { atOnce } from '../pieces.ts';
 import { makeClass, NOW } from '../run/testing/make.ts';
 import { type AdmissionInput, admitRuns, type Candidate } from './admit.ts';
 import { parseAmounts } from './amounts.ts';
@@ -291,7 +292,7 @@ for (const [name, { given, want, wantWaiting = [], wantSaid = {}, wantDemands = 
   cases,
 )) {
   test(name, (t) => {
-    const { admitted, waiting, demands } = admitRuns(input(given));
+    const { admitted, waiting, demands } = atOnce(admitRuns(input(given)));
     t.deepEqual(
       admitted.map((one) => one.name),
       want,
@@ -336,18 +337,20 @@ test('nothing that is counted is ever handed out twice, and nobody is lost', (t)
           ...(devices > 0 && { gpu: { class: 'h100', count: devices } }),
         }),
       );
-      const { admitted, waiting } = admitRuns(
-        input({
-          maxConcurrentRuns: limit.runs,
-          gpus: new Map([['h100', limit.devices]]),
-          agentLimits: new Map([['a/x', limit.agent]]),
-          free: cpu(String(limit.cores)),
-          freeIn: new Map([
-            ['a', cpu(String(limit.inA))],
-            ['b', cpu(String(limit.cores))],
-          ]),
-          candidates,
-        }),
+      const { admitted, waiting } = atOnce(
+        admitRuns(
+          input({
+            maxConcurrentRuns: limit.runs,
+            gpus: new Map([['h100', limit.devices]]),
+            agentLimits: new Map([['a/x', limit.agent]]),
+            free: cpu(String(limit.cores)),
+            freeIn: new Map([
+              ['a', cpu(String(limit.inA))],
+              ['b', cpu(String(limit.cores))],
+            ]),
+            candidates,
+          }),
+        ),
       );
       const cores = (those: readonly Reservation[]) =>
         those.reduce((sum, { uid }) => sum + some[Number(uid)]!.cores, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MAX_RESERVATIONS, type Preemptor, type Reservation } from '#crds/v1alpha1/quota-ledger';
-import { RUN_REASONS } from '#crds/v1alpha1/run';
 import { agentKey } from '../agent/agent.ts';
+import { PIECE, type Pieces } from '../pieces.ts';
 import { agentsWanted } from '../tree/below.ts';
 import type { Calling } from '../tree/calling.ts';
 import type { TreeBook } from '../tree/tree-book.ts';
@@ -22,12 +22,13 @@ import {
   noPlace,
   noPlaceBelow,
   TENANT_SUSPENDED,
+  tooFewDevices,
   tooLittleCompute,
   tooSoon,
   TOO_MANY_KEYS,
 } from './obstacles.ts';
 import type { PreemptionBook } from './preemption.ts';
-import { inLine, waitingRun } from './queue-line.ts';
+import { inLine, type WaitingRun, waitingRun } from './queue-line.ts';
 import { PRIORITY_AGING_SECONDS, queueOrder } from './queue-order.ts';
 import type { Pending } from './stock.ts';
 import { dealtOut, deviceRequest, missingAmounts } from './wanted.ts';
@@ -103,11 +104,6 @@ export interface AdmissionInput {
   readonly candidates: readonly Candidate[];
 }
 
-/** A Run that goes on waiting. */
-export interface WaitingRun extends Waiting {
-  readonly candidate: Candidate;
-}
-
 /** Who is admitted, and who waits for what. */
 export interface Admission {
   /** New reservations, to be added to those held. */
@@ -128,14 +124,18 @@ export interface Admission {
  *
  * The decision counts only once it is in the ledger. That write is a compare-and-swap: a leader that was deposed, or
  * whose cache is stale, has decided on an older ledger, so its write fails and admits nobody.
+ *
+ * Thousands may wait, so it is done in pieces; without a rest once the desk of devices is open.
  */
-export function admitRuns(input: AdmissionInput): Admission {
+export function* admitRuns(input: AdmissionInput): Pieces<Admission> {
   const room = new Room(input);
   const admitted: Reservation[] = [];
   const waiting: WaitingRun[] = [];
   const demands: Demand[] = [];
-  const order = queueOrder(input.priorityAgingSeconds ?? PRIORITY_AGING_SECONDS);
-  for (const candidate of inLine(input.candidates, order)) {
+  const { candidates, priorityAgingSeconds = PRIORITY_AGING_SECONDS } = input;
+  const line = yield* inLine(candidates, queueOrder(priorityAgingSeconds));
+  for (const [i, candidate] of line.entries()) {
+    if (i % PIECE === 0 && !room.isAtDesk) yield;
     const verdict = room.verdictOn(candidate);
     if (!('reason' in verdict)) {
       admitted.push(verdict);
@@ -187,6 +187,11 @@ class Room {
     this.#bytes = input.held.reduce((left, one) => left - reservationBytes(one), input.bytes ?? Infinity);
     this.#keysLeft = input.keysLeft ?? Infinity;
     for (const one of input.held) this.#count(one, awaitedOf(one, input.held));
+  }
+
+  /** Whether somebody has asked for devices, which are given away over all tenants. */
+  get isAtDesk(): boolean {
+    return this.#desk !== undefined;
   }
 
   /** The reservation that `candidate` gets, or what it waits for. */
@@ -334,10 +339,7 @@ class Room {
     if (!this.#awaited.has(scarce) && (this.#gpus.get(gpu.class) ?? 0) >= gpu.count) return undefined;
     this.#await(scarce);
     const limit = this.#input.gpus.get(gpu.class) ?? 0;
-    return {
-      reason: RUN_REASONS.GPUQuotaExceeded,
-      message: `asks for ${gpu.count} GPUs of class ${gpu.class}${dealtOut(candidate)}; the tenant may use ${limit} at one time, and others use them or are ahead`,
-    };
+    return tooFewDevices(gpu, { limit, dealtOut: dealtOut(candidate) });
   }
 
   /** Devices on nodes, which the quota does not promise. */

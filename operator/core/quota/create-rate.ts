@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Ledger } from '../tenant/tenant.ts';
 
 const MICROS = 1_000_000;
 
@@ -59,4 +60,12 @@ export class CreateRate {
   get #earlyMicros(): number {
     return (this.limit.burst - 1) * this.#stepMicros;
   }
+}
+
+/** The rate at which Runs of a tenant may start, as its ledger has left it; undefined without a limit. */
+export function rateOf({ spec, status }: Ledger, now: Date): CreateRate | undefined {
+  const { createPerSecond, createBurst = createPerSecond } = spec;
+  if (createPerSecond === undefined || createBurst === undefined) return undefined;
+  const limit = { perSecond: createPerSecond, burst: createBurst };
+  return new CreateRate(limit, { dueMicros: status?.startDueMicros, now });
 }

@@ -3,6 +3,7 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import type { Agent } from '../agent/agent.ts';
+import { atOnce } from '../pieces.ts';
 import type { Run } from '../run/run.ts';
 import { ago, makeAgent, makeClass } from '../run/testing/make.ts';
 import type { Candidate } from './admit.ts';
@@ -163,7 +164,7 @@ test('a line is in order, however those in it stood before, and whoever came and
       const order = queueOrder(60);
       for (const chosen of [all.keys(), ...passes]) {
         const these = [...new Set(chosen)].map((i) => all[i]).filter((one) => one !== undefined);
-        t.deepEqual(inLine(these, order), these.toSorted(order));
+        t.deepEqual(atOnce(inLine(these, order)), these.toSorted(order));
       }
     }),
     { numRuns: 300 },
@@ -172,7 +173,7 @@ test('a line is in order, however those in it stood before, and whoever came and
 
 test('who goes on waiting for the same is told the same, and for something else that', (t) => {
   const one = candidateOf(namedRun('r'), START.context);
-  inLine([one], queueOrder(60));
+  atOnce(inLine([one], queueOrder(60)));
   const busy = { reason: 'Busy', message: 'so', current: 'until noon' };
   const first = waitingRun(one, busy);
   t.deepEqual(first, { candidate: one, ...busy });

@@ -12,6 +12,7 @@ import type { DeviceDesk } from '../capacity/device-queue.ts';
 import { attemptOf, type LastSeen } from '../metering/released.ts';
 import { recordAgainAt, recordChange, type SeenRecord, withRecord } from '../metering/usage-record.ts';
 import { defined, type KubeObject } from '../object.ts';
+import { atOnce, type Pieces } from '../pieces.ts';
 import { DONE, type Plan, type Removal, removalOf, type Result } from '../plan.ts';
 import { toldRefusal } from '../refused-write.ts';
 import { podRemoval } from '../run/pod.ts';
@@ -21,8 +22,9 @@ import type { GivenBack, TreeRecords } from '../tree/records.ts';
 import { type Admission, admitRuns } from './admit.ts';
 import { type Amounts, amountOf, formatAmounts, parseAmounts } from './amounts.ts';
 import { openBooks } from './books.ts';
-import { candidateOf, isGivenBack, type RunContext, wantsQuota } from './candidates.ts';
-import { CreateRate } from './create-rate.ts';
+import { askersIn } from './askers.ts';
+import { isGivenBack, type RunContext } from './candidates.ts';
+import { type CreateRate, rateOf } from './create-rate.ts';
 import {
   type Dealt,
   dealGrants,
@@ -36,7 +38,6 @@ import { settleHandovers } from './handover.ts';
 import { KeyBook } from './keys.ts';
 import { lostReservations } from './lost-reservations.ts';
 import { preemptionBook } from './preemption.ts';
-import { inSessionOrder } from './sessions.ts';
 import { bytesForReservations, reservationBytes } from './ledger-size.ts';
 import { refusedDemands } from './refusals.ts';
 import { countedQuota } from './counted.ts';
@@ -117,6 +118,11 @@ export interface Queue extends Admission {
  * nothing, and would let one Run too many start.
  */
 export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Queue {
+  return atOnce(queueInPieces(ledger, observed, now));
+}
+
+/** The same, where thousands may wait. From when the desk of devices is opened there is no rest: what others do meanwhile would not be known there. */
+export function* queueInPieces(ledger: Ledger, observed: LedgerObserved, now: Date): Pieces<Queue> {
   const settled = settleHandovers(heldIn(ledger, observed), ledger.spec.suspended);
   const kept = possibleHandovers(ledger, settled, observed);
   const ended = endedAttempts(ledger, { held: kept, observed }, now);
@@ -133,17 +139,14 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     bytes: held.reduce((left, one) => left - reservationBytes(one), bytes),
     now,
   });
-  const shares = sharing(ledger, observed);
-  const isCandidate = (run: Run) =>
-    wantsQuota(run) && !holders.has(run.metadata.uid ?? '') && shares.has(run.metadata.namespace ?? '');
-  const asCandidate = (run: Run) =>
-    trees.withCall(budgets.withEstimate(keys.withKey(candidateOf(run, observed), run), run), run);
-  const { openDesk } = observed;
   const rate = rateOf(ledger, now);
-  const admission = admitRuns({
+  yield;
+  const candidates = yield* askersIn({ ledger, observed, held, holders, keys, budgets, trees });
+  yield;
+  const admission = yield* admitRuns({
     isSuspended: suspended,
     priorityAgingSeconds,
-    openDesk: openDesk && (() => openDesk(held)),
+    openDesk: observed.openDesk?.bind(undefined, held),
     maxConcurrentRuns,
     bytes: Math.max(0, bytes - keys.bytes),
     keysLeft: keys.left,
@@ -155,20 +158,15 @@ export function queueOf(ledger: Ledger, observed: LedgerObserved, now: Date): Qu
     agentLimits: agentLimits(observed),
     ...freeAmounts(ledger, observed, pendingIn(ledger, held, observed)),
     held,
-    candidates: inSessionOrder({
-      held,
-      candidates: observed.runs.filter((run) => isCandidate(run) && !keys.isTaken(run)).map(asCandidate),
-      agents: observed.agents,
-    }),
+    candidates,
   });
   const { admitted, waiting: left, marks } = admission;
   // As it was while nothing started: what time alone would change is not worth a write.
   const startDueMicros = admitted.length > 0 ? rate?.dueMicros : rate && ledger.status?.startDueMicros;
   const nextMs = Math.min(nextOf(left, { keys, rate }), budgets.nextMs, trees.nextMs);
-  const marked = withMarks(held, marks);
   return {
     ...admission,
-    held: marked,
+    held: withMarks(held, marks),
     usage,
     keys: keys.withAdmitted(admitted),
     trees: trees.records,
@@ -214,13 +212,6 @@ function nextOf(
   const forgottenMs = waitsFor(RUN_REASONS.TooManyKeys) ? keys.forgottenMs : Infinity;
   if (rate === undefined || !waitsFor(RUN_REASONS.RateLimited)) return forgottenMs;
   return Math.min(forgottenMs, rate.openMs(0));
-}
-
-function rateOf({ spec, status }: Ledger, now: Date): CreateRate | undefined {
-  const { createPerSecond, createBurst = createPerSecond } = spec;
-  if (createPerSecond === undefined || createBurst === undefined) return undefined;
-  const limit = { perSecond: createPerSecond, burst: createBurst };
-  return new CreateRate(limit, { dueMicros: status?.startDueMicros, now });
 }
 
 /** Decides the next state of a tenant's ledger, and the ResourceQuotas that follow from it. */

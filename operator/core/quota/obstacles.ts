@@ -59,6 +59,15 @@ export function agentFull(
   return { reason: RUN_REASONS.AgentConcurrencyExceeded, message };
 }
 
+/** That too few devices of a class are left of what the tenant may use. `dealtOut`: over how many pods they are, in words. */
+export function tooFewDevices(
+  gpu: { readonly class: string; readonly count: number },
+  { limit, dealtOut }: { readonly limit: number; readonly dealtOut: string },
+): Waiting {
+  const message = `asks for ${gpu.count} GPUs of class ${gpu.class}${dealtOut}; the tenant may use ${limit} at one time, and others use them or are ahead`;
+  return { reason: RUN_REASONS.GPUQuotaExceeded, message };
+}
+
 /** That too little is left of those quotas. */
 export function tooLittleCompute(keys: string): Waiting {
   const message = `not enough left of the tenant's quota: ${keys}`;

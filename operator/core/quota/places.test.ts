@@ -2,6 +2,7 @@
 import test from 'ava';
 import { ago, makeRun, NOW } from '../run/testing/make.ts';
 import type { Run } from '../run/run.ts';
+import { PIECE } from '../pieces.ts';
 import { newsOf, placesOf } from './places.ts';
 
 /** A queue of Runs that wait for these reasons, and the Runs, all but `fresh` of them known to wait. */
@@ -56,7 +57,7 @@ function toldQueue(
 
 function newsIn(told: Parameters<typeof toldQueue>[0]): readonly (readonly [string, number])[] {
   const { queue, runs } = toldQueue(told);
-  return newsOf(queue, runs, NOW).map(({ run, withinMs }) => [run.metadata.uid ?? '', withinMs]);
+  return [...newsOf(queue, runs, NOW)].flat().map(({ run, withinMs }) => [run.metadata.uid ?? '', withinMs]);
 }
 
 test('who says what his place is has no news, however long he stands there', (t) => {
@@ -99,7 +100,7 @@ test('who wants no quota for now has no place, and no news of others that move',
   };
   // The other is the first of those who have one.
   t.deepEqual(
-    newsOf(suspended, runs, NOW).map(({ run }) => run.metadata.uid),
+    [...newsOf(suspended, runs, NOW)].flat().map(({ run }) => run.metadata.uid),
     ['uid-1'],
   );
   const first = runs.map((run, i): Run => {
@@ -112,5 +113,13 @@ test('who wants no quota for now has no place, and no news of others that move',
     };
     return i === 1 ? { ...run, status: { phase: 'Queued', queue: queued } } : run;
   });
-  t.deepEqual(newsOf(suspended, first, NOW), []);
+  t.deepEqual([...newsOf(suspended, first, NOW)].flat(), []);
+});
+
+test('news are told of so many of the queue at a time', (t) => {
+  const { queue, runs } = toldQueue(
+    Array.from({ length: 3 * PIECE + 1 }, (_, i) => [i + 1, 'Other', 60] as const),
+  );
+  const sizes = [...newsOf(queue, runs, NOW)].map((news) => news.length);
+  t.deepEqual(sizes, [PIECE, PIECE, PIECE, 1]);
 });

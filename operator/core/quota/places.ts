@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RUN_REASONS } from '#crds/v1alpha1/run';
+import { PIECE } from '../pieces.ts';
 import type { Place } from '../run/observed.ts';
 import { isNear, untilWorthMs } from '../run/queue-place.ts';
+import type { WaitingPlace } from '../run/status.ts';
 import type { Run } from '../run/run.ts';
-import type { WaitingRun } from './admit.ts';
 import type { Queue } from './ledger.ts';
+import type { WaitingRun } from './queue-line.ts';
 import { runsByUid } from './runs-by-uid.ts';
 
 /** Reasons of those that want no quota for now: they are passed, and nobody stands behind them. */
@@ -63,31 +65,42 @@ export interface PlaceNews {
 
 /**
  * Who of a queue does not say what its place is by now. A Run is woken for that, and by nothing else: thousands may wait for hours, and nobody
- * looks at them meanwhile. Where all have news at once, as when their tenant is suspended, those at the end are looked at half a minute later.
+ * looks at them meanwhile. Where all have news at once, as when their tenant is suspended, those at the end are looked at half a minute later. In pieces:
+ * each is of so many of the queue, and is looked at when it is asked for.
  */
-export function newsOf(
+export function* newsOf(
   { waiting }: Pick<Queue, 'waiting'>,
   runs: readonly Run[],
   now: Date,
-): readonly PlaceNews[] {
+): Generator<readonly PlaceNews[], undefined, undefined> {
   const byUid = runsByUid(runs);
-  const news: PlaceNews[] = [];
   let position = 0;
-  for (const [i, one] of waiting.entries()) {
-    if (!ASIDE.has(one.reason)) position += 1;
-    const run = byUid.get(one.candidate.uid);
-    // Who has said nothing yet is about to.
-    if (run?.status?.queue === undefined) continue;
-    const untilMs = untilWorthMs(
-      run,
-      { ...one, position: ASIDE.has(one.reason) ? undefined : position },
-      now,
-    );
-    if (untilMs === Infinity) continue;
-    const spreadMs = isNear(i + 1) ? 0 : (SPREAD_MS * i) / waiting.length;
-    news.push({ run, withinMs: Math.max(NEWS_MS, untilMs) + spreadMs });
+  for (let from = 0; from < waiting.length; from += PIECE) {
+    const news: PlaceNews[] = [];
+    for (const [i, one] of waiting.slice(from, from + PIECE).entries()) {
+      const isAside = ASIDE.has(one.reason);
+      if (!isAside) position += 1;
+      const found = newsFor(
+        byUid.get(one.candidate.uid),
+        { ...one, position: isAside ? undefined : position },
+        now,
+      );
+      if (found !== undefined) news.push(spread(found, { index: from + i, of: waiting.length }));
+    }
+    yield news;
   }
-  return news;
+}
+
+function newsFor(run: Run | undefined, place: WaitingPlace, now: Date): PlaceNews | undefined {
+  // Who has said nothing yet is about to.
+  if (run?.status?.queue === undefined) return undefined;
+  const untilMs = untilWorthMs(run, place, now);
+  return untilMs === Infinity ? undefined : { run, withinMs: Math.max(NEWS_MS, untilMs) };
+}
+
+function spread(news: PlaceNews, place: { readonly index: number; readonly of: number }): PlaceNews {
+  if (isNear(place.index + 1)) return news;
+  return { ...news, withinMs: news.withinMs + (SPREAD_MS * place.index) / place.of };
 }
 
 /** What its own pass sees otherwise would have it woken by each pass over the queue. */

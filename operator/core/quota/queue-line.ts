@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Candidate, Waiting, WaitingRun } from './admit.ts';
+import { PIECE, type Pieces } from '../pieces.ts';
+import type { Candidate, Waiting } from './admit.ts';
+
+/** A Run that goes on waiting. */
+export interface WaitingRun extends Waiting {
+  readonly candidate: Candidate;
+}
 
 /** How a candidate stood when it was looked at last. */
 interface Stood {
@@ -11,15 +17,16 @@ const stood = new WeakMap<Candidate, Stood>();
 
 /**
  * The candidates in order. A queue of thousands is put in order by each pass, and is in order already but for a few: each is put where it
- * stood last before they are compared, so that they are compared with their neighbours alone.
+ * stood last before they are compared, so that they are compared with their neighbours alone. Comparing is one piece, whatever their number.
  */
-export function inLine(
+export function* inLine(
   candidates: readonly Candidate[],
   order: (a: Candidate, b: Candidate) => number,
-): readonly Candidate[] {
+): Pieces<readonly Candidate[]> {
   const before: (Candidate | undefined)[] = [];
   const others: Candidate[] = [];
-  for (const one of candidates) {
+  for (const [i, one] of candidates.entries()) {
+    if (i % PIECE === 0) yield;
     const place = stood.get(one)?.place;
     if (place === undefined || before[place] !== undefined) others.push(one);
     else setAt(before, place, one);
@@ -27,7 +34,10 @@ export function inLine(
   const line = before.filter((one) => one !== undefined);
   for (const one of others) line.push(one);
   line.sort(order);
-  for (const [place, one] of line.entries()) remember(one, place);
+  for (const [place, one] of line.entries()) {
+    if (place % PIECE === 0) yield;
+    remember(one, place);
+  }
   return line;
 }
 
