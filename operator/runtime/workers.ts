@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { parseKey } from './controller.ts';
-import { loopShare } from './loop-share.ts';
+import { type LoopShare, loopShare } from './loop-share.ts';
 import type { Outcome, Reconciler } from './reconcile.ts';
 import type { WorkQueue } from './workqueue.ts';
 
@@ -12,6 +12,8 @@ export interface WorkersOptions {
   readonly queue: WorkQueue;
   readonly reconciler: Pick<Reconciler, 'reconcile'>;
   readonly concurrency: number;
+  /** Of the event loop; that of the process when left out. */
+  readonly share?: LoopShare;
   readonly controller: string;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -55,13 +57,15 @@ export class Workers {
   }
 
   async #work(): Promise<void> {
-    const { queue, reconciler } = this.#options;
+    const { queue, reconciler, share = loopShare } = this.#options;
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       this.#gauge();
+      // Before and not after: what comes in one burst is taken by all workers before any of them has worked.
+      await share.rest(queue.groupAt(key));
+      queue.begin(key);
       this.#settle(key, await reconciler.reconcile(parseKey(key)));
       queue.done(key);
       this.#gauge();
-      await loopShare.rest();
     }
   }
 

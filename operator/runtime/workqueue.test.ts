@@ -328,3 +328,30 @@ test('what may wait is worked on with what may not, and alone when its time has 
     'and neither what is worked on already, nor what is no reason to, comes again',
   );
 });
+
+test('what was asked for before the work begins is done by it, and what comes later once more', async (t) => {
+  const queue = makeQueue(t);
+  queue.add('a/1');
+  const key = await queue.take();
+  queue.add('a/1');
+  queue.addAfter('a/1', 1);
+  queue.begin('a/1');
+  queue.done('a/1');
+  await setImmediate();
+  t.deepEqual([key, queue.depth], ['a/1', 0]);
+  queue.add('a/1');
+  await queue.take();
+  queue.begin('a/1');
+  queue.add('a/1');
+  queue.done('a/1');
+  t.is(queue.depth, 1);
+});
+
+test('who begins a key that nobody works on has changed nothing', (t) => {
+  const queue = makeQueue(t);
+  queue.add('a/1');
+  queue.begin('a/1');
+  t.is(queue.depth, 1);
+  queue.done('a/1');
+  t.is(queue.working, 0);
+});

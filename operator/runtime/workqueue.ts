@@ -98,7 +98,7 @@ export class WorkQueue {
   }
 
   /**
-   * The next key, when there is one; undefined once the queue is shut down. Call `done` with it afterwards.
+   * The next key, when there is one; undefined once the queue is shut down. Call `begin` with it if the work cannot begin at once, and `done` afterwards.
    */
   take(): Promise<string | undefined> {
     if (this.#isShutDown) return Promise.resolve(undefined);
@@ -106,6 +106,23 @@ export class WorkQueue {
       this.#takers.push(resolve);
       this.#serve();
     });
+  }
+
+  /**
+   * The work on `key` begins only now, since whoever took it had to wait: it will see all that the key was added for since, and is not done once more
+   * for that.
+   */
+  begin(key: string): void {
+    const work = this.#working.get(key);
+    if (work === undefined) return;
+    this.#dirtySince.delete(key);
+    this.#delayed.cancel(key);
+    this.#working.set(key, { group: work.group, since: performance.now() });
+  }
+
+  /** The fairness group of a key that is worked on. */
+  groupAt(key: string): string | undefined {
+    return this.#working.get(key)?.group;
   }
 
   /** The work on `key` is over; it is worked on again when it was added meanwhile. */
@@ -166,11 +183,10 @@ export class WorkQueue {
     const now = performance.now();
     const { metrics, name } = this.#options;
     metrics.queueSeconds.observe({ name }, (now - (this.#dirtySince.get(key) ?? now)) / 1000);
-    this.#dirtySince.delete(key);
-    // This pass decides anew when to come back.
-    this.#delayed.cancel(key);
     this.#working.set(key, { group, since: now });
     this.#workingOf.enter(group);
+    // This pass decides anew when to come back.
+    this.begin(key);
     this.#gauge();
   }
 
