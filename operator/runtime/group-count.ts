@@ -4,11 +4,9 @@
 export class GroupCount {
   readonly #counts = new Map<string, number>();
 
-  /** One more of `group`, until `leave`. Whether it is the only one. */
-  enter(group: string): boolean {
-    const before = this.#counts.get(group) ?? 0;
-    this.#counts.set(group, before + 1);
-    return before === 0;
+  /** One more of `group`, until `leave`. */
+  enter(group: string): void {
+    this.#counts.set(group, this.of(group) + 1);
   }
 
   /** One of `group` less, that had entered. */

@@ -25,14 +25,16 @@ export interface WriteFence {
 
 /** So many groups may each have somebody who asks for himself: more, and a question that serves them all is cheaper by far. */
 const FEW = 3;
+/** So many of a group may each ask for themselves: who starts a few at once is no crowd, and waits for nobody else's. */
+const FEW_OF_GROUP = 4;
 
 /**
  * Makes sure that what one pass writes was decided on the newest version of its object. A write of the object itself
  * proves it, since that carries its resourceVersion; so does a watch that tells of another write, which this process has sent meanwhile. A pass
  * with neither asks the API server once, before the first thing that it really writes. A pass that writes nothing asks nothing.
  *
- * To wait for the watch takes longer than to ask, and saves a question only where many wait together. Who is the only one of his
- * fairness group asks at once: what another tenant writes must not have him wait. But more than a few groups that start at once are a crowd as well.
+ * To wait for the watch takes longer than to ask, and saves a question only where many wait together. The first few of a
+ * fairness group ask at once: what another tenant writes must not have them wait. But more than a few groups that start at once are a crowd as well.
  */
 export class VersionFence implements WriteFence {
   readonly #options: VersionFenceOptions;
@@ -59,19 +61,20 @@ export class VersionFence implements WriteFence {
     if (this.#isProven) return;
     const { checking, groupOf } = this.#options;
     const group = groupOf(this.#object);
-    const isFirst = checking.enter(group);
-    const isAlone = isFirst && checking.groups <= FEW;
+    const ahead = checking.of(group);
+    checking.enter(group);
+    const isOfFew = ahead < FEW_OF_GROUP && checking.groups <= FEW;
     try {
-      await this.#prove(isAlone);
+      await this.#prove(isOfFew);
     } finally {
       checking.leave(group);
     }
     this.#isProven = true;
   }
 
-  async #prove(isAlone: boolean): Promise<void> {
+  async #prove(isOfFew: boolean): Promise<void> {
     const { client, cache, resource } = this.#options;
-    if (!isAlone && (await cache.isNewest(this.#object))) return;
+    if (!isOfFew && (await cache.isNewest(this.#object))) return;
     const { uid, resourceVersion } = this.#object.metadata;
     const live = await client.get(resource, keyOf(this.#object));
     if (live?.metadata.uid === uid && live?.metadata.resourceVersion === resourceVersion) return;
