@@ -20,6 +20,7 @@ import { type RunContext, sourceOf } from './candidates.ts';
 import { smaller } from './amounts.ts';
 import { type EstimateContext, estimateOf, microOf, reservesFor, tokenMicros } from './estimate.ts';
 import { heldOfBudgets, type Holds, type TreeRecords } from '../tree/records.ts';
+import { runsByUid } from './runs-by-uid.ts';
 import { holdOf, type Overspending, overspendingOf } from './spending.ts';
 
 /** What reservations hold of budgets. */
@@ -80,7 +81,7 @@ export class BudgetBook {
     this.#nextMs = Infinity;
     this.held = input.held;
     if (budgets.length === 0) return;
-    const byUid = new Map(runs.map((run) => [run.metadata.uid, run]));
+    const byUid = runsByUid(runs);
     const held = input.held.map((one) => this.#completed(one, byUid.get(one.uid)));
     const timed = TIMED_UNITS.filter((unit) => this.#units.has(unit));
     const holds: Holds = Object.fromEntries(

@@ -73,7 +73,7 @@ function known(run: Run): Known {
 /** A waiting Run as the queue sees it. */
 export function candidateOf(run: Run, context: RunContext): Candidate {
   const before = known(run);
-  const view = plainView(run, context);
+  const view = plainView(run, context, before.agentKey);
   if (view === undefined) return workOut(run, context);
   const isKnown = before.view !== undefined && isSameView(before.view, view);
   // The latest, so that nobody keeps older ones.
@@ -85,8 +85,8 @@ export function candidateOf(run: Run, context: RunContext): Candidate {
 }
 
 /** What a Run follows from beside itself, where that is its Agent as it is now, and nothing else. */
-function plainView(run: Run, context: RunContext): AgentView | undefined {
-  const agent = context.agents.get(known(run).agentKey);
+function plainView(run: Run, context: RunContext, key: string): AgentView | undefined {
+  const agent = context.agents.get(key);
   if (agent === undefined || agent.spec.gang !== undefined) return undefined;
   const pin = pinOf(run);
   if (pin !== undefined && !isAtRevision(agent, pin)) return undefined;

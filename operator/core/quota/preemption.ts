@@ -11,6 +11,7 @@ import { givenBack } from './demand.ts';
 import { beside } from './handover.ts';
 import type { LedgerObserved } from './ledger.ts';
 import { ageOf, PRIORITY_AGING_SECONDS, type Queued, queueOrder } from './queue-order.ts';
+import { runsByUid } from './runs-by-uid.ts';
 import { agentLimits, freeAmounts, type Pending, pendingOf, servicesPending, takenBy } from './stock.ts';
 
 /** A Run that can be ended for another one. */
@@ -134,7 +135,7 @@ interface Stock {
 }
 
 function stockOf({ ledger, held, observed }: PreemptionInput): Stock {
-  const runs = new Map(observed.runs.map((run) => [run.metadata.uid ?? '', run]));
+  const runs = runsByUid(observed.runs);
   const leaving = new Set(held.filter((one) => isLeaving(one, runs.get(one.uid))));
   const staying = held.filter((one) => !leaving.has(one));
   const sure = new Map([...limitsOf(ledger, observed), ...sureTotals(ledger, observed)]);

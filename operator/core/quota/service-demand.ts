@@ -14,6 +14,7 @@ import { containerResources } from './demand.ts';
 import type { Demand } from './grants.ts';
 import { RESOURCE_QUOTA_NAME } from './refusals.ts';
 import { seenQuota } from './resource-quota.ts';
+import { runsByUid } from './runs-by-uid.ts';
 import { objectsDemand, podDemand } from './service-amounts.ts';
 
 /** What of a ledger its services are judged by. */
@@ -88,7 +89,7 @@ function roomFor(ledger: Ledger, context: ServiceContext, held: readonly Reserva
   const keys = new Set(room.keys());
   const limited = (amounts: Amounts) => new Map([...amounts].filter(([key]) => keys.has(key)));
   for (const quota of context.quotas.values()) addTo(room, limited(seenQuota(quota).used), -1n);
-  const runs = new Map(context.runs.map((run) => [run.metadata.uid, run]));
+  const runs = runsByUid(context.runs);
   for (const { uid } of held) {
     const run = runs.get(uid);
     if (run === undefined || !context.started.has(uid)) continue;

@@ -7,6 +7,7 @@ import { formatMicro, parseMicro } from '../metering/micro.ts';
 import { defined } from '../object.ts';
 import { larger } from '../quota/amounts.ts';
 import { tokenMicros } from '../quota/estimate.ts';
+import { runsByUid } from '../quota/runs-by-uid.ts';
 import { heldBy, type Hold } from '../quota/spending.ts';
 import type { Run } from '../run/run.ts';
 import { isTold } from '../run/tree-status.ts';
@@ -37,7 +38,7 @@ export function settleRecords(input: RecordsInput): TreeRecords {
   const { before, held, ended, runs } = input;
   const called = [...ended.map(({ reservation }) => reservation), ...held].filter(isCalled);
   if (before.length === 0 && called.length === 0) return NO_RECORDS;
-  const byUid = new Map(runs.map((run) => [run.metadata.uid ?? '', run]));
+  const byUid = runsByUid(runs);
   const records = new Map(before.map((one) => [one.uid, one]));
   for (const one of called) {
     if (!records.has(one.call.root)) records.set(one.call.root, newRecord(one, byUid.get(one.call.root)));
