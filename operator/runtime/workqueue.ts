@@ -18,11 +18,18 @@ export interface WorkQueueOptions {
    * workers, who comes from another group never waits until one of those is done, however long each of them takes.
    */
   readonly mostOfGroup?: number;
+  /** The same while anything of another group is worked on, and for two seconds after it was begun: what that does next finds little in its way. */
+  readonly mostBesideOthers?: number;
   /** How long it is still too soon to work on a key again, in milliseconds; by default it never is. */
   readonly restMs?: (key: string) => number;
   readonly backoff: BackoffPolicy;
   readonly metrics: Metrics;
+  /** A clock in milliseconds that never goes back, by which others are there; for tests. */
+  readonly now?: () => number;
 }
+
+/** What is asked for once is most often followed by more of the same. */
+const OTHERS_MS = 2000;
 
 /**
  * Keys to work on, as client-go has it: a key waits once however often it is added, is worked on by one
@@ -38,6 +45,8 @@ export class WorkQueue {
   readonly #working = new Map<string, { readonly group: string; readonly since: number }>();
   readonly #workingOf = new GroupCount();
   readonly #failures = new Map<string, number>();
+  /** The two groups of which something was begun last, the latest first. */
+  #latest: readonly { readonly group: string; readonly atMs: number }[] = [];
   #takers: ((key: string | undefined) => void)[] = [];
   #isPaused = true;
   #isShutDown = false;
@@ -176,7 +185,19 @@ export class WorkQueue {
   }
 
   #hasItsShare(group: string): boolean {
-    return this.#workingOf.of(group) >= (this.#options.mostOfGroup ?? Infinity);
+    const { mostOfGroup = Infinity, mostBesideOthers = mostOfGroup } = this.#options;
+    const working = this.#workingOf.of(group);
+    return working >= mostOfGroup || (working >= mostBesideOthers && this.#isBesideOthers(group));
+  }
+
+  #isBesideOthers(group: string): boolean {
+    if (this.#workingOf.groups > (this.#workingOf.of(group) > 0 ? 1 : 0)) return true;
+    const other = this.#latest.find((one) => one.group !== group);
+    return other !== undefined && this.#now() - other.atMs < OTHERS_MS;
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
   }
 
   #begin(key: string, group: string): void {
@@ -185,6 +206,8 @@ export class WorkQueue {
     metrics.queueSeconds.observe({ name }, (now - (this.#dirtySince.get(key) ?? now)) / 1000);
     this.#working.set(key, { group, since: now });
     this.#workingOf.enter(group);
+    const others = this.#latest.filter((one) => one.group !== group);
+    this.#latest = [{ group, atMs: this.#now() }, ...others.slice(0, 1)];
     // This pass decides anew when to come back.
     this.begin(key);
     this.#gauge();
