@@ -11,7 +11,7 @@ export interface ImportRule {
   readonly may: readonly string[];
 }
 
-const CORE_CONTRACT = ['object', 'plan', 'conditions', 'compare', 'errors'].map(
+const CORE_CONTRACT = ['object', 'plan', 'pieces', 'conditions', 'compare', 'errors'].map(
   (name) => `operator/core/${name}.ts`,
 );
 
