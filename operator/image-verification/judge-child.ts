@@ -49,6 +49,8 @@ export interface JudgeEvents {
 
 /** A third of it each: two halves between which the young are copied, and room to do so. */
 const SEMI_SPACE_MIB = 16;
+/** What is parsed is old at once to V8, and is garbage with the verdict: with less, it would go through all that is kept for each large document. */
+const BEFORE_COLLECTING_MIB = 96;
 /** What the kernel ends first, where a pod has no memory left. */
 const FIRST_TO_GO = '1000';
 /** Written at once, before it is waited until the pipe has room again. */
@@ -229,6 +231,7 @@ function flagsFor({ heapMiB }: JudgeLimits, path: string): readonly string[] {
   return [
     `--max-old-space-size=${heapMiB}`,
     `--max-semi-space-size=${SEMI_SPACE_MIB}`,
+    `--initial-old-space-size=${Math.min(BEFORE_COLLECTING_MIB, heapMiB)}`,
     // No files but those, no processes, no threads, no addons.
     '--permission',
     `--allow-fs-read=${programFolder(path)}`,

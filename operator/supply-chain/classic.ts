@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { envelopeFromJSON, type TransparencyLogEntry } from '@sigstore/bundle';
 import { pem } from '@sigstore/core';
-import { asText, at, type Document, LARGE, readDocument, SMALL } from '../core/supply-chain/documents.ts';
+import { asText, at, type Document, LARGE, SMALL } from '../core/supply-chain/documents.ts';
 import { type Judgement, refuse } from '../core/supply-chain/judgement.ts';
 import { SIMPLE_SIGNING } from '../core/supply-chain/statement.ts';
+import { payloadApart, readSignedDocument } from './payload-apart.ts';
 import {
   certificateSigner,
   envelopeItem,
   messageOf,
-  payloadApart,
   sha256,
   type SignedItem,
   type SignerHint,
@@ -56,10 +56,11 @@ export function readClassicAttestation(
   envelope: Uint8Array,
   annotations: Annotations,
 ): Judgement<readonly SignedItem[]> {
-  const read = readDocument(envelope, 'the envelope', LARGE);
+  const read = readSignedDocument(envelope, 'the envelope', LARGE);
   if (read.kind !== 'verified') return read;
   return withProofs(annotations, (proofs) => {
-    const { rest, payload } = payloadApart(read.value);
+    const { document, apart } = read.value;
+    const { rest, payload } = payloadApart(document, apart);
     const parsed = { ...envelopeFromJSON(rest), payload };
     if (parsed.signatures.length > 16) throw new Error(`${parsed.signatures.length} signatures`);
     // What they sign is the same: it is encoded and hashed once.

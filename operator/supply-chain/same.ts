@@ -20,6 +20,17 @@ function hintOf(value: unknown): string {
   return hint;
 }
 
+/** Whether each is an object with a text of its own there, which no other has: then no two are the same, and nothing is written down to see that. */
+function haveNames(values: readonly unknown[], key: string): boolean {
+  const names = new Set<string>();
+  for (const value of values) {
+    const name = typeof value === 'object' && value !== null ? fieldOf(value, key) : '';
+    if (name === '') return false;
+    names.add(name);
+  }
+  return names.size === values.length;
+}
+
 function fieldOf(value: object, key: string): string {
   const field: unknown = Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : '';
   return typeof field === 'string' ? field : '';
@@ -36,7 +47,7 @@ export class Same {
   /** Whether no two of them are the same. */
   areDistinct(values: readonly unknown[]): boolean {
     // As most lists are.
-    if (values.length < 2) return true;
+    if (values.length < 2 || NAMES.some((key) => haveNames(values, key))) return true;
     const hints = values.map(hintOf);
     return new Set(hints).size === values.length || this.#areApart(values, hints);
   }

@@ -2,16 +2,9 @@
 import { createHash } from 'node:crypto';
 import { type Bundle, bundleFromJSON, type TransparencyLogEntry } from '@sigstore/bundle';
 import { dsse, X509Certificate } from '@sigstore/core';
-import {
-  asDocument,
-  asList,
-  asText,
-  at,
-  type Document,
-  LARGE,
-  readDocument,
-} from '../core/supply-chain/documents.ts';
+import { asDocument, asList, asText, at, type Document, LARGE } from '../core/supply-chain/documents.ts';
 import { type Judgement, refuse } from '../core/supply-chain/judgement.ts';
+import { payloadApart, readSignedDocument, type SignedDocument } from './payload-apart.ts';
 
 /** By what a signature says it can be checked. */
 export type SignerHint =
@@ -43,9 +36,9 @@ const MAX_PARTS = 16;
 
 /** Reads a sigstore bundle. One with several signatures is several items; `artifact` is what a bare message signature is over. */
 export function readBundle(bytes: Uint8Array, artifact: Uint8Array): Judgement<readonly SignedItem[]> {
-  const read = readDocument(bytes, 'the bundle', LARGE);
+  const read = readSignedDocument(bytes, 'the bundle', LARGE);
   if (read.kind !== 'verified') return read;
-  const parts = countProblem(read.value);
+  const parts = countProblem(read.value.document);
   if (parts !== undefined) return refuse('TooLarge', parts);
   try {
     return { kind: 'verified', value: itemsOf(read.value, artifact) };
@@ -78,28 +71,14 @@ function countProblem(bundle: Document): string | undefined {
 }
 
 /** The library reads envelopes of one signature only: it is given the first, and what the others sign, which is the same, is read once. */
-function itemsOf(bundle: Document, artifact: Uint8Array): readonly SignedItem[] {
+function itemsOf({ document: bundle, apart }: SignedDocument, artifact: Uint8Array): readonly SignedItem[] {
   const envelope = asDocument(bundle['dsseEnvelope']);
   if (envelope === undefined) return [itemOf(bundleFromJSON(bundle), { artifact })];
-  const { rest, payload } = payloadApart(envelope);
+  const { rest, payload } = payloadApart(envelope, apart);
   const [one, ...others] = asList(envelope['signatures']);
   const alone = others.length === 0 ? rest : { ...rest, signatures: [one] };
   const first = itemOf(bundleFromJSON({ ...bundle, dsseEnvelope: alone }), { artifact, payload });
   return [first, ...others.map((other) => ({ ...first, signature: signatureOf(other) }))];
-}
-
-/** One byte, in base64. */
-const STAND_IN = 'AA==';
-
-/**
- * The payload of an envelope, and the envelope with something short in its place: the library copies what it decodes byte by byte, which takes longer
- * than all else that is done with some megabytes. @throws Error for a payload that is no text.
- */
-export function payloadApart(envelope: Document): { readonly rest: Document; readonly payload: Buffer } {
-  const encoded = envelope['payload'] ?? '';
-  if (typeof encoded !== 'string') throw new Error('a payload that is no text');
-  const payload = Buffer.from(encoded, 'base64');
-  return { rest: { ...envelope, payload: payload.length === 0 ? '' : STAND_IN }, payload };
 }
 
 function signatureOf(signature: unknown): Buffer {

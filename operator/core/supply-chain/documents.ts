@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { extentOnce } from './extent.ts';
-import { type Judgement, refuse } from './judgement.ts';
+import { type Judgement, refuse, type Refused } from './judgement.ts';
 
 /** A JSON object that others wrote. */
 export type Document = Readonly<Record<string, unknown>>;
@@ -27,15 +27,24 @@ export const LARGE: DocumentLimits = { maxBytes: 32 << 20, maxDepth: 64 };
 
 /** Reads a JSON object: UTF-8 without errors, no larger, no deeper and of no more values than it may be; that is seen before it is parsed. */
 export function readDocument(bytes: Uint8Array, what: string, limits: DocumentLimits): Judgement<Document> {
+  return extentProblem(bytes, what, limits) ?? parseDocument(bytes, what);
+}
+
+/** Why a document is not parsed; undefined where it is as large as it may be. */
+export function extentProblem(bytes: Uint8Array, what: string, limits: DocumentLimits): Refused | undefined {
   if (bytes.length > limits.maxBytes) {
     return refuse('TooLarge', `${what} has ${bytes.length} bytes; ${limits.maxBytes} are allowed`);
   }
   const { values, depth } = extentOnce(bytes);
   const { maxDepth, maxValues = MAX_VALUES } = limits;
   if (depth > maxDepth) return refuse('TooLarge', `${what} is nested deeper than ${maxDepth}`);
-  if (values > maxValues) {
-    return refuse('TooLarge', `${what} has ${values} values; ${maxValues} are allowed`);
-  }
+  return values > maxValues
+    ? refuse('TooLarge', `${what} has ${values} values; ${maxValues} are allowed`)
+    : undefined;
+}
+
+/** Reads what is no larger than it may be: see `readDocument`. */
+export function parseDocument(bytes: Uint8Array, what: string): Judgement<Document> {
   const value = parse(bytes);
   return value === undefined
     ? refuse('Malformed', `${what} is not a JSON object`)

@@ -14,8 +14,8 @@ const LIST = 0x5b;
 const END_OF_LIST = 0x5d;
 const OBJECT = 0x7b;
 const END_OF_OBJECT = 0x7d;
-/** Texts are mostly short: to ask for the end of each costs more than to look. */
-const NEAR = 64;
+/** Texts are mostly short, the longest of them hashes: to ask for the end of each costs more than to look. */
+const NEAR = 160;
 
 /**
  * Counts without making anything of it, and no further than `most` values. Two bytes may become an object of sixty, and who runs out of memory while JSON is parsed does not get to say

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { asList, asText, at, type Document } from './documents.ts';
+import { asDocument, asList, asText, type Document } from './documents.ts';
 import type { Component, Sbom } from './bill.ts';
 import { type Judgement, quote, refuse } from './judgement.ts';
 import type { SbomAsked } from './requirement.ts';
@@ -49,36 +49,43 @@ function cycloneDx(predicate: Document): Sbom | undefined {
   // Components may be nested; documents are no deeper than they may be.
   const pending = [...asList(predicate['components'])];
   while (pending.length > 0 && components.length <= MAX_COMPONENTS) {
-    const one = pending.pop();
-    components.push({
-      name: asText(at(one, 'name')) ?? '',
-      purl: asText(at(one, 'purl')) ?? '',
-      licences: asList(at(one, 'licenses')).flatMap(licenceOf),
-    });
+    const one = asDocument(pending.pop()) ?? NOTHING;
+    components.push(componentOf(one));
     // One by one: there may be more of them than a call has room for.
-    for (const inner of asList(at(one, 'components'))) pending.push(inner);
+    for (const inner of asList(one['components'])) pending.push(inner);
   }
   return { format: `CycloneDX ${version}`, components };
 }
 
-function licenceOf(choice: unknown): readonly string[] {
-  const found =
-    asText(at(choice, 'expression')) ??
-    asText(at(choice, 'license', 'id')) ??
-    asText(at(choice, 'license', 'name'));
-  return found === undefined ? [] : [found];
+/** Of what is no object nothing is read. */
+const NOTHING: Document = {};
+
+/** Its fields are read as they are, since there are so many: no object has any of these names unless it was written there. */
+function componentOf(one: Document): Component {
+  const licences: string[] = [];
+  for (const choice of asList(one['licenses'])) {
+    const found = licenceOf(asDocument(choice) ?? NOTHING);
+    if (found !== undefined) licences.push(found);
+  }
+  return { name: asText(one['name']) ?? '', purl: asText(one['purl']) ?? '', licences };
+}
+
+function licenceOf(choice: Document): string | undefined {
+  const licence = asDocument(choice['license']) ?? NOTHING;
+  return asText(choice['expression']) ?? asText(licence['id']) ?? asText(licence['name']);
 }
 
 /** Whether all components have licences that are allowed. */
 export function hasAllowedLicences(sbom: Sbom, asked: SbomAsked): Judgement<Sbom> {
   const { allowedLicences, deniedLicences } = asked;
   const isAsked = allowedLicences.length + deniedLicences.length > 0;
+  const isFine = once((licence) => isAllowed(licence, asked));
   for (const { name, licences, untold = [] } of sbom.components) {
     if (isAsked && untold[0] !== undefined) {
       const what = `component ${quote(name)} names a licence ${quote(untold[0])}`;
       return refuse('LicenceNotAllowed', `${what}, and the bill of materials does not say which that is`);
     }
-    const wrong = licences.find((one) => !isAllowed(one, { allowedLicences, deniedLicences }));
+    const wrong = licences.find((one) => !isFine(one));
     if (wrong !== undefined) {
       return refuse('LicenceNotAllowed', `component ${quote(name)} has licence ${quote(wrong)}`);
     }
@@ -90,6 +97,18 @@ export function hasAllowedLicences(sbom: Sbom, asked: SbomAsked): Judgement<Sbom
     }
   }
   return { kind: 'verified', value: sbom };
+}
+
+/** Thousands of components have a few licences. */
+function once(isFine: (licence: string) => boolean): (licence: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (licence) => {
+    const before = known.get(licence);
+    if (before !== undefined) return before;
+    const is = isFine(licence);
+    known.set(licence, is);
+    return is;
+  };
 }
 
 /** Of an expression with AND all have to be allowed, of one with OR one of them. Parentheses are not taken apart: all in them have to be. */
@@ -115,8 +134,10 @@ export function sbomSummary({ format, components }: Sbom): {
   readonly licences: readonly LicenceCount[];
 } {
   const counts = new Map<string, number>();
-  for (const { licences } of components)
-    for (const one of new Set(licences)) counts.set(one, (counts.get(one) ?? 0) + 1);
+  for (const { licences } of components) {
+    const named = licences.length > 1 ? new Set(licences) : licences;
+    for (const one of named) counts.set(one, (counts.get(one) ?? 0) + 1);
+  }
   const counted = [...counts].map(([licence, count]) => ({ licence, components: count }));
   return {
     format,
