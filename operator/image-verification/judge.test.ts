@@ -167,6 +167,10 @@ const say = (reply) => {
   head.writeUInt32BE(text.length, 0);
   process.stdout.write(Buffer.concat([head, text]));
 };
+const answer = (number, missing = []) => {
+  say({ kind: 'verdict', number, verdict: {} });
+  say({ kind: 'judged', number, missing, processorMs: 0 });
+};
 say({ kind: 'ready' });
 let told = '';
 const listen = (piece) => {
@@ -215,6 +219,12 @@ for (const { name, does, limits, said } of [
     said: 'the process that judges is gone: it ended with 7',
   },
   {
+    name: 'leaves a policy out',
+    does: "say({ kind: 'judged', number, missing: [], processorMs: 0 });",
+    limits: {},
+    said: 'the process that judges is gone: it left out 1 of 1 policies',
+  },
+  {
     name: 'says what is no answer',
     does: "process.stdout.write('x'.repeat(100));",
     limits: {},
@@ -241,7 +251,7 @@ for (const { name, does, limits, said } of [
 for (const { name, says } of [
   {
     name: 'twice',
-    says: "say({ kind: 'judged', number: 1, verdicts: [], missing: [], processorMs: 0 });",
+    says: 'answer(1);',
   },
   {
     name: 'by more policies than there are',
@@ -249,14 +259,13 @@ for (const { name, says } of [
   },
   {
     name: 'of no image',
-    says: "say({ kind: 'judged', verdicts: [], missing: [], processorMs: 0 });",
+    says: 'answer(undefined);',
   },
 ]) {
   test(`a judge that answers ${name} is ended, and its answer is not that of the next image`, async (t) => {
     t.timeout(120_000);
-    const answer = "say({ kind: 'judged', number: 1, verdicts: [], missing: ['first'], processorMs: 0 });";
     // The second answer comes once the next image is there.
-    const does = `${answer} process.stdin.once('data', () => {${says}});`;
+    const does = `answer(1, ['first']); process.stdin.once('data', () => {${says}});`;
     const judge = new JudgeProcess(JUDGE_LIMITS, await fake(t, does));
     t.teardown(() => judge.close());
     t.deepEqual((await judge.judge(order())).missing, ['first']);
@@ -273,7 +282,7 @@ for (const { name, says } of [
 
 test('a judge that answers without being asked is ended, and the next image has another', async (t) => {
   t.timeout(120_000);
-  const answer = "say({ kind: 'judged', number: 1, verdicts: [], missing: ['first'], processorMs: 0 });";
+  const answer = "answer(1, ['first']);";
   const judge = new JudgeProcess(JUDGE_LIMITS, await fake(t, `${answer} setTimeout(() => {${answer}}, 10);`));
   t.teardown(() => judge.close());
   await judge.judge(order());
@@ -296,8 +305,7 @@ for (const { name, leaves, limits } of [
 ]) {
   test(`memory that an image before has left behind is no fault of the next: ${name}`, async (t) => {
     t.timeout(120_000);
-    const answer = "say({ kind: 'judged', number, verdicts: [], missing: [], processorMs: 0 });";
-    const does = `${answer} process.stdin.once('data', () => {${leaves}});`;
+    const does = `answer(number); process.stdin.once('data', () => {${leaves}});`;
     const pool = new JudgePool({ limits: { ...JUDGE_LIMITS, ...limits }, url: await fake(t, does) });
     t.teardown(() => pool.close());
     await pool.judge(order());

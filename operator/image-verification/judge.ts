@@ -55,6 +55,8 @@ const IDLE_MS = 60_000;
 /** Policies that a process knows; what one image may be judged by is less. */
 const MAX_KNOWN = 256;
 
+const UNASKED = 'it said something that nobody asked';
+
 interface Running {
   /** Of what it was told to judge: what it says of another one is no answer. */
   readonly number: number;
@@ -209,10 +211,9 @@ export class JudgeProcess {
       this.#isReady = true;
       return;
     }
-    if (!this.#isAsked(reply)) {
-      // It is not to be heard on the next image either.
-      return void this.#end(this.#errorOf({ kind: 'crash', how: 'it said something that nobody asked' }));
-    }
+    const how = this.#faultOf(reply);
+    // It is not to be heard on the next image either.
+    if (how !== undefined) return void this.#end(this.#errorOf({ kind: 'crash', how }));
     if (reply.kind === 'verdict') {
       this.#running?.verdicts.push(reply.verdict);
       return;
@@ -225,11 +226,15 @@ export class JudgeProcess {
     this.#idle = setTimeout(() => void this.#end(new Error('it had nothing to do')), IDLE_MS).unref();
   }
 
-  /** Of this image, and no more verdicts than there are policies. */
-  #isAsked(reply: Exclude<Reply, { kind: 'ready' }>): boolean {
+  /** What it says is of this image, and as many verdicts as there are policies: what it leaves out, nobody would ever hear of. */
+  #faultOf(reply: Exclude<Reply, { kind: 'ready' }>): string | undefined {
     const running = this.#running;
-    if (running === undefined || reply.number !== running.number) return false;
-    return reply.kind !== 'verdict' || running.verdicts.length < running.policies;
+    if (running === undefined || reply.number !== running.number) return UNASKED;
+    const left = running.policies - running.verdicts.length;
+    if (reply.kind === 'verdict' && left <= 0) return UNASKED;
+    return reply.kind === 'judged' && left > 0
+      ? `it left out ${left} of ${running.policies} policies`
+      : undefined;
   }
 
   #look(): void {

@@ -173,3 +173,20 @@ test('an image has left its room when it was looked at, also where judging faile
   }
   t.is((await ordersOf(large, { room })).length, 1);
 });
+
+test('a policy that nothing was said of is not known, and not left out', async (t) => {
+  const [policy] = question.policies;
+  const { verdicts } = await verifyQuestion(question, {
+    registry: new PlayedRegistry([]),
+    client: { get: () => Promise.resolve(undefined) },
+    room: new EvidenceRoom(),
+    now: () => new Date(),
+    judge: () => Promise.resolve({ verdicts: [], missing: [] }),
+  });
+  t.deepEqual([...verdicts.keys()], [policy?.uid]);
+  t.like(verdicts.get(policy?.uid ?? ''), {
+    outcome: 'Unknown',
+    reason: 'JudgingEnded',
+    policy: policy?.digest,
+  });
+});

@@ -115,9 +115,8 @@ function findingsOf(
   found: { readonly digest: string; readonly verdicts: readonly ImageVerdict[]; readonly checkedAt: Date },
 ): ImageFindings {
   const { digest, verdicts, checkedAt } = found;
-  const byPolicy = policies.flatMap(({ uid }, index) => {
-    const verdict = verdicts[index];
-    return verdict === undefined ? [] : [[uid, verdict] as const];
+  const byPolicy = policies.map((policy, index) => {
+    return [policy.uid, verdicts[index] ?? unknownBy(policy.digest, LEFT_OUT, checkedAt)] as const;
   });
   const waits = verdicts.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
   return {
@@ -128,12 +127,18 @@ function findingsOf(
   };
 }
 
-/** The same of each policy: what could not even be looked at. */
-export function allUnknown({ policies }: ImageQuestion, problem: NotKnown, now: Date): ImageFindings {
-  const { reason, message, retryAfterMs } = problem;
-  const verdict = (digest: string): ImageVerdict => ({
+/** What nobody has said is not known, and never admitted. */
+const LEFT_OUT: NotKnown = {
+  kind: 'unknown',
+  reason: 'JudgingEnded',
+  message: 'the process that judges said nothing about this policy',
+};
+
+/** What a policy says of an image that nobody could judge by it. */
+function unknownBy(policy: string, { reason, message }: NotKnown, now: Date): ImageVerdict {
+  return {
     image: '',
-    policy: digest,
+    policy,
     outcome: 'Unknown',
     reason,
     message,
@@ -141,9 +146,14 @@ export function allUnknown({ policies }: ImageQuestion, problem: NotKnown, now: 
     facts: { signers: [] },
     notes: [],
     checkedAt: now.toISOString(),
-  });
+  };
+}
+
+/** The same of each policy: what could not even be looked at. */
+export function allUnknown({ policies }: ImageQuestion, problem: NotKnown, now: Date): ImageFindings {
+  const { retryAfterMs } = problem;
   return {
-    verdicts: new Map(policies.map(({ uid, digest }) => [uid, verdict(digest)])),
+    verdicts: new Map(policies.map(({ uid, digest }) => [uid, unknownBy(digest, problem, now)])),
     checkedAt: now,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   };
