@@ -112,3 +112,32 @@ test('whatever is stated, a verdict is not long', (t) => {
   const { length } = JSON.stringify(toldVerdict(worst));
   t.true(length < 256 << 10, `${length} letters`);
 });
+
+for (const letter of ['\u0001', '\ud800', '\uffff', '"']) {
+  test(`as it is sent, a verdict is less than a mebibyte, also of letters that are escaped: ${JSON.stringify(letter)}`, (t) => {
+    const text = letter.repeat(1 << 20);
+    const name = letter.repeat(2048);
+    const check = { name: 'signatures', outcome: 'Refused', reason: 'WrongKey', message: text } as const;
+    const told = toldVerdict(
+      verdict(
+        {
+          message: text,
+          checks: Array.from({ length: 100 }, () => check),
+          notes: Array.from({ length: 16 }, () => text),
+        },
+        {
+          signers: signers(100).map((one) => ({ ...one, issuer: name, subject: name })),
+          provenance: provenanceOf(text),
+          sbom: sbomOf(
+            licences(100).map((one, index) => ({ ...one, licence: letter.repeat(100 + (index % 28)) })),
+          ),
+        },
+      ),
+    );
+    const bytes = Buffer.byteLength(JSON.stringify(told));
+    t.true(bytes < 1 << 20, `${bytes} bytes`);
+    t.true(told.facts.signers.length > 0);
+    t.is(told.facts.signers.length + (told.facts.signersLeftOut ?? 0), 100);
+    t.deepEqual(toldVerdict(told), told, 'what is told is told as it is');
+  });
+}

@@ -13,6 +13,8 @@ const MAX_SIGNERS = 64;
 /** As long as a status has room for. */
 const MAX_NAME = 2048;
 const MAX_FORMAT = 64;
+/** All of them as they are sent: a letter that is escaped has six bytes, and all of a verdict is to be less than a mebibyte. */
+const MAX_SIGNER_BYTES = 512 << 10;
 
 /**
  * A verdict with no more in it than anybody goes by. Whoever is trusted with a key states what he likes: a hundred thousand licences, or a builder of
@@ -39,9 +41,19 @@ function toldSigners({
   signersLeftOut = 0,
 }: ImageFacts): Pick<ImageFacts, 'signers' | 'signersLeftOut'> {
   const short = signers.filter(({ issuer = '', subject = '' }) => isName(issuer) && isName(subject));
-  const told = short.length > MAX_SIGNERS ? byKey(short).slice(0, MAX_SIGNERS) : short;
+  const told = withRoom(short).length < short.length ? withRoom(byKey(short)) : short;
   const leftOut = signersLeftOut + signers.length - told.length;
   return { signers: told, ...(leftOut > 0 && { signersLeftOut: leftOut }) };
+}
+
+/** As many of the first as there may be. */
+function withRoom(signers: readonly SignerFact[]): readonly SignerFact[] {
+  let left = MAX_SIGNER_BYTES;
+  const end = signers.findIndex((one, index) => {
+    left -= new TextEncoder().encode(JSON.stringify(one)).length;
+    return index >= MAX_SIGNERS || left < 0;
+  });
+  return end === -1 ? signers : signers.slice(0, end);
 }
 
 function isName(text: string): boolean {
