@@ -103,6 +103,19 @@ test('a refusal says which image, by which policy, why, and what to do', (t) => 
   );
 });
 
+test('of a name it is said what it meant, since that is what has to be signed', (t) => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const image = held('Refused', 'NoSignature');
+  if (image.kind !== 'held') throw new Error(image.kind);
+  const finding = { ...image.finding, digest };
+  t.regex(told({ ...image, finding })?.message ?? '', /^registry\.example\/app:1 \(sha256:a{64}\): Cluster/);
+  const name = `registry.example/app@${digest}`;
+  t.regex(
+    told({ kind: 'held', name, finding })?.message ?? '',
+    /^registry\.example\/app@sha256:a{64}: Cluster/,
+  );
+});
+
 test('where no policy is about it nothing is said, and what was said goes', (t) => {
   t.is(told(undefined), undefined);
   const before = withImage(AGENT, { conditions: [READY], image: held('Refused', 'WrongKey') }, NOW);

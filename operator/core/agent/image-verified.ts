@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AGENT_REASONS } from '#crds/v1alpha1/agent';
 import { type ConditionInput, removeCondition, setCondition } from '../conditions.ts';
+import { meantBy } from '../images/admit.ts';
 import { adviceOn } from '../images/advice.ts';
 import { nameOf } from '../images/policy.ts';
 import type { ImageTrust } from '../images/trust.ts';
@@ -35,11 +36,11 @@ function conditionOf(image: ImageTrust): ConditionInput | undefined {
   if (image.kind === 'unasked') return undefined;
   if (image.kind === 'trusted')
     return { type: TYPE, status: 'True', reason: ImageVerified, message: image.message };
-  const { kind, policy, reason, message } = image.finding;
+  const { kind, policy, reason, message, digest } = image.finding;
   const advice = kind === 'Pending' ? undefined : adviceOn(reason);
   const next = advice === undefined ? '' : `; ${advice}`;
   const said = `${nameOf(policy)} (${reason}): ${message}${next}`;
-  return { type: TYPE, ...HELD[kind], message: `${image.name}: ${said}` };
+  return { type: TYPE, ...HELD[kind], message: `${image.name}${meantBy(image.name, digest)}: ${said}` };
 }
 
 /** When something else may be said of it, though nobody tells. */

@@ -234,7 +234,7 @@ test('a pod is refused with the policy, the image, the field, the reason and wha
   t.is(refusal?.retryAfterSeconds, undefined);
   t.is(
     refusal?.message,
-    'ClusterImagePolicy signed: image "registry.example/team/app:1" at spec.containers[0].image is refused, NoSignature: nothing is attached; sign this digest as the policy asks, or run an image that is',
+    `ClusterImagePolicy signed: image "registry.example/team/app:1" (${DIGEST}) at spec.containers[0].image is refused, NoSignature: nothing is attached; sign this digest as the policy asks, or run an image that is`,
   );
 });
 

@@ -32,6 +32,13 @@ export interface ImageFinding {
   readonly policy: ImagePolicyFacts;
   readonly reason: string;
   readonly message: string;
+  /** What was looked at, where that is known: this, and not the name, is what has to be signed. */
+  readonly digest?: string;
+}
+
+/** What a name meant when it was looked at, to be said behind it; nothing where it says so itself, or nobody knows. */
+export function meantBy(image: string, digest: string | undefined): string {
+  return digest === undefined || image.endsWith(`@${digest}`) ? '' : ` (${digest})`;
 }
 
 /** What images come to. */
@@ -118,7 +125,7 @@ export function proofsFor(reference: Reference, known: KnownImages): readonly Pr
   return own !== undefined && own.digest === undefined ? [...others, own] : others;
 }
 
-type Result = Pick<ImageFinding, 'kind' | 'reason' | 'message'>;
+type Result = Pick<ImageFinding, 'kind' | 'reason' | 'message' | 'digest'>;
 
 /** What a policy is held against: what was proved of one image, by one name of it or by several. */
 interface Counting {
@@ -175,7 +182,8 @@ function resultOf(
   const { verdict, proof } = found;
   if (verdict.outcome === 'Verified' || isAllowed(verdict, policy)) return {};
   const { outcome: kind, reason = kind, message } = verdict;
-  return { result: { kind, reason, message }, image: proof.image };
+  const { digest, image } = proof;
+  return { result: { kind, reason, message, ...(digest !== undefined && { digest }) }, image };
 }
 
 /** What is attached to an image, or a policy that cannot be read, lets nothing in: only that nobody answered may. */

@@ -2,7 +2,7 @@
 import type { ErrorCode } from '#crds/v1alpha1/error-codes';
 import type { PatchStep } from '../policy/mutate.ts';
 import { quote } from '../supply-chain/judgement.ts';
-import type { ImageFinding, ImagesJudged } from './admit.ts';
+import { type ImageFinding, type ImagesJudged, meantBy } from './admit.ts';
 import { adviceOn } from './advice.ts';
 import type { ImageUse } from './images.ts';
 import { nameOf } from './policy.ts';
@@ -61,8 +61,8 @@ function refusalOf(finding: ImageFinding): ImageRefusal {
 }
 
 /** One finding, in the words that users meet everywhere. */
-function textOf({ kind, policy, use, reason, message }: ImageFinding): string {
-  const what = `${nameOf(policy)}: image ${quote(use.image)} at ${use.field}`;
+function textOf({ kind, policy, use, reason, message, digest }: ImageFinding): string {
+  const what = `${nameOf(policy)}: image ${quote(use.image)}${meantBy(use.image, digest)} at ${use.field}`;
   const advice = adviceOn(reason);
   const more = advice === undefined ? '' : `; ${advice}`;
   if (kind === 'Pending') return `${what} ${message}${more}`;
