@@ -21,12 +21,23 @@ const LOG_ID = hash(Buffer.from(`${ORIGIN}\n`), Buffer.of(1), spki(log.publicKey
 const payload = Buffer.from('the manifest');
 const signature = sign('sha256', payload, signer.privateKey);
 
+/** As a witness writes it beside the signature of the log, over the same and the time at which it saw that. */
+function cosignature(name: string): string {
+  const body = Buffer.alloc(4 + 8 + 64, name);
+  return `\u2014 ${name} ${body.toString('base64')}\n`;
+}
+
 interface Spoilt {
   readonly digest?: Buffer;
   readonly root?: Buffer;
   readonly key?: KeyObject;
   readonly origin?: string;
   readonly logId?: Buffer;
+  /** Lines of witnesses, before that of the log and after it. */
+  readonly before?: string;
+  readonly after?: string;
+  /** The log itself has signed nothing. */
+  readonly isUnsigned?: boolean;
 }
 
 /** An entry of Rekor v2, the second of two in its log, proved by a checkpoint. */
@@ -36,6 +47,9 @@ function entry({
   key,
   origin = ORIGIN,
   logId = LOG_ID,
+  before = '',
+  after = '',
+  isUnsigned = false,
 }: Spoilt): SignedItem['logEntries'][number] {
   const body = Buffer.from(
     JSON.stringify({
@@ -59,6 +73,7 @@ function entry({
   const top = hash(Buffer.of(1), sibling, hash(Buffer.of(0), body));
   const note = `${origin}\n2\n${(root ?? top).toString('base64')}\n`;
   const signed = Buffer.concat([logId.subarray(0, 4), sign(null, Buffer.from(note), key ?? log.privateKey)]);
+  const own = isUnsigned ? '' : `\u2014 ${origin} ${signed.toString('base64')}\n`;
   return {
     logIndex: '1',
     logId: { keyId: logId },
@@ -70,7 +85,7 @@ function entry({
       rootHash: top,
       treeSize: '2',
       hashes: [sibling],
-      checkpoint: { envelope: `${note}\n\u2014 ${origin} ${signed.toString('base64')}\n` },
+      checkpoint: { envelope: `${note}\n${before}${own}${after}` },
     },
     canonicalizedBody: body,
   };
@@ -111,6 +126,21 @@ function check(logEntries: SignedItem['logEntries'], validUntil?: string): strin
 test('an entry of a log of tiles is proved by its checkpoint', (t) => {
   t.is(check([entry({})]), 'verified');
   t.is(check([entry({})], '2026-12-01T00:00:00Z'), 'verified');
+});
+
+test('what witnesses have signed beside the log is not asked for, and takes nothing from what the log says', (t) => {
+  const witnesses = [1, 2, 3].map((one) => cosignature(`witness-${one}.example/w`)).join('');
+  // One that calls itself as the log is called, with another key.
+  const namesake = cosignature(ORIGIN);
+  for (const lines of [witnesses, namesake, witnesses + namesake]) {
+    t.is(check([entry({ before: lines })]), 'verified');
+    t.is(check([entry({ after: lines })]), 'verified');
+    t.is(
+      check([entry({ after: lines, isUnsigned: true })]),
+      'LogEntryInvalid',
+      'nobody else speaks for the log',
+    );
+  }
 });
 
 const other = generateKeyPairSync('ed25519');

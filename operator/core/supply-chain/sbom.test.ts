@@ -190,3 +190,38 @@ for (const [title, { predicate, want }] of Object.entries(sources)) {
     t.is(found, want, JSON.stringify(judged));
   });
 }
+
+const two: Readonly<Record<string, Predicate>> = {
+  'CycloneDX of a version that nobody reads, and SPDX 2': {
+    bomFormat: 'CycloneDX',
+    specVersion: '9.9',
+    spdxVersion: 'SPDX-2.3',
+    packages: [{ name: 'a', licenceDeclared: 'GPL-3.0-only' }],
+  },
+  'CycloneDX and SPDX 2': {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    spdxVersion: 'SPDX-2.3',
+    packages: [],
+  },
+  'CycloneDX and SPDX 3': {
+    bomFormat: 'CycloneDX',
+    specVersion: '9.9',
+    '@context': 'https://spdx.org/rdf/3.0.1/spdx-context.jsonld',
+    '@graph': ['no element'],
+  },
+  'SPDX 2 and 3': {
+    spdxVersion: 'SPDX-2.3',
+    packages: [],
+    '@context': 'https://spdx.org/rdf/3.0.1/spdx-context.jsonld',
+    '@graph': [],
+  },
+};
+
+for (const [title, predicate] of Object.entries(two)) {
+  test(`what says that it is of two forms is neither: ${title}`, (t) => {
+    const read = readSbom(predicate);
+    t.like(read, { kind: 'refused', reason: 'SbomInvalid' });
+    t.regex(read.kind === 'refused' ? read.message : '', / and .*, and can be of one form only$/);
+  });
+}

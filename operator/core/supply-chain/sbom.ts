@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asDocument, asList, asText, type Document } from './documents.ts';
 import type { Component, Sbom } from './bill.ts';
-import { type Judgement, quote, refuse } from './judgement.ts';
+import { type Judgement, quote, refuse, type Refused } from './judgement.ts';
 import type { SbomAsked } from './requirement.ts';
 import { spdx2, spdx3, spdxProblem } from './spdx.ts';
 import type { LicenceCount } from './verdict.ts';
@@ -9,30 +9,46 @@ import type { LicenceCount } from './verdict.ts';
 const MAX_COMPONENTS = 100_000;
 const CYCLONEDX = new Set(['1.4', '1.5', '1.6', '1.7']);
 
+/** By what documents say what they are. One of two forms would be read by one, and not held to the other. */
+const FORMS = ['bomFormat', 'spdxVersion', '@context'];
+
 /**
  * Reads a bill of materials in JSON: CycloneDX 1.4 to 1.7, SPDX 2.2, 2.3 and 3.0. Whether one in CycloneDX fits its schema is for others; of
  * SPDX it is looked at what packages and licences are read from.
  */
 export function readSbom(predicate: Document): Judgement<Sbom> {
-  const sbom = cycloneDx(predicate) ?? spdx2(predicate) ?? spdx3(predicate);
-  if (sbom === undefined) {
-    // What is no JSON, signers put into a text.
-    if (asText(predicate['Data']) !== undefined) {
-      return refuse(
-        'Unsupported',
-        'the bill of materials is a text that is no XML; wanted is CycloneDX in JSON or XML, or SPDX in JSON',
-      );
-    }
-    const found = asText(predicate['specVersion']) ?? asText(predicate['spdxVersion']) ?? '';
+  const forms = FORMS.filter((field) => Object.hasOwn(predicate, field));
+  if (forms.length > 1) {
     return refuse(
-      'Unsupported',
-      `the bill of materials is of version ${quote(found)}; CycloneDX 1.4 to 1.7 and SPDX 2.2, 2.3 and 3.0 are read`,
+      'SbomInvalid',
+      `the bill of materials has ${forms.join(' and ')}, and can be of one form only`,
     );
   }
-  const { length } = sbom.components;
+  const listed = cycloneDx(predicate);
+  if (listed !== undefined) return bounded(listed) ?? checked(listed);
+  const spdx = spdx2(predicate) ?? spdx3(predicate);
+  return spdx === undefined ? unread(predicate) : (bounded(spdx) ?? spdxProblem(predicate) ?? checked(spdx));
+}
+
+function unread(predicate: Document): Refused {
+  // What is no JSON, signers put into a text.
+  if (asText(predicate['Data']) !== undefined) {
+    return refuse(
+      'Unsupported',
+      'the bill of materials is a text that is no XML; wanted is CycloneDX in JSON or XML, or SPDX in JSON',
+    );
+  }
+  const found = asText(predicate['specVersion']) ?? asText(predicate['spdxVersion']) ?? '';
+  return refuse(
+    'Unsupported',
+    `the bill of materials is of version ${quote(found)}; CycloneDX 1.4 to 1.7 and SPDX 2.2, 2.3 and 3.0 are read`,
+  );
+}
+
+function bounded({ components: { length } }: Sbom): Refused | undefined {
   return length > MAX_COMPONENTS
     ? refuse('TooLarge', `the bill of materials has ${length} components; ${MAX_COMPONENTS} are allowed`)
-    : (spdxProblem(predicate) ?? checked(sbom));
+    : undefined;
 }
 
 function checked(sbom: Sbom): Judgement<Sbom> {

@@ -47,9 +47,8 @@ const PACKAGE: ReadonlyMap<string, Form> = new Map<string, Form>([
   ['packageVerificationCode', 'object'],
 ]);
 
-/** What of a document in SPDX would be read as less than it says; undefined where nothing is, or where it is of another form. */
+/** What of a document in SPDX would be read as less than it says; undefined where nothing is. */
 export function spdxProblem(predicate: Document): Refused | undefined {
-  if (predicate['bomFormat'] === 'CycloneDX') return undefined;
   const isSecond = asText(predicate['spdxVersion']) !== undefined;
   const [list, id] = isSecond ? ['packages', 'SPDXID'] : ['@graph', 'spdxId'];
   const entries: unknown = predicate[list];
