@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
-import { AGE } from './columns.ts';
+import { AGE, REASON, readyColumn } from './columns.ts';
 import { decisionOn } from './decision.ts';
 import { repositoryGlob } from './image-glob.ts';
-import { dnsLabel, dnsSubdomain, instant, text } from './meta.ts';
+import { conditions, dnsLabel, dnsSubdomain, instant, observedGeneration, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { MAX_EXEMPTION_DAYS } from './policy-exemption.ts';
 
@@ -76,6 +76,29 @@ const spec = z
     ],
   });
 
+const status = z
+  .object({
+    observedGeneration: observedGeneration().optional(),
+    conditions: conditions('Ready.').optional(),
+  })
+  .describe('Whether it counts, and why not.');
+
+/** Reasons of ImageWaiver conditions and Events, each with its meaning. */
+export const IMAGE_WAIVER_REASONS = {
+  /** It counts. */
+  Counts: 'Counts',
+  /** None of the ClusterImagePolicies that it names exists: it waives nothing until one does. */
+  NotFound: 'NotFound',
+  /** Nobody has decided on it yet. */
+  Undecided: 'Undecided',
+  /** Somebody has decided that it does not count. */
+  Rejected: 'Rejected',
+  /** It counts later. */
+  NotYet: 'NotYet',
+  /** It has run out. */
+  Expired: 'Expired',
+} as const;
+
 /** The ImageWaiver kind: which vulnerability is accepted in which images, why, and until when. */
 export const IMAGE_WAIVER = {
   group: GROUP,
@@ -89,8 +112,11 @@ export const IMAGE_WAIVER = {
   description:
     'An ImageWaiver says that the risk of a vulnerability is taken, in which images, why, and until when. It counts in the namespace of the platform only, and once somebody else than who asked for it has approved it.',
   spec,
+  status,
   rules: [],
   columns: [
+    readyColumn('Whether it counts.'),
+    REASON,
     {
       name: 'Vulnerability',
       type: 'string',
@@ -118,3 +144,5 @@ export const IMAGE_WAIVER = {
 
 /** Spec of an ImageWaiver. Who asked for it is in its annotation `nexusos.dev/created-by`. */
 export type ImageWaiverSpec = z.output<typeof spec>;
+/** Status of an ImageWaiver. */
+export type ImageWaiverStatus = z.output<typeof status>;

@@ -240,7 +240,7 @@ function report(scannedAt: string): object {
   };
 }
 
-function waiver(namespace: string, approval?: object): object {
+function waiver(namespace: string, approval?: object) {
   return {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'ImageWaiver',
@@ -294,6 +294,26 @@ test('a vulnerability is waived by two people, and counts again when the waiver 
   await admin.does(['delete', '-n', 'nexusos-system', 'imagewaiver/right']);
   const refused = await comesTo(t.context, image, { outcome: 'Refused', reason: 'OverBudget' });
   t.is(refused.status?.digest, digest);
+});
+
+test('a waiver of a policy that nobody has made says so, until there is one', async (t) => {
+  const { admin, signer, asker } = t.context;
+  const { spec, ...rest } = waiver('nexusos-system');
+  const unborn = {
+    ...rest,
+    metadata: { name: 'unborn', namespace: 'nexusos-system' },
+    spec: { ...spec, policies: ['unborn'] },
+  };
+  await asker.does(['create', '-f', '-'], JSON.stringify(unborn));
+  const says = (reason: string) =>
+    eventually(`the waiver says ${reason}`, async () => {
+      const ready = await admin.condition('Ready', '-n', 'nexusos-system', 'imagewaiver/unborn');
+      return ready?.reason === reason ? ready : undefined;
+    });
+  t.regex((await says('NotFound')).message, /found unborn, and no ClusterImagePolicy of that name/);
+  await admin.applies({ ...policy(signer.pem), metadata: { name: 'unborn' } });
+  t.is((await says('Undecided')).status, 'False');
+  await admin.does(['delete', '-n', 'nexusos-system', 'imagewaiver/unborn', 'clusterimagepolicy/unborn']);
 });
 
 /** All that RBAC can give. */

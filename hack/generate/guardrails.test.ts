@@ -34,6 +34,7 @@ test('outside of tenants all is judged that the operator may write, but for Even
     'nexusos.dev/gpuclasses',
     'nexusos.dev/imagepolicies',
     'nexusos.dev/imageverdicts',
+    'nexusos.dev/imagewaivers',
     'nexusos.dev/policypacks',
     'nexusos.dev/quotaledgers',
     'nexusos.dev/tenants',

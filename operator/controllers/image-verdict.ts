@@ -53,7 +53,7 @@ import {
   type SeenChange,
   type Watch,
 } from '../runtime/controller.ts';
-import type { ImagePolicies, PolicyRead } from './shared/image-policies.ts';
+import { ifItAsksOtherwise, type ImagePolicies, type PolicyRead } from './shared/image-policies.ts';
 
 /** What the controller works with. */
 export interface ImageVerdictOptions {
@@ -93,7 +93,13 @@ export function imageVerdictController({
         patienceMs: ifTried,
       },
       { resource: IMAGE_VERDICTS, keys: (object, read) => forgetGone(object, read, works) },
-      { resource: IMAGE_WAIVERS, namespace: platformNamespace, keys: (_, read) => all(read) },
+      {
+        // Of all namespaces, as its own controller watches it: two watches of one kind are not in step.
+        resource: IMAGE_WAIVERS,
+        keys: ({ metadata }, read) => (metadata.namespace === platformNamespace ? all(read) : []),
+        // What it tells of itself changes no verdict.
+        patienceMs: ifItAsksOtherwise,
+      },
       {
         resource: SECRETS,
         namespace: platformNamespace,

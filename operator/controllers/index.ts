@@ -12,6 +12,7 @@ import { gpuClassController } from './gpu-class.ts';
 import { imageInventoryController } from './image-inventory.ts';
 import { clusterImagePolicyController, imagePolicyController, trustRootController } from './image-policy.ts';
 import { imageVerdictController } from './image-verdict.ts';
+import { imageWaiverController } from './image-waiver.ts';
 import { ledgerController } from './ledger.ts';
 import { policyFloorController } from './policy-floor.ts';
 import { POLICY_PACK_INDEXES, policyPackController } from './policy-pack.ts';
@@ -179,5 +180,6 @@ function imageControllers(
     verdictKeysController(options),
     imageInventoryController(options),
     imageVerdictController(options),
+    imageWaiverController(),
   ];
 }

@@ -152,8 +152,8 @@ function present(
   return Object.fromEntries(entries.filter((one): one is readonly [string, string] => one[1] !== undefined));
 }
 
-/** What a policy, or a root, tells of itself changes nothing for others, but for the digest of all that it names. */
-function ifItAsksOtherwise({ old, object }: SeenChange): number {
+/** What a policy, a root, or a waiver tells of itself changes nothing for others, but for the digest of all that it names. */
+export function ifItAsksOtherwise({ old, object }: SeenChange): number {
   if (old === undefined || object === undefined) return 0;
   const isSame =
     old.metadata.generation === object.metadata.generation &&

@@ -83,6 +83,7 @@ const RECORDS: Match = {
     'imagepolicies/status',
     'imageverdicts',
     'imageverdicts/status',
+    'imagewaivers/status',
     'policypackrevisions',
     'policypacks/status',
     'quotaledgers',
