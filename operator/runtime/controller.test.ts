@@ -2,7 +2,17 @@
 import test from 'ava';
 import * as z from 'zod';
 import type { KubeObject, OwnerReference, Resource } from '../core/object.ts';
-import { isParseFailure, keyString, ownedBy, parseKey, parseWith } from './controller.ts';
+import {
+  type AnyController,
+  isParseFailure,
+  keyOf,
+  keyString,
+  ownedBy,
+  parseKey,
+  parseWith,
+  type Reader,
+  turnOf,
+} from './controller.ts';
 
 const TENANTS: Resource = { apiVersion: 'g.dev/v1', kind: 'Tenant', plural: 'tenants', namespaced: false };
 const RUNS: Resource = { apiVersion: 'g.dev/v1', kind: 'Run', plural: 'runs', namespaced: true };
@@ -45,4 +55,30 @@ test('parseWith fills in defaults, keeps metadata, and names the field that does
   const failed = parse({ ...object, spec: { copies: 'many' } });
   t.true(isParseFailure(failed));
   t.regex(isParseFailure(failed) ? failed.parseFailure : '', /^spec\.copies: /);
+});
+
+test('an object takes its turn with its tenant, or with its namespace, or alone', (t) => {
+  const read = {} as Reader;
+  const of = (group: AnyController['group'], object: KubeObject, isThere = true) =>
+    turnOf({ group } as AnyController, { key: keyOf(object), object: isThere ? object : undefined }, read);
+  const run: KubeObject = { apiVersion: 'g.dev/v1', kind: 'Run', metadata: { name: 'r', namespace: 'n' } };
+  const tenant: KubeObject = { apiVersion: 'g.dev/v1', kind: 'Tenant', metadata: { name: 'acme' } };
+  t.is(
+    of(() => 'acme', run),
+    'acme',
+  );
+  t.is(
+    of(() => 'acme', run, false),
+    'n',
+    'gone, and nobody knows of whom it was',
+  );
+  t.is(of(undefined, run), 'n');
+  t.is(
+    of(() => undefined, tenant),
+    'acme',
+  );
+  const cannotTell = () => {
+    throw new Error('not parsed');
+  };
+  t.is(of(cannotTell, run), 'n');
 });

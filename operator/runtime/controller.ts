@@ -222,6 +222,17 @@ export function fairnessGroup(
   return answerOn(object, (one) => controller.group?.(one, read));
 }
 
+/** An object of a kind, as far as it is there. */
+export interface Queued {
+  readonly key: Key;
+  readonly object: KubeObject | undefined;
+}
+
+/** Whom an object takes its turn with: its fairness group, or where its controller cannot tell that, its namespace, or itself. */
+export function turnOf(controller: AnyController, { key, object }: Queued, read: Reader): string {
+  return fairnessGroup(controller, object, read) ?? key.namespace ?? key.name;
+}
+
 /** Whether an object as it is stored goes before others; not when its controller cannot tell or there is no object. */
 export function isUrgent(controller: AnyController, object: KubeObject | undefined, read: Reader): Urgency {
   return answerOn(object, (one) => controller.isUrgent?.(one, read)) ?? false;

@@ -9,21 +9,20 @@ import { Cache, type WatchTarget } from './cache.ts';
 import { type CatchUp, catchUp } from './catch-up.ts';
 import {
   type AnyController,
-  fairnessGroup,
   type IndexDeclaration,
   isUrgent,
   type Key,
   keyOf,
   keyString,
   parseKey,
+  turnOf,
   type Watch,
 } from './controller.ts';
 import { EventRecorder } from './events.ts';
-import { GroupCount } from './group-count.ts';
 import { DEFAULT_LEASE_MS, LeaderElector, type LeaderElectionOptions } from './leader-election.ts';
-import { Reconciler } from './reconcile.ts';
+import type { Reconciler } from './reconcile.ts';
+import { Reconcilers } from './reconcilers.ts';
 import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector.ts';
-import type { Fence } from './request-limit.ts';
 import { boardOf, leadAmongShards } from './shards/lead.ts';
 import { ShardMember } from './shards/shard-member.ts';
 import { ShardedWork, type ShardingOptions } from './shards/sharded-work.ts';
@@ -117,8 +116,7 @@ class ControllerManager implements Manager {
   /** Undefined where one process does all. */
   readonly #shards: { readonly work: ShardedWork; readonly member: ShardMember } | undefined;
   readonly #workers: readonly Workers[];
-  /** Who is being checked, by controller: one crowd of all shards. */
-  readonly #checking = new Map<string, GroupCount>();
+  readonly #reconcilers: Reconcilers;
   readonly #watching = new AbortController();
   #watches: Promise<void> | undefined;
   #isSynced = false;
@@ -134,9 +132,18 @@ class ControllerManager implements Manager {
     const fence = this.#shards?.work.anyFence ?? this.#elector?.fence;
     const fenced = fence === undefined ? client : client.withFence(fence);
     this.#recorder = new EventRecorder({ client: fenced, identity, metrics, log });
+    const { archive } = options;
+    this.#reconcilers = new Reconcilers({
+      client,
+      cache: this.#cache,
+      recorder: this.#recorder,
+      metrics,
+      log,
+      archive,
+    });
     this.#workers = options.controllers.map((controller) => {
       const reconciler =
-        this.#shards?.work.reconciler(controller) ?? this.#reconcilerOf(controller, this.#elector?.fence);
+        this.#shards?.work.reconciler(controller) ?? this.#reconcilers.of(controller, this.#elector?.fence);
       return this.#hire(controller, reconciler);
     });
     this.#shards?.work.watch();
@@ -206,7 +213,7 @@ class ControllerManager implements Manager {
       cache: this.#cache,
       watch: (target, handler) => this.#watch(target, handler),
       metrics,
-      reconcilerOf: (controller, fence) => this.#reconcilerOf(controller, fence),
+      reconcilerOf: (controller, fence) => this.#reconcilers.of(controller, fence),
       onGain: (isGained) => this.#options.onGain?.(isGained),
     });
     const where = { leaseDurationMs: DEFAULT_LEASE_MS, ...leaderElection, client, identity };
@@ -220,23 +227,6 @@ class ControllerManager implements Manager {
       drain: (shard) => work.drain(shard),
     });
     return { work, member };
-  }
-
-  #reconcilerOf(controller: AnyController, fence: Fence | undefined): Reconciler {
-    const { client, metrics, log, archive } = this.#options;
-    const fenced = fence === undefined ? client : client.withFence(fence);
-    const checking = this.#checking.get(controller.name) ?? new GroupCount();
-    this.#checking.set(controller.name, checking);
-    return new Reconciler({
-      client: fenced,
-      checking,
-      cache: this.#cache,
-      recorder: this.#recorder,
-      metrics,
-      log,
-      archive,
-      controller,
-    });
   }
 
   #lead(isLeading: boolean): void {
@@ -301,7 +291,7 @@ class ControllerManager implements Manager {
   #groupOf(controller: AnyController, key: string): string {
     const parsed = parseKey(key);
     const object = this.#cache.get(controller.resource, parsed);
-    return fairnessGroup(controller, object, this.#cache) ?? parsed.namespace ?? parsed.name;
+    return turnOf(controller, { key: parsed, object }, this.#cache);
   }
 }
 

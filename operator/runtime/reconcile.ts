@@ -16,6 +16,7 @@ import {
   type Key,
   keyOf,
   type ParseFailure,
+  turnOf,
 } from './controller.ts';
 import { Effects, type EffectsOptions, isStale } from './effects.ts';
 import type { EventRecorder } from './events.ts';
@@ -206,8 +207,7 @@ export class Reconciler {
   #fenceOf(object: KubeObject): VersionFence {
     const { client, cache, controller, checking } = this.#options;
     const { resource } = controller;
-    const groupOf = (one: KubeObject): string =>
-      fairnessGroup(controller, one, cache) ?? one.metadata.namespace ?? one.metadata.name;
+    const groupOf = (one: KubeObject): string => turnOf(controller, { key: keyOf(one), object: one }, cache);
     return new VersionFence({ client, cache, resource, checking, groupOf }, object);
   }
 
