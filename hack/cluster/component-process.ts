@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { dieWithParent } from '../tools/die-with-parent.ts';
 import { identityOf, type ProcessIdentity } from '../tools/process-identity.ts';
+import { signalChild } from '../tools/signal-child.ts';
 import type { Component } from './components.ts';
 import type { ComponentExit } from './supervisor-protocol.ts';
 
@@ -49,7 +50,7 @@ export class ComponentProcess {
   /** Sends a signal somebody asked for; if it ends now, that is expected. */
   signal(signal: NodeJS.Signals): void {
     this.#expected = signal !== 'SIGSTOP' && signal !== 'SIGCONT';
-    this.#child.kill(signal);
+    signalChild(this.#child, signal);
   }
 
   /**
@@ -61,7 +62,7 @@ export class ComponentProcess {
       return;
     }
     this.signal(graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs);
+    const timer = setTimeout(() => signalChild(this.#child, 'SIGKILL'), graceMs);
     await this.#ended;
     clearTimeout(timer);
   }

@@ -10,6 +10,7 @@ import type { AttachedCluster } from '../cluster/attached-cluster.ts';
 import { ensureTools } from '../tools/build.ts';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { dieWithParent } from '../tools/die-with-parent.ts';
+import { signalChild } from '../tools/signal-child.ts';
 import { PLATFORM_NAMESPACE } from './chart.ts';
 import { OperatorLog } from './operator-log.ts';
 import { keepTokenFile, type TokenFile } from './service-account-token.ts';
@@ -116,8 +117,8 @@ export class OperatorProcess {
   /** Ends it in order: SIGTERM, and SIGKILL after `graceMs`; by default as long as a pod of the chart has at least. */
   async stop(graceMs = 30_000): Promise<void> {
     this.#token.stop();
-    this.#child.kill('SIGTERM');
-    const killer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs);
+    signalChild(this.#child, 'SIGTERM');
+    const killer = setTimeout(() => signalChild(this.#child, 'SIGKILL'), graceMs);
     await this.#closed;
     clearTimeout(killer);
   }
@@ -125,7 +126,7 @@ export class OperatorProcess {
   /** Ends it at once, without its help. */
   async kill(): Promise<void> {
     this.#token.stop();
-    this.#child.kill('SIGKILL');
+    signalChild(this.#child, 'SIGKILL');
     await this.#closed;
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cacheFolder } from '../tools/cache-folder.ts';
 import { dieWithParent } from '../tools/die-with-parent.ts';
+import { signalChild } from '../tools/signal-child.ts';
 import { addFailure, emptyTally, readTapLine, type Tally } from './tap.ts';
 
 /** Some test files that run under the same conditions. */
@@ -41,7 +42,7 @@ export async function runPhase(phase: Phase): Promise<Tally> {
     env: { NODE_COMPILE_CACHE: join(cacheFolder(), 'compiled'), ...process.env, ...phase.env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const abort = (): void => void child.kill('SIGTERM');
+  const abort = (): void => void signalChild(child, 'SIGTERM');
   phase.signal.addEventListener('abort', abort);
   const closed = once(child, 'close');
   let isWhole = false;

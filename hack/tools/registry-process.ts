@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureTools } from './build.ts';
 import { dieWithParent } from './die-with-parent.ts';
+import { signalChild } from './signal-child.ts';
 
 /** What a registry is to be like. */
 export interface RegistryOptions {
@@ -112,7 +113,7 @@ function portOf(child: ChildProcess): Promise<number> {
 async function stop(child: ChildProcess, folder: string): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    if (child.kill('SIGKILL')) await ended;
+    if (signalChild(child, 'SIGKILL')) await ended;
   }
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
