@@ -4,10 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { PolicyInputs } from '#operator/core/images/inputs';
 import { JUDGE_LIMITS, type JudgeOrder, JudgeProcess } from '#operator/image-verification/judge';
 import { bundleRole } from '../build/bundle.ts';
 import { digestOf } from '../sigstore/keyless-signer.ts';
+import { bomPolicy } from './bom-policy.ts';
 import type { Figure } from './report.ts';
 import { percentile } from './statistics.ts';
 
@@ -91,25 +91,8 @@ function orderOf(components: number): JudgeOrder {
   return {
     digest,
     gathered: new Map([[digest, { subject: SUBJECT, evidence }]]),
-    policies: [inputsFor(pem)],
+    policies: [bomPolicy(pem)],
     now: new Date(),
-  };
-}
-
-function inputsFor(pem: string): PolicyInputs {
-  return {
-    spec: {
-      images: ['*'],
-      enforcement: 'Enforce',
-      unknown: 'Deny',
-      maxAgeSeconds: 86_400,
-      platforms: 'Index',
-      authorities: [{ name: 'builder', key: { pem } }],
-      require: { sbom: { from: ['builder'], threshold: 1 } },
-    },
-    roots: {},
-    keys: {},
-    waivers: [],
   };
 }
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { build } from 'esbuild';
-import type { PolicyInputs } from '#operator/core/images/inputs';
 import { JUDGE_LIMITS, JudgeProcess } from '#operator/image-verification/judge';
+import { bomPolicy } from '../bench/bom-policy.ts';
 import { attestedBy, cycloneDxXml } from '../sigstore/predicates.ts';
 import { temporaryFolder } from '../tools/testing/temporary-folder.ts';
 import { bundleRole } from './bundle.ts';
@@ -52,19 +52,10 @@ test('the judge that is shipped, which may nothing, reads a bill of materials in
     predicate: { Data: cycloneDxXml(), Timestamp: '' },
   });
   const evidence = [{ form: 'attestation', origin: image, bytes, annotations: {} } as const];
-  const spec: PolicyInputs['spec'] = {
-    images: ['*'],
-    enforcement: 'Enforce',
-    unknown: 'Deny',
-    maxAgeSeconds: 86_400,
-    platforms: 'Index',
-    authorities: [{ name: 'builder', key: { pem } }],
-    require: { sbom: { from: ['builder'], threshold: 1 } },
-  };
   const { verdicts } = await judge.judge({
     digest: image,
     gathered: new Map([[image, { subject: Buffer.from('{}'), evidence }]]),
-    policies: [{ spec, roots: {}, keys: {}, waivers: [] }],
+    policies: [bomPolicy(pem)],
     now: new Date(),
   });
   t.is(verdicts[0]?.outcome, 'Verified', verdicts[0]?.message);
