@@ -102,6 +102,27 @@ export function operationsAskedAbout(
   return new Set(asked.flatMap(({ operations }) => operations));
 }
 
+/**
+ * Whether the platform names a kind of somebody else's (webhooks.policy.resources): that has a rule of its own, also where everybody asks about
+ * it anyway, as about HTTPRoutes.
+ */
+export function isNamedByPlatform(
+  { group, plural }: ForeignKind,
+  registered: readonly RegisteredRule[],
+): boolean {
+  return registered.some(
+    ({ apiGroups, resources }) =>
+      apiGroups.length === 1 &&
+      apiGroups[0] === group &&
+      resources.join(' ') === resourcesOf(plural).join(' '),
+  );
+}
+
+/** Whoever scales what runs somebody's pods changes it, as with Deployments. Kinds without that have no such requests. */
+function resourcesOf(plural: string): readonly string[] {
+  return [plural, `${plural}/scale`];
+}
+
 /** isMeant('pods/*', 'pods/ephemeralcontainers') -> true */
 function isMeant(pattern: string, resource: string): boolean {
   if (pattern === '*') return !resource.includes('/');
@@ -178,8 +199,7 @@ function mutating(settings: RegistrationSettings): KubeObject {
  * and replicas whose certificate one webhook does not trust are not ready for any.
  */
 function judged({ foreign }: RegistrationSettings): readonly WebhookRule[] {
-  // Whoever scales what runs somebody's pods changes it, as with Deployments. Kinds without that have no such requests.
-  return [...WORKLOADS, ...foreign.map(({ group, plural }) => rule(group, [plural, `${plural}/scale`]))];
+  return [...WORKLOADS, ...foreign.map(({ group, plural }) => rule(group, resourcesOf(plural)))];
 }
 
 function configuration(kind: string, webhooks: readonly object[]): KubeObject {

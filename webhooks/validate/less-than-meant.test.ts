@@ -4,6 +4,7 @@ import { AGENT } from '#crds/v1alpha1/agent';
 import type { Schedule } from '#crds/v1alpha1/agent-schedule';
 import type { KubeObject } from '#operator/core/object';
 import { makeAgent as agent, makeTenant as tenant } from '#operator/core/run/testing/make';
+import { type ForeignKind, registeredRules, registrations } from '../registrations.ts';
 import type { AdmissionRequest } from '../review.ts';
 import { judgeAgent } from './agent.ts';
 import type { Facts } from './facts.ts';
@@ -51,6 +52,22 @@ function requestOf(object: unknown, more: Partial<AdmissionRequest> = {}): Admis
     dryRun: false,
     ...more,
   };
+}
+
+const GATEWAY = 'gateway.networking.k8s.io';
+const ROUTES = { rules: [{ apiGroups: [GATEWAY], resources: ['grpcroutes', 'httproutes'] }] };
+
+/** What the API server asks about where the platform names these kinds. */
+function registeredWith(foreign: readonly ForeignKind[]) {
+  const [validating] = registrations({
+    operatorUser: 'operator',
+    platformNamespace: PLATFORM.platformNamespace,
+    breakGlassGroups: '[]',
+    client: (path) => ({ url: path }),
+    timeoutSeconds: 3,
+    foreign,
+  });
+  return registeredRules(validating);
 }
 
 interface Case {
@@ -105,6 +122,25 @@ const CASES: Readonly<Record<string, Case>> = {
     warned: [
       /^spec\.binding\.rules: configmaps that exist are not read for reports, so what .* shadow and cohorts/,
     ],
+  },
+  'a pack for routes, of which no report tells': {
+    verdict: judgePolicyPack(
+      pack(NAMESPACE, ROUTES),
+      factsOf({ registered: () => registeredWith([]) }),
+      PLATFORM,
+    ),
+    warned: [/: grpcroutes\.gateway\.\S+, httproutes\.gateway\.\S+ that exist are not read for reports/],
+  },
+  'a pack for routes, of which the platform names one': {
+    verdict: judgePolicyPack(
+      pack(NAMESPACE, ROUTES),
+      factsOf({ registered: () => registeredWith([{ group: GATEWAY, plural: 'httproutes' }]) }),
+      PLATFORM,
+    ),
+    warned: [/^spec\.binding\.rules: grpcroutes\.gateway\.\S+ that exist are not read for reports/],
+  },
+  'a pack for routes, while nobody knows what the platform names': {
+    verdict: judgePolicyPack(pack(NAMESPACE, ROUTES), factsOf(), PLATFORM),
   },
 };
 

@@ -4,7 +4,7 @@ import { isForeignGroup } from '#operator/core/policy/foreign-kinds';
 import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
 import { scannedBy } from '#operator/core/scan/scannable';
 import { HOST_LIMITS } from '#operator/policy/host';
-import { operationsAskedAbout, type RegisteredRule } from '../registrations.ts';
+import { isNamedByPlatform, operationsAskedAbout, type RegisteredRule } from '../registrations.ts';
 import type { AdmissionRequest } from '../review.ts';
 import type { Facts } from './facts.ts';
 import type { TenantSettings } from './tenant.ts';
@@ -26,7 +26,7 @@ export function judgePolicyPack(
     warnings: [
       ...(isOfPlatform || facts.tenantOf(namespace) !== undefined ? [] : [ofNobody(namespace)]),
       ...neverAsked(binding, facts.registered()),
-      ...neverReported(binding),
+      ...neverReported(binding, facts.registered()),
       ...neverGiven(evaluation),
     ],
   };
@@ -57,12 +57,19 @@ function neverAsked(
 
 /**
  * What is judged when it is written, and never looked at where it exists: of that, no report warns before a new version decides. Kinds of others are
- * looked at where they are asked about.
+ * looked at where the platform names them.
  */
-function neverReported({ rules = [] }: Partial<PolicyPackSpec['binding']>): readonly string[] {
+function neverReported(
+  { rules = [] }: Partial<PolicyPackSpec['binding']>,
+  registered: readonly RegisteredRule[] | undefined,
+): readonly string[] {
   const names = scannedBy([{ rules }]).beyond.filter((name) => {
-    const [resource = '', ...group] = name.split('.');
-    return operationsAskedAbout(group.join('.'), resource).size > 0;
+    const [plural = '', ...rest] = name.split('.');
+    const group = rest.join('.');
+    if (operationsAskedAbout(group, plural).size === 0) return false;
+    if (!isForeignGroup(group)) return true;
+    // What the platform names is not known where its registration is not: then nothing is said that may be untrue.
+    return registered !== undefined && !isNamedByPlatform({ group, plural }, registered);
   });
   if (names.length === 0) return [];
   const what = `${names.join(', ')} that exist are not read for reports`;
