@@ -20,15 +20,15 @@ const CASES: Readonly<Record<string, Case>> = {
     want: [/page\.md:2: Tenant: spec\.quota: is not a field$/],
   },
   'a patch of an entry that is none': {
-    command: `kubectl patch tn acme -p '{"spec":{"quotas":{"runUnits":[{"windw":"hour"}]}}}'`,
+    command: `kubectl patch tn acme --type merge -p '{"spec":{"quotas":{"runUnits":[{"windw":"hour"}]}}}'`,
     want: [/spec\.quotas\.runUnits\[0\]\.windw: is not a field/],
   },
   'a patch with a unit that is none': {
-    command: `kubectl patch tn acme -p '{"spec":{"quotas":{"cost":[{"window":"day","limit":"20 USD"}]}}}'`,
+    command: `kubectl patch tn acme --type merge -p '{"spec":{"quotas":{"cost":[{"window":"day","limit":"20 USD"}]}}}'`,
     want: [/spec\.quotas\.cost\[0\]\.limit: found 20 USD; it has to match/],
   },
   'a patch with a choice that there is not': {
-    command: `kubectl patch tn acme -p '{"spec":{"suspendPolicy":"Kill"}}'`,
+    command: `kubectl patch tn acme --type merge -p '{"spec":{"suspendPolicy":"Kill"}}'`,
     want: [/spec\.suspendPolicy: found Kill; allowed: Finish, Pause/],
   },
   'a patch with a text for a number, on a second line': {
@@ -36,13 +36,51 @@ const CASES: Readonly<Record<string, Case>> = {
     want: [/spec\.rollout\.shadowSeconds: found "5"; integer is wanted/],
   },
   'a patch with what the reader fills in': {
-    command: `kubectl patch pack a -n b -p "{\\"spec\\":{\\"rollout\\":{\\"acknowledge\\":\\"$digest\\"}}}"`,
+    command: `kubectl patch pack a -n b --type merge -p "{\\"spec\\":{\\"rollout\\":{\\"acknowledge\\":\\"$digest\\"}}}"`,
   },
   'a patch of what anybody may fill in': {
-    command: `kubectl patch pack a -p '{"spec":{"parameters":{"allowed":["a"]}}}'`,
+    command: `kubectl patch pack a --type merge -p '{"spec":{"parameters":{"allowed":["a"]}}}'`,
+  },
+  'a patch of the type that kubectl sends by itself': {
+    command: `kubectl patch tn acme -p '{"spec":{"suspended":true}}'`,
+    want: [/needs --type merge or --type json$/],
+  },
+  'a patch by its long name, after an equals sign': {
+    command: `kubectl --as tess patch tn acme --type=merge --patch='{"spec":{"quota":{}}}'`,
+    want: [/spec\.quota: is not a field$/],
+  },
+  'a patch by its long name, as the next word': {
+    command: `kubectl patch --type=merge --patch '{"spec":{"quota":{}}}' tn acme`,
+    want: [/spec\.quota: is not a field$/],
+  },
+  'a patch right behind its flag': {
+    command: `kubectl patch -p='{"spec":{"quota":{}}}' --type merge tn acme`,
+    want: [/spec\.quota: is not a field$/],
+  },
+  'operations on fields that are there': {
+    command: `kubectl patch tn acme --type json -p '[{"op":"replace","path":"/spec/quotas/runUnits/0/limit","value":"5k"},{"op":"remove","path":"/spec/quotas/cost"},{"op":"add","path":"/metadata/labels/a.b~1c","value":"d"}]'`,
+  },
+  'operations on fields that are none': {
+    command: `kubectl patch tn acme --type=json -p '[{"op":"add","path":"/spec/quota","value":{}},{"op":"test","path":"/spec/quotas/runUnits/first","value":1}]'`,
+    want: [/the path \/spec\/quota leads to no field$/, /\/spec\/quotas\/runUnits\/first leads to no field$/],
+  },
+  'operations with values that are not taken': {
+    command: `kubectl patch tn acme --type json --patch '[{"op":"add","path":"/spec/suspendPolicy","value":"Kill"},{"op":"add","path":"/spec/quotas/runUnits/-","value":{"windw":"hour"}}]'`,
+    want: [
+      /\/spec\/suspendPolicy: found Kill; allowed:/,
+      /\/spec\/quotas\/runUnits\/-\.windw: is not a field/,
+    ],
+  },
+  'operations that are none': {
+    command: `kubectl patch tn acme --type json -p '[{"op":"put","path":"/spec/plan","value":"a"}]'`,
+    want: [/found op put; allowed: add, remove/],
+  },
+  'a merge patch where operations are wanted': {
+    command: `kubectl patch tn acme --type json -p '{"spec":{"suspended":true}}'`,
+    want: [/a JSON patch is a list of operations/],
   },
   'a patch that is no JSON': {
-    command: `kubectl patch run a -p '{"spec":{"cancel":true}'`,
+    command: `kubectl patch run a --type merge -p '{"spec":{"cancel":true}'`,
     want: [/is no JSON/],
   },
   'paths that are there, with those within a range': {
@@ -75,6 +113,15 @@ const CASES: Readonly<Record<string, Case>> = {
     command: 'kubectl wait run/a --for=condition=Complete',
     want: [/Run: there is no condition Complete/],
   },
+  'a condition that is not, as the next word': {
+    command: 'kubectl wait --timeout 60s --for condition=Complete run/a',
+    want: [/Run: there is no condition Complete/],
+  },
+  'a condition that is waited to be untrue': { command: 'kubectl wait run/a --for condition=Ready=false' },
+  'a template right behind its flag': {
+    command: `kubectl get run a -ojsonpath='{.status.phse}'`,
+    want: [/Run: the path \.status\.phse leads to no field/],
+  },
   'a field that is waited for': {
     command: `kubectl wait run/a --for=jsonpath='{.status.queue.resaon}'=QueueFull`,
     want: [/\.status\.queue\.resaon leads to no field/],
@@ -87,6 +134,12 @@ const CASES: Readonly<Record<string, Case>> = {
     want: [/no field selector knows \.spec\.priority/],
   },
   'kinds of others are not judged': { command: `kubectl get pods -o jsonpath='{.items[0].nope}'` },
+  'a path that is sorted by': { command: 'kubectl get agentrevisions --sort-by=.spec.revision' },
+  'a path that leads nowhere, to sort by': {
+    command: `kubectl get agentrevisions --sort-by='{.spec.revison}'`,
+    want: [/AgentRevision: the path \.spec\.revison leads to no field/],
+  },
+  'what only looks like a template': { command: `kubectl get run a -l jsonpath={.nope}` },
   'what comes after a pipe is another command': {
     command: `kubectl get tn a -o jsonpath='{.spec.plan}' | grep -p '{'`,
   },
@@ -102,8 +155,15 @@ for (const [title, { command, want = [] }] of Object.entries(CASES)) {
 }
 
 test('a console shows what is printed too, which is no command', (t) => {
-  const text = `1. a\n\n   \`\`\`console\n   $ kubectl patch tn a -p '{"spec":{"no":1}}'\n   {"spec":{"no":1}}\n   \`\`\`\n`;
+  const text = `1. a\n\n   \`\`\`console\n   $ kubectl patch tn a --type merge -p '{"spec":{"no":1}}'\n   {"spec":{"no":1}}\n   \`\`\`\n`;
   t.deepEqual(commandProblems([{ path: 'page.md', text }], KINDS), [
     'page.md:4: Tenant: spec.no: is not a field',
+  ]);
+});
+
+test('a command within a sentence is one', (t) => {
+  const text = 'Say\n`kubectl patch tn a --type merge -p \'{"spec":{"no":1}}\'`, and it is.\n';
+  t.deepEqual(commandProblems([{ path: 'page.md', text }], KINDS), [
+    'page.md:2: Tenant: spec.no: is not a field',
   ]);
 });

@@ -2,7 +2,9 @@
 import { rootSchema } from '#crds/openapi/crd';
 import type { KindDescriptor } from '#crds/openapi/kind';
 import type { Schema } from '#crds/openapi/structural';
+import { jsonPatchProblems } from './json-patch.ts';
 import { deadPaths } from './json-path.ts';
+import { type KubectlWords, readKubectl } from './kubectl-words.ts';
 import { partialProblems } from './partial-object.ts';
 import type { TextFile } from './source-rules.ts';
 
@@ -15,21 +17,20 @@ interface KnownKind {
 /** A command of kubectl about objects of ours. */
 interface Command {
   readonly kinds: readonly KnownKind[];
-  /** All words after `kubectl`, without their quotes. */
-  readonly words: readonly string[];
+  readonly flags: KubectlWords['flags'];
 }
 
 const BLOCK = /^ *```(?:sh|console)\n([\s\S]*?)^ *```/gm;
+/** A command within a sentence. */
+const INLINE = /`(kubectl [^`\n]+)`/g;
 const WORD = /(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+/g;
-/** Flags whose value is the next word. */
-const WITH_VALUE = new Set(['-n', '--namespace', '--as', '--context', '-l', '-o', '-p', '-f', '--type']);
 const VERBS = new Set(['get', 'patch', 'wait', 'describe']);
 const ENDS = new Set(['|', '||', '&&', ';', '#']);
 /** Fields that every kind can be selected by. */
 const ALWAYS_SELECTABLE = ['.metadata.name', '.metadata.namespace'];
 
 /**
- * What commands of kubectl in the `sh` and `console` blocks of `pages` ask of `kinds` that these do not have: fields of patches, of JSONPath
+ * What commands of kubectl in the `sh` and `console` blocks of `pages`, and in their sentences, ask of `kinds` that these do not have: fields of patches, of JSONPath
  * templates and of field selectors, and conditions that are waited for.
  */
 export function commandProblems(
@@ -38,9 +39,9 @@ export function commandProblems(
 ): readonly string[] {
   const known = kinds.map((kind) => ({ kind, schema: rootSchema(kind) }));
   return pages.flatMap(({ path, text }) =>
-    [...text.matchAll(BLOCK)].flatMap((block) => {
-      const line = text.slice(0, block.index).split('\n').length + 1;
-      return commandsOf(block[1] ?? '', known)
+    [...text.matchAll(BLOCK), ...text.matchAll(INLINE)].flatMap((found) => {
+      const line = text.slice(0, found.index + found[0].indexOf(found[1] ?? '')).split('\n').length;
+      return commandsOf(found[1] ?? '', known)
         .flatMap(problemsOf)
         .map((one) => `${path}:${line}: ${one}`);
     }),
@@ -57,8 +58,9 @@ function commandsOf(block: string, known: readonly KnownKind[]): readonly Comman
       const start = words.findIndex((word) => /(^|\()kubectl$/.test(word)) + 1;
       const end = words.findIndex((word, index) => index >= start && ENDS.has(word));
       const own = start === 0 ? [] : words.slice(start, end === -1 ? undefined : end);
-      const kinds = kindsOf(own, known);
-      return kinds.length === 0 ? [] : [{ kinds, words: own }];
+      const { plain, flags } = readKubectl(own);
+      const kinds = kindsOf(plain, known);
+      return kinds.length === 0 ? [] : [{ kinds, flags }];
     });
 }
 
@@ -71,10 +73,7 @@ function unquoted(word: string): string {
 }
 
 /** The kinds that a command names: `tn acme`, `quotaledger/acme usagerecord/acme`, `tn,ag`. None where one is not known. */
-function kindsOf(words: readonly string[], known: readonly KnownKind[]): readonly KnownKind[] {
-  const plain = words.filter(
-    (word, index) => !word.startsWith('-') && !WITH_VALUE.has(words[index - 1] ?? ''),
-  );
+function kindsOf(plain: readonly string[], known: readonly KnownKind[]): readonly KnownKind[] {
   const [verb = '', first = '', ...rest] = plain;
   if (!VERBS.has(verb)) return [];
   const names = first.includes('/')
@@ -89,12 +88,14 @@ function isName(name: string, { kind, plural, singular, shortNames }: KindDescri
 }
 
 function problemsOf(command: Command): readonly string[] {
-  return command.words.flatMap((word, index) => [
-    ...(command.words[index - 1] === '-p' ? patchProblems(word, command) : []),
-    ...(command.words[index - 1] === '--field-selector' ? selectorProblems(word, command) : []),
-    ...pathProblems(word, command),
-    ...conditionProblems(word, command),
-  ]);
+  const of = (flag: string): readonly string[] => command.flags.get(flag) ?? [];
+  return [
+    ...of('--patch').flatMap((patch) => patchProblems(patch, command)),
+    ...of('--field-selector').flatMap((selector) => selectorProblems(selector, command)),
+    ...[...of('--output'), ...of('--for')].flatMap((format) => pathProblems(format, command)),
+    ...of('--sort-by').flatMap((path) => templateProblems(`{${path.replaceAll(/[{}]/g, '')}}`, command)),
+    ...of('--for').flatMap((wanted) => conditionProblems(wanted, command)),
+  ];
 }
 
 /** What none of the kinds of a command is content with is told, as the first of them sees it. */
@@ -113,19 +114,26 @@ function patchProblems(text: string, command: Command): readonly string[] {
   } catch {
     return [`the patch ${text} is no JSON`];
   }
+  const type = command.flags.get('--type')?.[0];
+  if (type === 'json') return ofAll(command, ({ schema }) => jsonPatchProblems(patch, schema));
+  // kubectl sends a strategic merge patch by itself, which the API server takes for kinds of its own alone.
+  if (type !== 'merge') return [`the patch ${text} needs --type merge or --type json`];
   return ofAll(command, ({ schema }) => partialProblems(patch, schema));
 }
 
-function pathProblems(word: string, command: Command): readonly string[] {
-  const template = /jsonpath=(\{.*\})/.exec(word)?.[1];
-  if (template === undefined) return [];
+function pathProblems(format: string, command: Command): readonly string[] {
+  const template = /^jsonpath=(\{.*\})/.exec(format)?.[1];
+  return template === undefined ? [] : templateProblems(template, command);
+}
+
+function templateProblems(template: string, command: Command): readonly string[] {
   return ofAll(command, ({ schema }) =>
     deadPaths(template, schema).map((path) => `the path ${path} leads to no field`),
   );
 }
 
-function selectorProblems(word: string, command: Command): readonly string[] {
-  const fields = word.split(',').map((one) => `.${one.split(/!?=/)[0]}`);
+function selectorProblems(selector: string, command: Command): readonly string[] {
+  const fields = selector.split(',').map((one) => `.${one.split(/!?=/)[0]}`);
   return ofAll(command, ({ kind }) => {
     const selectable = [...ALWAYS_SELECTABLE, ...(kind.selectableFields ?? [])];
     return fields
@@ -134,8 +142,8 @@ function selectorProblems(word: string, command: Command): readonly string[] {
   });
 }
 
-function conditionProblems(word: string, command: Command): readonly string[] {
-  const name = /^--for=condition=(\w+)/.exec(word)?.[1];
+function conditionProblems(wanted: string, command: Command): readonly string[] {
+  const name = /^condition=(\w+)/.exec(wanted)?.[1];
   if (name === undefined) return [];
   return ofAll(command, ({ schema }) =>
     conditionsTold(schema).includes(name) ? [] : [`there is no condition ${name}`],
