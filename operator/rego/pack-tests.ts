@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { withWhy } from '../policy/builtins/left-out.ts';
 import { isTestFile, type PackSource } from './compile.ts';
+import { coverageOf, type TestLines, testLinesOf } from './coverage.ts';
+import { isObject } from './gatekeeper/json.ts';
 import type { OpaResult, RunOpa } from './opa.ts';
 
 /** What the tests of a pack came to. */
@@ -79,11 +81,15 @@ async function testIn(job: Job): Promise<TestOutcome> {
   if (wrong.length > 0 || (told.code !== 0 && !isSkipped))
     return { kind: 'failed', reason: 'TestsFailed', message: wordsOf(results, wrong) };
   const covered = await opa(job, ['test', '--coverage', '--format', 'json', '.']);
-  return { kind: 'passed', tests: results.length, coveragePercent: coverageOf(covered.stdout) };
+  const coveragePercent = coverageOf(parse(covered.stdout), await testsBesideRules(job));
+  return { kind: 'passed', tests: results.length, coveragePercent };
 }
 
 /** A rule that is a test. A function whose name begins so is none. */
 const BESIDE_RULES = /^[ \t]*test_\w+(?![\w(])/m;
+
+/** What of a file may be a test, as its syntax tree then tells. */
+const MAY_BE_TESTS = /^[ \t]*(?:package\b.*_test\b|(?:todo_)?test_)/m;
 
 /** Tests may also stand beside the rules that they are of. */
 function hasTests([path, content]: readonly [string, Uint8Array]): boolean {
@@ -91,10 +97,25 @@ function hasTests([path, content]: readonly [string, Uint8Array]): boolean {
   return path.endsWith('.rego') && BESIDE_RULES.test(new TextDecoder().decode(content));
 }
 
+/** Where tests stand in files that are no files of tests. */
+async function testsBesideRules(job: Job): Promise<ReadonlyMap<string, TestLines>> {
+  const found = new Map<string, TestLines>();
+  for (const [path, content] of job.source.files) {
+    if (isTestFile(path) || !path.endsWith('.rego')) continue;
+    if (!MAY_BE_TESTS.test(new TextDecoder().decode(content))) continue;
+    const { stdout } = await opa(job, ['parse', '--json-include', 'locations', '--format', 'json', path]);
+    const tree = parse(stdout);
+    if (isObject(tree)) found.set(path, testLinesOf(tree));
+  }
+  return found;
+}
+
 function opa({ run, folder, timeoutMs, source }: Job, args: readonly string[]): Promise<OpaResult> {
   const [command = '', ...rest] = args;
   const old = source.regoVersion === 'V0' ? ['--v0-compatible'] : [];
-  const given = [command, ...old, '--capabilities', `../${CAPABILITIES}`, ...rest];
+  // What only reads a module runs nothing of it.
+  const allowed = command === 'parse' ? [] : ['--capabilities', `../${CAPABILITIES}`];
+  const given = [command, ...old, ...allowed, ...rest];
   return run(given, { cwd: join(folder, FOLDER), timeoutMs });
 }
 
@@ -117,21 +138,6 @@ function nameOf({ package: path = '', name = '', error }: Result): string {
   const called = `${path.replace(/^data\./, '')}.${name}`;
   if (error === undefined) return called;
   return `${called} (${(error.message ?? 'error').slice(0, 200)})`;
-}
-
-/** Lines of rules that tests reach; tests themselves are no part of it. */
-function coverageOf(text: string): number | undefined {
-  const { files } = (parse(text) ?? {}) as { readonly files?: Readonly<Record<string, FileCoverage>> };
-  if (files === undefined) return undefined;
-  const counted = Object.entries(files).filter(([path]) => !isTestFile(path));
-  const covered = counted.reduce((sum, [, one]) => sum + (one.covered_lines ?? 0), 0);
-  const missed = counted.reduce((sum, [, one]) => sum + (one.not_covered_lines ?? 0), 0);
-  return covered + missed === 0 ? 100 : Math.floor((covered * 100) / (covered + missed));
-}
-
-interface FileCoverage {
-  readonly covered_lines?: number;
-  readonly not_covered_lines?: number;
 }
 
 function failed({ code, stdout, stderr }: OpaResult, reason: 'CompileFailed' | 'TestsFailed'): TestOutcome {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isTestFile } from './compile.ts';
+import { isObject, type JsonObject, listAt, objectAt, textAt } from './gatekeeper/json.ts';
+import { isTestPackage } from './wrapper.ts';
+
+/** Which lines of a file are tests: `all` of a package for tests. */
+export type TestLines = 'all' | ReadonlySet<number>;
+
+/**
+ * Lines of rules that tests reach, in percent of all lines of rules, rounded down; 100 where there are none. Tests are no part of it, wherever they stand:
+ * in files of their own, or as `tests` says, beside the rules that they are of. Undefined where the report, as `opa test --coverage` writes it, is none.
+ */
+export function coverageOf(report: unknown, tests: ReadonlyMap<string, TestLines>): number | undefined {
+  if (!isObject(report) || !isObject(report['files'])) return undefined;
+  const files = Object.entries(report['files']).filter(([path]) => !isTestFile(path));
+  const counted = files.map(([path, file]) => linesOf(isObject(file) ? file : {}, tests.get(path)));
+  const covered = counted.reduce((sum, one) => sum + one.covered, 0);
+  const missed = counted.reduce((sum, one) => sum + one.missed, 0);
+  return covered + missed === 0 ? 100 : Math.floor((covered * 100) / (covered + missed));
+}
+
+function linesOf(file: JsonObject, tests: TestLines = new Set<number>()) {
+  const count = (name: string): number => {
+    const lines = listAt(file, name).flatMap((range) => rowsOf(asObject(range)));
+    return new Set(tests === 'all' ? [] : lines.filter((line) => !tests.has(line))).size;
+  };
+  return { covered: count('covered'), missed: count('not_covered') };
+}
+
+function rowsOf(range: JsonObject): readonly number[] {
+  const [start, end] = [Number(objectAt(range, 'start')['row']), Number(objectAt(range, 'end')['row'])];
+  return fromTo(start, end);
+}
+
+/** fromTo(3, 5) -> [3, 4, 5] */
+function fromTo(start: number, end: number): readonly number[] {
+  return Array.from({ length: Math.max(end - start + 1, 0) }, (_, index) => start + index);
+}
+
+/** Which lines of a module are tests, by its syntax tree with locations. */
+export function testLinesOf(tree: JsonObject): TestLines {
+  const path = listAt(objectAt(tree, 'package'), 'path').map((term) => textAt(asObject(term), 'value'));
+  if (isTestPackage(path)) return 'all';
+  const tests = listAt(tree, 'rules').map(asObject).filter(isTest);
+  return new Set(tests.flatMap(ruleLines));
+}
+
+function isTest(rule: JsonObject): boolean {
+  const name = textAt(asObject(listAt(objectAt(rule, 'head'), 'ref')[0]), 'value');
+  return /^(todo_)?test_/.test(name);
+}
+
+/** Of a rule, and of what it is else. */
+function ruleLines(rule: JsonObject): readonly number[] {
+  const location = objectAt(rule, 'location');
+  const start = Number(location['row']);
+  const text = Buffer.from(textAt(location, 'text'), 'base64').toString();
+  const own = fromTo(start, start + text.split('\n').length - 1);
+  return isObject(rule['else']) ? [...own, ...ruleLines(rule['else'])] : own;
+}
+
+function asObject(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
