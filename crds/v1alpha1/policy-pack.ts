@@ -130,6 +130,9 @@ export const PACK_PHASES = [
   'Rejected',
 ] as const;
 
+/** All that are kept: what `revisionHistoryLimit` allows, with the active one, the one before it and the candidate. */
+export const MAX_DECIDED_REVISIONS = 23;
+
 const status = z
   .object({
     observedGeneration: observedGeneration().optional(),
@@ -170,6 +173,14 @@ const status = z
       .array(text('Name of a PolicyPackRevision.', 63))
       .max(20)
       .describe('Revisions that were undone: they are not tried again by themselves.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional(),
+    decided: z
+      .array(text('Name of a PolicyPackRevision.', 63))
+      .max(MAX_DECIDED_REVISIONS)
+      .describe(
+        'Revisions that have been active and are still there, newest first: there is a way back to them.',
+      )
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),
     conditions: conditions(

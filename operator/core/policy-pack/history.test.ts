@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { MAX_DECIDED_REVISIONS } from '#crds/v1alpha1/policy-pack';
 import { RolloutWorld } from './testing/rollout-world.ts';
 
 /** A pack whose first version decides, and whose second is on its way. */
@@ -11,31 +12,76 @@ function withV2(): RolloutWorld {
   return world;
 }
 
-test('that a revision has decided outlasts what became of others since, for as long as it is there', (t) => {
+test('that a revision has decided is not forgotten, for as long as it is there', (t) => {
   const world = withV2();
   world.settle();
   world.wait(60);
   world.release('v3');
   world.settle();
   world.wait(60);
-  const decided = () => world.status.history?.filter(({ outcome }) => outcome === 'Active');
   for (let i = 0; i < 8; i += 1) {
     world.rollbackTo = i % 2 === 0 ? 'v2' : 'v3';
     world.settle();
   }
   t.is(world.status.history?.length, 10);
-  t.deepEqual([...new Set(decided()?.map(({ revision }) => revision))], ['v3', 'v2', 'v1']);
+  t.deepEqual(world.status.decided, ['v3', 'v2', 'v1']);
   const times = world.status.history?.map(({ at }) => at) ?? [];
   t.deepEqual(times, times.toSorted().toReversed(), 'newest first');
   world.revisions = ['v2', 'v3'];
-  for (let i = 0; i < 8; i += 1) {
-    world.rollbackTo = i % 2 === 0 ? 'v2' : 'v3';
+  world.rollbackTo = 'v2';
+  world.settle();
+  t.deepEqual(world.status.decided, ['v2', 'v3'], 'of what is gone nobody asks');
+});
+
+test('all that are kept may have decided, and each is a way back', (t) => {
+  const world = withV2();
+  const last = MAX_DECIDED_REVISIONS + 1;
+  for (let version = 3; version <= last; version += 1) {
     world.settle();
+    world.wait(60);
+    world.release(`v${version}`);
   }
-  t.false(
-    decided()?.some(({ revision }) => revision === 'v1'),
-    'of what is gone nobody asks',
-  );
+  world.settle();
+  world.wait(60);
+  t.is(world.status.activeRevision, `v${last}`);
+  const named = Array.from({ length: MAX_DECIDED_REVISIONS }, (_, index) => `v${last - index}`);
+  t.deepEqual(world.status.decided, named, 'the last ones');
+  // Of what it was made of nobody knows anything any more.
+  world.strangers = new Map(world.revisions.map((one) => [one, `sha256:${'9'.repeat(64)}`]));
+  world.rollbackTo = 'v2';
+  world.settle();
+  t.is(world.status.activeRevision, 'v2');
+  world.rollbackTo = 'v1';
+  world.settle();
+  t.is(world.status.activeRevision, 'v2', 'more than that are never kept');
+  t.is(world.last?.standing.reason, 'NeverActive');
+});
+
+test('what a history from before says of it holds as well', (t) => {
+  const world = withV2();
+  world.settle();
+  world.wait(60);
+  const { decided, ...before } = world.status;
+  t.deepEqual(decided, ['v2', 'v1']);
+  world.status = before;
+  world.release('v3');
+  world.settle();
+  world.wait(60);
+  t.deepEqual(world.status.decided, ['v3', 'v2', 'v1']);
+});
+
+test('since when a revision decides is told, whatever becomes of others meanwhile', (t) => {
+  const world = withV2();
+  world.settle();
+  world.wait(60);
+  t.is(world.status.activeRevision, 'v2');
+  for (let version = 3; version < 20; version += 1) {
+    world.release(`v${version}`);
+    world.settle();
+    world.wait(1);
+  }
+  t.is(world.status.history?.filter(({ outcome }) => outcome === 'Withdrawn').length, 9);
+  t.like(world.status.history?.at(-1), { revision: 'v2', outcome: 'Active' });
 });
 
 test('however many have decided, what became of the last one is told', (t) => {

@@ -3,6 +3,7 @@ import { POLICY_PACK_REASONS } from '#crds/v1alpha1/policy-pack';
 import { type Standing, toInstant } from '../conditions.ts';
 import {
   activate,
+  hasDecided,
   isNamed,
   type Move,
   present,
@@ -44,14 +45,6 @@ export function withheldBack(stand: Stand): Standing | undefined {
   const { reason, passing } = withheld;
   const message = `spec.rollbackTo: ${target} has never been active, and goes no further; ${withheld.message}`;
   return { kind: passing ? 'reconciling' : 'stalled', reason, message };
-}
-
-function hasDecided({ was }: Stand, target: string): boolean {
-  const { activeRevision, previousRevision, history = [] } = was;
-  return (
-    [activeRevision, previousRevision].includes(target) ||
-    history.some(({ revision, outcome }) => revision === target && outcome === 'Active')
-  );
 }
 
 function neverActive(target: string, made: string): string {

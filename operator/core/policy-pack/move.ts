@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { POLICY_PACK_REASONS, type PackPhase, type PolicyPackStatus } from '#crds/v1alpha1/policy-pack';
+import {
+  MAX_DECIDED_REVISIONS,
+  POLICY_PACK_REASONS,
+  type PackPhase,
+  type PolicyPackStatus,
+} from '#crds/v1alpha1/policy-pack';
 import { type Standing, toInstant, truncate } from '../conditions.ts';
 import type { PlanEvent } from '../plan.ts';
 import type { ReplicaView } from './replicas.ts';
@@ -32,8 +37,6 @@ type HistoryEntry = NonNullable<PolicyPackStatus['history']>[number];
 /** The stage in which replicas load what `spec.rollbackTo` names. */
 export const ROLLING_BACK = 'RollingBack';
 const MAX_HISTORY = 10;
-/** Of these, revisions of which it is remembered that they have decided: the others tell what became of the last ones. */
-const MAX_DECIDED = 7;
 const MAX_REJECTED = 20;
 const MAX_WORDS = 512;
 const { RevisionActivated } = POLICY_PACK_REASONS;
@@ -50,6 +53,7 @@ export function stay(status: PolicyPackStatus): StageStatus {
     report,
     history,
     rejected,
+    decided,
   } = status;
   return present({
     phase,
@@ -61,6 +65,7 @@ export function stay(status: PolicyPackStatus): StageStatus {
     report,
     history,
     rejected,
+    decided,
   });
 }
 
@@ -96,6 +101,7 @@ export function activate(
       candidateRevision: undefined,
       stage: undefined,
       history: remember(stand, entries),
+      decided: deciders(stand, revision),
     }),
     events: [{ type: 'Normal', reason: RevisionActivated, message }],
   };
@@ -168,20 +174,27 @@ export function stalled(reason: string, message: string): Standing {
   return { kind: 'stalled', reason, message };
 }
 
-/**
- * The newest of it. That a revision which is still there has decided outlasts what else became of it and of others: it is what tells whether
- * `spec.rollbackTo` goes back.
- */
-function remember({ was, revisions }: Stand, entries: readonly HistoryEntry[]): HistoryEntry[] {
+/** Whether a revision that is there is known to have been active. */
+export function hasDecided({ was }: Pick<Stand, 'was'>, revision: string): boolean {
+  return decidedBefore(was).includes(revision);
+}
+
+/** Those that have decided and are still there, with the one that does now. */
+function deciders({ was, revisions }: Stand, revision: string): string[] {
+  const before = decidedBefore(was).filter((one) => revisions.includes(one));
+  return [...new Set([revision, ...before])].slice(0, MAX_DECIDED_REVISIONS);
+}
+
+/** A status from before these were written down says it of some in its history. */
+function decidedBefore({ activeRevision, previousRevision, decided = [], history = [] }: StageStatus) {
+  const told = history.filter(({ outcome }) => outcome === 'Active').map(({ revision }) => revision);
+  return [activeRevision, previousRevision, ...decided, ...told].filter(isNamed);
+}
+
+/** The newest of it, and since when the one decides that does: a revision that has just become active is undone where it is not fit to run. */
+function remember({ was }: Stand, entries: readonly HistoryEntry[]): HistoryEntry[] {
   const all = [...entries, ...(was.history ?? [])];
-  const decided = new Set<string>();
-  const isLasting = ({ revision, outcome }: HistoryEntry): boolean => {
-    if (outcome !== 'Active' || decided.has(revision) || decided.size === MAX_DECIDED) return false;
-    if (revisions.includes(revision)) decided.add(revision);
-    return decided.has(revision);
-  };
-  const lasting = new Set(all.filter(isLasting));
-  const passing = all.filter((one) => !lasting.has(one)).slice(0, MAX_HISTORY - lasting.size);
-  const kept = new Set([...lasting, ...passing]);
-  return all.filter((one) => kept.has(one));
+  const since = all.find(({ outcome }) => outcome === 'Active');
+  const others = all.filter((one) => one !== since).slice(0, MAX_HISTORY - Number(since !== undefined));
+  return all.filter((one) => one === since || others.includes(one));
 }

@@ -149,7 +149,11 @@ for (const artifact of [REFUSED_ARTIFACT, UNKNOWN_ARTIFACT]) {
         at: '2026-11-21T00:00:00Z',
       },
     ] as const;
-    for (const before of [{ history: [...history] }, { previousRevision: name }]) {
+    for (const before of [
+      { history: [...history] },
+      { previousRevision: name },
+      { decided: ['newer', name] },
+    ]) {
       const mine = pack(
         { ...OCI, rollbackTo: name },
         { phase: 'Active', activeRevision: 'newer', ...before },

@@ -46,6 +46,7 @@ export type StageStatus = Pick<
   | 'replicas'
   | 'history'
   | 'rejected'
+  | 'decided'
 >;
 
 /** What becomes of a pack. */

@@ -37,6 +37,7 @@ export class RolloutWorld {
   rollout: PolicyRollout = { ...DEFAULT_ROLLOUT };
   rollbackTo: string | undefined;
   suspended = false;
+  strangers: ReadonlyMap<string, string> | undefined;
   status: PolicyPackStatus = {};
   /** Made for the pair that is asked about. */
   blast: (revision: string, against: string | undefined) => BlastRadius | 'none' | undefined = () => 'none';
@@ -73,6 +74,7 @@ export class RolloutWorld {
       },
       wanted: this.wanted,
       revisions: this.revisions,
+      ...(this.strangers !== undefined && { strangers: this.strangers }),
       replicas: [...this.replicas.values()],
       blast: this.wanted === undefined ? undefined : this.blast(this.wanted, this.status.activeRevision),
     };
