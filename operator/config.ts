@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
-import { type Prices, type PricesRead, readPrices } from './core/metering/prices.ts';
 import { readRegistrySettings, type RegistrySettings, type SettingsRead } from './oci/settings.ts';
 import { POLICY_RESOURCES } from './policy-resources.ts';
+import { PRICES } from './prices.ts';
 import {
   ConfigError,
   DNS_LABEL,
@@ -215,14 +215,7 @@ export const SETTINGS = {
       'plan=weight separated by commas, each plan once, weights integers from 1 to 1000, such as gold=4,silver=2',
     parse: parseWeights,
   } satisfies Setting<ReadonlyMap<string, number>>,
-  prices: {
-    what: 'What tenants pay for a million of each, by the plan of the Tenant, as JSON. A plan that is not named pays the default; without one, what its Runs cost is not known.',
-    default: '{}',
-    allowed:
-      '{"currency": "USD", "default": {"runUnits": "11.5", "inputTokens": "3", "outputTokens": "15"}, "plans": {"gold": {"runUnits": "9"}}}: decimals as texts below a billion with up to six places, of runUnits, inputTokens, outputTokens, toolCalls and sandboxCalls; up to 64 plans',
-    parse: parsePrices,
-    explain: (text) => problemsOf(readPrices(text)),
-  } satisfies Setting<Prices>,
+  prices: PRICES,
   kueue: {
     what: 'Whether Kueue decides on capacity. Auto: where its kinds are served. Required: nothing starts where they are not.',
     default: 'Off',
@@ -332,13 +325,8 @@ function parseRegistries(text: string): readonly RegistrySettings[] | undefined 
   return read.kind === 'ok' ? read.registries : undefined;
 }
 
-function parsePrices(text: string): Prices | undefined {
-  const read = readPrices(text);
-  return read.kind === 'ok' ? read.prices : undefined;
-}
-
 /** What is wrong with what was read. */
-function problemsOf(read: PricesRead | SettingsRead): readonly string[] {
+function problemsOf(read: SettingsRead): readonly string[] {
   return read.kind === 'ok' ? [] : read.problems;
 }
 

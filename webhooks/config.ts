@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { PRICES } from '#operator/prices';
 import {
   ConfigError,
   DNS_LABEL,
@@ -104,6 +105,7 @@ export const WEBHOOK_SETTINGS = {
     parse: integer(128, 1_048_576),
   } satisfies Setting<number>,
   policyInventory: POLICY_INVENTORY,
+  prices: PRICES,
   stateFolder: pathSetting(
     'Folder of this replica alone, where it keeps the packs that it decides by for a restart. Empty: nowhere.',
   ),

@@ -172,13 +172,14 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'remote/', may: ['remote/', 'crds/', 'node:', 'undici'] },
   { from: 'operator/settings.ts', may: ['node:'] },
   { from: 'operator/policy-resources.ts', may: ['operator/settings.ts', 'operator/core/', 'node:'] },
+  { from: 'operator/prices.ts', may: ['operator/settings.ts', 'operator/core/'] },
   {
     from: 'operator/config.ts',
     may: [
       'operator/settings.ts',
       'operator/oci/settings.ts',
       'operator/policy-resources.ts',
-      'operator/core/metering/prices.ts',
+      'operator/prices.ts',
       'crds/v1alpha1/names.ts',
       'node:',
     ],
@@ -212,6 +213,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'operator/runtime/',
       'operator/policy/',
       'operator/telemetry/',
+      'operator/prices.ts',
       'operator/settings.ts',
       'node:',
     ],

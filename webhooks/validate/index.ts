@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GROUP } from '#crds/v1alpha1/names';
+import type { Prices } from '#operator/core/metering/prices';
 import type { Cache } from '#operator/runtime/cache';
 import type { Validation } from '../admission.ts';
 import { ALLOWED, type AdmissionRequest } from '../review.ts';
@@ -16,6 +17,8 @@ import { answerOf, asksForChange, type Verdict } from './verdict.ts';
 export interface ValidationSettings {
   /** Namespace of the platform. */
   readonly namespace: string;
+  /** What tenants pay. */
+  readonly prices: Prices;
 }
 
 /** What judges objects of ours by what stores tell at that moment. */
@@ -29,8 +32,12 @@ export function validateRequest(cache: Cache, settings: ValidationSettings): Val
   };
 }
 
-function verdictOn(request: AdmissionRequest, facts: Facts, { namespace }: ValidationSettings): Verdict {
-  const settings = { platformNamespace: namespace };
+function verdictOn(
+  request: AdmissionRequest,
+  facts: Facts,
+  { namespace, prices }: ValidationSettings,
+): Verdict {
+  const settings = { platformNamespace: namespace, prices };
   switch (request.resource.resource) {
     case 'tenants':
       return judgeTenant(request, facts, settings);

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { AGENT } from '#crds/v1alpha1/agent';
 import type { Schedule } from '#crds/v1alpha1/agent-schedule';
+import { type Prices, readPrices } from '#operator/core/metering/prices';
 import type { KubeObject } from '#operator/core/object';
 import { makeAgent as agent, makeTenant as tenant } from '#operator/core/run/testing/make';
 import { type ForeignKind, registeredRules, registrations } from '../registrations.ts';
@@ -52,6 +53,14 @@ function requestOf(object: unknown, more: Partial<AdmissionRequest> = {}): Admis
     dryRun: false,
     ...more,
   };
+}
+
+const BUDGETS = { quotas: { cost: [{ window: 'day' as const, limit: '20' }] } };
+
+function pricesOf(text: string): Prices {
+  const read = readPrices(text);
+  if (read.kind === 'refused') throw new Error(read.problems.join(' '));
+  return read.prices;
 }
 
 const GATEWAY = 'gateway.networking.k8s.io';
@@ -112,6 +121,28 @@ const CASES: Readonly<Record<string, Case>> = {
       factsOf(),
     ),
     warned: [/belongs to no tenant/, /^spec\.schedule\.timeZone: found Mars/],
+  },
+  'a Tenant with a budget of cost, and no price': {
+    verdict: judgeTenant(requestOf(tenant(BUDGETS)), factsOf(), { ...PLATFORM, prices: pricesOf('{}') }),
+    warned: [
+      /^spec\.quotas\.cost is recorded, and not enforced: .* no price for plan standard \(platform\.prices/,
+    ],
+  },
+  'a Tenant with a budget of cost, and a price for another plan': {
+    verdict: judgeTenant(requestOf(tenant({ ...BUDGETS, plan: 'free' })), factsOf(), {
+      ...PLATFORM,
+      prices: pricesOf('{"currency":"USD","plans":{"gold":{"runUnits":"9"}}}'),
+    }),
+    warned: [/no price for plan free /],
+  },
+  'a Tenant with a budget of cost, and a price': {
+    verdict: judgeTenant(requestOf(tenant(BUDGETS)), factsOf(), {
+      ...PLATFORM,
+      prices: pricesOf('{"currency":"USD","default":{"runUnits":"9"}}'),
+    }),
+  },
+  'a Tenant without either': {
+    verdict: judgeTenant(requestOf(tenant()), factsOf(), { ...PLATFORM, prices: pricesOf('{}') }),
   },
   'a pack for what no report tells of': {
     verdict: judgePolicyPack(

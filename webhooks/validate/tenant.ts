@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+import { priceFor } from '#operator/core/metering/prices';
 import { claimNamespaces, namespaceNames } from '#operator/core/tenant/namespaces';
 import type { PlatformSettings, Tenant } from '#operator/core/tenant/tenant';
 import { formatQuantity, parseQuantity, quantityFormat } from '#operator/core/quota/quantity';
-import { unenforcedQuotas } from '#operator/core/tenant/quotas';
+import { lacksPrice, unenforcedQuotas } from '#operator/core/tenant/quotas';
 import type { AdmissionRequest, Refusal } from '../review.ts';
 import type { Facts } from './facts.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What of the platform a Tenant is judged by. */
-export type TenantSettings = Pick<PlatformSettings, 'platformNamespace'>;
+export type TenantSettings = Pick<PlatformSettings, 'platformNamespace' | 'prices'>;
 
 /**
  * What is wrong with a Tenant beside the others. Only of namespaces that it begins to want: what it wanted before it was told of in its
@@ -29,6 +30,7 @@ export function judgeTenant(request: AdmissionRequest, facts: Facts, settings: T
       ...missingClasses(tenant, facts),
       ...exceeded(tenant),
       ...notEnforced(tenant),
+      ...notPriced(tenant, settings),
     ],
   };
 }
@@ -83,6 +85,14 @@ function notEnforced({ spec }: Tenant): readonly string[] {
   return unenforcedQuotas(spec.quotas).map(
     (field) => `spec.quotas.${field} is recorded, and not enforced by this version of NexusOS`,
   );
+}
+
+/** Nor does anybody learn before the first bill that a budget of cost bounds nothing. */
+function notPriced({ spec }: Tenant, { prices }: TenantSettings): readonly string[] {
+  if (!lacksPrice(spec.quotas, priceFor(prices, spec.plan))) return [];
+  return [
+    `spec.quotas.cost is recorded, and not enforced: what Runs cost is not known, since the platform has no price for plan ${spec.plan} (platform.prices of the chart)`,
+  ];
 }
 
 /** Quotas below what is in use: nothing is ended for that, and nothing new starts until enough has ended. */
