@@ -219,6 +219,7 @@ test('what had a price counts beside what had none, and is told with its currenc
   t.is(more?.tiers[0]?.cost, '0.0602');
   const free = bookAttempts(undefined, [ended('2026-11-01T00:00:00Z', 20)], NOW);
   t.is(monthCost(free, undefined), undefined);
+  t.is(monthCost(free, 'USD'), undefined, 'it had no price, whatever others have now');
   t.is(monthCost(undefined, 'USD'), undefined);
   t.false(JSON.stringify(free).includes('cost'), 'who has no price pays no bytes');
 });

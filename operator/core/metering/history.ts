@@ -181,15 +181,17 @@ export function monthSummary(history: UsageHistory | undefined): string | undefi
   return month && `${month.amounts.runUnits} in ${month.start.slice(0, 7)}`;
 }
 
-/** What the same month has cost, for people: `0.35 USD in 2026-11`; undefined where nothing was paid, and no price is known. */
+/**
+ * What the same month has cost, for people: `0.35 USD in 2026-11`. Undefined where nothing was paid: what had no price when it was admitted has
+ * cost nobody knows what, which is not nothing, whatever the price is now.
+ */
 export function monthCost(
   history: UsageHistory | undefined,
   currency: string | undefined,
 ): string | undefined {
   const month = monthOf(history);
-  const cost = month?.amounts.cost ?? (currency === undefined ? undefined : '0');
-  if (month === undefined || cost === undefined) return undefined;
-  return `${cost}${currency === undefined ? '' : ` ${currency}`} in ${month.start.slice(0, 7)}`;
+  if (month?.amounts.cost === undefined) return undefined;
+  return `${month.amounts.cost}${currency === undefined ? '' : ` ${currency}`} in ${month.start.slice(0, 7)}`;
 }
 
 function monthOf(history: UsageHistory | undefined): LedgerWindowUse | undefined {
