@@ -234,6 +234,21 @@ test('a watch that is cut off proves nothing, whatever the list says', async (t)
   t.is(lists(), 1);
 });
 
+test('versions that went back have everything read anew', async (t) => {
+  const { cache, proxy, world, create } = await makeCache(t, [{ resource: CONFIG_MAPS }]);
+  const path = `/api/v1/namespaces/${world.namespace}/configmaps`;
+  const watches = () => proxy.requests.filter((one) => one.isWatch && one.path === path).length;
+  await create('one', 'a');
+  await eventually('it is told', () => cache.get(CONFIG_MAPS, { namespace: world.namespace, name: 'one' }));
+  const before = watches();
+  // As an API server answers whose etcd was restored: long before what the watch has told.
+  cache.observeVersion(CONFIG_MAPS, '1', performance.now());
+  await eventually('the watch is begun anew', () => watches() > before);
+  await create('two', 'a');
+  await eventually('and goes on', () => cache.get(CONFIG_MAPS, { namespace: world.namespace, name: 'two' }));
+  t.is(watches(), before + 1, 'once');
+});
+
 test('a list that is refused is not asked for again: each asks for himself', async (t) => {
   const { ask, answered, lists, path, proxy } = await askingWorld(t);
   proxy.inject(

@@ -62,6 +62,77 @@ test('a write that was sent before somebody asked proves nothing to him', async 
   t.is(await stateOf(asked), 'open');
 });
 
+/** One that the watch has told of version 100 at 10 ms, and of 200 at 30 ms, and that says how often versions went back. */
+function rewindableOne(look?: () => Promise<bigint>) {
+  const clock = new HandClock();
+  const rewound: number[] = [];
+  const freshness = new Freshness({
+    now: () => clock.ms,
+    after: clock.after,
+    onRewound: () => rewound.push(clock.ms),
+    ...(look && { look }),
+  });
+  freshness.startAnew(50n);
+  for (const [ms, version] of [
+    [10, 100n],
+    [30, 200n],
+  ] as const) {
+    clock.ms = ms;
+    freshness.told(version);
+  }
+  return { freshness, clock, rewound };
+}
+
+test('a write that is not above what was told before it was sent says that versions went back, and proves nothing', async (t) => {
+  const { freshness, clock, rewound } = rewindableOne();
+  clock.ms = 40;
+  const asked = freshness.isProven();
+  freshness.wrote(200n, 40);
+  t.is(await stateOf(asked), false);
+  t.deepEqual(rewound, [40]);
+  for (let n = 1n; n <= 8n; n += 1n) {
+    freshness.told(200n + n);
+    freshness.wrote(200n + n, 41);
+  }
+  t.is(await stateOf(freshness.isProven()), false, 'nor does anything else');
+  t.deepEqual(rewound, [40], 'told once');
+  clock.ms = 50;
+  freshness.startAnew(70n);
+  for (let n = 71n; n <= 74n; n += 1n) {
+    freshness.told(n);
+    freshness.wrote(n, 50);
+  }
+  const again = freshness.isProven();
+  freshness.wrote(75n, 51);
+  freshness.told(75n);
+  t.true(await again, 'after the watch began anew it proves again');
+  t.deepEqual(rewound, [40]);
+});
+
+test('a write that the watch overtook is above what was told when it was sent', async (t) => {
+  const { freshness, clock, rewound } = rewindableOne();
+  clock.ms = 40;
+  for (const sentAtMs of [0, 5, 20]) freshness.wrote(150n, sentAtMs);
+  t.deepEqual(rewound, []);
+  freshness.wrote(150n, 31);
+  t.deepEqual(rewound, [40]);
+});
+
+test('a write from before a watch began anew says nothing of it', async (t) => {
+  const { freshness, rewound } = rewindableOne();
+  freshness.wrote(40n, -1);
+  t.deepEqual(rewound, []);
+});
+
+test('an answer that everything is at less than was told says that versions went back', async (t) => {
+  const { freshness, clock, rewound } = rewindableOne(() => Promise.resolve(199n));
+  for (let n = 201n; n <= 208n; n += 1n) freshness.told(n);
+  const asked = [freshness.isProven(), freshness.isProven()];
+  await clock.goTo(36);
+  t.deepEqual(await Promise.all(asked), [false, false]);
+  t.is(rewound.length, 1);
+});
+
 test('who has waited for a moment asks the API server, and the next ones do so at once', async (t) => {
   const { freshness, clock } = livelyOne(1);
   const first = freshness.isProven();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { SharedLook } from './shared-look.ts';
+import { ToldVersions } from './told-versions.ts';
 
 /** A version that the watch has not told of yet: of a write of our own, or what the API server said that everything is at. */
 interface Mark {
@@ -35,6 +36,8 @@ export interface FreshnessOptions {
   readonly after?: (ms: number, does: () => void) => () => void;
   /** The version that everything of the kind is at, at some instant after this was called. Without, nobody asks for others. */
   readonly look?: () => Promise<bigint>;
+  /** Told once that versions went back, as when a backup is restored: what the watch tells cannot be compared with anything until it begins anew. */
+  readonly onRewound?: () => void;
 }
 
 interface Proof {
@@ -74,13 +77,18 @@ export class Freshness {
   readonly #shared: SharedLook | undefined;
   /** When the watch began anew. */
   #begunAtMs = -Infinity;
+  readonly #toldVersions = new ToldVersions();
+  readonly #onRewound: () => void;
+  #isRewound = false;
 
-  constructor({ now = () => performance.now(), after = afterReally, look }: FreshnessOptions = {}) {
+  constructor(options: FreshnessOptions = {}) {
+    const { now = () => performance.now(), after = afterReally, look, onRewound = () => undefined } = options;
     this.#now = now;
     this.#after = after;
+    this.#onRewound = onRewound;
     // What is answered to a question from before the watch began anew says nothing of this one.
     const tell = (version: bigint, sentAtMs: number): void => {
-      if (sentAtMs > this.#begunAtMs) this.wrote(version, sentAtMs);
+      if (sentAtMs > this.#begunAtMs) this.#expect(version, sentAtMs);
     };
     this.#shared =
       look &&
@@ -89,9 +97,20 @@ export class Freshness {
 
   /**
    * A write that was sent then has made this version. Not for one that has changed nothing: the version that it is answered with is an old one,
-   * and others may have written since.
+   * and others may have written since. One that is not above what the watch had told of when it was sent was made by an API server whose
+   * versions went back: that proves nothing, nor does anything until the watch begins anew.
    */
   wrote(version: bigint, sentAtMs: number): void {
+    const known = this.#toldVersions.knownWhenSent(sentAtMs);
+    if (known !== undefined && version <= known) return this.#rewind();
+    // It went out so long ago that nobody remembers what was known then.
+    if (known === undefined && version <= this.#toldVersion) return;
+    this.#expect(version, sentAtMs);
+  }
+
+  /** All that was written before something was sent then is told as soon as the watch has told everything up to this version. */
+  #expect(version: bigint, sentAtMs: number): void {
+    if (this.#isRewound) return;
     if (version <= this.#toldVersion) return this.#prove(sentAtMs);
     if (this.#marks.length >= MAX_MARKS) this.#marks.shift();
     this.#marks.push({ version, sentAtMs });
@@ -101,7 +120,9 @@ export class Freshness {
   told(version: bigint): void {
     if (version <= this.#toldVersion) return;
     this.#toldVersion = version;
-    this.#toldAtMs.push(this.#now());
+    const nowMs = this.#now();
+    this.#toldVersions.note(version, nowMs);
+    this.#toldAtMs.push(nowMs);
     if (this.#toldAtMs.length > LIVELY.told) this.#toldAtMs.shift();
     const told = this.#marks.filter((mark) => mark.version <= version);
     if (told.length === 0) return;
@@ -116,6 +137,17 @@ export class Freshness {
     this.#proofs = [];
     this.#toldAtMs = [];
     this.#begunAtMs = this.#now();
+    this.#toldVersions.begin(version, this.#begunAtMs);
+    this.#isRewound = false;
+  }
+
+  #rewind(): void {
+    this.#marks = [];
+    this.#proofs = [];
+    this.#toldAtMs = [];
+    if (this.#isRewound) return;
+    this.#isRewound = true;
+    this.#onRewound();
   }
 
   /**
@@ -170,9 +202,12 @@ export class Freshness {
   /** What is answered, unless the watch had told of more before: versions went back, as when a backup is restored, and cannot be compared with what it told. */
   async #forward(look: () => Promise<bigint>): Promise<bigint> {
     const known = this.#toldVersion;
+    const askedAtMs = this.#now();
     const version = await look();
-    if (version < known) throw new Error(`everything is at ${version}, and the watch had told of ${known}`);
-    return version;
+    if (version >= known) return version;
+    // Of a watch that began anew meanwhile, it says nothing.
+    if (askedAtMs > this.#begunAtMs) this.#rewind();
+    throw new Error(`everything is at ${version}, and the watch had told of ${known}`);
   }
 
   #isLively(nowMs: number): boolean {

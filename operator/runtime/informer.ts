@@ -47,6 +47,7 @@ export class Informer {
   readonly matches: (object: KubeObject) => boolean;
   readonly #resolveSynced: () => void;
   readonly #freshness: Freshness;
+  #reflector: Reflector | undefined;
   #isSynced = false;
   #toldAtMs = 0;
 
@@ -61,7 +62,11 @@ export class Informer {
     );
     this.store = new Store(guarded(options.indexers, options.log));
     this.matches = matcherOf(selection);
-    this.#freshness = new Freshness({ ...options.clock, look: () => this.#currentVersion() });
+    this.#freshness = new Freshness({
+      ...options.clock,
+      look: () => this.#currentVersion(),
+      onRewound: () => this.#reflector?.beginAnew(),
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.synced = promise;
     this.#resolveSynced = resolve;
@@ -104,7 +109,8 @@ export class Informer {
         this.#freshness.told(this.store.seenVersion);
       },
     };
-    return new Reflector({ client, resource, selection, sink, timing, metrics, log }).run(signal);
+    this.#reflector = new Reflector({ client, resource, selection, sink, timing, metrics, log });
+    return this.#reflector.run(signal);
   }
 
   /** Takes in the answer to a write of our own, so that the next reconcile does not act on the past. */

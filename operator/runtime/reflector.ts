@@ -72,10 +72,18 @@ export class Reflector {
   /** Streamed lists that were waited for in vain, since one came. */
   #silences = 0;
   #failures = 0;
+  /** Of the connection that there is. */
+  #connection = new AbortController();
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
     this.#log = options.log.child({ watch: options.resource.plural });
+  }
+
+  /** Lets go of the watch that there is, and reads everything anew: versions went back, and what it tells cannot be compared. */
+  beginAnew(): void {
+    this.#version = undefined;
+    this.#connection.abort();
   }
 
   /** Runs until `signal` aborts. Never rejects. */
@@ -97,11 +105,15 @@ export class Reflector {
       // It may have been an outage that we took for an API server that cannot.
       this.#canStreamList = this.#silences < MAX_SILENCES;
     }
+    const connection = new AbortController();
+    this.#connection = connection;
     try {
-      await this.#readAndFollow(signal);
-      return { why: 'closed', error: undefined };
+      await this.#readAndFollow(AbortSignal.any([signal, connection.signal]));
+      if (!connection.signal.aborted) return { why: 'closed', error: undefined };
+      this.#version = undefined;
+      return { why: 'expired', error: undefined };
     } catch (error) {
-      const why = endOf(error);
+      const why = connection.signal.aborted ? 'expired' : endOf(error);
       if (why === 'expired') this.#version = undefined;
       if (this.#version === undefined && isUnservedList(error, why)) {
         this.#canStreamList = false;
