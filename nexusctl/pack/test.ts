@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { relative, resolve } from 'node:path';
+import type { Coverage } from '#operator/rego/coverage';
 import { testPack } from '#operator/rego/pack-tests';
 import {
   argumentAt,
@@ -57,7 +58,7 @@ function percentOf(given: string | undefined, { spec }: LocalPack): number {
 
 interface Tests {
   readonly count: number;
-  readonly coveragePercent: number | undefined;
+  readonly coverage: Coverage | undefined;
 }
 
 async function runTests(pack: LocalPack, { run, capabilities }: Compiler): Promise<Tests> {
@@ -67,7 +68,7 @@ async function runTests(pack: LocalPack, { run, capabilities }: Compiler): Promi
       EXIT.no,
       told.reason === 'TestsFailed' ? told.message : `${told.reason}: ${told.message}`,
     );
-  return { count: told.tests, coveragePercent: told.coveragePercent };
+  return { count: told.tests, coverage: told.coverage };
 }
 
 interface Results {
@@ -77,7 +78,9 @@ interface Results {
 }
 
 function outcomeOf({ tests, cases, wanted }: Results): Outcome {
-  const { count, coveragePercent } = tests;
+  const { count, coverage: found } = tests;
+  const coveragePercent = found?.percent;
+  const missed = found?.missed ?? [];
   const failed = cases.filter((one) => !one.passed);
   const reached = coveragePercent ?? 0;
   const isCovered = reached >= wanted;
@@ -86,8 +89,11 @@ function outcomeOf({ tests, cases, wanted }: Results): Outcome {
   const short = isCovered ? [] : [`too little: ${wanted} % are wanted`];
   return {
     code: failed.length === 0 && isCovered ? EXIT.ok : EXIT.no,
-    value: { tests: count, coveragePercent, minCoveragePercent: wanted, cases },
-    before: [[`${count} tests passed`, coverage, ...short].join(', ')],
+    value: { tests: count, coveragePercent, minCoveragePercent: wanted, missed, cases },
+    before: [
+      [`${count} tests passed`, coverage, ...short].join(', '),
+      ...(missed.length === 0 ? [] : [`no test reaches ${missed.join(', ')}`]),
+    ],
     table: {
       head: ['CASE', 'RESULT', 'WHY'],
       rows: cases.map(({ name, passed, why }) => [name, passed ? 'passed' : 'failed', why]),

@@ -44,7 +44,10 @@ test_denied {
 `;
 
 const CASES: Readonly<
-  Record<string, { readonly modules: Record<string, string>; readonly regoVersion?: 'V0' }>
+  Record<
+    string,
+    { readonly modules: Record<string, string>; readonly regoVersion?: 'V0'; readonly missed?: string }
+  >
 > = {
   'in files of their own': {
     modules: { 'a.rego': RULES, 'a_test.rego': `package a_test\nimport data.a.deny\n${TEST}` },
@@ -55,6 +58,7 @@ const CASES: Readonly<
       'a.rego': RULES.replace('package a\n', `package a\n${TEST}`),
       'b/more.rego': 'package a\n\ntest_more if { not never }\n\ntodo_test_later if { false }\n',
     },
+    missed: 'a.rego:15-16',
   },
   'in a package for tests, with what they need': {
     modules: {
@@ -65,19 +69,21 @@ const CASES: Readonly<
   'in Rego before 1.0': { modules: { 'a.rego': V0 }, regoVersion: 'V0' },
 };
 
-for (const [where, { modules, regoVersion = 'V1' }] of Object.entries(CASES)) {
+for (const [where, { modules, regoVersion = 'V1', missed = 'a.rego:8-9' }] of Object.entries(CASES)) {
   test(`tests are no part of what they reach: ${where}`, async (t) => {
     const { run, capabilities } = await verifyTools();
     const outcome = await testPack(
       { files: sourceFiles(modules, undefined), regoVersion },
       { run, capabilities: await capabilities(), roots: [''], timeoutMs: 20_000 },
     );
-    t.like(outcome, { kind: 'passed', coveragePercent: 60 }, JSON.stringify(outcome));
+    if (outcome.kind === 'failed') throw new Error(outcome.message);
+    t.is(outcome.coverage?.percent, 60);
+    t.deepEqual(outcome.coverage?.missed, [missed], 'the lines of what no test reaches');
   });
 }
 
 test('what is no report says nothing', (t) => {
   t.is(coverageOf(undefined, new Map()), undefined);
   t.is(coverageOf({ errors: [] }, new Map()), undefined);
-  t.is(coverageOf({ files: {} }, new Map()), 100);
+  t.deepEqual(coverageOf({ files: {} }, new Map()), { percent: 100, missed: [] });
 });

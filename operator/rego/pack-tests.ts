@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { withWhy } from '../policy/builtins/left-out.ts';
 import { isTestFile, type PackSource } from './compile.ts';
-import { coverageOf, type TestLines, testLinesOf } from './coverage.ts';
+import { type Coverage, coverageOf, type TestLines, testLinesOf } from './coverage.ts';
 import { isObject } from './gatekeeper/json.ts';
 import type { OpaResult, RunOpa } from './opa.ts';
 
 /** What the tests of a pack came to. */
 export type TestOutcome =
-  | { readonly kind: 'passed'; readonly tests: number; readonly coveragePercent: number | undefined }
+  | { readonly kind: 'passed'; readonly tests: number; readonly coverage: Coverage | undefined }
   | {
       readonly kind: 'failed';
       readonly reason: 'CompileFailed' | 'TestsFailed' | 'VerificationTimedOut';
@@ -69,7 +69,7 @@ async function writePack(
 async function testIn(job: Job): Promise<TestOutcome> {
   const checked = await opa(job, ['check', '--format', 'json', '--bundle', '.']);
   if (checked.code !== 0) return failed(checked, 'CompileFailed');
-  if (![...job.source.files].some(hasTests)) return { kind: 'passed', tests: 0, coveragePercent: undefined };
+  if (![...job.source.files].some(hasTests)) return { kind: 'passed', tests: 0, coverage: undefined };
   const told = await opa(job, ['test', '--format', 'json', '.']);
   const results = parse(told.stdout);
   if (!Array.isArray(results)) return failed(told, 'TestsFailed');
@@ -81,8 +81,8 @@ async function testIn(job: Job): Promise<TestOutcome> {
   if (wrong.length > 0 || (told.code !== 0 && !isSkipped))
     return { kind: 'failed', reason: 'TestsFailed', message: wordsOf(results, wrong) };
   const covered = await opa(job, ['test', '--coverage', '--format', 'json', '.']);
-  const coveragePercent = coverageOf(parse(covered.stdout), await testsBesideRules(job));
-  return { kind: 'passed', tests: results.length, coveragePercent };
+  const coverage = coverageOf(parse(covered.stdout), await testsBesideRules(job));
+  return { kind: 'passed', tests: results.length, coverage };
 }
 
 /** A rule that is a test. A function whose name begins so is none. */

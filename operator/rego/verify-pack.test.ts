@@ -153,7 +153,7 @@ const REFUSED: Readonly<Record<string, Refused>> = {
       tests: { minCoveragePercent: 80 },
     },
     want: 'CoverageTooLow',
-    words: /minCoveragePercent: found 0 %; at least 80 % is needed/,
+    words: /minCoveragePercent: found 0 %; at least 80 % is needed; no test reaches a\.rego:2, a\.rego:4-5$/,
   },
   'no tests where some are asked for': {
     spec: { ...inline({ 'a.rego': NO_LATEST }), tests: { minCoveragePercent: 1 } },

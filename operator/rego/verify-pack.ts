@@ -184,16 +184,26 @@ async function test(source: Read, { spec }: PackRequest, tools: VerifyTools) {
   const options = { run: tools.run, roots: source.roots, timeoutMs: OPA_MS, capabilities };
   const tested = await testPack(source, options);
   if (tested.kind === 'failed') return fault(tested.reason, tested.message);
-  const { tests, coveragePercent } = tested;
+  const { tests, coverage } = tested;
+  const coveragePercent = coverage?.percent;
   const { minCoveragePercent } = spec.tests;
   if ((coveragePercent ?? 0) >= minCoveragePercent)
     return { kind: 'tested', tests, coveragePercent } as const;
   const found = tests === 0 ? 'no tests' : `${coveragePercent} %`;
   return fault(
     'CoverageTooLow',
-    `spec.tests.minCoveragePercent: found ${found}; at least ${minCoveragePercent} % is needed`,
+    `spec.tests.minCoveragePercent: found ${found}; at least ${minCoveragePercent} % is needed${missedWords(coverage?.missed ?? [])}`,
   );
 }
+
+/** Where to go on writing tests. */
+function missedWords(missed: readonly string[]): string {
+  if (missed.length === 0) return '';
+  const more = missed.length - MAX_MISSED;
+  return `; no test reaches ${missed.slice(0, MAX_MISSED).join(', ')}${more > 0 ? `, and ${more} more places` : ''}`;
+}
+
+const MAX_MISSED = 8;
 
 /** What somebody else has compiled is taken as it is; rules beside it are tested where there are tests. */
 async function take(source: Read, request: PackRequest, tools: VerifyTools): Promise<Made | FaultOutcome> {
