@@ -12,6 +12,7 @@ import { INIT } from './pack/init.ts';
 import { PULL } from './pack/pull.ts';
 import { PUSH } from './pack/push.ts';
 import { TEST } from './pack/test.ts';
+import { VERSION } from './version.ts';
 
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly Command[] = [
@@ -27,4 +28,5 @@ export const COMMANDS: readonly Command[] = [
   CAPABILITIES_COMMAND,
   IMPORT,
   VERIFY,
+  VERSION,
 ];

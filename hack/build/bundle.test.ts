@@ -39,6 +39,17 @@ test('each role is one file that runs outside of the repository', async (t) => {
   }
 });
 
+test('the command line says of which version it is', async (t) => {
+  const folder = await temporaryFolder(t, 'build');
+  await bundleRole(folder, 'nexusctl');
+  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+    readonly version: string;
+  };
+  const args = [join(folder, 'nexusctl.mjs'), '--version'];
+  const { code, stdout } = await runProgram(process.execPath, { args, cwd: folder, env: {} });
+  t.deepEqual([code, stdout.trim()], [0, `nexusctl ${version}`]);
+});
+
 test('what no bundle has is not read for it either', async (t) => {
   const folder = await temporaryFolder(t, 'build');
   const { inputs } = await bundleRole(folder, 'leave');

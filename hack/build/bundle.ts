@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 import { lean, neverAsked, noTraces, partsOfUndici, schemas, undescribed } from './lean.ts';
 import { xml } from './xml.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
 
 /** Roles of the image, each with the file that it starts from. */
 const ROLES = {
@@ -25,11 +28,10 @@ const PORTABLE: BuildOptions = {
   // Errors go on to say what they are.
   keepNames: true,
   plugins: [lean, neverAsked, partsOfUndici, schemas, xml],
+  define: { NEXUSOS_VERSION: JSON.stringify(packageVersion()) },
 };
 /** By role, beside what all have. */
 const APART: Readonly<Record<string, BuildOptions>> = { nexusctl: PORTABLE };
-
-const ROOT = join(import.meta.dirname, '../..');
 
 /** A file that a role starts from, and its size. */
 export interface Bundle {
@@ -45,6 +47,13 @@ export const MAX_BUNDLE_BYTES = 2 * 1024 * 1024;
 
 /** The command line is one file with all that it needs, also rarely: half a megabyte of it reads XML (ADR 0069). */
 export const MAX_NEXUSCTL_BYTES = 2.375 * 1024 * 1024;
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    readonly version: string;
+  };
+  return version;
+}
 
 /** Bundles every role into `folder`, which is emptied first. */
 export async function bundleRoles(folder: string): Promise<readonly Bundle[]> {

@@ -10,6 +10,7 @@ const WRONG: Readonly<Record<string, readonly [string, RegExp]>> = {
     /^nexusctl: there is no command pack tset; there are pack init, pack test/,
   ],
   'no such group': ['bundle', /^nexusctl: there is no command bundle; there are pack init/],
+  'a flag of no command': ['--loud', /^nexusctl: there is no command --loud; there are pack init, pack test/],
   'a flag that it has not': [
     'pack test x --fix',
     /Unknown option '--fix'\n {2}it takes --output, --help, --min-coverage/,
@@ -53,6 +54,13 @@ test('help: of all, of a group, and of one command', async (t) => {
     t.regex(out, /^Usage: nexusctl pack diff NEW \[flags\]\n/);
     t.regex(out, /--against FOLDER {2,}manifests to judge/);
   }
+});
+
+test('which version it is, however it is asked', async (t) => {
+  const { nexusctl } = await openDesk(t);
+  for (const words of ['version', '--version'])
+    t.deepEqual(await nexusctl(words), { code: 0, out: 'nexusctl from source', err: '' });
+  t.deepEqual(JSON.parse((await nexusctl('--version -o json')).out), { version: 'from source' });
 });
 
 test('what is said can be read by programs', async (t) => {

@@ -14,6 +14,7 @@ export type Parsed =
 
 /** Finds the command and reads its arguments. What cannot be read is a `CommandError` that says what would pass. */
 export function parseCommandLine(words: readonly string[], commands: readonly Command[]): Parsed {
+  if (words[0] === '--version') return parseCommandLine(['version', ...words.slice(1)], commands);
   const path = leadingWords(words);
   const command = commands.find((one) => one.path.every((part, index) => path[index] === part));
   if (command === undefined) return withoutCommand(words, commands);
@@ -45,7 +46,7 @@ function withoutCommand(words: readonly string[], commands: readonly Command[]):
   const wantsHelp = words.includes('--help') || words.includes('-h') || first === 'help';
   if (wantsHelp) return { kind: 'help', about: first === 'help' ? path.slice(1) : path };
   if (words.length === 0 || (isGroup && path.length === 1)) return { kind: 'help', about: path };
-  const known = commands.filter((one) => !isGroup || one.path[0] === first);
+  const known = commands.filter((one) => !isGroup || first === undefined || one.path[0] === first);
   const names = [...new Set(known.map((one) => one.path.join(' ')))];
   throw new CommandError(
     EXIT.usage,
