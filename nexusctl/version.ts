@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { PROGRAM_VERSION } from '#operator/version';
 import { type Command, EXIT } from './cli/command.ts';
 import { PROGRAM } from './cli/help.ts';
-
-/** Put in where the program is built. */
-declare const NEXUSOS_VERSION: string | undefined;
 
 /** `nexusctl version`. */
 export const VERSION: Command = {
@@ -15,7 +13,7 @@ export const VERSION: Command = {
   flags: [],
   examples: ['version', 'version -o json'],
   run: () => {
-    const version = typeof NEXUSOS_VERSION === 'string' ? NEXUSOS_VERSION : 'from source';
+    const version = PROGRAM_VERSION ?? 'from source';
     return Promise.resolve({ code: EXIT.ok, value: { version }, before: [`${PROGRAM} ${version}`] });
   },
 };

@@ -28,7 +28,6 @@ const PORTABLE: BuildOptions = {
   // Errors go on to say what they are.
   keepNames: true,
   plugins: [lean, neverAsked, partsOfUndici, schemas, xml],
-  define: { NEXUSOS_VERSION: JSON.stringify(packageVersion()) },
 };
 /** By role, beside what all have. */
 const APART: Readonly<Record<string, BuildOptions>> = { nexusctl: PORTABLE };
@@ -84,6 +83,7 @@ export async function bundleRole(folder: string, role: keyof typeof ROLES): Prom
       // Packages in the old module format ask for require, which modules do not have.
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
+    define: { NEXUSOS_VERSION: JSON.stringify(packageVersion()) },
     logLevel: 'warning',
     ...APART[role],
     metafile: true,

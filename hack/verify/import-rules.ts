@@ -170,6 +170,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { from: 'remote/core/', may: ['remote/core/', 'crds/', 'zod'] },
   { from: 'remote/testing/', may: ['remote/', 'crds/', 'hack/tools/', 'node:', '@a2a-js/sdk'] },
   { from: 'remote/', may: ['remote/', 'crds/', 'node:', 'undici'] },
+  { from: 'operator/version.ts', may: [] },
   { from: 'operator/settings.ts', may: ['node:'] },
   { from: 'operator/policy-resources.ts', may: ['operator/settings.ts', 'operator/core/', 'node:'] },
   { from: 'operator/prices.ts', may: ['operator/settings.ts', 'operator/core/'] },
@@ -215,6 +216,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'operator/telemetry/',
       'operator/prices.ts',
       'operator/settings.ts',
+      'operator/version.ts',
       'node:',
     ],
   },
@@ -229,6 +231,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
       'operator/rego/',
       'operator/runtime/',
       'operator/supply-chain/',
+      'operator/version.ts',
       // What admission believes of images, and is asked about, and nothing beside it.
       'webhooks/images/verdict-book.ts',
       'webhooks/registrations.ts',

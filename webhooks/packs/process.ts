@@ -12,6 +12,7 @@ import type { Client } from '#operator/runtime/client';
 import { REFLECTOR_TIMING } from '#operator/runtime/reflector';
 import type { Log } from '#operator/telemetry/log';
 import type { Metrics } from '#operator/telemetry/metrics';
+import { PROGRAM_VERSION } from '#operator/version';
 import type { WebhookConfig } from '../config.ts';
 import type { WantedImage } from '../images/wanted-images.ts';
 import type { PolicyDecider } from '../policy.ts';
@@ -94,6 +95,7 @@ export function createPackProcess(options: PackProcessOptions): PackProcess {
     namespace,
     name,
     podUid: config.podUid,
+    version: PROGRAM_VERSION,
     log,
     status: () => statusOf(packs, wanted()),
   });

@@ -47,6 +47,7 @@ function start(t: ExecutionContext, options: Partial<ReplicaReportOptions> = {})
     namespace: 'platform',
     name: 'hooks-1',
     podUid: undefined,
+    version: undefined,
     status: () => told.status,
     log: createLog({ level: 'silent' }),
     timing: {
@@ -168,9 +169,10 @@ test('when the API server is away it is told when that is back', async (t) => {
 });
 
 test('what a pod has told goes with it, and who ends in order takes it back', async (t) => {
-  const { writes, report, statuses } = start(t, { podUid: 'p-1' });
+  const { writes, report, statuses } = start(t, { podUid: 'p-1', version: '1.2.3' });
   await eventually('it is told', () => Promise.resolve(statuses().length === 1));
   const applied = writes.find(({ kind }) => kind === 'PolicyReplica')?.body as KubeObject;
+  t.deepEqual(applied['spec'], { podUID: 'p-1', version: '1.2.3' });
   t.deepEqual(applied.metadata.ownerReferences, [
     { apiVersion: 'v1', kind: 'Pod', name: 'hooks-1', uid: 'p-1' },
   ]);

@@ -20,6 +20,8 @@ export interface ReplicaReportOptions {
   /** Name of the PolicyReplica and of its Lease; of the pod, where it is one. */
   readonly name: string;
   readonly podUid: string | undefined;
+  /** Of the program; undefined where it runs from its sources. */
+  readonly version: string | undefined;
   /** What there is to tell now; undefined before there is anything. */
   readonly status: () => Omit<PolicyReplicaStatus, 'renewedAt'> | undefined;
   readonly log: Log;
@@ -166,9 +168,12 @@ export class ReplicaReport {
   }
 
   async #writeStatus(status: Omit<PolicyReplicaStatus, 'renewedAt'>): Promise<void> {
-    const { client, namespace, name, podUid } = this.#options;
+    const { client, namespace, name, podUid, version } = this.#options;
     if (!this.#isThere) {
-      const spec = podUid === undefined ? {} : { podUID: podUid };
+      const spec = {
+        ...(podUid !== undefined && { podUID: podUid }),
+        ...(version !== undefined && { version }),
+      };
       const { metadata } = await client.apply(POLICY_REPLICAS, this.#object(spec), FIELD_MANAGER);
       this.#replicaUid = metadata.uid;
     }
