@@ -57,6 +57,10 @@ test('parseWith fills in defaults, keeps metadata, and names the field that does
   t.regex(isParseFailure(failed) ? failed.parseFailure : '', /^spec\.copies: /);
 });
 
+function cannotTell(): never {
+  throw new Error('not parsed');
+}
+
 test('an object takes its turn with its tenant, or with its namespace, or alone', (t) => {
   const read = {} as Reader;
   const of = (group: AnyController['group'], object: KubeObject, isThere = true) =>
@@ -77,8 +81,5 @@ test('an object takes its turn with its tenant, or with its namespace, or alone'
     of(() => undefined, tenant),
     'acme',
   );
-  const cannotTell = () => {
-    throw new Error('not parsed');
-  };
   t.is(of(cannotTell, run), 'n');
 });
