@@ -123,11 +123,16 @@ export class RegistryClient implements Registry {
 
   async tagged(repository: Repository, tag: string, asking: Asking): Promise<Answer<Manifest | Index>> {
     if (!isTag(tag)) return broken('what is asked for is no tag');
-    const asked = { what: `tagged ${tag}`, repository, asking };
-    return this.#once(asked, false, async (place, signal) => {
-      const question = { ...MANIFEST, ...whoOf(asking), repository: place, what: tag, signal };
-      const asked = { ...question, path: `manifests/${tag}`, algorithm: 'sha256' } as const;
-      const reply = await this.#requester.ask(asked);
+    return this.#once({ what: `tagged ${tag}`, repository, asking }, false, async (place, signal) => {
+      const reply = await this.#requester.ask({
+        ...MANIFEST,
+        repository: place,
+        path: `manifests/${tag}`,
+        what: tag,
+        algorithm: 'sha256',
+        signal,
+        ...whoOf(asking),
+      });
       if (reply.kind !== 'ok') return reply;
       return readManifest({ ...contentOf(reply.value), digest: digestFound(reply.value) });
     });
