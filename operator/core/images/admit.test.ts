@@ -5,7 +5,7 @@ import { type ImagesJudged, judgeImages } from './admit.ts';
 import { answerForPod, answerForTemplate, pinSteps } from './answer.ts';
 import { type ImagePolicyFacts, policiesFor } from './policy.ts';
 import type { PolicyVerdict, Proof } from './proof.ts';
-import { withProof } from './several-names.ts';
+import { knownBy, SIGNED, VERIFIED } from './testing/known.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
 const at = (seconds: number): string => new Date(now.getTime() + seconds * 1000).toISOString();
@@ -13,25 +13,8 @@ const DIGEST = `sha256:${'a'.repeat(64)}`;
 const OTHER = `sha256:${'b'.repeat(64)}`;
 const IMAGE = 'registry.example/team/app:1';
 
-const policy: ImagePolicyFacts = {
-  kind: 'ClusterImagePolicy',
-  name: 'signed',
-  uid: 'u1',
-  generation: 3,
-  images: ['registry.example/*'],
-  enforcement: 'Enforce',
-  unknown: 'Deny',
-  maxAgeSeconds: 3600,
-};
-const verdict: PolicyVerdict = {
-  kind: 'ClusterImagePolicy',
-  name: 'signed',
-  uid: 'u1',
-  generation: 3,
-  digest: 'sha256:p',
-  outcome: 'Verified',
-  message: 'all that is asked for was verified',
-};
+const policy = SIGNED;
+const verdict = VERIFIED;
 const refusedVerdict: PolicyVerdict = {
   ...verdict,
   outcome: 'Refused',
@@ -73,13 +56,7 @@ function judged({
   return judgeImages({
     uses: [{ field: 'spec.containers[0].image', image }],
     policies,
-    known: {
-      proofOf: (name) => proofs.find((one) => one.image === name),
-      proofsOfDigest: (repository, digest) =>
-        proofs
-          .filter((one) => one.image.startsWith(`${repository}:`) && one.digest === digest)
-          .reduce<readonly Proof[]>(withProof, []),
-    },
+    known: knownBy(proofs),
     now,
   });
 }

@@ -4,6 +4,7 @@ import { judgeImages } from './admit.ts';
 import type { ImagePolicyFacts } from './policy.ts';
 import type { PolicyVerdict, Proof } from './proof.ts';
 import { withProof } from './several-names.ts';
+import { knownBy, SIGNED, VERIFIED } from './testing/known.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
 const at = (seconds: number): string => new Date(now.getTime() + seconds * 1000).toISOString();
@@ -13,26 +14,9 @@ const REPOSITORY = 'registry.example/team/app';
 const TAGGED = `${REPOSITORY}:1`;
 const PINNED = `${TAGGED}@${DIGEST}`;
 
-const policy: ImagePolicyFacts = {
-  kind: 'ClusterImagePolicy',
-  name: 'signed',
-  uid: 'u1',
-  generation: 3,
-  images: ['registry.example/*'],
-  enforcement: 'Enforce',
-  unknown: 'Deny',
-  maxAgeSeconds: 3600,
-};
+const policy = SIGNED;
 const second: ImagePolicyFacts = { ...policy, name: 'second', uid: 'u2' };
-const verified: PolicyVerdict = {
-  kind: 'ClusterImagePolicy',
-  name: 'signed',
-  uid: 'u1',
-  generation: 3,
-  digest: 'sha256:p',
-  outcome: 'Verified',
-  message: 'fine',
-};
+const verified = VERIFIED;
 const refused: PolicyVerdict = { ...verified, outcome: 'Refused', reason: 'NoSignature', message: 'none' };
 const unknown: PolicyVerdict = {
   ...verified,
@@ -168,13 +152,7 @@ for (const [title, given] of Object.entries(cases)) {
     const judged = judgeImages({
       uses: [{ field: 'spec.containers[0].image', image }],
       policies,
-      known: {
-        proofOf: (name) => proofs.find((one) => one.image === name),
-        proofsOfDigest: (repository, digest) =>
-          proofs
-            .filter((one) => one.image.startsWith(`${repository}:`) && one.digest === digest)
-            .reduce<readonly Proof[]>(withProof, []),
-      },
+      known: knownBy(proofs),
       now,
     });
     t.deepEqual(

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import type { KnownImages } from '../images/admit.ts';
 import type { ImagePolicyFacts } from '../images/policy.ts';
 import type { PolicyVerdict, Proof } from '../images/proof.ts';
 import type { ProvenFacts } from '../images/proven-facts.ts';
-import { withProof } from '../images/several-names.ts';
+import { knownBy, SIGNED, VERIFIED } from '../images/testing/known.ts';
 import {
   imageInputs,
   type ImagesKnown,
@@ -21,16 +20,6 @@ const DIGEST = `sha256:${'a'.repeat(64)}`;
 const IMAGE = 'registry.example/app:1';
 const at = (seconds: number): string => new Date(NOW.getTime() + seconds * 1000).toISOString();
 
-const POLICY: ImagePolicyFacts = {
-  kind: 'ClusterImagePolicy',
-  name: 'signed',
-  uid: 'u1',
-  generation: 3,
-  images: ['registry.example/*'],
-  enforcement: 'Enforce',
-  unknown: 'Deny',
-  maxAgeSeconds: 3600,
-};
 const STATED: ProvenFacts = {
   checks: { signatures: { outcome: 'Verified' }, sbom: { outcome: 'Refused', reason: 'SbomInvalid' } },
   signers: [{ authority: 'release', fingerprint: 'f1', states: ['signature'] }],
@@ -38,17 +27,7 @@ const STATED: ProvenFacts = {
 };
 
 function verdict(fields: Partial<PolicyVerdict> = {}): PolicyVerdict {
-  return {
-    kind: 'ClusterImagePolicy',
-    name: 'signed',
-    uid: 'u1',
-    generation: 3,
-    digest: 'sha256:p',
-    outcome: 'Verified',
-    message: 'fine',
-    facts: STATED,
-    ...fields,
-  };
+  return { ...VERIFIED, facts: STATED, ...fields };
 }
 
 function proof(policies: readonly PolicyVerdict[] = [verdict()], more: Partial<Proof> = {}): Proof {
@@ -63,13 +42,8 @@ function proof(policies: readonly PolicyVerdict[] = [verdict()], more: Partial<P
   };
 }
 
-function known(proofs: readonly Proof[] = [proof()], policies = [POLICY]): ImagesKnown {
-  const images: KnownImages = {
-    proofOf: (image) => proofs.find((one) => one.image === image),
-    proofsOfDigest: (_, digest) =>
-      proofs.filter((one) => one.digest === digest).reduce<readonly Proof[]>(withProof, []),
-  };
-  return { policies, known: images };
+function known(proofs: readonly Proof[] = [proof()], policies = [SIGNED]): ImagesKnown {
+  return { policies, known: knownBy(proofs) };
 }
 
 function podOf(images: readonly string[]): Partial<Review> {
@@ -131,12 +105,12 @@ const UNKNOWN: Readonly<Record<string, Unknown>> = {
   'its name is none': { image: 'registry.example/A b', reason: 'InvalidReference', policies: 0 },
   'nobody has looked yet': { images: known([]), reason: 'BeingVerified', policies: 1 },
   'the policy is another one by now': {
-    images: known([proof()], [{ ...POLICY, generation: 4 }]),
+    images: known([proof()], [{ ...SIGNED, generation: 4 }]),
     reason: 'BeingVerified',
     policies: 1,
   },
   'the policy is a namesake': {
-    images: known([proof()], [{ ...POLICY, uid: 'u2' }]),
+    images: known([proof()], [{ ...SIGNED, uid: 'u2' }]),
     reason: 'BeingVerified',
     policies: 1,
   },
@@ -188,7 +162,7 @@ test('what was refused is known, with why; what is not told of it is not known, 
 });
 
 test('whom a tenant trusts is told as that, also where it calls its policy as one of the platform', (t) => {
-  const own: ImagePolicyFacts = { ...POLICY, kind: 'ImagePolicy', namespace: 'acme-dev', uid: 'u2' };
+  const own: ImagePolicyFacts = { ...SIGNED, kind: 'ImagePolicy', namespace: 'acme-dev', uid: 'u2' };
   // What the proof says of itself does not count: the policy that is there does.
   const forged = proof([verdict({ uid: 'u2' })]);
   const { policies } = first(known([forged], [own]));
