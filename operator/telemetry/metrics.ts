@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { collectDefaultMetrics } from 'prom-client';
-import { ANY, MetricFactory } from './metric.ts';
+import { ANY, MetricFactory, textOf } from './metric.ts';
 
 /** Seconds, from a millisecond to a minute. */
 const LATENCY_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -66,7 +66,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}) {
   if (options.process === true) collectDefaultMetrics({ register: factory.registry });
   return {
     /** For the HTTP server. */
-    text: () => factory.registry.metrics(),
+    text: () => textOf(factory.registry),
     contentType: factory.registry.contentType,
     /** For the reference page. */
     declared: factory.declared,

@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import test from 'ava';
 import { createLog } from './log.ts';
-import { ANY, MetricFactory } from './metric.ts';
+import { ANY, MetricFactory, TOLD_IN_A_TURN } from './metric.ts';
 import { createMetrics } from './metrics.ts';
 
 test('known label values start at 0, open ones do not appear before they are used', async (t) => {
@@ -49,4 +49,28 @@ test('a log is JSON lines, without credentials', (t) => {
   t.like(line, { level: 'info', msg: 'told', tenant: 'acme' });
   t.regex(String(line['time']), /^\d{4}-\d\d-\d\dT/);
   t.false(lines[0]?.includes('secret'));
+});
+
+test('metrics are told as the registry would tell them, a few in each turn of the loop', async (t) => {
+  const { factory, text } = createMetrics();
+  const { registry } = factory;
+  const turns: number[] = [0];
+  const turn = (): void => {
+    turns.push(0);
+    if (turns.length < 1000) waiting = setImmediate(turn);
+  };
+  let waiting = setImmediate(turn);
+  const tell = registry.getSingleMetricAsString.bind(registry);
+  registry.getSingleMetricAsString = (name) => {
+    turns[turns.length - 1] = (turns.at(-1) ?? 0) + 1;
+    return tell(name);
+  };
+  const told = await text();
+  clearImmediate(waiting);
+  t.is(told, await registry.metrics());
+  t.is(
+    turns.reduce((sum, one) => sum + one, 0),
+    registry.getMetricsAsArray().length,
+  );
+  t.true(Math.max(...turns) <= TOLD_IN_A_TURN, turns.join());
 });
