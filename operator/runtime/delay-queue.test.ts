@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import * as fc from 'fast-check';
-import { DelayQueue } from './delay-queue.ts';
+import { DelayQueue, TOLD_IN_A_TURN } from './delay-queue.ts';
 
 /** A queue on a clock of its own; `runTo` sets the clock and has due keys told. */
 function makeQueue() {
@@ -72,6 +72,32 @@ test('any sequence of delays comes out sorted and complete', (t) => {
       queue.clear();
     }),
   );
+});
+
+test('of thousands that are due at one moment so many are told in a turn of the loop, and all in the end', async (t) => {
+  const count = 10 * TOLD_IN_A_TURN + 1;
+  const turns: number[] = [];
+  let now = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const told: string[] = [];
+  const queue = new DelayQueue((key) => {
+    told.push(key);
+    // As long as it takes to find out who works on a key: the next timer is due by then.
+    const until = performance.now() + 0.05;
+    while (performance.now() < until);
+    turns[now] = (turns[now] ?? 0) + 1;
+    if (told.length === count) resolve();
+  });
+  const turn = (): void => {
+    now += 1;
+    if (told.length < count) setImmediate(turn);
+  };
+  setImmediate(turn);
+  for (let key = 0; key < count; key += 1) queue.add(String(key), 1);
+  await promise;
+  t.is(new Set(told).size, count);
+  t.true(Math.max(...turns.filter((made) => made > 0)) <= TOLD_IN_A_TURN, turns.join());
+  t.is(queue.size, 0);
 });
 
 test('one timer serves real time', async (t) => {

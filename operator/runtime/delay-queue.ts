@@ -9,6 +9,8 @@ interface Entry {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Entries that were replaced stay in the heap until they are due, or until they are this much of it. */
 const MAX_STALE_RATIO = 2;
+/** Keys that are told in one turn of the loop: thousands may be due at one moment, since one change has asked for all of them. */
+export const TOLD_IN_A_TURN = 64;
 
 /**
  * Keys that are due later: one heap and one timer, however many there are. Each key is due once, at the
@@ -50,13 +52,16 @@ export class DelayQueue {
     this.#current.delete(key);
   }
 
-  /** Tells every key that is due. Called by the timer. */
+  /** Tells keys that are due, the earliest first; those that are too many for one turn of the loop in the next ones. Called by the timer. */
   fire(): void {
     const now = this.#now();
+    let told = 0;
     for (let first = this.#heap[0]; first !== undefined && first.dueAt <= now; first = this.#heap[0]) {
+      if (told === TOLD_IN_A_TURN) break;
       popHeap(this.#heap);
       if (this.#current.get(first.key) !== first) continue;
       this.#current.delete(first.key);
+      told += 1;
       this.#onDue(first.key);
     }
     this.#arm();

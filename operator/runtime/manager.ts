@@ -27,6 +27,7 @@ import { boardOf, leadAmongShards } from './shards/lead.ts';
 import { ShardMember } from './shards/shard-member.ts';
 import { ShardedWork, type ShardingOptions } from './shards/sharded-work.ts';
 import type { Change } from './store.ts';
+import { type AddWithin, Wakes } from './wakes.ts';
 import { Workers } from './workers.ts';
 import { WorkQueue } from './workqueue.ts';
 
@@ -76,9 +77,6 @@ export interface Manager {
   /** Whether this process may write at this moment. */
   isLeader(): boolean;
 }
-
-/** Has a key worked on within so long, if it is worked on here. */
-type AddWithin = (key: string, withinMs: number) => void;
 
 /**
  * Of the workers of a controller, all but an eighth may be at one tenant's: each waits for answers of the API server most of the time, and
@@ -266,7 +264,8 @@ class ControllerManager implements Manager {
       if (object === undefined || !isLookedAt(controller, object)) return;
       add(keyString(keyOf(object)), controller.patienceMs?.(change, this.#cache) ?? 0);
     });
-    for (const watch of controller.watches) this.#watch(watch, (change) => this.#wake(watch, change, add));
+    const wakes = new Wakes(add);
+    for (const watch of controller.watches) this.#watch(watch, (change) => this.#wake(watch, change, wakes));
     controller.wakesItself?.((key, withinMs = 0) => add(keyString(key), withinMs));
     return new Workers({ queue, concurrency, controller: controller.name, reconciler, metrics, log });
   }
@@ -278,13 +277,12 @@ class ControllerManager implements Manager {
   }
 
   /** Wakes whom the old and the new object name: one that lost its owner wakes the old owner as well. */
-  #wake(watch: Watch, change: Change, add: AddWithin): void {
+  #wake(watch: Watch, change: Change, wakes: Wakes): void {
     const withinMs = watch.patienceMs?.(change, this.#cache) ?? 0;
     // Whom it would wake may be many, and is not worth to be found out.
     if (withinMs === Infinity) return;
     for (const one of [change.old, change.object]) {
-      if (one === undefined) continue;
-      for (const key of watch.keys(one, this.#cache)) add(keyString(key), withinMs);
+      if (one !== undefined) wakes.wake(watch.keys(one, this.#cache), withinMs);
     }
   }
 
