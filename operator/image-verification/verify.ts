@@ -7,6 +7,7 @@ import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
 import type { Asking, Registry } from '../oci/client.ts';
 import type { Client } from '../runtime/client.ts';
 import type { EvidenceSource, Room } from '../supply-chain/evidence.ts';
+import { TimeLimit } from '../runtime/time-limit.ts';
 import { registryEvidence } from '../supply-chain/registry-evidence.ts';
 import type { EvidenceRoom } from './evidence-room.ts';
 import type { Judged, JudgeOrder } from './judge.ts';
@@ -47,14 +48,34 @@ export async function verifyQuestion(question: ImageQuestion, tools: VerifyTools
     return allUnknown(question, { kind: 'unknown', reason: 'ImageNotFound', message }, now);
   }
   const keychain = await namespaceKeychain(question, tools.client);
-  const signal = AbortSignal.timeout(tools.lookMs ?? LOOK_MS);
-  const asking: Asking = { keychain, whose: question.tenant, signal };
-  const resolved = await digestOf(read.reference, asking, tools);
+  const limit = new TimeLimit(tools.lookMs ?? LOOK_MS);
+  try {
+    const asking = { keychain, whose: question.tenant, signal: limit.signal };
+    return await lookAt(read.reference, { question, asking, now }, tools);
+  } finally {
+    limit.end();
+  }
+}
+
+/** Who asks, for what, and as whom. */
+interface Look {
+  readonly question: ImageQuestion;
+  readonly asking: Asking & { readonly signal: AbortSignal };
+  readonly now: Date;
+}
+
+async function lookAt(
+  reference: Reference,
+  { question, asking, now }: Look,
+  tools: VerifyTools,
+): Promise<ImageFindings> {
+  const { signal } = asking;
+  const resolved = await digestOf(reference, asking, tools);
   if (resolved.kind !== 'ok') return allUnknown(question, notKnown(resolved), now);
   const digest = resolved.value;
   const room = tools.room.enter(question.tenant, signal);
   try {
-    const source = sourceAt(read.reference, { asking, room }, tools);
+    const source = sourceAt(reference, { asking, room }, tools);
     const verdicts = await judgeWhole({ digest, question, now, signal }, source, tools);
     return findingsOf(question, { digest, verdicts, checkedAt: now });
   } finally {

@@ -18,6 +18,7 @@ import { findReferrers, type Referrers } from './referrers.ts';
 import { Requester, type RequesterOptions } from './requester.ts';
 import { mirrorOf, type RegistrySettings } from './settings.ts';
 import type { Reply } from '../sources/outbound.ts';
+import { TimeLimit } from '../runtime/time-limit.ts';
 
 /** Who asks, and how long he waits. */
 export interface Asking {
@@ -237,8 +238,8 @@ export class RegistryClient implements Registry {
     const key = `${asking.whose ?? '-'} ${keyOf(asked)}`;
     return this.#flights.join(key, asking.signal, async (signal) => {
       for (const mirror of this.#mirrorsOf(repository, isPinned)) {
-        const soon = AbortSignal.timeout(this.#timeoutMs * MIRROR_SHARE);
-        const answer = await ask(mirror, AbortSignal.any([signal, soon]));
+        const soon = new TimeLimit(this.#timeoutMs * MIRROR_SHARE, signal);
+        const answer = await ask(mirror, soon.signal).finally(() => soon.end());
         if (answer.kind === 'ok') return answer;
       }
       return ask(repository, signal);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Answer, broken } from '../core/oci/answer.ts';
+import { TimeLimit } from '../runtime/time-limit.ts';
 
 /** What is being found out: those who ask the same at the same time are told the same, and it is asked once. */
 export class Flights {
@@ -21,9 +22,13 @@ export class Flights {
   }
 
   #begin<T>(key: string, ask: (signal: AbortSignal) => Promise<Answer<T>>): Promise<Answer<T>> {
-    const flight = ask(AbortSignal.timeout(this.#timeoutMs))
+    const limit = new TimeLimit(this.#timeoutMs);
+    const flight = ask(limit.signal)
       .catch((error: unknown) => broken(`the answer could not be read: ${(error as Error).name}`))
-      .finally(() => this.#flights.delete(key));
+      .finally(() => {
+        limit.end();
+        this.#flights.delete(key);
+      });
     this.#flights.set(key, flight);
     return flight;
   }
