@@ -232,6 +232,8 @@ function flagsFor({ heapMiB }: JudgeLimits, path: string): readonly string[] {
     `--max-old-space-size=${heapMiB}`,
     `--max-semi-space-size=${SEMI_SPACE_MIB}`,
     `--initial-old-space-size=${Math.min(BEFORE_COLLECTING_MIB, heapMiB)}`,
+    // What it has left over of images it gives back when it is told to.
+    '--expose-gc',
     // No files but those, no processes, no threads, no addons.
     '--permission',
     `--allow-fs-read=${programFolder(path)}`,

@@ -50,8 +50,19 @@ export const JUDGE_LIMITS: JudgeLimits = {
 
 /** Between two looks at what a process has had. */
 const LOOK_MS = 250;
-/** One that had nothing to do for so long gives back its memory. */
-const IDLE_MS = 60_000;
+/** How long a process is kept that has nothing to do, in milliseconds. */
+export interface JudgeTimes {
+  /** After so long it gives back its memory. */
+  readonly idleMs: number;
+  /** From its start: once it is over it is ended, as soon as it has had nothing to do for `idleMs`. */
+  readonly lifeMs: number;
+}
+
+/**
+ * To start a process holds up the thread that starts it: the kernel copies what it knows of its memory, which takes 10 ms of a processor and 20 by the
+ * clock where that is 300 MB (ADR 0088). Who judges for long may have been taken over by what it judged.
+ */
+const TIMES: JudgeTimes = { idleMs: 60_000, lifeMs: 3_600_000 };
 /** Policies that a process knows; what one image may be judged by is less. */
 const MAX_KNOWN = 256;
 
@@ -73,11 +84,13 @@ interface Running {
 /**
  * One process that judges, one image at a time: checks of signatures, and documents of strangers, would hold up everything else here, and who runs out
  * of memory while JSON is parsed takes all with him. It is started when it is needed, and ended with what it does when that takes too
- * much; the next image has another.
+ * much; the next image has another. While it has nothing to do it has next to no memory, and after an hour it makes room for another.
  */
 export class JudgeProcess {
   readonly #limits: JudgeLimits;
   readonly #url: URL;
+  readonly #times: JudgeTimes;
+  #startedAt = 0;
   #child: JudgeChild | undefined;
   #ending: Promise<void> | undefined;
   #isReady = false;
@@ -92,9 +105,10 @@ export class JudgeProcess {
   #running: Running | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(limits: JudgeLimits = JUDGE_LIMITS, url: URL = JUDGE_URL) {
+  constructor(limits: JudgeLimits = JUDGE_LIMITS, url: URL = JUDGE_URL, times: JudgeTimes = TIMES) {
     this.#limits = limits;
     this.#url = url;
+    this.#times = times;
   }
 
   /** Its number, where there is one at the moment. */
@@ -155,6 +169,7 @@ export class JudgeProcess {
   }
 
   #start(): JudgeChild {
+    this.#startedAt = performance.now();
     this.#spentMs = 0;
     this.#isReady = false;
     this.#hasAnswered = false;
@@ -223,7 +238,16 @@ export class JudgeProcess {
     const running = this.#settle();
     if (reply.kind === 'judged') running?.resolve({ verdicts: running.verdicts, missing: reply.missing });
     else running?.reject(new JudgingEnded(`the judge failed (${reply.message})`));
-    this.#idle = setTimeout(() => void this.#end(new Error('it had nothing to do')), IDLE_MS).unref();
+    this.#idle = setTimeout(() => this.#rest(), this.#times.idleMs).unref();
+  }
+
+  /** It has had nothing to do for a while. */
+  #rest(): void {
+    const leftMs = this.#startedAt + this.#times.lifeMs - performance.now();
+    if (leftMs <= 0) return void this.#end(new Error('it had nothing to do'));
+    // A pipe that breaks breaks with the process, whose end is told.
+    void this.#child?.tell([{ order: { kind: 'rest' } }]).catch(() => undefined);
+    this.#idle = setTimeout(() => this.#rest(), leftMs).unref();
   }
 
   /** What it says is of this image, and as many verdicts as there are policies: what it leaves out, nobody would ever hear of. */

@@ -15,6 +15,8 @@ export type Order =
   | { readonly kind: 'policy'; readonly id: number; readonly inputs: PolicyInputs }
   /** It is not asked by that policy any more. */
   | { readonly kind: 'forget'; readonly id: number }
+  /** There is nothing to do for a while: it lets go of memory. */
+  | { readonly kind: 'rest' }
   | { readonly kind: 'image'; readonly digest: string; readonly held: HeldImage }
   | ({ readonly kind: 'evidence'; readonly digest: string } & Omit<Evidence, 'bytes'>)
   | {

@@ -69,6 +69,7 @@ class Judge {
   #learn(order: Exclude<Order, { kind: 'judge' }>, bytes: Uint8Array): void {
     if (order.kind === 'policy') this.#policies.set(order.id, readyPolicy(order.inputs));
     else if (order.kind === 'forget') this.#policies.delete(order.id);
+    else if (order.kind === 'rest') letGo();
     else if (order.kind === 'image') this.#holding.add(order.digest, order.held, bytes);
     else {
       const { digest, form, origin, annotations } = order;
@@ -94,6 +95,11 @@ class Judge {
       return { kind: 'failed', number, message, processorMs: ownMs() };
     }
   }
+}
+
+/** Of what nobody uses any more: it may be all that images before it have taken. */
+function letGo(): void {
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
 function ownMs(): number {
