@@ -7,8 +7,8 @@ import { imageWorks, type RunningWorks } from '#operator/image-verification/work
 import { RegistryClient } from '#operator/oci/client';
 import { createLog } from '#operator/telemetry/log';
 import { createMetrics } from '#operator/telemetry/metrics';
-import { childrenOf } from './child-processes.ts';
 import { type ImageSupply, REPOSITORY, ROOT } from './image-supply.ts';
+import { judgesOf } from './judge-watch.ts';
 import { OwnStalls } from './own-stalls.ts';
 import { cpuSeconds } from './process-time.ts';
 import { named } from './run-world.ts';
@@ -28,6 +28,8 @@ interface Spent {
   readonly loopMs: number;
   /** Of other threads, and of the process that judges. */
   readonly othersMs: number;
+  /** That process: what another one took says nothing of it. */
+  readonly judge: number | undefined;
 }
 
 /**
@@ -72,7 +74,7 @@ export async function measureLooks(supply: ImageSupply): Promise<readonly Figure
       { name: '... processor time of it', value: (after.loopMs - before.loopMs) / IMAGES, unit: 'ms' },
       {
         name: '... processor time of other threads, and of the process that judges',
-        value: (after.othersMs - before.othersMs) / IMAGES,
+        value: after.judge === before.judge ? (after.othersMs - before.othersMs) / IMAGES : Number.NaN,
         unit: 'ms',
       },
     ];
@@ -94,9 +96,9 @@ async function spent(): Promise<Spent> {
   const own = process.threadCpuUsage();
   const all = process.cpuUsage();
   const loopMs = (own.user + own.system) / 1000;
-  const judges = await Promise.all((await childrenOf(process.pid)).map(cpuSeconds));
-  const judgesMs = judges.reduce((sum, seconds) => sum + seconds * 1000, 0);
-  return { loopMs, othersMs: (all.user + all.system) / 1000 - loopMs + judgesMs };
+  const [judge] = await judgesOf(process.pid);
+  const judgeMs = judge === undefined ? 0 : (await cpuSeconds(judge)) * 1000;
+  return { loopMs, othersMs: (all.user + all.system) / 1000 - loopMs + judgeMs, judge };
 }
 
 /** By what images are asked about: the digest of a policy is made once, as in the operator (ImagePolicies). */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageVerdictStatus } from '#crds/v1alpha1/image-verdict';
+import { LABELS } from '#crds/v1alpha1/names';
 import type { KubeObject, Resource } from '#operator/core/object';
 import type { BenchEnvironment } from './environment.ts';
 import { type ImageSupply, REPOSITORY, ROOT } from './image-supply.ts';
@@ -85,8 +86,16 @@ export async function setTrust(
   await client.apply(TRUST_ROOTS, root, MANAGER);
 }
 
-/** Asks that images are signed, of all tenants. */
-export async function setPolicy({ client }: BenchEnvironment, { policy: spec }: ImageSupply): Promise<void> {
+/** Asks that images are signed, of all tenants but one. */
+export async function setPolicy(
+  { client }: BenchEnvironment,
+  { policy }: ImageSupply,
+  besides: string,
+): Promise<void> {
+  const namespaceSelector = {
+    matchExpressions: [{ key: LABELS.tenant, operator: 'NotIn' as const, values: [besides] }],
+  };
+  const spec = { ...policy, namespaceSelector };
   await client.apply(
     POLICIES,
     { apiVersion: API_VERSION, kind: POLICIES.kind, metadata: { name: 'signed' }, spec },

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { JUDGE_LIMITS } from '#operator/image-verification/judge';
 import { installChart } from '../system/chart.ts';
 import { type OperatorProcess, startOperator } from '../system/operator-process.ts';
 import { type WebhookProcess, WebhookSystem } from '../system/webhook-process.ts';
@@ -11,12 +10,12 @@ import { measureDecisions } from './image-decisions.ts';
 import { measureLooks } from './image-looks.ts';
 import { ImageSupply } from './image-supply.ts';
 import { imageAt, setPolicy, setTrust, useImages, VerdictWatch } from './image-world.ts';
-import { LoopStalls } from './loop-stalls.ts';
-import { childrenOf } from './child-processes.ts';
+import { measureReviews } from './image-reviews.ts';
+import { JudgeWatch } from './judge-watch.ts';
 import { peakMegabytes, residentMegabytes } from './process-memory.ts';
+import { ProcessStalls } from './process-stalls.ts';
 import { componentPid, startTimer } from './processor-timer.ts';
 import type { Figure } from './report.ts';
-import { sendReviews } from './review-sender.ts';
 import { makeTenants, named, namespaceOf } from './run-world.ts';
 import { settle, SILENCE_SECONDS, writesInSilence } from './steady-state.ts';
 
@@ -26,11 +25,12 @@ export interface ImageScale {
   readonly images: number;
 }
 
-const REVIEWS = 10_000;
 const QUIET_MS = 15_000;
 const SETTLE_AT_MOST_MS = 300_000;
-/** With more, the process that judges is ended. */
-const JUDGE_MEGABYTES = (JUDGE_LIMITS.residentMiB * (1 << 20)) / 1e6;
+/** The tenant that no policy on images is for. */
+const BESIDES = 'images-none';
+/** No turn of the operator's loop is to take longer, in milliseconds. */
+const STALL_MS = 10;
 
 /** Verification and admission of images, each by itself, beside cosign in the same run. Needs no control plane. */
 export async function measureImages(): Promise<readonly Figure[]> {
@@ -76,53 +76,36 @@ interface Measured extends Fleet {
   readonly operator: OperatorProcess;
   readonly webhooks: WebhookProcess;
   readonly verdicts: VerdictWatch;
+  readonly stalls: ProcessStalls;
 }
 
 async function measureFleet(environment: BenchEnvironment, fleet: Fleet): Promise<readonly Figure[]> {
   const { cluster } = environment;
   const system = await WebhookSystem.open(cluster);
   await installChart(cluster, { values: { webhooks: system.values } });
-  const env = { NEXUSOS_REGISTRIES: JSON.stringify(fleet.supply.hosts) };
+  const stalls = await ProcessStalls.create();
+  const env = { ...stalls.env, NEXUSOS_REGISTRIES: JSON.stringify(fleet.supply.hosts) };
   const operator = await startOperator(cluster, { env });
   const verdicts = new VerdictWatch(environment);
   try {
     const webhooks = await system.start();
-    const measured = { ...fleet, environment, operator, webhooks, verdicts };
-    await makeTenants(environment, fleet.tenants);
-    const bare = await reviewMs(measured);
+    const measured = { ...fleet, environment, operator, webhooks, verdicts, stalls };
+    await makeTenants(environment, [...fleet.tenants, BESIDES]);
     const first = await measureFirst(measured);
-    const judged = await reviewMs(measured);
+    const reviews = await measureReviews({
+      ...measured,
+      with: namespaceOf(fleet.tenants[0] ?? ''),
+      without: namespaceOf(BESIDES),
+      images: imagesOf(fleet, 0),
+    });
     const again = await measureAgain(measured);
-    return [
-      { name: 'review of a pod, no policy on images: of a processor', value: bare, unit: 'ms' },
-      { name: '... its image known: added', value: judged - bare, unit: 'ms', bar: { atMost: 0.1 } },
-      ...first,
-      ...again,
-      ...(await measureSilence(measured)),
-    ];
+    return [...reviews, ...first, ...again, ...(await measureSilence(measured))];
   } finally {
     verdicts.stop();
     await operator.stop();
+    await stalls.remove();
     await system.stop();
   }
-}
-
-/** Processor time of the admission process for one review. */
-async function reviewMs({ environment, webhooks, ...fleet }: Measured): Promise<number> {
-  const [tenant = ''] = fleet.tenants;
-  const namespace = namespaceOf(tenant);
-  const pods = imagesOf(fleet, 0).map((image) => ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'tried', namespace },
-    spec: { containers: [{ name: 'agent', image }] },
-  }));
-  let timer = await startTimer({ webhooks: webhooks.process.pid });
-  const onWarm = async (): Promise<void> => {
-    timer = await startTimer({ webhooks: webhooks.process.pid });
-  };
-  await sendReviews(environment.cluster, webhooks.port, { count: REVIEWS, namespace, pods, onWarm });
-  return (await timer.perThing(REVIEWS)).get('webhooks') ?? Number.NaN;
 }
 
 /** The images that one tenant uses: all are dealt out in turn. */
@@ -138,7 +121,7 @@ async function measureFirst(measured: Measured): Promise<readonly Figure[]> {
   await setTrust(environment, supply);
   for (const [number, tenant] of tenants.entries())
     await useImages(environment, tenant, imagesOf(measured, number));
-  return measureLook(measured, 'looked at for the first time', () => setPolicy(environment, supply));
+  return measureLook(measured, 'looked at for the first time', () => setPolicy(environment, supply, BESIDES));
 }
 
 /** From another trust root on, by which nothing counts any more that was found before. */
@@ -148,7 +131,7 @@ function measureAgain(measured: Measured): Promise<readonly Figure[]> {
 }
 
 async function measureLook(
-  { environment, operator, supply, digests, verdicts }: Measured,
+  { environment, operator, supply, digests, verdicts, stalls }: Measured,
   how: string,
   begin: () => Promise<void>,
 ): Promise<readonly Figure[]> {
@@ -156,12 +139,13 @@ async function measureLook(
   const pids = { operator: operator.pid, 'API server': await componentPid(cluster, 'kube-apiserver') };
   const before = await residentMegabytes(operator.pid);
   supply.proxy.take();
-  const stalls = new LoopStalls(operator);
+  const judges = new JudgeWatch(operator.pid);
   const timer = await startTimer(pids);
   const since = new Date();
   await begin();
   const seconds = await verdicts.untilVerified(digests.length, since);
   const times = await timer.figures(`image ${how}`, digests.length);
+  const stall = await stalls.since(since);
   const requests = [...supply.proxy.take()].map(([asked, count]) => ({
     name: `... requests to the registry for an image: ${asked}`,
     value: count / digests.length,
@@ -172,29 +156,22 @@ async function measureLook(
     { name: '... images', value: digests.length / seconds, unit: '/s' },
     ...times,
     ...requests,
-    { name: '... longest stall of the operator', value: await stalls.stop(), unit: 'ms' },
+    { name: '... longest stall of the operator', value: stall.clock, unit: 'ms', bar: { atMost: STALL_MS } },
+    {
+      name: '... longest stall of its own, of a processor',
+      value: stall.own,
+      unit: 'ms',
+      bar: { atMost: STALL_MS },
+    },
     { name: '... memory of the operator (RSS): before', value: before, unit: 'MB' },
     { name: '... and after', value: await residentMegabytes(operator.pid), unit: 'MB' },
-    ...(await peaksOf(operator.pid)),
-  ];
-}
-
-/** The most that the operator has had, and the process that judges, each by itself: they are bounded by themselves. */
-async function peaksOf(pid: number): Promise<readonly Figure[]> {
-  const judges = await Promise.all((await childrenOf(pid)).map(peakMegabytes));
-  return [
     {
       name: '... the most that it had since its start',
-      value: await peakMegabytes(pid),
+      value: await peakMegabytes(operator.pid),
       unit: 'MB',
       bar: { atMost: 400 },
     },
-    ...judges.map((value) => ({
-      name: '... the most that the process that judges had',
-      value,
-      unit: 'MB',
-      bar: { atMost: JUDGE_MEGABYTES },
-    })),
+    ...(await judges.stop()),
   ];
 }
 

@@ -3,6 +3,14 @@
 /** How often the loop is looked at, in milliseconds. */
 const LOOK_MS = 1;
 
+/** How long the loop was held up between two looks, in milliseconds. */
+export interface Stall {
+  /** By the clock: how much later the loop came than it was to. */
+  readonly clock: number;
+  /** As much of that as the thread has had of a processor meanwhile. */
+  readonly own: number;
+}
+
 /** How long a thread was held up by itself, in milliseconds of a processor. */
 export interface Stalls {
   readonly longest: number;
@@ -10,33 +18,37 @@ export interface Stalls {
 }
 
 /**
- * How long the loop of this thread is held up by what is done in it: of the time between two looks no more than the thread has had of a processor. By
- * the clock, beside other programs, a stall is mostly theirs.
+ * Tells after each turn of the loop of this thread how long it was held up. By the clock, beside other programs, a stall is mostly theirs; what the
+ * thread has had of a processor is its own. It keeps no process. Returns what ends it.
  */
+export function watchLoop(take: (stall: Stall) => void): () => void {
+  let lookedAt = performance.now();
+  let before = spentMs();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const spent = spentMs();
+    const clock = Math.max(0, now - lookedAt - LOOK_MS);
+    take({ clock, own: Math.min(clock, spent - before) });
+    lookedAt = now;
+    before = spent;
+  }, LOOK_MS).unref();
+  return () => clearInterval(timer);
+}
+
+/** How long the loop of this thread is held up by what is done in it: of the time between two looks no more than the thread has had of a processor. */
 export class OwnStalls {
   readonly #all: number[] = [];
-  readonly #timer: NodeJS.Timeout;
-  #lookedAt = performance.now();
-  #spentMs = spentMs();
+  readonly #end: () => void;
 
   constructor() {
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#end = watchLoop(({ own }) => this.#all.push(own));
   }
 
   /** Ends it. */
   stop(): Stalls {
-    clearInterval(this.#timer);
+    this.#end();
     const sorted = this.#all.toSorted((one, other) => one - other);
     return { longest: sorted.at(-1) ?? 0, p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0 };
-  }
-
-  #look(): void {
-    const now = performance.now();
-    const spent = spentMs();
-    const late = Math.max(0, now - this.#lookedAt - LOOK_MS);
-    this.#all.push(Math.min(late, spent - this.#spentMs));
-    this.#lookedAt = now;
-    this.#spentMs = spent;
   }
 }
 

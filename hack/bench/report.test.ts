@@ -18,3 +18,12 @@ test('a missed bar shows in the table', (t) => {
   const text = toMarkdown([{ name: 'failover', value: 20, unit: 's', bar: { atMost: 15 } }]);
   t.true(text.includes('| failover | 20.00 s | <= 15 s | MISSED |'));
 });
+
+test('a bar with two ends shows both', (t) => {
+  const text = toMarkdown([
+    { name: 'added', value: -0.2, unit: 'ms', bar: { atMost: 0.1, atLeast: -0.03 } },
+    { name: 'processes', value: 1, unit: '', bar: { atMost: 1, atLeast: 1 } },
+  ]);
+  t.true(text.includes('| added | -0.20 ms | >= -0.03 ms, <= 0.1 ms | MISSED |'), text);
+  t.true(text.includes('| processes | 1.00  | 1  | kept |'), text);
+});

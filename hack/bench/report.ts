@@ -28,9 +28,13 @@ export function toMarkdown(figures: readonly Figure[]): string {
 }
 
 function barText({ bar, unit }: Figure): string {
-  if (bar?.atMost !== undefined) return `<= ${bar.atMost} ${unit}`;
-  if (bar?.atLeast !== undefined) return `>= ${bar.atLeast} ${unit}`;
-  return '';
+  const { atLeast, atMost } = bar ?? {};
+  if (atLeast !== undefined && atLeast === atMost) return `${atLeast} ${unit}`;
+  const bounds = [
+    atLeast === undefined ? [] : [`>= ${atLeast} ${unit}`],
+    atMost === undefined ? [] : [`<= ${atMost} ${unit}`],
+  ];
+  return bounds.flat().join(', ');
 }
 
 function rounded(value: number): string {
