@@ -10,9 +10,16 @@ const HASHED = 40;
 /** The name of the ImageVerdict on an image, in whatever namespace: `busybox-<hash>`. The same for all ways to write the image. */
 export function verdictName(image: string): string {
   const read = parseReference(image);
-  const whole = read.kind === 'ok' ? formatReference(read.reference) : image;
+  return read.kind === 'ok' ? verdictNameOf(read.reference) : named('', image);
+}
+
+/** The same of an image that was read already. */
+export function verdictNameOf(reference: Reference): string {
+  return named(readablePart(reference), formatReference(reference));
+}
+
+function named(readable: string, whole: string): string {
   const hash = createHash('sha256').update(whole).digest('hex').slice(0, HASHED);
-  const readable = read.kind === 'ok' ? readablePart(read.reference) : '';
   return `${readable === '' ? 'image' : readable}-${hash}`;
 }
 

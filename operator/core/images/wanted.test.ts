@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import type { ImagePolicyFacts } from './policy.ts';
-import { KEPT_MS, LOOK_MS, MAX_VERDICTS, planInventory, verdictOn, wantedImages } from './wanted.ts';
+import {
+  KEPT_MS,
+  LOOK_MS,
+  MAX_VERDICTS,
+  planInventory,
+  unwanted,
+  verdictOn,
+  wantedImages,
+} from './wanted.ts';
 
 function policy(...images: readonly string[]): ImagePolicyFacts {
   return {
@@ -44,6 +52,26 @@ test('who names more than there may be has the first looked at', (t) => {
   const wanted = wantedImages({ images, policies: [policy('*')] });
   t.is(wanted.length, MAX_VERDICTS);
   t.is(wanted[0], `${HOST}/a:0`);
+});
+
+test('what a namespace names is read once for one look, whatever is asked of it', (t) => {
+  const images = Array.from({ length: 100 }, (_, index) => `${HOST}/a:${index}`);
+  let read = 0;
+  const counting = {
+    ...policy('*'),
+    get images() {
+      read += 1;
+      return ['*'];
+    },
+  };
+  const policies = [counting];
+  const verdicts = [verdict(`${HOST}/a:1`), verdict(`${HOST}/gone:1`)];
+  const seen = { ...SEEN, images, policies, verdicts };
+  t.is(unwanted(seen).length, 1);
+  t.is(planInventory(seen).apply.length, 99);
+  t.is(read, images.length);
+  // What is for it by other policies is another question.
+  t.deepEqual(wantedImages({ images, policies: [policy('other.example/*')] }), []);
 });
 
 const verdict = (image: string) => {

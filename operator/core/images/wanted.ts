@@ -4,7 +4,7 @@ import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { KubeObject } from '../object.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
 import { DONE, type Plan, removalOf } from '../plan.ts';
-import { verdictName } from './names.ts';
+import { verdictName, verdictNameOf } from './names.ts';
 import { type ImagePolicyFacts, isAbout } from './policy.ts';
 
 /** Images of one namespace of which verdicts are kept: who names more is told by what waits. */
@@ -30,27 +30,44 @@ export interface InventorySeen {
   readonly againMs: number;
 }
 
-/** Whole names of images that a policy is about, each once. */
-export function wantedImages({
-  images,
-  policies,
-}: Pick<InventorySeen, 'images' | 'policies'>): readonly string[] {
-  const wanted = new Set<string>();
+type Asked = Pick<InventorySeen, 'images' | 'policies'>;
+
+/** Names of verdicts, and whole names of the images that they are on. */
+type WantedNames = ReadonlyMap<string, string>;
+
+const known = new WeakMap<
+  readonly string[],
+  { readonly by: Asked['policies']; readonly names: WantedNames }
+>();
+
+/** To read and to hash 512 names takes some milliseconds in one piece: of what was seen once that is done once, who looks for what is missing, or in excess. */
+function namesFor({ images, policies }: Asked): WantedNames {
+  const before = known.get(images);
+  if (before?.by === policies) return before.names;
+  const names = new Map<string, string>();
   for (const image of images) {
     const read = parseReference(image);
     // What nobody can name is refused where it is used, and there is nothing to look for.
     if (read.kind === 'refused') continue;
-    if (policies.some((policy) => isAbout(policy, read.reference)))
-      wanted.add(formatReference(read.reference));
+    const { reference } = read;
+    if (policies.some((policy) => isAbout(policy, reference)))
+      names.set(verdictNameOf(reference), formatReference(reference));
+    if (names.size === MAX_VERDICTS) break;
   }
-  return [...wanted].slice(0, MAX_VERDICTS);
+  known.set(images, { by: policies, names });
+  return names;
+}
+
+/** Whole names of images that a policy is about, each once. */
+export function wantedImages(asked: Asked): readonly string[] {
+  return [...namesFor(asked).values()];
 }
 
 /** Verdicts that nobody wants. */
 export function unwanted(
   seen: Pick<InventorySeen, 'images' | 'policies' | 'verdicts'>,
 ): readonly KubeObject[] {
-  const names = new Set(wantedImages(seen).map(verdictName));
+  const names = namesFor(seen);
   return seen.verdicts.filter(({ metadata }) => !names.has(metadata.name));
 }
 
@@ -60,12 +77,12 @@ export function unwanted(
  */
 export function planInventory(seen: InventorySeen): Plan<undefined> {
   const there = new Set(seen.verdicts.map(({ metadata }) => metadata.name));
-  const missing = wantedImages(seen).filter((image) => !there.has(verdictName(image)));
+  const missing = [...namesFor(seen)].filter(([name]) => !there.has(name));
   const room = Math.max(MAX_VERDICTS - seen.verdicts.length, 0);
   const isIdle = seen.policies.length === 0 && seen.verdicts.length === 0;
   return {
     status: undefined,
-    apply: missing.slice(0, room).map((image) => verdictOn(image, seen.namespace)),
+    apply: missing.slice(0, room).map(([name, image]) => verdictOn(image, seen.namespace, name)),
     create: [],
     remove: goneOf(seen, missing.length).map(removalOf),
     events: [],
@@ -83,15 +100,16 @@ function goneOf(seen: InventorySeen, missing: number): readonly KubeObject[] {
     .filter((one, index) => index < tooMany || ageMs(one) >= KEPT_MS);
 }
 
-/** A verdict that says nothing yet. */
+/** A verdict that says nothing yet. `name`: its own, where it is known already. */
 export function verdictOn(
   image: string,
   namespace: string,
+  name = verdictName(image),
 ): KubeObject & { readonly spec: ImageVerdictSpec } {
   return {
     apiVersion: API_VERSION,
     kind: IMAGE_VERDICT.kind,
-    metadata: { namespace, name: verdictName(image), labels: { [LABELS.managedBy]: MANAGED_BY } },
+    metadata: { namespace, name, labels: { [LABELS.managedBy]: MANAGED_BY } },
     spec: { image },
   };
 }
