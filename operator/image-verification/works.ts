@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { TrustRootStatus } from '#crds/v1alpha1/trust-root';
+import type { PolicyInputs } from '../core/images/inputs.ts';
 import type { ImageWorks, Problem, RootRead } from '../core/images/works.ts';
 import { clock } from '../runtime/clock.ts';
 import type { Registry } from '../oci/client.ts';
@@ -53,12 +54,16 @@ export function imageWorks({ registry, client, metrics, log }: WorksOptions): Ru
     now,
   });
   const keys = new Keys();
+  const problems = new WeakMap<PolicyInputs, readonly Problem[]>();
+  const root = new LastRoot();
   return {
     verifier,
-    readRoot,
+    readRoot: (text) => root.read(text),
+    // Controllers ask with each pass, and the same inputs are the same object: to read keys and roots takes milliseconds.
     problemsOf: (inputs) => {
-      const read = readyPolicy(inputs);
-      return isReadyPolicy(read) ? [] : read.problems;
+      const found = problems.get(inputs) ?? problemsIn(inputs);
+      problems.set(inputs, found);
+      return found;
     },
     newKey,
     publicKeyOf: (pem) => keys.of(pem)?.publicKey,
@@ -78,6 +83,21 @@ export function imageWorks({ registry, client, metrics, log }: WorksOptions): Ru
       await pool.close();
     },
   };
+}
+
+function problemsIn(inputs: PolicyInputs): readonly Problem[] {
+  const read = readyPolicy(inputs);
+  return isReadyPolicy(read) ? [] : read.problems;
+}
+
+/** A root is asked about with each pass over it, of which there are many more than changes; most platforms have one. */
+class LastRoot {
+  #held: { readonly text: string; readonly read: RootRead | Problem } | undefined;
+
+  read(text: string): RootRead | Problem {
+    if (this.#held?.text !== text) this.#held = { text, read: readRoot(text) };
+    return this.#held.read;
+  }
 }
 
 function newKey(): string {
