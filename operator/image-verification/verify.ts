@@ -7,7 +7,7 @@ import type { ImageVerdict } from '../core/supply-chain/verdict.ts';
 import type { Asking, Registry } from '../oci/client.ts';
 import type { Client } from '../runtime/client.ts';
 import type { EvidenceSource, Room } from '../supply-chain/evidence.ts';
-import { TimeLimit } from '../runtime/time-limit.ts';
+import { TimeLimit } from '../oci/time-limit.ts';
 import { registryEvidence } from '../supply-chain/registry-evidence.ts';
 import type { EvidenceRoom } from './evidence-room.ts';
 import type { Judged, JudgeOrder } from './judge.ts';

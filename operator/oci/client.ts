@@ -18,7 +18,7 @@ import { findReferrers, type Referrers } from './referrers.ts';
 import { Requester, type RequesterOptions } from './requester.ts';
 import { mirrorOf, type RegistrySettings } from './settings.ts';
 import type { Reply } from '../sources/outbound.ts';
-import { TimeLimit } from '../runtime/time-limit.ts';
+import { TimeLimit } from './time-limit.ts';
 
 /** Who asks, and how long he waits. */
 export interface Asking {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Answer, broken } from '../core/oci/answer.ts';
-import { TimeLimit } from '../runtime/time-limit.ts';
+import { TimeLimit } from './time-limit.ts';
 
 /** What is being found out: those who ask the same at the same time are told the same, and it is asked once. */
 export class Flights {
