@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ErrorCode } from '#crds/v1alpha1/error-codes';
 import type { KubeObject } from '#operator/core/object';
+import { isDeeper } from '#operator/core/policy/json-depth';
 import { isJsonObject } from '#operator/core/policy/review';
 
 // AdmissionReview v1 of Kubernetes, in and out. Pure.
@@ -128,7 +129,7 @@ export function merged(a: Answer, b: Answer): Answer {
 
 /** Reads the body of a request of the API server. */
 export function readReview(body: Buffer): ReadReview {
-  if (isDeeperThan(body, MAX_DEPTH)) {
+  if (isDeeper(body, MAX_DEPTH)) {
     return malformed(`the object is nested more than ${MAX_DEPTH} levels deep`, body);
   }
   let review: unknown;
@@ -265,32 +266,6 @@ function cut(text: string, maxBytes: number): string {
     .subarray(0, maxBytes - 3)
     .toString('utf8');
   return `${kept.replace(/\uFFFD+$/, '')}…`;
-}
-
-const BYTES = { quote: 0x22, escape: 0x5c } as const;
-/** By how much each byte outside of texts goes deeper: brackets and braces. */
-const STEPS: Int8Array = Int8Array.from({ length: 256 }, (_, byte) => {
-  if (byte === 0x7b || byte === 0x5b) return 1;
-  return byte === 0x7d || byte === 0x5d ? -1 : 0;
-});
-
-/** Whether JSON is nested deeper than `max`. Without parsing: that is what it protects. */
-function isDeeperThan(json: Buffer, max: number): boolean {
-  let depth = 0;
-  for (let index = 0; index < json.length; index += 1) {
-    const byte = json[index] ?? 0;
-    if (byte === BYTES.quote) index = endOfText(json, index);
-    else depth += STEPS[byte] ?? 0;
-    if (depth > max) return true;
-  }
-  return false;
-}
-
-/** Where the text that begins at `start` ends. */
-function endOfText(json: Buffer, start: number): number {
-  let index = start + 1;
-  while (index < json.length && json[index] !== BYTES.quote) index += json[index] === BYTES.escape ? 2 : 1;
-  return index;
 }
 
 function textOf(value: unknown): string {

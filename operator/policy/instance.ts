@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeeper } from '../core/policy/json-depth.ts';
 import type { BuiltinCall } from './builtins/builtin.ts';
 import { callBuiltin } from './builtins/call.ts';
 import { type Asked, quickFind, quickMatch, QUICK_LIMITS } from './builtins/quick-regex.ts';
 import { wholeOf } from './builtins/builtin.ts';
 import { type CompiledModule, ENGINE, type EngineImports } from './engine.ts';
-import { isDeeper } from './json-depth.ts';
 import { ENDLESS, type EvaluationClock } from './metering/clock.ts';
 import { FUEL, REGEX_FIND, REGEX_MATCH, TIME_CHECK } from './metering/fuel.ts';
 import type { ModuleLayout } from './module.ts';
@@ -54,6 +54,8 @@ const JSON_FORMAT = 0;
 const MAX_ARGUMENT_BYTES = 4 * 1024 * 1024;
 const MAX_ABORT_BYTES = 512;
 const ENCODER = new TextEncoder();
+/** One for all texts: to make one for each takes longer than most texts. */
+const DECODER = new TextDecoder();
 const TRUE = ENCODER.encode('true');
 const FALSE = ENCODER.encode('false');
 
@@ -234,5 +236,5 @@ function isMemoryAbort(message: string): boolean {
 }
 
 function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+  return DECODER.decode(bytes);
 }

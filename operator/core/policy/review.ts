@@ -148,18 +148,14 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether `value` nests deeper than `depth`. Walks level by level: a stack would be what such a value is made to exhaust. */
+/** Whether `value` nests deeper than `depth`. It goes no deeper than that itself: a stack is what such a value is made to exhaust. */
 export function isDeeperThan(value: unknown, depth: number): boolean {
-  let level = partsWithin([value]);
-  for (let at = 0; level.length > 0; at += 1) {
-    if (at >= depth) return true;
-    level = level.flatMap((one) => partsWithin(Array.isArray(one) ? one : Object.values(one)));
-  }
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth === 0) return true;
+  if (Array.isArray(value)) return value.some((one) => isDeeperThan(one, depth - 1));
+  // Each object of each request is walked through: lists of its values would be most of the work.
+  for (const name in value) if (isDeeperThan((value as JsonObject)[name], depth - 1)) return true;
   return false;
-}
-
-function partsWithin(values: readonly unknown[]): readonly object[] {
-  return values.filter((one): one is object => typeof one === 'object' && one !== null);
 }
 
 function objectAt(value: unknown, field: string): JsonObject {
