@@ -90,6 +90,28 @@ test('packs that see the same of a request share what is written of it, and have
   t.true(read.every(({ review }) => review.object.spec.text === 'ä'.repeat(1000)));
 });
 
+test('what packs of the platform and of a tenant see alike of a request is written once', async (t) => {
+  const inputs: string[] = [];
+  const evaluate: PackHost['evaluate'] = ({ input }) => {
+    inputs.push(new TextDecoder().decode(bytesOf(input)));
+    return Promise.resolve(NOTHING);
+  };
+  const { cache, ask, settled } = await start(evaluate);
+  const { name, object, chunks } = await makeRevision(RULE);
+  cache.put(makePack({ activeRevision: name, phase: 'Active' }), object, ...chunks);
+  await settled();
+  const { count, request } = counted();
+  const extra = { 'example.com/credential': ['a'] };
+  t.true((await ask({ ...request, userInfo: { ...request.userInfo, extra } })).allowed);
+  t.is(inputs.length, PACKS + 1);
+  t.is(
+    inputs.filter((text) => text.includes('example.com/credential')).length,
+    1,
+    'the platform alone sees it',
+  );
+  t.is(count.written, 1);
+});
+
 test('of twenty-one requests at once, that of another tenant is the third that is judged, though it came last', async (t) => {
   const tenants: (string | undefined)[] = [];
   const { ask } = await start(({ tenant }: Evaluation) => {

@@ -55,12 +55,16 @@ export function inputParts(
     return images;
   };
   const hasCopy = [review.object, review.oldObject].some(keepsCopy);
-  const shared = (shape: InputShape, trust: Trust, detects: boolean): string => {
-    const key = `${shape}/${trust}/${detects}`;
-    const text = texts.get(key) ?? sharedPart(shape, projectionOf(review, trust, detects), { facts, now });
-    texts.set(key, text);
-    return text;
-  };
+  const bodies = (keep: Keep): string =>
+    keptIn(texts, `bodies/${keep.isMasked}/${keep.copy}`, () =>
+      fieldsIn(JSON.stringify(bodiesOf(review, keep))),
+    );
+  const shared = (shape: InputShape, trust: Trust, detects: boolean): string =>
+    keptIn(texts, `${shape}/${trust}/${detects}`, () => {
+      const head = fieldsIn(JSON.stringify(headOf(review, trust)));
+      const text = `{${head},${bodies(keepFor(review, trust, detects))}}`;
+      return sharedPart(shape, text, { facts, now });
+    });
   return ({ shape, trust, parameters, constraints, detects = false, seesImages = false }) => {
     const text = shared(shape, trust, detects && hasCopy);
     if (shape === 'AdmissionReview') return { shared: text, own: '' };
@@ -70,22 +74,33 @@ export function inputParts(
   };
 }
 
+/** What is kept under a key, or else is made and kept. */
+function keptIn(texts: Map<string, string>, key: string, make: () => string): string {
+  const text = texts.get(key) ?? make();
+  texts.set(key, text);
+  return text;
+}
+
+/** The text of an object without its braces. */
+function fieldsIn(text: string): string {
+  return text.slice(1, -1);
+}
+
 /** Of ours, all but the last brace: what a pack has of its own comes before it. */
 function sharedPart(
   shape: InputShape,
-  review: JsonObject,
+  review: string,
   { facts, now }: { readonly facts: RequestFacts; readonly now: Date },
 ): string {
   if (shape === 'AdmissionReview')
-    return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: review });
+    return `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":${review}}`;
   const { tenant, namespace } = facts;
   const text = JSON.stringify({
-    review,
     tenant: tenant === undefined ? null : tenantInput(tenant),
     namespace: namespace === undefined ? null : { name: namespace.name, labels: namespace.labels },
     time: now.toISOString(),
   });
-  return text.slice(0, -1);
+  return `{"review":${review},${fieldsIn(text)}`;
 }
 
 function tenantInput({ name, plan, tier, residency, entitlements }: TenantFacts) {
@@ -94,10 +109,11 @@ function tenantInput({ name, plan, tier, residency, entitlements }: TenantFacts)
 
 /** The review as packs of this trust see it: without what nobody reads, and for those of tenants without values of Secrets. */
 export function projectionOf(review: Review, trust: Trust, detects = false): JsonObject {
-  const isMasked = trust === 'Tenant' && isSecret(review);
-  // The copy of a Secret has its values, too.
-  const keep = { isMasked, copy: detects && !isMasked };
-  const body = (object: JsonObject | undefined) => (object === undefined ? null : bodyOf(object, keep));
+  return { ...headOf(review, trust), ...bodiesOf(review, keepFor(review, trust, detects)) };
+}
+
+/** All but the objects, which are most of it, and mostly the same for everybody. */
+function headOf(review: Review, trust: Trust): JsonObject {
   return {
     uid: review.uid,
     kind: review.kind,
@@ -107,11 +123,20 @@ export function projectionOf(review: Review, trust: Trust, detects = false): Jso
     ...(review.namespace !== '' && { namespace: review.namespace }),
     operation: review.operation,
     userInfo: userOf(review, trust),
-    object: body(review.object),
-    oldObject: body(review.oldObject),
     dryRun: review.dryRun,
     ...(review.options !== undefined && { options: review.options }),
   };
+}
+
+function bodiesOf({ object, oldObject }: Review, keep: Keep): JsonObject {
+  const body = (one: JsonObject | undefined) => (one === undefined ? null : bodyOf(one, keep));
+  return { object: body(object), oldObject: body(oldObject) };
+}
+
+function keepFor(review: Review, trust: Trust, detects: boolean): Keep {
+  const isMasked = trust === 'Tenant' && isSecret(review);
+  // The copy of a Secret has its values, too.
+  return { isMasked, copy: detects && !isMasked };
 }
 
 /** Whose values no pack of a tenant sees, and no log shows. */
