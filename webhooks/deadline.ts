@@ -20,6 +20,8 @@ export interface Answered {
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+/** Why signals end, for each request: without a reason, an error would be made for it, with its stack. */
+const OVER = 'the request is over';
 /** What the way to the API server and back may take of the time that it waits. */
 const MARGIN = { share: 0.15, atLeastMs: 100 };
 
@@ -57,7 +59,7 @@ export async function answerInTime(
     return await Promise.race([answered, late]);
   } finally {
     clearTimeout(timer);
-    abort.abort();
+    abort.abort(OVER);
   }
 }
 

@@ -149,18 +149,25 @@ test('what is as large as it may be is judged', async (t) => {
 });
 
 test('an answer comes when the API server is about to give up, whoever does not decide', async (t) => {
-  let isAborted = false;
+  const reasons: unknown[] = [];
   const decide: WebhookServerOptions['decide'] = (_, { signal }) => {
-    signal.addEventListener('abort', () => (isAborted = true));
+    signal.addEventListener('abort', () => reasons.push(signal.reason));
     return new Promise(() => undefined);
   };
   const server = await serve(t, { decide });
-  const reply = await ask(server, review(), { path: '/validate?timeout=1s' });
+  const reply = await ask(server, review(), { path: '/validate?by=us&timeout=1s&more' });
   t.like(responseOf(reply), {
     allowed: false,
     status: { code: 504, message: 'timeout: the request was not judged within 850 ms; try again' },
   });
-  t.true(isAborted);
+  t.deepEqual(reasons, ['the request is over'], 'no error is made for it, which has a stack');
+});
+
+test('an answer is as long as it says, whatever is said in it', async (t) => {
+  const warnings = ['größer als erwartet \u{1F600}'];
+  const server = await serve(t, { decide: () => Promise.resolve({ ...ALLOWED, warnings }) });
+  const reply = await ask(server, review());
+  t.like(responseOf(reply), { allowed: true, warnings });
 });
 
 test('a fault of ours refuses, and tells nothing of itself', async (t) => {
