@@ -37,8 +37,8 @@ export class ThreadTime implements EvaluationClock {
     this.#clocks = clocks;
   }
 
-  /** From now on there is so much time. */
-  begin(deadlineMs: number): void {
+  /** From now on there is so much time. What the thread has had of a processor until now, in milliseconds. */
+  begin(deadlineMs: number): number {
     this.#deadlineMs = deadlineMs;
     const { wallMs, processorMs } = this.#clocks;
     const [wall, processor] = [wallMs(), processorMs()];
@@ -46,6 +46,7 @@ export class ThreadTime implements EvaluationClock {
     this.#processorEndMs = processor + deadlineMs;
     this.#lateMs = wall + deadlineMs * LATE;
     this.#sureEndMs = processor + deadlineMs * SURE_SHARE;
+    return processor;
   }
 
   readonly expectTime = (): void => {

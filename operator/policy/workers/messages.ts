@@ -18,6 +18,8 @@ export interface ModuleSource {
 /** What a worker is asked to do. */
 export type Order =
   | { readonly kind: 'forget'; readonly key: string }
+  /** Nothing but that there is a question in its mailbox. */
+  | { readonly kind: 'look' }
   | {
       readonly kind: 'run';
       readonly id: number;
@@ -30,6 +32,9 @@ export type Order =
       /** What it may have of a processor. */
       readonly deadlineMs: number;
     };
+
+/** The same for all. */
+export const LOOK: Order = { kind: 'look' };
 
 /** What became of a `run`. `json` is undefined where no rule has spoken. */
 export type ReplyContent =

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setTimeout } from 'node:timers/promises';
+import { MessagePort } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { ENGINE } from '../engine.ts';
 import { type PolicyModule, verifyModule } from '../module.ts';
@@ -37,7 +39,24 @@ async function worker(t: ExecutionContext) {
     const input = new TextEncoder().encode('{}');
     return handle.run({ key, source, question: { entrypoint: 'p/x', nowNs: 0n, input } }, DEADLINE_MS);
   };
-  return { handle, ask };
+  /** A module that it is told once, and what asks about it. */
+  const known = async (name?: string) => {
+    const { digest, metered, layout } = await moduleOf({});
+    const key = name ?? digest;
+    const source = {
+      compiled: new ENGINE.Module(metered),
+      layout,
+      memoryMiB: 64,
+      data: undefined,
+      owner: 'a',
+    };
+    const askKnown = (text = '{}') => {
+      const question = { entrypoint: 'p/x', nowNs: 0n, input: new TextEncoder().encode(text) };
+      return handle.run({ key, source: handle.knows(key) ? undefined : source, question }, DEADLINE_MS);
+    };
+    return { key, ask: askKnown };
+  };
+  return { handle, ask, known };
 }
 
 test('who asked is answered before memory is given back, and the worker takes orders after it', async (t) => {
@@ -51,6 +70,52 @@ test('who asked is answered before memory is given back, and the worker takes or
   await outcome.collected;
   t.true(outcome.collected !== undefined && handle.isIdle);
   t.like(await ask({}), { kind: 'answer', collected: undefined });
+});
+
+test('of many questions about one module, the first alone is a message', async (t) => {
+  const key = 'asked often';
+  const { ask } = await (await worker(t)).known(key);
+  let messages = 0;
+  const usual = Object.getOwnPropertyDescriptor(MessagePort.prototype, 'postMessage') ?? {};
+  const value = function (this: MessagePort, ...sent: readonly [Partial<Record<string, unknown>>]): void {
+    if (sent[0]['key'] === key) messages += 1;
+    Reflect.apply(usual.value as () => void, this, sent);
+  };
+  Object.defineProperty(MessagePort.prototype, 'postMessage', { ...usual, value });
+  t.teardown(() => Object.defineProperty(MessagePort.prototype, 'postMessage', usual));
+  for (let round = 0; round < 100; round += 1) t.like(await ask(), { kind: 'answer' });
+  t.is(messages, 1);
+});
+
+test('what is forgotten while a question about it lies there is forgotten after that', async (t) => {
+  const { handle, known } = await worker(t);
+  const { key, ask } = await known();
+  for (let round = 0; round < 60; round += 1) {
+    const isKnown = handle.knows(key);
+    const asked = ask();
+    if (round % 3 === 2) handle.forget(key);
+    t.like(await asked, { kind: 'answer' }, `round ${round}`);
+    t.is(isKnown, round % 3 !== 0);
+  }
+});
+
+test('a question that has no room beside others is asked all the same', async (t) => {
+  const { ask } = await (await worker(t)).known();
+  for (const bytes of [2, 500_000, 2, 500_000]) {
+    t.like(await ask(`[${' '.repeat(bytes - 2)}]`), { kind: 'answer' });
+  }
+});
+
+test('who has not been asked for a while is asked like any other, and ended wherever it waits', async (t) => {
+  const { handle, known } = await worker(t);
+  const { ask } = await known();
+  // After a second it waits in its event loop, and before that outside of it.
+  for (const waitMs of [0, 1300, 0, 50]) {
+    await setTimeout(waitMs);
+    t.like(await ask(), { kind: 'answer' });
+  }
+  await handle.close();
+  t.true(handle.isEnded);
 });
 
 test('a worker that is ended while it gives memory back is waited for no longer', async (t) => {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Failure } from '../verdict.ts';
+import { Mailbox } from './mailbox.ts';
 import {
   type Collected,
+  LOOK,
   type Order,
   type Ready,
   type Reply,
@@ -37,6 +39,7 @@ export interface WorkerEvents {
   readonly onEnd: (why: WorkerEnd) => void;
 }
 
+type Run = Extract<Order, { kind: 'run' }>;
 type FromWorker = Reply | Ready | Collected;
 
 interface Running {
@@ -83,6 +86,7 @@ const LEAST_WAIT_MS = 5;
 export class WorkerHandle {
   readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #mailbox = new Mailbox();
   #events: WorkerEvents;
   /** Keys of what it has been told to load. */
   readonly #known = new Set<string>();
@@ -106,7 +110,7 @@ export class WorkerHandle {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#worker = new Worker(url, {
-      workerData: { port: port2, settings },
+      workerData: { port: port2, mailbox: this.#mailbox.memory, settings },
       transferList: [port2],
       resourceLimits: RESOURCE_LIMITS,
       // It has no use for what this process was started with, nor for secrets in its environment.
@@ -149,7 +153,7 @@ export class WorkerHandle {
    * for at least `patienceMs`.
    */
   run(
-    order: Omit<Extract<Order, { kind: 'run' }>, 'kind' | 'id' | 'deadlineMs'>,
+    order: Omit<Run, 'kind' | 'id' | 'deadlineMs'>,
     deadlineMs: number,
     patienceMs = 0,
   ): Promise<RunOutcome> {
@@ -168,10 +172,19 @@ export class WorkerHandle {
         watchdog,
         resolve,
       };
-      const input = order.question?.input.buffer;
-      const message: Order = { ...order, kind: 'run', id, deadlineMs };
-      this.#port.postMessage(message, input === undefined ? [] : [input as ArrayBuffer]);
+      this.#send({ ...order, kind: 'run', id, deadlineMs });
     });
+  }
+
+  /** Questions about what is known are left in the mailbox, and whatever is more goes as a message. */
+  #send(order: Run): void {
+    const { source, question } = order;
+    const isLeft =
+      source === undefined && question !== undefined && this.#mailbox.put({ ...order, question });
+    if (!isLeft)
+      this.#port.postMessage(order, question === undefined ? [] : [question.input.buffer as ArrayBuffer]);
+    const isHeard = this.#mailbox.ring();
+    if (isLeft && !isHeard) this.#port.postMessage(LOOK, []);
   }
 
   forget(key: string): void {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isMainThread, type MessagePort, workerData } from 'node:worker_threads';
+import { isMainThread, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ThreadTime } from '../metering/clock.ts';
 import { EvaluationFailure, Failure } from '../verdict.ts';
 import { Instances } from './instances.ts';
+import { Mailbox } from './mailbox.ts';
 import {
   type Collected,
+  LOOK,
   type Order,
   READY,
   type Ready,
@@ -18,21 +20,41 @@ import { ownProcessorMs, ownThread } from './thread-clock.ts';
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly port: MessagePort;
+  /** Where questions about what it knows are left. */
+  readonly mailbox: SharedArrayBuffer;
   readonly settings: WorkerSettings;
 }
 
+/**
+ * For so long after it was woken it waits for the next order outside of its event loop, which each would else have to go through. Then it goes
+ * back: V8 has tasks there that it leaves for later, and who is never asked again is to be like any other thread.
+ */
+const AT_THE_DOOR_MS = 1000;
+
 /** Carries out orders, one after the other. It never throws: what goes wrong is told. */
-function serve({ port, settings }: WorkerStart): void {
+function serve({ port, mailbox: memory, settings }: WorkerStart): void {
   const time = new ThreadTime({ wallMs: () => performance.now(), processorMs: ownProcessorMs });
   const instances = new Instances(settings, time);
-  port.on('message', (order: Order) => {
-    if (order.kind === 'forget') instances.forget(order.key);
-    else {
-      time.begin(order.deadlineMs);
-      const reply = run(instances, order);
-      port.postMessage(reply);
-      if (reply.collects) port.postMessage(collect());
+  const mailbox = new Mailbox(memory);
+  const carryOut = (order: Order): void => {
+    if (order.kind === 'look') return;
+    if (order.kind === 'forget') return instances.forget(order.key);
+    const reply = run(instances, order, time.begin(order.deadlineMs));
+    port.postMessage(reply);
+    if (reply.collects) port.postMessage(collect());
+  };
+  // A question that lies there is older than what is received after it was left: what is to be forgotten by that is needed before.
+  const carryOutAll = (first?: Order): void => {
+    for (let order: Order | undefined = first ?? LOOK; order !== undefined; order = receive(port)) {
+      const letter = mailbox.take();
+      if (letter !== undefined) carryOut({ ...letter, kind: 'run', source: undefined });
+      carryOut(order);
     }
+  };
+  port.on('message', (order: Order) => {
+    const until = performance.now() + AT_THE_DOOR_MS;
+    carryOutAll(order);
+    while (mailbox.wait(until - performance.now()) || !mailbox.leave()) carryOutAll();
   });
   const ready: Ready = {
     id: READY,
@@ -49,27 +71,32 @@ function serve({ port, settings }: WorkerStart): void {
 
 type Run = Extract<Order, { kind: 'run' }>;
 
+function receive(port: MessagePort): Order | undefined {
+  const received: { readonly message: Order } | undefined = receiveMessageOnPort(port);
+  return received?.message;
+}
+
 /** After the answer, which whoever asked waits for: on a machine that is busy it takes tens of milliseconds. */
 function collect(): Collected {
   collectGarbage();
   return { kind: 'collected', processorMs: ownProcessorMs() };
 }
 
-function run(instances: Instances, order: Run): Reply {
-  const hadMs = ownProcessorMs();
+function run(instances: Instances, order: Run, hadMs: number): Reply {
   let loadMicros: number | undefined;
   // Not by the clock on the wall: what others take of the machine is no fault of a rule.
-  const microsSoFar = () => Math.round((ownProcessorMs() - hadMs) * 1000);
+  const microsUntil = (nowMs: number) => Math.round((nowMs - hadMs) * 1000);
   const outcome = attempt(instances, order, () => {
-    loadMicros = microsSoFar();
+    loadMicros = microsUntil(ownProcessorMs());
   });
-  const micros = microsSoFar();
+  const processorMs = ownProcessorMs();
+  const micros = microsUntil(processorMs);
   return {
     ...outcome,
     id: order.id,
     micros,
     loadMicros: loadMicros ?? micros,
-    processorMs: ownProcessorMs(),
+    processorMs,
     collects: instances.hasMuchToCollect(),
   };
 }
