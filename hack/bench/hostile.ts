@@ -57,9 +57,12 @@ export async function measureHostile(
     const ask = () => mayMake({ dispatcher, port }, { namespace: namespaceOf(QUIET), isBad: false });
     for (let i = 0; i < WARM_UP; i += 1) await ask();
     const asker = await LoudAsker.start(port);
-    const found = await inTurns(seconds, { ask, asker });
-    await asker.close();
-    return figuresOf(found, seconds);
+    try {
+      return figuresOf(await inTurns(seconds, { ask, asker }), seconds);
+    } finally {
+      // Else its thread would ask on, and keep this process.
+      await asker.close();
+    }
   } finally {
     await dispatcher.close();
     await operator.stop();
