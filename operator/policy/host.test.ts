@@ -220,6 +220,31 @@ test.serial('who has used up its time is told, and only that one', async (t) => 
   t.deepEqual(said(await ask()), ['bad is not allowed']);
 });
 
+/** A program that answers every order, and says that this took 10 ms of a processor, and to give memory back 1000. */
+const DEAR = `
+  import { workerData } from 'node:worker_threads';
+  const answer = { kind: 'answer', micros: 0, loadMicros: 0 };
+  let processorMs = 0;
+  const say = (reply) => workerData.port.postMessage({ ...reply, processorMs });
+  workerData.port.on('message', ({ id }) => {
+    processorMs += 10;
+    say({ ...answer, id, collects: true });
+    processorMs += 1000;
+    say({ kind: 'collected' });
+  });
+  say({ ...answer, id: 0, collects: false, thread: undefined });`;
+
+test.serial('who has memory given back pays for that, the first time as well', async (t) => {
+  const budget = { msPerSecond: 100, burstMs: 40 };
+  const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(DEAR)}`);
+  const { ask } = await host(t, { limits: { budget }, clock: () => 0, workerUrl, tenantWorkers: 1 });
+  t.is((await ask({ tenant: 'b' })).kind, 'undefined');
+  // Its worker takes no order before it has said what that took.
+  t.is((await ask({ tenant: 'c' })).kind, 'undefined');
+  const refused = await ask({ tenant: 'b' });
+  t.regex(refused.kind === 'failed' ? refused.message : '', /^b has used up .*; again in 9710 ms$/);
+});
+
 test.serial('who gets no processor is waited for as long as the request can wait', async (t) => {
   let askedAt = 0;
   const threadClock = () => (performance.now() - askedAt < 1500 ? 0 : 1e9);

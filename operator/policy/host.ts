@@ -11,7 +11,7 @@ import type { WorkerSettings } from './workers/messages.ts';
 import { isStrike, type ModuleOwner, Quarantine } from './workers/quarantine.ts';
 import { Spares } from './workers/spares.ts';
 import type { ThreadClock } from './workers/thread-clock.ts';
-import { WORKER_URL, type WorkerEnd, WorkerHandle } from './workers/worker-handle.ts';
+import { type RunOutcome, WORKER_URL, type WorkerEnd, WorkerHandle } from './workers/worker-handle.ts';
 
 export { HOST_LIMITS, type HostLimits } from './host-limits.ts';
 
@@ -55,6 +55,7 @@ export type Prepared =
   | { readonly kind: 'refused'; readonly reason: Failure; readonly message: string };
 
 type Ready = Extract<Source, { kind: 'ok' }>;
+type Scope = 'platform' | 'tenant';
 
 /** An evaluation, and whose request it is about. */
 export type HostEvaluation = Evaluation & {
@@ -135,8 +136,7 @@ export class PolicyHost {
       trial: preparation.isTrial === true ? 'shadow' : undefined,
     });
     const outcomes = await lane.everywhere(job);
-    const hadMs = outcomes.reduce((sum, one) => sum + one.hadMs, 0);
-    return { lane, job, hadMs, fault: outcomes.find((one) => one.kind !== 'answer') };
+    return { lane, job, outcomes, fault: outcomes.find((one) => one.kind !== 'answer') };
   }
 
   /** Evaluates. Never rejects; what cannot be evaluated is a verdict, too. */
@@ -241,25 +241,32 @@ export class PolicyHost {
       ask: () => ({ entrypoint, nowNs, input: bytesToGive(input) }),
     });
     const verdict = toVerdict(outcome);
-    this.#account(evaluation, verdict, outcome.kind === 'crowded' ? 0 : outcome.hadMs);
+    if (outcome.kind !== 'crowded') this.#charge(accountOf(evaluation), scopeOf(tenant), outcome);
+    if (verdict.kind === 'failed') this.#blame(evaluation, verdict.reason);
     return verdict;
   }
 
   /** What had to go for others is loaded in time of its own, which its rules are not stopped for. Whose it is pays for that. */
   async #reload(evaluation: HostEvaluation, source: Ready): Promise<void> {
     const isTrial = evaluation.trial !== undefined;
-    const { hadMs } = await this.#loadEverywhere({ ...evaluation, isTrial }, source);
-    const { tenant } = evaluation;
-    if (tenant !== undefined) this.#budgets.tenant.charge(tenant, { ms: hadMs, nowMs: this.#clock() });
+    const { outcomes } = await this.#loadEverywhere({ ...evaluation, isTrial }, source);
+    for (const outcome of outcomes) this.#charge(evaluation.tenant ?? '', 'tenant', outcome);
   }
 
-  #account(evaluation: HostEvaluation, verdict: Verdict, hadMs: number): void {
+  /** What memory was given back for it is charged when it is known. The platform itself, which has no name, is charged nothing. */
+  #charge(account: string, scope: Scope, { hadMs, collected }: RunOutcome): void {
+    if (account === '') return;
+    const charge = (ms: number): void => this.#budgets[scope].charge(account, { ms, nowMs: this.#clock() });
+    charge(hadMs);
+    void collected?.then(charge);
+  }
+
+  #blame(evaluation: HostEvaluation, reason: Failure): void {
+    if (!isStrike(reason)) return;
     const { tenant, module } = evaluation;
-    const [subject, account, nowMs] = [subjectOf(evaluation), accountOf(evaluation), this.#clock()];
-    if (account !== '') this.#budgets[scopeOf(tenant)].charge(account, { ms: hadMs, nowMs });
-    if (verdict.kind !== 'failed' || !isStrike(verdict.reason)) return;
     const owner = { tenant, digest: module.digest };
-    if (!this.#quarantine.strike(owner, { subject, atMs: nowMs })) return;
+    const strike = { subject: subjectOf(evaluation), atMs: this.#clock() };
+    if (!this.#quarantine.strike(owner, strike)) return;
     this.#options.metrics.policyQuarantined.set({}, this.#quarantine.size);
     this.#options.onQuarantine?.(owner);
   }
@@ -366,7 +373,7 @@ function failed(reason: Failure, message: string): Verdict {
   return { kind: 'failed', reason, message, micros: 0 };
 }
 
-function scopeOf(tenant: string | undefined): 'platform' | 'tenant' {
+function scopeOf(tenant: string | undefined): Scope {
   return tenant === undefined ? 'platform' : 'tenant';
 }
 

@@ -77,10 +77,10 @@ function played(count: number) {
   /** What has the worker that does `key` be idle again. */
   const gives = (key: string) => {
     const worker = running.find((one) => one.key === key);
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<number>();
     const give = async () => {
       worker?.give();
-      resolve();
+      resolve(0);
       await new Promise((done) => setImmediate(done));
     };
     return { promise, give };
@@ -151,6 +151,16 @@ test('what every worker has to load takes one of them at a time, and others go o
   t.deepEqual(keys(), ['load'], 'the second one');
   await end('load');
   t.deepEqual(await loaded, [ANSWER, ANSWER]);
+});
+
+test('the next worker loads when the one before has given its memory back', async (t) => {
+  const { lane, end, keys, gives } = played(2);
+  void lane.everywhere(job('slow', 'load'));
+  const collected = gives('load');
+  await end('load', { ...ANSWER, collected: collected.promise });
+  t.deepEqual(keys(), [], 'else none would be free');
+  await collected.give();
+  t.deepEqual(keys(), ['load']);
 });
 
 test('what one worker could not load is not tried in the next', async (t) => {

@@ -129,6 +129,8 @@ export class Lane {
       const outcome = this.#isClosed ? CLOSED : await this.#load(slot, job);
       outcomes.push(outcome);
       if (outcome.kind !== 'answer') break;
+      // Until it has given memory back, its worker is not free for others.
+      await outcome.collected;
     }
     return outcomes;
   }

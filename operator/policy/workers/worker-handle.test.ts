@@ -13,6 +13,14 @@ const DEADLINE_MS = 60_000;
 /** Takes 40 MiB, and gives up. */
 const FAT: HandMade = { evaluate: '(drop (memory.grow (i32.const 640))) unreachable' };
 
+const { maxInputBytes, maxResultBytes, maxDepth } = EVALUATION_LIMITS;
+const SETTINGS = {
+  limits: { maxInputBytes, maxResultBytes, maxDepth },
+  recycleAfter: 100,
+  recycleBytes: MIB,
+  residentBytes: 64 * MIB,
+};
+
 async function moduleOf(changes: HandMade): Promise<PolicyModule> {
   const verified = verifyModule(await handMade(changes));
   if (verified.kind === 'refused') throw new Error(JSON.stringify(verified.faults));
@@ -21,15 +29,11 @@ async function moduleOf(changes: HandMade): Promise<PolicyModule> {
 
 /** A worker that takes orders. */
 async function worker(t: ExecutionContext) {
-  const { maxInputBytes, maxResultBytes, maxDepth } = EVALUATION_LIMITS;
-  const settings = {
-    limits: { maxInputBytes, maxResultBytes, maxDepth },
-    recycleAfter: 100,
-    recycleBytes: MIB,
-    residentBytes: 64 * MIB,
-  };
   const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
-  const handle = new WorkerHandle({ settings, url: WORKER_URL }, { onReady, onEnd: () => undefined });
+  const handle = new WorkerHandle(
+    { settings: SETTINGS, url: WORKER_URL },
+    { onReady, onEnd: () => undefined },
+  );
   t.teardown(() => handle.close());
   await ready;
   const ask = async (changes: HandMade) => {
@@ -67,8 +71,9 @@ test('who asked is answered before memory is given back, and the worker takes or
   const outcome = await ask(FAT);
   t.like(outcome, { kind: 'failed', reason: 'Trap' });
   t.false(handle.isIdle, 'it is not asked meanwhile');
-  await outcome.collected;
-  t.true(outcome.collected !== undefined && handle.isIdle);
+  const tookMs = await outcome.collected;
+  t.true(handle.isIdle);
+  t.true(tookMs !== undefined && tookMs > 0, 'what that has cost is known, the first time as well');
   t.like(await ask({}), { kind: 'answer', collected: undefined });
 });
 
@@ -123,5 +128,32 @@ test('a worker that is ended while it gives memory back is waited for no longer'
   const outcome = await ask(FAT);
   t.true(outcome.collected !== undefined);
   await Promise.all([handle.close(), outcome.collected]);
+  t.true(handle.isEnded);
+});
+
+/** A program that answers every order, and then gives memory back for ever. */
+const STUCK = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { workerData } from 'node:worker_threads';
+    const answer = { kind: 'answer', micros: 0, loadMicros: 0, processorMs: 1, collects: true };
+    workerData.port.on('message', ({ id }) => {
+      workerData.port.postMessage({ ...answer, id });
+      for (;;);
+    });
+    workerData.port.postMessage({ ...answer, id: 0, collects: false, thread: undefined });
+  `)}`,
+);
+
+test('a worker that never ends to give memory back is ended', async (t) => {
+  const ready = Promise.withResolvers<void>();
+  const { promise: end, resolve: onEnd } = Promise.withResolvers<string>();
+  const program = { settings: SETTINGS, url: STUCK, collectPatienceMs: 1 };
+  const handle = new WorkerHandle(program, { onReady: ready.resolve, onEnd });
+  t.teardown(() => handle.close());
+  await ready.promise;
+  const outcome = await handle.run({ key: 'a', source: undefined, question: undefined }, DEADLINE_MS);
+  t.is(outcome.kind, 'answer');
+  await outcome.collected;
+  t.is(await end, 'deadline');
   t.true(handle.isEnded);
 });

@@ -27,8 +27,11 @@ export type RunOutcome = (
   readonly loadMicros?: number | undefined;
   /** What it had of a processor, in milliseconds; where nobody tells, how long it took. With the start of the worker that was ended for it. */
   readonly hadMs: number;
-  /** Where its worker has memory to give back first: resolves when it has, or is gone. It takes no order before. */
-  readonly collected?: Promise<void> | undefined;
+  /**
+   * Where its worker has memory to give back first: resolves when it has, or is gone, with what that took of a processor in milliseconds,
+   * which is not in `hadMs`. It takes no order before.
+   */
+  readonly collected?: Promise<number> | undefined;
 };
 
 /** What a handle tells of its worker. */
@@ -41,6 +44,12 @@ export interface WorkerEvents {
 
 type Run = Extract<Order, { kind: 'run' }>;
 type FromWorker = Reply | Ready | Collected;
+
+/** Memory that is being given back, and who waits for that. */
+interface Collecting {
+  readonly watchdog: NodeJS.Timeout;
+  readonly resolve: (tookMs: number) => void;
+}
 
 interface Running {
   readonly id: number;
@@ -66,6 +75,8 @@ export interface WorkerProgram {
   readonly settings: WorkerSettings;
   readonly url: URL;
   readonly threadClock?: ThreadClock | undefined;
+  /** By the clock on the wall: whoever has not given memory back after so long is ended. Without, four seconds. */
+  readonly collectPatienceMs?: number | undefined;
 }
 
 /** Who had so much of its deadline on a processor has had its time: what the clock of a thread tells is some milliseconds old. */
@@ -91,6 +102,7 @@ export class WorkerHandle {
   /** Keys of what it has been told to load. */
   readonly #known = new Set<string>();
   readonly #threadClock: ThreadClock;
+  readonly #collectPatienceMs: number;
   #state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
   #thread: number | undefined;
   /** What its thread had until it answered last. */
@@ -99,14 +111,14 @@ export class WorkerHandle {
   #startMs = 0;
   #running: Running | undefined;
   /** While it gives memory back. */
-  #onCollected: (() => void) | undefined;
-  /** What that has cost last: what is charged to whom it is done for the next time. */
-  #collectMs = 0;
+  #collecting: Collecting | undefined;
   #orders = 0;
 
-  constructor({ settings, url, threadClock = processorMs }: WorkerProgram, events: WorkerEvents) {
+  constructor(program: WorkerProgram, events: WorkerEvents) {
+    const { settings, url, threadClock = processorMs, collectPatienceMs = MOST_PATIENCE_MS } = program;
     this.#events = events;
     this.#threadClock = threadClock;
+    this.#collectPatienceMs = collectPatienceMs;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#worker = new Worker(url, {
@@ -220,18 +232,37 @@ export class WorkerHandle {
       this.#rest();
       return running.resolve({ ...reply, hadMs });
     }
-    const collected = new Promise<void>((resolve) => {
-      this.#onCollected = resolve;
+    return running.resolve({ ...reply, hadMs, collected: this.#collected() });
+  }
+
+  /** It runs nobody's rules meanwhile, so it is only ended where it has hung, or the machine has no time for it for seconds. */
+  #collected(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#collecting = {
+        watchdog: setTimeout(() => this.#beStuck(), this.#collectPatienceMs),
+        resolve,
+      };
     });
-    return running.resolve({ ...reply, hadMs: hadMs + this.#collectMs, collected });
+  }
+
+  /** Where it was this process that was busy, it may have said so already. */
+  #beStuck(): void {
+    const told: { readonly message: FromWorker } | undefined = receiveMessageOnPort(this.#port);
+    if (told !== undefined) return this.#take(told.message);
+    this.#stop({ reason: Failure.Lost, message: 'it gave no memory back' });
   }
 
   #beCollected(tookMs: number): void {
     if (this.isEnded) return;
-    this.#collectMs = tookMs;
     this.#rest();
-    this.#onCollected?.();
-    this.#onCollected = undefined;
+    this.#endCollecting(tookMs);
+  }
+
+  #endCollecting(tookMs: number): void {
+    const collecting = this.#collecting;
+    this.#collecting = undefined;
+    clearTimeout(collecting?.watchdog);
+    collecting?.resolve(tookMs);
   }
 
   /** A worker that does nothing does not keep the process. */
@@ -289,7 +320,7 @@ export class WorkerHandle {
     if (this.isEnded) return;
     this.#state = 'ended';
     this.#port.close();
-    this.#onCollected?.();
+    this.#endCollecting(Math.max(this.#hadMs() ?? 0, 0));
     const running = this.#running;
     this.#running = undefined;
     if (running !== undefined) {
