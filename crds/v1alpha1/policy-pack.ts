@@ -38,7 +38,7 @@ export const policyInput = z
 export const policyEvaluation = z
   .object({
     deadlineMs: int(
-      'Time of one evaluation on a processor; what takes longer is ended and counts as failed. At most 60 are given, so that it is over after 75 with a processor to itself. Where others keep the processors busy, half of it is sure, and the wall passes while it waits.',
+      'Time of one evaluation; what takes longer is ended and counts as failed. At most 60 are given, so that it is over after 75. Where others keep the processors busy it is not ended before it had one for two fifths of its time.',
       1,
       75,
     ).default(50),

@@ -301,7 +301,7 @@ const NO_FAULT: Readonly<Record<string, readonly [RunOutcome, Partial<LaneJob>]>
   ],
   'what took long of the time that was left': [ANSWER, { deadlineMs: 0.001, ownDeadlineMs: 1000 }],
   'what took long to make its instance': [{ ...LONG, loadMicros: 400_000 }, {}],
-  'what was stopped since its instance took long': [{ ...TIMEOUT, loadMicros: 600_000 }, {}],
+  'what was stopped since its instance took long': [{ ...TIMEOUT, loadMicros: 700_000 }, {}],
 };
 
 for (const [title, [outcome, changes]] of Object.entries(NO_FAULT)) {
