@@ -291,6 +291,23 @@ export const WORKLOAD_PAIRS: Readonly<Record<string, Pair>> = {
     good: pod({}, { labels: { 'example.com/run-uid': 'x' } }),
     field: 'metadata.labels',
   },
+  'a pod that claims to be managed by NexusOS': {
+    bad: pod({}, { labels: { 'app.kubernetes.io/managed-by': 'nexusos' } }),
+    good: pod({}, { labels: { 'app.kubernetes.io/managed-by': 'helm' } }),
+    field: 'managed-by',
+  },
+  'a pod that claims to be of a tenant': {
+    bad: pod({}, { labels: { 'nexusos.dev/tenant': 'stranger' } }),
+    good: pod({}, { labels: { 'example.com/tenant': 'stranger' } }),
+    field: 'metadata.labels',
+    found: 'nexusos.dev/tenant=stranger',
+  },
+  'a pod by a name of NexusOS': {
+    bad: pod({}, { name: 'nexusos-p' }),
+    good: pod({}, { name: 'my-nexusos' }),
+    field: 'metadata.name',
+    found: 'nexusos-p',
+  },
   'a privileged pod': {
     bad: pod({ containers: [container({ securityContext: { privileged: true } })] }),
     good: pod(),

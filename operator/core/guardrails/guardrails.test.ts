@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import type { KubeObject } from '../object.ts';
 import { PARAMETERS } from '../tenant/guardrail-parameters.ts';
@@ -29,6 +30,7 @@ interface PolicySpec {
     readonly excludeResourceRules?: readonly (ResourceRule & {
       readonly resourceNames?: readonly string[];
     })[];
+    readonly objectSelector?: object;
   };
   readonly failurePolicy: string;
   readonly paramKind?: object;
@@ -43,7 +45,10 @@ interface PolicySpec {
 interface BindingSpec {
   readonly policyName: string;
   readonly validationActions: readonly string[];
-  readonly matchResources?: { readonly resourceRules?: readonly ResourceRule[] };
+  readonly matchResources?: {
+    readonly resourceRules?: readonly ResourceRule[];
+    readonly namespaceSelector?: object;
+  };
   readonly paramRef?: { readonly parameterNotFoundAction: string };
 }
 
@@ -164,7 +169,11 @@ test('what policies leave to others, no role of a tenant can write', (t) => {
   const excluded = specs.flatMap(({ matchConstraints: { excludeResourceRules = [] } }) =>
     excludeResourceRules.filter(({ resourceNames }) => resourceNames === undefined),
   );
-  const left = new Set(excluded.flatMap(resourcesOf));
+  // New pods have a policy of their own, of which the next test is.
+  const ofOwnPolicy = conditionalOf('nexusos-managed-pods').matchConstraints.resourceRules;
+  const left = new Set(
+    excluded.filter((one) => !ofOwnPolicy.some((own) => isSameRule(own, one))).flatMap(resourcesOf),
+  );
   t.true(left.has('/pods/status'), 'there are some');
   const writable = tenantClusterRoles()
     .filter(({ metadata }) => metadata.name.startsWith('nexusos:tenant-'))
@@ -182,6 +191,58 @@ interface RoleRule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
+}
+
+function isSameRule(one: ResourceRule, other: ResourceRule): boolean {
+  return isDeepStrictEqual(requestsOf([one]), requestsOf([other]));
+}
+
+test('of new pods, only what the policy of pods lets nobody else make is let past that of managed objects', (t) => {
+  const [managed, ofPods] = [conditionalOf('nexusos-managed-objects'), conditionalOf('nexusos-managed-pods')];
+  const { objectSelector, ...matched } = ofPods.matchConstraints;
+  t.true(
+    managed.matchConstraints.excludeResourceRules?.some((one) =>
+      isSameRule(one, matched.resourceRules[0] ?? one),
+    ),
+  );
+  t.deepEqual(requestsOf(matched.resourceRules), ['CREATE /pods']);
+  // Beside that it is the same policy, in the same namespaces.
+  const { matchConstraints: _, ...judged } = ofPods;
+  const { matchConstraints: __, ...asElsewhere } = managed;
+  t.deepEqual(judged, asElsewhere);
+  const [binding, elsewhere] = ['nexusos-managed-pods', 'nexusos-managed-objects'].map(placesOf);
+  t.deepEqual(binding, elsewhere);
+  t.deepEqual(objectSelector, {
+    matchExpressions: [{ key: 'nexusos.dev/run-uid', operator: 'DoesNotExist' }],
+  });
+  // A pod with that label is refused there to all but the operator, whom the policy of managed objects lets past.
+  const { validations, matchConstraints } = conditionalOf('nexusos-pods');
+  const rule = validations.find(
+    ({ expression }) =>
+      expression.includes('nexusos.dev/run-uid') &&
+      expression.startsWith("request.operation != 'CREATE' || "),
+  );
+  t.true(rule?.expression.endsWith(` || request.userInfo.username == ${quote(SETTINGS.operatorUser)}`));
+  t.false('objectSelector' in matchConstraints);
+  t.true(requestsOf(matchConstraints.resourceRules).includes('CREATE /pods'));
+  t.deepEqual(
+    placesOf('nexusos-pods')
+      .filter(({ requests }) => requests.includes('CREATE /pods'))
+      .map(({ namespaceSelector }) => namespaceSelector),
+    binding?.map(({ namespaceSelector }) => namespaceSelector),
+  );
+  t.true(isTrusted(SETTINGS).includes(quote(SETTINGS.operatorUser)));
+});
+
+/** Where a policy is in force. */
+function placesOf(policy: string) {
+  const bound = BINDINGS.map((one) => one['spec'] as BindingSpec).filter(
+    ({ policyName }) => policyName === policy,
+  );
+  return bound.map(({ matchResources }) => ({
+    namespaceSelector: matchResources?.namespaceSelector,
+    requests: requestsOf(matchResources?.resourceRules ?? []),
+  }));
 }
 
 /** Every resource of a rule with its group, as text. */

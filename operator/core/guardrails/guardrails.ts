@@ -10,7 +10,7 @@ import { gpuClassGuardrail } from './node-rules.ts';
 import { queueGuardrails } from './queues.ts';
 import { operatorGuardrails } from './operator.ts';
 import {
-  managedObjectGuardrail,
+  managedObjectGuardrails,
   namespaceDeletionGuardrail,
   namespaceGuardrail,
   namespaceMarkGuardrail,
@@ -39,7 +39,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     networkPolicyGuardrail(),
     roleBindingGuardrail(),
     volumeClaimGuardrail(settings),
-    managedObjectGuardrail(settings),
+    ...managedObjectGuardrails(settings),
     leavingGuardrail(settings),
     namespaceGuardrail(settings),
     namespaceMarkGuardrail(settings),

@@ -96,21 +96,37 @@ const RECORDS: Match = {
   operations: ANY_WRITE,
 };
 
-/** Keeps what NexusOS makes in a namespace, and the marks by which it knows its own, from everybody else. */
-export function managedObjectGuardrail(settings: GuardrailSettings): Guardrail {
+const NEW_PODS: Match = { apiGroups: [''], resources: ['pods'], operations: ['CREATE'], scope: 'Namespaced' };
+
+/**
+ * Keeps what NexusOS makes in a namespace, and the marks by which it knows its own, from everybody else: new pods by a policy for them alone, which leaves
+ * out those that bear the label of a Run. Whoever but the operator makes one is refused by the policy of pods, and the operator would be let past here: so of
+ * each pod of a Run, that the API server turns into a tree for each policy that asks anything of it, it does so once less.
+ */
+export function managedObjectGuardrails(settings: GuardrailSettings): readonly Guardrail[] {
+  const keeping = keepingGuardrail(settings);
+  return [
+    {
+      ...keeping,
+      name: 'managed-objects',
+      match: [
+        {
+          apiGroups: ['*'],
+          resources: ['*/*'],
+          operations: ['CREATE', 'UPDATE', 'DELETE'],
+          scope: 'Namespaced',
+        },
+      ],
+      // A Run's status is written for each Run: one policy is enough that lets nobody do so who would be judged here.
+      except: [...UNJUDGED, RECORDS, NEW_PODS],
+    },
+    { ...keeping, name: 'managed-pods', match: [NEW_PODS], exceptLabelled: LABELS.runUid },
+  ];
+}
+
+function keepingGuardrail(settings: GuardrailSettings): Omit<Guardrail, 'name' | 'match'> {
   const name = "(request.name != '' ? request.name : variables.objectName)";
   return {
-    name: 'managed-objects',
-    match: [
-      {
-        apiGroups: ['*'],
-        resources: ['*/*'],
-        operations: ['CREATE', 'UPDATE', 'DELETE'],
-        scope: 'Namespaced',
-      },
-    ],
-    // A Run's status is written for each Run: one policy is enough that lets nobody do so who would be judged here.
-    except: [...UNJUDGED, RECORDS],
     conditions: { untrusted: `!(${isTrusted(settings)})`, other: `!(${isKueueAtWork(settings)})` },
     variables: {
       ...LABEL_VARIABLES,
