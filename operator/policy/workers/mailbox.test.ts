@@ -57,3 +57,19 @@ test('who waits outside of its loop is heard of, and who rings while it goes bac
   t.true(answers.leave());
   t.false(asks.ring());
 });
+
+test.serial('who rings when the time to wait is over already has it stay', (t) => {
+  const { asks, answers } = ends();
+  const { wait } = Atomics;
+  t.teardown(() => {
+    Atomics.wait = wait;
+  });
+  Atomics.wait = () => {
+    asks.put(letter());
+    t.true(asks.ring(), 'it is believed to wait');
+    return 'timed-out';
+  };
+  t.false(answers.wait(5));
+  t.false(answers.leave());
+  t.truthy(answers.take());
+});

@@ -95,9 +95,10 @@ export class Mailbox {
   /** Waits outside of the event loop until somebody rings; false where nobody has, for so long. */
   wait(withinMs: number): boolean {
     Atomics.store(this.#words, PLACE, AT_THE_DOOR);
-    const isSilent = Atomics.wait(this.#words, RUNG, this.#heard, withinMs) === 'timed-out';
+    // Who rings after that is not heard here, but when it goes back.
+    if (Atomics.wait(this.#words, RUNG, this.#heard, withinMs) === 'timed-out') return false;
     this.#heard = Atomics.load(this.#words, RUNG);
-    return !isSilent;
+    return true;
   }
 
   /** Goes back to its event loop; false where somebody has rung meanwhile, who believes it to be here. */
