@@ -238,12 +238,18 @@ export class JudgeProcess {
     const running = this.#settle();
     if (reply.kind === 'judged') running?.resolve({ verdicts: running.verdicts, missing: reply.missing });
     else running?.reject(new JudgingEnded(`the judge failed (${reply.message})`));
+    if (this.#leftMs() <= 0) return void this.#end(new Error('it has judged for long enough'));
     this.#idle = setTimeout(() => this.#rest(), this.#times.idleMs).unref();
+  }
+
+  /** Until it makes room for another. */
+  #leftMs(): number {
+    return this.#startedAt + this.#times.lifeMs - performance.now();
   }
 
   /** It has had nothing to do for a while. */
   #rest(): void {
-    const leftMs = this.#startedAt + this.#times.lifeMs - performance.now();
+    const leftMs = this.#leftMs();
     if (leftMs <= 0) return void this.#end(new Error('it had nothing to do'));
     // A pipe that breaks breaks with the process, whose end is told.
     void this.#child?.tell([{ order: { kind: 'rest' } }]).catch(() => undefined);
