@@ -31,7 +31,7 @@ const VERIFICATIONS = ['verified', 'refused', 'failed'] as const;
 const REGISTRY_OUTCOMES = ['ok', 'absent', 'refused', 'throttled', 'unreachable', 'broken'] as const;
 /** What a policy says of an image. */
 const IMAGE_OUTCOMES = ['Verified', 'Refused', 'Unknown'] as const;
-const WORKER_ENDS = ['deadline', 'memory', 'crash', 'closed'] as const;
+const WORKER_ENDS = ['deadline', 'stuck', 'memory', 'crash', 'closed'] as const;
 /** Seconds, from a hundredth of a millisecond to the longest that an evaluation may take. */
 const EVALUATION_BUCKETS = [
   0.00001, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075,
@@ -260,7 +260,7 @@ function policyMetrics(factory: MetricFactory) {
     ),
     policyWorkerRestarts: factory.counter({
       name: 'nexusos_policy_worker_restarts_total',
-      help: 'Workers that were replaced: since an evaluation passed its deadline, or its builtins took too much memory, or they crashed.',
+      help: 'Workers that were replaced: since an evaluation passed its deadline, its builtins took too much memory, they hung while they gave memory back, or they crashed.',
       labels: { reason: WORKER_ENDS },
     }),
     packVerificationsTotal: factory.counter({

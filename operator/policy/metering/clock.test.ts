@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { EvaluationFailure } from '../verdict.ts';
-import { ThreadTime } from './clock.ts';
+import { SURE_SHARE_OF_LOADS, ThreadTime } from './clock.ts';
 
 const STOPPED = 'it was stopped after 10 ms or more, of which it had a processor for 4 at least';
 
@@ -39,3 +39,13 @@ for (const [title, { want, ...now }] of Object.entries(CASES)) {
     return t.notThrows(time.expectTime, 'the next one has its own');
   });
 }
+
+test('of what is loaded more is sure', (t) => {
+  const clocks = { wallMs: 1000, processorMs: 50 };
+  const time = new ThreadTime({ wallMs: () => clocks.wallMs, processorMs: () => clocks.processorMs });
+  time.begin(10, SURE_SHARE_OF_LOADS);
+  Object.assign(clocks, { wallMs: 5000, processorMs: 56.9 });
+  t.notThrows(time.expectTime);
+  clocks.processorMs = 57;
+  t.throws(time.expectTime, { message: /^it was stopped after 10 ms or more, .* for 7 at least$/ });
+});

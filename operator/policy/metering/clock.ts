@@ -18,6 +18,8 @@ export interface Clocks {
 
 /** So much of its deadline an evaluation has of a processor, however long that takes. */
 export const SURE_SHARE = 0.4;
+/** The same of what is loaded: that is done once for all who ask then, and does not come from a request. */
+export const SURE_SHARE_OF_LOADS = 0.7;
 
 /**
  * The clock of a thread that evaluates one after the other. When a deadline has passed by the clock on the wall it is over, unless others
@@ -26,6 +28,7 @@ export const SURE_SHARE = 0.4;
 export class ThreadTime implements EvaluationClock {
   readonly #clocks: Clocks;
   #deadlineMs = Number.POSITIVE_INFINITY;
+  #sureMs = Number.POSITIVE_INFINITY;
   #wallEndMs = Number.POSITIVE_INFINITY;
   #sureEndMs = Number.POSITIVE_INFINITY;
 
@@ -33,13 +36,17 @@ export class ThreadTime implements EvaluationClock {
     this.#clocks = clocks;
   }
 
-  /** From now on there is so much time. What the thread has had of a processor until now, in milliseconds. */
-  begin(deadlineMs: number): number {
+  /**
+   * From now on there is so much time, of which `sureShare` is sure of a processor. What the thread has had of a processor until now, in
+   * milliseconds.
+   */
+  begin(deadlineMs: number, sureShare = SURE_SHARE): number {
     this.#deadlineMs = deadlineMs;
+    this.#sureMs = deadlineMs * sureShare;
     const { wallMs, processorMs } = this.#clocks;
     const processor = processorMs();
     this.#wallEndMs = wallMs() + deadlineMs;
-    this.#sureEndMs = processor + deadlineMs * SURE_SHARE;
+    this.#sureEndMs = processor + this.#sureMs;
     return processor;
   }
 
@@ -51,7 +58,7 @@ export class ThreadTime implements EvaluationClock {
 
   /** The same text for the same rule each time: what is told of it is written when it changes. */
   #stopped(): string {
-    const sureMs = Math.floor(this.#deadlineMs * SURE_SHARE);
+    const sureMs = Math.floor(this.#sureMs);
     return `it was stopped after ${this.#deadlineMs} ms or more, of which it had a processor for ${sureMs} at least`;
   }
 }

@@ -126,11 +126,12 @@ export class Lane {
   async everywhere(job: LaneJob): Promise<readonly RunOutcome[]> {
     const outcomes: RunOutcome[] = [];
     for (const slot of this.#slots) {
+      const before = outcomes.at(-1);
+      // Until it has given memory back, the worker before is not free for others.
+      if (before?.collected !== undefined) await before.collected;
       const outcome = this.#isClosed ? CLOSED : await this.#load(slot, job);
       outcomes.push(outcome);
       if (outcome.kind !== 'answer') break;
-      // Until it has given memory back, its worker is not free for others.
-      await outcome.collected;
     }
     return outcomes;
   }
@@ -171,7 +172,8 @@ export class Lane {
   #replace(slot: Slot, why: WorkerEnd): void {
     if (this.#isClosed) return;
     this.#options.onWorkerEnd(why);
-    this.#suspects.note(slot.subject, 'stopped');
+    // While it gives memory back it runs nobody's rules.
+    if (why !== 'stuck') this.#suspects.note(slot.subject, 'stopped');
     slot.worker = this.#newWorker(() => slot);
     this.#pump();
   }

@@ -154,6 +154,6 @@ test('a worker that never ends to give memory back is ended', async (t) => {
   const outcome = await handle.run({ key: 'a', source: undefined, question: undefined }, DEADLINE_MS);
   t.is(outcome.kind, 'answer');
   await outcome.collected;
-  t.is(await end, 'deadline');
+  t.is(await end, 'stuck');
   t.true(handle.isEnded);
 });

@@ -14,7 +14,7 @@ import {
 import { processorMs, type ThreadClock } from './thread-clock.ts';
 
 /** Why a worker is no longer there. */
-export type WorkerEnd = 'deadline' | 'memory' | 'crash' | 'closed';
+export type WorkerEnd = 'deadline' | 'stuck' | 'memory' | 'crash' | 'closed';
 
 /** What a run came to. */
 export type RunOutcome = (
@@ -249,7 +249,7 @@ export class WorkerHandle {
   #beStuck(): void {
     const told: { readonly message: FromWorker } | undefined = receiveMessageOnPort(this.#port);
     if (told !== undefined) return this.#take(told.message);
-    this.#stop({ reason: Failure.Lost, message: 'it gave no memory back' });
+    this.#stop({ reason: Failure.Lost, message: 'it gave no memory back' }, 'stuck');
   }
 
   #beCollected(tookMs: number): void {
@@ -300,8 +300,8 @@ export class WorkerHandle {
     return nowMs === undefined ? undefined : nowMs - this.#spentMs;
   }
 
-  #stop(why: { readonly reason: Failure; readonly message: string }): void {
-    this.#end('deadline', why);
+  #stop(why: { readonly reason: Failure; readonly message: string }, end: WorkerEnd = 'deadline'): void {
+    this.#end(end, why);
     void this.#worker.terminate();
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isMainThread, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { ThreadTime } from '../metering/clock.ts';
+import { SURE_SHARE, SURE_SHARE_OF_LOADS, ThreadTime } from '../metering/clock.ts';
 import { EvaluationFailure, Failure } from '../verdict.ts';
 import { Instances } from './instances.ts';
 import { Mailbox } from './mailbox.ts';
@@ -39,7 +39,8 @@ function serve({ port, mailbox: memory, settings }: WorkerStart): void {
   const carryOut = (order: Order): void => {
     if (order.kind === 'look') return;
     if (order.kind === 'forget') return instances.forget(order.key);
-    const reply = run(instances, order, time.begin(order.deadlineMs));
+    const sureShare = order.question === undefined ? SURE_SHARE_OF_LOADS : SURE_SHARE;
+    const reply = run(instances, order, time.begin(order.deadlineMs, sureShare));
     port.postMessage(reply);
     if (reply.collects) port.postMessage(collect());
   };
