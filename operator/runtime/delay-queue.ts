@@ -19,16 +19,27 @@ export const TOLD_IN_A_TURN = 64;
 export class DelayQueue {
   readonly #onDue: (key: string) => void;
   readonly #now: () => number;
+  readonly #nextTurn: (what: () => void) => void;
+  /** The rest of what is due is told in the next turn of the loop. */
+  #goesOn = false;
   /** The entry that counts for a key; others of the heap are stale. */
   readonly #current = new Map<string, Entry>();
   #heap: Entry[] = [];
   #timer: NodeJS.Timeout | undefined;
   #timerDueAt = Number.POSITIVE_INFINITY;
 
-  /** `now` is a clock in milliseconds that never goes back. */
-  constructor(onDue: (key: string) => void, now: () => number = () => performance.now()) {
+  /**
+   * `now` is a clock in milliseconds that never goes back; `nextTurn` has something done in the next turn of the loop. Default: those of the
+   * process. A timer without delay is not always the next turn: Node looks what is due by then before it ends this one.
+   */
+  constructor(
+    onDue: (key: string) => void,
+    now: () => number = () => performance.now(),
+    nextTurn: (what: () => void) => void = setImmediate,
+  ) {
     this.#onDue = onDue;
     this.#now = now;
+    this.#nextTurn = nextTurn;
   }
 
   get size(): number {
@@ -57,7 +68,7 @@ export class DelayQueue {
     const now = this.#now();
     let told = 0;
     for (let first = this.#heap[0]; first !== undefined && first.dueAt <= now; first = this.#heap[0]) {
-      if (told === TOLD_IN_A_TURN) break;
+      if (told === TOLD_IN_A_TURN) return this.#goOn();
       popHeap(this.#heap);
       if (this.#current.get(first.key) !== first) continue;
       this.#current.delete(first.key);
@@ -76,9 +87,19 @@ export class DelayQueue {
     this.#timerDueAt = Number.POSITIVE_INFINITY;
   }
 
+  #goOn(): void {
+    if (this.#goesOn) return;
+    this.#goesOn = true;
+    this.#nextTurn(() => {
+      this.#goesOn = false;
+      this.fire();
+    });
+  }
+
   #arm(): void {
     const [first] = this.#heap;
-    if (first === undefined || (this.#timer !== undefined && this.#timerDueAt <= first.dueAt)) return;
+    if (first === undefined || this.#goesOn || (this.#timer !== undefined && this.#timerDueAt <= first.dueAt))
+      return;
     clearTimeout(this.#timer);
     this.#timerDueAt = first.dueAt;
     // Rounded up: a timer that fires a fraction early would spin until the time is there.
