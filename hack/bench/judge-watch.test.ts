@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { JUDGE_ARGUMENT } from '#operator/image-verification/messages';
 import { JudgeWatch, judgeFigures } from './judge-watch.ts';
@@ -40,7 +39,7 @@ test('one that came after another is seen, and no process that does something el
   const other = await waiting('something-else');
   const first = await waiting(JUDGE_ARGUMENT);
   const watch = new JudgeWatch(process.pid);
-  await delay(500);
+  await watch.look();
   await first.end();
   const second = await waiting(JUDGE_ARGUMENT);
   const [count, memory] = await watch.stop();

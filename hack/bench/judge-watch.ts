@@ -32,18 +32,19 @@ export class JudgeWatch {
   async stop(): Promise<readonly Figure[]> {
     this.#end.abort();
     await this.#watching;
-    await this.#look();
+    await this.look();
     return judgeFigures([...this.#peaks.values()]);
   }
 
   async #watch(): Promise<void> {
     while (!this.#end.signal.aborted) {
-      await this.#look();
+      await this.look();
       await delay(EVERY_MS, undefined, { signal: this.#end.signal }).catch(() => undefined);
     }
   }
 
-  async #look(): Promise<void> {
+  /** Looks once more, beside each second. */
+  async look(): Promise<void> {
     for (const pid of await judgesOf(this.#operator)) {
       this.#peaks.set(pid, await peakOf(pid, this.#peaks.get(pid) ?? 0));
     }

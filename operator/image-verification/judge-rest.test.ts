@@ -56,9 +56,13 @@ test('a process that has nothing to do gives back what images took, and judges t
   t.timeout(120_000);
   const judge = new JudgeProcess(JUDGE_LIMITS, JUDGE_URL, { idleMs: 300, lifeMs: LONG_MS });
   t.teardown(() => judge.close());
-  for (let image = 0; image < 6; image += 1) await judge.judge(order(50_000));
+  let before = 0;
+  for (let image = 0; image < 6; image += 1) {
+    await judge.judge(order(50_000));
+    // It may rest at any time after that.
+    before = Math.max(before, await residentKibibytes(judge.pid ?? 0));
+  }
   const { pid = 0 } = judge;
-  const before = await residentKibibytes(pid);
   const hasRested = async (): Promise<boolean> => (await residentKibibytes(pid)) < 0.8 * before;
   await eventually('it has given back a fifth of its memory', hasRested, DEADLINE_MS);
   t.is((await judge.judge(order(1))).verdicts[0]?.outcome, 'Refused');
@@ -76,11 +80,11 @@ test('a process that has judged for long makes room for another, whoever waits a
   }
 });
 
-test('a process that rests is gone when its time is over, whether anybody has asked since or not', async (t) => {
+test('a process that rests is gone when its time is over', async (t) => {
   t.timeout(120_000);
   const judge = new JudgeProcess(JUDGE_LIMITS, JUDGE_URL, { idleMs: 10, lifeMs: 4000 });
   t.teardown(() => judge.close());
-  await judge.judge(order(1));
+  const { verdicts } = await judge.judge(order(1));
+  t.is(verdicts.length, 1);
   await eventually('it is gone', () => judge.pid === undefined, DEADLINE_MS);
-  t.is(judge.pid, undefined);
 });
