@@ -38,7 +38,7 @@ export const policyInput = z
 export const policyEvaluation = z
   .object({
     deadlineMs: int(
-      'Time of one evaluation; what takes longer is ended and counts as failed. At most 60 are given, so that it is over after 75. Where others keep the processors busy it is not ended before it had one for two fifths of its time.',
+      'Time of one evaluation; what takes longer is ended and counts as failed. At most 60 are given, so that it is over after 75 where it gets a third of a processor. Where others take more of it, it is not ended before it had one for two fifths of its time.',
       1,
       75,
     ).default(50),
