@@ -171,42 +171,6 @@ test('one group never has all workers: who comes from another waits for none of 
   t.is(queue.depth, 5000 - 15);
 });
 
-test('one group has few workers while others are there, and for two seconds more', async (t) => {
-  let nowMs = 0;
-  const queue = new WorkQueue({
-    name: 'q',
-    groupOf,
-    mostOfGroup: 14,
-    mostBesideOthers: 4,
-    now: () => nowMs,
-    backoff: { baseMs: 1, maxMs: 10, jitter: 0 },
-    metrics: createMetrics(),
-  });
-  t.teardown(() => queue.shutDown());
-  queue.resume();
-  const taken: string[] = [];
-  for (let i = 0; i < 40; i += 1) void queue.take().then((key) => taken.push(key ?? ''));
-  queue.add('small/0');
-  for (let i = 0; i < 50; i += 1) queue.add(`big/${i}`);
-  await setImmediate();
-  t.is(taken.length, 5, 'while the other is worked on');
-  queue.done('small/0');
-  nowMs = 1999;
-  queue.done('big/0');
-  await setImmediate();
-  t.is(taken.length, 6, 'one for one that is done');
-  nowMs = 2000;
-  queue.done('big/1');
-  await setImmediate();
-  t.is(queue.working, 14, 'alone');
-  queue.add('small/1');
-  await setImmediate();
-  t.is(taken.at(-1), 'small/1', 'at once, whatever the other has');
-  queue.done('big/2');
-  await setImmediate();
-  t.is(queue.working, 14, 'and that gets no more until it has few');
-});
-
 test('a key that is added many times waits once', async (t) => {
   const queue = makeQueue(t);
   for (let i = 0; i < 100; i += 1) queue.add('a/1');

@@ -48,6 +48,8 @@ export class WorkQueue {
   /** The two groups of which something was begun last, the latest first. */
   #latest: readonly { readonly group: string; readonly atMs: number }[] = [];
   #takers: ((key: string | undefined) => void)[] = [];
+  /** When a group is barred no more though nothing else has happened by then, and what looks again at that moment. */
+  #later: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined;
   #isPaused = true;
   #isShutDown = false;
 
@@ -161,6 +163,7 @@ export class WorkQueue {
   shutDown(): void {
     this.#isShutDown = true;
     this.#delayed.clear();
+    this.#forgetLater();
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
@@ -193,7 +196,30 @@ export class WorkQueue {
   #isBesideOthers(group: string): boolean {
     if (this.#workingOf.groups > (this.#workingOf.of(group) > 0 ? 1 : 0)) return true;
     const other = this.#latest.find((one) => one.group !== group);
-    return other !== undefined && this.#now() - other.atMs < OTHERS_MS;
+    if (other === undefined || this.#now() - other.atMs >= OTHERS_MS) return false;
+    // Only the time bars it: workers may have nothing to do, and none of its passes an end by then.
+    this.#serveAt(other.atMs + OTHERS_MS);
+    return true;
+  }
+
+  /** Looks again at `atMs`, in place of any other moment: which that is changes with who was begun last. */
+  #serveAt(atMs: number): void {
+    if (this.#later?.atMs === atMs) return;
+    this.#forgetLater();
+    // Rounded up: a timer that fires a fraction early would look in vain.
+    const timer = setTimeout(
+      () => {
+        this.#later = undefined;
+        this.#serve();
+      },
+      Math.ceil(atMs - this.#now()),
+    );
+    this.#later = { atMs, timer: timer.unref() };
+  }
+
+  #forgetLater(): void {
+    clearTimeout(this.#later?.timer);
+    this.#later = undefined;
   }
 
   #now(): number {
