@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { LoopShare } from './loop-share.ts';
 
 /** Works in `workers` chains of microtasks, a millisecond a step, until a turn of the loop ends it. Returns the steps that were made by then. */
@@ -171,4 +171,78 @@ test('who comes while others wait goes on after one of each group', async (t) =>
   await Promise.all([...loud, work('other'), work('small')]);
   t.deepEqual(order.slice(0, 5), ['loud', 'loud', 'other', 'small', 'loud']);
   t.is(order.length, 22);
+});
+
+/** So many pieces of so many milliseconds each. */
+function* work(clock: { ms: number }, pieces: number, ms: number) {
+  for (let piece = 0; piece < pieces; piece += 1) {
+    clock.ms += ms;
+    yield;
+  }
+}
+
+interface Crowd {
+  readonly clock: { ms: number };
+  readonly groups: number;
+  readonly ms: number;
+}
+
+/** Of each of `groups` somebody always has a pass of `ms` to do, as long as the test lasts. Counts them, and the milliseconds of each turn. */
+function crowd(t: ExecutionContext, share: LoopShare, { clock, groups, ms }: Crowd) {
+  const seen = { passes: 0, turns: [] as number[] };
+  let isOver = false;
+  let turnedAt = clock.ms;
+  const turn = (): void => {
+    seen.turns.push(clock.ms - turnedAt);
+    turnedAt = clock.ms;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const pass = async (group: string): Promise<void> => {
+    while (!isOver) {
+      await share.rest(group);
+      clock.ms += ms;
+      seen.passes += 1;
+    }
+  };
+  const all = Array.from({ length: groups }, (_, group) => pass(`other-${group}`));
+  t.teardown(async () => {
+    isOver = true;
+    await Promise.all(all);
+  });
+  return seen;
+}
+
+test('work in pieces waits for others when a share is used up, and not after each piece', async (t) => {
+  const clock = { ms: 0 };
+  const share = new LoopShare(() => clock.ms, 4);
+  const seen = crowd(t, share, { clock, groups: 15, ms: 1 / 16 });
+  // As those of 5,000 Runs: 390 pieces, of 49 ms together. Each round of the others takes a quarter of a share.
+  await share.through(work(clock, 390, 1 / 8), 'long');
+  t.true(seen.passes <= 30 * 15, `${seen.passes} passes of 15 others, where 390 rests are ${390 * 15}`);
+  t.true(clock.ms < 500, `${clock.ms} ms: it was late`);
+  t.true(Math.max(...seen.turns) <= 5, `${Math.max(...seen.turns)} ms in a turn of 4`);
+});
+
+test('work in pieces that is late ends soon, however many others there are, and keeps them half of all turns', async (t) => {
+  const clock = { ms: 0 };
+  const share = new LoopShare(() => clock.ms, 4);
+  const seen = crowd(t, share, { clock, groups: 300, ms: 4 });
+  await share.through(work(clock, 400, 1 / 4), 'long');
+  // 100 ms of work, and as much of others beside it, after the 500 until it is late, and one round of all who wait.
+  t.true(clock.ms <= 300 * 4 + 2 * 100 + 50, `${clock.ms} ms for 100`);
+  t.true(Math.max(...seen.turns) <= 8, `${Math.max(...seen.turns)} ms in a turn of 4`);
+  t.true(seen.passes >= 300 + 20, `${seen.passes} passes of others`);
+});
+
+test('of those who are late the oldest is done first', async (t) => {
+  const clock = { ms: 0 };
+  const share = new LoopShare(() => clock.ms, 4);
+  const order: string[] = [];
+  const long = async (name: string): Promise<void> => {
+    await share.through(work(clock, 1000, 1), name);
+    order.push(`${name} at ${clock.ms > 1900 ? 'last' : 'half'}`);
+  };
+  await Promise.all([long('first'), long('second')]);
+  t.deepEqual(order, ['first at half', 'second at last']);
 });

@@ -4,13 +4,22 @@ import { FairQueue } from './fair-queue.ts';
 
 /** Work goes on for so long before whatever else waits for the event loop has its turn, in milliseconds. */
 const SLICE_MS = 10;
+/** Work in pieces that is older than this has every second turn first, until it is done. */
+const LATE_MS = 500;
+
+/** Work in pieces that waits for a turn of those who are late. */
+interface Late {
+  readonly begunAt: number;
+  readonly goOn: () => void;
+}
 
 /**
  * Shares the event loop between work and whatever else waits for it: answers, watches, timers, the renewal of the lease. A pass
  * that asks and writes nothing never leaves the queue of microtasks, so thousands of them in a row, such as those of all
  * who wait in a long queue, would let nobody else have a turn until the last one is done. All go on one after the other: each
  * when the one before has done all that it can do by now, and only while there is a share left. Who waits for that does so in groups, usually tenants, that
- * take turns.
+ * take turns. Work in pieces goes on until the share is used up, and waits for the others then; once it is late it goes first in every
+ * second turn, so it ends in a time that its own length says, however many others there are.
  */
 export class LoopShare {
   readonly #now: () => number;
@@ -19,6 +28,9 @@ export class LoopShare {
   readonly #waiting = new FairQueue();
   readonly #goOn = new Map<string, () => void>();
   #tickets = 0;
+  readonly #late: Late[] = [];
+  /** Whether those who are late go first in this turn; in every other the groups do. */
+  #isTurnOfLate = false;
   /** Whether somebody has just gone on, and may have something to do yet before others do. */
   #isTaken = false;
 
@@ -30,7 +42,7 @@ export class LoopShare {
 
   /** Resolves when others have done what they can do by now, or in a later turn of the loop when work has had its share of this one. */
   async rest(group = ''): Promise<void> {
-    if (!this.#isTaken && this.#waiting.size === 0 && this.#hasShare()) return this.#take();
+    if (!this.#isTaken && !this.#isAwaited() && this.#hasShare()) return this.#take();
     const { promise, resolve } = Promise.withResolvers<void>();
     const ticket = String((this.#tickets += 1));
     this.#goOn.set(ticket, resolve);
@@ -38,12 +50,27 @@ export class LoopShare {
     await promise;
   }
 
-  /** Does work of a group in pieces, with a rest after each; resolves with what comes of it, and rejects with what it throws. */
+  /** Does work of a group in pieces, with a rest when the share is used up; resolves with what comes of it, and rejects with what it throws. */
   async through<T>(pieces: Pieces<T>, group?: string): Promise<T> {
+    const begunAt = this.#now();
     for (let step = pieces.next(); ; step = pieces.next()) {
       if (step.done === true) return step.value;
-      await this.rest(group);
+      if (this.#hasShare()) continue;
+      if (this.#now() - begunAt < LATE_MS) await this.rest(group);
+      else await this.#turnOfLate(begunAt);
     }
+  }
+
+  #turnOfLate(begunAt: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#late.push({ begunAt, goOn: resolve });
+    // The oldest first: taking turns with each other, all of them would be done as late as the last.
+    this.#late.sort((a, b) => a.begunAt - b.begunAt);
+    return promise;
+  }
+
+  #isAwaited(): boolean {
+    return this.#waiting.size > 0 || this.#late.length > 0;
   }
 
   /** Whether there is something left of the share of this turn, which the first who asks begins. */
@@ -52,17 +79,24 @@ export class LoopShare {
     this.#beganAt = this.#now();
     setImmediate(() => {
       this.#beganAt = undefined;
+      this.#isTurnOfLate = !this.#isTurnOfLate;
       this.#release();
     });
     return true;
   }
 
   #release(): void {
-    if (this.#isTaken || this.#waiting.size === 0 || !this.#hasShare()) return;
+    if (this.#isTaken || !this.#isAwaited() || !this.#hasShare()) return;
+    const isOfLate = this.#late.length > 0 && (this.#isTurnOfLate || this.#waiting.size === 0);
+    if (isOfLate) this.#late.shift()?.goOn();
+    else this.#releaseFirst();
+    this.#take();
+  }
+
+  #releaseFirst(): void {
     const ticket = this.#waiting.shift() ?? '';
     this.#goOn.get(ticket)?.();
     this.#goOn.delete(ticket);
-    this.#take();
   }
 
   /** Who goes on works in microtasks. What one of them has done next is done when none is left; next from here, it would be done before them. */
