@@ -35,6 +35,13 @@ const removed =
   (uid: string): Step =>
   (store) =>
     store.observeRemoval('n/a', uid);
+/** The watch has told everything up to `version`. */
+const upTo =
+  (version: number): Step =>
+  (store) => {
+    store.advance(String(version));
+    return [];
+  };
 const all =
   (version: number, ...objects: KubeObject[]): Step =>
   (store) =>
@@ -104,6 +111,25 @@ const STORIES: Record<string, readonly (readonly [Step, readonly string[]])[]> =
     [all(100, pod('a', 90), pod('b', 95)), ['+a@90', '+b@95']],
     [all(50, pod('a', 40)), ['~a@90>40', '-b@95']],
     [put(pod('a', 51)), ['~a@40>51']],
+  ],
+  'and so is one that has written more since than was lost': [
+    [all(4900, pod('a', 4000), pod('b', 4100)), ['+a@4000', '+b@4100']],
+    [put(pod('a', 5000)), ['~a@4000>5000']],
+    [upTo(5010), []],
+    // Here the backup is restored.
+    [wrote(pod('b', 5005)), []],
+    [all(5050, pod('a', 4000), pod('b', 5005)), ['~a@5000>4000', '~b@4100>5005']],
+    [put(pod('a', 5051)), ['~a@4000>5051']],
+  ],
+  'also of an object that was made anew in what was lost': [
+    [all(5010, pod('a', 5000, { uid: 'second' })), ['+a@5000']],
+    [all(5050, pod('a', 4000, { uid: 'first' })), ['-a@5000', '+a@4000']],
+  ],
+  'a list with an object from before our write does not undo the write': [
+    [all(4900, pod('a', 4000)), ['+a@4000']],
+    [wrote(pod('a', 5060)), ['~a@4000>5060']],
+    [all(5050, pod('a', 4000)), []],
+    [put(pod('a', 5060)), []],
   ],
 };
 

@@ -106,7 +106,7 @@ export class Store {
 
   /**
    * Everything there was at `resourceVersion`. What is not among it is gone, except what was written by us
-   * since. Objects that did not change keep their identity.
+   * since: that has a version above. Objects that did not change keep their identity.
    */
   replace(objects: Iterable<KubeObject>, resourceVersion: string): readonly Change[] {
     const version = toVersion(resourceVersion);
@@ -117,7 +117,9 @@ export class Store {
     for (const object of objects) {
       const key = keyString(keyOf(object));
       present.add(key);
-      changes.push(...(isRewound ? this.#put(object, this.#objects.get(key)) : this.observe('put', object)));
+      const old = this.#objects.get(key);
+      const isBelieved = isRewound || (old !== undefined && isOfLostHistory(old, object, version));
+      changes.push(...(isBelieved ? this.#put(object, old) : this.observe('put', object)));
     }
     for (const [key, old] of this.#objects) {
       if (!present.has(key) && (isRewound || versionOf(old) <= version)) changes.push(...this.#remove(old));
@@ -178,6 +180,14 @@ export function withoutBallast(object: KubeObject): KubeObject {
 /** The number behind a resourceVersion; 0 for none. */
 export function toVersion(resourceVersion: string | undefined): bigint {
   return resourceVersion !== undefined && /^\d+$/.test(resourceVersion) ? BigInt(resourceVersion) : 0n;
+}
+
+/**
+ * Whether a list of everything at `version` has an older `object` than the one held, and not because the list is older: then what is
+ * held was never written, as far as the API server knows. It was lost when a backup was restored.
+ */
+function isOfLostHistory(old: KubeObject, object: KubeObject, version: bigint): boolean {
+  return versionOf(object) < versionOf(old) && versionOf(old) <= version;
 }
 
 function versionOf(object: KubeObject): bigint {
