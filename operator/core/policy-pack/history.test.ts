@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { MAX_DECIDED_REVISIONS } from '#crds/v1alpha1/policy-pack';
-import { RolloutWorld } from './testing/rollout-world.ts';
+import { qualified, RolloutWorld } from './testing/rollout-world.ts';
 
 /** A pack whose first version decides, and whose second is on its way. */
 function withV2(): RolloutWorld {
@@ -68,6 +68,70 @@ test('what a history from before says of it holds as well', (t) => {
   world.settle();
   world.wait(60);
   t.deepEqual(world.status.decided, ['v3', 'v2', 'v1']);
+});
+
+type Entry = NonNullable<RolloutWorld['status']['history']>[number];
+
+function entryOf(revision: string, outcome: Entry['outcome']): Entry {
+  return { revision, outcome, reason: outcome, message: 'so it was', at: '2027-03-01T12:00:00Z' };
+}
+
+/** Of v3, whose status is from before it was written down who has decided, and whose history is full; v4 is on its way. */
+function withFullHistory(): RolloutWorld {
+  const world = withV2();
+  world.settle();
+  world.wait(60);
+  world.release('v3');
+  world.settle();
+  world.wait(60);
+  world.release('v4');
+  world.settle();
+  const { decided: _, ...before } = world.status;
+  const others = Array.from({ length: 7 }, (_one, index) => entryOf(`other-${index}`, 'Withdrawn'));
+  const first = [entryOf('v2', 'Active'), entryOf('v1', 'Active')];
+  world.status = { ...before, history: [entryOf('v3', 'Active'), ...others, ...first] };
+  return world;
+}
+
+function quarantine(world: RolloutWorld, revision: string): void {
+  world.change('a', { quarantined: [{ revision: qualified(revision), reason: 'TimedOut' }] });
+}
+
+const ENTRIES: Record<string, readonly [(world: RolloutWorld) => void, Entry['outcome']]> = {
+  'another is wanted': [(world) => world.release('v5'), 'Withdrawn'],
+  'somebody holds the pack where it is': [(world) => Object.assign(world, { rollbackTo: 'v3' }), 'Withdrawn'],
+  'what is on its way is undone': [(world) => quarantine(world, 'v4'), 'Quarantined'],
+  'what decides is undone': [(world) => quarantine(world, 'v3'), 'Quarantined'],
+};
+
+for (const [title, [happens, outcome]] of Object.entries(ENTRIES)) {
+  test(`what a full history from before says of it outlives that ${title}`, (t) => {
+    const world = withFullHistory();
+    happens(world);
+    world.pass();
+    t.is(world.status.history?.[0]?.outcome, outcome);
+    t.false(world.status.history?.some(({ revision }) => revision === 'v1'));
+    t.deepEqual(world.status.decided, ['v3', 'v2', 'v1']);
+    // Of what it was made of nobody knows anything any more.
+    world.strangers = new Map([['v1', `sha256:${'9'.repeat(64)}`]]);
+    world.rollbackTo = 'v1';
+    world.settle();
+    t.is(world.status.activeRevision, 'v1');
+  });
+}
+
+test('of a status from before nothing is written where nothing happens', (t) => {
+  const world = withV2();
+  world.settle();
+  world.wait(60);
+  const { decided: _, ...before } = world.status;
+  world.status = before;
+  for (const rollbackTo of [undefined, 'v2']) {
+    world.rollbackTo = rollbackTo;
+    world.settle();
+    t.is(world.status.decided, undefined);
+    t.deepEqual(world.status.history, before.history);
+  }
 });
 
 test('since when a revision decides is told, whatever becomes of others meanwhile', (t) => {

@@ -138,6 +138,7 @@ export function undo(
       stage: undefined,
       rejected: rejected.slice(0, MAX_REJECTED),
       history: remember(stand, [entry]),
+      decided: decidedSoFar(stand),
     }),
     events: [{ type: 'Warning', reason, message: words }],
   };
@@ -161,6 +162,7 @@ export function withdraw(stand: Stand, why: string): StageStatus {
     stage: undefined,
     comparison: undefined,
     history: remember(stand, [entry]),
+    decided: decidedSoFar(stand),
   });
 }
 
@@ -180,9 +182,22 @@ export function hasDecided({ was }: Pick<Stand, 'was'>, revision: string): boole
 }
 
 /** Those that have decided and are still there, with the one that does now. */
-function deciders({ was, revisions }: Stand, revision: string): string[] {
-  const before = decidedBefore(was).filter((one) => revisions.includes(one));
-  return [...new Set([revision, ...before])].slice(0, MAX_DECIDED_REVISIONS);
+function deciders(stand: Stand, revision: string): string[] {
+  return [...new Set([revision, ...remaining(stand)])].slice(0, MAX_DECIDED_REVISIONS);
+}
+
+/**
+ * Those that have decided, where nobody begins to. They are written down with the first entry of the history that comes after a status
+ * from before they were: the entries that told it may have to go for that one.
+ */
+function decidedSoFar(stand: Stand): string[] | undefined {
+  if (stand.was.decided !== undefined) return stand.was.decided;
+  const there = [...new Set(remaining(stand))].slice(0, MAX_DECIDED_REVISIONS);
+  return there.length === 0 ? undefined : there;
+}
+
+function remaining({ was, revisions }: Stand): string[] {
+  return decidedBefore(was).filter((one) => revisions.includes(one));
 }
 
 /** A status from before these were written down says it of some in its history. */
