@@ -223,7 +223,7 @@ test.serial('who has used up its time is told, and only that one', async (t) => 
 /** A program that answers every order, and says that this took 10 ms of a processor, and to give memory back 1000. */
 const DEAR = `
   import { workerData } from 'node:worker_threads';
-  import { Mailbox } from '${new URL('workers/mailbox.ts', import.meta.url)}';
+  import { Mailbox } from '${new URL('workers/mailbox.ts', import.meta.url).href}';
   const mailbox = new Mailbox(workerData.mailbox);
   const answer = { kind: 'answer', micros: 0, loadMicros: 0 };
   let processorMs = 0;

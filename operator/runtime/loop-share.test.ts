@@ -190,16 +190,16 @@ interface Crowd {
 /** Of each of `groups` somebody always has a pass of `ms` to do, as long as the test lasts. Counts them, and the milliseconds of each turn. */
 function crowd(t: ExecutionContext, share: LoopShare, { clock, groups, ms }: Crowd) {
   const seen = { passes: 0, turns: [] as number[] };
-  let isOver = false;
+  const over = new AbortController();
   let turnedAt = clock.ms;
   const turn = (): void => {
     seen.turns.push(clock.ms - turnedAt);
     turnedAt = clock.ms;
-    if (!isOver) setImmediate(turn);
+    if (!over.signal.aborted) setImmediate(turn);
   };
   setImmediate(turn);
   const pass = async (group: string): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await share.rest(group);
       clock.ms += ms;
       seen.passes += 1;
@@ -207,7 +207,7 @@ function crowd(t: ExecutionContext, share: LoopShare, { clock, groups, ms }: Cro
   };
   const all = Array.from({ length: groups }, (_, group) => pass(`other-${group}`));
   t.teardown(async () => {
-    isOver = true;
+    over.abort();
     await Promise.all(all);
   });
   return seen;
