@@ -127,10 +127,10 @@ export class Reconciler {
   }
 
   #decide(parsed: KubeObject, observed: unknown): Plan<unknown> | Promise<Plan<unknown>> {
-    const { controller, cache } = this.#options;
+    const { controller } = this.#options;
     const pieces = controller.planInPieces?.(parsed, observed, clock.now());
     if (pieces === undefined) return controller.plan(parsed, observed, clock.now());
-    return loopShare.through(pieces, fairnessGroup(controller, parsed, cache));
+    return loopShare.through(pieces, this.#turnOf(parsed));
   }
 
   /** What the controller wants instead, decided on the object as the failed plan left it. */
@@ -207,8 +207,13 @@ export class Reconciler {
   #fenceOf(object: KubeObject): VersionFence {
     const { client, cache, controller, checking } = this.#options;
     const { resource } = controller;
-    const groupOf = (one: KubeObject): string => turnOf(controller, { key: keyOf(one), object: one }, cache);
+    const groupOf = (one: KubeObject): string => this.#turnOf(one);
     return new VersionFence({ client, cache, resource, checking, groupOf }, object);
+  }
+
+  #turnOf(object: KubeObject): string {
+    const { controller, cache } = this.#options;
+    return turnOf(controller, { key: keyOf(object), object }, cache);
   }
 
   async #act(owner: KubeObject, plan: Plan<unknown>, fence: WriteFence): Promise<void> {
