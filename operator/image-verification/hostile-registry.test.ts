@@ -2,7 +2,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
-import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import { BUNDLE_TYPE } from '#hack/sigstore/media-types';
 import type { ImageFindings, ImageQuestion } from '../core/images/verification.ts';
 import { digestOfBytes } from '../core/oci/digest.ts';
@@ -10,6 +9,7 @@ import { clientOf } from '../oci/testing/client.ts';
 import { complain, list, makeManifest, say, type Served, serve } from '../oci/testing/serve.ts';
 import { EvidenceRoom } from './evidence-room.ts';
 import { JudgePool } from './judge-pool.ts';
+import { inputsBy } from './testing/policy-inputs.ts';
 import { verifyQuestion } from './verify.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -295,15 +295,6 @@ async function lookAt(
 }
 
 function questionOf(image: string): ImageQuestion {
-  const spec: ImagePolicySpec = {
-    images: ['*'],
-    enforcement: 'Enforce',
-    unknown: 'Deny',
-    maxAgeSeconds: 86_400,
-    platforms: 'Index',
-    authorities: [{ name: 'builder', key: { pem: PEM } }],
-    require: { signatures: { from: ['builder'], threshold: 1 } },
-  };
   return {
     key: image,
     verdict: `a/${image}`,
@@ -311,7 +302,7 @@ function questionOf(image: string): ImageQuestion {
     tenant: 'a',
     image,
     pullSecrets: [],
-    policies: [{ uid: 'u', digest: 'd', inputs: { spec, roots: {}, keys: {}, waivers: [] } }],
+    policies: [{ uid: 'u', digest: 'd', inputs: inputsBy(PEM) }],
     freshMs: 60_000,
   };
 }

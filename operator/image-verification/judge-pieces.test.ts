@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { generateKeyPairSync } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
-import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import { attestedBy } from '#hack/sigstore/predicates';
 import type { PolicyInputs } from '../core/images/inputs.ts';
 import { type JudgeOrder, JudgeProcess } from './judge.ts';
+import { inputsBy } from './testing/policy-inputs.ts';
 
 const IMAGE = `sha256:${'c'.repeat(64)}`;
 const BUILDER = 'https://builder.example';
@@ -13,23 +13,10 @@ const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256
 const PIECE = 64 << 10;
 const POLICIES = 64;
 
-function policyOf(require: ImagePolicySpec['require']): PolicyInputs {
-  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  const spec: ImagePolicySpec = {
-    images: ['*'],
-    enforcement: 'Enforce',
-    unknown: 'Deny',
-    maxAgeSeconds: 86_400,
-    platforms: 'Index',
-    authorities: [{ name: 'builder', key: { pem } }],
-    require,
-  };
-  return { spec, roots: {}, keys: {}, waivers: [] };
-}
-
+const PEM = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const BY_BUILDER = { from: ['builder'], threshold: 1 };
-const LISTED = policyOf({ sbom: BY_BUILDER });
-const BUILT = policyOf({
+const LISTED = inputsBy(PEM, { sbom: BY_BUILDER });
+const BUILT = inputsBy(PEM, {
   provenance: { ...BY_BUILDER, builders: [{ id: BUILDER, level: 3 }], minLevel: 3 },
 });
 

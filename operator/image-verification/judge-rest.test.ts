@@ -5,6 +5,7 @@ import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
 import type { Evidence } from '../supply-chain/evidence.ts';
 import { JUDGE_LIMITS, JUDGE_URL, type JudgeOrder, JudgeProcess } from './judge.ts';
+import { inputsBy } from './testing/policy-inputs.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -27,22 +28,7 @@ function order(things: number): JudgeOrder {
   return {
     digest: DIGEST,
     gathered: new Map([[DIGEST, { subject: Buffer.from('{"schemaVersion":2}'), evidence }]]),
-    policies: [
-      {
-        spec: {
-          images: ['*'],
-          enforcement: 'Enforce',
-          unknown: 'Deny',
-          maxAgeSeconds: 86_400,
-          platforms: 'Index',
-          authorities: [{ name: 'builder', key: { pem } }],
-          require: { signatures: { from: ['builder'], threshold: 1 } },
-        },
-        roots: {},
-        keys: {},
-        waivers: [],
-      },
-    ],
+    policies: [inputsBy(pem)],
     now: new Date('2026-11-01T00:00:00.000Z'),
   };
 }

@@ -2,30 +2,20 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import type { ImagePolicySpec } from '#crds/v1alpha1/image-policy';
 import { attestedBy, cycloneDxXml } from '#hack/sigstore/predicates';
 import { XML_LIMITS } from '../core/supply-chain/xml-extent.ts';
 import type { Evidence } from '../supply-chain/evidence.ts';
 import { MAX_BYTES } from './evidence-room.ts';
 import { JUDGE_LIMITS, type JudgeOrder, JudgeProcess } from './judge.ts';
+import { inputsBy } from './testing/policy-inputs.ts';
 
 const IMAGE = `sha256:${'b'.repeat(64)}`;
 const TYPE = 'https://cyclonedx.org/bom';
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
-const SPEC: ImagePolicySpec = {
-  images: ['*'],
-  enforcement: 'Enforce',
-  unknown: 'Deny',
-  maxAgeSeconds: 86_400,
-  platforms: 'Index',
-  authorities: [
-    { name: 'builder', key: { pem: publicKey.export({ type: 'spki', format: 'pem' }).toString() } },
-  ],
-  require: { sbom: { from: ['builder'], threshold: 1 } },
-};
-
-const POLICY = { spec: SPEC, roots: {}, keys: {}, waivers: [] };
+const POLICY = inputsBy(publicKey.export({ type: 'spki', format: 'pem' }).toString(), {
+  sbom: { from: ['builder'], threshold: 1 },
+});
 
 function evidenceOf(bytes: Uint8Array): Evidence {
   return { form: 'attestation', origin: 'x', bytes, annotations: {} };

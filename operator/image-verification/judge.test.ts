@@ -11,22 +11,15 @@ import type { PolicyInputs } from '../core/images/inputs.ts';
 import type { Gathered } from '../supply-chain/evidence.ts';
 import { JUDGE_LIMITS, type JudgeOrder, JudgeProcess } from './judge.ts';
 import { JudgePool } from './judge-pool.ts';
+import { inputsBy } from './testing/policy-inputs.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const PEM = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
 function inputs(pem = PEM, platforms: ImagePolicySpec['platforms'] = 'Index'): PolicyInputs {
-  const spec: ImagePolicySpec = {
-    images: ['*'],
-    enforcement: 'Enforce',
-    unknown: 'Deny',
-    maxAgeSeconds: 86_400,
-    platforms,
-    authorities: [{ name: 'builder', key: { pem } }],
-    require: { signatures: { from: ['builder'], threshold: 1 } },
-  };
-  return { spec, roots: {}, keys: {}, waivers: [] };
+  const { spec, ...rest } = inputsBy(pem);
+  return { ...rest, spec: { ...spec, platforms } };
 }
 
 function gathered(subject: object = { schemaVersion: 2 }, evidence: Gathered['evidence'] = []): Gathered {

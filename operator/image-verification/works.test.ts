@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import type { PolicyInputs } from '../core/images/inputs.ts';
 import { RegistryClient } from '../oci/client.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { inputsBy } from './testing/policy-inputs.ts';
 import { imageWorks } from './works.ts';
 
 const works = imageWorks({
@@ -15,31 +15,14 @@ const works = imageWorks({
 
 test.after.always(() => works.close());
 
-function inputs(pem: string): PolicyInputs {
-  return {
-    spec: {
-      images: ['*'],
-      enforcement: 'Enforce',
-      unknown: 'Deny',
-      maxAgeSeconds: 86_400,
-      platforms: 'Index',
-      authorities: [{ name: 'builder', key: { pem } }],
-      require: { signatures: { from: ['builder'], threshold: 1 } },
-    },
-    roots: {},
-    keys: {},
-    waivers: [],
-  };
-}
-
 test('what is wrong with a policy is found out once, as long as its inputs are the same', (t) => {
-  const [spoilt, sound] = [inputs('no key'), inputs(works.publicKeyOf(works.newKey()) ?? '')];
+  const [spoilt, sound] = [inputsBy('no key'), inputsBy(works.publicKeyOf(works.newKey()) ?? '')];
   const [problem] = works.problemsOf(spoilt);
   t.is(problem?.field, 'spec.authorities[0].key.pem');
   t.is(works.problemsOf(spoilt), works.problemsOf(spoilt));
   t.deepEqual(works.problemsOf(sound), []);
   t.not(
-    works.problemsOf(inputs('no key')),
+    works.problemsOf(inputsBy('no key')),
     works.problemsOf(spoilt),
     'others may name something else by now',
   );
