@@ -6,7 +6,8 @@ import { type Challenge, parseChallenges } from '../core/oci/headers.ts';
 import { parsed } from '../core/oci/json.ts';
 import { isJsonObject } from '../core/policy/review.ts';
 import { failureOfReply, refusedByRegistry } from './statuses.ts';
-import type { Headers, Reply } from '../sources/outbound.ts';
+import type { Headers } from '../sources/answering.ts';
+import type { Reply } from '../sources/outbound.ts';
 import type { Transport } from './transport.ts';
 
 /** What somebody wants to do where. */

@@ -2,7 +2,8 @@
 import { isIP } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
 import { isMetadataAddress, isPublicAddress } from './addresses.ts';
-import { type Algorithm, Body } from './body.ts';
+import { type Answered, answerTo, type Headers } from './answering.ts';
+import type { Algorithm } from './body.ts';
 import { ADDRESS_REFUSED, codesOf, type FindAddresses, finderByQuery, lookupWhere } from './lookup.ts';
 
 /** How a host may be asked. Without any: https, a public address. */
@@ -33,9 +34,6 @@ export interface Ask {
   readonly algorithm?: Algorithm | undefined;
   readonly signal: AbortSignal;
 }
-
-/** The headers of an answer. */
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** One answer, whatever its status. */
 export interface Reply {
@@ -84,8 +82,6 @@ export interface OutboundOptions {
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const CONNECT_MS = 5000;
 const CONNECTIONS = 8;
-/** Of an answer that nobody reads. */
-const MAX_DUMPED = 16 * 1024;
 const MAX_LOCATION = 8192;
 
 /** A step of the way: what came of it, or where it leads on. */
@@ -151,8 +147,8 @@ export class Outbound {
     const wrong = problemOf(place, this.#isAllowed(place.rules));
     if (wrong !== undefined) return { kind: 'refused', message: wrong };
     try {
-      const answer = await this.#agent(place.rules).request(optionsOf(ask, place.url));
-      return await stepOf(answer, { ask, url: place.url });
+      const answer = await answerTo(this.#agent(place.rules), sendingOf(ask, place.url), takingOf(ask));
+      return stepOf(answer, { ask, url: place.url });
     } catch (error) {
       return failureOf(error, ask.signal, place);
     }
@@ -184,13 +180,12 @@ export class Outbound {
   }
 }
 
-function optionsOf(ask: Ask, url: URL) {
+function sendingOf(ask: Ask, url: URL): Dispatcher.DispatchOptions {
   const mayKnow = ask.authorization !== undefined && url.origin === ask.url.origin;
   return {
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
     method: ask.method,
-    signal: ask.signal,
     headers: {
       'user-agent': 'nexusos',
       'accept-encoding': 'identity',
@@ -222,48 +217,26 @@ function notAllowed({ url: { host }, rules, stranger }: Place): string {
     : `${has}, and ${stranger}, which leads there, is no host that the platform lists as private`;
 }
 
+/** What leads on is not read. */
+function takingOf({ signal, maxBytes, expected, algorithm, method }: Ask) {
+  const mayFollow = method === 'GET' || method === 'HEAD';
+  const isUnread = (status: number): boolean => mayFollow && REDIRECTS.has(status);
+  return { signal, maxBytes, expected, algorithm, isHead: method === 'HEAD', isUnread };
+}
+
 interface Context {
   readonly ask: Ask;
   readonly url: URL;
 }
 
-async function stepOf(
-  { statusCode: status, headers, body }: Dispatcher.ResponseData,
-  { ask, url }: Context,
-): Promise<Step> {
-  const mayFollow = ask.method === 'GET' || ask.method === 'HEAD';
-  if (mayFollow && REDIRECTS.has(status)) {
-    await body.dump({ limit: MAX_DUMPED, signal: ask.signal });
-    return redirectOf(headers['location'], url);
-  }
-  const read = await readBody(body, { ask, said: headers['content-length'] });
-  if (read === undefined) {
+function stepOf({ status, headers, body }: Answered, { ask, url }: Context): Step {
+  if (takingOf(ask).isUnread(status)) return redirectOf(headers['location'], url);
+  if (body === undefined) {
     const message = `${url.host} answers with more than ${ask.maxBytes} bytes, which are the most that are taken`;
     return { kind: 'tooLarge', message };
   }
   const isElsewhere = url.origin !== ask.url.origin;
-  return { kind: 'reply', reply: { status, headers, ...read, url, isElsewhere } };
-}
-
-function ignore(): void {}
-
-/** What is announced as too large is not begun. */
-async function readBody(
-  body: Dispatcher.ResponseData['body'],
-  { ask: { maxBytes, method, expected, algorithm }, said }: { readonly ask: Ask; readonly said: unknown },
-): Promise<ReturnType<Body['end']> | undefined> {
-  const announced = typeof said === 'string' && /^\d{1,15}$/.test(said) ? Number(said) : undefined;
-  const taken = new Body({ maxBytes, expected: announced ?? expected, algorithm });
-  let isTooLarge = method !== 'HEAD' && (announced ?? 0) > maxBytes;
-  if (!isTooLarge) {
-    for await (const chunk of body) {
-      isTooLarge = !taken.take(chunk as Buffer);
-      if (isTooLarge) break;
-    }
-  }
-  if (!isTooLarge) return taken.end();
-  body.on('error', ignore).destroy();
-  return undefined;
+  return { kind: 'reply', reply: { status, headers, ...body, url, isElsewhere } };
 }
 
 function redirectOf(location: string | string[] | undefined, from: URL): Step {
