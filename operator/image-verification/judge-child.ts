@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { killChild, type Pipes, pipesOf } from '../runtime/child-process.ts';
 import { FrameReader, frameOf } from './frames.ts';
+import { giveWay } from './give-way.ts';
 import { JUDGE_ARGUMENT, type Order, type Reply } from './messages.ts';
 
 /** What a process that judges may have. */
@@ -111,6 +112,7 @@ export class JudgeChild {
     this.#pipes = pipesOf(this.#child);
     if (this.#pipes !== undefined) this.#listen(this.#pipes);
     this.#offer();
+    if (this.#child.pid !== undefined) giveWay(this.#child.pid);
     // One that does nothing does not keep the process.
     for (const handle of this.#handles()) handle.unref();
   }
