@@ -12,6 +12,7 @@ import { cacheFolder } from '../tools/cache-folder.ts';
 import { dieWithParent } from '../tools/die-with-parent.ts';
 import { signalChild } from '../tools/signal-child.ts';
 import { PLATFORM_NAMESPACE } from './chart.ts';
+import { SHIPPED_NODE_OPTIONS } from './node-options.ts';
 import { OperatorLog } from './operator-log.ts';
 import { keepTokenFile, type TokenFile } from './service-account-token.ts';
 
@@ -37,11 +38,10 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
 const MAIN = join(import.meta.dirname, '../../operator/main.ts');
 const LEAVE = join(import.meta.dirname, '../../operator/leave.ts');
 /**
- * The young generation as in the image: a large one only makes garbage wait, and most of the memory is that. The old one as Node
- * sets it by itself in a pod of the chart: half of its memory limit. How long garbage may wait follows from that, and would
+ * The old generation as Node sets it by itself in a pod of the chart: half of its memory limit. How long garbage may wait follows from that, and would
  * otherwise follow from the memory of this machine.
  */
-const NODE_OPTIONS = ['--max-semi-space-size=16', '--max-old-space-size=512'];
+const NODE_OPTIONS = [...SHIPPED_NODE_OPTIONS, '--max-old-space-size=512'];
 const READY_MS = 120_000;
 
 /** Which role of the image a process has: the ConfigMap of its settings, and the ServiceAccount whose rights it gets. */

@@ -32,6 +32,8 @@ export interface RunningRegistry {
   /** Host and port, as in references. */
   readonly host: string;
   readonly port: number;
+  /** Its number. */
+  readonly pid: number;
   /** Ends it at once. */
   stop(): Promise<void>;
 }
@@ -50,7 +52,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
     await stop(child, folder);
     throw error;
   });
-  return { host: `localhost:${port}`, port, stop: () => stop(child, folder) };
+  return { host: `localhost:${port}`, port, pid: child.pid ?? Number.NaN, stop: () => stop(child, folder) };
 }
 
 async function writeFiles(folder: string, options: RegistryOptions): Promise<void> {
