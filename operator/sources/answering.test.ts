@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Agent } from 'undici';
@@ -60,11 +60,12 @@ test('an answer is its status, its headers and its bytes, hashed as they come', 
 /** Answers to `/` with so many bytes, announced or not, and to all else with nothing. */
 function bytes(count: number, isAnnounced: boolean, status = 200): RequestListener {
   return ({ url }, response) => {
-    if (url !== '/') return void response.end();
-    if (isAnnounced) response.setHeader('content-length', count);
-    response.writeHead(status);
-    response.write(Buffer.alloc(1));
-    response.end(Buffer.alloc(count - 1));
+    if (url === '/') {
+      if (isAnnounced) response.setHeader('content-length', count);
+      response.writeHead(status);
+      response.write(Buffer.alloc(1));
+    }
+    response.end(url === '/' ? Buffer.alloc(count - 1) : undefined);
   };
 }
 
@@ -103,10 +104,8 @@ for (const [count, connections] of [
 }
 
 test('what is given up while it waits for a connection is not sent', async (t) => {
-  let go = (): void => undefined;
-  const served = await serve(t, (_, response) => {
-    go = () => void response.end();
-  });
+  const open: ServerResponse[] = [];
+  const served = await serve(t, (_, response) => void open.push(response));
   const first = ask(served, {}, '/first');
   const end = new AbortController();
   const second = ask(served, { signal: end.signal }, '/second');
@@ -115,11 +114,11 @@ test('what is given up while it waits for a connection is not sent', async (t) =
   while (served.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
   end.abort(new Error('nobody wants it'));
   await t.throwsAsync(second, { message: 'nobody wants it' });
-  go();
+  open.shift()?.end();
   await first;
   const last = ask(served, {}, '/last');
   while (served.asked.length < 2) await new Promise((resolve) => setImmediate(resolve));
-  go();
+  open.shift()?.end();
   await last;
   t.deepEqual(served.asked, ['/first', '/last']);
 });
@@ -127,8 +126,8 @@ test('what is given up while it waits for a connection is not sent', async (t) =
 test('what is given up while it comes fails with the reason, and its connection ends', async (t) => {
   const end = new AbortController();
   const served = await serve(t, ({ url }, response) => {
-    if (url !== '/') return void response.end();
-    response.write('a', () => end.abort(new Error('nobody wants it')));
+    if (url === '/') response.write('a', () => end.abort(new Error('nobody wants it')));
+    else response.end();
   });
   await t.throwsAsync(ask(served, { signal: end.signal }), { message: 'nobody wants it' });
   await ask(served, {}, '/next');
