@@ -34,11 +34,16 @@ const SETTINGS = {
   reservedRanges: [],
 };
 
+/** Controllers of the operator, those included that only some clusters have use for; but not what keeps certificates, which needs the webhooks of a chart. */
+export function allControllers(): ReturnType<typeof controllersFor>['controllers'] {
+  return controllersFor(SETTINGS, undefined, { scans: NO_SCANS }).controllers;
+}
+
 /** The operator's permissions, as its controllers state them. */
 export function currentOperatorRules(): OperatorRules {
   const { platformNamespace } = SETTINGS;
   const bindable = tenantClusterRoles().map((role) => role.metadata.name);
-  return operatorRules(controllersFor(SETTINGS, undefined, { scans: NO_SCANS }).controllers, {
+  return operatorRules(allControllers(), {
     bindable,
     platformNamespace,
   });
