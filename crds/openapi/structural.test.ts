@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import * as z from 'zod';
+import { spelt } from '../v1alpha1/meta.ts';
 import { SchemaError, toStructural } from './structural.ts';
 
 const accepted: Record<string, { schema: z.ZodType; want: unknown }> = {
@@ -19,6 +20,32 @@ const accepted: Record<string, { schema: z.ZodType; want: unknown }> = {
   'an instant keeps its format and loses the long pattern': {
     schema: z.iso.datetime({ offset: true }).describe('d'),
     want: { type: 'string', format: 'date-time', description: 'd' },
+  },
+  'a spelling is told in words, and not by its expression': {
+    schema: spelt(z.string().max(9), '^[a-z]+(/[a-z]+)?$', 'wanted are letters').describe('d'),
+    want: {
+      type: 'string',
+      maxLength: 9,
+      description: 'd',
+      'x-kubernetes-validations': [
+        { rule: "self.matches('^[a-z]+(/[a-z]+)?$')", message: 'wanted are letters' },
+      ],
+    },
+  },
+  'a pattern of which no rule says the same stays': {
+    schema: z
+      .string()
+      .max(9)
+      .regex(/^a/)
+      .describe('d')
+      .meta({ 'x-kubernetes-validations': [{ rule: "!self.matches('^a')" }] }),
+    want: {
+      type: 'string',
+      maxLength: 9,
+      pattern: '^a',
+      description: 'd',
+      'x-kubernetes-validations': [{ rule: "!self.matches('^a')" }],
+    },
   },
   'a quantity is an integer or a string in the one form that CRDs know': {
     schema: z

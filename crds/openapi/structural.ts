@@ -138,14 +138,22 @@ function convertString(out: Schema, path: string): Schema {
   if (typeof pattern === 'string' && UNSUPPORTED_REGEX.test(pattern)) {
     throw new SchemaError(path, `the pattern ${pattern} needs look-around or back-references; RE2 has none`);
   }
-  if (out['format'] === 'date-time') {
-    const { pattern: _pattern, ...rest } = out;
-    return rest;
-  }
+  if (out['format'] === 'date-time') return withoutPattern(out);
   if (out['maxLength'] === undefined && out['enum'] === undefined) {
     throw new SchemaError(path, 'a string needs maxLength');
   }
-  return out;
+  return isRule(out, pattern) ? withoutPattern(out) : out;
+}
+
+/** Whether a rule says the same as a pattern: it has words for people, and is not asked where the pattern does not fit. */
+function isRule({ 'x-kubernetes-validations': rules = [] }: Schema, pattern: unknown): boolean {
+  const expression = `self.matches('${String(pattern).replaceAll('\\/', '/')}')`;
+  return (rules as readonly { readonly rule: string }[]).some(({ rule }) => rule === expression);
+}
+
+function withoutPattern(out: Schema): Schema {
+  const { pattern: _pattern, ...rest } = out;
+  return rest;
 }
 
 function convertNumber(out: Schema, path: string): Schema {

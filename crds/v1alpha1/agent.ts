@@ -18,6 +18,7 @@ import {
   notAbove,
   observedGeneration,
   quantities,
+  spelt,
   text,
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
@@ -28,7 +29,9 @@ import { TIERS } from './run-usage.ts';
 
 /** A reference as container engines read it: `[host[:port]/]path[:tag][@digest]`. What they cannot read never starts. */
 const IMAGE =
-  /^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?\/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]{32,128})?$/;
+  '^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]{32,128})?$';
+const IMAGE_WORDS =
+  'wanted is an image as container engines read it, such as registry.example/team/app:1.4 or registry.example/team/app@sha256:... with 64 hex digits: a name has lower-case letters and digits, with . _ or - in between, and neither blanks nor a scheme like https://; a tag has letters, digits, . _ and -';
 
 const env = z.object({
   name: z
@@ -42,12 +45,9 @@ const env = z.object({
 
 const container = z
   .object({
-    image: z
-      .string()
-      .min(1)
-      .max(512)
-      .regex(IMAGE)
-      .describe('Image of the agent: registry and path, with a tag or a digest.'),
+    image: spelt(z.string().min(1).max(512), IMAGE, IMAGE_WORDS).describe(
+      'Image of the agent: registry and path, with a tag or a digest.',
+    ),
     command: z
       .array(text('A word.', 4096))
       .max(64)

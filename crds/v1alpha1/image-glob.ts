@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
+import { spellingRule } from './meta.ts';
 
 /**
  * What no whole name of a repository is like, so that who writes it means another one. A policy on images that is about nothing lets all of
@@ -30,13 +31,23 @@ export const REPOSITORY_RULES = [
   },
 ] as const;
 
+/** What names of repositories are written in. */
+const SPELLING = '^[a-z0-9*][a-z0-9._:/*-]*$';
+const SPELLING_WORDS =
+  'wanted are lower-case letters, digits, and . _ - : / and *, which stands for any text, such as registry.example/team/*: no repository has upper case, blanks, or a scheme like https:// in its name, and the digest of an image (@sha256:...) is no part of it';
+
 /** A repository with its registry, by its whole name, where a star stands for any text. */
 export function repositoryGlob() {
   return z
     .string()
     .min(1)
     .max(255)
-    .regex(/^[a-z0-9*][a-z0-9._:/*-]*$/)
+    .regex(new RegExp(SPELLING), SPELLING_WORDS)
     .describe('A repository with its registry, where * stands for any text: registry.example/team/*.')
-    .meta({ 'x-kubernetes-validations': REPOSITORY_RULES });
+    .meta({
+      'x-kubernetes-validations': [
+        { rule: spellingRule(SPELLING), message: SPELLING_WORDS },
+        ...REPOSITORY_RULES,
+      ],
+    });
 }

@@ -40,6 +40,21 @@ export function text(description: string, max = 1024): z.ZodString {
   return z.string().max(max).describe(description);
 }
 
+/**
+ * A text that is spelt as `pattern` says (of RE2, without quotes and backslashes). What is spelt otherwise is answered with `wanted`, which says what
+ * would pass, where an API server answers a pattern with the expression alone.
+ */
+export function spelt(schema: z.ZodString, pattern: string, wanted: string): z.ZodString {
+  return schema
+    .regex(new RegExp(pattern), wanted)
+    .meta({ 'x-kubernetes-validations': [{ rule: spellingRule(pattern), message: wanted }] });
+}
+
+/** A pattern as a rule of CEL. */
+export function spellingRule(pattern: string): string {
+  return `self.matches('${pattern}')`;
+}
+
 /** Visible ASCII, with blanks only in between. */
 const TOKEN = '^[!-~]([ -~]*[!-~])?$';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
-import { dnsSubdomain, sha256 } from './meta.ts';
+import { dnsSubdomain, sha256, spelt } from './meta.ts';
 import { policyFloor } from './policy-floor.ts';
 
 /** The most text of one module of Rego. */
@@ -40,14 +40,13 @@ const bundle = z
 
 const oci = z
   .object({
-    image: z
-      .string()
-      .min(1)
-      .max(255)
-      .regex(/^[a-zA-Z0-9][-a-zA-Z0-9.]*(:[0-9]+)?(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$/)
-      .describe(
-        'Where it is: registry and repository, such as ghcr.io/acme/packs/images. Without tag and digest.',
-      ),
+    image: spelt(
+      z.string().min(1).max(255),
+      '^[a-zA-Z0-9][-a-zA-Z0-9.]*(:[0-9]+)?(/[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*)+$',
+      'wanted is a registry and a repository in it, such as registry.example/packs/images: lower-case letters and digits, with . _ or - in between, without a scheme like https:// and without a tag; the digest is the field beside it',
+    ).describe(
+      'Where it is: registry and repository, such as ghcr.io/acme/packs/images. Without tag and digest.',
+    ),
     digest: sha256('Digest of the manifest. Nothing else is taken for it.'),
     pullSecretRef: z
       .object({ name: dnsSubdomain('Name of the Secret.') })

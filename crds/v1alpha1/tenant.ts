@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { AGE, readyColumn, REASON } from './columns.ts';
-import { conditions, dnsLabel, dnsSubdomain, instant, observedGeneration, text } from './meta.ts';
+import { conditions, dnsLabel, dnsSubdomain, instant, observedGeneration, spelt, text } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { MAX_GRANTED_AMOUNTS } from './quota-ledger.ts';
 import { tenantRunHistory } from './run-history.ts';
@@ -71,12 +71,11 @@ const entitlements = z
       .optional(),
     registries: z
       .array(
-        z
-          .string()
-          .min(1)
-          .max(253)
-          .regex(/^[a-z0-9][a-z0-9.:-]*(\/[a-z0-9][a-z0-9._/-]*)?$/)
-          .describe('Registry host, optionally with a path: registry.example.com/team.'),
+        spelt(
+          z.string().min(1).max(253),
+          '^[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._/-]*)?$',
+          'wanted is the host of a registry, with a port and a path in it where they are meant, in lower case, such as registry.example or registry.example:5000/team: no scheme like https://, no blanks and no *',
+        ).describe('Registry host, optionally with a path: registry.example.com/team.'),
       )
       .max(32)
       .describe('Registries, or paths in them, that images may come from. Empty: any registry.')

@@ -67,6 +67,10 @@ const NAMES: Readonly<Record<string, RegExp | undefined>> = {
   'registry.example/team/': /no part of a name is empty: .*registry\.example\/team\/\*/,
   'registry.example//app': /no part of a name is empty/,
   'docker.io/busybox': /in library: docker\.io\/library\/busybox/,
+  'registry.example/Team/app': /wanted are lower-case letters, .*no repository has upper case, blanks/,
+  'https://registry.example/app': /no part of a name is empty/,
+  'registry.example/a b': /wanted are lower-case letters/,
+  'registry.example/app@sha256:abc': /the digest of an image \(@sha256:\.\.\.\) is no part of it/,
 };
 
 for (const [name, told] of Object.entries(NAMES)) {
@@ -82,6 +86,57 @@ for (const [name, told] of Object.entries(NAMES)) {
     t.true(asked.message.includes(`spec.images[0]: Invalid value: "${name}"`), asked.message);
     t.regex(waived.message, told);
     t.true(waived.message.includes(`spec.subjects.images[0]: Invalid value: "${name}"`), waived.message);
+  });
+}
+
+const AGENT = {
+  apiVersion: 'nexusos.dev/v1alpha1',
+  kind: 'Agent',
+  metadata: { name: 'any', namespace: 'default' },
+};
+
+/** Fields that name an image, or where images are: what is written there, and what would pass. */
+const MALFORMED: Readonly<Record<string, { path: string; object: object; field: string; told: RegExp }>> = {
+  'the image of an Agent': {
+    path: 'namespaces/default/agents',
+    object: { ...AGENT, spec: { container: { image: 'Registry.example/Team app' } } },
+    field: 'spec.container.image',
+    told: /wanted is an image as container engines read it, such as registry\.example\/team\/app:1\.4/,
+  },
+  'the artifact of a pack': {
+    path: 'namespaces/default/policypacks',
+    object: {
+      apiVersion: 'nexusos.dev/v1alpha1',
+      kind: 'PolicyPack',
+      metadata: { name: 'any', namespace: 'default' },
+      spec: {
+        version: '1',
+        source: { oci: { image: 'oci://registry.example/packs', digest: `sha256:${'a'.repeat(64)}` } },
+      },
+    },
+    field: 'spec.source.oci.image',
+    told: /wanted is a registry and a repository in it, such as registry\.example\/packs\/images/,
+  },
+  'a registry of a Tenant': {
+    path: 'tenants',
+    object: {
+      apiVersion: 'nexusos.dev/v1alpha1',
+      kind: 'Tenant',
+      metadata: { name: 'malformed-registry' },
+      spec: { entitlements: { registries: ['https://registry.example/team'] } },
+    },
+    field: 'spec.entitlements.registries[0]',
+    told: /wanted is the host of a registry, .* no scheme like https:\/\//,
+  },
+};
+
+for (const [title, { path, object, field, told }] of Object.entries(MALFORMED)) {
+  test(`what is spelt wrongly is told in words, with what would pass: ${title}`, async (t) => {
+    const made = await t.context.send('POST', `${API}/${path}?dryRun=All`, object);
+    t.is(made.status, 422, made.message);
+    t.true(made.message.includes(`${field}: Invalid value`), made.message);
+    t.regex(made.message, told);
+    t.notRegex(made.message, /should match/);
   });
 }
 
