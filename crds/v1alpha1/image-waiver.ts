@@ -64,6 +64,11 @@ const spec = z
         fieldPath: '.approval',
       },
       {
+        rule: '!has(self.notBefore) || self.notBefore < self.expiresAt',
+        message: 'it would never count: notBefore has to be before expiresAt',
+        fieldPath: '.notBefore',
+      },
+      {
         rule: [
           ...FIXED.map((one) => `self.${one} == oldSelf.${one}`),
           ...FIXED_IF_ANY.map(
@@ -89,13 +94,15 @@ export const IMAGE_WAIVER_REASONS = {
   Counts: 'Counts',
   /** None of the ClusterImagePolicies that it names exists: it waives nothing until one does. */
   NotFound: 'NotFound',
+  /** It is in another namespace than that of the platform, where no waiver counts. */
+  WrongNamespace: 'WrongNamespace',
   /** Nobody has decided on it yet. */
   Undecided: 'Undecided',
   /** Somebody has decided that it does not count. */
   Rejected: 'Rejected',
   /** It counts later. */
   NotYet: 'NotYet',
-  /** It has run out. */
+  /** It has run out, whether it has ever counted or not. */
   Expired: 'Expired',
 } as const;
 

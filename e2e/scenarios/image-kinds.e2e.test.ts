@@ -140,6 +140,20 @@ for (const [title, { path, object, field, told }] of Object.entries(MALFORMED)) 
   });
 }
 
+test('a waiver that would never count is none', async (t) => {
+  const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+  const waivers = `${API}/namespaces/${PLATFORM_NAMESPACE}/imagewaivers?dryRun=All`;
+  const between = (notBefore: string, expiresAt: string) => {
+    const one = waiver('registry.example/*') as { spec: object };
+    return { ...one, spec: { ...one.spec, notBefore, expiresAt } };
+  };
+  const never = await t.context.send('POST', waivers, between(at(7_200_000), at(3_600_000)));
+  t.is(never.status, 422, never.message);
+  t.regex(never.message, /spec\.notBefore: .*it would never count: notBefore has to be before expiresAt/);
+  const later = await t.context.send('POST', waivers, between(at(3_600_000), at(7_200_000)));
+  t.is(later.status, 201, later.message);
+});
+
 const PRIVATE =
   '-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nc2VjcmV0\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n';
 

@@ -5,7 +5,11 @@ import { CLUSTER_IMAGE_POLICIES, IMAGE_WAIVERS } from '../core/resources.ts';
 import { type Controller, keyOf } from '../runtime/controller.ts';
 
 /** The controller of ImageWaivers: each tells whether it counts, so that one for a policy that nobody made, or that is called otherwise, says so. */
-export function imageWaiverController(): Controller<ImageWaiverObject, WaiverSeen, ImageWaiverStatus> {
+export function imageWaiverController({
+  platformNamespace,
+}: {
+  readonly platformNamespace: string;
+}): Controller<ImageWaiverObject, WaiverSeen, ImageWaiverStatus> {
   return {
     name: 'image-waiver',
     resource: IMAGE_WAIVERS,
@@ -20,6 +24,7 @@ export function imageWaiverController(): Controller<ImageWaiverObject, WaiverSee
     rbac: [],
     observe: ({ spec }, read) =>
       Promise.resolve({
+        platformNamespace,
         missing: spec.policies.filter((name) => read.get(CLUSTER_IMAGE_POLICIES, { name }) === undefined),
       }),
     plan: planImageWaiver,

@@ -180,6 +180,6 @@ function imageControllers(
     verdictKeysController(options),
     imageInventoryController(options),
     imageVerdictController(options),
-    imageWaiverController(),
+    imageWaiverController({ platformNamespace }),
   ];
 }

@@ -7,13 +7,19 @@ import { type ImageWaiverObject, planImageWaiver } from './waiver-plan.ts';
 const NOW = new Date('2026-11-23T12:00:00Z');
 const APPROVED = { decision: 'Approved', by: 'bob' };
 
-function waiver(spec: object = {}, status?: ImageWaiverObject['status']): ImageWaiverObject {
+const PLATFORM = 'nexusos-system';
+
+function waiver(
+  spec: object = {},
+  status?: ImageWaiverObject['status'],
+  namespace = PLATFORM,
+): ImageWaiverObject {
   return {
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'ImageWaiver',
     metadata: {
       name: 'right',
-      namespace: 'nexusos-system',
+      namespace,
       generation: 2,
       annotations: { [ANNOTATIONS.createdBy]: 'alice' },
     },
@@ -32,12 +38,15 @@ function waiver(spec: object = {}, status?: ImageWaiverObject['status']): ImageW
 }
 
 function ready(object: ImageWaiverObject, missing: readonly string[] = []) {
-  const { status } = planImageWaiver(object, { missing }, NOW);
+  const { status } = planImageWaiver(object, { missing, platformNamespace: PLATFORM }, NOW);
   return status.conditions?.find(({ type }) => type === 'Ready');
 }
 
 const CASES: Readonly<
-  Record<string, { spec?: object; missing?: readonly string[]; reason: string; says: RegExp }>
+  Record<
+    string,
+    { spec?: object; missing?: readonly string[]; namespace?: string; reason: string; says: RegExp }
+  >
 > = {
   'it counts': { reason: 'Counts', says: /^it counts until 2026-11-25T00:00:00Z$/ },
   'none of its policies is there': {
@@ -77,35 +86,58 @@ const CASES: Readonly<
     spec: { expiresAt: '2026-11-23T12:00:00Z' },
     missing: ['released'],
     reason: 'Expired',
-    says: /^it ran out at 2026-11-23T12:00:00Z/,
+    says: /^it ran out at 2026-11-23T12:00:00Z: images that need it are refused$/,
+  },
+  'it has run out, and nobody had approved it': {
+    spec: { expiresAt: '2026-11-23T12:00:00Z', approval: undefined },
+    reason: 'Expired',
+    says: /before somebody else than who asked for it had approved it: it has never counted$/,
+  },
+  'it has run out, and who asked for it had approved it': {
+    spec: { expiresAt: '2026-11-23T12:00:00Z', approval: { ...APPROVED, by: 'alice' } },
+    reason: 'Expired',
+    says: /it has never counted$/,
+  },
+  'it was rejected, and has run out since, and its policy is gone': {
+    spec: { expiresAt: '2026-11-23T12:00:00Z', approval: { ...APPROVED, decision: 'Rejected' } },
+    missing: ['released'],
+    reason: 'Rejected',
+    says: /^it was rejected by bob$/,
+  },
+  'it is not where the platform is': {
+    namespace: 'team-main',
+    reason: 'WrongNamespace',
+    says: /^metadata\.namespace: found team-main, where no waiver counts; wanted is nexusos-system,/,
   },
 };
 
-for (const [title, { spec = {}, missing = [], reason, says }] of Object.entries(CASES)) {
+for (const [title, { spec = {}, missing = [], namespace, reason, says }] of Object.entries(CASES)) {
   test(`a waiver says whether it counts: ${title}`, (t) => {
-    const found = ready(waiver(spec), missing);
+    const found = ready(waiver(spec, undefined, namespace), missing);
     t.like(found, { reason, status: reason === 'Counts' ? 'True' : 'False', observedGeneration: 2 });
     t.regex(found?.message ?? '', says);
   });
 }
 
 test('when its policy comes, it counts, and says nothing else any more', (t) => {
-  const { status } = planImageWaiver(waiver(), { missing: ['released'] }, NOW);
+  const platformNamespace = PLATFORM;
+  const { status } = planImageWaiver(waiver(), { missing: ['released'], platformNamespace }, NOW);
   t.deepEqual(
     status.conditions?.map(({ type }) => type),
     ['Ready', 'Stalled'],
   );
-  const healed = planImageWaiver(waiver({}, status), { missing: [] }, NOW).status;
+  const healed = planImageWaiver(waiver({}, status), { missing: [], platformNamespace }, NOW).status;
   t.deepEqual(
     healed.conditions?.map(({ type, reason }) => [type, reason]),
     [['Ready', 'Counts']],
   );
 });
 
-const wait = (spec: object) => planImageWaiver(waiver(spec), { missing: [] }, NOW).result;
+const wait = (spec: object) =>
+  planImageWaiver(waiver(spec), { missing: [], platformNamespace: PLATFORM }, NOW).result;
 
-test('it is looked at again when something begins or ends, and once a day at least until then', (t) => {
-  t.like(wait({}), { kind: 'requeueAfter', afterMs: 86_400_000 });
+test('it is looked at again when something begins or ends', (t) => {
+  t.like(wait({}), { kind: 'requeueAfter', afterMs: 36 * 3_600_000 });
   t.like(wait({ expiresAt: '2026-11-23T12:00:05Z' }), { afterMs: 5000 });
   t.like(wait({ notBefore: '2026-11-23T12:00:03Z', expiresAt: '2026-11-23T12:00:05Z' }), { afterMs: 3000 });
   t.is(wait({ expiresAt: '2026-11-23T12:00:00Z' }).kind, 'done');

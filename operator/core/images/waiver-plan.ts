@@ -16,15 +16,15 @@ export type ImageWaiverObject = KubeObject & {
   readonly status?: ImageWaiverStatus;
 };
 
-/** Of the policies that a waiver names, those that there are none of. */
+/** What a waiver is held against. */
 export interface WaiverSeen {
+  /** Where waivers count. */
+  readonly platformNamespace: string;
+  /** Of the policies that it names, those that there are none of. */
   readonly missing: readonly string[];
 }
 
-/** Timers of a process count no further than a few weeks. */
-const LONGEST_WAIT_MS = 86_400_000;
-
-const { Counts, Expired, NotFound, NotYet, Rejected, Undecided } = IMAGE_WAIVER_REASONS;
+const { Counts, Expired, NotFound, NotYet, Rejected, Undecided, WrongNamespace } = IMAGE_WAIVER_REASONS;
 
 /** What a waiver tells of itself: whether it counts. What it does is told where images are judged. */
 export function planImageWaiver(
@@ -41,37 +41,59 @@ export function planImageWaiver(
   return statusOnly({ observedGeneration: generation, conditions: [...conditions] }, nextLook(spec, now));
 }
 
-function standingOf(object: ImageWaiverObject, { missing }: WaiverSeen, now: Date): Standing {
-  const { policies, expiresAt } = object.spec;
-  if (isOver(expiresAt, now)) {
-    const message = `it ran out at ${expiresAt}: images that need it are refused`;
-    return { kind: 'stalled', reason: Expired, message };
+function standingOf(object: ImageWaiverObject, seen: WaiverSeen, now: Date): Standing {
+  return (
+    neverOf(object, seen) ?? overOf(object, now) ?? unnamedOf(object, seen) ?? decidedOf(object, seen, now)
+  );
+}
+
+/** Of one that does not count, and never will. */
+function neverOf(
+  { metadata, spec: { approval } }: ImageWaiverObject,
+  { platformNamespace }: WaiverSeen,
+): Standing | undefined {
+  // The API server lets none be made elsewhere; it may be older than that, or its guardrails are not in force.
+  if (metadata.namespace !== platformNamespace) {
+    const message = `metadata.namespace: found ${metadata.namespace ?? 'none'}, where no waiver counts; wanted is ${platformNamespace}, the namespace of the platform: make it there`;
+    return { kind: 'stalled', reason: WrongNamespace, message };
   }
-  if (missing.length === policies.length) {
-    const message = `spec.policies: found ${missing.join(', ')}, and no ClusterImagePolicy of that name; wanted is one that there is. Until then nothing is waived.`;
-    return { kind: 'stalled', reason: NotFound, message };
-  }
-  const { message, ...standing } = decidedOf(object, now);
-  const more = missing.length === 0 ? '' : `; there is no ClusterImagePolicy ${missing.join(', ')}`;
-  return { ...standing, message: `${message}${more}` };
+  if (approval?.decision !== 'Rejected') return undefined;
+  const by = approval.by === undefined ? '' : ` by ${approval.by}`;
+  return { kind: 'stalled', reason: Rejected, message: `it was rejected${by}` };
+}
+
+/** Of one that has run out: images are refused for it only where it has counted. */
+function overOf(object: ImageWaiverObject, now: Date): Standing | undefined {
+  const { expiresAt } = object.spec;
+  if (!isOver(expiresAt, now)) return undefined;
+  const message = isApproved(object)
+    ? `it ran out at ${expiresAt}: images that need it are refused`
+    : `it ran out at ${expiresAt}, before somebody else than who asked for it had approved it: it has never counted`;
+  return { kind: 'stalled', reason: Expired, message };
+}
+
+function unnamedOf({ spec: { policies } }: ImageWaiverObject, { missing }: WaiverSeen): Standing | undefined {
+  if (missing.length < policies.length) return undefined;
+  const message = `spec.policies: found ${missing.join(', ')}, and no ClusterImagePolicy of that name; wanted is one that there is. Until then nothing is waived.`;
+  return { kind: 'stalled', reason: NotFound, message };
 }
 
 /** Of one that names a policy, and has not run out. */
-function decidedOf({ metadata, spec }: ImageWaiverObject, now: Date): Standing {
-  const { approval, notBefore, expiresAt } = spec;
-  const requestedBy = metadata.annotations?.[ANNOTATIONS.createdBy];
-  if (approval?.decision === 'Rejected') {
-    const by = approval.by === undefined ? '' : ` by ${approval.by}`;
-    return { kind: 'stalled', reason: Rejected, message: `it was rejected${by}` };
-  }
-  if (!isApprovedByAnother({ approval, requestedBy })) {
+function decidedOf(object: ImageWaiverObject, { missing }: WaiverSeen, now: Date): Standing {
+  const { notBefore, expiresAt } = object.spec;
+  const more = missing.length === 0 ? '' : `; there is no ClusterImagePolicy ${missing.join(', ')}`;
+  if (!isApproved(object)) {
     const message = 'it counts once somebody else than who asked for it has approved it (spec.approval)';
-    return { kind: 'reconciling', reason: Undecided, message };
+    return { kind: 'reconciling', reason: Undecided, message: `${message}${more}` };
   }
   if (notBefore !== undefined && !isOver(notBefore, now)) {
-    return { kind: 'reconciling', reason: NotYet, message: `it counts from ${notBefore} on` };
+    return { kind: 'reconciling', reason: NotYet, message: `it counts from ${notBefore} on${more}` };
   }
-  return { kind: 'ready', reason: Counts, message: `it counts until ${expiresAt}` };
+  return { kind: 'ready', reason: Counts, message: `it counts until ${expiresAt}${more}` };
+}
+
+function isApproved({ metadata, spec: { approval } }: ImageWaiverObject): boolean {
+  return isApprovedByAnother({ approval, requestedBy: metadata.annotations?.[ANNOTATIONS.createdBy] });
 }
 
 /** An instant that cannot be read is over, as it is where images are judged. */
@@ -84,6 +106,5 @@ function nextLook({ notBefore, expiresAt }: ImageWaiverSpec, now: Date): Plan<Im
     one === undefined || isOver(one, now) ? [] : [Date.parse(one) - now.getTime()],
   );
   if (waits.length === 0) return DONE;
-  const afterMs = Math.min(LONGEST_WAIT_MS, ...waits);
-  return { kind: 'requeueAfter', afterMs, why: 'to see whether it counts by then' };
+  return { kind: 'requeueAfter', afterMs: Math.min(...waits), why: 'to see whether it counts by then' };
 }
