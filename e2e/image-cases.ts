@@ -6,6 +6,7 @@ import {
   HOUR_MS,
   type Making,
   type Opinion,
+  sbomSpdx,
   sbomXml,
   stated,
   TIMESTAMPS,
@@ -81,6 +82,12 @@ export const ADMITTED: Readonly<Record<string, ImageCase>> = {
     base: 'bare',
     make: ({ signer, image }) => signer.attest(image, 'builder', sbomXml()),
     cosign: stated('custom'),
+  },
+  'described by a bill of materials in SPDX': {
+    policy: 'listed',
+    base: 'bare',
+    make: ({ signer, image }) => signer.attest(image, 'builder', sbomSpdx()),
+    cosign: stated('spdxjson'),
   },
   'the same, with a waiver in place of who says that': {
     policy: 'described',

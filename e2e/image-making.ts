@@ -10,6 +10,7 @@ import {
   provenance,
   report,
   type RootName,
+  spdx,
 } from './image-signer.ts';
 import type { ImageAt } from './registry-content.ts';
 
@@ -25,6 +26,7 @@ export const sbom = (): { type: string; predicate: object } => ({
 });
 /** As cosign attests what is no JSON. */
 export const sbomXml = (licence?: string) => ({ type: 'custom', predicate: cycloneDxXml(licence) });
+export const sbomSpdx = (field?: string) => ({ type: 'spdxjson', predicate: spdx('MIT', field) });
 export const built = () => ({ type: 'slsaprovenance1', predicate: provenance() });
 export const vex = () => ({ type: 'openvex', predicate: openVex() });
 export const scanned = (ms: number, isClean = false) => ({

@@ -7,6 +7,7 @@ import {
   byRoot,
   HOUR_MS,
   type Making,
+  sbomSpdx,
   sbomXml,
   scanned,
   stated,
@@ -260,6 +261,15 @@ export const SPOILT: Readonly<Record<string, ImageCase & { readonly reason: stri
     reason: 'SbomInvalid',
     says: /is no CycloneDX 1\.6: line 13: .*'Free-For-All' is none of those that are allowed/,
     cosign: stated('custom'),
+    differs: NOT_ASKED.policy,
+  },
+  'described in SPDX, with a licence under a name that nobody reads': {
+    policy: 'listed',
+    base: 'bare',
+    make: ({ signer, image }) => signer.attest(image, 'builder', sbomSpdx('licenceDeclared')),
+    reason: 'SbomInvalid',
+    says: /is no SPDX 2\.3: at \/packages\/1: must NOT have additional properties \("licenceDeclared"\)/,
+    cosign: stated('spdxjson'),
     differs: NOT_ASKED.policy,
   },
   'with a component of a licence that is denied': {

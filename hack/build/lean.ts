@@ -121,11 +121,13 @@ const FOR_PEOPLE: Readonly<Record<string, (value: unknown) => boolean>> = {
   'meta:enum': () => true,
 };
 
+const SCHEMA_FILES = /[\\/](?:res[\\/]schema|supply-chain[\\/]spdx)[\\/][^\\/]+\.schema\.json$/;
+
 /** Packs schemas of bills of materials, of which two thirds are words for people: a megabyte otherwise. */
 export const schemas: Plugin = {
   name: 'schemas',
   setup: (build) => {
-    build.onLoad({ filter: /[\\/]res[\\/]schema[\\/][^\\/]+\.schema\.json$/ }, async ({ path }) => {
+    build.onLoad({ filter: SCHEMA_FILES }, async ({ path }) => {
       const schema: unknown = JSON.parse(await readFile(path, 'utf8'), (key, value: unknown) =>
         Object.hasOwn(FOR_PEOPLE, key) && FOR_PEOPLE[key]?.(value) === true ? undefined : value,
       );

@@ -88,6 +88,35 @@ export function cycloneDxXml(licence = 'MIT', specVersion = '1.6'): string {
 `;
 }
 
+/** The same in SPDX 2.3; `field` is what the declared licence of the second is called. */
+export function spdx(licence = 'MIT', field = 'licenseDeclared'): object {
+  const part = (name: string, version: string) => ({
+    SPDXID: `SPDXRef-${name}`,
+    name,
+    versionInfo: version,
+    downloadLocation: 'NOASSERTION',
+    externalRefs: [
+      {
+        referenceCategory: 'PACKAGE-MANAGER',
+        referenceType: 'purl',
+        referenceLocator: `pkg:npm/${name}@${version}`,
+      },
+    ],
+  });
+  return {
+    spdxVersion: 'SPDX-2.3',
+    dataLicense: 'CC0-1.0',
+    SPDXID: 'SPDXRef-DOCUMENT',
+    name: 'app',
+    documentNamespace: 'https://generator.example/app-1',
+    creationInfo: { created: '2026-11-01T00:00:00Z', creators: ['Tool: generator-1'] },
+    packages: [
+      { ...part('left', '1.0.0'), licenseConcluded: 'Apache-2.0' },
+      { ...part('right', '2.0.0'), licenseConcluded: 'NOASSERTION', [field]: licence },
+    ],
+  };
+}
+
 const VECTOR = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
 
 /** A report of Trivy in the frame of cosign: with one critical vulnerability, or none. */

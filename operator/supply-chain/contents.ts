@@ -17,7 +17,7 @@ import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
 import { type Exclusion, readVex } from '../core/supply-chain/vex.ts';
 import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';
 import type { Court, PartOutcome, Testimony } from './court.ts';
-import { cycloneDxProblem } from './sbom-schema.ts';
+import { schemaProblem } from './sbom-schema.ts';
 import type { XmlDocuments } from './xml-documents.ts';
 
 /** Testimonies whose contents are as asked, with what they were read as; and what is wrong with the others. */
@@ -91,7 +91,7 @@ export function checkListed(court: Court, asked: SbomAsked, xml: XmlDocuments): 
     kind: 'sbom',
     asked,
     judge: (predicate) =>
-      cycloneDxProblem(predicate) ??
+      schemaProblem(predicate) ??
       then(xml.documentOf(predicate), (bill) =>
         then(readSbom(bill), (found) => hasAllowedLicences(found, asked)),
       ),

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import * as fc from 'fast-check';
 import { cycloneDx } from '#hack/sigstore/predicates';
 import { canonicalJson } from '../core/compare.ts';
 import type { Document } from '../core/supply-chain/documents.ts';
 import { Same } from './same.ts';
-import { cycloneDxProblem } from './sbom-schema.ts';
+import { schemaProblem } from './sbom-schema.ts';
 
 const VERSIONS = ['1.4', '1.5', '1.6', '1.7'] as const;
 
@@ -36,15 +38,97 @@ function whole(specVersion: string, count = 3): Document {
 
 for (const version of VERSIONS) {
   test(`a bill of materials that fits its schema is one: CycloneDX ${version}`, (t) => {
-    t.is(cycloneDxProblem(cycloneDx('MIT', version) as Document), undefined);
-    t.is(cycloneDxProblem(whole(version)), undefined);
+    t.is(schemaProblem(cycloneDx('MIT', version) as Document), undefined);
+    t.is(schemaProblem(whole(version)), undefined);
   });
 }
 
 test('what is of another form, or of a version that is not read, is for others to tell', (t) => {
-  t.is(cycloneDxProblem({ spdxVersion: 'SPDX-2.3' }), undefined);
-  t.is(cycloneDxProblem({ bomFormat: 'CycloneDX', specVersion: '2.0' }), undefined);
-  t.is(cycloneDxProblem({ bomFormat: 'CycloneDX', specVersion: 'constructor' }), undefined);
+  t.is(schemaProblem({ spdxVersion: 'SPDX-2.1' }), undefined);
+  t.is(schemaProblem({ '@context': 'https://spdx.org/rdf/3.0.1/spdx-context.jsonld' }), undefined);
+  t.is(schemaProblem({ bomFormat: 'CycloneDX', specVersion: '2.0' }), undefined);
+  t.is(schemaProblem({ bomFormat: 'CycloneDX', specVersion: 'constructor' }), undefined);
+});
+
+/** As generators write it: packages, files, and what each is to the other. */
+function spdx(spdxVersion = 'SPDX-2.3', count = 3): Document {
+  return {
+    spdxVersion,
+    dataLicense: 'CC0-1.0',
+    SPDXID: 'SPDXRef-DOCUMENT',
+    name: 'app',
+    documentNamespace: 'https://generator.example/app-1',
+    creationInfo: { created: '2026-11-01T00:00:00Z', creators: ['Tool: generator-1'] },
+    packages: Array.from({ length: count }, (_, one) => ({
+      SPDXID: `SPDXRef-p${one}`,
+      name: `n${one}`,
+      versionInfo: `1.${one}.0`,
+      supplier: 'NOASSERTION',
+      downloadLocation: 'NOASSERTION',
+      filesAnalyzed: true,
+      packageVerificationCode: { packageVerificationCodeValue: 'a'.repeat(40) },
+      checksums: [{ algorithm: 'SHA256', checksumValue: 'a'.repeat(64) }],
+      licenseConcluded: 'NOASSERTION',
+      licenseDeclared: 'MIT',
+      licenseInfoFromFiles: ['MIT'],
+      primaryPackagePurpose: 'LIBRARY',
+      externalRefs: [
+        {
+          referenceCategory: 'PACKAGE-MANAGER',
+          referenceType: 'purl',
+          referenceLocator: `pkg:npm/n${one}@1.${one}.0`,
+        },
+      ],
+    })),
+    files: [
+      {
+        SPDXID: 'SPDXRef-f',
+        fileName: './f',
+        checksums: [{ algorithm: 'SHA1', checksumValue: 'a'.repeat(40) }],
+        licenseConcluded: 'MIT',
+      },
+    ],
+    hasExtractedLicensingInfos: [{ licenseId: 'LicenseRef-own', extractedText: 'as you like' }],
+    relationships: [
+      {
+        spdxElementId: 'SPDXRef-DOCUMENT',
+        relationshipType: 'DESCRIBES',
+        relatedSpdxElement: 'SPDXRef-p0',
+      },
+    ],
+  };
+}
+
+for (const version of ['SPDX-2.2', 'SPDX-2.3']) {
+  test(`a bill of materials that fits its schema is one: ${version}`, (t) => {
+    t.is(schemaProblem(spdx(version)), undefined);
+  });
+}
+
+/** The second package with other fields. */
+const secondPackage = (fields: object): Document => {
+  const bom = spdx();
+  const packages = bom['packages'] as readonly object[];
+  return { ...bom, packages: packages.map((one, index) => (index === 1 ? { ...one, ...fields } : one)) };
+};
+
+test('what need not be said in SPDX 2 may be null', (t) => {
+  const nulls = {
+    licenseConcluded: null,
+    primaryPackagePurpose: null,
+    checksums: null,
+    externalRefs: null,
+    filesAnalyzed: null,
+    packageVerificationCode: null,
+  };
+  t.is(schemaProblem({ ...secondPackage(nulls), relationships: null, comment: null }), undefined);
+});
+
+test('the schema of SPDX is the one that its authors have published', async (t) => {
+  const folder = new URL('spdx/', import.meta.url);
+  const bytes = await readFile(new URL('spdx-2.3.schema.json', folder));
+  const readme = await readFile(new URL('README.md', folder), 'utf8');
+  t.true(readme.includes(`SHA-256: \`${createHash('sha256').update(bytes).digest('hex')}\``));
 });
 
 /** The second component with other fields. */
@@ -96,10 +180,73 @@ const wrong: Readonly<Record<string, { readonly bom: Document; readonly says: Re
   },
 };
 
-for (const [title, { bom, says }] of Object.entries(wrong)) {
+const SPDX_WRONG: Readonly<Record<string, { readonly bom: Document; readonly says: RegExp }>> = {
+  'SPDX: a licence under a name that nobody reads': {
+    bom: secondPackage({ licenceDeclared: 'GPL-3.0-only' }),
+    says: /is no SPDX 2\.3: at \/packages\/1: must NOT have additional properties \("licenceDeclared"\)/,
+  },
+  'SPDX: a licence that is no text': {
+    bom: secondPackage({ licenseConcluded: { id: 'GPL-3.0-only' } }),
+    says: /at \/packages\/1\/licenseConcluded: must be string/,
+  },
+  'SPDX: a list that is none': {
+    bom: secondPackage({ externalRefs: { referenceType: 'purl' } }),
+    says: /\/packages\/1\/externalRefs: must be array/,
+  },
+  'SPDX: a reference that is none': {
+    bom: secondPackage({ externalRefs: ['pkg:npm/a@1'] }),
+    says: /\/packages\/1\/externalRefs\/0: must be object/,
+  },
+  'SPDX: a reference that leads nowhere': {
+    bom: secondPackage({ externalRefs: [{ referenceCategory: 'OTHER', referenceType: 'purl' }] }),
+    says: /\/externalRefs\/0: must have required property 'referenceLocator'/,
+  },
+  'SPDX: a flag that is none': {
+    bom: secondPackage({ filesAnalyzed: 'no' }),
+    says: /\/filesAnalyzed: must be boolean/,
+  },
+  'SPDX: a package that is none': {
+    bom: { ...spdx(), packages: ['a'] },
+    says: /at \/packages\/0: must be object/,
+  },
+  'SPDX: packages that are none': { bom: { ...spdx(), packages: {} }, says: /at \/packages: must be array/ },
+  'SPDX: a package without a name': {
+    bom: secondPackage({ name: undefined }),
+    says: /\/packages\/1: must have required property 'name'/,
+  },
+  'SPDX: a name that is null': {
+    bom: secondPackage({ name: null }),
+    says: /\/packages\/1\/name: must be string/,
+  },
+  'SPDX: a field that all objects have': {
+    bom: secondPackage(JSON.parse('{"constructor":"x"}') as object),
+    says: /additional properties \("constructor"\)/,
+  },
+  'SPDX: a hash of an algorithm of nobody': {
+    bom: secondPackage({ checksums: [{ algorithm: 'ROT13', checksumValue: 'n' }] }),
+    says: /\/checksums\/0\/algorithm: must be one of the values that are allowed/,
+  },
+  'SPDX: packages beside the list': {
+    bom: { ...spdx(), package: [{ name: 'hidden' }] },
+    says: /at its top: must NOT have additional properties \("package"\)/,
+  },
+  'SPDX: a document of nobody': {
+    bom: { ...spdx(), creationInfo: { created: '2026-11-01T00:00:00Z' } },
+    says: /\/creationInfo: must have required property 'creators'/,
+  },
+  'SPDX: a relationship of a kind of nobody': {
+    bom: {
+      ...spdx('SPDX-2.2'),
+      relationships: [{ spdxElementId: 'a', relationshipType: 'LIKES', relatedSpdxElement: 'b' }],
+    },
+    says: /is no SPDX 2\.2: at \/relationships\/0\/relationshipType: must be one of/,
+  },
+};
+
+for (const [title, { bom, says }] of Object.entries({ ...wrong, ...SPDX_WRONG })) {
   test(`what does not fit is refused, and where: ${title}`, (t) => {
     // As it would be read: what is undefined is not there.
-    const problem = cycloneDxProblem(JSON.parse(JSON.stringify(bom)) as Document);
+    const problem = schemaProblem(JSON.parse(JSON.stringify(bom)) as Document);
     t.is(problem?.reason, 'SbomInvalid');
     t.regex(problem?.message ?? '', says);
   });
@@ -114,10 +261,18 @@ function costOf(work: () => void): number {
 }
 
 test('ten times as many components cost some ten times as much, and not a hundred', (t) => {
-  cycloneDxProblem(whole('1.6'));
+  schemaProblem(whole('1.6'));
   const [few, many] = [whole('1.6', 2000), whole('1.6', 20_000)];
   const cost = (bom: Document) =>
-    Math.min(...[1, 2, 3].map(() => costOf(() => t.is(cycloneDxProblem(bom), undefined))));
+    Math.min(...[1, 2, 3].map(() => costOf(() => t.is(schemaProblem(bom), undefined))));
+  t.true(cost(many) < 30 * Math.max(cost(few), 2));
+});
+
+test('and ten times as many packages of SPDX', (t) => {
+  schemaProblem(spdx());
+  const [few, many] = [spdx('SPDX-2.3', 2000), spdx('SPDX-2.3', 20_000)];
+  const cost = (bom: Document) =>
+    Math.min(...[1, 2, 3].map(() => costOf(() => t.is(schemaProblem(bom), undefined))));
   t.true(cost(many) < 30 * Math.max(cost(few), 2));
 });
 
@@ -134,8 +289,8 @@ const alike = (count: number): Document => ({
 });
 
 test('components that are alike in all that tells others apart cost no more than time in line with their number', (t) => {
-  const few = costOf(() => t.is(cycloneDxProblem(alike(2000)), undefined));
-  const many = costOf(() => t.is(cycloneDxProblem(alike(20_000)), undefined));
+  const few = costOf(() => t.is(schemaProblem(alike(2000)), undefined));
+  const many = costOf(() => t.is(schemaProblem(alike(20_000)), undefined));
   t.true(many < 40 * Math.max(few, 2), `${many} ms and ${few} ms`);
 });
 

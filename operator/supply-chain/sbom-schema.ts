@@ -6,36 +6,50 @@ import { quote, refuse, type Refused } from '../core/supply-chain/judgement.ts';
 import { CYCLONEDX_PARTS, CYCLONEDX_SCHEMAS } from './cyclonedx-schemas.ts';
 import { Same } from './same.ts';
 import { patternOf } from './schema-patterns.ts';
+import { SPDX_2, SPDX_SCHEMA } from './spdx-schema.ts';
 
 /** Of one document: what is the same in it is told once. */
 let same = new Same();
 
-/** Validators by version: to make one takes a tenth of a second. */
+/** Validators by form: to make one takes a tenth of a second. */
 const made = new Map<string, ValidateFunction>();
 
+/** What a document says that it is, and the schema of that. */
+interface Form {
+  readonly name: string;
+  readonly schema: object;
+}
+
 /**
- * What of a bill of materials in CycloneDX is not as its schema says; undefined where nothing is, or where it is of another
- * form. For a process that judges: how long it takes is bounded by that alone.
+ * What of a bill of materials is not as the schema of its form says, in CycloneDX, and in SPDX 2.2 and 2.3; undefined where nothing is, or where it
+ * is of another form. For a process that judges: how long it takes is bounded by that alone.
  */
-export function cycloneDxProblem(predicate: Document): Refused | undefined {
-  const version = asText(predicate['specVersion']) ?? '';
-  if (predicate['bomFormat'] !== 'CycloneDX' || !Object.hasOwn(CYCLONEDX_SCHEMAS, version)) return undefined;
-  const validate = validatorOf(version);
+export function schemaProblem(predicate: Document): Refused | undefined {
+  const form = formOf(predicate);
+  if (form === undefined) return undefined;
+  const validate = validatorOf(form);
   same = new Same();
   const isValid = validate(predicate);
   same = new Same();
   if (isValid) return undefined;
-  return refuse(
-    'SbomInvalid',
-    `the bill of materials is no CycloneDX ${version}: ${wordsOf(validate.errors ?? [])}`,
-  );
+  const words = wordsOf(validate.errors ?? []);
+  return refuse('SbomInvalid', `the bill of materials is no ${form.name}: ${words}`);
 }
 
-function validatorOf(version: string): ValidateFunction {
-  const known = made.get(version);
+function formOf(predicate: Document): Form | undefined {
+  const version = asText(predicate['specVersion']) ?? '';
+  const schema = Object.hasOwn(CYCLONEDX_SCHEMAS, version) ? CYCLONEDX_SCHEMAS[version] : undefined;
+  if (predicate['bomFormat'] === 'CycloneDX' && schema !== undefined)
+    return { name: `CycloneDX ${version}`, schema };
+  const spdx = asText(predicate['spdxVersion']) ?? '';
+  return SPDX_2.has(spdx) ? { name: spdx.replace('-', ' '), schema: SPDX_SCHEMA } : undefined;
+}
+
+function validatorOf({ name, schema }: Form): ValidateFunction {
+  const known = made.get(name);
   if (known !== undefined) return known;
-  const validate = newAjv().compile(CYCLONEDX_SCHEMAS[version] ?? false);
-  made.set(version, validate);
+  const validate = newAjv().compile(schema);
+  made.set(name, validate);
   return validate;
 }
 
@@ -74,8 +88,8 @@ function newAjv(): Ajv {
   ajv.addKeyword({
     keyword: 'enum',
     schemaType: 'array',
-    compile: (values: readonly unknown[]) => {
-      const allowed = new Set(values);
+    compile: (values: readonly unknown[], { nullable }) => {
+      const allowed = new Set(nullable === true ? [...values, null] : values);
       return (value: unknown) => allowed.has(value);
     },
   });

@@ -6,55 +6,17 @@ import { quote, refuse, type Refused } from './judgement.ts';
 const VERSIONS = new Set(['SPDX-2.2', 'SPDX-2.3']);
 const NOTHING = new Set(['NOASSERTION', 'NONE']);
 
-type Form = 'text' | 'list' | 'flag' | 'object';
-
-const TEXTS = [
-  'SPDXID',
-  'builtDate',
-  'comment',
-  'copyrightText',
-  'description',
-  'downloadLocation',
-  'homepage',
-  'licenseComments',
-  'licenseConcluded',
-  'licenseDeclared',
-  'name',
-  'originator',
-  'packageFileName',
-  'primaryPackagePurpose',
-  'releaseDate',
-  'sourceInfo',
-  'summary',
-  'supplier',
-  'validUntilDate',
-  'versionInfo',
-] as const;
-const LISTS = [
-  'annotations',
-  'attributionTexts',
-  'checksums',
-  'externalRefs',
-  'hasFiles',
-  'licenseInfoFromFiles',
-] as const;
-
-/** What a package of SPDX 2 may have: what is spelt otherwise is read by nobody, a licence that is denied included. */
-const PACKAGE: ReadonlyMap<string, Form> = new Map<string, Form>([
-  ...TEXTS.map((name) => [name, 'text'] as const),
-  ...LISTS.map((name) => [name, 'list'] as const),
-  ['filesAnalyzed', 'flag'],
-  ['packageVerificationCode', 'object'],
-]);
-
-/** What of a document in SPDX would be read as less than it says; undefined where nothing is. */
+/**
+ * What of a document in SPDX would be read as less than it says; undefined where nothing is. That one of SPDX 2 fits its schema is looked at elsewhere:
+ * what no schema says is that nothing is twice.
+ */
 export function spdxProblem(predicate: Document): Refused | undefined {
   const isSecond = asText(predicate['spdxVersion']) !== undefined;
   const [list, id] = isSecond ? ['packages', 'SPDXID'] : ['@graph', 'spdxId'];
   const entries: unknown = predicate[list];
   if (!Array.isArray(entries)) return refuse('SbomInvalid', `the bill of materials has no list ${list}`);
   for (const [index, one] of entries.entries()) {
-    const fault = isSecond ? packageFault(one) : elementFault(one);
+    const fault = asDocument(one) === undefined ? 'is no object' : elementFault(one);
     if (fault !== undefined)
       return refuse('SbomInvalid', `${list}[${index}] of the bill of materials ${fault}`);
   }
@@ -74,27 +36,7 @@ function firstTwice(ids: readonly (string | undefined)[]): string | undefined {
   return undefined;
 }
 
-function packageFault(one: unknown): string | undefined {
-  const fields = asDocument(one);
-  if (fields === undefined) return 'is no object';
-  for (const [name, value] of Object.entries(fields)) {
-    const form = PACKAGE.get(name);
-    if (form === undefined) return `has a field ${quote(name)}, which packages do not have`;
-    // What is null says nothing.
-    if (value !== null && !isOf(form, value)) return `has ${name} that is no ${form}`;
-  }
-  const odd = asList(fields['externalRefs']).findIndex((ref) => asDocument(ref) === undefined);
-  return odd === -1 ? undefined : `has externalRefs[${odd}] that is no object`;
-}
-
-function isOf(form: Form, value: unknown): boolean {
-  if (form === 'text') return typeof value === 'string';
-  if (form === 'flag') return typeof value === 'boolean';
-  return form === 'list' ? Array.isArray(value) : asDocument(value) !== undefined;
-}
-
 function elementFault(one: unknown): string | undefined {
-  if (asDocument(one) === undefined) return 'is no object';
   if (!isLicensing(one)) return undefined;
   if (idOf(at(one, 'from')) === undefined) return 'is about a licence, and not from an element';
   const odd = each(at(one, 'to')).find((to) => idOf(to) === undefined && expressionOf(to) === undefined);
