@@ -26,7 +26,11 @@ export const REPOSITORY_RULES = [
     message: 'the registry of Docker Hub is docker.io, under whatever name it is pulled from',
   },
   {
-    rule: "!self.matches('//|/$')",
+    rule: "!self.matches('://')",
+    message: 'a name has no scheme: without what stands before ://, and without that',
+  },
+  {
+    rule: "!self.matches('(^|[^:])//|/$')",
     message: 'no part of a name is empty: for all that is in team, registry.example/team/*',
   },
 ] as const;

@@ -68,7 +68,7 @@ const NAMES: Readonly<Record<string, RegExp | undefined>> = {
   'registry.example//app': /no part of a name is empty/,
   'docker.io/busybox': /in library: docker\.io\/library\/busybox/,
   'registry.example/Team/app': /wanted are lower-case letters, .*no repository has upper case, blanks/,
-  'https://registry.example/app': /no part of a name is empty/,
+  'https://registry.example/app': /a name has no scheme: without what stands before/,
   'registry.example/a b': /wanted are lower-case letters/,
   'registry.example/app@sha256:abc': /the digest of an image \(@sha256:\.\.\.\) is no part of it/,
 };
