@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
+import { Cosign } from '#hack/sigstore/cosign';
 import { MAX_PROOF } from '#crds/v1alpha1/image-verdict';
-import { fitted, type Proof } from '../core/images/proof.ts';
+import { fitted, type Proof, SUMMARY_PREDICATE } from '../core/images/proof.ts';
 import { trustedKey } from './keys.ts';
 import { openProof, signProof } from './signed-proof.ts';
 
@@ -35,6 +36,37 @@ test('what the operator vouches for is believed by its public key alone', (t) =>
   const rotated = [trustedKey(other.publicKey), ...keys];
   t.is(openProof(signed, rotated).kind, 'verified');
   t.true(signed.includes(trustedKey(createPublicKey(own.privateKey)).fingerprint));
+});
+
+test('whoever has cosign and the public key checks it without a cluster', async (t) => {
+  const cosign = await Cosign.create();
+  t.teardown(() => cosign.remove());
+  const manifest = Buffer.from('{"schemaVersion":2}');
+  const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
+  const text = signProof({ ...proof, digest }, { verifier, key: own.privateKey });
+  const key = await cosign.write('verdict.pub', own.publicKey.export({ type: 'spki', format: 'pem' }));
+  const stranger = await cosign.write(
+    'stranger.pub',
+    other.publicKey.export({ type: 'spki', format: 'pem' }),
+  );
+  const [file, manifestFile, another] = await Promise.all([
+    cosign.write('proof.json', text),
+    cosign.write('manifest.json', manifest),
+    cosign.write('another.json', '{}'),
+  ]);
+  const asked = (by: string, ...what: readonly string[]) =>
+    cosign.try(
+      ...['verify-blob-attestation', '--type', SUMMARY_PREDICATE, '--insecure-ignore-tlog=true'],
+      ...['--key', by, '--signature', file, ...what],
+    );
+  const good = await asked(key, manifestFile);
+  t.is(good.code, 0, good.stderr);
+  const byDigest = ['--digest', digest.replace('sha256:', ''), '--digestAlg', 'sha256'];
+  t.is((await asked(key, ...byDigest)).code, 0, 'without the manifest');
+  t.not((await asked(stranger, manifestFile)).code, 0);
+  const ofAnother = await asked(key, another);
+  t.not(ofAnother.code, 0);
+  t.regex(ofAnother.stderr, /digest/);
 });
 
 const envelope = JSON.parse(signed) as { payload: string; signatures: { sig: string }[] };

@@ -46,8 +46,56 @@ test('it has passed where all policies are content', (t) => {
     { ...proof, policies: [first!, { ...first!, outcome: 'Unknown' }] },
     VERIFIER,
   );
-  t.like(failed, { predicate: { verificationResult: 'FAILED' } });
+  t.like(failed, { predicate: { verificationResult: 'FAILED', verifiedLevels: ['FAILED'] } });
 });
+
+const LEVELS: Readonly<
+  Record<
+    string,
+    { readonly policies: readonly (readonly [string, number?])[]; readonly want: readonly string[] }
+  >
+> = {
+  'where none is asked': { policies: [['ClusterImagePolicy']], want: [] },
+  'the highest': {
+    policies: [
+      ['ClusterImagePolicy', 1],
+      ['ClusterImagePolicy', 2],
+    ],
+    want: ['SLSA_BUILD_LEVEL_2'],
+  },
+  'none above what there is': { policies: [['ClusterImagePolicy', 4]], want: ['SLSA_BUILD_LEVEL_3'] },
+  'not as a tenant knows its builder': {
+    policies: [
+      ['ClusterImagePolicy', 1],
+      ['ImagePolicy', 3],
+    ],
+    want: ['SLSA_BUILD_LEVEL_1'],
+  },
+};
+
+for (const [title, { policies, want }] of Object.entries(LEVELS)) {
+  test(`it tells at which level of SLSA it was built: ${title}`, (t) => {
+    const statement = proofStatement(
+      {
+        ...proof,
+        policies: policies.map(([kind, level]) => ({
+          ...proof.policies[0]!,
+          kind: kind as 'ImagePolicy',
+          ...(level !== undefined && {
+            facts: {
+              checks: {},
+              signers: [],
+              signersLeftOut: 0,
+              provenance: { by: 'ci', builder: 'b', buildType: 't', source: 's', level },
+            },
+          }),
+        })),
+      },
+      VERIFIER,
+    ) as { readonly predicate: { readonly verifiedLevels: readonly string[] } };
+    t.deepEqual(statement.predicate.verifiedLevels, want);
+  });
+}
 
 const [first] = proof.policies;
 const spoilt: Readonly<Record<string, object>> = {

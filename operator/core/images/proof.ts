@@ -14,6 +14,8 @@ const DETAILS = 'nexusos.dev/verdict';
 
 const STATEMENT = 'https://in-toto.io/Statement/v1';
 const SLSA_VERSION = '1.2';
+/** Of builds, in that version; policies may know a fourth, from before it. */
+const HIGHEST_LEVEL = 3;
 /** Of the statement that is signed, for who signs and for who reads. In an envelope it is a third longer. */
 export const MAX_STATEMENT = 65_536;
 const LIMITS = { maxBytes: MAX_STATEMENT, maxDepth: 16 };
@@ -75,11 +77,19 @@ export function proofStatement(proof: Proof, verifier: Verifier): object {
       resourceUri: `oci://${proof.image}`,
       policy: { uri: uriOf(first), digest: digestSet(first?.digest) },
       verificationResult: passed ? 'PASSED' : 'FAILED',
-      verifiedLevels: [],
+      verifiedLevels: passed ? levelsOf(proof.policies) : ['FAILED'],
       slsaVersion: SLSA_VERSION,
       [DETAILS]: proof,
     },
   };
+}
+
+/** The highest level of SLSA that a trusted builder builds at, as the platform knows it: what a tenant says of builders, others need not believe. */
+function levelsOf(policies: readonly PolicyVerdict[]): readonly string[] {
+  const levels = policies.flatMap(({ kind, facts }) =>
+    kind === 'ClusterImagePolicy' ? (facts?.provenance?.level ?? []) : [],
+  );
+  return levels.length === 0 ? [] : [`SLSA_BUILD_LEVEL_${Math.min(HIGHEST_LEVEL, Math.max(...levels))}`];
 }
 
 /** The proof with its messages cut until it can be read by whoever is to go by it; the very one where it can be as it is. */
