@@ -271,6 +271,50 @@ for (const [index, [title, played]] of Object.entries(CHANGES).entries()) {
   });
 }
 
+/** What a tool that keeps a cluster as it is in Git says: what differs, and then it applies all again. */
+async function differsNow(cluster: AdmissionWorld['cluster'], objects: readonly object[]): Promise<string> {
+  const kubeconfig = await cluster.kubeconfigFor({ user: `${TENANT}-admin` });
+  const stdin = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+  const asked = ['--server-side', '--field-manager=gitops', '-f', '-'];
+  const { code, stdout, stderr } = await cluster.kubectl(['diff', ...asked], { stdin, kubeconfig });
+  const applied = await cluster.kubectl(['apply', ...asked], { stdin, kubeconfig });
+  return `${code} ${stdout}${stderr}${applied.code === 0 ? '' : applied.stderr}`.trim();
+}
+
+test('what is in Git with a tag stays as it is there: nothing differs, and it is applied again and again', async (t) => {
+  t.timeout(8 * 60_000);
+  const { signer, world } = t.context;
+  const { host } = signer.content;
+  const image = await signer.content.image('watched-git/app');
+  await signer.sign(image, 'builder');
+  await world.user.applies(imagePolicy(host, 'watched-git', POLICIES['by-key'](signer)));
+  const written = `${host}/watched-git/app:1`;
+  const workload = wantsImage(NAMESPACE, 'git-many', written) as { readonly spec: object };
+  const objects = [
+    { ...workload, spec: { ...workload.spec, replicas: 1 } },
+    imagePod(NAMESPACE, 'git-alone', written),
+  ];
+  await eventually('all is there', async () => {
+    const said = await differsNow(world.cluster, objects);
+    if (said !== '0') throw new Error(said);
+    return true;
+  });
+  t.is(await differsNow(world.cluster, objects), '0', 'after it was applied again');
+  const kept = await world.user.sees<{
+    readonly metadata: { readonly generation: number };
+    readonly spec: { readonly template: { readonly spec: object } };
+  }>('-n', NAMESPACE, 'deployment/git-many');
+  t.like(kept, {
+    metadata: { generation: 1 },
+    spec: { template: { spec: { containers: [{ image: written }] } } },
+  });
+  const pod = await world.user.sees<{ readonly spec: object }>('-n', NAMESPACE, 'pod/git-alone');
+  t.like(pod, {
+    metadata: { annotations: { 'nexusos.dev/images': `{"spec.containers[0].image":"${written}"}` } },
+    spec: { containers: [{ image: `${written}@${image.digest}` }] },
+  });
+});
+
 test('a tenant asks for more, and takes nothing away', async (t) => {
   t.timeout(8 * 60_000);
   const { signer, world, owner } = t.context;
