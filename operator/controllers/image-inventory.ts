@@ -72,10 +72,13 @@ export function imageInventoryController({
       const verdicts = read.list(IMAGE_VERDICTS, { namespace });
       // All namespaces are watched, as others do: two watches of one kind are not in step.
       const keepsVerdicts = metadata.labels?.[LABELS.tenant] !== undefined || namespace === platformNamespace;
+      const isGoing = metadata.deletionTimestamp !== undefined;
       const facts = policies.for(namespace, read).map(imagePolicyFacts);
       const found =
-        facts.length === 0 ? NONE : await imagesIn(namespace, { read, platformNamespace, running });
-      const seen = { namespace, keepsVerdicts, policies: facts, verdicts, ...found };
+        isGoing || facts.length === 0
+          ? NONE
+          : await imagesIn(namespace, { read, platformNamespace, running });
+      const seen = { namespace, keepsVerdicts, isGoing, policies: facts, verdicts, ...found };
       for (const name of unwantedSince.keys())
         if (read.get(NAMESPACES, { name }) === undefined) unwantedSince.delete(name);
       return { ...seen, unwantedMs: agesOf(unwanted(seen), namespace, unwantedSince) };

@@ -25,6 +25,7 @@ const verdict = (image: string) => {
 
 const SEEN = {
   keepsVerdicts: true,
+  isGoing: false,
   namespace: 'a',
   policies: [policy('*')],
   unwantedMs: new Map<string, number>(),

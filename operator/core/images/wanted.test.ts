@@ -82,6 +82,7 @@ const verdict = (image: string) => {
 const SEEN = {
   namespace: 'a',
   keepsVerdicts: true,
+  isGoing: false,
   policies: [policy('*')],
   unwantedMs: new Map<string, number>(),
   againMs: LOOK_MS,
@@ -111,6 +112,13 @@ for (const { ms, isRemoved } of [
     t.is(plan.remove.length, isRemoved ? 1 : 0);
   });
 }
+
+test('in a namespace that goes no verdict is made in place of those that go, and it is looked at no more', (t) => {
+  const images = [`${HOST}/a:1`, `${HOST}/b:1`];
+  const seen = { ...SEEN, images, verdicts: [verdict(`${HOST}/a:1`)] };
+  t.is(planInventory(seen).apply.length, 1);
+  t.like(planInventory({ ...seen, isGoing: true }), { apply: [], remove: [], result: { kind: 'done' } });
+});
 
 test('a namespace that no policy is for is left alone', (t) => {
   const plan = planInventory({ ...SEEN, policies: [], images: ['busybox'], verdicts: [] });

@@ -19,6 +19,8 @@ export interface InventorySeen {
   readonly namespace: string;
   /** Whether verdicts are kept in it at all: they go at once where it is no tenant's any more. */
   readonly keepsVerdicts: boolean;
+  /** Whether the namespace is being deleted: the API server lets nothing be made in it, and removes what is there. */
+  readonly isGoing: boolean;
   /** Policies that are for the namespace. */
   readonly policies: readonly ImagePolicyFacts[];
   /** As they are written, what runs first: of too many the last are left out. */
@@ -76,6 +78,7 @@ export function unwanted(
  * those go first that nobody has wanted for longest, and what is wanted comes when they are gone. What they say is for others.
  */
 export function planInventory(seen: InventorySeen): Plan<undefined> {
+  if (seen.isGoing) return { status: undefined, apply: [], create: [], remove: [], events: [], result: DONE };
   const there = new Set(seen.verdicts.map(({ metadata }) => metadata.name));
   const missing = [...namesFor(seen)].filter(([name]) => !there.has(name));
   const room = Math.max(MAX_VERDICTS - seen.verdicts.length, 0);
