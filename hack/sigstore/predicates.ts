@@ -88,9 +88,9 @@ export function cycloneDxXml(licence = 'MIT', specVersion = '1.6'): string {
 `;
 }
 
-/** The same in SPDX 2.3; `field` is what the declared licence of the second is called. */
-export function spdx(licence = 'MIT', field = 'licenseDeclared'): object {
-  const part = (name: string, version: string) => ({
+/** A package of SPDX, without its licences. */
+function spdxPackage(name: string, version: string): object {
+  return {
     SPDXID: `SPDXRef-${name}`,
     name,
     versionInfo: version,
@@ -102,7 +102,11 @@ export function spdx(licence = 'MIT', field = 'licenseDeclared'): object {
         referenceLocator: `pkg:npm/${name}@${version}`,
       },
     ],
-  });
+  };
+}
+
+/** The same in SPDX 2.3; `field` is what the declared licence of the second is called. */
+export function spdx(licence = 'MIT', field = 'licenseDeclared'): object {
   return {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
@@ -111,8 +115,8 @@ export function spdx(licence = 'MIT', field = 'licenseDeclared'): object {
     documentNamespace: 'https://generator.example/app-1',
     creationInfo: { created: '2026-11-01T00:00:00Z', creators: ['Tool: generator-1'] },
     packages: [
-      { ...part('left', '1.0.0'), licenseConcluded: 'Apache-2.0' },
-      { ...part('right', '2.0.0'), licenseConcluded: 'NOASSERTION', [field]: licence },
+      { ...spdxPackage('left', '1.0.0'), licenseConcluded: 'Apache-2.0' },
+      { ...spdxPackage('right', '2.0.0'), licenseConcluded: 'NOASSERTION', [field]: licence },
     ],
   };
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { allControllers } from '#hack/generate/roles';
+import { allControllers } from '../generate/roles.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/architecture.md');
 

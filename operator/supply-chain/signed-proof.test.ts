@@ -54,11 +54,9 @@ test('whoever has cosign and the public key checks it without a cluster', async 
     cosign.write('manifest.json', manifest),
     cosign.write('another.json', '{}'),
   ]);
+  const how = ['--type', SUMMARY_PREDICATE, '--insecure-ignore-tlog=true', '--signature', file];
   const asked = (by: string, ...what: readonly string[]) =>
-    cosign.try(
-      ...['verify-blob-attestation', '--type', SUMMARY_PREDICATE, '--insecure-ignore-tlog=true'],
-      ...['--key', by, '--signature', file, ...what],
-    );
+    cosign.try('verify-blob-attestation', ...how, '--key', by, ...what);
   const good = await asked(key, manifestFile);
   t.is(good.code, 0, good.stderr);
   const byDigest = ['--digest', digest.replace('sha256:', ''), '--digestAlg', 'sha256'];

@@ -15,12 +15,11 @@ interface Part {
  * The schema of SPDX 2.3, as its authors have written it (spdx/README.md), but for one thing: what need not be there may be null. Some writers fill in all
  * that there is, and what is null says nothing.
  */
-export const SPDX_SCHEMA: object = withNulls(withoutDialect(schema));
-
-/** It names a dialect of which it uses nothing that others have not. */
-function withoutDialect({ $schema: _, ...rest }: typeof schema): Part {
-  return rest as Part;
-}
+export const SPDX_SCHEMA: object = {
+  ...withNulls(schema as Part),
+  // It names a dialect of which it uses nothing that this one has not.
+  $schema: 'http://json-schema.org/draft-07/schema#',
+};
 
 function withNulls(part: Part): Part {
   const { properties, required = [], items } = part;
