@@ -159,6 +159,20 @@ test('with bundles in files nothing is asked of anybody', async (t) => {
   t.regex(tagged.err, /has no digest/);
 });
 
+test('what cosign downloads is such a file', async (t) => {
+  const desk = await openDesk(t);
+  const image = world.registry.image('to be carried away');
+  await world.sign(image, 'builder');
+  await world.attest(image, 'builder', { type: 'cyclonedx', predicate: cycloneDx() });
+  const bundles = await world.cosign.run('download', 'signature', world.reference(image));
+  await desk.write({ 'policy.yaml': byKey(), 'evidence/bundles.jsonl': bundles });
+  const asked = `verify registry.nowhere.example/app@${image} --policy policy.yaml --bundle evidence`;
+  // By another name, which the policy is not about.
+  t.is((await desk.nexusctl(asked)).code, 2);
+  const ran = await desk.nexusctl(asked.replace('registry.nowhere.example', world.registry.host));
+  t.is(ran.code, 0, `${ran.out}${ran.err}`);
+});
+
 test('with bundles in files platforms are asked as in a cluster: what is not there is not known', async (t) => {
   const desk = await openDesk(t);
   const { registry } = world;
