@@ -22,6 +22,17 @@ export const SURE_SHARE = 0.4;
 export const SURE_SHARE_OF_LOADS = 0.7;
 
 /**
+ * What is told of an evaluation that was stopped, whoever stopped it: the same text for the same rules each time, since what is told of them is
+ * written when it changes. Where nobody knows what it had of a processor, `sureMs` is undefined.
+ */
+export function stoppedText(deadlineMs: number, sureMs: number | undefined): string {
+  const text = `it was stopped after ${deadlineMs} ms or more`;
+  return sureMs === undefined
+    ? text
+    : `${text}, of which it had a processor for ${Math.floor(sureMs)} at least`;
+}
+
+/**
  * The clock of a thread that evaluates one after the other. When a deadline has passed by the clock on the wall it is over, unless others
  * had the processor so long that the thread has not had what is sure (ADR 0066, 0074, 0082).
  */
@@ -53,12 +64,6 @@ export class ThreadTime implements EvaluationClock {
   readonly expectTime = (): void => {
     // The wall is asked more quickly, and no thread has more time than it.
     if (this.#clocks.wallMs() < this.#wallEndMs || this.#clocks.processorMs() < this.#sureEndMs) return;
-    throw new EvaluationFailure(Failure.Timeout, this.#stopped());
+    throw new EvaluationFailure(Failure.Timeout, stoppedText(this.#deadlineMs, this.#sureMs));
   };
-
-  /** The same text for the same rule each time: what is told of it is written when it changes. */
-  #stopped(): string {
-    const sureMs = Math.floor(this.#sureMs);
-    return `it was stopped after ${this.#deadlineMs} ms or more, of which it had a processor for ${sureMs} at least`;
-  }
 }

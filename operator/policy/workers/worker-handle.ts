@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { stoppedText, SURE_SHARE, SURE_SHARE_OF_LOADS } from '../metering/clock.ts';
 import { Failure } from '../verdict.ts';
 import { Mailbox } from './mailbox.ts';
 import {
@@ -55,6 +56,7 @@ interface Running {
   readonly id: number;
   readonly startedAt: number;
   readonly deadlineMs: number;
+  readonly sureShare: number;
   /** By the clock on the wall. */
   readonly patienceMs: number;
   watchdog: NodeJS.Timeout;
@@ -180,6 +182,7 @@ export class WorkerHandle {
         id,
         startedAt: performance.now(),
         deadlineMs,
+        sureShare: order.question === undefined ? SURE_SHARE_OF_LOADS : SURE_SHARE,
         patienceMs: Math.max(patienceFor(deadlineMs), patienceMs),
         watchdog,
         resolve,
@@ -281,8 +284,10 @@ export class WorkerHandle {
     const hadMs = this.#hadMs();
     const { deadlineMs } = running;
     const backstopMs = backstopFor(deadlineMs);
-    if (hadMs === undefined || hadMs >= backstopMs * FULL_SHARE)
-      return this.#stop({ reason: Failure.Timeout, message: `it was stopped after ${deadlineMs} ms` });
+    if (hadMs === undefined || hadMs >= backstopMs * FULL_SHARE) {
+      const sureMs = hadMs === undefined ? undefined : deadlineMs * running.sureShare;
+      return this.#stop({ reason: Failure.Timeout, message: stoppedText(deadlineMs, sureMs) });
+    }
     const passedMs = performance.now() - running.startedAt;
     const patienceMs = running.patienceMs - passedMs;
     if (patienceMs <= 0) {
