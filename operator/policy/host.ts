@@ -3,9 +3,10 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Evaluation, Input, PolicyData } from './evaluate-here.ts';
 import { HOST_LIMITS, type HostLimits } from './host-limits.ts';
 import { type FetchBytes, ModuleSources, type Source } from './module-sources.ts';
-import { Failure, type Verdict, verdictOf } from './verdict.ts';
+import { failed, loadMsOf, toVerdict, wasStopped } from './outcomes.ts';
+import { Failure, type Verdict } from './verdict.ts';
 import { Budgets } from './workers/budgets.ts';
-import { Lane, type LaneJob, type LaneOutcome } from './workers/lane.ts';
+import { Lane, type LaneJob } from './workers/lane.ts';
 import type { Trial } from './workers/lines.ts';
 import type { WorkerSettings } from './workers/messages.ts';
 import { isStrike, type ModuleOwner, Quarantine } from './workers/quarantine.ts';
@@ -84,6 +85,8 @@ export class PolicyHost {
   readonly #sources: ModuleSources;
   /** Of each digest, the keys under which workers know it. */
   readonly #keys = new Map<string, Set<string>>();
+  /** Keys of what had to go for others: to load it again is not of the time of whoever asks for it. */
+  readonly #returning = new Set<string>();
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -118,16 +121,9 @@ export class PolicyHost {
 
   /** Loads a module, with its data, in all workers that may be asked for it, and has V8 compile what its first evaluation needs. */
   async prepare(preparation: Preparation): Promise<Prepared> {
-    const { module } = preparation;
+    const { module, tenant } = preparation;
     const source = await this.#sources.take(preparation);
     if (source.kind === 'failed') return { ...source, kind: 'refused' };
-    const { lane, job, fault } = await this.#loadEverywhere(preparation, source);
-    if (fault !== undefined) return { kind: 'refused', reason: fault.reason, message: fault.message };
-    return this.#warmUp(lane, job, preparation.entrypoints ?? module.entrypoints);
-  }
-
-  async #loadEverywhere(preparation: Preparation, source: Ready) {
-    const { tenant } = preparation;
     const lane = this.#lanes[scopeOf(tenant)];
     const job = this.#job(preparation, {
       source,
@@ -136,7 +132,9 @@ export class PolicyHost {
       trial: preparation.isTrial === true ? 'shadow' : undefined,
     });
     const outcomes = await lane.everywhere(job);
-    return { lane, job, outcomes, fault: outcomes.find((one) => one.kind !== 'answer') };
+    const fault = outcomes.find((one) => one.kind !== 'answer');
+    if (fault !== undefined) return { kind: 'refused', reason: fault.reason, message: fault.message };
+    return this.#warmUp(lane, job, preparation.entrypoints ?? module.entrypoints);
   }
 
   /** Evaluates. Never rejects; what cannot be evaluated is a verdict, too. */
@@ -229,36 +227,38 @@ export class PolicyHost {
     const isThere = this.#sources.has(evaluation);
     const source = await this.#sources.take(evaluation);
     if (source.kind === 'failed') return failed(source.reason, source.message);
-    if (!isThere) await this.#reload(evaluation, source);
+    if (!isThere) this.#returning.add(this.#keyOf(evaluation));
     const subject = subjectOf(evaluation);
     const deadlineMs =
       Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation, source);
     const patienceMs = Math.min(evaluation.patienceMs ?? 0, this.#limits.maxPatienceMs);
     const job = this.#job(evaluation, { source, subject, deadlineMs, trial, patienceMs });
+    const loadDeadlineMs = this.#returning.has(job.key) ? this.#limits.loadDeadlineMs : undefined;
     const outcome = await this.#lanes[scopeOf(tenant)].submit({
       ...job,
+      loadDeadlineMs,
       ownDeadlineMs: Math.min(ownDeadlineMs, this.#limits.maxDeadlineMs),
       ask: () => ({ entrypoint, nowNs, input: bytesToGive(input) }),
     });
-    const verdict = toVerdict(outcome);
-    if (outcome.kind !== 'crowded') this.#charge(accountOf(evaluation), scopeOf(tenant), outcome);
+    const apartMs = loadDeadlineMs === undefined ? 0 : loadMsOf(outcome);
+    const verdict = toVerdict(outcome, apartMs);
+    if (outcome.kind !== 'crowded') this.#charge(evaluation, outcome, apartMs);
     if (verdict.kind === 'failed') this.#blame(evaluation, verdict.reason);
     return verdict;
   }
 
-  /** What had to go for others is loaded in time of its own, which its rules are not stopped for. Whose it is pays for that. */
-  async #reload(evaluation: HostEvaluation, source: Ready): Promise<void> {
-    const isTrial = evaluation.trial !== undefined;
-    const { outcomes } = await this.#loadEverywhere({ ...evaluation, isTrial }, source);
-    for (const outcome of outcomes) this.#charge(evaluation.tenant ?? '', 'tenant', outcome);
-  }
-
-  /** What memory was given back for it is charged when it is known. The platform itself, which has no name, is charged nothing. */
-  #charge(account: string, scope: Scope, { hadMs, collected }: RunOutcome): void {
-    if (account === '') return;
-    const charge = (ms: number): void => this.#budgets[scope].charge(account, { ms, nowMs: this.#clock() });
-    charge(hadMs);
-    void collected?.then(charge);
+  /**
+   * Whose request it is pays, and what memory was given back for it is charged when it is known. What was loaded in time of its own
+   * is paid by whose it is. The platform itself, which has no name, is charged nothing.
+   */
+  #charge(evaluation: HostEvaluation, { hadMs, collected }: RunOutcome, apartMs: number): void {
+    const { tenant } = evaluation;
+    const charge = (account: string, ms: number): void => {
+      if (account !== '') this.#budgets[scopeOf(tenant)].charge(account, { ms, nowMs: this.#clock() });
+    };
+    charge(tenant ?? '', apartMs);
+    charge(accountOf(evaluation), hadMs - apartMs);
+    void collected?.then((ms) => charge(accountOf(evaluation), ms));
   }
 
   #blame(evaluation: HostEvaluation, reason: Failure): void {
@@ -274,11 +274,15 @@ export class PolicyHost {
   /** A module or data had to go: whoever is asked for it is told anew what it is. */
   #forget(digest: string): void {
     const keys = [...this.#keys.values()].flatMap((all) => [...all]);
-    for (const key of keys) if (key.split(' ').includes(digest)) this.#forgetInLanes(key);
+    for (const key of keys.filter((one) => one.split(' ').includes(digest))) {
+      this.#returning.add(key);
+      this.#forgetInLanes(key);
+    }
   }
 
   /** Nobody names this module with these data any more. */
   #forgetKey(key: string): void {
+    this.#returning.delete(key);
     this.#forgetInLanes(key);
     const [, data = ''] = key.split(' ');
     const isUsed = [...this.#keys.values()].some((all) => [...all].some((one) => one.split(' ')[1] === data));
@@ -289,8 +293,13 @@ export class PolicyHost {
     for (const lane of Object.values(this.#lanes)) lane.forget(key);
   }
 
+  /** Names a module with its data and its memory. */
+  #keyOf({ module, data, memoryMiB }: Preparation): string {
+    return `${module.digest} ${data?.digest ?? ''} ${Math.min(memoryMiB, this.#limits.maxMemoryMiB)}`;
+  }
+
   #job(
-    { module, data, memoryMiB, tenant }: Preparation,
+    preparation: Preparation,
     {
       source: { compiled, data: bytes },
       ...how
@@ -298,12 +307,13 @@ export class PolicyHost {
       readonly source: Ready;
     },
   ): LaneJob {
-    const memory = Math.min(memoryMiB, this.#limits.maxMemoryMiB);
-    const key = `${module.digest} ${data?.digest ?? ''} ${memory}`;
+    const { module, tenant } = preparation;
+    const memoryMiB = Math.min(preparation.memoryMiB, this.#limits.maxMemoryMiB);
+    const key = this.#keyOf(preparation);
     const keys = this.#keys.get(module.digest) ?? new Set();
     this.#keys.set(module.digest, keys.add(key));
     const owner = tenant ?? '';
-    const source = { compiled, layout: module.layout, memoryMiB: memory, data: bytes, owner };
+    const source = { compiled, layout: module.layout, memoryMiB, data: bytes, owner };
     return { ...how, source, key };
   }
 
@@ -324,15 +334,6 @@ export class PolicyHost {
     }
     return { kind: 'ready' };
   }
-}
-
-/** By the host or by its worker: not one that gave up by itself. */
-function wasStopped(
-  outcome: LaneOutcome,
-): outcome is Extract<LaneOutcome, { readonly reason: Failure; readonly message: string }> {
-  // That the machine is busy is said of the replica.
-  if (outcome.kind === 'stopped') return outcome.reason !== Failure.Overloaded;
-  return outcome.kind === 'failed' && outcome.reason === Failure.Timeout;
 }
 
 function workerSettings({
@@ -361,16 +362,6 @@ function reloadMs({ tenant }: HostEvaluation, { data }: Ready): number {
 /** Bytes whose buffer is handed over. Of the caller's, a copy: they may be part of a larger one, which would be copied whole. */
 function bytesToGive(input: Input): Uint8Array {
   return typeof input === 'function' ? input() : new Uint8Array(input);
-}
-
-function toVerdict(outcome: LaneOutcome): Verdict {
-  if (outcome.kind === 'answer') return verdictOf(outcome.json, outcome.micros);
-  if (outcome.kind === 'crowded') return failed(Failure.Overloaded, outcome.message);
-  return { kind: 'failed', reason: outcome.reason, message: outcome.message, micros: outcome.micros };
-}
-
-function failed(reason: Failure, message: string): Verdict {
-  return { kind: 'failed', reason, message, micros: 0 };
 }
 
 function scopeOf(tenant: string | undefined): Scope {

@@ -20,6 +20,8 @@ export interface LaneJob extends LineJob {
    */
   readonly ask?: (() => Question) | undefined;
   readonly deadlineMs: number;
+  /** What a worker that has to be told of the module first may take to load it, beside the deadline. Without, that is part of the deadline. */
+  readonly loadDeadlineMs?: number | undefined;
   /** What its rules are given where the request has time enough, to judge them by. Without, nobody is judged by it: to load is not to ask. */
   readonly ownDeadlineMs?: number | undefined;
   /** By the clock on the wall, for what decides: at least so long it is waited for where others keep it from the processors. */
@@ -236,7 +238,7 @@ export class Lane {
 
   async #run(slot: Slot, job: LaneJob, onEnd?: () => void): Promise<RunOutcome> {
     const { worker } = slot;
-    const { subject, trial, key, source, deadlineMs } = job;
+    const { subject, trial, key, deadlineMs } = job;
     const made = questionOf(job);
     if ('kind' in made) {
       onEnd?.();
@@ -247,8 +249,9 @@ export class Lane {
     // Who is judged by what is tried has not brought it: workers that are ended for it make nobody suspect.
     slot.subject = trial === undefined ? subject : '';
     if (trial !== undefined) this.#trying += 1;
+    const { source, loadDeadlineMs } = worker.knows(key) ? KNOWN : job;
     const outcome = await worker.run(
-      { key, question: made.question, source: worker.knows(key) ? undefined : source },
+      { key, question: made.question, source, loadDeadlineMs },
       deadlineMs,
       this.#patienceMs(job),
     );
@@ -280,6 +283,8 @@ export class Lane {
   }
 }
 
+/** What a worker has to be told of a module that it knows. */
+const KNOWN = { source: undefined, loadDeadlineMs: undefined };
 const CLOSED: RunOutcome = {
   kind: 'stopped',
   reason: 'Lost',

@@ -31,6 +31,8 @@ export type Order =
       readonly question: Question | undefined;
       /** What it may have of a processor. */
       readonly deadlineMs: number;
+      /** Where there is a question: so long the module may take to be loaded before, which is not of `deadlineMs` then. */
+      readonly loadDeadlineMs?: number | undefined;
     };
 
 /** The same for all. */
@@ -53,6 +55,12 @@ export type Reply = ReplyContent & {
   /** It gives memory back now, which nobody has to wait for, and takes no order before it says `Collected`. */
   readonly collects: boolean;
 };
+
+/** What a worker says when what it is asked about is loaded, where that had time of its own: the deadline of the question begins. */
+export interface Loaded {
+  readonly kind: 'loaded';
+  readonly processorMs: number;
+}
 
 /** What a worker says when it has given memory back, and takes orders again. */
 export interface Collected {

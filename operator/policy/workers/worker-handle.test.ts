@@ -36,12 +36,15 @@ async function worker(t: ExecutionContext) {
   );
   t.teardown(() => handle.close());
   await ready;
-  const ask = async (changes: HandMade) => {
+  const ask = async (
+    changes: HandMade,
+    { deadlineMs = DEADLINE_MS, ...times }: { deadlineMs?: number; loadDeadlineMs?: number } = {},
+  ) => {
     const { digest: key, metered, layout } = await moduleOf(changes);
     const compiled = new ENGINE.Module(metered);
     const source = { compiled, layout, memoryMiB: 64, data: undefined, owner: 'a' };
-    const input = new TextEncoder().encode('{}');
-    return handle.run({ key, source, question: { entrypoint: 'p/x', nowNs: 0n, input } }, DEADLINE_MS);
+    const question = { entrypoint: 'p/x', nowNs: 0n, input: new TextEncoder().encode('{}') };
+    return handle.run({ key, source, question, ...times }, deadlineMs, DEADLINE_MS);
   };
   /** A module that it is told once, and what asks about it. */
   const known = async (name?: string) => {
@@ -108,6 +111,39 @@ test('what is forgotten while a question about it lies there is forgotten after 
     t.like(await asked, { kind: 'answer' }, `round ${round}`);
     t.is(isKnown, round % 3 !== 0);
   }
+});
+
+/** Counts for some tens of milliseconds where it is loaded, asking for its time, and answers at once. */
+const SLOW_TO_LOAD: HandMade = {
+  malloc: `(local i32)
+    (loop (br_if 0 (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (i32.const 50000000))))
+    (i32.const 4096)`,
+};
+
+test('what is loaded in time of its own is not stopped by the deadline of a question', async (t) => {
+  const { ask } = await worker(t);
+  t.like(await ask(SLOW_TO_LOAD, { deadlineMs: 2 }), {
+    kind: 'failed',
+    reason: 'Timeout',
+    message: 'it was stopped after 2 ms or more, of which it had a processor for 0 at least',
+  });
+  const loaded = await ask(SLOW_TO_LOAD, { deadlineMs: 2, loadDeadlineMs: DEADLINE_MS });
+  t.is(loaded.kind, 'answer');
+  const { micros, loadMicros = 0 } = loaded;
+  t.true(loadMicros > 2000 && loadMicros <= micros, `${loadMicros} of ${micros}`);
+});
+
+test('what never ends once it is loaded is stopped by the deadline of the question', async (t) => {
+  const { handle } = await worker(t);
+  const { bytes, layout, digest } = await moduleOf({ evaluate: '(loop (br 0)) unreachable' });
+  // Without meters: it asks nobody for time.
+  const source = { compiled: new ENGINE.Module(bytes), layout, memoryMiB: 64, data: undefined, owner: 'a' };
+  const question = { entrypoint: 'p/x', nowNs: 0n, input: new TextEncoder().encode('{}') };
+  const order = { key: digest, source, question, loadDeadlineMs: 20 * DEADLINE_MS };
+  t.like(await handle.run(order, 20, DEADLINE_MS), {
+    kind: 'stopped',
+    message: 'it was stopped after 20 ms or more, of which it had a processor for 8 at least',
+  });
 });
 
 test('a question that has no room beside others is asked all the same', async (t) => {

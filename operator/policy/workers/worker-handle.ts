@@ -5,6 +5,7 @@ import { Failure } from '../verdict.ts';
 import { Mailbox } from './mailbox.ts';
 import {
   type Collected,
+  type Loaded,
   LOOK,
   type Order,
   type Ready,
@@ -44,7 +45,7 @@ export interface WorkerEvents {
 }
 
 type Run = Extract<Order, { kind: 'run' }>;
-type FromWorker = Reply | Ready | Collected;
+type FromWorker = Reply | Ready | Collected | Loaded;
 
 /** Memory that is being given back, and who waits for that. */
 interface Collecting {
@@ -54,9 +55,14 @@ interface Collecting {
 
 interface Running {
   readonly id: number;
-  readonly startedAt: number;
-  readonly deadlineMs: number;
-  readonly sureShare: number;
+  startedAt: number;
+  /** Of what is done now: what has time of its own to be loaded is loaded first, and then it is asked. */
+  deadlineMs: number;
+  sureShare: number;
+  /** Of the question, where something is loaded in time of its own first. */
+  readonly nextMs: number;
+  /** What that took of a processor, once it is over. */
+  loadMs: number | undefined;
   /** By the clock on the wall. */
   readonly patienceMs: number;
   watchdog: NodeJS.Timeout;
@@ -176,15 +182,19 @@ export class WorkerHandle {
     this.#state = 'busy';
     this.#port.ref();
     this.#known.add(order.key);
+    const { question, loadDeadlineMs } = order;
+    const isLoad = question === undefined || loadDeadlineMs !== undefined;
+    const firstMs = loadDeadlineMs ?? deadlineMs;
     return new Promise((resolve) => {
-      const watchdog = setTimeout(() => this.#beLate(), backstopFor(deadlineMs));
       this.#running = {
         id,
         startedAt: performance.now(),
-        deadlineMs,
-        sureShare: order.question === undefined ? SURE_SHARE_OF_LOADS : SURE_SHARE,
-        patienceMs: Math.max(patienceFor(deadlineMs), patienceMs),
-        watchdog,
+        deadlineMs: firstMs,
+        sureShare: isLoad ? SURE_SHARE_OF_LOADS : SURE_SHARE,
+        nextMs: deadlineMs,
+        loadMs: undefined,
+        patienceMs: Math.max(patienceFor(firstMs), patienceMs),
+        watchdog: setTimeout(() => this.#beLate(), backstopFor(firstMs)),
         resolve,
       };
       this.#send({ ...order, kind: 'run', id, deadlineMs });
@@ -226,16 +236,30 @@ export class WorkerHandle {
     const hadMs = reply.processorMs - this.#spentMs;
     this.#spentMs = reply.processorMs;
     if (reply.kind === 'collected') return this.#beCollected(hadMs);
+    if (reply.kind === 'loaded') return this.#beLoaded(hadMs);
     if ('thread' in reply) return this.#beReady(reply);
     const running = this.#running;
     if (running === undefined || running.id !== reply.id) return;
     clearTimeout(running.watchdog);
     this.#running = undefined;
+    const outcome = { ...reply, hadMs: hadMs + (running.loadMs ?? 0) };
     if (!reply.collects) {
       this.#rest();
-      return running.resolve({ ...reply, hadMs });
+      return running.resolve(outcome);
     }
-    return running.resolve({ ...reply, hadMs, collected: this.#collected() });
+    return running.resolve({ ...outcome, collected: this.#collected() });
+  }
+
+  /** Now it is asked: that has its deadline from here on. */
+  #beLoaded(loadMs: number): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    clearTimeout(running.watchdog);
+    running.startedAt = performance.now();
+    running.deadlineMs = running.nextMs;
+    running.sureShare = SURE_SHARE;
+    running.loadMs = loadMs;
+    running.watchdog = setTimeout(() => this.#beLate(), backstopFor(running.deadlineMs));
   }
 
   /** It runs nobody's rules meanwhile, so it is only ended where it has hung, or the machine has no time for it for seconds. */
@@ -331,9 +355,17 @@ export class WorkerHandle {
     if (running !== undefined) {
       clearTimeout(running.watchdog);
       const tookMs = performance.now() - running.startedAt;
-      const ownMs = Math.max(this.#hadMs() ?? tookMs, 0);
-      const hadMs = ownMs + this.#startMs;
-      running.resolve({ kind: 'stopped', reason, message, micros: Math.round(ownMs * 1000), hadMs });
+      const { loadMs = 0 } = running;
+      const ownMs = loadMs + Math.max(this.#hadMs() ?? tookMs, 0);
+      const [hadMs, loadMicros] = [ownMs + this.#startMs, Math.round(loadMs * 1000)];
+      running.resolve({
+        kind: 'stopped',
+        reason,
+        message,
+        micros: Math.round(ownMs * 1000),
+        loadMicros,
+        hadMs,
+      });
     }
     this.#events.onEnd(why);
   }

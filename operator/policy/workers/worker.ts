@@ -6,6 +6,7 @@ import { Instances } from './instances.ts';
 import { Mailbox } from './mailbox.ts';
 import {
   type Collected,
+  type Loaded,
   LOOK,
   type Order,
   READY,
@@ -39,8 +40,11 @@ function serve({ port, mailbox: memory, settings }: WorkerStart): void {
   const carryOut = (order: Order): void => {
     if (order.kind === 'look') return;
     if (order.kind === 'forget') return instances.forget(order.key);
-    const sureShare = order.question === undefined ? SURE_SHARE_OF_LOADS : SURE_SHARE;
-    const reply = run(instances, order, time.begin(order.deadlineMs, sureShare));
+    const onLoaded = (processorMs: number): void => {
+      const loaded: Loaded = { kind: 'loaded', processorMs };
+      port.postMessage(loaded);
+    };
+    const reply = run(order, { instances, time, onLoaded });
     port.postMessage(reply);
     if (reply.collects) port.postMessage(collect());
   };
@@ -83,11 +87,22 @@ function collect(): Collected {
   return { kind: 'collected', processorMs: ownProcessorMs() };
 }
 
-function run(instances: Instances, order: Run, hadMs: number): Reply {
+interface RunWith {
+  readonly instances: Instances;
+  readonly time: ThreadTime;
+  /** Called where loading has time of its own. */
+  readonly onLoaded: (processorMs: number) => void;
+}
+
+function run(order: Run, { instances, time, onLoaded }: RunWith): Reply {
+  const { question, deadlineMs, loadDeadlineMs } = order;
+  const isLoad = question === undefined || loadDeadlineMs !== undefined;
+  const hadMs = time.begin(loadDeadlineMs ?? deadlineMs, isLoad ? SURE_SHARE_OF_LOADS : SURE_SHARE);
   let loadMicros: number | undefined;
   // Not by the clock on the wall: what others take of the machine is no fault of a rule.
   const microsUntil = (nowMs: number) => Math.round((nowMs - hadMs) * 1000);
   const outcome = attempt(instances, order, () => {
+    if (loadDeadlineMs !== undefined) onLoaded(time.begin(deadlineMs));
     loadMicros = microsUntil(ownProcessorMs());
   });
   const processorMs = ownProcessorMs();

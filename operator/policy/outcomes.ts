@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Failure, type Verdict, verdictOf } from './verdict.ts';
+import type { LaneOutcome } from './workers/lane.ts';
+
+/** By the host or by its worker: not one that gave up by itself. */
+export function wasStopped(
+  outcome: LaneOutcome,
+): outcome is Extract<LaneOutcome, { readonly reason: Failure; readonly message: string }> {
+  // That the machine is busy is said of the replica.
+  if (outcome.kind === 'stopped') return outcome.reason !== Failure.Overloaded;
+  return outcome.kind === 'failed' && outcome.reason === Failure.Timeout;
+}
+
+/** What it took of a processor until there was an instance, as far as that is known. */
+export function loadMsOf(outcome: LaneOutcome): number {
+  return outcome.kind === 'crowded' ? 0 : Math.min((outcome.loadMicros ?? 0) / 1000, outcome.hadMs);
+}
+
+/** What is told of it: without `apartMs`, in which it was loaded, since that is none of its rules. */
+export function toVerdict(outcome: LaneOutcome, apartMs: number): Verdict {
+  if (outcome.kind === 'crowded') return failed(Failure.Overloaded, outcome.message);
+  const micros = Math.max(outcome.micros - Math.round(apartMs * 1000), 0);
+  if (outcome.kind === 'answer') return verdictOf(outcome.json, micros);
+  return { kind: 'failed', reason: outcome.reason, message: outcome.message, micros };
+}
+
+/** What came to no value before it was begun. */
+export function failed(reason: Failure, message: string): Verdict {
+  return { kind: 'failed', reason, message, micros: 0 };
+}
