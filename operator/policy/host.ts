@@ -267,11 +267,13 @@ export class PolicyHost {
     const owner = { tenant, digest: module.digest };
     const strike = { subject: subjectOf(evaluation), atMs: this.#clock() };
     if (!this.#quarantine.strike(owner, strike)) return;
+    // Workers keep memory for it, which nobody will ask for.
+    this.#forget(module.digest);
     this.#options.metrics.policyQuarantined.set({}, this.#quarantine.size);
     this.#options.onQuarantine?.(owner);
   }
 
-  /** A module or data had to go: whoever is asked for it is told anew what it is. */
+  /** A module or data had to go, or is not asked any more: whoever is asked for it is told anew what it is. */
   #forget(digest: string): void {
     const keys = [...this.#keys.values()].flatMap((all) => [...all]);
     for (const key of keys.filter((one) => one.split(' ').includes(digest))) {

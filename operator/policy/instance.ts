@@ -23,6 +23,8 @@ export interface InstanceSource {
   /** What `data` is beyond the rules, as JSON. */
   readonly data: Uint8Array | undefined;
   readonly limits: EvaluationLimits;
+  /** That of an instance of the same module, for the same owner, which is not used any more: it is cleared, and used again. */
+  readonly memory?: PolicyMemory | undefined;
   /** Asked again and again while the module runs; by default there is no end to its time. */
   readonly clock?: EvaluationClock | undefined;
 }
@@ -82,7 +84,8 @@ export class PolicyInstance {
     const { layout, compiled } = source;
     const most = Math.min(source.memoryMiB * PAGES_PER_MIB, layout.maximumPages ?? Number.POSITIVE_INFINITY);
     this.#builtins = new Map(Object.entries(layout.builtins).map(([name, id]) => [id, name]));
-    this.#memory = new PolicyMemory(layout.initialPages, most);
+    this.#memory = source.memory ?? new PolicyMemory(layout.initialPages, most);
+    if (source.memory !== undefined) this.#memory.clear();
     const env = { memory: this.#memory.memory, ...this.#hostFunctions() };
     [this.#exports, this.#dataAddress, this.#heap] = guarded(() => {
       const exports = new ENGINE.Instance(compiled, { env }).exports as Exports;
@@ -91,6 +94,11 @@ export class PolicyInstance {
       const data = source.data === undefined ? 0 : this.#parse(exports, source.data);
       return [exports, data, exports.opa_heap_ptr_get() >>> 0];
     });
+  }
+
+  /** For the next instance, when this one has failed. */
+  get memory(): PolicyMemory {
+    return this.#memory;
   }
 
   /** Memory it has taken, in bytes; it never gives any back. */

@@ -23,6 +23,11 @@ export class PolicyMemory {
     this.memory = new ENGINE.Memory({ initial: initialPages, maximum: maximumPages });
   }
 
+  /** Writes zeros over all of it, so that it is like a new one, but for its size: that never becomes less. */
+  clear(): void {
+    new Uint8Array(this.memory.buffer).fill(0);
+  }
+
   /** Writes where the module has said; grows for it as far as may be. */
   write(address: number, bytes: Uint8Array): void {
     const end = address + bytes.length;

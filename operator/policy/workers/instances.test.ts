@@ -77,25 +77,61 @@ test('what was let go is worth collecting when it is much, and once', async (t) 
   t.false(instances.hasMuchToCollect());
 });
 
-const GROWS = '(drop (memory.grow (i32.const 640))) unreachable';
-const GREEDY: Readonly<Record<string, HandMade>> = {
-  'while it is asked': { evaluate: GROWS },
-  'while it begins': { more: `(func $begin ${GROWS}) (start $begin)` },
-};
-
-for (const [title, changes] of Object.entries(GREEDY)) {
-  test(`what took much and failed is collected: ${title}`, async (t) => {
-    const verified = verifyModule(
-      await handMade({ memory: '(import "env" "memory" (memory 1))', ...changes }),
-    );
-    if (verified.kind === 'refused') return t.fail(verified.faults[0]?.message);
-    const { metered, layout } = verified.module;
-    const settings = { limits: EVALUATION_LIMITS, recycleAfter: 1000, recycleBytes: MIB };
-    const instances = new Instances({ ...settings, residentBytes: 64 * MIB }, ENDLESS);
-    const compiled = await ENGINE.compile(metered);
-    instances.add('a', { compiled, layout, memoryMiB: 64, data: undefined, owner: 'a' });
-    t.throws(() => instances.ask('a', QUESTION));
-    t.true(instances.hasMuchToCollect());
-    return undefined;
-  });
+/** Instances of one worker that may have 64 MiB, and what makes them of a module. */
+async function greedy(changes: HandMade) {
+  const bytes = await handMade({ memory: '(import "env" "memory" (memory 1))', ...changes });
+  const verified = verifyModule(bytes);
+  if (verified.kind === 'refused') throw new Error(verified.faults[0]?.message);
+  const { metered, layout } = verified.module;
+  const settings = { limits: EVALUATION_LIMITS, recycleAfter: 1000, recycleBytes: MIB };
+  const instances = new Instances({ ...settings, residentBytes: 64 * MIB }, ENDLESS);
+  const compiled = await ENGINE.compile(metered);
+  instances.add('a', { compiled, layout, memoryMiB: 64, data: undefined, owner: 'a' });
+  return instances;
 }
+
+const GROWS = '(drop (memory.grow (i32.const 640))) unreachable';
+
+test('what took much and failed while it begins is collected', async (t) => {
+  const instances = await greedy({ more: `(func $begin ${GROWS}) (start $begin)` });
+  t.throws(() => instances.ask('a', QUESTION));
+  t.true(instances.hasMuchToCollect());
+});
+
+test('what took much and failed leaves its memory to the next of its module, until that is forgotten', async (t) => {
+  const instances = await greedy({ evaluate: GROWS });
+  for (let round = 0; round < 3; round += 1) {
+    t.throws(() => instances.ask('a', QUESTION));
+    t.false(instances.hasMuchToCollect(), `round ${round}`);
+  }
+  instances.forget('a');
+  t.true(instances.hasMuchToCollect());
+});
+
+/** Answers where it finds what it has written; else it writes, takes 40 MiB, and gives up. */
+const FAILS_ONCE = `
+  (if (i32.eqz (i32.load (i32.const 60000))) (then
+    (i32.store (i32.const 60000) (i32.const 1))
+    (drop (memory.grow (i32.const 640)))
+    unreachable))
+  (i32.const 2048)`;
+
+test('memory that is used again holds nothing of what failed', async (t) => {
+  const instances = await greedy({ evaluate: FAILS_ONCE });
+  for (let round = 0; round < 3; round += 1)
+    t.throws(() => instances.ask('a', QUESTION), { message: /unreachable/ });
+});
+
+/** Gives up where the input begins with a space, for which it takes 40 MiB; else it answers. */
+const FAILS_FOR_SPACES = `
+  (if (i32.eq (i32.load8_u (local.get 3)) (i32.const 32)) (then (drop (memory.grow (i32.const 640))) unreachable))
+  (i32.const 2048)`;
+
+test('what failed and answers again has its memory given back', async (t) => {
+  const instances = await greedy({ evaluate: FAILS_FOR_SPACES });
+  t.deepEqual(instances.ask('a', QUESTION), { json: '[{"result":true}]' });
+  t.throws(() => instances.ask('a', { ...QUESTION, input: new TextEncoder().encode(' {}') }));
+  t.false(instances.hasMuchToCollect());
+  t.deepEqual(instances.ask('a', QUESTION), { json: '[{"result":true}]' });
+  t.true(instances.hasMuchToCollect(), 'it needs no more than others');
+});

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Answer, PolicyInstance, type Question } from '../instance.ts';
 import type { EvaluationClock } from '../metering/clock.ts';
+import type { PolicyMemory } from '../policy-memory.ts';
 import { EvaluationFailure, Failure } from '../verdict.ts';
 import type { ModuleSource, WorkerSettings } from './messages.ts';
 
 interface Loaded {
   readonly instance: PolicyInstance;
   readonly owner: string;
+  /** What the first instance with this memory began with. */
   readonly beganWith: number;
   uses: number;
+  /** It has failed: its memory alone is used again. */
+  isSpent: boolean;
 }
 
-/** The modules of one worker, and their instances: made when they are first asked, and anew when they have failed, grown or served long. */
+/**
+ * The modules of one worker, and their instances: made when they are first asked, and anew when they have failed, grown or served long. What
+ * has failed leaves its memory to the next instance of its module: to give it back is a collection of garbage, and to take as much again
+ * costs the system more than to clear it.
+ */
 export class Instances {
   readonly #settings: WorkerSettings;
   readonly #clock: EvaluationClock;
@@ -55,10 +63,12 @@ export class Instances {
     this.#makeRoom(key);
     const loaded = this.#load(key);
     this.#loaded.delete(key);
-    let isKept = false;
+    loaded.isSpent = true;
+    let isKept = true;
     try {
       const answer = loaded.instance.evaluate(question);
       loaded.uses += 1;
+      loaded.isSpent = false;
       isKept = this.#isGoodFor(loaded);
       return answer;
     } finally {
@@ -70,19 +80,21 @@ export class Instances {
 
   #load(key: string): Loaded {
     const known = this.#loaded.get(key);
-    if (known !== undefined) return known;
+    if (known?.isSpent === false) return known;
     const source = this.#sources.get(key);
     if (source === undefined)
       throw new EvaluationFailure(Failure.Lost, 'the worker was not told of this module');
-    const instance = this.#newInstance(source);
-    const loaded = { instance, owner: source.owner, beganWith: instance.memoryBytes, uses: 0 };
+    this.#loaded.delete(key);
+    const instance = this.#newInstance(source, known?.instance.memory);
+    const beganWith = known?.beganWith ?? instance.memoryBytes;
+    const loaded = { instance, owner: source.owner, beganWith, uses: 0, isSpent: false };
     this.#loaded.set(key, loaded);
     return loaded;
   }
 
-  #newInstance(source: ModuleSource): PolicyInstance {
+  #newInstance(source: ModuleSource, memory: PolicyMemory | undefined): PolicyInstance {
     try {
-      return new PolicyInstance({ ...source, limits: this.#settings.limits, clock: this.#clock });
+      return new PolicyInstance({ ...source, memory, limits: this.#settings.limits, clock: this.#clock });
     } catch (error) {
       // Nobody knows what it had taken when it failed.
       this.#droppedBytes += source.memoryMiB * MIB;
