@@ -5,6 +5,7 @@ import { startOperator } from '../system/operator-process.ts';
 import { WebhookSystem } from '../system/webhook-process.ts';
 import { type BenchEnvironment, isReady } from './environment.ts';
 import { LoudAsker } from './loud-asker.ts';
+import type { Begin } from './loud-thread.ts';
 import type { Figure } from './report.ts';
 import { makeTenants, namespaceOf } from './run-world.ts';
 import { percentile } from './statistics.ts';
@@ -13,7 +14,7 @@ import { secondsUntilDone } from './until-done.ts';
 
 const QUIET = 'quiet';
 const HOSTILE = 'hostile';
-/** As loud as the hostile one, with as many packs, which do no harm: what is left beside it is the price of the load. */
+/** It asks over as many connections as the hostile one, with as many packs, which do no harm: what is left beside it is the price of the load. */
 const LOUD = 'loud';
 /** Packs of each kind of harm: all are asked about each request, and three failures put one away. */
 const EACH = 10;
@@ -70,29 +71,48 @@ export async function measureHostile(
   }
 }
 
-/** What it waited alone and beside each of two others, and how many answers those had. */
-interface Found {
-  readonly alone: readonly number[];
-  readonly besideLoud: readonly number[];
-  readonly besideHostile: readonly number[];
-  readonly answers: { readonly loud: number; readonly hostile: number };
+/** What it waited beside another, in milliseconds, and how many answers that one had. */
+interface Beside {
+  readonly waited: number[];
+  answers: number;
 }
 
-function figuresOf({ alone, besideLoud, besideHostile, answers }: Found, seconds: number): readonly Figure[] {
-  const against = (samples: readonly number[]) => percentile(samples, 0.99) / percentile(alone, 0.99);
+/** What it waited alone and beside others. */
+interface Found {
+  readonly alone: readonly number[];
+  readonly loud: Beside;
+  /** The hostile one, which is answered more often: most of its packs are put away. */
+  readonly hostile: Beside;
+  /** The same, asking as often as the loud one was answered. */
+  readonly asOften: Beside;
+}
+
+function figuresOf({ alone, loud, hostile, asOften }: Found, seconds: number): readonly Figure[] {
+  const times = (one: readonly number[], other: readonly number[], atMost?: number) => ({
+    value: percentile(one, 0.99) / percentile(other, 0.99),
+    unit: 'times',
+    ...(atMost !== undefined && { bar: { atMost } }),
+  });
+  const answered = ({ answers }: Beside): Figure => ({
+    name: 'answers that the other had meanwhile',
+    value: answers / seconds,
+    unit: '/s',
+  });
+  const ALONE = 'p99 beside them, against alone';
+  const HARM = 'p99 beside them, against one that asks without pause and does no harm';
   return [
     ...latencies('review of a tenant over HTTPS, alone', alone),
-    ...latencies(`the same beside ${PACKS_OF_ONE} packs of one that asks without pause`, besideLoud),
-    { name: 'p99 beside them, against alone', value: against(besideLoud), unit: 'times' },
-    { name: 'answers that the other had meanwhile', value: answers.loud / seconds, unit: '/s' },
-    ...latencies(`the same beside ${PACKS_OF_ONE} packs that do harm`, besideHostile, 10),
-    {
-      name: 'p99 beside them, against alone',
-      value: against(besideHostile),
-      unit: 'times',
-      bar: { atMost: 1.5 },
-    },
-    { name: 'answers that the other had meanwhile', value: answers.hostile / seconds, unit: '/s' },
+    ...latencies(`the same beside ${PACKS_OF_ONE} packs of one that asks without pause`, loud.waited),
+    { name: ALONE, ...times(loud.waited, alone) },
+    answered(loud),
+    ...latencies(`the same beside ${PACKS_OF_ONE} packs that do harm`, hostile.waited, 10),
+    { name: ALONE, ...times(hostile.waited, alone) },
+    { name: HARM, ...times(hostile.waited, loud.waited, 1.5) },
+    answered(hostile),
+    ...latencies('the same beside them, asked as often as those that do no harm', asOften.waited, 10),
+    { name: ALONE, ...times(asOften.waited, alone) },
+    { name: HARM, ...times(asOften.waited, loud.waited, 1.5) },
+    answered(asOften),
   ];
 }
 
@@ -101,19 +121,24 @@ async function inTurns(
   seconds: number,
   { ask, asker }: { readonly ask: () => Promise<boolean>; readonly asker: LoudAsker },
 ): Promise<Found> {
-  const [alone, besideLoud, besideHostile]: [number[], number[], number[]] = [[], [], []];
-  const answers = { loud: 0, hostile: 0 };
-  const turn = () => asksFor(seconds / TURNS, ask);
+  const none = (): Beside => ({ waited: [], answers: 0 });
+  const [alone, loud, hostile, asOften] = [[] as number[], none(), none(), none()];
+  const turnSeconds = seconds / TURNS;
+  const turn = () => asksFor(turnSeconds, ask);
+  const turnBeside = async (beside: Beside, begin: Begin): Promise<number> => {
+    asker.begin(begin);
+    beside.waited.push(...(await turn()));
+    const answers = await asker.end();
+    beside.answers += answers;
+    return answers / turnSeconds;
+  };
   for (let count = 0; count < TURNS; count += 1) {
     alone.push(...(await turn()));
-    asker.begin(namespaceOf(LOUD));
-    besideLoud.push(...(await turn()));
-    answers.loud += await asker.end();
-    asker.begin(namespaceOf(HOSTILE));
-    besideHostile.push(...(await turn()));
-    answers.hostile += await asker.end();
+    const perSecond = await turnBeside(loud, { namespace: namespaceOf(LOUD) });
+    await turnBeside(hostile, { namespace: namespaceOf(HOSTILE) });
+    await turnBeside(asOften, { namespace: namespaceOf(HOSTILE), perSecond });
   }
-  return { alone, besideLoud, besideHostile, answers };
+  return { alone, loud, hostile, asOften };
 }
 
 function latencies(name: string, samples: readonly number[], atMost?: number): readonly Figure[] {

@@ -19,9 +19,8 @@ export class LoudAsker {
   }
 
   /** Has it ask for a namespace until `end`, with objects that rules that do harm look for. */
-  begin(namespace: string): void {
-    const message: Begin = { namespace };
-    this.#worker.postMessage(message, []);
+  begin(begin: Begin): void {
+    this.#worker.postMessage(begin, []);
   }
 
   /** Has it stop; how many answers it had since it began. */
