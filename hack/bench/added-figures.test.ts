@@ -47,6 +47,14 @@ for (const [name, { ours, other, kept }] of Object.entries(bars))
     );
   });
 
+test('what is ours is what is added beyond a webhook that judges nothing', (t) => {
+  const found = figures([NOBODY, ['an empty webhook', answers(5, 12)], ['NexusOS', answers(7, 15)]]);
+  const value = (name: string) => found.get(`10 connections: added by ${name}`)?.value;
+  t.is(value('an empty webhook, p50'), 1);
+  t.is(value('NexusOS beyond an empty webhook, p50'), 2);
+  t.is(value('NexusOS beyond an empty webhook, p95'), 3);
+});
+
 test('without the other there is nothing to compare, and without bars nothing to miss', (t) => {
   const found = figures([NOBODY, ['NexusOS', answers(50, 90)]], false);
   t.false([...found.keys()].some((name) => name.includes('the other')));

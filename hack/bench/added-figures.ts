@@ -3,7 +3,7 @@ import type { Figure } from './report.ts';
 import { percentile } from './statistics.ts';
 
 /** Who is asked about what is created. */
-export type Asked = 'nobody' | 'NexusOS' | 'the other';
+export type Asked = 'nobody' | 'an empty webhook' | 'NexusOS' | 'the other';
 
 /** What has been measured of one of them, in all turns. */
 export interface Answers {
@@ -62,7 +62,14 @@ export function addedFigures(measured: Measured, { connections, hasBars }: Figur
         ...(hasBars && { bar: { atMost: SHARE } }),
       }))
     : [];
-  return [...times, ...added, ...ratios, ...programs];
+  const own = measured.has('an empty webhook')
+    ? SHARES.map((share) => ({
+        name: `${at}: added by NexusOS beyond an empty webhook, p${share * 100}`,
+        value: addedBy(measured, 'NexusOS', share) - addedBy(measured, 'an empty webhook', share),
+        unit: 'ms',
+      }))
+    : [];
+  return [...times, ...added, ...own, ...ratios, ...programs];
 }
 
 function addedBy(measured: Measured, asked: Asked, share: number): number {

@@ -12,7 +12,7 @@ import { WebhookSystem } from '../system/webhook-process.ts';
 import { eventually } from '../tools/eventually.ts';
 import type { Asked } from './added-figures.ts';
 import { type BenchEnvironment, isReady } from './environment.ts';
-import { type OtherWebhook, startOther } from './other-webhook.ts';
+import { type OtherWebhook, startEmpty, startOther } from './other-webhook.ts';
 import {
   BENCH_PARAMETERS,
   BENCH_TENANT,
@@ -29,6 +29,7 @@ import { secondsUntilDone } from './until-done.ts';
 /** Tenants that are alike; admission is asked about pods of the one and not of the other. */
 export const TENANT_OF: Readonly<Record<Asked, string>> = {
   nobody: 'team-unasked',
+  'an empty webhook': 'team-empty',
   NexusOS: BENCH_TENANT,
   'the other': 'team-other',
 };
@@ -76,12 +77,16 @@ export async function openAddedWorld(
     ends.push(() => operator.stop());
     const ours = await webhooks.start({ env: { NEXUSOS_SERVE: `127.0.0.1:${port}` } });
     await makeTenants(environment, Object.values(TENANT_OF));
-    await leaveOut(environment, ['nobody', 'the other']);
+    await leaveOut(environment, ['nobody', 'an empty webhook', 'the other']);
     await makePacks(environment);
     const path = `/validate?timeout=${TIMEOUT_SECONDS}s`;
     await untilItJudges('NexusOS', { url: `${url}${path}`, ca: await authorityOf(cluster) });
     const pids: Record<string, number> = { 'NexusOS process': ours.process.pid };
-    const asked: Asked[] = ['nobody', 'NexusOS'];
+    const empty = await startEmpty();
+    ends.push(() => empty.stop());
+    await haveItAsked(environment, 'an empty webhook', empty);
+    if (empty.pid !== undefined) pids['empty process'] = empty.pid;
+    const asked: Asked[] = ['nobody', 'an empty webhook', 'NexusOS'];
     if (program !== undefined) {
       const other = await besides(environment, program, ends);
       asked.push('the other');
@@ -141,12 +146,13 @@ function packOf(namespace: string, name: string, rules: readonly string[]): Kube
   };
 }
 
-/** Starts the other by the program of the caller, and has the API server ask it about pods of its tenant. */
+/** Starts the other by the program of the caller, and has it asked. */
 async function besides(
-  { cluster, client }: BenchEnvironment,
+  environment: BenchEnvironment,
   program: string,
   ends: (() => Promise<unknown>)[],
 ): Promise<OtherWebhook> {
+  const { cluster } = environment;
   const folder = await mkdtemp(join(tmpdir(), 'nexusos-rules-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
   const namespace = namespaceOf(TENANT_OF['the other']);
@@ -167,13 +173,20 @@ async function besides(
   });
   ends.push(() => other.stop());
   await untilItJudges('the other', other);
-  await client.raw({ verb: 'create', path: CONFIGURATIONS, body: configurationOf(other, namespace) });
+  await haveItAsked(environment, 'the other', other);
   return other;
 }
 
-function configurationOf({ url, ca }: OtherWebhook, namespace: string): KubeObject {
+/** Has the API server ask it about pods of its tenant. */
+async function haveItAsked({ client }: BenchEnvironment, asked: Asked, webhook: OtherWebhook): Promise<void> {
+  const body = configurationOf(webhook, TENANT_OF[asked]);
+  await client.raw({ verb: 'create', path: CONFIGURATIONS, body });
+}
+
+function configurationOf({ url, ca }: OtherWebhook, tenant: string): KubeObject {
+  const namespace = namespaceOf(tenant);
   const webhook = {
-    name: 'other.bench.nexusos.dev',
+    name: `${tenant}.bench.nexusos.dev`,
     admissionReviewVersions: ['v1'],
     sideEffects: 'None',
     failurePolicy: 'Fail',
@@ -187,7 +200,7 @@ function configurationOf({ url, ca }: OtherWebhook, namespace: string): KubeObje
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
-    metadata: { name: 'bench-other' },
+    metadata: { name: `bench-${tenant}` },
     webhooks: [webhook],
   };
 }

@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { announcementIn, startOther } from './other-webhook.ts';
+import { Agent, request } from 'undici';
+import { announcementIn, startEmpty, startOther } from './other-webhook.ts';
 
 const URL = 'https://127.0.0.1:1/admit';
 
@@ -78,4 +79,21 @@ test('one that says something else first is ended', async (t) => {
   const program = await programOf('wordy', 'echo listening', 'cat > /dev/null', `touch '${ended}'`);
   await t.throwsAsync(startOther(program, {}), { message: /said "listening"/ });
   t.true(existsSync(ended));
+});
+
+test('a webhook that judges nothing answers reviews by their uid, and refuses what has no annotations', async (t) => {
+  const { url, ca, pid, stop } = await startEmpty();
+  const dispatcher = new Agent({ allowH2: false, connect: { ca } });
+  t.teardown(async () => {
+    await dispatcher.close();
+    await stop();
+  });
+  t.true(pid !== undefined && pid !== process.pid);
+  for (const annotations of [{ team: 'a' }, undefined]) {
+    const uid = '5f2a9c01-d3aa-4b1e-9a44-0123456789ab';
+    const body = JSON.stringify({ request: { uid, object: { metadata: { annotations } } } });
+    const answer = await request(url, { method: 'POST', dispatcher, body });
+    const { response } = (await answer.body.json()) as { readonly response: unknown };
+    t.deepEqual(response, { uid, allowed: annotations !== undefined });
+  }
 });

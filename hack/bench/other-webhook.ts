@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { killChild } from '#operator/runtime/child-process';
@@ -40,8 +41,9 @@ export interface OtherWebhook {
 export async function startOther(
   program: string,
   env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
 ): Promise<OtherWebhook> {
-  const command = dieWithParent({ program, args: [] });
+  const command = dieWithParent({ program, args });
   const child = spawn(command.program, command.args, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
@@ -53,6 +55,11 @@ export async function startOther(
     await stop(child);
     throw error;
   }
+}
+
+/** One that judges nothing, in a process of its own: what it adds is what it costs to be asked at all. */
+export function startEmpty(): Promise<OtherWebhook> {
+  return startOther(process.execPath, {}, [join(import.meta.dirname, 'empty-webhook.ts')]);
 }
 
 async function firstLine(child: ChildProcess, program: string): Promise<string> {
