@@ -77,6 +77,10 @@ interface Beside {
   answers: number;
 }
 
+function beside(): Beside {
+  return { waited: [], answers: 0 };
+}
+
 /** What it waited alone and beside others. */
 interface Found {
   readonly alone: readonly number[];
@@ -87,12 +91,15 @@ interface Found {
   readonly asOften: Beside;
 }
 
-function figuresOf({ alone, loud, hostile, asOften }: Found, seconds: number): readonly Figure[] {
-  const times = (one: readonly number[], other: readonly number[], atMost?: number) => ({
+function times(one: readonly number[], other: readonly number[], atMost?: number): Omit<Figure, 'name'> {
+  return {
     value: percentile(one, 0.99) / percentile(other, 0.99),
     unit: 'times',
     ...(atMost !== undefined && { bar: { atMost } }),
-  });
+  };
+}
+
+function figuresOf({ alone, loud, hostile, asOften }: Found, seconds: number): readonly Figure[] {
   const answered = ({ answers }: Beside): Figure => ({
     name: 'answers that the other had meanwhile',
     value: answers / seconds,
@@ -121,15 +128,14 @@ async function inTurns(
   seconds: number,
   { ask, asker }: { readonly ask: () => Promise<boolean>; readonly asker: LoudAsker },
 ): Promise<Found> {
-  const none = (): Beside => ({ waited: [], answers: 0 });
-  const [alone, loud, hostile, asOften] = [[] as number[], none(), none(), none()];
+  const [alone, loud, hostile, asOften] = [[] as number[], beside(), beside(), beside()];
   const turnSeconds = seconds / TURNS;
   const turn = () => asksFor(turnSeconds, ask);
-  const turnBeside = async (beside: Beside, begin: Begin): Promise<number> => {
+  const turnBeside = async (one: Beside, begin: Begin): Promise<number> => {
     asker.begin(begin);
-    beside.waited.push(...(await turn()));
+    one.waited.push(...(await turn()));
     const answers = await asker.end();
-    beside.answers += answers;
+    one.answers += answers;
     return answers / turnSeconds;
   };
   for (let count = 0; count < TURNS; count += 1) {

@@ -82,11 +82,12 @@ test('one that says something else first is ended', async (t) => {
 });
 
 test('a webhook that judges nothing answers reviews by their uid, and refuses what has no annotations', async (t) => {
-  const { url, ca, pid, stop } = await startEmpty();
+  const empty = await startEmpty();
+  const { url, ca, pid } = empty;
   const dispatcher = new Agent({ allowH2: false, connect: { ca } });
   t.teardown(async () => {
     await dispatcher.close();
-    await stop();
+    await empty.stop();
   });
   t.true(pid !== undefined && pid !== process.pid);
   for (const annotations of [{ team: 'a' }, undefined]) {
