@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { isTestFile } from '#operator/rego/rego-tests';
 import { type RuleNotes, ruleNotes } from './notes.ts';
 
 /** Where the packs are that we ship. */
@@ -73,7 +74,7 @@ function readPack(folder: string, shared: ReadonlyMap<string, string>): ShippedP
     shared: new Map([...shared].filter(([path]) => isImported(path))),
     floor: floorIn(folder),
     rules: [...modules]
-      .filter(([path]) => !path.endsWith('_test.rego'))
+      .filter(([path]) => !isTestFile(path))
       .flatMap(([path, text]) => ruleNotes(text, path)),
   };
 }

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { FLOOR_FILE } from '#operator/core/policy-floor/source';
 import { writeArchive } from '#operator/rego/archive';
-import { isTestFile } from '#operator/rego/compile';
+import { isTestFile } from '#operator/rego/rego-tests';
 import { floorIn } from '#operator/rego/floor';
 import { isObject, type JsonObject, objectAt } from '#operator/rego/gatekeeper/json';
 import {

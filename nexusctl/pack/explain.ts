@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { ImageTeller } from '#operator/core/policy/image-input';
 import { isJsonObject, type Review } from '#operator/core/policy/review';
-import { isTestFile } from '#operator/rego/compile';
+import { isTestFile } from '#operator/rego/rego-tests';
 import { objectAt } from '#operator/rego/gatekeeper/json';
 import { wrapperModule } from '#operator/rego/wrapper';
 import {

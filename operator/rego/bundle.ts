@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Header } from 'tar-stream';
 import { tar as tarStream } from './archive.ts';
-import { isTestFile } from './compile.ts';
+import { isTestFile } from './rego-tests.ts';
 import { FLOOR_FILE } from '../core/policy-floor/source.ts';
 import { BundleError, type Manifest, readManifest } from './manifest.ts';
 

@@ -5,16 +5,9 @@ import { dirname, join } from 'node:path';
 import { withWhy } from '../policy/builtins/left-out.ts';
 import { readOwnArchive } from './archive.ts';
 import { isObject, type JsonObject, listAt, objectAt, textAt } from './gatekeeper/json.ts';
-import type { OpaResult, RunOpa } from './opa.ts';
-import {
-  type Answering,
-  answering,
-  ENTRYPOINT,
-  isTestPackage,
-  type PackageRules,
-  wrapperModule,
-  WRAPPER_PACKAGE,
-} from './wrapper.ts';
+import { isModule, type ModuleRead, type ModulesRead, readModules } from './modules.ts';
+import { KILLED, type OpaResult, type RunOpa } from './opa.ts';
+import { type Answering, answering, ENTRYPOINT, wrapperModule, WRAPPER_PACKAGE } from './wrapper.ts';
 
 /** What a pack is made of, wherever it is from. */
 export interface PackSource {
@@ -54,6 +47,8 @@ export interface CompiledPack {
   /** Which packages answer what; what the one entry point puts together. */
   readonly answering: Answering;
   readonly hasMutate: boolean;
+  /** What its modules are by their syntax trees, so that nobody has to read them again. */
+  readonly modules: ReadonlyMap<string, ModuleRead>;
 }
 
 /** A compiled pack, or everything that stands against it. */
@@ -85,8 +80,6 @@ const PATH = /^(?!\.)[\w.-]+(?:\/(?!\.)[\w.-]+)*$/;
 const DATA = /(?:^|\/)data\.(?:json|yaml|yml)$/;
 const OUTPUT = 'bundle.tar.gz';
 const MAX_PROBLEMS = 16;
-/** Programs that run at the same time. */
-const AT_ONCE = 2;
 
 /** Compiles a pack to one module with one entry point. A source that cannot be compiled is a result; nothing else throws but the system. */
 export async function compilePack(source: PackSource, options: CompileOptions): Promise<Compilation> {
@@ -114,25 +107,16 @@ async function compileIn(job: Job): Promise<Compilation> {
   if (job.capabilities !== undefined) await writeTo(join(folder, 'capabilities.json'), job.capabilities);
   const wrong = await opaProblems(job, ['check', ...flagsOf(job), '--format', 'json', '--bundle', 'source']);
   if (wrong !== undefined) return wrong;
-  const read = await packagesOf(job);
+  const read = await modulesOf(job);
   if (read.kind === 'refused') return read;
-  const found = answering(read.packages);
+  const found = answering([...read.modules.values()]);
   if (Object.keys(found).length === 0) return refused('NoRules', { file: '', message: NO_RULES });
   await writeTo(join(folder, 'source', WRAPPER_PACKAGE, 'main.rego'), wrapperModule(found));
-  return build(job, found);
+  return build(job, found, read.modules);
 }
 
 const NO_RULES =
   'no package has a rule that is asked for: deny, warn, violation, mutate, masks or limits; allow below package abac, regions below residency, dlp below dlp, disclosures below disclosures';
-
-/** Whether a file is a test: it is not part of what is compiled. */
-export function isTestFile(path: string): boolean {
-  return path.endsWith('_test.rego');
-}
-
-function isModule(path: string): boolean {
-  return path.endsWith('.rego') && !isTestFile(path);
-}
 
 async function writeTo(path: string, content: Uint8Array | string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -173,7 +157,7 @@ async function opaProblems(
 ): Promise<Refusal | undefined> {
   const result = await run(args, { cwd: folder, timeoutMs });
   if (result.code === 0) return undefined;
-  if (result.code === 128) return refused('TimedOut', { file: '', message: result.stderr });
+  if (result.code === KILLED) return refused('TimedOut', { file: '', message: result.stderr });
   return refused('CompileFailed', ...problemsIn(result));
 }
 
@@ -196,52 +180,23 @@ function problemsIn({ stdout, stderr }: OpaResult): readonly SourceProblem[] {
 
 const MAX_MESSAGE = 1000;
 
-type Packages = Refusal | { readonly kind: 'ok'; readonly packages: readonly PackageRules[] };
-
-/** Packages and rules of all modules, by their syntax trees. */
-async function packagesOf(job: Job): Promise<Packages> {
-  const modules = [...job.files.keys()].filter(isModule);
-  const packages: PackageRules[] = [];
-  for (let at = 0; at < modules.length; at += AT_ONCE) {
-    const read = await Promise.all(modules.slice(at, at + AT_ONCE).map((file) => packageOf(file, job)));
-    for (const one of read) {
-      if ('kind' in one) return one;
-      packages.push(one);
-    }
-  }
-  return { kind: 'ok', packages };
-}
-
-async function packageOf(file: string, job: Job): Promise<Refusal | PackageRules> {
-  const { run, folder, timeoutMs, regoVersion } = job;
-  const flags = regoVersion === 'V0' ? ['--v0-compatible'] : [];
-  const result = await run(['parse', ...flags, '--format', 'json', `source/${file}`], {
-    cwd: folder,
-    timeoutMs,
-  });
-  if (result.code === 128) return refused('TimedOut', { file, message: result.stderr });
-  const tree = jsonOf(result.stdout);
-  if (!isObject(tree)) return refused('CompileFailed', ...problemsIn(result));
-  const rules = rulesOf(tree);
-  if (rules.path[0] !== WRAPPER_PACKAGE) return rules;
-  const message = `package ${rules.path.join('.')}: packages of that name are ours; take another`;
+/** All modules, by their syntax trees. */
+async function modulesOf(job: Job): Promise<Refusal | Extract<ModulesRead, { readonly kind: 'ok' }>> {
+  const read = await readModules({ ...job, cwd: join(job.folder, 'source') });
+  if (read.kind === 'failed') return unread(read);
+  const ours = [...read.modules].find(([, { path }]) => path[0] === WRAPPER_PACKAGE);
+  if (ours === undefined) return read;
+  const [file, { path }] = ours;
+  const message = `package ${path.join('.')}: packages of that name are ours; take another`;
   return refused('CompileFailed', { file, line: 1, message });
 }
 
-/** Functions are not asked, nor what a test defines. */
-function rulesOf(tree: JsonObject): PackageRules {
-  const path = listAt(objectAt(tree, 'package'), 'path')
-    .slice(1)
-    .map((term) => String(isObject(term) ? term['value'] : ''));
-  const rules = listAt(tree, 'rules').flatMap((rule) => {
-    const head = isObject(rule) ? objectAt(rule, 'head') : {};
-    const [first] = listAt(head, 'ref');
-    return head['args'] === undefined && isObject(first) ? [String(first['value'])] : [];
-  });
-  return { path, rules: isTestPackage(path) ? [] : [...new Set(rules)] };
+function unread({ file, result }: Extract<ModulesRead, { readonly kind: 'failed' }>): Refusal {
+  if (result.code === KILLED) return refused('TimedOut', { file, message: result.stderr });
+  return refused('CompileFailed', ...problemsIn(result));
 }
 
-async function build(job: Job, found: Answering): Promise<Compilation> {
+async function build(job: Job, found: Answering, modules: CompiledPack['modules']): Promise<Compilation> {
   const target = ['--target', 'wasm', '--entrypoint', ENTRYPOINT, '--output', OUTPUT];
   const wrong = await opaProblems(job, ['build', ...flagsOf(job), ...target, '--bundle', 'source']);
   if (wrong !== undefined) return wrong;
@@ -253,7 +208,10 @@ async function build(job: Job, found: Answering): Promise<Compilation> {
   const data = merged === undefined || Buffer.from(merged).toString().trim() === '{}' ? undefined : merged;
   // What is redacted is changed, too.
   const hasMutate = found.mutate !== undefined || found.dlp !== undefined;
-  return { kind: 'ok', pack: { wasm, data, entrypoints: [ENTRYPOINT], answering: found, hasMutate } };
+  return {
+    kind: 'ok',
+    pack: { wasm, data, entrypoints: [ENTRYPOINT], answering: found, hasMutate, modules },
+  };
 }
 
 function refused(reason: Refusal['reason'], ...problems: readonly SourceProblem[]): Refusal {

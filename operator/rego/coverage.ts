@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isTestFile } from './compile.ts';
-import { isObject, type JsonObject, listAt, objectAt, textAt } from './gatekeeper/json.ts';
-import { isTestPackage } from './wrapper.ts';
-
-/** Which lines of a file are tests: `all` of a package for tests. */
-export type TestLines = 'all' | ReadonlySet<number>;
+import { isObject, type JsonObject, listAt, objectAt } from './gatekeeper/json.ts';
+import { isTestFile, type TestLines } from './rego-tests.ts';
 
 /** What tests reach. */
 export interface Coverage {
@@ -54,28 +50,6 @@ function rowsOf(range: JsonObject): readonly number[] {
 /** fromTo(3, 5) -> [3, 4, 5] */
 function fromTo(start: number, end: number): readonly number[] {
   return Array.from({ length: Math.max(end - start + 1, 0) }, (_, index) => start + index);
-}
-
-/** Which lines of a module are tests, by its syntax tree with locations. */
-export function testLinesOf(tree: JsonObject): TestLines {
-  const path = listAt(objectAt(tree, 'package'), 'path').map((term) => textAt(asObject(term), 'value'));
-  if (isTestPackage(path)) return 'all';
-  const tests = listAt(tree, 'rules').map(asObject).filter(isTest);
-  return new Set(tests.flatMap(ruleLines));
-}
-
-function isTest(rule: JsonObject): boolean {
-  const name = textAt(asObject(listAt(objectAt(rule, 'head'), 'ref')[0]), 'value');
-  return /^(todo_)?test_/.test(name);
-}
-
-/** Of a rule, and of what it is else. */
-function ruleLines(rule: JsonObject): readonly number[] {
-  const location = objectAt(rule, 'location');
-  const start = Number(location['row']);
-  const text = Buffer.from(textAt(location, 'text'), 'base64').toString();
-  const own = fromTo(start, start + text.split('\n').length - 1);
-  return isObject(rule['else']) ? [...own, ...ruleLines(rule['else'])] : own;
 }
 
 function asObject(value: unknown): JsonObject {

@@ -28,8 +28,8 @@ const SOFT_MEMORY = '384MiB';
 export const MAX_RESIDENT_BYTES = 512 * 1024 * 1024;
 const LOOK_MS = 50;
 const PAGE_BYTES = 4096;
-/** The code of what a signal ended. */
-const KILLED = 128;
+/** The code of a program that was killed: by us, since it took more than it may, or by a signal. It has come to no answer. */
+export const KILLED = 128;
 
 /** A runner of the program at `path`. It is given no environment of ours: what it reads is in its arguments. */
 export function opaRunner(path: string): RunOpa {

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { withWhy } from '../policy/builtins/left-out.ts';
-import { isTestFile, type PackSource } from './compile.ts';
-import { type Coverage, coverageOf, type TestLines, testLinesOf } from './coverage.ts';
-import { isObject } from './gatekeeper/json.ts';
-import type { OpaResult, RunOpa } from './opa.ts';
+import type { PackSource } from './compile.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
+import { type ModuleRead, type ModulesRead, readModules } from './modules.ts';
+import { KILLED, type OpaResult, type RunOpa } from './opa.ts';
+import { isTestFile, mayHaveTests, type TestLines } from './rego-tests.ts';
 
 /** What the tests of a pack came to. */
 export type TestOutcome =
@@ -25,12 +26,13 @@ export interface TestOptions {
   /** Parts of `data` that the pack has to keep to. */
   readonly roots: readonly string[];
   readonly timeoutMs: number;
+  /** Its modules, where somebody has read them already. */
+  readonly modules?: ReadonlyMap<string, ModuleRead>;
 }
 
 const FOLDER = 'source';
 const CAPABILITIES = 'capabilities.json';
 const MAX_NAMED = 8;
-const KILLED = 128;
 
 /**
  * Runs the tests of a pack with its coverage. Everything, tests included, is checked first against what packs may use: `opa test` would carry
@@ -69,7 +71,9 @@ async function writePack(
 async function testIn(job: Job): Promise<TestOutcome> {
   const checked = await opa(job, ['check', '--format', 'json', '--bundle', '.']);
   if (checked.code !== 0) return failed(checked, 'CompileFailed');
-  if (![...job.source.files].some(hasTests)) return { kind: 'passed', tests: 0, coverage: undefined };
+  const read = await modulesWithTests(job);
+  if (read.kind === 'failed') return failed(read.result, 'CompileFailed');
+  if (!hasAnyTest(job.source, read.modules)) return { kind: 'passed', tests: 0, coverage: undefined };
   const told = await opa(job, ['test', '--format', 'json', '.']);
   const results = parse(told.stdout);
   if (!Array.isArray(results)) return failed(told, 'TestsFailed');
@@ -81,41 +85,29 @@ async function testIn(job: Job): Promise<TestOutcome> {
   if (wrong.length > 0 || (told.code !== 0 && !isSkipped))
     return { kind: 'failed', reason: 'TestsFailed', message: wordsOf(results, wrong) };
   const covered = await opa(job, ['test', '--coverage', '--format', 'json', '.']);
-  const coverage = coverageOf(parse(covered.stdout), await testsBesideRules(job));
+  if (covered.code === KILLED) return failed(covered, 'TestsFailed');
+  const coverage = coverageOf(parse(covered.stdout), testLines(read.modules));
   return { kind: 'passed', tests: results.length, coverage };
 }
 
-/** A rule that is a test. A function whose name begins so is none. */
-const BESIDE_RULES = /^[ \t]*test_\w+(?![\w(])/m;
-
-/** What of a file may be a test, as its syntax tree then tells. */
-const MAY_BE_TESTS = /^[ \t]*(?:package\b.*_test\b|(?:todo_)?test_)/m;
-
-/** Tests may also stand beside the rules that they are of. */
-function hasTests([path, content]: readonly [string, Uint8Array]): boolean {
-  if (isTestFile(path)) return true;
-  return path.endsWith('.rego') && BESIDE_RULES.test(new TextDecoder().decode(content));
+/** Tests may also stand beside the rules that they are of; who has compiled these knows where. */
+async function modulesWithTests({ modules, source, folder, ...job }: Job): Promise<ModulesRead> {
+  if (modules !== undefined) return { kind: 'ok', modules };
+  return readModules({ ...job, ...source, cwd: join(folder, FOLDER) }, mayHaveTests);
 }
 
-/** Where tests stand in files that are no files of tests. */
-async function testsBesideRules(job: Job): Promise<ReadonlyMap<string, TestLines>> {
-  const found = new Map<string, TestLines>();
-  for (const [path, content] of job.source.files) {
-    if (isTestFile(path) || !path.endsWith('.rego')) continue;
-    if (!MAY_BE_TESTS.test(new TextDecoder().decode(content))) continue;
-    const { stdout } = await opa(job, ['parse', '--json-include', 'locations', '--format', 'json', path]);
-    const tree = parse(stdout);
-    if (isObject(tree)) found.set(path, testLinesOf(tree));
-  }
-  return found;
+function hasAnyTest({ files }: PackSource, modules: ReadonlyMap<string, ModuleRead>): boolean {
+  return [...files.keys()].some(isTestFile) || [...modules.values()].some((one) => one.hasTests);
+}
+
+function testLines(modules: ReadonlyMap<string, ModuleRead>): ReadonlyMap<string, TestLines> {
+  return new Map([...modules].map(([path, one]) => [path, one.testLines]));
 }
 
 function opa({ run, folder, timeoutMs, source }: Job, args: readonly string[]): Promise<OpaResult> {
   const [command = '', ...rest] = args;
   const old = source.regoVersion === 'V0' ? ['--v0-compatible'] : [];
-  // What only reads a module runs nothing of it.
-  const allowed = command === 'parse' ? [] : ['--capabilities', `../${CAPABILITIES}`];
-  const given = [command, ...old, ...allowed, ...rest];
+  const given = [command, ...old, '--capabilities', `../${CAPABILITIES}`, ...rest];
   return run(given, { cwd: join(folder, FOLDER), timeoutMs });
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { MAX_CHUNKS } from '#crds/v1alpha1/policy-pack-revision';
+import { defined } from '../core/object.ts';
 import { constraintsOf } from '../core/policy/gatekeeper-constraints.ts';
 import { snapshotRevision } from '../core/policy/objects.ts';
 import { draftRevision } from '../core/policy-pack/revision.ts';
@@ -22,7 +23,7 @@ import { type Bundle, readBundle } from './bundle.ts';
 import { floorIn } from './floor.ts';
 import { compilePack, type PackSource, type SourceProblem } from './compile.ts';
 import type { RunOpa } from './opa.ts';
-import { testPack } from './pack-tests.ts';
+import { type TestOptions, testPack } from './pack-tests.ts';
 import { mayChange, rolesOf } from './prebuilt.ts';
 import { tryPack } from './trial.ts';
 
@@ -156,9 +157,9 @@ async function make(source: Read, request: PackRequest, tools: VerifyTools): Pro
   const capabilities = await tools.capabilities();
   const compiled = await compilePack(source, { run: tools.run, timeoutMs: OPA_MS, capabilities });
   if (compiled.kind === 'refused') return fault(REASONS[compiled.reason], wordsOf(compiled.problems));
-  const tested = await test(source, request, tools);
+  const { wasm, data, entrypoints, hasMutate, modules } = compiled.pack;
+  const tested = await test({ ...source, modules }, request, tools);
   if (tested.kind === 'fault') return tested;
-  const { wasm, data, entrypoints, hasMutate } = compiled.pack;
   return {
     ...tested,
     kind: 'made',
@@ -179,9 +180,18 @@ const REASONS = {
   TimedOut: 'VerificationTimedOut',
 } as const;
 
-async function test(source: Read, { spec }: PackRequest, tools: VerifyTools) {
+/** What is tested, with what is known of its modules. */
+type Testable = Read & Pick<TestOptions, 'modules'>;
+
+async function test({ modules, ...source }: Testable, { spec }: PackRequest, tools: VerifyTools) {
   const capabilities = await tools.capabilities();
-  const options = { run: tools.run, roots: source.roots, timeoutMs: OPA_MS, capabilities };
+  const options = {
+    run: tools.run,
+    roots: source.roots,
+    timeoutMs: OPA_MS,
+    capabilities,
+    ...defined({ modules }),
+  };
   const tested = await testPack(source, options);
   if (tested.kind === 'failed') return fault(tested.reason, tested.message);
   const { tests, coverage } = tested;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TEMPLATES_PACKAGE } from './gatekeeper/adapter.ts';
+import { isTestPackage } from './rego-tests.ts';
 
 /** The package of the wrapper; packs may not have one of that name, or below. */
 export const WRAPPER_PACKAGE = 'nexusos';
@@ -57,11 +58,6 @@ function isAsked({ path }: PackageRules): boolean {
   const templates = TEMPLATES_PACKAGE.split('.');
   const isTemplate = templates.every((part, index) => path[index] === part);
   return !isTemplate && !isTestPackage(path);
-}
-
-/** Whether a package is for tests. */
-export function isTestPackage(path: readonly string[]): boolean {
-  return path.at(-1)?.endsWith('_test') ?? false;
 }
 
 /** `data.abac["a-b"]`: how Rego refers to a package. */
