@@ -179,7 +179,7 @@ const status = z
       .array(text('Name of a PolicyPackRevision.', 63))
       .max(MAX_DECIDED_REVISIONS)
       .describe(
-        'Revisions that have been active and were still there when this changed last, newest first: there is a way back to those that are.',
+        'Revisions that have been active and are still there, newest first: there is a way back to each.',
       )
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .optional(),

@@ -307,6 +307,26 @@ test('the oldest revisions go that nobody needs, and what only they were kept in
   );
 });
 
+test('who has decided is named for as long as there is a way back to it', (t) => {
+  const one = pack({ revisionHistoryLimit: 1 });
+  const kept = history(one, ['0.1.0', '0.2.0', '0.3.0', '1.0.0']);
+  const [first = '', second = '', third = '', wanted = ''] = kept.revisions.map(
+    ({ metadata }) => metadata.name,
+  );
+  const decided = [wanted, third, second, 'images-deleted-by-hand', first];
+  const status = { activeRevision: wanted, previousRevision: first, phase: 'Active' as const, decided };
+  const plan = planPolicyPack({ ...one, status }, observed(one, kept), NOW);
+  t.deepEqual(
+    plan.remove.flatMap(({ ref }) => (ref.kind === 'PolicyPackRevision' ? [ref.name] : [])),
+    [second],
+  );
+  t.deepEqual(plan.status.decided, [wanted, third, first]);
+  // What is written beforehand is true afterwards: there is no write for it.
+  const revisions = kept.revisions.filter(({ metadata }) => metadata.name !== second);
+  const after = planPolicyPack({ ...one, status: plan.status }, observed(one, { ...kept, revisions }), NOW);
+  t.deepEqual(after.status, plan.status);
+});
+
 test('while what decides is not known, nothing goes', (t) => {
   const one = pack({ revisionHistoryLimit: 1 }, { activeRevision: 'images-unknown', phase: 'Active' });
   const kept = history(one, ['0.1.0', '0.2.0', '0.3.0', '1.0.0']);

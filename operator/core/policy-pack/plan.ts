@@ -9,7 +9,7 @@ import {
 } from '../conditions.ts';
 import type { ReconcileError, RefusedError } from '../errors.ts';
 import { defined, type Resource } from '../object.ts';
-import { DONE, type Plan, type Result, statusOnly } from '../plan.ts';
+import { DONE, type Plan, type Removal, type Result, statusOnly } from '../plan.ts';
 import { numberFault, storageFault, type TenantHoldings } from './allowance.ts';
 import { floorStanding, type FloorsSeen } from '../policy-floor/standing.ts';
 import { inventoryFault } from '../policy/inventory.ts';
@@ -160,10 +160,11 @@ function planStage(
     },
     now,
   );
+  const remove = surplusOf(pack, observed, usedBy(step.status, wanted));
   const status = {
     ...step.status,
     ...(verdict.kind === 'fault' && !isUnknown(verdict) && { phase: phaseAfter(step.status) }),
-    ...defined({ source: sourceOf(pack, verdict) }),
+    ...defined({ source: sourceOf(pack, verdict), decided: decidedAfter(step.status, observed, remove) }),
   };
   const active = observed.revisions.find(({ metadata }) => metadata.name === step.status.activeRevision);
   const floor = floorStanding(pack, active, observed.floors);
@@ -176,10 +177,25 @@ function planStage(
   ];
   return {
     ...statusOnly(judged(pack, { status, conditions, standing }, now)),
-    remove: surplusOf(pack, observed, usedBy(step.status, wanted)),
+    remove,
     events: [...step.events, ...floor.events],
     result: resultOf(sooner(step.afterMs, observed.artifact), verdict),
   };
+}
+
+/**
+ * Of those that have been active, the ones that there is a way back to: neither gone, nor going by this very plan. The pass in which a revision
+ * goes mostly writes something else as well, so this is no write of its own.
+ */
+function decidedAfter(
+  { decided }: Pick<PolicyPackStatus, 'decided'>,
+  { revisions }: Kept,
+  removals: readonly Removal[],
+): string[] | undefined {
+  const going = new Set(removals.map(({ ref }) => ref.uid));
+  const staying = revisions.map(({ metadata }) => metadata).filter(({ uid = '' }) => !going.has(uid));
+  const names = new Set(staying.map(({ name }) => name));
+  return decided?.filter((name) => names.has(name));
 }
 
 /** What was proved counts for a time. */
