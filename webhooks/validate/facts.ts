@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LABELS, WEBHOOKS_NAME } from '#crds/v1alpha1/names';
+import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
 import type { Agent, GPUClass } from '#operator/core/agent/agent';
 import type { KubeObject } from '#operator/core/object';
 import type { Exemption } from '#operator/core/policy/exemption';
@@ -14,6 +15,7 @@ import {
   GPU_CLASSES,
   NAMESPACES,
   POLICY_EXEMPTIONS,
+  POLICY_PACK_REVISIONS,
   POLICY_PACKS,
   TENANTS,
   VALIDATING_CONFIGURATIONS,
@@ -34,6 +36,8 @@ export interface Facts {
   readonly agentsOfClass: (name: string) => readonly Agent[];
   readonly tenantsOfClass: (name: string) => readonly Tenant[];
   readonly policyPack: (namespace: string, name: string) => KubeObject | undefined;
+  /** PolicyPackRevisions that are there of packs of that name, namesakes of before included. */
+  readonly packRevisions: (namespace: string, pack: string) => readonly KubeObject[];
   /** Exemptions in the namespace of the platform. */
   readonly exemptions: () => readonly Exemption[];
   /** What the API server asks about; undefined where that is not known. */
@@ -60,7 +64,7 @@ export const VALIDATION_INDEXES: readonly IndexDeclaration[] = [
 
 /** Declares what is watched so that objects can be judged. */
 export function watchFacts(cache: Cache, { namespace }: { readonly namespace: string }): void {
-  for (const resource of [AGENTS, GPU_CLASSES, POLICY_PACKS, TENANTS])
+  for (const resource of [AGENTS, GPU_CLASSES, POLICY_PACK_REVISIONS, POLICY_PACKS, TENANTS])
     cache.watch({ resource }, () => undefined);
   cache.watch({ resource: NAMESPACES, metadataOnly: true }, () => undefined);
   cache.watch({ resource: POLICY_EXEMPTIONS, namespace }, () => undefined);
@@ -83,10 +87,16 @@ export function factsOf(cache: Cache): Facts {
     agentsOfClass: (value) => cache.list(AGENTS, { index: BY.agentClass, value }) as readonly Agent[],
     tenantsOfClass: (value) => cache.list(TENANTS, { index: BY.tenantClass, value }) as readonly Tenant[],
     policyPack: (within, name) => cache.get(POLICY_PACKS, { namespace: within, name }),
+    packRevisions: (within, pack) =>
+      cache.list(POLICY_PACK_REVISIONS, { namespace: within }).filter((one) => packOf(one) === pack),
     exemptions: () => cache.list(POLICY_EXEMPTIONS).map(exemptionOf),
     registered: () => registeredRules(cache.get(VALIDATING_CONFIGURATIONS, { name: WEBHOOKS_NAME })),
     now: () => clock.now(),
   };
+}
+
+function packOf(revision: KubeObject): string {
+  return (revision['spec'] as PolicyPackRevisionSpec).packRef.name;
 }
 
 function classesOf({ spec }: Tenant): readonly string[] {

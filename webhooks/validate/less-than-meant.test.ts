@@ -31,6 +31,7 @@ function factsOf(known: Partial<Facts> = {}): Facts {
     agentsOfClass: () => [],
     tenantsOfClass: () => [],
     policyPack: () => undefined,
+    packRevisions: () => [],
     exemptions: () => [],
     registered: () => undefined,
     now: () => NOW,
@@ -87,6 +88,18 @@ interface Case {
 function pack(namespace: string, binding: object): AdmissionRequest {
   return requestOf({ metadata: { name: 'p', namespace }, spec: { binding } }, { namespace });
 }
+
+function goingBack(rollbackTo: string): AdmissionRequest {
+  return requestOf({ metadata: { name: 'p' }, spec: { rollbackTo } }, { name: 'p' });
+}
+
+/** Of the pack p. */
+const packRevisions: Facts['packRevisions'] = (namespace, name) =>
+  (name === 'p' ? ['p-1', 'p-2'] : []).map((revision, day) => ({
+    apiVersion: 'nexusos.dev/v1alpha1',
+    kind: 'PolicyPackRevision',
+    metadata: { name: revision, namespace, creationTimestamp: `2026-11-0${day + 1}T00:00:00Z` },
+  }));
 
 function scheduled(cron: string, timeZone = 'UTC'): Schedule {
   return AGENT.spec.parse({ container: { image: 'a.example/b:1' }, schedule: { cron, timeZone } }).schedule!;
@@ -169,6 +182,19 @@ const CASES: Readonly<Record<string, Case>> = {
       PLATFORM,
     ),
     warned: [/^spec\.binding\.rules: grpcroutes\.gateway\.\S+ that exist are not read for reports/],
+  },
+  'a pack that is to go back to what is there': {
+    verdict: judgePolicyPack(goingBack('p-2'), factsOf({ packRevisions }), PLATFORM),
+  },
+  'a pack that is to go back to what is not there': {
+    verdict: judgePolicyPack(goingBack('p-9'), factsOf({ packRevisions }), PLATFORM),
+    warned: [
+      /^spec\.rollbackTo: p-9 is no PolicyPackRevision of acme-dev\/p, .*; there are, newest first: p-2, p-1$/,
+    ],
+  },
+  'a pack that has nothing to go back to': {
+    verdict: judgePolicyPack(goingBack('p-9'), factsOf(), PLATFORM),
+    warned: [/; there are none$/],
   },
   'a pack for routes, while nobody knows what the platform names': {
     verdict: judgePolicyPack(pack(NAMESPACE, ROUTES), factsOf(), PLATFORM),

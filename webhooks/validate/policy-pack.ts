@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
+import type { KubeObject } from '#operator/core/object';
 import { isForeignGroup } from '#operator/core/policy/foreign-kinds';
 import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
 import { scannedBy } from '#operator/core/scan/scannable';
@@ -12,11 +13,11 @@ import type { Verdict } from './verdict.ts';
 
 /** Whether a PolicyPack may be where it is, with that reach. What its rules are worth says its controller. */
 export function judgePolicyPack(
-  { object, namespace }: AdmissionRequest,
+  { object, name, namespace }: AdmissionRequest,
   facts: Facts,
   { platformNamespace }: TenantSettings,
 ): Verdict {
-  const { binding = {}, evaluation } = (object?.['spec'] ?? {}) as Partial<PolicyPackSpec>;
+  const { binding = {}, evaluation, rollbackTo } = (object?.['spec'] ?? {}) as Partial<PolicyPackSpec>;
   const isOfPlatform = namespace === platformNamespace;
   const field = 'spec.binding.tenants';
   const message = `${field}: found in namespace ${namespace}; allowed in ${platformNamespace} alone: the pack of a tenant judges what is in the namespaces of that tenant`;
@@ -28,12 +29,37 @@ export function judgePolicyPack(
       ...neverAsked(binding, facts.registered()),
       ...neverReported(binding, facts.registered()),
       ...neverGiven(evaluation),
+      ...noWayBack(rollbackTo, { namespace, name }, facts),
     ],
   };
 }
 
 function ofNobody(namespace: string): string {
   return `metadata.namespace: ${namespace} belongs to no tenant, and is not that of the platform; the pack judges nothing`;
+}
+
+/**
+ * Who goes back is mostly in a hurry, and should not have to look at a status to see that he has not. It is no refusal: a revision of that name may
+ * come, since names follow from what revisions are made of, or has just come.
+ */
+function noWayBack(
+  target: string | undefined,
+  { namespace, name }: Pick<AdmissionRequest, 'namespace' | 'name'>,
+  facts: Facts,
+): readonly string[] {
+  if (target === undefined) return [];
+  const there = facts.packRevisions(namespace, name).toSorted((a, b) => (ageOf(a) > ageOf(b) ? -1 : 1));
+  const names = there.map(({ metadata }) => metadata.name);
+  if (names.includes(target)) return [];
+  const ways = names.length === 0 ? 'there are none' : `there are, newest first: ${names.join(', ')}`;
+  return [
+    `spec.rollbackTo: ${target} is no PolicyPackRevision of ${namespace}/${name}, and nothing goes back; ${ways}`,
+  ];
+}
+
+/** Those of one second sort by name. */
+function ageOf({ metadata }: KubeObject): string {
+  return `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
 }
 
 /** The kind allows somewhat more than hosts give. */

@@ -32,6 +32,7 @@ function factsOf(known: Partial<Facts> = {}): Facts {
     agentsOfClass: () => [],
     tenantsOfClass: () => [],
     policyPack: () => undefined,
+    packRevisions: () => [],
     exemptions: () => [],
     registered: () => undefined,
     now: () => NOW,
