@@ -86,10 +86,26 @@ test('a namespace of which nothing is known leaves nothing out', (t) => {
   t.true(subjectMatches(match, { ...POD, namespace: undefined }));
 });
 
-test('a generated name counts', (t) => {
-  const object = { metadata: { generateName: 'web-', namespace: 'acme-dev' } };
-  t.true(subjectMatches({ name: 'web-*' }, { ...POD, object }));
-});
+/** By pattern, whether it is of an object whose name is generated, and of one whose name is, as well. */
+const GENERATED: Readonly<Record<string, readonly [boolean, boolean]>> = {
+  'web-*': [true, true],
+  '*eb-*': [true, true],
+  'data-*': [false, true],
+  'web-': [false, false],
+  '*-': [false, false],
+  '*-1': [false, true],
+};
+
+for (const [name, want] of Object.entries(GENERATED)) {
+  test(`a generated name begins with what stands before it: ${name}`, (t) => {
+    const generated = { metadata: { generateName: 'web-', namespace: 'acme-dev' } };
+    const both = { metadata: { ...generated.metadata, name: 'data-1' } };
+    t.deepEqual(
+      [generated, both].map((object) => subjectMatches({ name }, { ...POD, object })),
+      want,
+    );
+  });
+}
 
 test('what an object was before counts as well', (t) => {
   const review: Review = {
@@ -118,6 +134,22 @@ const REFUSED: Readonly<Record<string, readonly [unknown, string]>> = {
   'a source that does not exist': [{ source: 'Some' }, 'spec.match.source'],
   'a selector with an operator that does not exist': [
     { labelSelector: { matchExpressions: [{ key: 'a', operator: 'Is' }] } },
+    'spec.match.labelSelector',
+  ],
+  'a selector that is to be in nothing': [
+    { labelSelector: { matchExpressions: [{ key: 'a', operator: 'In', values: [] }] } },
+    'spec.match.labelSelector',
+  ],
+  'a selector that is to be there with a value': [
+    { namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['x'] }] } },
+    'spec.match.namespaceSelector',
+  ],
+  'a label that no object can have': [
+    { labelSelector: { matchLabels: { 'a b': 'x' } } },
+    'spec.match.labelSelector',
+  ],
+  'a value that no label can have': [
+    { labelSelector: { matchExpressions: [{ key: 'a.example/b', operator: 'NotIn', values: ['-'] }] } },
     'spec.match.labelSelector',
   ],
   'labels that are no texts': [

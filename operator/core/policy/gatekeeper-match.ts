@@ -35,7 +35,15 @@ type Problem = { readonly field: string; readonly wanted: string } | undefined;
 const SOURCES = ['All', 'Generated', 'Original'];
 const LISTS = ['namespaces', 'excludedNamespaces'] as const;
 const SELECTORS = ['labelSelector', 'namespaceSelector'] as const;
-const EXPRESSION_OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
+/** Whether an operator of selectors is given values to compare with. */
+const COMPARES: ReadonlyMap<unknown, boolean> = new Map([
+  ['In', true],
+  ['NotIn', true],
+  ['Exists', false],
+  ['DoesNotExist', false],
+]);
+const LABEL_NAME = /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?$/;
 
 /**
  * Reads `spec.match` strictly where a value has the wrong type: a match that is misread could leave out what it was to
@@ -79,17 +87,20 @@ function wordProblem(match: JsonObject): Problem {
 
 function selectorProblem(match: JsonObject): Problem {
   const field = SELECTORS.find((one) => match[one] !== undefined && !isSelector(match[one]));
-  return field === undefined
-    ? undefined
-    : { field: `spec.match.${field}`, wanted: 'a label selector: matchLabels and matchExpressions' };
+  return field === undefined ? undefined : { field: `spec.match.${field}`, wanted: SELECTOR_WANTED };
 }
 
+const SELECTOR_WANTED =
+  'a label selector: matchLabels and matchExpressions, of labels that an object can have; In and NotIn with values, Exists and DoesNotExist without';
+
+/** As the API server takes them. What it does not take would select nothing, and so leave out what the constraint is to catch. */
 function isSelector(value: unknown): value is LabelSelector {
   if (!isJsonObject(value)) return false;
   const { matchLabels = {}, matchExpressions = [] } = value;
   return (
     isJsonObject(matchLabels) &&
-    isTextList(Object.values(matchLabels)) &&
+    Object.keys(matchLabels).every((key) => LABEL_NAME.test(key)) &&
+    isLabelValues(Object.values(matchLabels)) &&
     Array.isArray(matchExpressions) &&
     matchExpressions.every(isExpression)
   );
@@ -98,9 +109,12 @@ function isSelector(value: unknown): value is LabelSelector {
 function isExpression(value: unknown): value is LabelExpression {
   if (!isJsonObject(value)) return false;
   const { key, operator, values = [] } = value;
-  return (
-    typeof key === 'string' && EXPRESSION_OPERATORS.some((one) => one === operator) && isTextList(values)
-  );
+  if (typeof key !== 'string' || !LABEL_NAME.test(key) || !isLabelValues(values)) return false;
+  return COMPARES.get(operator) === values.length > 0;
+}
+
+function isLabelValues(value: unknown): value is readonly string[] {
+  return isTextList(value) && value.every((one) => LABEL_VALUE.test(one));
 }
 
 function isTextList(value: unknown): value is readonly string[] {
@@ -128,7 +142,7 @@ export function subjectMatches(match: ConstraintMatch, subject: MatchSubject): b
     namespaceMatches(match, subject) &&
     (match.labelSelector === undefined || selects(match.labelSelector, labelsOf(subject.object))) &&
     namespaceIsSelected(match.namespaceSelector, subject) &&
-    (match.name === undefined || match.name === '' || wildcardMatches(match.name, nameOf(subject)))
+    nameMatches(match.name ?? '', subject.object)
   );
 }
 
@@ -176,12 +190,18 @@ function wildcardMatches(pattern: string, text: string): boolean {
   return !inner.includes('*') && matchesGlob(pattern, text);
 }
 
+/** A name that is still to be generated is only begun with: so an exact name, or the end of one, says nothing of it. */
+function nameMatches(pattern: string, object: JsonObject): boolean {
+  if (pattern === '' || wildcardMatches(pattern, textOf(object, 'name'))) return true;
+  return pattern.endsWith('*') && wildcardMatches(pattern, textOf(object, 'generateName'));
+}
+
 function isNamespace({ group, kind }: MatchSubject): boolean {
   return group === '' && kind === 'Namespace';
 }
 
 function nameOf({ object }: MatchSubject): string {
-  return textOf(object, 'name') || textOf(object, 'generateName');
+  return textOf(object, 'name');
 }
 
 function namespaceOf({ namespace, object }: MatchSubject): string {
