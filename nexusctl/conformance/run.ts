@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { dirname, join, relative } from 'node:path';
-import { labelsOf, type NamespaceFacts } from '#operator/core/policy/facts';
+import type { KubeObject } from '#operator/core/object';
+import type { NamespaceFacts } from '#operator/core/policy/facts';
+import { namespaceFacts } from '#operator/core/policy/objects';
 import { compilePack, sourceFiles } from '#operator/rego/compile';
 import { inventoryOf } from '#operator/rego/gatekeeper/inventory';
-import { type JsonObject, objectAt, textAt } from '#operator/rego/gatekeeper/json';
+import { type JsonObject, objectAt } from '#operator/rego/gatekeeper/json';
 import { type GatekeeperPack, gatekeeperPack } from '#operator/rego/gatekeeper/pack';
 import type { OpaTools } from '#operator/rego/gatekeeper/opa-tools';
 import { problemText } from '#operator/rego/gatekeeper/problem';
@@ -141,7 +143,7 @@ async function runCase(one: SuiteCase, { suite, pack, judge, context }: CaseCont
 function namespacesIn(documents: readonly SourceDocument[]): readonly NamespaceFacts[] {
   return documents
     .filter(({ value }) => value['kind'] === 'Namespace' && value['apiVersion'] === 'v1')
-    .map(({ value }) => ({ name: textAt(objectAt(value, 'metadata'), 'name'), labels: labelsOf(value) }));
+    .map(({ value }) => namespaceFacts(value as unknown as KubeObject));
 }
 
 interface Asked {

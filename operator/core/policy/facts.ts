@@ -20,6 +20,8 @@ export interface TenantFacts {
 export interface NamespaceFacts {
   readonly name: string;
   readonly labels: Labels;
+  /** Of these only templates of Gatekeeper are told. Absent: none are known. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** What is known about a request besides itself. */

@@ -37,7 +37,8 @@ export function tenantFacts(object: KubeObject): TenantFacts {
 
 /** A namespace, as policy knows it. */
 export function namespaceFacts({ metadata }: KubeObject): NamespaceFacts {
-  return { name: metadata.name, labels: metadata.labels ?? {} };
+  const { name, labels = {}, annotations } = metadata;
+  return { name, labels, ...(annotations !== undefined && { annotations }) };
 }
 
 /** A pack and where its rollout is; undefined where it judges nobody: its namespace is neither the platform's nor a tenant's. */

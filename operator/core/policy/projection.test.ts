@@ -51,6 +51,22 @@ test('constraints are there where a pack has some', (t) => {
   t.deepEqual(input({}, { constraints: '[{"kind":"K"}]' }).constraints, [{ kind: 'K' }]);
 });
 
+test('where a pack has constraints, it is told of the namespace as Gatekeeper tells it', (t) => {
+  const namespace = {
+    name: 'acme-dev',
+    labels: { stage: 'dev' },
+    annotations: { owner: 'ann', 'kubectl.kubernetes.io/last-applied-configuration': '{}' },
+  };
+  const found = input({}, { constraints: '[]' }, { ...FACTS, namespace });
+  t.deepEqual(found.namespaceObject, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'acme-dev', labels: { stage: 'dev' }, annotations: { owner: 'ann' } },
+  });
+  t.is(input({}, { constraints: '[]' }, { ...FACTS, namespace: undefined }).namespaceObject, null);
+  t.is(input({}, {}, { ...FACTS, namespace }).namespaceObject, undefined, 'others have input.namespace');
+});
+
 test('an AdmissionReview as the API server writes it', (t) => {
   const found = input({}, { shape: 'AdmissionReview' });
   t.deepEqual(Object.keys(found), ['apiVersion', 'kind', 'request']);

@@ -54,6 +54,8 @@ export function inputParts(
     images ??= JSON.stringify(imageInputs(review, facts.images, now));
     return images;
   };
+  const namespaceText = (): string =>
+    keptIn(texts, 'namespaceObject', () => fieldsIn(JSON.stringify(namespaceInput(facts))));
   const hasCopy = [review.object, review.oldObject].some(keepsCopy);
   const bodies = (keep: Keep): string =>
     keptIn(texts, `bodies/${keep.isMasked}/${keep.copy}`, () =>
@@ -68,7 +70,7 @@ export function inputParts(
   return ({ shape, trust, parameters, constraints, detects = false, seesImages = false }) => {
     const text = shared(shape, trust, detects && hasCopy);
     if (shape === 'AdmissionReview') return { shared: text, own: '' };
-    const more = constraints === undefined ? '' : `,"constraints":${constraints}`;
+    const more = constraints === undefined ? '' : `,"constraints":${constraints},${namespaceText()}`;
     const known = seesImages ? `,"images":${imagesText()}` : '';
     return { shared: text, own: `,"parameters":${parameters}${more}${known}}` };
   };
@@ -105,6 +107,14 @@ function sharedPart(
 
 function tenantInput({ name, plan, tier, residency, entitlements }: TenantFacts) {
   return { name, plan, tier, residency: residency ?? {}, entitlements: entitlements ?? {} };
+}
+
+/** What templates of Gatekeeper find at `input.review.namespaceObject`, as far as it is known here. */
+function namespaceInput({ namespace }: RequestFacts) {
+  if (namespace === undefined) return { namespaceObject: null };
+  const { name, labels, annotations = {} } = namespace;
+  const metadata = metadataOf({ name, labels, annotations }, false);
+  return { namespaceObject: { apiVersion: 'v1', kind: 'Namespace', metadata } };
 }
 
 /** The review as packs of this trust see it: without what nobody reads, and for those of tenants without values of Secrets. */

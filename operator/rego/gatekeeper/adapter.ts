@@ -20,8 +20,8 @@ export function templatePackage(kind: string): string {
 
 /**
  * The module that asks each template about the constraints that match, which the host chooses and gives in
- * `input.constraints`. What a template sees is what Gatekeeper shows it: the review and the parameters; of what is
- * deleted, the object that was. Nothing that a template says is lost: what is no finding becomes the text of one, and a
+ * `input.constraints`. What a template sees is what Gatekeeper shows it: the review, with the namespace of the object,
+ * and the parameters; of what is deleted, the object that was. Nothing that a template says is lost: what is no finding becomes the text of one, and a
  * constraint without a template is a violation.
  */
 export function adapterModule(kinds: readonly string[]): string {
@@ -72,7 +72,9 @@ details(answer) := {"details": answer.details} if {
 	answer.details
 } else := {}
 
-subject := object.union(input.review, {"object": input.review.oldObject}) if {
+subject := object.union(reviewed, {"namespaceObject": object.get(input, "namespaceObject", null)})
+
+reviewed := object.union(input.review, {"object": input.review.oldObject}) if {
 	input.review.operation == "DELETE"
 } else := input.review
 `;

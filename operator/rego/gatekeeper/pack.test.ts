@@ -61,7 +61,11 @@ async function pack(...args: Parameters<typeof make>): Promise<GatekeeperPack> {
 /** What the adapter of a pack finds. */
 async function violations(
   { modules, data, regoVersion }: GatekeeperPack,
-  input: { readonly review: unknown; readonly constraints: readonly unknown[] },
+  input: {
+    readonly review: unknown;
+    readonly constraints: readonly unknown[];
+    readonly namespaceObject?: unknown;
+  },
 ): Promise<unknown> {
   const files = { ...modules, 'data.json': JSON.stringify(data) };
   const flags = regoVersion === 'V0' ? ['--v0-compatible'] : [];
@@ -390,3 +394,22 @@ for (const [name, [change, says]] of Object.entries(BROKEN)) {
     t.regex(made.kind === 'refused' ? made.problems.map(problemText).join('\n') : 'it was made', says);
   });
 }
+
+const OWNED = `package k8sowned
+violation[{"msg": msg}] {
+  not input.review.namespaceObject.metadata.annotations.owner
+  msg := sprintf("nobody owns %v", [input.review.namespaceObject.metadata.name])
+}`;
+
+test('a template sees the namespace of the object as Gatekeeper shows it', async (t) => {
+  const made = await pack([template('K8sOwned', { rego: OWNED })]);
+  const found = async (namespaceObject: unknown) =>
+    violations(made, {
+      review: { operation: 'CREATE', object: {} },
+      constraints: [chosen('K8sOwned', 'a')],
+      namespaceObject,
+    });
+  const owned = { metadata: { name: 'acme-dev', annotations: { owner: 'ann' } } };
+  t.deepEqual(await found(owned), []);
+  t.like(await found({ metadata: { name: 'acme-dev', annotations: {} } }), [{ msg: 'nobody owns acme-dev' }]);
+});
