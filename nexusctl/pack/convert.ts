@@ -23,6 +23,7 @@ import { sourceFiles } from '#operator/rego/compile';
 import { documentsAt } from './documents.ts';
 import { requirePackName } from './init.ts';
 import { openJudge } from './judge.ts';
+import { leftBehind } from './left-behind.ts';
 import { pluralOf } from './plural.ts';
 
 /** `nexusctl pack convert FOLDER NAME`. */
@@ -30,7 +31,7 @@ export const CONVERT: Command = {
   path: ['pack', 'convert'],
   summary: 'makes a PolicyPack of a folder of Gatekeeper templates and constraints',
   about:
-    'Templates and constraints are taken as they are: Rego with its libraries, parameters, match, enforcementAction. What it makes is compiled and checked. Everything that cannot be taken over is told with file and field, and then nothing is made. Templates that look at data.inventory see live objects of the kinds that they require to be synced, or that a Config or a SyncSet names. Other documents of the folder are left out.',
+    'Templates and constraints are taken as they are: Rego with its libraries, parameters, match, enforcementAction. What it makes is compiled and checked. Everything that cannot be taken over is told with file and field, and then nothing is made. Templates that look at data.inventory see live objects of the kinds that they require to be synced, or that a Config or a SyncSet names. Other documents of the folder are left out; of those that had an effect in Gatekeeper, and of fields of match that it has not, one is told, in the manifest as well.',
   args: [
     { name: 'FOLDER', what: 'YAML of ConstraintTemplates and constraints, also in folders below' },
     { name: 'NAME', what: 'of the PolicyPack' },
@@ -81,7 +82,12 @@ async function convert(call: Call): Promise<Outcome> {
   openJudge(await compileOrSay({ files: sourceFiles(modules, data), regoVersion }, compiler));
   const kinds = made.value.referential.length === 0 ? [] : live;
   const target = flagValue(call, 'folder');
-  const told = { templates: templates.length, constraints: constraints.length, leftOut: others.length };
+  const told = {
+    templates: templates.length,
+    constraints: constraints.length,
+    leftOut: others.length,
+    withoutEffect: leftBehind(constraints, others),
+  };
   const parts = { pack: made.value, constraints, kinds };
   if (target !== undefined) return writeFolder(call, { ...parts, target, told });
   const manifest = manifestOf(call, { ...parts, isInline: true });
@@ -158,14 +164,19 @@ function namedBy(rule: JsonObject): {
   return { groups: groups.length === 0 || groups.includes('*') ? ['*'] : groups, resources: named };
 }
 
-type Told = Readonly<Record<'templates' | 'constraints' | 'leftOut', number>>;
+interface Told extends Readonly<Record<'templates' | 'constraints' | 'leftOut', number>> {
+  /** What of the folder has no effect any more, in words. */
+  readonly withoutEffect: readonly string[];
+}
 
 async function writeManifest(call: Call, manifest: JsonObject, told: Told): Promise<Outcome> {
   const out = flagValue(call, 'out');
-  const text = stringify(manifest, { lineWidth: 0 });
+  // In the manifest itself: what is printed goes to kubectl.
+  const notes = told.withoutEffect.map((words) => `# ${words}\n`).join('');
+  const text = `${notes}${stringify(manifest, { lineWidth: 0 })}`;
   if (out === undefined) return { code: EXIT.ok, value: manifest, before: [text.trimEnd()] };
   await writeFile(resolve(call.cwd, out), text);
-  return { code: EXIT.ok, value: { out, ...told }, before: [wordsOf(told), `written to ${out}`] };
+  return { code: EXIT.ok, value: { out, ...told }, before: [...wordsOf(told), `written to ${out}`] };
 }
 
 interface ToFolder {
@@ -192,10 +203,11 @@ async function writeFolder(call: Call, { target, told, ...parts }: ToFolder): Pr
   return {
     code: EXIT.ok,
     value: { folder: target, ...told },
-    before: [wordsOf(told), `written to ${target}`],
+    before: [...wordsOf(told), `written to ${target}`],
   };
 }
 
-function wordsOf({ templates, constraints, leftOut }: Told): string {
-  return `${templates} templates, ${constraints} constraints; ${leftOut} other documents left out`;
+function wordsOf({ templates, constraints, leftOut, withoutEffect }: Told): readonly string[] {
+  const counts = `${templates} templates, ${constraints} constraints; ${leftOut} other documents left out`;
+  return [counts, ...withoutEffect.map((words) => `without effect: ${words}`)];
 }

@@ -83,3 +83,40 @@ test('a builtin that packs have not is refused with why', async (t) => {
     /more\.rego:2:.*undefined function http\.send: packs have not http\.send, as it asks the network/,
   );
 });
+
+const OTHERS = `apiVersion: mutations.gatekeeper.sh/v1
+kind: Assign
+metadata: { name: pull-always }
+---
+apiVersion: config.gatekeeper.sh/v1alpha1
+kind: Config
+metadata: { name: config, namespace: gatekeeper-system }
+spec: { match: [{ excludedNamespaces: [kube-system, a-*], processes: ['*'] }] }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: a }
+`;
+
+test('what had an effect in Gatekeeper, and has none in the pack, is told where the pack goes', async (t) => {
+  const desk = await openDesk(t);
+  const typo = TEMPLATE.replace('spec: { match: {', 'spec: { match: { excludedNamespace: [a],');
+  await desk.write({ 'gatekeeper/all.yaml': typo, 'gatekeeper/others.yaml': OTHERS });
+  const said = [
+    'others.yaml: Assign pull-always mutates, which is not taken over: write rules mutate for it',
+    'others.yaml: Config config leaves out the namespaces kube-system, a-*, which is not taken over: use spec.binding.excludedNamespaces',
+    'all.yaml: spec.match.excludedNamespace is no field of Gatekeeper, and limits nothing',
+  ];
+  const printed = await desk.nexusctl('pack convert gatekeeper own');
+  t.is(printed.code, 0, printed.err);
+  t.deepEqual(
+    printed.out.split('\n').slice(0, 3),
+    said.map((words) => `# ${words}`),
+  );
+  t.is((parse(printed.out) as { readonly kind: string }).kind, 'PolicyPack');
+  const written = await desk.nexusctl('pack convert gatekeeper own --folder own');
+  t.deepEqual(
+    written.out.split('\n').slice(1, 4),
+    said.map((words) => `without effect: ${words}`),
+  );
+});

@@ -131,6 +131,16 @@ test('a builtin that is not among the capabilities is refused by its name', asyn
   });
 });
 
+test('external data is refused with what there is instead', async (t) => {
+  const files = sourceFiles(
+    { 'a.rego': 'package a\ndeny contains r if r := external_data({"provider": "p", "keys": ["k"]})' },
+    undefined,
+  );
+  const made = await compilePack({ files, regoVersion: 'V1' }, { run: await pinnedOpa() });
+  const message = made.kind === 'refused' ? (made.problems[0]?.message ?? '') : '';
+  t.regex(message, /undefined function external_data: .* asks its Providers; .*spec\.facts.*spec\.inventory/);
+});
+
 function neverRun(): Promise<never> {
   return Promise.reject(new Error('it was run'));
 }

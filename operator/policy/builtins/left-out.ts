@@ -54,10 +54,14 @@ function each(names: string, why: string): Readonly<Record<string, string>> {
   );
 }
 
+/** Functions that other hosts of Rego add to those of the compiler, each with why packs have not got them. */
+const OF_OTHERS: Readonly<Record<string, string>> = {
+  external_data: `is of Gatekeeper, and asks its Providers; it ${NETWORK}. What is known of images is told by spec.facts, and what exists by spec.inventory`,
+};
+
 /** What a message of the compiler about a function that is not there lacks: why it is not. */
 export function withWhy(message: string): string {
   const [, name = ''] = /undefined function ([\w.]+)/.exec(message) ?? [];
-  return Object.hasOwn(LEFT_OUT, name)
-    ? `${message}: packs have not ${name}, as it ${LEFT_OUT[name]}`
-    : message;
+  const why = [LEFT_OUT, OF_OTHERS].find((known) => Object.hasOwn(known, name))?.[name];
+  return why === undefined ? message : `${message}: packs have not ${name}, as it ${why}`;
 }
