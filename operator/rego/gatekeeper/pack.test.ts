@@ -1,83 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { evaluateRego, pinnedOpa } from '../testing/opa.ts';
-import { opaTools } from './opa-tools.ts';
-import { gatekeeperPack, type GatekeeperPack } from './pack.ts';
 import { problemText } from './problem.ts';
-import type { SourceDocument } from './template.ts';
+import { chosen, constraint, make, pack, template, violations } from './testing/templates.ts';
 
 /** A part of a document, to be broken. */
 type Any = ReturnType<typeof JSON.parse>;
-
-/** Code that a template is given with: as most are written, or by engine and version. */
-interface Code {
-  readonly rego: string;
-  readonly libs?: readonly string[];
-  readonly version?: string;
-  readonly schema?: unknown;
-}
-
-function template(kind: string, { rego, libs, version, schema }: Code): SourceDocument {
-  const old = { target: 'admission.k8s.gatekeeper.sh', rego, libs };
-  const source = { version, rego, libs };
-  const now = { target: 'admission.k8s.gatekeeper.sh', code: [{ engine: 'Rego', source }] };
-  return {
-    file: `${kind}.yaml`,
-    value: {
-      apiVersion: 'templates.gatekeeper.sh/v1',
-      kind: 'ConstraintTemplate',
-      metadata: { name: kind.toLowerCase() },
-      spec: {
-        crd: { spec: { names: { kind }, validation: { openAPIV3Schema: schema } } },
-        targets: [version === undefined ? old : now],
-      },
-    },
-  };
-}
-
-function constraint(
-  kind: string,
-  name: string,
-  spec: Readonly<Record<string, unknown>> = {},
-): SourceDocument {
-  const value = { apiVersion: 'constraints.gatekeeper.sh/v1beta1', kind, metadata: { name }, spec };
-  return { file: `${name}.yaml`, value };
-}
-
-async function make(
-  templates: readonly SourceDocument[],
-  constraints: readonly SourceDocument[] = [],
-  inventory?: readonly SourceDocument[],
-) {
-  return gatekeeperPack({ templates, constraints, inventory }, opaTools(await pinnedOpa()));
-}
-
-async function pack(...args: Parameters<typeof make>): Promise<GatekeeperPack> {
-  const made = await make(...args);
-  if (made.kind === 'refused') throw new Error(made.problems.map(problemText).join('\n'));
-  return made.value;
-}
-
-/** What the adapter of a pack finds. */
-async function violations(
-  { modules, data, regoVersion }: GatekeeperPack,
-  input: {
-    readonly review: unknown;
-    readonly constraints: readonly unknown[];
-    readonly namespaceObject?: unknown;
-  },
-): Promise<unknown> {
-  const files = { ...modules, 'data.json': JSON.stringify(data) };
-  const flags = regoVersion === 'V0' ? ['--v0-compatible'] : [];
-  return evaluateRego(files, { query: 'data.gatekeeper.violation', input, flags });
-}
-
-const chosen = (kind: string, name: string, parameters: unknown = {}) => ({
-  kind,
-  name,
-  parameters,
-  enforcementAction: 'deny',
-});
 
 const LABELS = `package k8slabels
 import data.lib.names.missing
@@ -394,22 +321,3 @@ for (const [name, [change, says]] of Object.entries(BROKEN)) {
     t.regex(made.kind === 'refused' ? made.problems.map(problemText).join('\n') : 'it was made', says);
   });
 }
-
-const OWNED = `package k8sowned
-violation[{"msg": msg}] {
-  not input.review.namespaceObject.metadata.annotations.owner
-  msg := sprintf("nobody owns %v", [input.review.namespaceObject.metadata.name])
-}`;
-
-test('a template sees the namespace of the object as Gatekeeper shows it', async (t) => {
-  const made = await pack([template('K8sOwned', { rego: OWNED })]);
-  const found = async (namespaceObject: unknown) =>
-    violations(made, {
-      review: { operation: 'CREATE', object: {} },
-      constraints: [chosen('K8sOwned', 'a')],
-      namespaceObject,
-    });
-  const owned = { metadata: { name: 'acme-dev', annotations: { owner: 'ann' } } };
-  t.deepEqual(await found(owned), []);
-  t.like(await found({ metadata: { name: 'acme-dev', annotations: {} } }), [{ msg: 'nobody owns acme-dev' }]);
-});
