@@ -51,6 +51,7 @@ const VALUES = {
   remoteImage: 'remoteAgents.image',
   policyInventory: 'platform.policyInventory',
   policyResources: 'webhooks.policy.resources',
+  policySourceCa: 'platform.policySourceCa',
   policySourceHosts: 'platform.policySourceHosts',
   registries: 'platform.registries',
   policyScanSeconds: 'platform.policyScanSeconds',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Config } from './config.ts';
+import { defined } from './core/object.ts';
 import { tryFloor } from './floor-trial.ts';
 import { BUNDLE_LIMITS } from './rego/bundle.ts';
 import { toolchainAt, trialHost } from './rego/toolchain.ts';
@@ -35,11 +36,15 @@ const NOTHING = new Uint8Array();
 
 /** What verifies packs, with the compiler that the settings name. Nothing is started before the first of them. */
 export function packVerification(
-  config: Pick<Config, 'kubeconfig' | 'namespace' | 'opaPath' | 'policySourceHosts' | 'serviceAccount'>,
+  config: Pick<
+    Config,
+    'kubeconfig' | 'namespace' | 'opaPath' | 'policySourceCa' | 'policySourceHosts' | 'serviceAccount'
+  >,
   { client, registry, metrics, log }: PackSources,
 ): PackVerification {
   const fetcher = new HttpsFetcher({
     trustedHosts: config.policySourceHosts,
+    ...defined({ trustedCa: config.policySourceCa }),
     maxBytes: BUNDLE_LIMITS.bytes,
   });
   const settings = { platformNamespace: config.namespace, operatorUser: operatorUserOf(config) ?? '' };

@@ -152,6 +152,7 @@ const NEW = [
   'policyMebibytesPerTenant',
   'policyPacksPerTenant',
   'policyScanSeconds',
+  'policySourceCa',
   'policySourceHosts',
   'prices',
   'registries',

@@ -67,6 +67,22 @@ test('another file is not taken, and nothing of it is told', async (t) => {
   t.notRegex(JSON.stringify(outcome), /root/);
 });
 
+test('an authority of the platform vouches for the hosts that it lists', async (t) => {
+  const port = await serve(t, (_, answer) => void answer.end(FILE));
+  const trustedCa = AUTHORITY.pair.certificate;
+  const listed = new HttpsFetcher({ trustedHosts: [`localhost:${port}`], maxBytes: 1000, trustedCa });
+  t.teardown(() => listed.close());
+  const address = { url: `https://localhost:${port}/a.tar.gz`, digest: DIGEST };
+  t.is((await listed.get(address)).kind, 'ok');
+  const without = new HttpsFetcher({ trustedHosts: [`localhost:${port}`], maxBytes: 1000 });
+  t.teardown(() => without.close());
+  const outcome = await without.get(address);
+  t.regex(
+    outcome.kind === 'fault' ? outcome.fault.message : '',
+    /certificate is by no authority that is known/,
+  );
+});
+
 test('what is not trusted and not public is not connected to, whatever it is called', async (t) => {
   let asked = 0;
   const port = await serve(t, (_, answer) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
+import { rootCertificates } from 'node:tls';
 import { Outbound, type Outcome } from './outbound.ts';
 
 /** Where a file is, and which one. */
@@ -28,6 +29,8 @@ export interface FetcherOptions {
   readonly maxBytes: number;
   /** For all of it, redirects included. Default 10 s. */
   readonly timeoutMs?: number;
+  /** Certificates, as PEM, that vouch for these hosts, besides those that Node knows. For others they vouch for nothing. */
+  readonly trustedCa?: string;
   /** Certificates that vouch for servers, instead of those that Node knows. */
   readonly ca?: string;
 }
@@ -45,14 +48,15 @@ export class HttpsFetcher {
   readonly #outbound: Outbound;
 
   constructor(options: FetcherOptions) {
-    const { trustedHosts, ca } = options;
-    const shared = ca === undefined ? {} : { ca };
+    const { trustedHosts } = options;
+    const ours = withCa(options.trustedCa && [...rootCertificates, options.trustedCa].join('\n'));
+    const shared = withCa(options.ca);
     this.#options = options;
     this.#outbound = new Outbound({
-      rulesOf: ({ host, hostname }) => ({
-        ...shared,
-        isPrivate: trustedHosts.includes(host) || trustedHosts.includes(hostname),
-      }),
+      rulesOf: ({ host, hostname }) => {
+        const isPrivate = trustedHosts.includes(host) || trustedHosts.includes(hostname);
+        return { ...shared, ...(isPrivate && ours), isPrivate };
+      },
       maxRedirects: MAX_REDIRECTS,
     });
   }
@@ -75,6 +79,10 @@ export class HttpsFetcher {
   close(): Promise<void> {
     return this.#outbound.close();
   }
+}
+
+function withCa(ca: string | undefined): { readonly ca?: string } {
+  return ca === undefined || ca === '' ? {} : { ca };
 }
 
 function fetchedOf(outcome: Outcome, digest: string): FetchOutcome {
