@@ -115,6 +115,10 @@ const REFUSED: Readonly<Record<string, { args: readonly string[]; want: RegExp }
     args: ['--registries=[{"host":"r.io","insecure":true}]'],
     want: /^ {2}--registries: \[0\]\.insecure: there is no such field/m,
   },
+  'an authority that is none': {
+    args: ['--policy-source-ca=-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
+    want: /--policy-source-ca: found .*allowed is certificates as PEM/s,
+  },
   'a level that is none': { args: ['--log-level=loud'], want: /allowed is one of trace, debug/ },
 };
 

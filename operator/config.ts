@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
-import { readBundle } from './core/certificates/bundle.ts';
 import { readRegistrySettings, type RegistrySettings, type SettingsRead } from './oci/settings.ts';
 import { POLICY_RESOURCES } from './policy-resources.ts';
 import { PRICES } from './prices.ts';
@@ -14,6 +13,7 @@ import {
   parseApiServer,
   parseBoolean,
   parseListen,
+  parsePem,
   type ParsedSettings,
   POLICY_INVENTORY,
   readSettings,
@@ -167,7 +167,7 @@ export const SETTINGS = {
     what: 'Certificates that vouch for the hosts of policySourceHosts, besides those that are known everywhere: such hosts mostly have a certificate by an authority of their own.',
     default: undefined,
     allowed: 'certificates as PEM',
-    parse: (text) => (isPem(text) ? text : undefined),
+    parse: parsePem,
   } satisfies Setting<string>,
   policyInventory: POLICY_INVENTORY,
   policyResources: POLICY_RESOURCES,
@@ -325,12 +325,6 @@ function parseHosts(text: string): readonly string[] | undefined {
     .map((one) => one.trim())
     .filter((one) => one !== '');
   return hosts.every((host) => HOST.test(host)) ? hosts : undefined;
-}
-
-/** Certificates, each of which can be read, and nothing that was meant to be one and cannot. */
-function isPem(text: string): boolean {
-  const begun = text.split('-----BEGIN CERTIFICATE-----').length - 1;
-  return begun > 0 && readBundle(text).length === begun;
 }
 
 function parseRegistries(text: string): readonly RegistrySettings[] | undefined {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 
 // How the programs of the image read their settings: the same for each of them.
@@ -175,3 +176,18 @@ export const POLICY_INVENTORY = {
     'apiVersion/plural=Kind separated by commas, with cluster: before kinds that are in no namespace, such as networking.k8s.io/v1/ingresses=Ingress,cluster:storage.k8s.io/v1/storageclasses=StorageClass',
   parse: readInventoryKinds,
 } satisfies Setting<readonly InventoryKind[]>;
+
+/** Certificates as PEM, where each can be read and there is at least one; undefined otherwise. */
+export function parsePem(text: string): string | undefined {
+  const begun = text.split('-----BEGIN CERTIFICATE-----').length - 1;
+  const whole = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return begun > 0 && whole.length === begun && whole.every(isCertificate) ? text : undefined;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
