@@ -234,6 +234,26 @@ export const FAULTS: Readonly<Record<string, FaultCase>> = {
       t.is((await oneOf(place))?.status?.attempt, 1);
     },
   },
+  'a Secret of its variables is changed': {
+    ...GOES_ON,
+    worker: {
+      container: {
+        image: 'registry.example/worker:1',
+        resources: { requests: { cpu: '100m', memory: '64Mi' } },
+        env: [{ name: 'DOC', valueFrom: { secretKeyRef: { name: 'data', key: 'doc' } } }],
+      },
+    },
+    play: async (t, place) => {
+      const { user, namespace } = place;
+      await patch(place, ['secret/data', '-n', namespace], { stringData: { doc: 'another' } });
+      const pod = await podOf(place);
+      const path = '{.spec.containers[0].env[?(@.name=="DOC")].valueFrom.secretKeyRef.name}';
+      t.is(await user.does(['get', 'pod', pod, '-n', namespace, '-o', `jsonpath=${path}`]), 'data');
+    },
+    after: async (t, place) => {
+      t.is((await oneOf(place))?.status?.attempt, 1);
+    },
+  },
   'its GPU class is deleted': {
     ...GOES_ON,
     tenant: { quotas: { gpus: [{ class: 'faults-class', count: 2 }] } },

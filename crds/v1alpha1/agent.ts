@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { KindDescriptor } from '../openapi/kind.ts';
 import { calls, callsRule } from './agent-calls.ts';
 import { agentEntitlements, dataClassification } from './agent-entitlements.ts';
+import { environment } from './agent-environment.ts';
 import { agentParameters } from './agent-parameters.ts';
 import { schedule, scheduleStatus } from './agent-schedule.ts';
 import { remote, remoteRules } from './agent-remote.ts';
@@ -33,16 +34,6 @@ const IMAGE =
 const IMAGE_WORDS =
   'wanted is an image as container engines read it, such as registry.example/team/app:1.4 or registry.example/team/app@sha256:... with 64 hex digits: a name has lower-case letters and digits, with . _ or - in between, and neither blanks nor a scheme like https://; a tag has letters, digits, . _ and -';
 
-const env = z.object({
-  name: z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
-    .describe('Name of the variable.'),
-  value: text('Value of the variable. Not for secrets.', 8192).optional(),
-});
-
 const container = z
   .object({
     image: spelt(z.string().min(1).max(512), IMAGE, IMAGE_WORDS).describe(
@@ -54,12 +45,7 @@ const container = z
       .describe('Entry point, instead of that of the image.')
       .optional(),
     args: z.array(text('A word.', 4096)).max(256).describe('Arguments.').optional(),
-    env: z
-      .array(env)
-      .max(128)
-      .describe('Environment.')
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-      .optional(),
+    env: environment.optional(),
     resources: z
       .object({
         requests: quantities('What is reserved: cpu, memory, ephemeral-storage.', 4).optional(),

@@ -101,6 +101,87 @@ test('a Run whose Secret is not there says so, in the words of its node', async 
   t.is(told, `a volume cannot be mounted: ${message}`);
 });
 
+/** Has the node of the only pod of a Run tell what its container does. */
+async function tells({ user, namespace }: World, name: string, state: object): Promise<void> {
+  const label = `nexusos.dev/run=${name}`;
+  const found = await user.sees<PodList>('pods', '-n', namespace, '-l', label);
+  const pod = found?.items[0]?.metadata.name ?? '';
+  const container = { name: 'agent', image: 'registry.example/worker:1', imageID: '', ready: false };
+  const phases = 'terminated' in state ? { phase: 'Succeeded' } : { phase: 'Pending' };
+  const status = { ...phases, containerStatuses: [{ ...container, restartCount: 0, state }] };
+  const how = ['--subresource=status', '--type=merge', '-p', JSON.stringify({ status })];
+  await user.does(['patch', 'pod', pod, '-n', namespace, ...how]);
+}
+
+test('a variable comes from a Secret that NexusOS never reads; while that is missing, the Run says so', async (t) => {
+  const admin = new User(await attachSystem());
+  const byHand = { ...BY_HAND, metadata: { name: 'by-hand-variable' } };
+  const node = { ...MUTE, metadata: { name: 'mute-variable' } };
+  await admin.applies(byHand, node);
+  t.teardown(() => admin.does(['delete', 'node/mute-variable', 'gpuclass/by-hand-variable', '--wait=false']));
+  const secretKeyRef = { name: 'model', key: 'token' };
+  const env = [{ name: 'MODEL_TOKEN', valueFrom: { secretKeyRef } }];
+  const worker = {
+    container: { image: 'registry.example/worker:1', env },
+    gpu: { class: 'by-hand-variable' },
+  };
+  const tenant = { quotas: { gpus: [{ class: 'by-hand-variable', count: 1 }] } };
+  const place = await world(t, 'variables', { tenant, worker });
+  const { user, namespace } = place;
+  await user.applies(run(namespace, 'asks'));
+  await waits(place, 'asks', 'Starting');
+  const label = 'nexusos.dev/run=asks';
+  const path = '{.items[0].spec.containers[0].env[?(@.name=="MODEL_TOKEN")].valueFrom.secretKeyRef}';
+  t.deepEqual(JSON.parse(await read(place, path, 'pods', '-l', label)), secretKeyRef);
+  const found = await user.sees<PodList>('pods', '-n', namespace, '-l', label);
+  const pod = found?.items[0]?.metadata.name ?? '';
+  const target = { apiVersion: 'v1', kind: 'Node', name: node.metadata.name };
+  const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name: pod, namespace }, target };
+  const bind = `/api/v1/namespaces/${namespace}/pods/${pod}/binding`;
+  await user.does(['create', '--raw', bind, '-f', '-'], JSON.stringify(binding));
+  const message = 'secret "model" not found';
+  await tells(place, 'asks', { waiting: { reason: 'CreateContainerConfigError', message } });
+  await eventually('the Run names the Secret', async () =>
+    (await waits(place, 'asks', 'Starting')).endsWith(`CreateContainerConfigError: ${message}`),
+  );
+  await user.does([
+    'create',
+    'secret',
+    'generic',
+    'model',
+    '-n',
+    namespace,
+    '--from-literal=token=hidden-away',
+  ]);
+  const at = `${new Date().toISOString().slice(0, 19)}Z`;
+  await tells(place, 'asks', {
+    terminated: { exitCode: 0, reason: 'Completed', startedAt: at, finishedAt: at },
+  });
+  await ends(place, 'asks', 'Succeeded');
+  const told = await user.does(['get', 'run,agent,agentrevision,pod,cm', '-n', namespace, '-o', 'json']);
+  t.notRegex(told, /hidden-away|aGlkZGVuLWF3YXk/, 'nobody but its container has read it');
+});
+
+test('variables that cannot be meant are refused with their field', async (t) => {
+  const { user, namespace } = await world(t, 'odd-variables');
+  const secretKeyRef = { name: 's', key: 'k' };
+  const cases: readonly (readonly [object, RegExp])[] = [
+    [{ value: 'a', valueFrom: { secretKeyRef } }, /env\[0\]: .*at most one of value and valueFrom/],
+    [{ valueFrom: {} }, /env\[0\]\.valueFrom: .*exactly one of secretKeyRef and configMapKeyRef/],
+    [{ valueFrom: { secretKeyRef, configMapKeyRef: secretKeyRef } }, /exactly one of secretKeyRef/],
+    [{ valueFrom: { secretKeyRef: { name: '../s', key: 'k' } } }, /valueFrom\.secretKeyRef\.name/],
+    [{ valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }, /unknown field .*fieldRef/],
+  ];
+  for (const [more, want] of cases) {
+    const odd = agent(namespace, {
+      container: { image: 'registry.example/worker:1', env: [{ name: 'A', ...more }] },
+    });
+    const { ok, text } = await user.tries(['apply', '-f', '-'], JSON.stringify(odd));
+    t.false(ok);
+    t.regex(text, want);
+  }
+});
+
 test('what a container says at its end is in the status of its Run', async (t) => {
   const place = await world(t, 'telling');
   const { user, namespace } = place;

@@ -112,6 +112,16 @@ test('an Agent cannot replace the variables that are ours', (t) => {
   ]);
 });
 
+test('a variable that comes from a Secret or a ConfigMap goes into the pod as the Agent names it', (t) => {
+  const env = [
+    { name: 'KEY', valueFrom: { secretKeyRef: { name: 'model', key: 'token' } } },
+    { name: 'REGION', valueFrom: { configMapKeyRef: { name: 'site', key: 'region', optional: true } } },
+    { name: 'NEXUSOS_RUN', valueFrom: { secretKeyRef: { name: 'model', key: 'token' } } },
+  ];
+  const found = podOf({ agent: makeAgent({ container: { image: 'x', env } }) }).containers[0]?.env;
+  t.deepEqual(found?.slice(0, 3), [env[0], env[1], { name: 'NEXUSOS_RUN', value: 'r' }] as never);
+});
+
 test('a container is told what it may use: what its revision says, of that what its tenant is entitled to by now', (t) => {
   const entitlements = { tools: ['search', '$(HOME)', 'shell'], modelTiers: ['large'] };
   const agent = makeAgent({ entitlements, dataClassification: 'confidential' });

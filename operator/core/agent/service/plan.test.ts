@@ -116,8 +116,12 @@ const restrictions: Record<string, { readonly of: (pod: PodSpec) => unknown; rea
     want: { name: 'PORT', value: '9000' },
   },
   'variables of the Agent, the empty ones as the API server keeps them': {
-    of: (pod) => pod.containers[0].env.slice(0, 2),
-    want: [{ name: 'A', value: '1' }, { name: 'EMPTY' }],
+    of: (pod) => pod.containers[0].env.slice(0, 3),
+    want: [
+      { name: 'A', value: '1' },
+      { name: 'EMPTY' },
+      { name: 'KEY', valueFrom: { secretKeyRef: { name: 'model', key: 'token' } } },
+    ],
   },
   'time to be forgotten by others': {
     of: (pod) => pod.containers[0].lifecycle,
@@ -129,6 +133,7 @@ test('pods of a service are bounded like those of Runs, and answer as the Agent 
   const env = [
     { name: 'A', value: '1' },
     { name: 'EMPTY', value: '' },
+    { name: 'KEY', valueFrom: { secretKeyRef: { name: 'model', key: 'token' } } },
     { name: 'PORT', value: '1' },
   ];
   const agent = makeService(

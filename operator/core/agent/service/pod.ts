@@ -110,5 +110,12 @@ function environment(
   const names = new Set(ours.map(({ name }) => name));
   const theirs = (containerOf(spec).env ?? []).filter(({ name }) => !names.has(name));
   // The API server drops a value that is empty: written, it would be found missing for ever.
-  return [...theirs.map(({ name, value }) => ({ name, ...(value && { value }) })), ...ours];
+  return [
+    ...theirs.map(({ name, value, valueFrom }) => ({
+      name,
+      ...(value && { value }),
+      ...defined({ valueFrom }),
+    })),
+    ...ours,
+  ];
 }
