@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from './cli/command.ts';
+import { completionOf } from './completion/command.ts';
 import { CONFORMANCE } from './conformance/command.ts';
 import { IMPORT } from './images/import.ts';
 import { VERIFY } from './images/verify.ts';
@@ -28,5 +29,6 @@ export const COMMANDS: readonly Command[] = [
   CAPABILITIES_COMMAND,
   IMPORT,
   VERIFY,
+  completionOf(() => COMMANDS),
   VERSION,
 ];
