@@ -66,6 +66,26 @@ test('a widget is made, and a pass over it writes nothing', async (t) => {
   t.deepEqual(readsOfConfigMaps(rig), [], 'what a store does not find is not asked for');
 });
 
+test('of so many workers as it is given, a group has a quarter beside others, and all but an eighth alone', async (t) => {
+  const ends = new Map(['small', 'big'].map((group) => [group, Promise.withResolvers<void>()]));
+  const groupOf = ({ metadata: { name } }: KubeObject) => name.split('-')[0] ?? '';
+  const holds = async (widget: KubeObject) => ends.get(groupOf(widget))?.promise;
+  const rig = await rigOf(t, { concurrency: 12, controller: { group: groupOf, holds } });
+  t.teardown(() => ends.forEach(({ resolve }) => resolve()));
+  const isAt = async (waiting: number, working: number) =>
+    (await sumOf(rig.metrics, 'workqueue_depth')) === waiting &&
+    (await sumOf(rig.metrics, 'controller_runtime_active_workers')) === working;
+  await createWidget(rig, 'small-0', { copies: 0 });
+  await eventually('the small one is worked on', () => isAt(0, 1));
+  for (let i = 0; i < 14; i += 1) await createWidget(rig, `big-${i}`, { copies: 0 });
+  await eventually('three of twelve are at the big ones', () => isAt(11, 4));
+  ends.get('small')?.resolve();
+  await eventually('ten of twelve are', () => isAt(4, 10));
+  ends.get('big')?.resolve();
+  await eventually('all are done', () => isAt(0, 0));
+  t.pass();
+});
+
 test('a watch of metadata only costs no write either', async (t) => {
   const rig = await rigOf(t, { controller: { metadataOnly: true } });
   await createWidget(rig, 'a', { copies: 3, text: 'x' });

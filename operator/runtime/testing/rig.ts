@@ -36,6 +36,8 @@ export interface RigOptions {
   readonly kubeconfigPath: string;
   readonly timing?: Partial<ReflectorTiming>;
   readonly controller?: WidgetControllerOptions;
+  /** How many widgets are worked on at one time; by default as many as by default. */
+  readonly concurrency?: number;
   readonly leaderElection?: (world: WidgetWorld) => LeaderElectionOptions;
   /** Called before the manager starts. */
   readonly prepare?: (rig: Omit<Rig, 'close'>) => void;
@@ -58,6 +60,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     identity: world.namespace,
     namespace: world.namespace,
     leaderElection: options.leaderElection?.(world),
+    ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
     metrics,
     log: createLog({ level: process.env['NEXUSOS_TEST_LOG'] === undefined ? 'silent' : 'debug' }),
     timing: { idleMs: 90_000, backoff: QUICK, ...options.timing },

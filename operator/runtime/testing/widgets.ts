@@ -88,6 +88,10 @@ export interface WidgetControllerOptions {
   readonly tellsBeginning?: boolean;
   /** When to come back after a pass; by default when something changes. */
   readonly result?: () => Result;
+  /** What a pass over a widget waits for. */
+  readonly holds?: (widget: Widget) => Promise<void>;
+  /** The fairness group of a widget; by default that of its namespace. */
+  readonly group?: (widget: KubeObject) => string;
   /** What `observe` throws for a widget. */
   readonly failure?: (widget: Widget) => Error | undefined;
 }
@@ -115,7 +119,8 @@ export function widgetController(
     rbac: [],
     parse: (object) =>
       isWidget(object) ? object : { parseFailure: 'spec.copies: must not be above 100, for this test' },
-    observe: (widget, read) => {
+    observe: async (widget, read) => {
+      await options.holds?.(widget);
       const failure = options.failure?.(widget);
       if (failure !== undefined) throw failure;
       return read
@@ -130,6 +135,7 @@ export function widgetController(
       return options.namesVersions === true ? { ...plan, apply: withVersions(plan.apply, owned) } : plan;
     },
     ...(options.tells !== undefined && { tells: options.tells }),
+    ...(options.group !== undefined && { group: options.group }),
   };
   if (options.finalizer === undefined) return base;
   return { ...base, finalizer: options.finalizer, finalize: finalizeWidget, salvage: withoutSpec };
