@@ -3,6 +3,7 @@ import { MAX_KEYS, MAX_RESERVATIONS } from '#crds/v1alpha1/quota-ledger';
 import { RUN_REASONS } from '#crds/v1alpha1/run';
 import type { Candidate, Waiting } from './admit.ts';
 import type { CreateRate } from './create-rate.ts';
+import { countOf } from '../words.ts';
 
 /** That nobody is admitted. */
 export const TENANT_SUSPENDED: Waiting = {
@@ -30,7 +31,7 @@ export const ELSEWHERE: Waiting = {
 export function noPlace(max = Infinity): Waiting {
   const message =
     max <= MAX_RESERVATIONS
-      ? `all ${max} concurrent Runs of the tenant are taken (quotas.runs.maxConcurrent)`
+      ? `${countOf(max, 'Run')} of the tenant may be under way at one time, and no place is free (quotas.runs.maxConcurrent)`
       : `all ${MAX_RESERVATIONS} concurrent Runs that any tenant can have are taken`;
   return { reason: RUN_REASONS.ConcurrencyExceeded, message };
 }
@@ -40,8 +41,8 @@ export function noPlaceBelow(levels: number, free: number): Waiting {
   const why =
     levels === 0
       ? 'a Run of the tenant that is ahead waits for places for those that it may call'
-      : `it may call others ${levels} levels deep, so as many places must be free beside its own`;
-  const message = `${why}; ${free} are free (quotas.runs.maxConcurrent)`;
+      : `it may call others ${countOf(levels, 'level')} deep, so as many places must be free beside its own`;
+  const message = `${why}; free: ${free} (quotas.runs.maxConcurrent)`;
   return { reason: RUN_REASONS.ConcurrencyExceeded, message };
 }
 
@@ -54,8 +55,8 @@ export function agentFull(
   const limits = '(limits.maxConcurrentRuns)';
   const message =
     levels === 0
-      ? `all ${limit} concurrent Runs of Agent ${agent} are taken ${limits}`
-      : `it may call Agent ${agent}, so ${levels} of its ${limit} concurrent Runs must be free ${limits}`;
+      ? `${countOf(limit, 'Run')} of Agent ${agent} may be under way at one time, and no place is free ${limits}`
+      : `it may call Agent ${agent}, so ${countOf(levels, 'place')} of the ${limit} for its Runs must be free ${limits}`;
   return { reason: RUN_REASONS.AgentConcurrencyExceeded, message };
 }
 
@@ -64,7 +65,7 @@ export function tooFewDevices(
   gpu: { readonly class: string; readonly count: number },
   { limit, dealtOut }: { readonly limit: number; readonly dealtOut: string },
 ): Waiting {
-  const message = `asks for ${gpu.count} GPUs of class ${gpu.class}${dealtOut}; the tenant may use ${limit} at one time, and others use them or are ahead`;
+  const message = `asks for ${countOf(gpu.count, 'GPU')} of class ${gpu.class}${dealtOut}; the tenant may use ${limit} at one time, and others use them or are ahead`;
   return { reason: RUN_REASONS.GPUQuotaExceeded, message };
 }
 

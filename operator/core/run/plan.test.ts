@@ -41,7 +41,7 @@ const cases: Record<string, Case> = {
   'a new Run for a full queue is refused': {
     seen: { place: { ...WAITING, full: { found: 50, allowed: 40 } } },
     want: { phase: 'Failed', reason: 'QueueFull', code: 'quota_exceeded' },
-    wantSaid: ['found 50', 'allowed are 40', 'quotas.runs.maxQueued', 'your platform team'],
+    wantSaid: ['found 50 waiting Runs', 'allowed: 40', 'quotas.runs.maxQueued', 'your platform team'],
   },
   'it is told what it would wait for itself, and not that others do': {
     seen: { place: { ...WAITING, message: 'Agent a is not Ready.', full: { found: 50, allowed: 40 } } },
@@ -55,7 +55,7 @@ const cases: Record<string, Case> = {
   'one that is refused since Runs are created too fast says so': {
     seen: { place: { ...WAITING, reason: 'RateLimited', full: { found: 50, allowed: 40 } } },
     want: { phase: 'Failed', reason: 'RateLimited', code: 'rate_limited' },
-    wantSaid: ['found 50', 'allowed are 40'],
+    wantSaid: ['found 50', 'allowed: 40'],
   },
   'a Run that waits already stays when the queue is full': {
     status: {

@@ -33,6 +33,7 @@ import { notStarted, sooner, startingDeadlineMs } from './starting-deadline.ts';
 import { type Cause, queuedStatus } from './status.ts';
 import { giveBack, SUSPENDED } from './suspension.ts';
 import { withTree } from './tree-status.ts';
+import { countOf } from '../words.ts';
 
 /**
  * A new Run that is about to be admitted is not written as Queued first; but its user waits no longer than this: two seconds, and
@@ -145,7 +146,7 @@ function queueFull(
   { found, allowed }: FullQueue,
   { why, contact }: { readonly why: Cause; readonly contact: string },
 ): Failure {
-  const full = `the tenant's queue is full: found ${found} Runs that wait, allowed are ${allowed} (quotas.runs.maxQueued)`;
+  const full = `the tenant's queue is full: found ${countOf(found, 'waiting Run')}, allowed: ${allowed} (quotas.runs.maxQueued)`;
   const would = `This one would wait as well: ${why.message.replace(/\.$/, '')}`;
   const message = `${full}. ${would}. Create the Run again later, or ask ${contact}.`;
   // Over the rate alone, the same Run would be taken a moment later.

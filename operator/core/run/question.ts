@@ -17,6 +17,7 @@ import { attemptsOf, type Run } from './run.ts';
 import { sooner } from './starting-deadline.ts';
 import { type Cause, queuedStatus } from './status.ts';
 import { SUSPENDED } from './suspension.ts';
+import { countOf } from '../words.ts';
 
 /** Condition of a Run that has asked something. */
 const INPUT_REQUIRED = 'InputRequired';
@@ -135,7 +136,7 @@ function whatHelps({ metadata }: Run, { number, prompt, deadline }: QuestionStat
 }
 
 function tooMany(limit: number) {
-  const message = `its container has asked more than ${limit} questions (spec.questions.limit of its Agent)`;
+  const message = `its container has asked more than ${countOf(limit, 'question')} (spec.questions.limit of its Agent)`;
   const error = { code: 'quota_exceeded', message, retryable: false } as const;
   return { reason: RUN_REASONS.TooManyQuestions, error };
 }

@@ -4,6 +4,7 @@ import { requeue } from './ending.ts';
 import type { Place, RunPlan } from './observed.ts';
 import type { Failure } from './outcome.ts';
 import type { Run } from './run.ts';
+import { countOf } from '../words.ts';
 
 /** How long a Run may still wait for its first admission, in milliseconds; infinite when nothing bounds that. */
 export function startingDeadlineMs(run: Run, now: Date): number {
@@ -18,7 +19,7 @@ export function startingDeadlineMs(run: Run, now: Date): number {
 export function notStarted({ spec, status }: Run, place: Place): Failure {
   const message = place.kind === 'waiting' ? place.message : status?.queue?.message;
   const why = message === undefined ? '' : `: ${message}`;
-  const waited = `not admitted within ${spec.startingDeadlineSeconds} seconds (spec.startingDeadlineSeconds)`;
+  const waited = `not admitted within ${countOf(spec.startingDeadlineSeconds ?? 0, 'second')} (spec.startingDeadlineSeconds)`;
   const error = { code: 'timeout', message: `${waited}${why}`, retryable: true } as const;
   return { reason: RUN_REASONS.StartingDeadlineExceeded, error };
 }

@@ -74,7 +74,7 @@ const CASES: Readonly<Record<string, Case>> = {
     seen: { namespaces: [DEV, OLD], ledger: LEDGER, runs: [RUN], objects: [ACCESS, INSIDE] },
     removes: ['Run nexusos'],
     applies: ['QuotaLedger'],
-    waitsFor: /1 Runs to be gone and 0 reservations to be given back/,
+    waitsFor: /1 Run to be gone and 0 reservations to be given back/,
   },
   'reservations are waited for, since their pods may still run': {
     seen: {
@@ -84,7 +84,7 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     removes: [],
     applies: ['QuotaLedger'],
-    waitsFor: /0 Runs to be gone and 1 reservations/,
+    waitsFor: /0 Runs to be gone and 1 reservation to be given back/,
   },
   'then namespaces go and adopted ones are released': {
     seen: { namespaces: [DEV, OLD], ledger: CLOSED, objects: [ACCESS, INSIDE] },

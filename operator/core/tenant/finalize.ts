@@ -16,6 +16,7 @@ import { removal, type TenantInput } from './plan.ts';
 import { desiredLedger } from './quotas.ts';
 import { judgement, namespaceStatuses } from './status.ts';
 import { isOwnedBy, type Ledger, type Tenant } from './tenant.ts';
+import { countOf } from '../words.ts';
 
 /** One stage of taking a tenant down: what to do, and what is waited for. */
 interface Stage {
@@ -65,7 +66,7 @@ function drainStage({ tenant, observed }: TenantInput): Stage | undefined {
   const isMarked = ledger === undefined || ledger.spec.suspended;
   if (runs.length === 0 && reserved === 0 && isMarked) return undefined;
   return {
-    waitsFor: `${runs.length} Runs to be gone and ${reserved} reservations to be given back`,
+    waitsFor: `${countOf(runs.length, 'Run')} to be gone and ${countOf(reserved, 'reservation')} to be given back`,
     apply: ledger === undefined ? [] : [suspendedLedger(tenant, ledger)],
     remove: runs.flatMap(removal),
   };

@@ -5,6 +5,7 @@ import type { Candidate, Waiting } from '../quota/admit.ts';
 import { lacking, parseAmounts, sumOf } from '../quota/amounts.ts';
 import type { RunContext } from '../quota/candidates.ts';
 import type { Ledger } from '../tenant/tenant.ts';
+import { countOf } from '../words.ts';
 
 /** What a Run needs, with those below it, that the tenant does not have at all; undefined where that is enough. */
 export function neverFits(
@@ -21,7 +22,7 @@ export function neverFits(
 function tooFewPlaces({ levels = 0 }: Candidate, { spec }: Ledger): Waiting | undefined {
   const { maxConcurrentRuns = Infinity } = spec;
   if (maxConcurrentRuns > levels) return undefined;
-  const message = `it may call others ${levels} levels deep, which takes ${levels + 1} places at one time; the tenant has ${maxConcurrentRuns} (quotas.runs.maxConcurrent): raise that, or lower spec.calls.maxDepth of the Agent`;
+  const message = `it may call others ${countOf(levels, 'level')} deep, which takes ${levels + 1} places at one time; the tenant has ${maxConcurrentRuns} (quotas.runs.maxConcurrent): raise that, or lower spec.calls.maxDepth of the Agent`;
   return { reason: RUN_REASONS.ConcurrencyExceeded, message };
 }
 
@@ -31,7 +32,7 @@ function tooFewOfAgent({ namespace, agent, below }: Candidate, { agents }: RunCo
     const wanted = count + (key === agentKey(namespace, agent) ? 1 : 0);
     if (wanted <= limit) continue;
     const name = agents.get(key)?.metadata.name ?? key;
-    const message = `it and those that it may call are up to ${wanted} Runs of Agent ${name} at one time, of which there may be ${limit} (its limits.maxConcurrentRuns)`;
+    const message = `it and those that it may call are up to ${countOf(wanted, 'Run')} of Agent ${name} at one time, of which there may be ${limit} (its limits.maxConcurrentRuns)`;
     return { reason: RUN_REASONS.AgentConcurrencyExceeded, message };
   }
   return undefined;

@@ -5,6 +5,7 @@ import type { BudgetUnit } from '#crds/v1alpha1/budgets';
 import { formatMicro } from '../metering/micro.ts';
 import type { Waiting } from '../quota/admit.ts';
 import { UNIT_WORDS } from '../quota/budgets.ts';
+import { countOf } from '../words.ts';
 
 /** That the reservation of its parent was not seen yet, which is a matter of moments. */
 export const PARENT_UNSEEN: Waiting = {
@@ -39,13 +40,13 @@ export function tooDeep(depth: number, parent: string): Waiting {
 
 /** That as many were called in all as may be. */
 export function tooMany(root: string, allowed: number): Waiting {
-  const message = `spec.parentRef: found ${allowed} Runs below Run ${root}; allowed are ${allowed} in all (spec.calls.maxTotal of its Agent)`;
+  const message = `spec.parentRef: found ${countOf(allowed, 'Run')} below Run ${root}; allowed: ${allowed} in all (spec.calls.maxTotal of its Agent)`;
   return { reason: RUN_CALL_REASONS.TooManyCalls, message };
 }
 
 /** That its parent has called as many others as may be under way. */
 export function tooManyAtOnce(parent: string, allowed: number): Waiting {
-  const message = `Run ${parent} has ${allowed} Runs under way that it has called, as many as it may at one time (spec.calls.maxChildren of its Agent)`;
+  const message = `Run ${parent} has ${countOf(allowed, 'Run')} under way that it has called, as many as it may at one time (spec.calls.maxChildren of its Agent)`;
   return { reason: RUN_CALL_REASONS.TooManyChildren, message };
 }
 

@@ -120,7 +120,7 @@ const WAITS: Readonly<
       return world;
     },
     run: 'third',
-    told: /it may call others 1 levels deep, so as many places must be free beside its own; 1 are free/,
+    told: /it may call others 1 level deep, so as many places must be free beside its own; free: 1 /,
   },
   'one that could never have places for those below says so': {
     world: () => {
@@ -171,7 +171,7 @@ const WAITS: Readonly<
       return world;
     },
     run: 'second',
-    told: /it may call Agent lead, so 1 of its 2 concurrent Runs must be free/,
+    told: /it may call Agent lead, so 1 place of the 2 for its Runs must be free/,
   },
   'the next attempt waits for those whom the last one has called': {
     world: () => {

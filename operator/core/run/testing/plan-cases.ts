@@ -21,7 +21,7 @@ export const WAITING = {
   kind: 'waiting',
   position: 3,
   reason: 'ConcurrencyExceeded',
-  message: 'all 2 concurrent Runs of the tenant are taken',
+  message: '2 Runs of the tenant may be under way at one time, and no place is free',
 } as const;
 /** What is told of a Run that waits, without when. */
 export const WAITED = {
