@@ -6,6 +6,7 @@ import { crdFiles } from './crds.ts';
 import type { GeneratedFile } from './file.ts';
 import { chartValuesPage, type ValueSchema } from './reference/chart-values.ts';
 import { configurationPage } from './reference/configuration.ts';
+import { errorCodesPage } from './reference/error-codes.ts';
 import { kindPages } from './reference/kinds.ts';
 import { metricsPage } from './reference/metrics.ts';
 import { roleFiles } from './roles.ts';
@@ -32,6 +33,7 @@ export async function generatedFiles(root: string): Promise<readonly GeneratedFi
     ...registrationFiles(),
     ...kindPages(),
     reasonsPage(readReasons(root)),
+    errorCodesPage(),
     metricsPage(),
     nexusctlPage(),
     builtinsPage(),

@@ -38,6 +38,12 @@ test('a queue is full for who comes when as many wait as may', (t) => {
   t.true([...placesOf(queue, runs, 3).values()].every((place) => !('full' in place)));
 });
 
+test('what may wait counts whatever it waits for, an Agent that is not there included: each is a Run in the store', (t) => {
+  const { queue, runs } = queueOf(['AgentNotFound', 'AgentNotReady', 'ConcurrencyExceeded'], 1);
+  const last = [...placesOf(queue, runs, 2).values()].at(-1);
+  t.deepEqual(last?.kind === 'waiting' && last.full, { found: 2, allowed: 2 });
+});
+
 /** A queue in which each says what it is told, written so many seconds ago; undefined: it has said nothing yet. */
 function toldQueue(
   told: readonly (readonly [position: number, reason: string, seconds: number] | undefined)[],
