@@ -83,7 +83,7 @@ const cases: Record<string, Case> = {
     status: { phase: 'Queued', queue: { ...WAITED, updatedAt: ago(1) } },
     seen: { reservation: TAKING, place },
     want: { phase: 'Failed', reason: 'StartingDeadlineExceeded', code: 'timeout' },
-    wantSaid: ['within 1 seconds', 'acme-dev/low'],
+    wantSaid: ['within 1 second', 'acme-dev/low'],
   },
   'when its user suspends it the place is given up': {
     spec: { suspend: true },

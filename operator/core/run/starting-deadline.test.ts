@@ -8,13 +8,13 @@ const cases: Record<string, Case> = {
     status: { phase: 'Queued', queue: { ...WAITED, updatedAt: ago(1) } },
     seen: { place: WAITING },
     want: { phase: 'Failed', reason: 'StartingDeadlineExceeded', code: 'timeout' },
-    wantSaid: ['within 1 seconds', 'spec.startingDeadlineSeconds', WAITING.message],
+    wantSaid: ['within 1 second', 'spec.startingDeadlineSeconds', WAITING.message],
   },
   'or what it was told last, where it waits for nothing now': {
     spec: { startingDeadlineSeconds: 1 },
     status: { phase: 'Queued', queue: { ...WAITED, updatedAt: ago(1) } },
     want: { phase: 'Failed', reason: 'StartingDeadlineExceeded', code: 'timeout' },
-    wantSaid: ['within 1 seconds', WAITED.message],
+    wantSaid: ['within 1 second', WAITED.message],
   },
   'a deadline is for the first start only': {
     spec: { startingDeadlineSeconds: 1 },
