@@ -29,6 +29,17 @@ test('places are counted from one, and those that want no quota for now have non
   t.deepEqual(positions(reasons), [undefined, 1, undefined, undefined, 2]);
 });
 
+test("who waits for an Agent stands in nobody's way, and in no place", (t) => {
+  const reasons = [
+    'AgentNotFound',
+    'ConcurrencyExceeded',
+    'AgentNotReady',
+    'RevisionNotFound',
+    'RateLimited',
+  ];
+  t.deepEqual(positions(reasons), [undefined, 1, undefined, undefined, 2]);
+});
+
 test('a queue is full for who comes when as many wait as may', (t) => {
   const { queue, runs } = queueOf(['ConcurrencyExceeded', 'Suspended', 'ConcurrencyExceeded'], 1);
   t.deepEqual(

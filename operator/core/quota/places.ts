@@ -9,7 +9,7 @@ import type { Queue } from './ledger.ts';
 import type { WaitingRun } from './queue-line.ts';
 import { runsByUid } from './runs-by-uid.ts';
 
-/** Reasons of those that want no quota for now: they are passed, and nobody stands behind them. */
+/** Reasons of those that want no quota for now, however much is free: they are passed, and nobody stands behind them. */
 const ASIDE: ReadonlySet<string> = new Set([
   RUN_REASONS.Suspended,
   RUN_REASONS.ApprovalRequired,
@@ -17,6 +17,9 @@ const ASIDE: ReadonlySet<string> = new Set([
   RUN_REASONS.RetryBackoff,
   RUN_REASONS.GangNotStarted,
   RUN_REASONS.Duplicate,
+  RUN_REASONS.AgentNotFound,
+  RUN_REASONS.AgentNotReady,
+  RUN_REASONS.RevisionNotFound,
 ]);
 
 /** The places of a queue: each is worked out for who asks. */
