@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { REMOTE_VARIABLE, type RemoteAttempt, remoteAttempt } from '#crds/v1alpha1/remote-attempt';
 import { conversationIn } from './core/conversation.ts';
-import { type Given, type Saying, sayingOf } from './core/message.ts';
+import { type Bounds, type Given, type Saying, sayingOf } from './core/message.ts';
 import { FailedError } from './http/peer.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -27,6 +27,7 @@ export async function readSaying(env: Env, attempt: RemoteAttempt): Promise<Sayi
     attempt: Number(env['NEXUSOS_ATTEMPT'] ?? 1),
     ...(input !== undefined && { input }),
     ...(parameters !== undefined && { parameters }),
+    bounds: boundsOf(env),
     ...(answer !== undefined && { answer }),
   };
   return sayingOf(given, { messageId, contextId });
@@ -53,6 +54,15 @@ async function inputOf(env: Env): Promise<Given['input']> {
   } catch {
     return { base64: bytes.toString('base64') };
   }
+}
+
+/** What its pod is told for it to tell: nothing else holds an agent elsewhere to that. */
+function boundsOf({ NEXUSOS_TOOLS: tools, NEXUSOS_MAX_STEPS: steps }: Env): Bounds {
+  const listed = tools === undefined ? undefined : jsonOf(tools);
+  return {
+    ...(Array.isArray(listed) && { tools: listed.map(String) }),
+    ...(steps !== undefined && { maxSteps: Number(steps) }),
+  };
 }
 
 /** The answer to the question of an earlier attempt. */

@@ -165,7 +165,7 @@ export const shapeRules = [
   ...['schedule', 'parameters', 'estimate', 'approval', 'questions', 'history', 'gang'].map((field) =>
     onlyJobs(field, OF_RUNS),
   ),
-  ...['maxRunsPerSession', 'maxConcurrentRuns', 'maxRetries'].map((field) =>
+  ...['maxRunsPerSession', 'maxConcurrentRuns', 'maxRetries', 'maxSteps'].map((field) =>
     onlyJobs(`limits.${field}`, OF_RUNS),
   ),
   {

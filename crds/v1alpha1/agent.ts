@@ -24,6 +24,7 @@ import {
 } from './meta.ts';
 import { GROUP, VERSION } from './names.ts';
 import { approvalPolicy } from './run-approval.ts';
+import { maxSteps } from './run-bounds.ts';
 import { agentHistory } from './run-history.ts';
 import { questionPolicy } from './run-questions.ts';
 import { TIERS } from './run-usage.ts';
@@ -78,6 +79,7 @@ const limits = z
     maxRunsPerSession: int('Runs of one session admitted at one time. Empty: 1.', 1, 100_000).optional(),
     maxConcurrentRuns: int('Runs of this agent admitted at one time.', 0, 100_000).optional(),
     maxRetries: int('The most retries that a Run can ask for.', 0, 20).optional(),
+    maxSteps: maxSteps('The most steps of its loop that a Run may take; its container is told.').optional(),
     terminationGracePeriodSeconds: int(
       'How long a container that is told to end may take. Empty: 30.',
       0,

@@ -10,6 +10,7 @@ import { attempts, conditions, dnsLabel, instant, int, observedGeneration, text,
 import { GROUP, VERSION } from './names.ts';
 import { CALL_COLUMNS, callStatus, RUN_FIELDS, PARENT_RULES, parentRef, treeStatus } from './run-calls.ts';
 import { approval, approvalRule, approvalStatus } from './run-approval.ts';
+import { maxSteps, tools } from './run-bounds.ts';
 import { child } from './run-child.ts';
 import { dryRun, dryRunStatus } from './run-dry-run.ts';
 import { atCreation, fixed, kept, keptOr, priority } from './run-fixed.ts';
@@ -29,6 +30,8 @@ const KEPT = [
   'input',
   'parameters',
   'timeoutSeconds',
+  'maxSteps',
+  'tools',
   'retries',
   'estimate',
   'startingDeadlineSeconds',
@@ -55,6 +58,10 @@ const spec = z
       1,
       2_592_000,
     ).optional(),
+    maxSteps: maxSteps(
+      'At most so many steps of its loop, if fewer than the limit of the Agent; its container is told.',
+    ).optional(),
+    tools: tools.optional(),
     ttlSecondsAfterFinished: int(
       'The Run is deleted this long after it finished. Empty: kept.',
       0,
@@ -300,6 +307,8 @@ export const RUN_REASONS = {
   InvalidInput: 'InvalidInput',
   /** Its parameters are not those that the Agent declares. */
   InvalidParameters: 'InvalidParameters',
+  /** Refused: it names tools that its Agent is not entitled to. */
+  ToolsNotAllowed: 'ToolsNotAllowed',
   /** The Agent is of shape service: it takes requests at its address, and makes no Runs. */
   AgentIsService: 'AgentIsService',
   /** The spec does not parse. */

@@ -182,6 +182,44 @@ test('variables that cannot be meant are refused with their field', async (t) =>
   }
 });
 
+test('a Run names the tools and the steps that it leaves its container, and no others', async (t) => {
+  const worker = {
+    entitlements: { tools: ['search', 'shell'] },
+    limits: { timeoutSeconds: 600, maxSteps: 50 },
+  };
+  const place = await world(t, 'bounded', { worker });
+  const { user, namespace } = place;
+  await user.applies(run(namespace, 'careful', { spec: { tools: ['search'], maxSteps: 5 } }));
+  await ends(place, 'careful', 'Succeeded');
+  const told = (name: string) =>
+    read(
+      place,
+      `{.items[0].spec.containers[0].env[?(@.name=="${name}")].value}`,
+      'pods',
+      '-l',
+      'nexusos.dev/run=careful',
+    );
+  t.is(await told('NEXUSOS_TOOLS'), '["search"]');
+  t.is(await told('NEXUSOS_MAX_STEPS'), '5');
+  await user.applies(run(namespace, 'greedy', { spec: { tools: ['search', 'browser'] } }));
+  await ends(place, 'greedy', 'Failed');
+  const says = await waits(place, 'greedy', 'ToolsNotAllowed');
+  t.is(says, 'spec.tools: found browser, which Agent worker is not entitled to; allowed are search, shell');
+  t.is(await read(place, '{.status.error.code}', 'run/greedy'), 'policy_blocked');
+  t.is(
+    (
+      await user.sees<{ readonly items: readonly unknown[] }>(
+        'pods',
+        '-n',
+        namespace,
+        '-l',
+        'nexusos.dev/run=greedy',
+      )
+    )?.items.length,
+    0,
+  );
+});
+
 test('what a container says at its end is in the status of its Run', async (t) => {
   const place = await world(t, 'telling');
   const { user, namespace } = place;

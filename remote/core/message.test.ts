@@ -38,6 +38,16 @@ const cases: Record<string, { given: Partial<Given>; wantNew: object; wantOld: o
   nothing: { given: {}, wantNew: { text: '' }, wantOld: { kind: 'text', text: '' } },
 };
 
+test('how far the agent may go goes with the message, where it is bounded', (t) => {
+  const given = { run: 'r', attempt: 1, bounds: { tools: ['search'], maxSteps: 5 } };
+  t.deepEqual(outgoing(given, { messageId: 'm' }).metadata, {
+    'nexusos.dev/run': 'r',
+    'nexusos.dev/attempt': 1,
+    'nexusos.dev/tools': ['search'],
+    'nexusos.dev/max-steps': 5,
+  });
+});
+
 for (const [name, { given, wantNew, wantOld }] of Object.entries(cases)) {
   test(`a message of ${name}`, (t) => {
     const message = outgoing({ run: 'r', attempt: 2, ...given }, { messageId: 'm', contextId: 'c' });

@@ -8,8 +8,16 @@ export interface Given {
   readonly attempt: number;
   readonly input?: { readonly text: string } | { readonly base64: string } | { readonly uri: string };
   readonly parameters?: Readonly<Record<string, unknown>>;
+  /** How far it may go, where that is bounded. */
+  readonly bounds?: Bounds;
   /** The answer to what the agent asked, and where it asked. */
   readonly answer?: { readonly text: string; readonly conversation: Conversation };
+}
+
+/** How far an agent may go: the tools that it may call, and how many steps it may take. */
+export interface Bounds {
+  readonly tools?: readonly string[];
+  readonly maxSteps?: number;
 }
 
 /** Content of the message to the agent. */
@@ -57,11 +65,13 @@ export function sayingOf(given: Given, ids: MessageIds): Saying {
 
 /** A message to the agent: the input as it is, as data if it is a JSON object, and what it is about as metadata. */
 export function outgoing(given: Given, ids: MessageIds): Outgoing {
-  const { run, attempt, parameters, answer } = given;
+  const { run, attempt, parameters, answer, bounds: { tools, maxSteps } = {} } = given;
   const metadata = {
     'nexusos.dev/run': run,
     'nexusos.dev/attempt': attempt,
     ...(parameters !== undefined && { 'nexusos.dev/parameters': parameters }),
+    ...(tools !== undefined && { 'nexusos.dev/tools': tools }),
+    ...(maxSteps !== undefined && { 'nexusos.dev/max-steps': maxSteps }),
   };
   if (answer === undefined) return { ...ids, content: contentOf(given), metadata };
   const { task: taskId, context: contextId } = answer.conversation;

@@ -2,6 +2,7 @@
 import { AGENT_REASONS } from '#crds/v1alpha1/agent';
 import { checkAgent } from '#operator/core/agent/checks';
 import type { Agent } from '#operator/core/agent/agent';
+import { checkTools } from '#operator/core/run/bounds';
 import { checkParameters } from '#operator/core/run/parameters';
 import { serviceInstead } from '#operator/core/run/service-instead';
 import type { Run } from '#operator/core/run/run';
@@ -29,6 +30,10 @@ export function judgeRun(request: AdmissionRequest, facts: Facts): Verdict {
   if (instead !== undefined) return refusedAs(instead.message, 'spec.agentRef.name');
   const misfit = checkParameters(run, agent);
   if (misfit !== undefined) return refusedAs(misfit, misfit.split(':')[0] ?? 'spec.parameters');
+  const tools = checkTools(run, agent);
+  if (tools !== undefined) {
+    return { refusals: [{ code: 'policy_blocked', message: tools, field: 'spec.tools' }] };
+  }
   return ofAgent(agent, request.namespace, facts);
 }
 

@@ -46,15 +46,15 @@ export function entitlementVariables(
   { entitlements = {}, dataClassification, remote }: AgentSpec,
   tenant: Tenant | undefined,
 ): readonly { readonly name: string; readonly value: string }[] {
-  // The program that speaks to an endpoint uses neither.
-  if (remote !== undefined) return [];
-  const lists = ENTITLEMENTS.flatMap((kind) => {
+  // The program that speaks to an endpoint hands tools on, and knows of nothing else.
+  const kinds = remote === undefined ? ENTITLEMENTS : (['tools'] as const);
+  const lists = kinds.flatMap((kind) => {
     const wanted = entitlements[kind];
     if (wanted === undefined) return [];
     const allowed = tenant?.spec.entitlements?.[kind];
     const value = JSON.stringify(wanted.filter((one) => allowed?.includes(one) !== false));
     return [{ name: VARIABLES[kind], value: literal(value) }];
   });
-  if (dataClassification === undefined) return lists;
+  if (dataClassification === undefined || remote !== undefined) return lists;
   return [...lists, { name: 'NEXUSOS_DATA_CLASSIFICATION', value: dataClassification }];
 }

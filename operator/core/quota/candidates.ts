@@ -8,6 +8,7 @@ import { revisionSuffix } from '../agent/template.ts';
 import { ungrouped } from '../kueue/gang.ts';
 import { findCondition, READY } from '../conditions.ts';
 import { APPROVAL_REQUIRED, needsApproval } from '../run/approval.ts';
+import { checkTools } from '../run/bounds.ts';
 import { checkParameters } from '../run/parameters.ts';
 import { openQuestion, UNANSWERED } from '../run/question.ts';
 import { missingRevision } from '../run/revision.ts';
@@ -230,8 +231,11 @@ function obstacleOf(name: string, agent: Agent | undefined): Waiting | undefined
 }
 
 function misfitOf(run: Run, agent: Agent | undefined): Waiting | undefined {
-  const message = agent && checkParameters(run, agent);
-  return message === undefined ? undefined : { reason: RUN_REASONS.InvalidParameters, message };
+  if (agent === undefined) return undefined;
+  const message = checkParameters(run, agent);
+  if (message !== undefined) return { reason: RUN_REASONS.InvalidParameters, message };
+  const tools = checkTools(run, agent);
+  return tools === undefined ? undefined : { reason: RUN_REASONS.ToolsNotAllowed, message: tools };
 }
 
 function unreadiness({ metadata, status }: Agent): string | undefined {

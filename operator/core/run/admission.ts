@@ -13,6 +13,7 @@ import { defined, type KubeObject } from '../object.ts';
 import { statusOnly } from '../plan.ts';
 import { containerResources } from '../quota/demand.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import { checkTools, toolsRefused } from './bounds.ts';
 import { callStatusOf, priceAtStart } from './calls.ts';
 import { madeFirst } from './admission-record.ts';
 import { ungrouped, ungroupedFailure } from '../kueue/gang.ts';
@@ -135,7 +136,9 @@ function queueOf(run: Run, { capacity, gpuClass }: RunObserved): QueuePlace | un
 /** The Agent may have been changed since the queue looked at it; what was handed over stays as it is. */
 function unfitFor(run: Run, agent: Agent, made: KubeObject | undefined): Failure | undefined {
   const problem = made === undefined ? checkParameters(run, agent) : undefined;
-  return problem === undefined ? undefined : misfit(problem);
+  if (problem !== undefined) return misfit(problem);
+  const tools = checkTools(run, agent);
+  return tools === undefined ? undefined : toolsRefused(tools);
 }
 
 type Admitting = Complete & { readonly input: RunInput };

@@ -52,6 +52,17 @@ const cases: Record<string, Case> = {
     seen: { place: { ...WAITING, reason: 'InvalidParameters', full: { found: 50, allowed: 40 } } },
     want: { phase: 'Failed', reason: 'InvalidParameters', code: 'invalid_request' },
   },
+  'one that names tools beyond those of its Agent is refused as by a rule': {
+    seen: { place: { ...WAITING, reason: 'ToolsNotAllowed', message: 'spec.tools: found shell' } },
+    want: { phase: 'Failed', reason: 'ToolsNotAllowed', code: 'policy_blocked' },
+    wantSaid: ['spec.tools: found shell'],
+  },
+  'so it is where the Agent was changed since its quota was reserved': {
+    spec: { tools: ['search', 'shell'] },
+    seen: { reservation: RESERVED, agent: makeAgent({ entitlements: { tools: ['search'] } }) },
+    want: { phase: 'Failed', reason: 'ToolsNotAllowed', code: 'policy_blocked' },
+    wantSaid: ['found shell, which Agent agent is not entitled to; allowed are search'],
+  },
   'one that is refused since Runs are created too fast says so': {
     seen: { place: { ...WAITING, reason: 'RateLimited', full: { found: 50, allowed: 40 } } },
     want: { phase: 'Failed', reason: 'RateLimited', code: 'rate_limited' },

@@ -18,6 +18,7 @@ import { planEarly } from './early.ts';
 import { cancellation, fail, finish, requeue } from './ending.ts';
 import type { FullQueue, RunObserved, RunPlan } from './observed.ts';
 import { type Failure, isPodFinished } from './outcome.ts';
+import { toolsRefused } from './bounds.ts';
 import { misfit } from './parameters.ts';
 import { judgeParent } from './parent.ts';
 import { attemptLabelOf, isGang } from './gang.ts';
@@ -121,6 +122,7 @@ function planWaiting(run: Run, observed: RunObserved, now: Date): RunPlan {
 /** How a Run fails that waits for what does not come; undefined for any other. */
 function refusalOf(cause: Cause): Failure | undefined {
   if (cause.reason === RUN_REASONS.InvalidParameters) return misfit(cause.message);
+  if (cause.reason === RUN_REASONS.ToolsNotAllowed) return toolsRefused(cause.message);
   // Said by its queue, before it has any quota: what is told of a workload that was made is no place in a queue.
   if (cause.reason === RUN_REASONS.WorkloadRefused) return ungroupedFailure(cause.message);
   return cause.reason === RUN_REASONS.AgentIsService ? isNoJob(cause.message) : refusedCall(cause);

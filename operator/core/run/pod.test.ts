@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import type { AgentSpec } from '#crds/v1alpha1/agent';
+import type { RunSpec } from '#crds/v1alpha1/run';
 import type { KubeObject } from '../object.ts';
 import { desiredWorkload, type WorkloadInput } from './pod.ts';
 import { makeAgent, makeClass, makeRun, makeTenant } from './testing/make.ts';
@@ -143,6 +145,27 @@ test('a container is told what it may use: what its revision says, of that what 
     podOf({ agent: forged }).containers[0]?.env.filter(({ name }) => name === 'NEXUSOS_TOOLS'),
     [{ name: 'NEXUSOS_TOOLS', value: '[]' }],
   );
+});
+
+test('a Run can leave its container fewer tools, and fewer steps, and never more', (t) => {
+  const told = (run: Partial<RunSpec>, agent: Partial<AgentSpec>, tenant = makeTenant()) =>
+    Object.fromEntries(
+      (podOf({ run: makeRun(run), agent: makeAgent(agent), tenant }).containers[0]?.env ?? [])
+        .filter(({ name }) => /TOOLS|STEPS/.test(name))
+        .map(({ name, value }) => [name, value]),
+    );
+  const entitlements = { tools: ['search', 'shell'], modelTiers: ['large'] };
+  const limits = { timeoutSeconds: 60, maxSteps: 20 };
+  t.deepEqual(told({}, {}), {});
+  t.deepEqual(told({ tools: ['search'] }, { entitlements }), { NEXUSOS_TOOLS: '["search"]' });
+  t.deepEqual(told({ tools: [] }, { entitlements }), { NEXUSOS_TOOLS: '[]' });
+  t.deepEqual(told({ tools: ['browser', 'search'] }, { entitlements }), { NEXUSOS_TOOLS: '["search"]' });
+  const tenant = makeTenant({ entitlements: { tools: ['search'] } });
+  t.deepEqual(told({ tools: ['search', 'shell'] }, {}, tenant), { NEXUSOS_TOOLS: '["search"]' });
+  t.deepEqual(told({}, { limits }), { NEXUSOS_MAX_STEPS: '20' });
+  t.deepEqual(told({ maxSteps: 5 }, { limits }), { NEXUSOS_MAX_STEPS: '5' });
+  t.deepEqual(told({ maxSteps: 500 }, { limits }), { NEXUSOS_MAX_STEPS: '20' });
+  t.deepEqual(told({ maxSteps: 7 }, {}), { NEXUSOS_MAX_STEPS: '7' });
 });
 
 test('everything of an attempt has one name, and the Run as its controller', (t) => {

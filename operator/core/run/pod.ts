@@ -11,6 +11,7 @@ import type { Quantities } from '../quota/amounts.ts';
 import { type ContainerResources, containerResources } from '../quota/demand.ts';
 import { isolationOf, RESTRICTED_CONTAINER, RESTRICTED_POD } from '../tenant/restricted-pod.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import { boundedBy, stepVariables } from './bounds.ts';
 import { callerAccount, callerVolumes, callVariables } from './caller.ts';
 import type { CopiedInput } from './input.ts';
 import { type Given, givenConfigMap, givenVariables, givenVolumes, parametersIn } from './input-files.ts';
@@ -199,7 +200,8 @@ function environment(input: WorkloadInput, given: Given) {
     { name: 'NEXUSOS_RUN', value: input.run.metadata.name },
     { name: 'NEXUSOS_AGENT', value: input.agent.metadata.name },
     { name: 'NEXUSOS_ATTEMPT', value: String(input.attempt) },
-    ...entitlementVariables(input.agent.spec, input.tenant),
+    ...entitlementVariables(boundedBy(input.run, input.agent.spec), input.tenant),
+    ...stepVariables(input.run, input.agent.spec),
     ...callVariables(input),
     ...givenVariables(given),
     ...remoteVariablesOf(input),

@@ -82,6 +82,19 @@ test('it is told what to do, and each attempt sends a message of its own', (t) =
   t.is(told(podOf(agent, { timeoutSeconds: 5 })).timeoutSeconds, 5);
 });
 
+test('of what the agent may use, the container hands tools and steps on', (t) => {
+  const entitlements = { tools: ['search', 'shell'], modelTiers: ['large'] };
+  const agent = remoteAgent({}, { entitlements, dataClassification: 'internal' });
+  const env = podOf(agent, { tools: ['search'], maxSteps: 5 }).containers[0]?.env ?? [];
+  t.deepEqual(
+    env.filter(({ name }) => /TOOLS|STEPS|MODEL|CLASSIFICATION/.test(name)),
+    [
+      { name: 'NEXUSOS_TOOLS', value: '["search"]' },
+      { name: 'NEXUSOS_MAX_STEPS', value: '5' },
+    ],
+  );
+});
+
 test('nothing in an address is expanded', (t) => {
   const url = `${URL}/$(NEXUSOS_RUN)`;
   const pod = podOf(remoteAgent({ url }));
