@@ -68,7 +68,8 @@ export function tenantOf({ namespace }: World): string {
 
 /** It starts anew, spends no retry, and ends well. */
 export async function startsAnew(t: ExecutionContext, place: World): Promise<void> {
-  await eventually('it is tried anew', async () => (await oneOf(place))?.status?.attempt === 2);
+  // Where the machine is busy, the second may have been lost as well before it was let end well.
+  await eventually('it is tried anew', async () => ((await oneOf(place))?.status?.attempt ?? 1) >= 2);
   await becomes(place, 'Succeeded');
   t.is((await oneOf(place))?.status?.retries?.spent ?? 0, 0);
 }

@@ -204,6 +204,13 @@ const CASES: Readonly<Record<string, Case>> = {
     verdict: judgeRun(requestOf(makeRun()), factsOf({ agent: () => agent({ shape: 'service' }) })),
     refused: [['invalid_request', /is of shape service; allowed are Agents of the shapes job and remote/]],
   },
+  'a Run with tools that its Agent is not entitled to': {
+    verdict: judgeRun(
+      requestOf(makeRun({ tools: ['search', 'shell'] })),
+      factsOf({ agent: () => agent({ entitlements: { tools: ['search'] } }) }),
+    ),
+    refused: [['policy_blocked', /spec\.tools: found shell, .* allowed are search/]],
+  },
   'a Run that would never fit': {
     verdict: judgeRun(
       requestOf(makeRun()),
