@@ -359,7 +359,7 @@ test('places are left for those whom Runs may call, and a Run that could have no
   await user.applies(ofLead(namespace, 'behind'));
   t.regex(
     await waits(place, 'behind', 'ConcurrencyExceeded'),
-    /as many places must be free beside its own; 1 are free/,
+    /as many places must be free beside its own; free: 1 /,
   );
   await user.applies(run(namespace, 'small'));
   t.regex(await waits(place, 'small', 'ConcurrencyExceeded'), /ahead waits for places/);

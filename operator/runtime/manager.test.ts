@@ -66,9 +66,13 @@ test('a widget is made, and a pass over it writes nothing', async (t) => {
   t.deepEqual(readsOfConfigMaps(rig), [], 'what a store does not find is not asked for');
 });
 
+/** By the name of a widget, up to its first dash. */
+function groupOf({ metadata: { name } }: KubeObject): string {
+  return name.split('-')[0] ?? '';
+}
+
 test('of so many workers as it is given, a group has a quarter beside others, and all but an eighth alone', async (t) => {
   const ends = new Map(['small', 'big'].map((group) => [group, Promise.withResolvers<void>()]));
-  const groupOf = ({ metadata: { name } }: KubeObject) => name.split('-')[0] ?? '';
   const holds = async (widget: KubeObject) => ends.get(groupOf(widget))?.promise;
   const rig = await rigOf(t, { concurrency: 12, controller: { group: groupOf, holds } });
   t.teardown(() => ends.forEach(({ resolve }) => resolve()));

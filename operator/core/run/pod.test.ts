@@ -147,25 +147,28 @@ test('a container is told what it may use: what its revision says, of that what 
   );
 });
 
+/** What a container is told of tools and steps, by variable. */
+function boundsTold(run: Partial<RunSpec>, agent: Partial<AgentSpec>, tenant = makeTenant()) {
+  const { containers } = podOf({ run: makeRun(run), agent: makeAgent(agent), tenant });
+  const bounds = (containers[0]?.env ?? []).filter(({ name }) => /TOOLS|STEPS/.test(name));
+  return Object.fromEntries(bounds.map(({ name, value }) => [name, value]));
+}
+
 test('a Run can leave its container fewer tools, and fewer steps, and never more', (t) => {
-  const told = (run: Partial<RunSpec>, agent: Partial<AgentSpec>, tenant = makeTenant()) =>
-    Object.fromEntries(
-      (podOf({ run: makeRun(run), agent: makeAgent(agent), tenant }).containers[0]?.env ?? [])
-        .filter(({ name }) => /TOOLS|STEPS/.test(name))
-        .map(({ name, value }) => [name, value]),
-    );
   const entitlements = { tools: ['search', 'shell'], modelTiers: ['large'] };
   const limits = { timeoutSeconds: 60, maxSteps: 20 };
-  t.deepEqual(told({}, {}), {});
-  t.deepEqual(told({ tools: ['search'] }, { entitlements }), { NEXUSOS_TOOLS: '["search"]' });
-  t.deepEqual(told({ tools: [] }, { entitlements }), { NEXUSOS_TOOLS: '[]' });
-  t.deepEqual(told({ tools: ['browser', 'search'] }, { entitlements }), { NEXUSOS_TOOLS: '["search"]' });
+  t.deepEqual(boundsTold({}, {}), {});
+  t.deepEqual(boundsTold({ tools: ['search'] }, { entitlements }), { NEXUSOS_TOOLS: '["search"]' });
+  t.deepEqual(boundsTold({ tools: [] }, { entitlements }), { NEXUSOS_TOOLS: '[]' });
+  t.deepEqual(boundsTold({ tools: ['browser', 'search'] }, { entitlements }), {
+    NEXUSOS_TOOLS: '["search"]',
+  });
   const tenant = makeTenant({ entitlements: { tools: ['search'] } });
-  t.deepEqual(told({ tools: ['search', 'shell'] }, {}, tenant), { NEXUSOS_TOOLS: '["search"]' });
-  t.deepEqual(told({}, { limits }), { NEXUSOS_MAX_STEPS: '20' });
-  t.deepEqual(told({ maxSteps: 5 }, { limits }), { NEXUSOS_MAX_STEPS: '5' });
-  t.deepEqual(told({ maxSteps: 500 }, { limits }), { NEXUSOS_MAX_STEPS: '20' });
-  t.deepEqual(told({ maxSteps: 7 }, {}), { NEXUSOS_MAX_STEPS: '7' });
+  t.deepEqual(boundsTold({ tools: ['search', 'shell'] }, {}, tenant), { NEXUSOS_TOOLS: '["search"]' });
+  t.deepEqual(boundsTold({}, { limits }), { NEXUSOS_MAX_STEPS: '20' });
+  t.deepEqual(boundsTold({ maxSteps: 5 }, { limits }), { NEXUSOS_MAX_STEPS: '5' });
+  t.deepEqual(boundsTold({ maxSteps: 500 }, { limits }), { NEXUSOS_MAX_STEPS: '20' });
+  t.deepEqual(boundsTold({ maxSteps: 7 }, {}), { NEXUSOS_MAX_STEPS: '7' });
 });
 
 test('everything of an attempt has one name, and the Run as its controller', (t) => {
