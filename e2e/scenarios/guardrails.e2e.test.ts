@@ -6,6 +6,7 @@ import { type ApiAnswer, type ApiUser, apiUser } from '../api-user.ts';
 import { ACCESS_PAIRS, NETWORK_PAIRS } from '../guardrail-cases.ts';
 import { configMap, deployment, egressTo, type Fields, pod, roleBinding } from '../guardrail-objects.ts';
 import { GUARDED_SPEC, type Pair } from '../guardrail-pair.ts';
+import { RUN_PAIRS } from '../guardrail-run-cases.ts';
 import { WORKLOAD_PAIRS } from '../guardrail-workload-cases.ts';
 import { tenantManifest, User } from '../user.ts';
 
@@ -106,7 +107,12 @@ function refused(
   if (found !== undefined) t.true(told.includes(`: found ${found}; allowed: `), told);
 }
 
-const PAIRS: Readonly<Record<string, Pair>> = { ...WORKLOAD_PAIRS, ...NETWORK_PAIRS, ...ACCESS_PAIRS };
+const PAIRS: Readonly<Record<string, Pair>> = {
+  ...WORKLOAD_PAIRS,
+  ...NETWORK_PAIRS,
+  ...ACCESS_PAIRS,
+  ...RUN_PAIRS,
+};
 
 for (const [title, { bad, good, ...told }] of Object.entries(PAIRS)) {
   test(`refused, and its good twin not: ${title}`, async (t) => {

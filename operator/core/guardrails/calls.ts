@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { API_VERSION, GROUP } from '#crds/v1alpha1/names';
 import { CALLER_PREFIX } from '../agent/caller.ts';
-import { type Cel, type Guardrail, type Match, quote } from './policy.ts';
-
-const RUNS: readonly Match[] = [
-  { apiGroups: [GROUP], resources: ['runs'], operations: ['CREATE'], scope: 'Namespaced' },
-];
+import type { NewRunPart } from './new-run-part.ts';
+import { type Cel, quote } from './policy.ts';
 
 /** Whether the request is for a Run that another one calls. */
 const HAS_PARENT: Cel =
@@ -19,12 +16,11 @@ export const IS_PARENT: Cel = `request.operation == 'CREATE' && ${HAS_PARENT} &&
 const OWNERS: Cel = '(has(object.metadata.ownerReferences) ? object.metadata.ownerReferences : [])';
 
 /** Runs go with the one that calls them, also when no operator runs: so that one has to be their owner from the beginning. */
-export function callGuardrail(): Guardrail {
+export function callPart(): NewRunPart {
   return {
-    name: 'calls',
-    match: RUNS,
-    conditions: { called: HAS_PARENT },
-    binds: 'namespaces',
+    applies: 'has(object.spec.parentRef)',
+    place: 'tenants',
+    variables: {},
     rules: [
       {
         field: 'metadata.ownerReferences',
@@ -48,17 +44,13 @@ const INPUT_REFERENCES = ['configMapKeyRef', 'secretKeyRef'] as const;
  * an attempt under way is for the operator to check; here it is proven who asks. A token of the same account that is bound to no pod, or used in another
  * namespace, creates nothing.
  */
-export function callerGuardrail(): Guardrail {
+export function callerPart(): NewRunPart {
   const account = "request.userInfo.username.split(':')";
   const reference = INPUT_REFERENCES.map((field) => `has(object.spec.input.${field})`).join(' || ');
   return {
-    name: 'callers',
-    match: RUNS,
-    conditions: {
-      caller: `request.userInfo.username.startsWith('system:serviceaccount:') && ${account}[3].startsWith(${quote(CALLER_PREFIX)})`,
-    },
+    applies: `request.userInfo.username.startsWith('system:serviceaccount:') && ${account}[3].startsWith(${quote(CALLER_PREFIX)})`,
+    place: 'everywhere',
     variables: { pod: OWN_POD, parentPod: PARENT_POD },
-    binds: 'cluster',
     rules: [
       {
         field: 'metadata.namespace',

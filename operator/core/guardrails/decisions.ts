@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP } from '#crds/v1alpha1/names';
 import { annotationOf } from './marks.ts';
+import type { NewRunPart } from './new-run-part.ts';
 import { type Cel, type Guardrail, type Match, quote, type Rule } from './policy.ts';
 
 /** Runs themselves, without their status. */
@@ -34,32 +35,40 @@ const MAY_APPROVE: Cel = `authorizer.group(${quote(GROUP)}).resource('runs').nam
 
 /**
  * Who decides on Runs, and in whose name. Nobody is trusted here, neither the operator nor who runs the platform: what is on record is who
- * made the request. That a decision is not changed, or taken back, the schema says.
+ * made the request. That a decision is not changed, or taken back, the schema says. Of new Runs, `newDecisionPart` says the same.
  */
 export function decisionGuardrail(): Guardrail {
   return {
     name: 'run-decisions',
-    match: [OF_RUNS],
+    match: [{ ...OF_RUNS, operations: ['UPDATE'] }],
     conditions: {
-      // Most Runs, and most changes of them, say nothing of this; what is judged costs ten times what is asked here.
-      decides: `${IS_NEW} ? !(${SAYS_NOTHING}) : ((${DECIDES}) || (${ANSWERS}) || ${CREATOR} != ${OLD_CREATOR})`,
+      // Most changes of Runs say nothing of this; what is judged costs ten times what is asked here.
+      decides: `(${DECIDES}) || (${ANSWERS}) || ${CREATOR} != ${OLD_CREATOR}`,
     },
-    variables: {
-      user: USER,
-      creator: CREATOR,
-      oldCreator: OLD_CREATOR,
-      decides: `!(${IS_NEW}) && ${DECIDES}`,
-      isBehind: `!(${IS_NEW}) && ${IS_BEHIND}`,
-      asksApproval: `!(${IS_NEW}) && ${IS_QUEUED} && ${ASKS_APPROVAL}`,
-      answers: 'has(object.spec.answers) ? object.spec.answers : {}',
-      answered: `!(${IS_NEW}) && has(oldObject.spec.answers) ? oldObject.spec.answers : {}`,
-      given: 'variables.answers.filter(k, !(k in variables.answered))',
-      question: `!(${IS_NEW}) && ${IS_QUEUED} && ${ASKS_QUESTION} ? string(oldObject.status.question.number) : ''`,
-    },
+    variables: VARIABLES,
     binds: 'cluster',
     rules: [...creatorRules(), ...approvalRules(), ...answerRules()],
   };
 }
+
+/** The same of new Runs: by whom they are, and that none comes with a decision or an answer. */
+export function newDecisionPart(): NewRunPart {
+  const rules = [...creatorRules(), ...approvalRules(), ...answerRules()];
+  return { applies: `!(${SAYS_NOTHING})`, place: 'everywhere', variables: VARIABLES, rules };
+}
+
+const VARIABLES: Readonly<Record<string, Cel>> = {
+  user: USER,
+  creator: CREATOR,
+  oldCreator: OLD_CREATOR,
+  decides: `!(${IS_NEW}) && ${DECIDES}`,
+  isBehind: `!(${IS_NEW}) && ${IS_BEHIND}`,
+  asksApproval: `!(${IS_NEW}) && ${IS_QUEUED} && ${ASKS_APPROVAL}`,
+  answers: 'has(object.spec.answers) ? object.spec.answers : {}',
+  answered: `!(${IS_NEW}) && has(oldObject.spec.answers) ? oldObject.spec.answers : {}`,
+  given: 'variables.answers.filter(k, !(k in variables.answered))',
+  question: `!(${IS_NEW}) && ${IS_QUEUED} && ${ASKS_QUESTION} ? string(oldObject.status.question.number) : ''`,
+};
 
 function creatorRules(): readonly Rule[] {
   return [

@@ -5,6 +5,7 @@ import type { KubeObject } from '../object.ts';
 import { PARAMETERS } from '../tenant/guardrail-parameters.ts';
 import { tenantClusterRoles } from '../tenant/roles.ts';
 import { guardrails } from './guardrails.ts';
+import { managedObjectGuardrails } from './ownership.ts';
 import { isTrusted, quote, toObjects } from './policy.ts';
 
 const SETTINGS = {
@@ -169,8 +170,10 @@ test('what policies leave to others, no role of a tenant can write', (t) => {
   const excluded = specs.flatMap(({ matchConstraints: { excludeResourceRules = [] } }) =>
     excludeResourceRules.filter(({ resourceNames }) => resourceNames === undefined),
   );
-  // New pods have a policy of their own, of which the next test is.
-  const ofOwnPolicy = conditionalOf('nexusos-managed-pods').matchConstraints.resourceRules;
+  // New pods and new Runs have policies of their own, of which the next tests are.
+  const ofOwnPolicy = ['nexusos-managed-pods', 'nexusos-new-runs'].flatMap(
+    (name) => conditionalOf(name).matchConstraints.resourceRules,
+  );
   const left = new Set(
     excluded.filter((one) => !ofOwnPolicy.some((own) => isSameRule(own, one))).flatMap(resourcesOf),
   );
@@ -234,6 +237,67 @@ test('of new pods, only what the policy of pods lets nobody else make is let pas
   t.true(isTrusted(SETTINGS).includes(quote(SETTINGS.operatorUser)));
 });
 
+function wordsOf({ validations }: PolicySpec): readonly string[] {
+  return validations.map(({ messageExpression }) => messageExpression);
+}
+
+test('new Runs are judged by one policy, by all rules that others leave to it', (t) => {
+  const [managed, ofRuns] = [conditionalOf('nexusos-managed-objects'), conditionalOf('nexusos-new-runs')];
+  const isOfNewRuns = (one: ResourceRule) => requestsOf([one]).join() === 'CREATE nexusos.dev/runs';
+  t.true(managed.matchConstraints.excludeResourceRules?.some(isOfNewRuns));
+  t.true(ofRuns.matchConstraints.resourceRules.every(isOfNewRuns));
+  t.deepEqual(Object.keys(ofRuns.matchConstraints), ['resourceRules']);
+  t.deepEqual(placesOf('nexusos-new-runs'), [{ namespaceSelector: undefined, requests: [] }]);
+  const decisions = conditionalOf('nexusos-run-decisions');
+  t.deepEqual(requestsOf(decisions.matchConstraints.resourceRules), ['UPDATE nexusos.dev/runs']);
+  t.deepEqual(
+    [...wordsOf(managed), ...wordsOf(decisions)].filter((one) => !wordsOf(ofRuns).includes(one)),
+    [],
+    'what is refused there is refused here',
+  );
+  // Each rule holds where its part of the condition does, in the same words.
+  const [condition] = ofRuns.matchConditions;
+  const parts = ofRuns.variables.filter(({ name }) => name.startsWith('of'));
+  t.is(ofRuns.matchConditions.length, 1);
+  t.is(
+    condition?.expression,
+    parts
+      .map(({ expression }) => `(${expression.replace(/^variables\.inTenant && \((.*)\)$/s, '$1')})`)
+      .join(' || '),
+  );
+  t.true(
+    ofRuns.validations.every(({ expression }) =>
+      parts.some(({ name }) => expression.startsWith(`!variables.${name} || (`)),
+    ),
+  );
+  // Two that are of one name would be one, of the wrong part.
+  const names = ofRuns.variables.map(({ name }) => name);
+  const made = [managed, decisions].flatMap(({ variables }) => variables);
+  t.deepEqual(
+    made.filter(
+      ({ name, expression }) => ofRuns.variables.find((one) => one.name === name)?.expression !== expression,
+    ),
+    [],
+  );
+  t.is(new Set(names).size, names.length);
+});
+
+/** What rules of managed objects are about. A new rule has to follow from what is asked of a new Run at a glance, or that has to ask for what the rule asks. */
+const CONSIDERED = [
+  'metadata.labels["app.kubernetes.io/managed-by"]',
+  'metadata.labels',
+  'metadata.ownerReferences',
+  'metadata.name',
+  'subjects',
+  'spec.replicas',
+  'type',
+];
+
+test('what is asked of new Runs at a glance was thought through for every rule of managed objects', (t) => {
+  const fields = managedObjectGuardrails(SETTINGS).map(({ rules }) => rules.map(({ field }) => field));
+  for (const one of fields) t.deepEqual(one, CONSIDERED);
+});
+
 /** Where a policy is in force. */
 function placesOf(policy: string) {
   const bound = BINDINGS.map((one) => one['spec'] as BindingSpec).filter(
@@ -258,8 +322,9 @@ function conditionalOf(name: string) {
 
 test('what the policy of managed objects leaves out of our kinds, nobody writes whom it would judge', (t) => {
   const [managed, records] = [conditionalOf('nexusos-managed-objects'), conditionalOf('nexusos-records')];
-  const left = managed.matchConstraints.excludeResourceRules?.filter(({ apiGroups }) =>
-    apiGroups.includes('nexusos.dev'),
+  const ofOwnPolicy = conditionalOf('nexusos-new-runs').matchConstraints.resourceRules;
+  const left = managed.matchConstraints.excludeResourceRules?.filter(
+    (one) => one.apiGroups.includes('nexusos.dev') && !ofOwnPolicy.some((own) => isSameRule(own, one)),
   );
   t.true(left?.some(({ resources }) => resources.includes('runs/status')));
   for (const { resources, operations } of left ?? []) {

@@ -5,7 +5,7 @@ import { exemptionGuardrail } from './exemptions.ts';
 import { leavingGuardrail } from './leaving.ts';
 import { moduleGuardrail } from './modules.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
-import { callerGuardrail, callGuardrail } from './calls.ts';
+import { newRunGuardrail } from './new-runs.ts';
 import { gpuClassGuardrail } from './node-rules.ts';
 import { queueGuardrails } from './queues.ts';
 import { operatorGuardrails } from './operator.ts';
@@ -46,8 +46,7 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     namespaceDeletionGuardrail(settings),
     tenantDeletionGuardrail(),
     recordGuardrail(settings),
-    callGuardrail(),
-    callerGuardrail(),
+    newRunGuardrail(settings),
     decisionGuardrail(),
     scheduleGuardrail(),
     exemptionGuardrail(settings),

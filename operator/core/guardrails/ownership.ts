@@ -12,6 +12,7 @@ import {
   type Rule,
 } from './policy.ts';
 import { IS_PARENT } from './calls.ts';
+import { NEW_RUNS, type NewRunPart } from './new-run-part.ts';
 import { isKueueAtWork } from './queues.ts';
 import { ROLE_BINDING_NAMES } from './role-bindings.ts';
 
@@ -118,20 +119,50 @@ export function managedObjectGuardrails(settings: GuardrailSettings): readonly G
         },
       ],
       // A Run's status is written for each Run: one policy is enough that lets nobody do so who would be judged here.
-      except: [...UNJUDGED, RECORDS, NEW_PODS],
+      except: [...UNJUDGED, RECORDS, NEW_PODS, NEW_RUNS],
     },
     { ...keeping, name: 'managed-pods', match: [NEW_PODS], exceptLabelled: LABELS.runUid },
   ];
 }
 
-function keepingGuardrail(settings: GuardrailSettings): Omit<Guardrail, 'name' | 'match'> {
-  const name = "(request.name != '' ? request.name : variables.objectName)";
+/**
+ * The same of new Runs. What bears no mark and no name of ours, and has no owner, is let past at a glance: nearly every Run of everybody, of which each rule and the
+ * words of each refusal would be evaluated else.
+ */
+export function newObjectPart(settings: GuardrailSettings): NewRunPart {
+  const { conditions, variables, rules } = keepingGuardrail(settings);
+  const judged = Object.values(conditions).map((one) => `(${one})`);
+  const applies = [...judged, `!(${BEARS_NOTHING})`].join(' && ');
+  return { applies, place: 'tenants', variables, rules };
+}
+
+const OBJECT_NAME: Cel =
+  "(object != null && has(object.metadata) && has(object.metadata.name) ? object.metadata.name : '')";
+
+/** The name of what the request is for, where `objectName` is that of the object. */
+function requestedName(objectName: Cel): Cel {
+  return `(request.name != '' ? request.name : ${objectName})`;
+}
+
+function isOurName(name: Cel): Cel {
+  return `(${name} == 'nexusos' || ${name}.startsWith('nexusos-'))`;
+}
+
+const BEARS_NOTHING: Cel = [
+  `!${isOurName(requestedName(OBJECT_NAME))}`,
+  `${labelsOf('object')}.all(k, k != ${quote(LABELS.managedBy)} && !k.startsWith(${quote(`${GROUP}/`)}))`,
+  '!has(object.metadata.ownerReferences)',
+].join(' && ');
+
+type Keeping = Omit<Guardrail, 'name' | 'match'> & Required<Pick<Guardrail, 'conditions' | 'variables'>>;
+
+function keepingGuardrail(settings: GuardrailSettings): Keeping {
+  const name = requestedName('variables.objectName');
   return {
     conditions: { untrusted: `!(${isTrusted(settings)})`, other: `!(${isKueueAtWork(settings)})` },
     variables: {
       ...LABEL_VARIABLES,
-      objectName:
-        "(object != null && has(object.metadata) && has(object.metadata.name) ? object.metadata.name : '')",
+      objectName: OBJECT_NAME,
       wasManaged: `oldObject != null && ${isManaged('oldObject')}`,
       isManaged: `object != null && ${isManaged('object')}`,
     },
@@ -147,7 +178,7 @@ function keepingGuardrail(settings: GuardrailSettings): Omit<Guardrail, 'name' |
       ownerRule(),
       {
         field: 'metadata.name',
-        holds: `request.operation != 'CREATE' || !(${name} == 'nexusos' || ${name}.startsWith('nexusos-'))`,
+        holds: `request.operation != 'CREATE' || !${isOurName(name)}`,
         found: name,
         allowed: quote('names that neither are nexusos nor start with nexusos-'),
       },
