@@ -169,6 +169,11 @@ test('objects are frozen through and through', (t) => {
   t.throws(() => Object.assign(store.get('n/a')?.metadata ?? {}, { name: 'b' }));
 });
 
+test('what bears no ballast is not copied', (t) => {
+  const light = { ...pod('a', 1), metadata: { name: 'a', annotations: { kept: 'x' } } };
+  t.is(withoutBallast(light), light);
+});
+
 test('ballast is left out', (t) => {
   const last = 'kubectl.kubernetes.io/last-applied-configuration';
   const heavy = {
@@ -176,4 +181,8 @@ test('ballast is left out', (t) => {
     metadata: { name: 'a', managedFields: [{}], annotations: { [last]: '{}', kept: 'x' } },
   };
   t.deepEqual(withoutBallast(heavy).metadata, { name: 'a', annotations: { kept: 'x' } });
+  const { annotations, ...alone } = heavy.metadata;
+  t.deepEqual(withoutBallast({ ...heavy, metadata: alone }).metadata, { name: 'a' });
+  const copied = { ...heavy, metadata: { name: 'a', annotations } };
+  t.deepEqual(withoutBallast(copied).metadata, { name: 'a', annotations: { kept: 'x' } });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
 import test from 'ava';
-import { childName } from './run.ts';
+import { childName, uidDigest } from './run.ts';
 
 const names: Record<string, { name: string; want: RegExp }> = {
   'a short name stays readable': { name: 'summarize', want: /^summarize-[0-9a-f]{10}-7$/ },
@@ -18,3 +19,10 @@ for (const [title, { name, want }] of Object.entries(names)) {
     t.not(childName({ name, uid: 'u' }, 7), childName({ name, uid: 'v' }, 7));
   });
 }
+
+test('the digest of a uid is the same however often, and after however many others, it is asked for', (t) => {
+  const [first, second] = [uidDigest('first'), uidDigest('second')];
+  for (let i = 0; i < 25_000; i += 1) uidDigest(`other-${i}`);
+  t.deepEqual([uidDigest('first'), uidDigest('second')], [first, second]);
+  t.is(first, createHash('sha256').update('first').digest('hex').slice(0, 10));
+});

@@ -99,9 +99,19 @@ export function memberName({ name, uid }: RunIdentity, attempt: number, index: n
   return withSuffix(name, `-${uidDigest(uid)}-${attempt}-${index}`);
 }
 
-/** What stands for the uid of a Run in names. */
+/** So many are remembered at once: of Runs that are under way, some hundred bytes each. */
+const MAX_REMEMBERED = 10_000;
+const remembered = new Map<string, string>();
+
+/** What stands for the uid of a Run in names. Remembered: each pass over a Run asks for it some six times. */
 export function uidDigest(uid: string): string {
-  return createHash('sha256').update(uid).digest('hex').slice(0, 10);
+  let digest = remembered.get(uid);
+  if (digest === undefined) {
+    digest = createHash('sha256').update(uid).digest('hex').slice(0, 10);
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    remembered.set(uid, digest);
+  }
+  return digest;
 }
 
 /** `name` with a suffix that must stay whole, cut in front of it to a length that a label can have. */
