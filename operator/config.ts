@@ -115,7 +115,7 @@ export const SETTINGS = {
     parse: (text) => (text === '1' ? undefined : integer(0, MAX_SHARDS)(text)),
   } satisfies Setting<number>,
   concurrency: {
-    what: 'Objects of one kind that are reconciled at the same time; all but an eighth of them may be of one tenant, and a quarter while others are there.',
+    what: 'Objects of one kind that are reconciled at the same time; all but an eighth of them may be of one tenant, and one in sixteen while others are there, beside those that take long.',
     default: '16',
     allowed: 'an integer from 1 to 256',
     parse: integer(1, 256),

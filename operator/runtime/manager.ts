@@ -87,11 +87,11 @@ function mostOfGroup(concurrency: number): number {
 }
 
 /**
- * A quarter while others are there: what is asked of the API server at the same time waits for each other there. So who starts one Run beside a tenant
- * that starts and ends ten at once waits for four of these requests and not for fourteen.
+ * One of sixteen while others are there: what is asked of the API server at the same time waits for each other there, and each request brings on what the scheduler and
+ * the nodes ask. So who starts one Run beside a tenant that starts and ends ten at once waits for one of these, and not for fourteen.
  */
 function mostBesideOthers(concurrency: number): number {
-  return Math.ceil(concurrency / 4);
+  return Math.ceil(concurrency / 16);
 }
 
 /** Of a key that fails: 50 ms, doubled up to five minutes. */

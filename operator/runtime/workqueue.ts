@@ -18,7 +18,10 @@ export interface WorkQueueOptions {
    * workers, who comes from another group never waits until one of those is done, however long each of them takes.
    */
   readonly mostOfGroup?: number;
-  /** The same while anything of another group is worked on, and for two seconds after it was begun: what that does next finds little in its way. */
+  /**
+   * The same while anything of another group is worked on, and for two seconds after it was begun: what that does next finds little in its way. A key that was begun
+   * more than half a second ago is not among them: it waits for something slow, and others of its group need not.
+   */
   readonly mostBesideOthers?: number;
   /** How long it is still too soon to work on a key again, in milliseconds; by default it never is. */
   readonly restMs?: (key: string) => number;
@@ -30,6 +33,17 @@ export interface WorkQueueOptions {
 
 /** What is asked for once is most often followed by more of the same. */
 const OTHERS_MS = 2000;
+/** Longer than a pass takes on a machine that is busy: what takes more waits, and keeps nobody from anything. */
+const LONG_MS = 500;
+
+/** A key that is worked on. */
+interface Work {
+  readonly group: string;
+  /** Since when, for metrics. */
+  readonly since: number;
+  /** When it was given out, by the clock of the queue. */
+  readonly atMs: number;
+}
 
 /**
  * Keys to work on, as client-go has it: a key waits once however often it is added, is worked on by one
@@ -42,7 +56,7 @@ export class WorkQueue {
   readonly #delayed: DelayQueue;
   /** Keys that wait or must be worked on again, with the time since when. */
   readonly #dirtySince = new Map<string, number>();
-  readonly #working = new Map<string, { readonly group: string; readonly since: number }>();
+  readonly #working = new Map<string, Work>();
   readonly #workingOf = new GroupCount();
   readonly #failures = new Map<string, number>();
   /** The two groups of which something was begun last, the latest first. */
@@ -128,7 +142,7 @@ export class WorkQueue {
     if (work === undefined) return;
     this.#dirtySince.delete(key);
     this.#delayed.cancel(key);
-    this.#working.set(key, { group: work.group, since: performance.now() });
+    this.#working.set(key, { ...work, since: performance.now() });
   }
 
   /** The fairness group of a key that is worked on. */
@@ -190,7 +204,17 @@ export class WorkQueue {
   #hasItsShare(group: string): boolean {
     const { mostOfGroup = Infinity, mostBesideOthers = mostOfGroup } = this.#options;
     const working = this.#workingOf.of(group);
-    return working >= mostOfGroup || (working >= mostBesideOthers && this.#isBesideOthers(group));
+    if (working < Math.min(mostOfGroup, mostBesideOthers)) return false;
+    return working >= mostOfGroup || (this.#isBesideOthers(group) && this.#hasBegun(group, mostBesideOthers));
+  }
+
+  /** Whether that many of `group` were begun so lately that they are to be waited for. */
+  #hasBegun(group: string, count: number): boolean {
+    const since = this.#now() - LONG_MS;
+    const lately = [...this.#working.values()].filter((one) => one.group === group && one.atMs > since);
+    if (lately.length < count) return false;
+    this.#serveAt(Math.min(...lately.map(({ atMs }) => atMs)) + LONG_MS);
+    return true;
   }
 
   #isBesideOthers(group: string): boolean {
@@ -202,9 +226,9 @@ export class WorkQueue {
     return true;
   }
 
-  /** Looks again at `atMs`, in place of any other moment: which that is changes with who was begun last. */
+  /** Looks again at `atMs`, or before that: a look finds out itself when the next one has to be. */
   #serveAt(atMs: number): void {
-    if (this.#later?.atMs === atMs) return;
+    if (this.#later !== undefined && this.#later.atMs <= atMs) return;
     this.#forgetLater();
     // Rounded up: a timer that fires a fraction early would look in vain.
     const timer = setTimeout(
@@ -230,7 +254,7 @@ export class WorkQueue {
     const now = performance.now();
     const { metrics, name } = this.#options;
     metrics.queueSeconds.observe({ name }, (now - (this.#dirtySince.get(key) ?? now)) / 1000);
-    this.#working.set(key, { group, since: now });
+    this.#working.set(key, { group, since: now, atMs: this.#now() });
     this.#workingOf.enter(group);
     const others = this.#latest.filter((one) => one.group !== group);
     this.#latest = [{ group, atMs: this.#now() }, ...others.slice(0, 1)];
