@@ -2,7 +2,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
-import { ImageLines, type LineLimits, TOLD_IN_A_TURN, type Waiting } from './image-lines.ts';
+import { IN_A_TURN } from '../runtime/spread-over-turns.ts';
+import { ImageLines, type LineLimits, type Waiting } from './image-lines.ts';
 
 interface Image extends Waiting {
   readonly name: string;
@@ -185,5 +186,5 @@ test('of thousands that found no room, some are told in a turn of the loop', asy
   resolve();
   const counts = await byTurns(() => told.size);
   t.is(told.size, 1000);
-  t.true(Math.max(...counts) <= 2 * TOLD_IN_A_TURN, counts.join());
+  t.true(Math.max(...counts) <= 2 * IN_A_TURN, counts.join());
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TimeTaken } from '../core/time-taken.ts';
+import { type NextTurn, spreadOverTurns } from '../runtime/spread-over-turns.ts';
 
 /** Something that waits to be looked at, and for whom. */
 export interface Waiting {
@@ -16,7 +17,7 @@ export interface LineLimits {
   /** Milliseconds that never go back. Default: those of the process. */
   readonly now?: () => number;
   /** Has something done in the next turn of the loop. Default: that of the process. */
-  readonly nextTurn?: (what: () => void) => void;
+  readonly nextTurn?: NextTurn;
 }
 
 /** Whom to tell when there is room for what was not taken. */
@@ -160,19 +161,6 @@ export class ImageLines<T extends Waiting> {
     if (away === undefined || this.#waiting.has(tenant)) return;
     this.#turnedAway.delete(tenant);
     // Not from within: whoever is told may ask at once.
-    setImmediate(() => tellSome(away.entries()));
+    setImmediate(() => spreadOverTurns(away, ([key, onRoom]) => onRoom(key)));
   }
-}
-
-/** Told in one turn of the loop. There may be thousands. */
-export const TOLD_IN_A_TURN = 64;
-
-function tellSome(away: MapIterator<[string, TurnedAway['onRoom']]>): void {
-  for (let told = 0; told < TOLD_IN_A_TURN; told += 1) {
-    const next = away.next();
-    if (next.done === true) return;
-    const [key, onRoom] = next.value;
-    onRoom(key);
-  }
-  setImmediate(() => tellSome(away));
 }

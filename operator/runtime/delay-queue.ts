@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { type NextTurn, spreadOverTurns } from './spread-over-turns.ts';
 
 interface Entry {
   readonly key: string;
@@ -9,8 +10,6 @@ interface Entry {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Entries that were replaced stay in the heap until they are due, or until they are this much of it. */
 const MAX_STALE_RATIO = 2;
-/** Keys that are told in one turn of the loop: thousands may be due at one moment, since one change has asked for all of them. */
-export const TOLD_IN_A_TURN = 64;
 
 /**
  * Keys that are due later: one heap and one timer, however many there are. Each key is due once, at the
@@ -19,9 +18,9 @@ export const TOLD_IN_A_TURN = 64;
 export class DelayQueue {
   readonly #onDue: (key: string) => void;
   readonly #now: () => number;
-  readonly #nextTurn: (what: () => void) => void;
-  /** The rest of what is due is told in the next turn of the loop. */
-  #goesOn = false;
+  readonly #nextTurn: NextTurn;
+  /** What is due is being told: the rest of it in the turns of the loop that follow. */
+  #isTelling = false;
   /** The entry that counts for a key; others of the heap are stale. */
   readonly #current = new Map<string, Entry>();
   #heap: Entry[] = [];
@@ -35,7 +34,7 @@ export class DelayQueue {
   constructor(
     onDue: (key: string) => void,
     now: () => number = () => performance.now(),
-    nextTurn: (what: () => void) => void = setImmediate,
+    nextTurn: NextTurn = setImmediate,
   ) {
     this.#onDue = onDue;
     this.#now = now;
@@ -65,17 +64,15 @@ export class DelayQueue {
 
   /** Tells keys that are due, the earliest first; those that are too many for one turn of the loop in the next ones. Called by the timer. */
   fire(): void {
-    const now = this.#now();
-    let told = 0;
-    for (let first = this.#heap[0]; first !== undefined && first.dueAt <= now; first = this.#heap[0]) {
-      if (told === TOLD_IN_A_TURN) return this.#goOn();
-      popHeap(this.#heap);
-      if (this.#current.get(first.key) !== first) continue;
-      this.#current.delete(first.key);
-      told += 1;
-      this.#onDue(first.key);
-    }
-    this.#arm();
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    spreadOverTurns(this.#takeDue(), this.#onDue, {
+      nextTurn: this.#nextTurn,
+      onEnd: () => {
+        this.#isTelling = false;
+        this.#arm();
+      },
+    });
   }
 
   /** Forgets everything. */
@@ -87,19 +84,24 @@ export class DelayQueue {
     this.#timerDueAt = Number.POSITIVE_INFINITY;
   }
 
-  #goOn(): void {
-    if (this.#goesOn) return;
-    this.#goesOn = true;
-    this.#nextTurn(() => {
-      this.#goesOn = false;
-      this.fire();
-    });
+  /** Keys that are due by the time they are asked for, the earliest first, until there is none. */
+  *#takeDue(): Generator<string, void> {
+    for (let first = this.#firstDue(); first !== undefined; first = this.#firstDue()) {
+      popHeap(this.#heap);
+      if (this.#current.get(first.key) !== first) continue;
+      this.#current.delete(first.key);
+      yield first.key;
+    }
+  }
+
+  #firstDue(): Entry | undefined {
+    const [first] = this.#heap;
+    return first !== undefined && first.dueAt <= this.#now() ? first : undefined;
   }
 
   #arm(): void {
     const [first] = this.#heap;
-    if (first === undefined || this.#goesOn || (this.#timer !== undefined && this.#timerDueAt <= first.dueAt))
-      return;
+    if (first === undefined || (this.#timer !== undefined && this.#timerDueAt <= first.dueAt)) return;
     clearTimeout(this.#timer);
     this.#timerDueAt = first.dueAt;
     // Rounded up: a timer that fires a fraction early would spin until the time is there.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { Wakes, WOKEN_IN_A_TURN } from './wakes.ts';
+import { IN_A_TURN } from './spread-over-turns.ts';
+import { Wakes } from './wakes.ts';
 
 /** Wakes whose turns of the loop are given by hand, and what was added in each. */
 function makeWakes() {
@@ -24,17 +25,17 @@ const keys = (count: number, from = 0) =>
 
 test('few are woken at once', (t) => {
   const { wakes, turns, turn } = makeWakes();
-  wakes.wake(keys(WOKEN_IN_A_TURN), 5);
-  t.is(turns[0]?.length, WOKEN_IN_A_TURN);
+  wakes.wake(keys(IN_A_TURN), 5);
+  t.is(turns[0]?.length, IN_A_TURN);
   t.false(turn());
 });
 
 test('of many so many are woken in a turn, in their order, and each of them once', (t) => {
   const { wakes, turns, turn } = makeWakes();
-  const count = 10 * WOKEN_IN_A_TURN + 1;
+  const count = 10 * IN_A_TURN + 1;
   wakes.wake(keys(count), 0);
   while (turn());
-  t.true(turns.every((woken) => woken.length <= WOKEN_IN_A_TURN));
+  t.true(turns.every((woken) => woken.length <= IN_A_TURN));
   t.deepEqual(
     turns.flat(),
     keys(count).map(({ name }) => `${name} 0`),
@@ -43,25 +44,25 @@ test('of many so many are woken in a turn, in their order, and each of them once
 
 test('who waits to be woken waits once, as long as he may at least', (t) => {
   const { wakes, turns, turn } = makeWakes();
-  const count = 3 * WOKEN_IN_A_TURN;
+  const count = 3 * IN_A_TURN;
   wakes.wake(keys(count), 200);
   wakes.wake(keys(count), 100);
   wakes.wake(keys(count), 300);
   while (turn());
   const woken = turns.flat();
   // Those of the first turn had been woken before there was another reason.
-  t.is(woken.filter((one) => one.endsWith(' 200')).length, WOKEN_IN_A_TURN);
+  t.is(woken.filter((one) => one.endsWith(' 200')).length, IN_A_TURN);
   t.is(woken.filter((one) => one.endsWith(' 100')).length, count);
-  t.is(woken.length, count + WOKEN_IN_A_TURN);
+  t.is(woken.length, count + IN_A_TURN);
 });
 
 test('few go ahead of many that wait', (t) => {
   const { wakes, turns, turn } = makeWakes();
-  wakes.wake(keys(10 * WOKEN_IN_A_TURN), 0);
+  wakes.wake(keys(10 * IN_A_TURN), 0);
   wakes.wake([{ namespace: 'team', name: 'urgent' }], 0);
   t.is(turns[0]?.at(-1), 'team/urgent 0');
   while (turn());
-  t.is(turns.flat().length, 10 * WOKEN_IN_A_TURN + 1);
+  t.is(turns.flat().length, 10 * IN_A_TURN + 1);
 });
 
 test('what is woken while others are is not lost', (t) => {

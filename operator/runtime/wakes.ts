@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Key, keyString } from './controller.ts';
+import { IN_A_TURN, type NextTurn, spreadOverTurns } from './spread-over-turns.ts';
 
 /** Has a key worked on within so long, in milliseconds. */
 export type AddWithin = (key: string, withinMs: number) => void;
-
-/** Keys that are added in one turn of the loop. Each takes some hundredths of a millisecond: who works on it is found out, and for whom. */
-export const WOKEN_IN_A_TURN = 64;
 
 /**
  * Wakes those whom a change concerns. Most changes concern few, who are woken at once. What concerns thousands, such as a trust root by which all images
@@ -14,27 +12,32 @@ export const WOKEN_IN_A_TURN = 64;
  */
 export class Wakes {
   readonly #add: AddWithin;
-  readonly #nextTurn: (what: () => void) => void;
+  readonly #nextTurn: NextTurn;
   /** By key, within how long it is to be worked on from when it is added. */
   readonly #waiting = new Map<string, number>();
   #isWaking = false;
 
   /** `nextTurn` has something done in the next turn of the loop. Default: that of the process. */
-  constructor(add: AddWithin, nextTurn: (what: () => void) => void = setImmediate) {
+  constructor(add: AddWithin, nextTurn: NextTurn = setImmediate) {
     this.#add = add;
     this.#nextTurn = nextTurn;
   }
 
   /** Wakes `keys`, each within so long from when its turn has come. */
   wake(keys: readonly Key[], withinMs: number): void {
-    if (keys.length <= WOKEN_IN_A_TURN) {
+    if (keys.length <= IN_A_TURN) {
       for (const key of keys) this.#add(keyString(key), withinMs);
       return;
     }
     for (const key of keys) this.#wait(keyString(key), withinMs);
     if (this.#isWaking) return;
     this.#isWaking = true;
-    this.#wakeSome();
+    spreadOverTurns(this.#waiting, (one) => this.#wakeOne(one), {
+      nextTurn: this.#nextTurn,
+      onEnd: () => {
+        this.#isWaking = false;
+      },
+    });
   }
 
   #wait(key: string, withinMs: number): void {
@@ -42,15 +45,8 @@ export class Wakes {
     if (before === undefined || withinMs < before) this.#waiting.set(key, withinMs);
   }
 
-  #wakeSome(): void {
-    let left = WOKEN_IN_A_TURN;
-    for (const [key, withinMs] of this.#waiting) {
-      if (left === 0) break;
-      left -= 1;
-      this.#waiting.delete(key);
-      this.#add(key, withinMs);
-    }
-    this.#isWaking = this.#waiting.size > 0;
-    if (this.#isWaking) this.#nextTurn(() => this.#wakeSome());
+  #wakeOne([key, withinMs]: readonly [string, number]): void {
+    this.#waiting.delete(key);
+    this.#add(key, withinMs);
   }
 }

@@ -91,7 +91,7 @@ export class MetricFactory {
 }
 
 /** Metrics that are written out in one turn of the loop: of one with a distribution for each controller that takes a millisecond. */
-export const TOLD_IN_A_TURN = 4;
+export const WRITTEN_IN_A_TURN = 4;
 
 /**
  * All metrics of a registry in the format of Prometheus, as the registry itself writes them, but not in one piece: thousands of lines hold up
@@ -101,7 +101,7 @@ export async function textOf(registry: Registry): Promise<string> {
   const parts: string[] = [];
   for (const { name } of registry.getMetricsAsArray()) {
     parts.push(await registry.getSingleMetricAsString(name));
-    if (parts.length % TOLD_IN_A_TURN === 0) await new Promise((turn) => setImmediate(turn));
+    if (parts.length % WRITTEN_IN_A_TURN === 0) await new Promise((turn) => setImmediate(turn));
   }
   return `${parts.join('\n\n')}\n`;
 }

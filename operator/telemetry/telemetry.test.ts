@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import test from 'ava';
 import { createLog } from './log.ts';
-import { ANY, MetricFactory, TOLD_IN_A_TURN } from './metric.ts';
+import { ANY, MetricFactory, WRITTEN_IN_A_TURN } from './metric.ts';
 import { createMetrics } from './metrics.ts';
 
 test('known label values start at 0, open ones do not appear before they are used', async (t) => {
@@ -72,5 +72,5 @@ test('metrics are told as the registry would tell them, a few in each turn of th
     turns.reduce((sum, one) => sum + one, 0),
     registry.getMetricsAsArray().length,
   );
-  t.true(Math.max(...turns) <= TOLD_IN_A_TURN, turns.join());
+  t.true(Math.max(...turns) <= WRITTEN_IN_A_TURN, turns.join());
 });
