@@ -7,6 +7,7 @@ import type { KubeObject, Resource } from '#operator/core/object';
 import { hasStatus } from '#operator/runtime/api-error';
 import { findFreePorts } from '../cluster/ports.ts';
 import { installChart, PLATFORM_NAMESPACE } from '../system/chart.ts';
+import { reviewOf } from '../system/direct-review.ts';
 import { startOperator } from '../system/operator-process.ts';
 import { WebhookSystem } from '../system/webhook-process.ts';
 import { eventually } from '../tools/eventually.ts';
@@ -21,7 +22,7 @@ import {
   PLATFORM_RULES,
   TENANT_RULES,
 } from './policy-packs.ts';
-import { authorityOf, reviewOf } from './review-sender.ts';
+import { authorityOf } from './review-sender.ts';
 import { RULE_CASES } from './rule-cases.ts';
 import { makeTenants, namespaceOf } from './run-world.ts';
 import { secondsUntilDone } from './until-done.ts';
@@ -211,14 +212,13 @@ async function untilItJudges(
   { url, ca }: { readonly url: string; readonly ca: string },
 ): Promise<void> {
   const dispatcher = new Agent({ allowH2: false, connect: { ca } });
-  const namespace = namespaceOf(TENANT_OF[asked]);
-  const good = benchPod(namespace);
+  const good = benchPod(namespaceOf(TENANT_OF[asked]));
   const passes = async (pod: KubeObject): Promise<boolean> => {
     const answer = await request(url, {
       method: 'POST',
       dispatcher,
       headers: { 'content-type': 'application/json' },
-      body: reviewOf(namespace, pod),
+      body: reviewOf({ object: pod, plural: 'pods' }),
     });
     const { response } = (await answer.body.json()) as { readonly response?: { readonly allowed?: boolean } };
     if (typeof response?.allowed !== 'boolean') throw new Error(`${url} answered ${answer.statusCode}`);

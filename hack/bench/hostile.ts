@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject, Resource } from '#operator/core/object';
 import { installChart } from '../system/chart.ts';
+import { dispatcherToAnybody } from '../system/direct-review.ts';
 import { startOperator } from '../system/operator-process.ts';
 import { WebhookSystem } from '../system/webhook-process.ts';
 import { type BenchEnvironment, isReady } from './environment.ts';
@@ -9,7 +10,7 @@ import type { Begin } from './loud-thread.ts';
 import type { Figure } from './report.ts';
 import { makeTenants, namespaceOf } from './run-world.ts';
 import { percentile } from './statistics.ts';
-import { dispatcherToAnybody, mayMake } from './tenant-review.ts';
+import { mayMake } from './tenant-review.ts';
 import { secondsUntilDone } from './until-done.ts';
 
 const QUIET = 'quiet';

@@ -65,6 +65,6 @@ async function reviewMs(
   const onWarm = async (): Promise<void> => {
     timer = await startTimer(pids);
   };
-  await sendReviews(environment.cluster, webhooks.port, { count: REVIEWS, namespace, pods, onWarm });
+  await sendReviews(environment.cluster, webhooks.port, { count: REVIEWS, pods, onWarm });
   return (await timer.perThing(REVIEWS)).get('webhooks') ?? Number.NaN;
 }

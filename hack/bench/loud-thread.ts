@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Asked, dispatcherToAnybody, mayMake } from './tenant-review.ts';
+import { type Asked, dispatcherToAnybody } from '../system/direct-review.ts';
+import { mayMake } from './tenant-review.ts';
 
 /** What the thread is told to begin with; undefined tells it to stop. */
 export interface Begin {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import type { KubeObject } from '#operator/core/object';
 import type { AttachedCluster } from '../cluster/attached-cluster.ts';
 import { PLATFORM_NAMESPACE } from '../system/chart.ts';
+import { answerTo, isAllowed, reviewOf } from '../system/direct-review.ts';
 import { inParallel } from './statistics.ts';
 
 /** As many as the bar of the design speaks of. */
@@ -43,7 +44,6 @@ function upTo(length: number): readonly number[] {
 /** What is sent to an admission process. */
 export interface Reviews {
   readonly count: number;
-  readonly namespace: string;
   /** Created by turns. */
   readonly pods: readonly KubeObject[];
   readonly onWarm?: () => Promise<void>;
@@ -53,18 +53,14 @@ export interface Reviews {
 export async function sendReviews(
   cluster: AttachedCluster,
   port: number,
-  { count, namespace, pods, onWarm }: Reviews,
+  { count, pods, onWarm }: Reviews,
 ): Promise<Timed> {
   const ca = await authorityOf(cluster);
   const dispatcher: Dispatcher = new Agent({ connections: CONNECTIONS, allowH2: false, connect: { ca } });
-  const bodies = pods.map((pod) => reviewOf(namespace, pod));
-  const headers = { 'content-type': 'application/json' };
-  const url = `https://127.0.0.1:${port}/validate?timeout=3s`;
+  const reviews = pods.map((object) => reviewOf({ object, plural: 'pods' }));
   const send = async (number: number): Promise<void> => {
-    const body = bodies[number % bodies.length] ?? '';
-    const answer = await request(url, { method: 'POST', dispatcher, headers, body });
-    const text = await answer.body.text();
-    if (!text.includes('"allowed":true')) throw new Error(text);
+    const answer = await answerTo({ dispatcher, port }, reviews[number % reviews.length] ?? '');
+    if (!isAllowed(answer)) throw new Error(answer);
   };
   try {
     return await timed(count, send, onWarm);
@@ -78,21 +74,4 @@ export async function authorityOf({ admin }: AttachedCluster): Promise<string> {
   const path = `/api/v1/namespaces/${PLATFORM_NAMESPACE}/secrets/nexusos-webhooks-tls`;
   const secret = (await admin.get(path)) as { data?: Readonly<Record<string, string>> } | undefined;
   return Buffer.from(secret?.data?.['ca.crt'] ?? '', 'base64').toString();
-}
-
-/** What the API server sends about a pod that is to be created. */
-export function reviewOf(namespace: string, object: KubeObject): string {
-  return JSON.stringify({
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: '5f2a9c01-d3aa-4b1e-9a44-0123456789ab',
-      kind: { group: '', version: 'v1', kind: 'Pod' },
-      resource: { group: '', version: 'v1', resource: 'pods' },
-      namespace,
-      operation: 'CREATE',
-      userInfo: { username: 'jane', groups: ['system:authenticated'] },
-      object,
-    },
-  });
 }

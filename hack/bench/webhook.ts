@@ -71,7 +71,7 @@ function latencies(name: string, { milliseconds }: Timed, atMost?: number): read
 
 function reviews({ cluster }: BenchEnvironment, port: number): Promise<Timed> {
   const labelled = { ...pod(), metadata: { ...pod().metadata, annotations: { padding: 'x'.repeat(2048) } } };
-  return sendReviews(cluster, port, { count: REVIEWS, namespace: namespaceOf(TENANT), pods: [labelled] });
+  return sendReviews(cluster, port, { count: REVIEWS, pods: [labelled] });
 }
 
 function dryRuns({ client }: BenchEnvironment): Promise<Timed> {

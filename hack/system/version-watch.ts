@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
+import { type Asked, answerTo, dispatcherToAnybody, reviewOf } from './direct-review.ts';
 import type { WebhookProcess } from './webhook-process.ts';
 
 /** By what a replica has decided, and when. By `performance.now()`. */
@@ -40,11 +41,10 @@ export class VersionWatch {
 
   /** Asks this one as well, until it ends. */
   add({ port, process }: WebhookProcess): void {
-    // Who answers here is known; certificates are tried by the API server, which goes the way of the Service.
-    const agent = new Agent({ connections: WIDTH, allowH2: false, connect: { rejectUnauthorized: false } });
-    this.#agents.push(agent);
+    const dispatcher = dispatcherToAnybody(WIDTH);
+    this.#agents.push(dispatcher);
     for (let i = 0; i < WIDTH; i += 1)
-      this.#loops.push(this.#loop(port, { agent, hasEnded: () => process.hasEnded }));
+      this.#loops.push(this.#loop({ dispatcher, port }, () => process.hasEnded));
   }
 
   /** The last answer of any replica since then that names a version; undefined: there is none. */
@@ -75,17 +75,17 @@ export class VersionWatch {
     await Promise.all(this.#agents.map((agent) => agent.close()));
   }
 
-  async #loop(
-    port: number,
-    { agent, hasEnded }: { readonly agent: Dispatcher; readonly hasEnded: () => boolean },
-  ): Promise<void> {
+  async #loop(asked: Asked, hasEnded: () => boolean): Promise<void> {
+    // A Service that is called `probe`, as a dry run, which no comparison counts.
+    const object = probeService(this.#question.namespace);
+    const review = reviewOf({ object, plural: 'services', dryRun: true });
     while (!this.#isStopped && !hasEnded()) {
       const askedAt = performance.now();
-      const text = await this.#ask(port, agent).catch(() => undefined);
+      const text = await answerTo(asked, review).catch(() => undefined);
       // Nobody listens any more: it is on its way out, and a Service would not send anybody there.
       if (text === undefined) return;
       this.answers.push({
-        port,
+        port: asked.port,
         versions: versionsIn(text, this.#question.pack),
         askedAt,
         at: performance.now(),
@@ -94,41 +94,12 @@ export class VersionWatch {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
-
-  async #ask(port: number, dispatcher: Dispatcher): Promise<string> {
-    const response = await request(`https://127.0.0.1:${port}/validate?timeout=3s`, {
-      method: 'POST',
-      dispatcher,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(reviewOf(this.#question.namespace)),
-    });
-    return response.body.text();
-  }
 }
 
 /** The versions of a pack that a refusal names. */
 export function versionsIn(text: string, pack: string): readonly string[] {
   const found = text.matchAll(new RegExp(`${pack} ([0-9.]+), rule `, 'g'));
   return [...new Set([...found].map(([, version = '']) => version))];
-}
-
-/** What is asked about: a Service that is called `probe`, as a dry run, which no comparison counts. */
-function reviewOf(namespace: string) {
-  return {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: '5f2a9c01-d3aa-4b1e-9a44-0123456789ab',
-      kind: { group: '', version: 'v1', kind: 'Service' },
-      resource: { group: '', version: 'v1', resource: 'services' },
-      name: 'probe',
-      namespace,
-      operation: 'CREATE',
-      dryRun: true,
-      userInfo: { username: 'jane', groups: ['system:authenticated'] },
-      object: probeService(namespace),
-    },
-  };
 }
 
 /** A Service that the pack of `timedPack` refuses, whatever its version. */
