@@ -6,9 +6,9 @@ import { createLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { Cache, type CacheOptions, type WatchTarget } from './cache.ts';
 import { createClient } from './client.ts';
-import { REFLECTOR_TIMING } from './reflector.ts';
+import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector.ts';
 import { eventually } from '#hack/tools/eventually';
-import { FaultProxy } from './testing/fault-proxy.ts';
+import { FaultProxy, type SeenRequest } from './testing/fault-proxy.ts';
 import { HandClock } from './testing/hand-clock.ts';
 import { CONFIG_MAPS, createWidgetWorld } from './testing/widgets.ts';
 import type { TransportOptions } from './transport.ts';
@@ -22,7 +22,12 @@ function names(objects: readonly KubeObject[]): string[] {
 async function makeCache(
   t: ExecutionContext,
   targets: readonly (WatchTarget & { readonly everywhere?: true })[],
-  { clock, ...limits }: Pick<TransportOptions, 'maxResponseBytes'> & Pick<CacheOptions, 'clock'> = {},
+  {
+    clock,
+    timing,
+    ...limits
+  }: Pick<TransportOptions, 'maxResponseBytes'> &
+    Pick<CacheOptions, 'clock'> & { readonly timing?: Partial<ReflectorTiming> } = {},
 ) {
   const { kubeconfigPath } = await attachCluster();
   const world = await createWidgetWorld(kubeconfigPath);
@@ -30,7 +35,7 @@ async function makeCache(
   const client = createClient({ credentials: proxy.credentials, ...limits });
   const cache = new Cache({
     client,
-    timing: REFLECTOR_TIMING,
+    timing: { ...REFLECTOR_TIMING, ...timing },
     metrics: createMetrics(),
     log: createLog({ level: 'silent' }),
     ...(clock && { clock }),
@@ -247,6 +252,73 @@ test('versions that went back have everything read anew', async (t) => {
   await create('two', 'a');
   await eventually('and goes on', () => cache.get(CONFIG_MAPS, { namespace: world.namespace, name: 'two' }));
   t.is(watches(), before + 1, 'once');
+});
+
+/** Watches and lists of ConfigMaps that came since this was called. */
+function since({ proxy, world }: Awaited<ReturnType<typeof makeCache>>) {
+  const from = proxy.requests.length;
+  const path = `/api/v1/namespaces/${world.namespace}/configmaps`;
+  return () => {
+    const seen = proxy.requests.slice(from).filter((one) => one.path === path && one.method === 'GET');
+    return seen.map(({ isWatch, isResumed }) =>
+      isWatch ? `${isResumed ? 'resumed' : 'new'} watch` : 'list',
+    );
+  };
+}
+
+function isLook({ isWatch, path }: SeenRequest): boolean {
+  return !isWatch && path.endsWith('/configmaps');
+}
+
+test('a watch that was cut off goes on where it was, if versions are as far', async (t) => {
+  const rig = await makeCache(t, [{ resource: CONFIG_MAPS }]);
+  const seen = since(rig);
+  await rig.create('one', 'a');
+  await eventually('it is told', () => rig.told.length > 0);
+  rig.proxy.watches.cut();
+  await eventually('the watch is taken up', () => seen().some((one) => one.endsWith('watch')));
+  t.deepEqual(seen(), ['list', 'resumed watch']);
+});
+
+test('a watch that was cut off begins anew where versions went back meanwhile', async (t) => {
+  const rig = await makeCache(t, [{ resource: CONFIG_MAPS }]);
+  const { cache, proxy, world, create } = rig;
+  const { namespace } = world;
+  await create('one', 'a');
+  await eventually('it is told', () => cache.get(CONFIG_MAPS, { namespace, name: 'one' }));
+  // As an API server answers whose etcd was restored: long before what the watch has told.
+  const list = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata: {}, items: [] };
+  const body = JSON.stringify({ ...list, metadata: { resourceVersion: '1' } });
+  proxy.inject(
+    { kind: 'answer', status: 200, headers: { 'content-type': 'application/json' }, body },
+    isLook,
+  );
+  const seen = since(rig);
+  proxy.watches.cut();
+  await eventually('the watch is taken up', () => seen().some((one) => one.endsWith('watch')));
+  t.deepEqual(seen(), ['list', 'new watch']);
+  await create('two', 'a');
+  await eventually('and tells', () => cache.get(CONFIG_MAPS, { namespace, name: 'two' }));
+});
+
+test('of what is watched by its name alone, nothing else is asked for: there may be no right to', async (t) => {
+  const rig = await makeCache(t, [{ resource: CONFIG_MAPS, fieldSelector: 'metadata.name=one' }]);
+  const from = rig.proxy.requests.length;
+  const watches = () => rig.proxy.requests.slice(from).filter((one) => one.isWatch);
+  rig.proxy.watches.cut();
+  await eventually('the watch is taken up', () => watches().length > 0);
+  const asked = rig.proxy.requests.slice(from).filter(({ path }) => path.endsWith('/configmaps'));
+  t.deepEqual(
+    asked.map(({ isWatch, fieldSelector }) => `${isWatch ? 'watch' : 'list'} ${fieldSelector}`),
+    ['list metadata.name=one', 'watch metadata.name=one'],
+  );
+});
+
+test('a watch that ended when it was asked to goes on without a question', async (t) => {
+  const rig = await makeCache(t, [{ resource: CONFIG_MAPS }], { timing: { watchMs: 1000 } });
+  const seen = since(rig);
+  await eventually('it was taken up twice', () => seen().length > 1);
+  t.deepEqual(seen(), ['resumed watch', 'resumed watch']);
 });
 
 test('a list that is refused is not asked for again: each asks for himself', async (t) => {

@@ -23,8 +23,9 @@ export interface InformerOptions {
   readonly clock?: Pick<FreshnessOptions, 'now' | 'after'>;
 }
 
-/** The least that can be listed: what has one name, which nothing needs to have. */
+/** The least that can be listed: what has one name, which nothing needs to have. Of one name alone where there may be no right to more. */
 const ANY_NAMESPACE = 'default';
+const ONE_NAME = /^metadata\.name=[^,]+$/;
 const OF_NOTHING = { fieldSelector: 'metadata.name=nothing', metadataOnly: true, firstPage: 1 } as const;
 
 /** Asked once, and not for long: who does not want to wait for it asks for himself. */
@@ -109,7 +110,8 @@ export class Informer {
         this.#freshness.told(this.store.seenVersion);
       },
     };
-    this.#reflector = new Reflector({ client, resource, selection, sink, timing, metrics, log });
+    const look = () => this.#currentVersion();
+    this.#reflector = new Reflector({ client, resource, selection, sink, look, timing, metrics, log });
     return this.#reflector.run(signal);
   }
 
@@ -139,9 +141,11 @@ export class Informer {
   async #currentVersion(): Promise<bigint> {
     const { client, resource, selection } = this.#options;
     const namespace = resource.namespaced ? (selection.namespace ?? ANY_NAMESPACE) : undefined;
+    const { fieldSelector = '' } = selection;
     for await (const { resourceVersion } of client.list(resource, {
       namespace,
       ...OF_NOTHING,
+      ...(ONE_NAME.test(fieldSelector) && { fieldSelector }),
       effort: BRIEFLY,
     })) {
       const version = toVersion(resourceVersion);

@@ -8,6 +8,7 @@ import { type BackoffPolicy, backoffMs, jittered } from './backoff.ts';
 import type { Client, Selection } from './client.ts';
 import { keyOf, keyString } from './controller.ts';
 import { LineTooLongError } from './lines.ts';
+import { toVersion } from './store.ts';
 import { MalformedEventError, type WatchEvent, watchEvents } from './watch-stream.ts';
 
 /** Where a reflector tells what it sees. */
@@ -46,6 +47,8 @@ export interface ReflectorOptions {
   readonly resource: Resource;
   readonly selection: Selection;
   readonly sink: Sink;
+  /** The version that everything of the kind is at, at some instant after this was called. */
+  readonly look: () => Promise<bigint>;
   readonly timing: ReflectorTiming;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -72,6 +75,8 @@ export class Reflector {
   /** Streamed lists that were waited for in vain, since one came. */
   #silences = 0;
   #failures = 0;
+  /** The watch before lasted for as long as it was asked to: the API server that it goes on from was there throughout. */
+  #wasWhole = false;
   /** Of the connection that there is. */
   #connection = new AbortController();
 
@@ -124,9 +129,25 @@ export class Reflector {
   }
 
   async #readAndFollow(signal: AbortSignal): Promise<void> {
+    if (await this.#hasGoneBack()) this.#version = undefined;
     const streamsList = this.#version === undefined && this.#canStreamList;
     if (this.#version === undefined && !streamsList) await this.#list();
     await this.#watch(signal, streamsList);
+  }
+
+  /**
+   * Whether versions are below that from which the watch would go on, as they are when a backup was restored. An API server takes up such a watch all the same,
+   * and tells nothing until it has come that far, and then not what has happened by then.
+   */
+  async #hasGoneBack(): Promise<boolean> {
+    const from = toVersion(this.#version);
+    const isSure = this.#wasWhole;
+    this.#wasWhole = false;
+    if (from === 0n || isSure) return false;
+    const version = await this.#options.look();
+    if (version >= from) return false;
+    this.#log.warn({ from: `${from}`, version: `${version}` }, 'versions went back: all is read anew');
+    return true;
   }
 
   async #list(): Promise<void> {
@@ -142,11 +163,13 @@ export class Reflector {
 
   async #watch(signal: AbortSignal, streamsList: boolean): Promise<void> {
     const { client, resource, selection, timing } = this.#options;
+    const timeoutSeconds = Math.ceil(jittered(timing.watchMs * 1.5, 1 / 3, Math.random()) / 1000);
+    const startedAt = performance.now();
     const stream = await client.watch(resource, {
       ...selection,
       ...(this.#version !== undefined && { resourceVersion: this.#version }),
       sendInitialEvents: streamsList,
-      timeoutSeconds: Math.ceil(jittered(timing.watchMs * 1.5, 1 / 3, Math.random()) / 1000),
+      timeoutSeconds,
       idleMs: timing.idleMs,
       signal,
     });
@@ -155,6 +178,7 @@ export class Reflector {
       if (event.type === 'error') throw watchError(resource, event);
       initial = initial === undefined ? this.#follow(event) : this.#collect(event, initial);
     }
+    this.#wasWhole = performance.now() - startedAt >= timeoutSeconds * 1000;
   }
 
   #follow(event: FollowedEvent): undefined {

@@ -17,6 +17,8 @@ export interface SeenRequest {
   readonly isWatch: boolean;
   /** A watch that goes on from a version, rather than having everything told first. */
   readonly isResumed: boolean;
+  /** Which objects are asked for by their fields; undefined: not by these. */
+  readonly fieldSelector: string | undefined;
   /** `metadata.name` of the body, for those that have one. */
   readonly bodyName: string | undefined;
   /** Status of the real API server; 0 while there is none, or when it was never asked. */
@@ -193,7 +195,8 @@ interface Exchange {
 function sighting(method: string, url: URL, body: string): SeenRequest {
   const isWatch = url.searchParams.get('watch') === 'true';
   const isResumed = isWatch && url.searchParams.has('resourceVersion');
-  return { method, path: url.pathname, isWatch, isResumed, bodyName: nameIn(body), status: 0 };
+  const fieldSelector = url.searchParams.get('fieldSelector') ?? undefined;
+  return { method, path: url.pathname, isWatch, isResumed, fieldSelector, bodyName: nameIn(body), status: 0 };
 }
 
 function answerWith(response: ServerResponse, fault: Extract<Fault, { kind: 'answer' }>): void {
