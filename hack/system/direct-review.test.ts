@@ -30,8 +30,11 @@ for (const [object, plural, group] of [
   });
 }
 
+function answer(allowed: boolean): string {
+  return JSON.stringify({ response: { uid: 'u', allowed, status: {} } });
+}
+
 test('an answer that allows is told from one that does not', (t) => {
-  const answer = (allowed: boolean) => JSON.stringify({ response: { uid: 'u', allowed, status: {} } });
   t.true(isAllowed(answer(true)));
   t.false(isAllowed(answer(false)));
   t.false(isAllowed('no answer at all'));
