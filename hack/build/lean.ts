@@ -29,7 +29,14 @@ const TRACES = '@opentelemetry/api';
 /** Forms of what others let Sigstore verify: nobody here reads or writes them, and their library brings all of its forms along. */
 const VERIFICATIONS = /[\\/]protobuf-specs[\\/]dist[\\/]__generated__[\\/]sigstore_verification\.js$/;
 
-/** Leaves out of a bundle what nothing asks for: of the library that reads kubeconfigs nearly all, without even looking at it, traces, and some forms. */
+/** What has logs written by other threads, and brings along what starts these: each process writes its own. A hundredth of the operator. */
+const LOG_THREADS = /[\\/]pino[\\/]lib[\\/]transport\.js$/;
+const NO_LOG_THREADS = `module.exports = () => { throw new Error('logs are written by the process itself'); };`;
+
+/**
+ * Leaves out of a bundle what nothing asks for: of the library that reads kubeconfigs nearly all, without even looking at it, traces, some forms, and
+ * threads that write logs.
+ */
 export const lean: Plugin = {
   name: 'lean',
   setup: (build) => {
@@ -41,6 +48,7 @@ export const lean: Plugin = {
     build.onResolve({ filter: /^@opentelemetry\/api$/ }, () => ({ path: TRACES, namespace: 'absent' }));
     build.onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
     build.onLoad({ filter: VERIFICATIONS }, () => ({ contents: 'module.exports = {};' }));
+    build.onLoad({ filter: LOG_THREADS }, () => ({ contents: NO_LOG_THREADS }));
   },
 };
 
