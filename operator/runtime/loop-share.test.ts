@@ -87,6 +87,35 @@ for (const workers of [2, 16, 100]) {
   });
 }
 
+for (const [answersMs, most] of [
+  [0, 4],
+  [2, 4],
+  [4, 2],
+  [8, 1],
+] as const) {
+  test(`after ${answersMs} ms of answers ${most} of those who wait for 1 ms each go on in a turn of 6`, async (t) => {
+    const clock = { ms: 0 };
+    const share = new LoopShare(() => clock.ms, 4, { activeMs: () => clock.ms, mostMs: 6 });
+    const turns: number[] = [];
+    let isDone = false;
+    const answer = (): void => {
+      turns.push(0);
+      clock.ms += answersMs;
+      if (!isDone) setImmediate(answer);
+    };
+    setImmediate(answer);
+    const work = async (): Promise<void> => {
+      await share.rest();
+      clock.ms += 1;
+      turns[turns.length - 1] = (turns.at(-1) ?? 0) + 1;
+    };
+    await Promise.all(Array.from({ length: 60 }, work));
+    isDone = true;
+    // The first and the last are no whole turns.
+    t.deepEqual(new Set(turns.slice(1, -1)), new Set([most]), turns.join(' '));
+  });
+}
+
 test('who waits for something else meanwhile keeps nobody', async (t) => {
   const clock = { ms: 0 };
   const share = new LoopShare(() => clock.ms, 4);

@@ -7,6 +7,14 @@ const SLICE_MS = 10;
 /** Work in pieces that is older than this has every second turn first, until it is done. */
 const LATE_MS = 500;
 
+/** What a turn of the loop takes in all, of which work is a part. */
+export interface WholeTurn {
+  /** What the loop has been at work for until now, in milliseconds: it never goes back, and stands while the loop waits. */
+  readonly activeMs: () => number;
+  /** Of a turn that has taken so long already, with the answers that came in it, work that waits has only what is left, and one at least. */
+  readonly mostMs: number;
+}
+
 /** Work in pieces that waits for a turn of those who are late. */
 interface Late {
   readonly begunAt: number;
@@ -33,11 +41,17 @@ export class LoopShare {
   #isTurnOfLate = false;
   /** Whether somebody has just gone on, and may have something to do yet before others do. */
   #isTaken = false;
+  readonly #whole: WholeTurn | undefined;
+  /** What the loop had been at work for when the work of the turn before was over. */
+  #activeBeforeMs = 0;
+  /** Whether those who wait are let go on at the end of a turn, after all answers of it. */
+  #isAtEnd = false;
 
-  /** `now` is a clock in milliseconds that never goes back; `sliceMs`: for how long work goes on. */
-  constructor(now: () => number = () => performance.now(), sliceMs = SLICE_MS) {
+  /** `now` is a clock in milliseconds that never goes back; `sliceMs`: for how long work goes on. Without `whole`, whatever else a turn has taken. */
+  constructor(now: () => number = () => performance.now(), sliceMs = SLICE_MS, whole?: WholeTurn) {
     this.#now = now;
     this.#sliceMs = sliceMs;
+    this.#whole = whole;
   }
 
   /** Resolves when others have done what they can do by now, or in a later turn of the loop when work has had its share of this one. */
@@ -76,13 +90,29 @@ export class LoopShare {
   /** Whether there is something left of the share of this turn, which the first who asks begins. */
   #hasShare(): boolean {
     if (this.#beganAt !== undefined) return this.#now() - this.#beganAt < this.#sliceMs;
-    this.#beganAt = this.#now();
+    this.#beganAt = this.#now() - (this.#isAtEnd ? this.#overdrawnMs() : 0);
     setImmediate(() => {
       this.#beganAt = undefined;
       this.#isTurnOfLate = !this.#isTurnOfLate;
+      this.#isAtEnd = true;
       this.#release();
+      this.#endTurn();
     });
     return true;
+  }
+
+  /** How much of the share of this turn its answers have taken. */
+  #overdrawnMs(): number {
+    if (this.#whole === undefined) return 0;
+    const { activeMs, mostMs } = this.#whole;
+    return Math.max(0, activeMs() - this.#activeBeforeMs + this.#sliceMs - mostMs);
+  }
+
+  /** The turn is over when nobody goes on in it any more. */
+  #endTurn(): void {
+    if (!this.#isAtEnd || this.#isTaken) return;
+    this.#isAtEnd = false;
+    this.#activeBeforeMs = this.#whole?.activeMs() ?? 0;
   }
 
   #release(): void {
@@ -106,6 +136,7 @@ export class LoopShare {
       process.nextTick(() => {
         this.#isTaken = false;
         this.#release();
+        this.#endTurn();
       }),
     );
   }
@@ -114,5 +145,11 @@ export class LoopShare {
 /** Of a turn that is to take 10 ms at most, with the pass that is under way when the share is over and all answers that have come meanwhile. */
 const WORKERS_SLICE_MS = 4;
 
+/** So much of a turn is for answers and work together: one long pass more is then over before 10 ms. */
+const WHOLE_TURN: WholeTurn = {
+  activeMs: () => performance.now() - performance.nodeTiming.idleTime,
+  mostMs: 6,
+};
+
 /** There is one event loop, and all workers share it. */
-export const loopShare: LoopShare = new LoopShare(undefined, WORKERS_SLICE_MS);
+export const loopShare: LoopShare = new LoopShare(undefined, WORKERS_SLICE_MS, WHOLE_TURN);
