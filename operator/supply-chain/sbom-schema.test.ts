@@ -124,6 +124,40 @@ test('what need not be said in SPDX 2 may be null', (t) => {
   t.is(schemaProblem({ ...secondPackage(nulls), relationships: null, comment: null }), undefined);
 });
 
+/** As Trivy writes an image with an operating system, by tools-golang: it has `-` in a word, and null in place of a list of a file. */
+const AS_TRIVY = {
+  name: 'alpine',
+  SPDXID: 'SPDXRef-OperatingSystem-9a2f1c0d',
+  versionInfo: '3.20.3',
+  downloadLocation: 'NONE',
+  filesAnalyzed: false,
+  primaryPackagePurpose: 'OPERATING-SYSTEM',
+  annotations: [
+    {
+      annotator: 'Tool: trivy-0.58.0',
+      annotationDate: '2026-11-01T00:00:00Z',
+      annotationType: 'OTHER',
+      comment: 'Class: os-pkgs',
+    },
+  ],
+};
+
+test('what common writers of SPDX 2 do otherwise than its schema fits it', (t) => {
+  t.is(schemaProblem(secondPackage(AS_TRIVY)), undefined);
+  t.is(schemaProblem(secondPackage({ primaryPackagePurpose: 'OPERATING_SYSTEM' })), undefined);
+  const files = [{ SPDXID: 'SPDXRef-f', fileName: './f', checksums: null }];
+  const snippets = [{ SPDXID: 'SPDXRef-s', snippetFromFile: 'SPDXRef-f', ranges: null }];
+  t.is(schemaProblem({ ...spdx(), files, snippets }), undefined);
+  const wrong = [
+    secondPackage({ primaryPackagePurpose: 'OPERATING SYSTEM' }),
+    { ...spdx(), files: [{ ...files[0], file: './g' }] },
+  ];
+  t.deepEqual(
+    wrong.map((bom) => schemaProblem(bom)?.reason),
+    ['SbomInvalid', 'SbomInvalid'],
+  );
+});
+
 test('the schema of SPDX is the one that its authors have published', async (t) => {
   const folder = new URL('spdx/', import.meta.url);
   const bytes = await readFile(new URL('spdx-2.3.schema.json', folder));

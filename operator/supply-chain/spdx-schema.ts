@@ -9,30 +9,53 @@ interface Part {
   readonly properties?: Readonly<Record<string, Part>>;
   readonly required?: readonly string[];
   readonly items?: Part;
+  readonly enum?: readonly unknown[];
 }
 
+/** Parts of a document that nothing is read from: of what is in them nothing has to be there. */
+const UNREAD: ReadonlySet<string> = new Set(['files', 'snippets']);
+
 /**
- * The schema of SPDX 2.3, as its authors have written it (spdx/README.md), but for one thing: what need not be there may be null. Some writers fill in all
- * that there is, and what is null says nothing.
+ * The schema of SPDX 2.3, as its authors have written it (spdx/README.md), but for what common writers do otherwise and nobody is misled by:
+ *
+ * - What need not be there may be null. Some fill in all that there is, and what is null says nothing.
+ * - A word may be written with `-` where the schema has `_`, as it allows by itself for some: tools-golang, and with it Trivy, write
+ *   `OPERATING-SYSTEM`.
+ * - Of files and snippets nothing has to be there: tools-golang writes `"checksums": null` of a file without any.
  */
 export const SPDX_SCHEMA: object = {
-  ...withNulls(schema as Part),
+  ...adapted(schema as Part, false),
   // It names a dialect of which it uses nothing that this one has not.
   $schema: 'http://json-schema.org/draft-07/schema#',
 };
 
-function withNulls(part: Part): Part {
-  const { properties, required = [], items } = part;
+function adapted(part: Part, isUnread: boolean): Part {
+  const { properties, items } = part;
+  const required = isUnread ? [] : (part.required ?? []);
   return {
     ...part,
-    ...(items !== undefined && { items: withNulls(items) }),
+    ...(part.required !== undefined && { required }),
+    ...(part.enum !== undefined && { enum: spelled(part.enum) }),
+    ...(items !== undefined && { items: adapted(items, isUnread) }),
     ...(properties !== undefined && {
       properties: Object.fromEntries(
-        Object.entries(properties).map(([name, one]) => [
-          name,
-          required.includes(name) ? withNulls(one) : { ...withNulls(one), nullable: true },
-        ]),
+        Object.entries(properties).map(([name, one]) => {
+          const field = adapted(one, isUnread || UNREAD.has(name));
+          return [name, required.includes(name) ? field : orNull(field)];
+        }),
       ),
     }),
   };
+}
+
+function orNull(part: Part): Part & { readonly nullable: true } {
+  return { ...part, ...(part.enum !== undefined && { enum: [...part.enum, null] }), nullable: true };
+}
+
+function spelled(words: readonly unknown[]): readonly unknown[] {
+  return [
+    ...new Set(
+      words.flatMap((word) => (typeof word === 'string' ? [word, word.replaceAll('_', '-')] : [word])),
+    ),
+  ];
 }

@@ -13,8 +13,8 @@ const CYCLONEDX = new Set(['1.4', '1.5', '1.6', '1.7']);
 const FORMS = ['bomFormat', 'spdxVersion', '@context'];
 
 /**
- * Reads a bill of materials in JSON: CycloneDX 1.4 to 1.7, SPDX 2.2, 2.3 and 3.0. Whether one in CycloneDX fits its schema is for others; of
- * SPDX it is looked at what packages and licences are read from.
+ * Reads a bill of materials in JSON: CycloneDX 1.4 to 1.7, SPDX 2.2, 2.3 and 3.0. Whether one in CycloneDX or SPDX 2 fits its schema is for others
+ * and has to be known before: here its fields are taken for what their names say. Of SPDX 3 it is looked at what packages and licences are read from.
  */
 export function readSbom(predicate: Document): Judgement<Sbom> {
   const forms = FORMS.filter((field) => Object.hasOwn(predicate, field));
