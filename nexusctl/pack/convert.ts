@@ -172,11 +172,21 @@ interface Told extends Readonly<Record<'templates' | 'constraints' | 'leftOut', 
 async function writeManifest(call: Call, manifest: JsonObject, told: Told): Promise<Outcome> {
   const out = flagValue(call, 'out');
   // In the manifest itself: what is printed goes to kubectl.
-  const notes = told.withoutEffect.map((words) => `# ${words}\n`).join('');
+  const notes = told.withoutEffect.map(commentOf).join('');
   const text = `${notes}${stringify(manifest, { lineWidth: 0 })}`;
   if (out === undefined) return { code: EXIT.ok, value: manifest, before: [text.trimEnd()] };
   await writeFile(resolve(call.cwd, out), text);
   return { code: EXIT.ok, value: { out, ...told }, before: [...wordsOf(told), `written to ${out}`] };
+}
+
+/** What ends a line for one who reads YAML, of 1.1 too, and what terminals act on. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const MAX_COMMENT = 500;
+
+/** Words as a comment of one line: there are names in them that strangers have chosen, which must not become a document of their own. */
+export function commentOf(words: string): string {
+  const line = words.replaceAll(UNPRINTABLE, '\uFFFD');
+  return `# ${line.length > MAX_COMMENT ? `${line.slice(0, MAX_COMMENT)}…` : line}\n`;
 }
 
 interface ToFolder {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { openDesk } from '../testing/cli.ts';
 
 const TEMPLATE = `apiVersion: templates.gatekeeper.sh/v1
@@ -119,4 +119,31 @@ test('what had an effect in Gatekeeper, and has none in the pack, is told where 
     written.out.split('\n').slice(1, 4),
     said.map((words) => `without effect: ${words}`),
   );
+});
+
+/** Each begins a line for some reader of YAML, or does something to a terminal. */
+const LINE_ENDS = ['\n', '\r', '\u0085', '\u2028', '\u2029', '\u001b[2J\n'];
+
+test('what strangers call things by becomes no document of its own in the manifest', async (t) => {
+  const desk = await openDesk(t);
+  const document = ['', '---', 'apiVersion: v1', 'kind: Evil', 'metadata: { name: e }', '---', '#'];
+  for (const [index, end] of LINE_ENDS.entries()) {
+    const name = `a${document.join(end)}`;
+    const assign = { apiVersion: 'mutations.gatekeeper.sh/v1', kind: 'Assign', metadata: { name } };
+    const typo = TEMPLATE.replace('spec: { match: {', `spec: { match: { ${JSON.stringify(name)}: [a],`);
+    const folder = `gatekeeper-${index}`;
+    await desk.write({ [`${folder}/all.yaml`]: typo, [`${folder}/others.yaml`]: JSON.stringify(assign) });
+    const { code, err } = await desk.nexusctl(`pack convert ${folder} own --out own-${index}.yaml`);
+    t.is(code, 0, err);
+    const text = await readFile(join(desk.folder, `own-${index}.yaml`), 'utf8');
+    const documents = parseAllDocuments(text);
+    t.deepEqual(
+      documents.map((one) => (one.toJS() as { readonly kind: string } | null)?.kind),
+      ['PolicyPack'],
+      JSON.stringify(end),
+    );
+    const notes = text.slice(0, text.indexOf('\napiVersion: nexusos.dev'));
+    t.is(notes.split('\n').length, 2);
+    t.notRegex(notes.replaceAll('\n', ''), /[\p{Cc}\p{Zl}\p{Zp}]/u);
+  }
 });
