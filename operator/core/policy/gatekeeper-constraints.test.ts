@@ -98,6 +98,23 @@ for (const [name, [value, want]] of Object.entries(FAULTS)) {
   });
 }
 
+test('what was verified before selects as it did, and nothing new like it is taken', (t) => {
+  const odd = {
+    matchLabels: { 'a b': 'c' },
+    matchExpressions: [
+      { key: 'a', operator: 'In', values: [] },
+      { key: 'a', operator: 'Exists', values: ['b'] },
+    ],
+  };
+  const value = { kind: 'K', metadata: { name: 'x' }, spec: { match: { labelSelector: odd } } };
+  const data = { gatekeeper: { constraints: [value] } };
+  t.is(constraintsOf(data)?.[0]?.kind, 'refused');
+  const [read] = constraintsOf(data, 'verified') ?? [];
+  t.deepEqual(read?.kind === 'ok' ? read.constraint.match.labelSelector : undefined, odd);
+  const wrong = { ...value, spec: { match: { labelSelector: { matchLabels: { a: 1 } } } } };
+  t.is(constraintsOf({ gatekeeper: { constraints: [wrong] } }, 'verified')?.[0]?.kind, 'refused');
+});
+
 test('the data of a pack: none of it, some, or what cannot be read', (t) => {
   t.is(constraintsOf({ tools: {} }), undefined);
   t.is(constraintsOf(undefined), undefined);

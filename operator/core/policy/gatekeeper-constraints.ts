@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NamespaceFacts } from './facts.ts';
-import { type ConstraintMatch, constraintMatches, readConstraintMatch } from './gatekeeper-match.ts';
+import {
+  type ConstraintMatch,
+  constraintMatches,
+  readConstraintMatch,
+  type ReadingOf,
+} from './gatekeeper-match.ts';
 import { isJsonObject, type JsonObject, type Review } from './review.ts';
 
 /** What becomes of what a constraint finds. */
@@ -48,22 +53,22 @@ type Faults = Extract<ReadConstraint, { readonly kind: 'refused' }>['faults'];
 const POINTS = Object.keys(ENFORCEMENT_POINTS) as readonly EnforcementPoint[];
 
 /** The constraints of a pack, from its data; undefined where it has none of that kind of policy. Ill-formed data is a fault. */
-export function constraintsOf(data: unknown): readonly ReadConstraint[] | undefined {
+export function constraintsOf(data: unknown, of: ReadingOf = 'new'): readonly ReadConstraint[] | undefined {
   const gatekeeper = isJsonObject(data) && Object.hasOwn(data, 'gatekeeper') ? data['gatekeeper'] : undefined;
   if (!isJsonObject(gatekeeper) || gatekeeper['constraints'] === undefined) return undefined;
   const list = gatekeeper['constraints'];
-  if (Array.isArray(list)) return list.map(readConstraint);
+  if (Array.isArray(list)) return list.map((one) => readConstraint(one, of));
   return [
     { kind: 'refused', faults: [{ field: 'gatekeeper.constraints', wanted: 'a list of constraints' }] },
   ];
 }
 
 /** Reads a constraint as Gatekeeper has it: any kind, with `metadata.name` and a `spec`. */
-export function readConstraint(value: unknown): ReadConstraint {
+export function readConstraint(value: unknown, of: ReadingOf = 'new'): ReadConstraint {
   if (!isJsonObject(value)) return { kind: 'refused', faults: [{ field: '', wanted: 'an object' }] };
   const spec = value['spec'] ?? {};
   if (!isJsonObject(spec)) return { kind: 'refused', faults: [{ field: 'spec', wanted: 'an object' }] };
-  const match = readConstraintMatch(spec['match']);
+  const match = readConstraintMatch(spec['match'], of);
   const actions = readActions(spec);
   const faults = [...headFaults(value, spec), ...(actions.kind === 'refused' ? actions.faults : [])];
   if (match.kind === 'refused')

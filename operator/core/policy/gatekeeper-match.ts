@@ -46,14 +46,20 @@ const LABEL_NAME = /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:
 const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?$/;
 
 /**
+ * Whether what is read is verified now, or was before, by this version or another one. What was verified before may decide already, so a selector
+ * of it that no API server would take goes on to select nothing, as it did: without it the whole pack would be gone.
+ */
+export type ReadingOf = 'new' | 'verified';
+
+/**
  * Reads `spec.match` strictly where a value has the wrong type: a match that is misread could leave out what it was to
  * catch. Fields that this does not know are passed over, as Gatekeeper's schema prunes them.
  */
-export function readConstraintMatch(value: unknown): ReadConstraintMatch {
+export function readConstraintMatch(value: unknown, of: ReadingOf = 'new'): ReadConstraintMatch {
   if (value === undefined || value === null) return { kind: 'ok', match: {} };
   if (!isJsonObject(value)) return { kind: 'refused', field: 'spec.match', wanted: 'an object' };
   const problem =
-    listProblem(value) ?? kindsProblem(value['kinds']) ?? wordProblem(value) ?? selectorProblem(value);
+    listProblem(value) ?? kindsProblem(value['kinds']) ?? wordProblem(value) ?? selectorProblem(value, of);
   if (problem !== undefined) return { kind: 'refused', ...problem };
   return { kind: 'ok', match: value };
 }
@@ -85,8 +91,9 @@ function wordProblem(match: JsonObject): Problem {
     : { field: 'spec.match.name', wanted: 'a name, with * at its start or end' };
 }
 
-function selectorProblem(match: JsonObject): Problem {
-  const field = SELECTORS.find((one) => match[one] !== undefined && !isSelector(match[one]));
+function selectorProblem(match: JsonObject, of: ReadingOf): Problem {
+  const isGood = of === 'new' ? isSelector : isSelectorInForm;
+  const field = SELECTORS.find((one) => match[one] !== undefined && !isGood(match[one]));
   return field === undefined ? undefined : { field: `spec.match.${field}`, wanted: SELECTOR_WANTED };
 }
 
@@ -95,22 +102,35 @@ const SELECTOR_WANTED =
 
 /** As the API server takes them. What it does not take would select nothing, and so leave out what the constraint is to catch. */
 function isSelector(value: unknown): value is LabelSelector {
-  if (!isJsonObject(value)) return false;
+  if (!isSelectorInForm(value)) return false;
   const { matchLabels = {}, matchExpressions = [] } = value;
   return (
-    isJsonObject(matchLabels) &&
     Object.keys(matchLabels).every((key) => LABEL_NAME.test(key)) &&
     isLabelValues(Object.values(matchLabels)) &&
-    Array.isArray(matchExpressions) &&
     matchExpressions.every(isExpression)
   );
 }
 
-function isExpression(value: unknown): value is LabelExpression {
+function isExpression({ key, operator, values = [] }: LabelExpression): boolean {
+  return LABEL_NAME.test(key) && isLabelValues(values) && COMPARES.get(operator) === values.length > 0;
+}
+
+/** Whether all of it is of the right type. */
+function isSelectorInForm(value: unknown): value is LabelSelector {
+  if (!isJsonObject(value)) return false;
+  const { matchLabels = {}, matchExpressions = [] } = value;
+  return (
+    isJsonObject(matchLabels) &&
+    isTextList(Object.values(matchLabels)) &&
+    Array.isArray(matchExpressions) &&
+    matchExpressions.every(isExpressionInForm)
+  );
+}
+
+function isExpressionInForm(value: unknown): value is LabelExpression {
   if (!isJsonObject(value)) return false;
   const { key, operator, values = [] } = value;
-  if (typeof key !== 'string' || !LABEL_NAME.test(key) || !isLabelValues(values)) return false;
-  return COMPARES.get(operator) === values.length > 0;
+  return typeof key === 'string' && COMPARES.has(operator) && isTextList(values);
 }
 
 function isLabelValues(value: unknown): value is readonly string[] {

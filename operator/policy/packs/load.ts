@@ -77,7 +77,7 @@ function withData(module: PolicyModule, digest: string, bytes: AssembledBlob): L
   if (!isJsonObject(parsed))
     return { kind: 'failed', reason: 'Corrupt', message: 'the data are no JSON object' };
   const data = { digest, bytes: bytes.bytes };
-  return withConstraints({ module, data }, constraintsOf(parsed) ?? []);
+  return withConstraints({ module, data }, constraintsOf(parsed, 'verified') ?? []);
 }
 
 function withConstraints(loaded: LoadedRevision, read: readonly ReadConstraint[]): LoadOutcome {
