@@ -93,13 +93,21 @@ function goingBack(rollbackTo: string): AdmissionRequest {
   return requestOf({ metadata: { name: 'p' }, spec: { rollbackTo } }, { name: 'p' });
 }
 
-/** Of the pack p. */
+/** Of the pack p; p-0 is of one of the same name that was there before. */
 const packRevisions: Facts['packRevisions'] = (namespace, name) =>
-  (name === 'p' ? ['p-1', 'p-2'] : []).map((revision, day) => ({
+  (name === 'p' ? ['p-0', 'p-1', 'p-2'] : []).map((revision, day) => ({
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'PolicyPackRevision',
     metadata: { name: revision, namespace, creationTimestamp: `2026-11-0${day + 1}T00:00:00Z` },
+    spec: { packRef: { name, uid: revision === 'p-0' ? 'uid-before' : 'uid-now' } },
   }));
+
+/** The pack p as it is. */
+const policyPack: Facts['policyPack'] = (namespace, name) => ({
+  apiVersion: 'nexusos.dev/v1alpha1',
+  kind: 'PolicyPack',
+  metadata: { name, namespace, uid: 'uid-now' },
+});
 
 function scheduled(cron: string, timeZone = 'UTC'): Schedule {
   return AGENT.spec.parse({ container: { image: 'a.example/b:1' }, schedule: { cron, timeZone } }).schedule!;
@@ -184,13 +192,17 @@ const CASES: Readonly<Record<string, Case>> = {
     warned: [/^spec\.binding\.rules: grpcroutes\.gateway\.\S+ that exist are not read for reports/],
   },
   'a pack that is to go back to what is there': {
-    verdict: judgePolicyPack(goingBack('p-2'), factsOf({ packRevisions }), PLATFORM),
+    verdict: judgePolicyPack(goingBack('p-2'), factsOf({ packRevisions, policyPack }), PLATFORM),
   },
   'a pack that is to go back to what is not there': {
-    verdict: judgePolicyPack(goingBack('p-9'), factsOf({ packRevisions }), PLATFORM),
+    verdict: judgePolicyPack(goingBack('p-9'), factsOf({ packRevisions, policyPack }), PLATFORM),
     warned: [
       /^spec\.rollbackTo: p-9 is no PolicyPackRevision of acme-dev\/p, .*; there are, newest first: p-2, p-1$/,
     ],
+  },
+  'a pack that is to go back to what another of its name has left': {
+    verdict: judgePolicyPack(goingBack('p-0'), factsOf({ packRevisions, policyPack }), PLATFORM),
+    warned: [/^spec\.rollbackTo: p-0 is no PolicyPackRevision of .*: p-2, p-1$/],
   },
   'a pack that has nothing to go back to': {
     verdict: judgePolicyPack(goingBack('p-9'), factsOf(), PLATFORM),

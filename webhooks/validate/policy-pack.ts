@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PolicyPackSpec } from '#crds/v1alpha1/policy-pack';
+import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision';
 import type { KubeObject } from '#operator/core/object';
 import { isForeignGroup } from '#operator/core/policy/foreign-kinds';
 import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
@@ -48,13 +49,22 @@ function noWayBack(
   facts: Facts,
 ): readonly string[] {
   if (target === undefined) return [];
-  const there = facts.packRevisions(namespace, name).toSorted((a, b) => (ageOf(a) > ageOf(b) ? -1 : 1));
+  const uid = facts.policyPack(namespace, name)?.metadata.uid;
+  const there = facts
+    .packRevisions(namespace, name)
+    // Not those that a pack of the same name has left behind: no one goes back to them.
+    .filter((one) => uid === undefined || ownerOf(one) === uid)
+    .toSorted((a, b) => (ageOf(a) > ageOf(b) ? -1 : 1));
   const names = there.map(({ metadata }) => metadata.name);
   if (names.includes(target)) return [];
   const ways = names.length === 0 ? 'there are none' : `there are, newest first: ${names.join(', ')}`;
   return [
     `spec.rollbackTo: ${target} is no PolicyPackRevision of ${namespace}/${name}, and nothing goes back; ${ways}`,
   ];
+}
+
+function ownerOf(revision: KubeObject): string {
+  return (revision['spec'] as PolicyPackRevisionSpec).packRef.uid;
 }
 
 /** Those of one second sort by name. */
