@@ -28,10 +28,10 @@ async function moduleOf(changes: HandMade): Promise<PolicyModule> {
 }
 
 /** A worker that takes orders. */
-async function worker(t: ExecutionContext) {
+async function worker(t: ExecutionContext, threadClock?: () => number) {
   const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
   const handle = new WorkerHandle(
-    { settings: SETTINGS, url: WORKER_URL },
+    { settings: SETTINGS, url: WORKER_URL, threadClock },
     { onReady, onEnd: () => undefined },
   );
   t.teardown(() => handle.close());
@@ -146,6 +146,19 @@ test('what never ends once it is loaded is stopped by the deadline of the questi
     kind: 'stopped',
     message: 'it was stopped after 20 ms or more, of which it had a processor for 8 at least',
   });
+});
+
+test('what was loaded with much patience is waited for no longer than any other question', async (t) => {
+  // To this clock no thread ever gets a processor, so that patience alone ends it.
+  const { handle } = await worker(t, () => 0);
+  const { bytes, layout, digest } = await moduleOf({ evaluate: '(loop (br 0)) unreachable' });
+  const source = { compiled: new ENGINE.Module(bytes), layout, memoryMiB: 64, data: undefined, owner: 'a' };
+  const question = { entrypoint: 'p/x', nowNs: 0n, input: new TextEncoder().encode('{}') };
+  // A load of ten minutes has the most patience there is, four seconds.
+  const outcome = await handle.run({ key: digest, source, question, loadDeadlineMs: 600_000 }, 20, 100);
+  t.like(outcome, { kind: 'stopped', reason: 'Overloaded' });
+  const [, withinMs] = /within (\d+) ms/.exec(outcome.kind === 'stopped' ? outcome.message : '') ?? [];
+  t.true(Number(withinMs) < 4000, `it was waited for ${withinMs} ms, where 250 are its own`);
 });
 
 test('a question that has no room beside others is asked all the same', async (t) => {

@@ -63,8 +63,10 @@ interface Running {
   readonly nextMs: number;
   /** What that took of a processor, once it is over. */
   loadMs: number | undefined;
-  /** By the clock on the wall. */
-  readonly patienceMs: number;
+  /** By the clock on the wall, for what is done now. */
+  patienceMs: number;
+  /** So long whoever asks can wait in any case. */
+  readonly leastPatienceMs: number;
   watchdog: NodeJS.Timeout;
   readonly resolve: (outcome: RunOutcome) => void;
 }
@@ -194,6 +196,7 @@ export class WorkerHandle {
         nextMs: deadlineMs,
         loadMs: undefined,
         patienceMs: Math.max(patienceFor(firstMs), patienceMs),
+        leastPatienceMs: patienceMs,
         watchdog: setTimeout(() => this.#beLate(), backstopFor(firstMs)),
         resolve,
       };
@@ -257,6 +260,7 @@ export class WorkerHandle {
     clearTimeout(running.watchdog);
     running.startedAt = performance.now();
     running.deadlineMs = running.nextMs;
+    running.patienceMs = Math.max(patienceFor(running.nextMs), running.leastPatienceMs);
     running.sureShare = SURE_SHARE;
     running.loadMs = loadMs;
     running.watchdog = setTimeout(() => this.#beLate(), backstopFor(running.deadlineMs));
