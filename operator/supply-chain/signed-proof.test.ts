@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { Cosign } from '#hack/sigstore/cosign';
 import { MAX_PROOF } from '#crds/v1alpha1/image-verdict';
@@ -65,6 +66,36 @@ test('whoever has cosign and the public key checks it without a cluster', async 
   const ofAnother = await asked(key, another);
   t.not(ofAnother.code, 0);
   t.regex(ofAnother.stderr, /digest/);
+});
+
+test('cosign says of an image that was refused what it says of one that passed: the page tells what else to ask', async (t) => {
+  const cosign = await Cosign.create();
+  t.teardown(() => cosign.remove());
+  const page = await readFile(new URL('../../docs/spec/v1alpha1/imageverdict.md', import.meta.url), 'utf8');
+  const [, result = '', wanted = ''] = /jq -e '\.predicate\.(\w+) == "(\w+)"'/u.exec(page) ?? [];
+  const [, details = '', whole = '', each = ''] =
+    /jq -e '\.predicate\["([^"]+)"\] \| \[\.(\w+), \.policies\[\]\.(\w+) \/\/ empty\]/u.exec(page) ?? [];
+  const key = await cosign.write('verdict.pub', own.publicKey.export({ type: 'spki', format: 'pem' }));
+  const [policy] = proof.policies;
+  const validUntil = '2026-11-23T18:00:00.000Z';
+  for (const outcome of ['Verified', 'Refused', 'Unknown'] as const) {
+    const policies = [
+      { ...policy!, validUntil },
+      { ...policy!, outcome },
+    ];
+    const text = signProof({ ...proof, policies }, { verifier, key: own.privateKey });
+    const path = await cosign.write('proof.json', text);
+    const what = ['--digest', 'a'.repeat(64), '--digestAlg', 'sha256', '--insecure-ignore-tlog=true'];
+    const args = ['--key', key, '--signature', path, '--type', SUMMARY_PREDICATE, ...what];
+    const { code, stderr } = await cosign.try('verify-blob-attestation', ...args);
+    t.is(code, 0, `${outcome}: ${stderr}`);
+    const { payload } = JSON.parse(text) as { payload: string };
+    const { predicate } = JSON.parse(Buffer.from(payload, 'base64').toString()) as {
+      predicate: Record<string, unknown>;
+    };
+    t.is(predicate[result] === wanted, outcome === 'Verified', outcome);
+    t.like(predicate[details], { [whole]: proof.expiresAt, policies: [{ [each]: validUntil }, { outcome }] });
+  }
 });
 
 const envelope = JSON.parse(signed) as { payload: string; signatures: { sig: string }[] };
