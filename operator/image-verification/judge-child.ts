@@ -13,8 +13,10 @@ import { JUDGE_ARGUMENT, type Order, type Reply } from './messages.ts';
 export interface JudgeLimits {
   /** Of a processor, for one image. */
   readonly processorMs: number;
-  /** Of time, whatever it had of a processor. */
+  /** Of time, where it has had less of a processor than it takes to be done with `processorMs` within `longestMs`: then it does not wait for one. */
   readonly patienceMs: number;
+  /** Of time in all. */
+  readonly longestMs: number;
   /** For what it makes of documents: V8 ends it when that is used up. */
   readonly heapMiB: number;
   /** With the documents themselves, and the program: then it is ended here. */

@@ -124,6 +124,19 @@ test('a policy is told of once, and forgotten by the process when there are many
   }
 });
 
+test('a judge that is at work is not ended when the patience with it is over', async (t) => {
+  t.timeout(120_000);
+  // It is looked at several times when that is over; and a thousandth of a processor it has on any machine.
+  const does = `
+    const had = () => { const { user, system } = process.cpuUsage(); return user + system; };
+    while (had() < 1_500_000);
+    answer(number);`;
+  const limits = { ...JUDGE_LIMITS, patienceMs: 500, longestMs: 1000 * JUDGE_LIMITS.processorMs };
+  const judge = new JudgeProcess(limits, await fake(t, does));
+  t.teardown(() => judge.close());
+  t.is((await judge.judge(order())).verdicts.length, 1);
+});
+
 test('a judge has no secrets of the operator, and may read nothing but its program', async (t) => {
   const judge = new JudgeProcess();
   t.teardown(() => judge.close());

@@ -41,9 +41,11 @@ export class JudgingEnded extends Error {
   }
 }
 
+/** By `longestMs` an image has had what it may have of the only processor, where up to four other threads want all of it (give-way.ts). */
 export const JUDGE_LIMITS: JudgeLimits = {
   processorMs: 20_000,
   patienceMs: 120_000,
+  longestMs: 300_000,
   heapMiB: 256,
   residentMiB: 576,
 };
@@ -79,6 +81,25 @@ interface Running {
   readonly reject: (error: Error) => void;
   readonly watchdog: NodeJS.Timeout;
   readonly startedAt: number;
+}
+
+/** What a process has had since it was told to judge, in milliseconds: of a processor, and by the clock. */
+export interface Spent {
+  readonly hadMs: number;
+  readonly passedMs: number;
+}
+
+/**
+ * Why it is to be ended, where it has had too much time. Whoever waits for a processor is not who waits for nothing: what gives way has a tenth of one
+ * where others want it, and its patience would be over before it has had what it may have. So beyond that it goes on while it has so much that it has had
+ * all of that by `longestMs`, when it is over one way or the other.
+ */
+export function overtimeOf({ hadMs, passedMs }: Spent, limits: JudgeLimits): string | undefined {
+  const { processorMs, patienceMs, longestMs } = limits;
+  if (hadMs >= processorMs) return `judging took more than ${processorMs / 1000} s of a processor`;
+  const isAtWork = hadMs * longestMs >= passedMs * processorMs;
+  if (passedMs < patienceMs || isAtWork) return undefined;
+  return `judging came to no end within ${patienceMs / 1000} s`;
 }
 
 /**
@@ -270,17 +291,12 @@ export class JudgeProcess {
   #look(): void {
     const running = this.#running;
     if (running === undefined) return;
-    const { processorMs: most, patienceMs, residentMiB } = this.#limits;
+    const { residentMiB } = this.#limits;
     const passedMs = performance.now() - running.startedAt;
     const had = this.#child?.processorMs();
     const hadMs = had === undefined ? passedMs : had - this.#spentMs;
-    if (hadMs >= most || passedMs >= patienceMs) {
-      const message =
-        hadMs >= most
-          ? `judging took more than ${most / 1000} s of a processor`
-          : `judging came to no end within ${patienceMs / 1000} s`;
-      return void this.#end(new JudgingEnded(message));
-    }
+    const overtime = overtimeOf({ hadMs, passedMs }, this.#limits);
+    if (overtime !== undefined) return void this.#end(new JudgingEnded(overtime));
     const resident = this.#child?.residentMiB() ?? 0;
     if (resident > residentMiB) {
       void this.#end(this.#tookMemory(residentMiB));
