@@ -187,7 +187,7 @@ test('a Run names the tools and the steps that it leaves its container, and no o
     entitlements: { tools: ['search', 'shell'] },
     limits: { timeoutSeconds: 600, maxSteps: 50 },
   };
-  const place = await world(t, 'bounded', { worker });
+  const place = await world(t, 'told-bounds', { worker });
   const { user, namespace } = place;
   await user.applies(run(namespace, 'careful', { spec: { tools: ['search'], maxSteps: 5 } }));
   await ends(place, 'careful', 'Succeeded');
