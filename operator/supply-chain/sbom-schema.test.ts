@@ -148,6 +148,13 @@ test('what common writers of SPDX 2 do otherwise than its schema fits it', (t) =
   const files = [{ SPDXID: 'SPDXRef-f', fileName: './f', checksums: null }];
   const snippets = [{ SPDXID: 'SPDXRef-s', snippetFromFile: 'SPDXRef-f', ranges: null }];
   t.is(schemaProblem({ ...spdx(), files, snippets }), undefined);
+  const empty = { checksums: [], ranges: [] };
+  const none = {
+    files: [{ ...files[0], checksums: empty.checksums }],
+    snippets: [{ ...snippets[0], ranges: empty.ranges }],
+  };
+  t.is(schemaProblem({ ...spdx(), ...none }), undefined);
+  t.is(schemaProblem(secondPackage({ checksums: empty.checksums })), undefined);
   const wrong = [
     secondPackage({ primaryPackagePurpose: 'OPERATING SYSTEM' }),
     { ...spdx(), files: [{ ...files[0], file: './g' }] },

@@ -10,6 +10,7 @@ interface Part {
   readonly required?: readonly string[];
   readonly items?: Part;
   readonly enum?: readonly unknown[];
+  readonly minItems?: number;
 }
 
 /** Parts of a document that nothing is read from: of what is in them nothing has to be there. */
@@ -18,7 +19,7 @@ const UNREAD: ReadonlySet<string> = new Set(['files', 'snippets']);
 /**
  * The schema of SPDX 2.3, as its authors have written it (spdx/README.md), but for what common writers do otherwise and nobody is misled by:
  *
- * - What need not be there may be null. Some fill in all that there is, and what is null says nothing.
+ * - What need not be there may be null, and a list without items. Some fill in all that there is, and neither says anything.
  * - A word may be written with `-` where the schema has `_`, as it allows by itself for some: tools-golang, and with it Trivy, write
  *   `OPERATING-SYSTEM`.
  * - Of files and snippets nothing has to be there: tools-golang writes `"checksums": null` of a file without any.
@@ -49,7 +50,12 @@ function adapted(part: Part, isUnread: boolean): Part {
 }
 
 function orNull(part: Part): Part & { readonly nullable: true } {
-  return { ...part, ...(part.enum !== undefined && { enum: [...part.enum, null] }), nullable: true };
+  return {
+    ...part,
+    ...(part.enum !== undefined && { enum: [...part.enum, null] }),
+    ...(part.minItems !== undefined && { minItems: 0 }),
+    nullable: true,
+  };
 }
 
 function spelled(words: readonly unknown[]): readonly unknown[] {
