@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { stringify } from 'yaml';
 import type { Outcome } from './command.ts';
+import { manifestText } from './manifest.ts';
+
+/** Long enough for a sentence with several names. */
+const MAX_COMMENT = 2000;
 
 /** What is printed of an outcome: the value for programs, or lines for people. */
 export function outputText({ value, before = [], table, after = [] }: Outcome, format: string): string {
   if (format === 'json') return JSON.stringify(value, undefined, 2);
-  if (format === 'yaml') return stringify(value, { lineWidth: 0 }).trimEnd();
+  if (format === 'yaml') return manifestText(value).trimEnd();
   const rows = table === undefined || table.rows.length === 0 ? [] : columns([table.head, ...table.rows]);
   return [...before, ...rows, ...after].join('\n');
 }
@@ -20,6 +23,17 @@ export function columns(rows: readonly (readonly string[])[]): readonly string[]
   return clean.map((row) =>
     row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join('  '),
   );
+}
+
+/** `text` within a line, as `printable` has it; of more than `max` characters only the first, and a mark that there are more. */
+export function shown(text: string, max: number): string {
+  const letters = [...printable(text)];
+  return letters.length <= max ? letters.join('') : `${letters.slice(0, max - 1).join('')}…`;
+}
+
+/** A comment of YAML, with the end of its line. Words of others stay in it: of what ends a line in any version of YAML, there is nothing in it. */
+export function commentLine(words: string): string {
+  return `# ${shown(words, MAX_COMMENT)}\n`;
 }
 
 /** Messages come from packs and objects of others: what steers a terminal is not passed on. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { stringify } from 'yaml';
 import { isObject, type JsonObject, objectAt, textAt } from '#operator/rego/gatekeeper/json';
 import type { SourceDocument } from '#operator/rego/gatekeeper/template';
 import {
@@ -13,6 +12,8 @@ import {
   flagValue,
   type Outcome,
 } from '../cli/command.ts';
+import { manifestText } from '../cli/manifest.ts';
+import { commentLine } from '../cli/output.ts';
 import { documentsAt } from '../pack/documents.ts';
 import { convertPolicy, type PolicyChoices } from './sigstore/policy.ts';
 import { type DocumentReport, type Remark, Report } from './sigstore/report.ts';
@@ -180,10 +181,7 @@ interface Made {
 async function outcomeOf(call: Call, { made, report, leftOut }: Made): Promise<Outcome> {
   const notes = report.notes.map(lineOf);
   const out = flagValue(call, 'out');
-  const text = [
-    ...notes.map((one) => `# ${one.replaceAll(/\s+/g, ' ')}\n`),
-    made.map((one) => stringify(one, { lineWidth: 0 })).join('---\n'),
-  ].join('');
+  const text = [...notes.map(commentLine), made.map(manifestText).join('---\n')].join('');
   const count = `${made.length} objects; ${leftOut} other documents left out`;
   if (out === undefined) {
     const value = { apiVersion: 'v1', kind: 'List', items: made.filter(isObject) };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { stringify } from 'yaml';
 import { MAX_MODULES } from '#crds/v1alpha1/policy-source';
 import { isObject, type JsonObject, listAt, objectAt } from '#operator/rego/gatekeeper/json';
 import { opaTools } from '#operator/rego/gatekeeper/opa-tools';
@@ -18,6 +17,8 @@ import {
   flagValue,
   type Outcome,
 } from '../cli/command.ts';
+import { manifestText } from '../cli/manifest.ts';
+import { commentLine } from '../cli/output.ts';
 import { compileOrSay, OPA_FLAG, openCompiler } from './compiler.ts';
 import { sourceFiles } from '#operator/rego/compile';
 import { documentsAt } from './documents.ts';
@@ -172,21 +173,11 @@ interface Told extends Readonly<Record<'templates' | 'constraints' | 'leftOut', 
 async function writeManifest(call: Call, manifest: JsonObject, told: Told): Promise<Outcome> {
   const out = flagValue(call, 'out');
   // In the manifest itself: what is printed goes to kubectl.
-  const notes = told.withoutEffect.map(commentOf).join('');
-  const text = `${notes}${stringify(manifest, { lineWidth: 0 })}`;
+  const notes = told.withoutEffect.map(commentLine).join('');
+  const text = `${notes}${manifestText(manifest)}`;
   if (out === undefined) return { code: EXIT.ok, value: manifest, before: [text.trimEnd()] };
   await writeFile(resolve(call.cwd, out), text);
   return { code: EXIT.ok, value: { out, ...told }, before: [...wordsOf(told), `written to ${out}`] };
-}
-
-/** What ends a line for one who reads YAML, of 1.1 too, and what terminals act on. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-const MAX_COMMENT = 500;
-
-/** Words as a comment of one line: there are names in them that strangers have chosen, which must not become a document of their own. */
-export function commentOf(words: string): string {
-  const line = words.replaceAll(UNPRINTABLE, '\uFFFD');
-  return `# ${line.length > MAX_COMMENT ? `${line.slice(0, MAX_COMMENT)}…` : line}\n`;
 }
 
 interface ToFolder {
@@ -201,7 +192,7 @@ async function writeFolder(call: Call, { target, told, ...parts }: ToFolder): Pr
   const { pack } = parts;
   const manifest = manifestOf(call, { ...parts, isInline: false });
   const files: Readonly<Record<string, string>> = {
-    'manifest.yaml': stringify(manifest, { lineWidth: 0 }),
+    'manifest.yaml': manifestText(manifest),
     'data.json': `${JSON.stringify(pack.data, undefined, 2)}\n`,
     ...Object.fromEntries(Object.entries(pack.modules).map(([name, text]) => [`rego/${name}`, text])),
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isObject, listAt, objectAt, textAt } from '#operator/rego/gatekeeper/json';
 import type { SourceDocument } from '#operator/rego/gatekeeper/template';
+import { shown } from '../cli/output.ts';
 
 /** What other kinds of Gatekeeper do, by their group, and what there is instead. */
 const GROUPS: Readonly<Record<string, string>> = {
@@ -22,9 +23,13 @@ const MATCH_FIELDS = new Set([
   'name',
 ]);
 
+/** The longest name that Kubernetes has. */
+const MAX_NAME = 253;
+
 /**
  * What of a folder had an effect in Gatekeeper, or was meant to have one, and has none in the pack: one sentence each, with the file. That it is
  * left out refuses nothing by itself, so whoever converts has to be told.
+ * Names in it are of others, and are shown on one line, so that none passes for a sentence of ours.
  */
 export function leftBehind(
   constraints: readonly SourceDocument[],
@@ -35,13 +40,15 @@ export function leftBehind(
 
 function otherWords({ file, value }: SourceDocument): readonly string[] {
   const [group = ''] = textAt(value, 'apiVersion').split('/');
-  const named = `${file}: ${textAt(value, 'kind')} ${textAt(objectAt(value, 'metadata'), 'name')}`;
+  const kind = nameShown(textAt(value, 'kind'));
+  const named = `${nameShown(file)}: ${kind} ${nameShown(textAt(objectAt(value, 'metadata'), 'name'))}`;
   const what = Object.hasOwn(GROUPS, group) ? GROUPS[group] : undefined;
   if (what !== undefined) return [`${named} ${what}`];
   const exempt = group === 'config.gatekeeper.sh' ? listAt(objectAt(value, 'spec'), 'match') : [];
   const names = exempt
     .filter(isObject)
     .flatMap((one) => listAt(one, 'excludedNamespaces'))
+    .map((one) => nameShown(String(one)))
     .join(', ');
   if (names === '') return [];
   return [
@@ -52,5 +59,12 @@ function otherWords({ file, value }: SourceDocument): readonly string[] {
 function matchWords({ file, value }: SourceDocument): readonly string[] {
   return Object.keys(objectAt(objectAt(value, 'spec'), 'match'))
     .filter((field) => !MATCH_FIELDS.has(field))
-    .map((field) => `${file}: spec.match.${field} is no field of Gatekeeper, and limits nothing`);
+    .map(
+      (field) =>
+        `${nameShown(file)}: spec.match.${nameShown(field)} is no field of Gatekeeper, and limits nothing`,
+    );
+}
+
+function nameShown(name: string): string {
+  return shown(name, MAX_NAME);
 }

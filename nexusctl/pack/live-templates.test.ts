@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { openDesk } from '../testing/cli.ts';
 
 const TEMPLATE = `apiVersion: templates.gatekeeper.sh/v1
@@ -121,29 +121,67 @@ test('what had an effect in Gatekeeper, and has none in the pack, is told where 
   );
 });
 
-/** Each begins a line for some reader of YAML, or does something to a terminal. */
-const LINE_ENDS = ['\n', '\r', '\u0085', '\u2028', '\u2029', '\u001b[2J\n'];
+/** Of YAML 1.1, which kubectl reads. */
+const BREAKS = /\r\n|[\n\r\u0085\u2028\u2029]/;
+const FOREIGN = ['---', 'apiVersion: rbac.authorization.k8s.io/v1', 'kind: ClusterRoleBinding', ''];
 
-test('what strangers call things by becomes no document of its own in the manifest', async (t) => {
-  const desk = await openDesk(t);
-  const document = ['', '---', 'apiVersion: v1', 'kind: Evil', 'metadata: { name: e }', '---', '#'];
-  for (const [index, end] of LINE_ENDS.entries()) {
-    const name = `a${document.join(end)}`;
-    const assign = { apiVersion: 'mutations.gatekeeper.sh/v1', kind: 'Assign', metadata: { name } };
-    const typo = TEMPLATE.replace('spec: { match: {', `spec: { match: { ${JSON.stringify(name)}: [a],`);
-    const folder = `gatekeeper-${index}`;
-    await desk.write({ [`${folder}/all.yaml`]: typo, [`${folder}/others.yaml`]: JSON.stringify(assign) });
-    const { code, err } = await desk.nexusctl(`pack convert ${folder} own --out own-${index}.yaml`);
+for (const [name, end] of Object.entries({
+  'a newline': '\n',
+  'a carriage return': '\r',
+  both: '\r\n',
+  'a next line': '\u0085',
+  'a line separator': '\u2028',
+  'a paragraph separator': '\u2029',
+})) {
+  test(`what others call their documents stays in the comment: ${name}`, async (t) => {
+    const desk = await openDesk(t);
+    const evil = ['a', ...FOREIGN].join(end);
+    const [template = '', own = ''] = TEMPLATE.split('---\n');
+    const constraint = parse(own) as { readonly spec: { readonly match: object } };
+    const spec = { match: { ...constraint.spec.match, [evil]: [] } };
+    await desk.write({
+      'gatekeeper/template.yaml': template.replace(
+        'package k8sownhost\n',
+        `$&        # ${evil.replaceAll('\n', ' ')}\n`,
+      ),
+      [`gatekeeper/${evil.replaceAll('/', ' ')}.yaml`]: stringify({ ...constraint, spec }),
+      'gatekeeper/others.yaml': [
+        { apiVersion: 'mutations.gatekeeper.sh/v1', kind: `Assign${evil}`, metadata: { name: evil } },
+        {
+          apiVersion: 'config.gatekeeper.sh/v1alpha1',
+          kind: 'Config',
+          metadata: { name: 'config' },
+          spec: { match: [{ excludedNamespaces: [evil] }] },
+        },
+      ]
+        .map((one) => stringify(one))
+        .join('---\n'),
+    });
+    const { code, out, err } = await desk.nexusctl('pack convert gatekeeper own');
     t.is(code, 0, err);
-    const text = await readFile(join(desk.folder, `own-${index}.yaml`), 'utf8');
-    const documents = parseAllDocuments(text);
+    const lines = out.split(BREAKS);
     t.deepEqual(
-      documents.map((one) => (one.toJS() as { readonly kind: string } | null)?.kind),
-      ['PolicyPack'],
-      JSON.stringify(end),
+      lines.slice(0, 4).map((line) => line.slice(0, 2)),
+      ['# ', '# ', '# ', 'ap'],
+      out,
     );
-    const notes = text.slice(0, text.indexOf('\napiVersion: nexusos.dev'));
-    t.is(notes.split('\n').length, 2);
-    t.notRegex(notes.replaceAll('\n', ''), /[\p{Cc}\p{Zl}\p{Zp}]/u);
-  }
+    t.deepEqual(
+      lines.filter((line) => /^\S/.test(line) && !line.startsWith('#')),
+      ['apiVersion: nexusos.dev/v1alpha1', 'kind: PolicyPack', 'metadata:', 'spec:'],
+    );
+    const yaml = await desk.nexusctl('pack convert gatekeeper own -o yaml');
+    t.is(yaml.out.split(BREAKS).filter((line) => /^\S/.test(line)).length, 4, 'nor do programs read more');
+    t.deepEqual(parse(yaml.out), parse(out));
+    const written = await desk.nexusctl('pack convert gatekeeper own --folder own');
+    t.is(written.out.split(BREAKS).length, 5, 'a terminal is shown no more lines either');
+  });
+}
+
+test('a long name does not hide what is said of it', async (t) => {
+  const desk = await openDesk(t);
+  await desk.write({
+    'gatekeeper/all.yaml': `${TEMPLATE}---\n${OTHERS.replace('pull-always', 'a'.repeat(9000))}`,
+  });
+  const { out } = await desk.nexusctl('pack convert gatekeeper own');
+  t.regex(out.split('\n')[0] ?? '', /^# all\.yaml: Assign a{252}… mutates, which is not taken over/);
 });

@@ -89,25 +89,29 @@ function pack(namespace: string, binding: object): AdmissionRequest {
   return requestOf({ metadata: { name: 'p', namespace }, spec: { binding } }, { namespace });
 }
 
-function goingBack(rollbackTo: string): AdmissionRequest {
-  return requestOf({ metadata: { name: 'p' }, spec: { rollbackTo } }, { name: 'p' });
+/** Of the pack p. */
+function goingBack(rollbackTo: string, more: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return requestOf({ metadata: { name: 'p', uid: UID }, spec: { rollbackTo } }, { name: 'p', ...more });
 }
 
-/** Of the pack p; p-0 is of one of the same name that was there before. */
+const UID = 'uid-of-p';
+
+/** Without its UID. */
+const UNKNOWN: KubeObject = {
+  apiVersion: 'nexusos.dev/v1alpha1',
+  kind: 'PolicyPack',
+  metadata: { name: 'p' },
+  ...{ spec: { rollbackTo: 'p-0' } },
+};
+
+/** Of the pack p, and one of a pack of that name that was deleted before. */
 const packRevisions: Facts['packRevisions'] = (namespace, name) =>
   (name === 'p' ? ['p-0', 'p-1', 'p-2'] : []).map((revision, day) => ({
     apiVersion: 'nexusos.dev/v1alpha1',
     kind: 'PolicyPackRevision',
     metadata: { name: revision, namespace, creationTimestamp: `2026-11-0${day + 1}T00:00:00Z` },
-    spec: { packRef: { name, uid: revision === 'p-0' ? 'uid-before' : 'uid-now' } },
+    spec: { packRef: { name, uid: revision === 'p-0' ? 'uid-of-a-namesake' : UID } },
   }));
-
-/** The pack p as it is. */
-const policyPack: Facts['policyPack'] = (namespace, name) => ({
-  apiVersion: 'nexusos.dev/v1alpha1',
-  kind: 'PolicyPack',
-  metadata: { name, namespace, uid: 'uid-now' },
-});
 
 function scheduled(cron: string, timeZone = 'UTC'): Schedule {
   return AGENT.spec.parse({ container: { image: 'a.example/b:1' }, schedule: { cron, timeZone } }).schedule!;
@@ -192,17 +196,32 @@ const CASES: Readonly<Record<string, Case>> = {
     warned: [/^spec\.binding\.rules: grpcroutes\.gateway\.\S+ that exist are not read for reports/],
   },
   'a pack that is to go back to what is there': {
-    verdict: judgePolicyPack(goingBack('p-2'), factsOf({ packRevisions, policyPack }), PLATFORM),
+    verdict: judgePolicyPack(goingBack('p-2'), factsOf({ packRevisions }), PLATFORM),
   },
   'a pack that is to go back to what is not there': {
-    verdict: judgePolicyPack(goingBack('p-9'), factsOf({ packRevisions, policyPack }), PLATFORM),
+    verdict: judgePolicyPack(goingBack('p-9'), factsOf({ packRevisions }), PLATFORM),
     warned: [
       /^spec\.rollbackTo: p-9 is no PolicyPackRevision of acme-dev\/p, .*; there are, newest first: p-2, p-1$/,
     ],
   },
-  'a pack that is to go back to what another of its name has left': {
-    verdict: judgePolicyPack(goingBack('p-0'), factsOf({ packRevisions, policyPack }), PLATFORM),
-    warned: [/^spec\.rollbackTo: p-0 is no PolicyPackRevision of .*: p-2, p-1$/],
+  'a pack that is to go back to what a namesake has left behind': {
+    verdict: judgePolicyPack(goingBack('p-0'), factsOf({ packRevisions }), PLATFORM),
+    warned: [/: p-0 is no PolicyPackRevision of acme-dev\/p, .*; there are, newest first: p-2, p-1$/],
+  },
+  'the same, of a pack that was there before': {
+    verdict: judgePolicyPack(
+      goingBack('p-0', {
+        operation: 'UPDATE',
+        object: UNKNOWN,
+        oldObject: { ...UNKNOWN, metadata: { name: 'p', uid: UID } },
+      }),
+      factsOf({ packRevisions }),
+      PLATFORM,
+    ),
+    warned: [/: p-0 is no PolicyPackRevision .*; there are, newest first: p-2, p-1$/],
+  },
+  'a pack of which no UID is known yet': {
+    verdict: judgePolicyPack(goingBack('p-0', { object: UNKNOWN }), factsOf({ packRevisions }), PLATFORM),
   },
   'a pack that has nothing to go back to': {
     verdict: judgePolicyPack(goingBack('p-9'), factsOf(), PLATFORM),

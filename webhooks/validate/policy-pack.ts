@@ -14,12 +14,13 @@ import type { Verdict } from './verdict.ts';
 
 /** Whether a PolicyPack may be where it is, with that reach. What its rules are worth says its controller. */
 export function judgePolicyPack(
-  { object, name, namespace }: AdmissionRequest,
+  { object, oldObject, name, namespace }: AdmissionRequest,
   facts: Facts,
   { platformNamespace }: TenantSettings,
 ): Verdict {
   const { binding = {}, evaluation, rollbackTo } = (object?.['spec'] ?? {}) as Partial<PolicyPackSpec>;
   const isOfPlatform = namespace === platformNamespace;
+  const { uid } = (oldObject ?? object)?.metadata ?? {};
   const field = 'spec.binding.tenants';
   const message = `${field}: found in namespace ${namespace}; allowed in ${platformNamespace} alone: the pack of a tenant judges what is in the namespaces of that tenant`;
   const isTooWide = binding.tenants !== undefined && !isOfPlatform;
@@ -30,7 +31,7 @@ export function judgePolicyPack(
       ...neverAsked(binding, facts.registered()),
       ...neverReported(binding, facts.registered()),
       ...neverGiven(evaluation),
-      ...noWayBack(rollbackTo, { namespace, name }, facts),
+      ...noWayBack(rollbackTo, { namespace, name, uid }, facts),
     ],
   };
 }
@@ -39,21 +40,24 @@ function ofNobody(namespace: string): string {
   return `metadata.namespace: ${namespace} belongs to no tenant, and is not that of the platform; the pack judges nothing`;
 }
 
+/** A pack, and its UID where it has one by then. */
+interface Asking extends Pick<AdmissionRequest, 'namespace' | 'name'> {
+  readonly uid: string | undefined;
+}
+
 /**
  * Who goes back is mostly in a hurry, and should not have to look at a status to see that he has not. It is no refusal: a revision of that name may
- * come, since names follow from what revisions are made of, or has just come.
+ * come, since names follow from what revisions are made of, or has just come. What a namesake has left behind is none of this pack, and goes.
  */
 function noWayBack(
   target: string | undefined,
-  { namespace, name }: Pick<AdmissionRequest, 'namespace' | 'name'>,
+  { namespace, name, uid }: Asking,
   facts: Facts,
 ): readonly string[] {
   if (target === undefined) return [];
-  const uid = facts.policyPack(namespace, name)?.metadata.uid;
   const there = facts
     .packRevisions(namespace, name)
-    // Not those that a pack of the same name has left behind: no one goes back to them.
-    .filter((one) => uid === undefined || ownerOf(one) === uid)
+    .filter((one) => uid === undefined || packUidOf(one) === uid)
     .toSorted((a, b) => (ageOf(a) > ageOf(b) ? -1 : 1));
   const names = there.map(({ metadata }) => metadata.name);
   if (names.includes(target)) return [];
@@ -63,7 +67,7 @@ function noWayBack(
   ];
 }
 
-function ownerOf(revision: KubeObject): string {
+function packUidOf(revision: KubeObject): string {
   return (revision['spec'] as PolicyPackRevisionSpec).packRef.uid;
 }
 
