@@ -27,7 +27,7 @@ export function columns(rows: readonly (readonly string[])[]): readonly string[]
 
 /** `text` within a line, as `printable` has it; of more than `max` characters only the first, and a mark that there are more. */
 export function shown(text: string, max: number): string {
-  const letters = [...printable(text)];
+  const letters = Array.from(printable(text));
   return letters.length <= max ? letters.join('') : `${letters.slice(0, max - 1).join('')}…`;
 }
 

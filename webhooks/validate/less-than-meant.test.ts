@@ -97,11 +97,11 @@ function goingBack(rollbackTo: string, more: Partial<AdmissionRequest> = {}): Ad
 const UID = 'uid-of-p';
 
 /** Without its UID. */
-const UNKNOWN: KubeObject = {
+const UNKNOWN = {
   apiVersion: 'nexusos.dev/v1alpha1',
   kind: 'PolicyPack',
   metadata: { name: 'p' },
-  ...{ spec: { rollbackTo: 'p-0' } },
+  spec: { rollbackTo: 'p-0' },
 };
 
 /** Of the pack p, and one of a pack of that name that was deleted before. */

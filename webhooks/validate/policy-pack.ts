@@ -20,7 +20,6 @@ export function judgePolicyPack(
 ): Verdict {
   const { binding = {}, evaluation, rollbackTo } = (object?.['spec'] ?? {}) as Partial<PolicyPackSpec>;
   const isOfPlatform = namespace === platformNamespace;
-  const { uid } = (oldObject ?? object)?.metadata ?? {};
   const field = 'spec.binding.tenants';
   const message = `${field}: found in namespace ${namespace}; allowed in ${platformNamespace} alone: the pack of a tenant judges what is in the namespaces of that tenant`;
   const isTooWide = binding.tenants !== undefined && !isOfPlatform;
@@ -31,9 +30,13 @@ export function judgePolicyPack(
       ...neverAsked(binding, facts.registered()),
       ...neverReported(binding, facts.registered()),
       ...neverGiven(evaluation),
-      ...noWayBack(rollbackTo, { namespace, name, uid }, facts),
+      ...noWayBack(rollbackTo, { namespace, name, uid: uidOf(oldObject ?? object) }, facts),
     ],
   };
+}
+
+function uidOf(pack: AdmissionRequest['object']): string | undefined {
+  return pack?.metadata.uid;
 }
 
 function ofNobody(namespace: string): string {
