@@ -3,7 +3,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Evaluation, Input, PolicyData } from './evaluate-here.ts';
 import { HOST_LIMITS, type HostLimits } from './host-limits.ts';
 import { type FetchBytes, ModuleSources, type Source } from './module-sources.ts';
-import { failed, loadMsOf, toVerdict, wasStopped } from './outcomes.ts';
+import { apartMsOf, failed, toVerdict, wasStopped } from './outcomes.ts';
 import { Failure, type Verdict } from './verdict.ts';
 import { Budgets } from './workers/budgets.ts';
 import { Lane, type LaneJob } from './workers/lane.ts';
@@ -85,8 +85,8 @@ export class PolicyHost {
   readonly #sources: ModuleSources;
   /** Of each digest, the keys under which workers know it. */
   readonly #keys = new Map<string, Set<string>>();
-  /** Keys of what had to go for others: to load it again is not of the time of whoever asks for it. */
-  readonly #returning = new Set<string>();
+  /** Keys of what had to go for others: until all workers have it again, to load it is not of the time of whoever asks for it. */
+  readonly #returning = { platform: new Set<string>(), tenant: new Set<string>() };
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -124,7 +124,8 @@ export class PolicyHost {
     const { module, tenant } = preparation;
     const source = await this.#sources.take(preparation);
     if (source.kind === 'failed') return { ...source, kind: 'refused' };
-    const lane = this.#lanes[scopeOf(tenant)];
+    const scope = scopeOf(tenant);
+    const lane = this.#lanes[scope];
     const job = this.#job(preparation, {
       source,
       subject: tenant ?? '',
@@ -132,6 +133,7 @@ export class PolicyHost {
       trial: preparation.isTrial === true ? 'shadow' : undefined,
     });
     const outcomes = await lane.everywhere(job);
+    this.#noteLoaded(scope, job.key);
     const fault = outcomes.find((one) => one.kind !== 'answer');
     if (fault !== undefined) return { kind: 'refused', reason: fault.reason, message: fault.message };
     return this.#warmUp(lane, job, preparation.entrypoints ?? module.entrypoints);
@@ -227,32 +229,39 @@ export class PolicyHost {
     const isThere = this.#sources.has(evaluation);
     const source = await this.#sources.take(evaluation);
     if (source.kind === 'failed') return failed(source.reason, source.message);
-    if (!isThere) this.#returning.add(this.#keyOf(evaluation));
+    const scope = scopeOf(tenant);
+    const returning = this.#returning[scope];
+    if (!isThere) returning.add(this.#keyOf(evaluation));
     const subject = subjectOf(evaluation);
     const deadlineMs =
       Math.min(evaluation.deadlineMs, this.#limits.maxDeadlineMs) + reloadMs(evaluation, source);
     const patienceMs = Math.min(evaluation.patienceMs ?? 0, this.#limits.maxPatienceMs);
     const job = this.#job(evaluation, { source, subject, deadlineMs, trial, patienceMs });
-    const loadDeadlineMs = this.#returning.has(job.key) ? this.#limits.loadDeadlineMs : undefined;
-    const outcome = await this.#lanes[scopeOf(tenant)].submit({
+    const outcome = await this.#lanes[scope].submit({
       ...job,
-      loadDeadlineMs,
+      loadDeadlineMs: () => (returning.has(job.key) ? this.#limits.loadDeadlineMs : undefined),
       ownDeadlineMs: Math.min(ownDeadlineMs, this.#limits.maxDeadlineMs),
       ask: () => ({ entrypoint, nowNs, input: bytesToGive(input) }),
     });
-    const apartMs = loadDeadlineMs === undefined ? 0 : loadMsOf(outcome);
-    const verdict = toVerdict(outcome, apartMs);
-    if (outcome.kind !== 'crowded') this.#charge(evaluation, outcome, apartMs);
+    this.#noteLoaded(scope, job.key);
+    const verdict = toVerdict(outcome);
+    if (outcome.kind !== 'crowded') this.#charge(evaluation, outcome);
     if (verdict.kind === 'failed') this.#blame(evaluation, verdict.reason);
     return verdict;
+  }
+
+  #noteLoaded(scope: Scope, key: string): void {
+    if (this.#lanes[scope].hasLoaded(key)) this.#returning[scope].delete(key);
   }
 
   /**
    * Whose request it is pays, and what memory was given back for it is charged when it is known. What was loaded in time of its own
    * is paid by whose it is. The platform itself, which has no name, is charged nothing.
    */
-  #charge(evaluation: HostEvaluation, { hadMs, collected }: RunOutcome, apartMs: number): void {
+  #charge(evaluation: HostEvaluation, outcome: RunOutcome): void {
     const { tenant } = evaluation;
+    const { hadMs, collected } = outcome;
+    const apartMs = apartMsOf(outcome);
     const charge = (account: string, ms: number): void => {
       if (account !== '') this.#budgets[scopeOf(tenant)].charge(account, { ms, nowMs: this.#clock() });
     };
@@ -277,14 +286,14 @@ export class PolicyHost {
   #forget(digest: string): void {
     const keys = [...this.#keys.values()].flatMap((all) => [...all]);
     for (const key of keys.filter((one) => one.split(' ').includes(digest))) {
-      this.#returning.add(key);
+      for (const all of Object.values(this.#returning)) all.add(key);
       this.#forgetInLanes(key);
     }
   }
 
   /** Nobody names this module with these data any more. */
   #forgetKey(key: string): void {
-    this.#returning.delete(key);
+    for (const all of Object.values(this.#returning)) all.delete(key);
     this.#forgetInLanes(key);
     const [, data = ''] = key.split(' ');
     const isUsed = [...this.#keys.values()].some((all) => [...all].some((one) => one.split(' ')[1] === data));

@@ -11,15 +11,15 @@ export function wasStopped(
   return outcome.kind === 'failed' && outcome.reason === Failure.Timeout;
 }
 
-/** What it took of a processor until there was an instance, as far as that is known. */
-export function loadMsOf(outcome: LaneOutcome): number {
-  return outcome.kind === 'crowded' ? 0 : Math.min((outcome.loadMicros ?? 0) / 1000, outcome.hadMs);
+/** What it took to load in time of its own. */
+export function apartMsOf(outcome: LaneOutcome): number {
+  return outcome.kind === 'crowded' ? 0 : (outcome.apartMs ?? 0);
 }
 
-/** What is told of it: without `apartMs`, in which it was loaded, since that is none of its rules. */
-export function toVerdict(outcome: LaneOutcome, apartMs: number): Verdict {
+/** What is told of it: without the time in which it was loaded apart, since that is none of its rules. */
+export function toVerdict(outcome: LaneOutcome): Verdict {
   if (outcome.kind === 'crowded') return failed(Failure.Overloaded, outcome.message);
-  const micros = Math.max(outcome.micros - Math.round(apartMs * 1000), 0);
+  const micros = Math.max(outcome.micros - Math.round(apartMsOf(outcome) * 1000), 0);
   if (outcome.kind === 'answer') return verdictOf(outcome.json, micros);
   return { kind: 'failed', reason: outcome.reason, message: outcome.message, micros };
 }

@@ -112,25 +112,78 @@ test.serial('what never had to go has no time beside its deadline', async (t) =>
   );
 });
 
-/** A program that answers every order, and says that it took 40 ms of a processor, of which 30 to load. */
-const DEAR_TO_LOAD = `
+/** Deadlines by which `ODD` knows what it is to do. */
+const HOLDS_MS = 59_001;
+const ENDS_MS = 59_002;
+/**
+ * A program that answers every order, and says that it took 40 ms of a processor, of which 30 to load. Some questions it answers when it has to forget
+ * something, or not at all, as it ends.
+ */
+const ODD = new URL(
+  `data:text/javascript,${encodeURIComponent(`
   import { workerData } from 'node:worker_threads';
   import { Mailbox } from '${new URL('workers/mailbox.ts', import.meta.url).href}';
   const mailbox = new Mailbox(workerData.mailbox);
   const { port } = workerData;
   let processorMs = 0;
+  let held = [];
   const say = (id, times) => port.postMessage({ kind: 'answer', json: '[{"result":true}]', collects: false, id, processorMs, ...times });
-  port.on('message', ({ id, kind }) => {
-    if (kind === 'forget') return;
+  const answer = (id) => {
     processorMs += 40;
-    say(id ?? mailbox.take().id, { micros: 40_000, loadMicros: 30_000 });
+    say(id, { micros: 40_000, loadMicros: 30_000 });
+  };
+  port.on('message', (order) => {
+    if (order.kind === 'forget') {
+      held.forEach(answer);
+      held = [];
+      return;
+    }
+    const { id, deadlineMs } = order.kind === 'look' ? mailbox.take() : order;
+    if (deadlineMs === ${ENDS_MS}) process.exit();
+    if (deadlineMs === ${HOLDS_MS}) held.push(id);
+    else answer(id);
   });
-  say(0, { micros: 0, loadMicros: 0, thread: undefined });`;
+  say(0, { micros: 0, loadMicros: 0, thread: undefined });`)}`,
+);
+
+test.serial('what all workers have again is as any other to the next worker', async (t) => {
+  const { one, two, prepare, ask } = await world(t, { workerUrl: ODD });
+  await prepare(one);
+  await prepare(two);
+  t.deepEqual(await prepare(one), { kind: 'ready' }, 'it had to go, and is there again');
+  const told = toldOf(t, one);
+  t.like(await ask(one, { deadlineMs: ENDS_MS }), { kind: 'failed', reason: 'Lost' });
+  t.like(await ask(one), { kind: 'value' });
+  // The other worker is asked beside it.
+  await Promise.all([ask(one, { subject: 'b' }), ask(one, { subject: 'c' })]);
+  t.deepEqual(
+    told.map(({ loadDeadlineMs }) => loadDeadlineMs),
+    [undefined],
+    'the one that took the place of the one that ended was told, without time beside the deadline',
+  );
+});
+
+test.serial(
+  'what has to go while a question waits for a worker is loaded in time of its own, too',
+  async (t) => {
+    const { one, two, prepare, ask } = await world(t, { workerUrl: ODD, tenantWorkers: 1 });
+    await prepare(one);
+    const told = toldOf(t, one);
+    const held = ask(one, { deadlineMs: HOLDS_MS });
+    const waits = ask(one, { subject: 'b' });
+    await prepare(two);
+    t.like(await held, { kind: 'value' });
+    t.like(await waits, { kind: 'value' });
+    t.deepEqual(
+      told.map(({ loadDeadlineMs }) => loadDeadlineMs),
+      [PATIENT.loadDeadlineMs],
+    );
+  },
+);
 
 test.serial('whose it is pays for it to be loaded again, and whose request it is for the rest', async (t) => {
-  const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(DEAR_TO_LOAD)}`);
   const budget = { msPerSecond: 100, burstMs: 20 };
-  const { one, two, prepare, ask } = await world(t, { limits: { budget }, clock: () => 0, workerUrl });
+  const { one, two, prepare, ask } = await world(t, { limits: { budget }, clock: () => 0, workerUrl: ODD });
   await prepare(one);
   await prepare(two);
   const verdict = await ask(one, { subject: 'b' });
@@ -140,5 +193,20 @@ test.serial('whose it is pays for it to be loaded again, and whose request it is
   t.is(
     refused.kind === 'failed' && refused.message,
     'a has used up the time it has for policies; again in 410 ms',
+  );
+});
+
+test.serial('who asks a worker that has it already pays for all that it took', async (t) => {
+  const budget = { msPerSecond: 100, burstMs: 20 };
+  const { one, two, prepare, ask } = await world(t, { limits: { budget }, clock: () => 0, workerUrl: ODD });
+  await prepare(one);
+  await prepare(two);
+  t.like(await ask(one, { subject: 'b' }), { micros: 10_000 });
+  // Its tenant paid for that to be loaded, and one of both workers does not have it yet. What the other makes anew is of the request.
+  t.deepEqual(await ask(one, { subject: 'c' }), { kind: 'value', value: true, micros: 40_000 });
+  const refused = await ask(one, { subject: 'c' });
+  t.is(
+    refused.kind === 'failed' && refused.message,
+    'c has used up the time it has for policies; again in 210 ms',
   );
 });

@@ -37,6 +37,7 @@ function played(count: number) {
         return state === 'idle' || state === 'busy';
       },
       knows: () => false,
+      hasLoaded: () => false,
       forget: () => undefined,
       close: () => Promise.resolve(),
       run: ({ key }: { readonly key: string }, _: number, patienceMs?: number) => {

@@ -20,8 +20,11 @@ export interface LaneJob extends LineJob {
    */
   readonly ask?: (() => Question) | undefined;
   readonly deadlineMs: number;
-  /** What a worker that has to be told of the module first may take to load it, beside the deadline. Without, that is part of the deadline. */
-  readonly loadDeadlineMs?: number | undefined;
+  /**
+   * What a worker that has to be told of the module first may take to load it, beside the deadline; without, that is part of the deadline.
+   * Asked when there is a worker: what waits for one may have to go meanwhile.
+   */
+  readonly loadDeadlineMs?: (() => number | undefined) | undefined;
   /** What its rules are given where the request has time enough, to judge them by. Without, nobody is judged by it: to load is not to ask. */
   readonly ownDeadlineMs?: number | undefined;
   /** By the clock on the wall, for what decides: at least so long it is waited for where others keep it from the processors. */
@@ -138,6 +141,11 @@ export class Lane {
     return outcomes;
   }
 
+  /** Whether all workers have it: none has to be told of it before it is asked. */
+  hasLoaded(key: string): boolean {
+    return this.#slots.every(({ worker }) => worker.hasLoaded(key));
+  }
+
   forget(key: string): void {
     for (const { worker } of this.#slots) worker.forget(key);
   }
@@ -249,12 +257,10 @@ export class Lane {
     // Who is judged by what is tried has not brought it: workers that are ended for it make nobody suspect.
     slot.subject = trial === undefined ? subject : '';
     if (trial !== undefined) this.#trying += 1;
-    const { source, loadDeadlineMs } = worker.knows(key) ? KNOWN : job;
-    const outcome = await worker.run(
-      { key, question: made.question, source, loadDeadlineMs },
-      deadlineMs,
-      this.#patienceMs(job),
-    );
+    const told = worker.knows(key) ? KNOWN : newsOf(job);
+    const run = { key, question: made.question, ...told };
+    const ran = await worker.run(run, deadlineMs, this.#patienceMs(job));
+    const outcome = told.loadDeadlineMs === undefined ? ran : { ...ran, apartMs: loadMsOf(ran) };
     this.#judge(slot.subject, job, outcome);
     const end = (): void => {
       if (trial !== undefined) this.#trying -= 1;
@@ -285,6 +291,17 @@ export class Lane {
 
 /** What a worker has to be told of a module that it knows. */
 const KNOWN = { source: undefined, loadDeadlineMs: undefined };
+
+/** What one has to be told that does not. */
+function newsOf({ source, loadDeadlineMs }: LaneJob): Pick<Run, 'source' | 'loadDeadlineMs'> {
+  return { source, loadDeadlineMs: loadDeadlineMs?.() };
+}
+
+/** What it took of a processor until there was an instance, as far as that is known. */
+function loadMsOf({ loadMicros = 0, hadMs }: RunOutcome): number {
+  return Math.min(loadMicros / 1000, hadMs);
+}
+
 const CLOSED: RunOutcome = {
   kind: 'stopped',
   reason: 'Lost',

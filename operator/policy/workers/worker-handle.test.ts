@@ -66,6 +66,26 @@ async function worker(t: ExecutionContext, threadClock?: () => number) {
   return { handle, ask, known };
 }
 
+test('a worker has loaded what it was told when it has answered, until it forgets it', async (t) => {
+  const { handle, ask, known } = await worker(t);
+  const { key, ask: askKnown } = await known();
+  const asked = askKnown();
+  t.true(handle.knows(key));
+  t.false(handle.hasLoaded(key));
+  await asked;
+  t.true(handle.hasLoaded(key));
+  const again = askKnown();
+  handle.forget(key);
+  await again;
+  t.false(handle.hasLoaded(key), 'which it was told meanwhile');
+  const { digest } = await moduleOf(SLOW_TO_LOAD);
+  await ask(SLOW_TO_LOAD, { deadlineMs: 2 });
+  t.true(handle.knows(digest));
+  t.false(handle.hasLoaded(digest), 'it did not come so far');
+  await ask(SLOW_TO_LOAD, { deadlineMs: 2, loadDeadlineMs: DEADLINE_MS });
+  t.true(handle.hasLoaded(digest));
+});
+
 test('who asked is answered before memory is given back, and the worker takes orders after it', async (t) => {
   const { handle, ask } = await worker(t);
   const small = await ask({});

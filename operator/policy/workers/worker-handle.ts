@@ -27,6 +27,8 @@ export type RunOutcome = (
   readonly micros: number;
   /** Of that, what it took until there was an instance. */
   readonly loadMicros?: number | undefined;
+  /** What it took to be loaded in time of its own, in milliseconds. */
+  readonly apartMs?: number | undefined;
   /** What it had of a processor, in milliseconds; where nobody tells, how long it took. With the start of the worker that was ended for it. */
   readonly hadMs: number;
   /**
@@ -55,6 +57,7 @@ interface Collecting {
 
 interface Running {
   readonly id: number;
+  readonly key: string;
   startedAt: number;
   /** Of what is done now: what has time of its own to be loaded is loaded first, and then it is asked. */
   deadlineMs: number;
@@ -109,8 +112,8 @@ export class WorkerHandle {
   readonly #port: MessagePort;
   readonly #mailbox = new Mailbox();
   #events: WorkerEvents;
-  /** Keys of what it has been told to load. */
-  readonly #known = new Set<string>();
+  /** Keys of what it has been told to load, and whether it has loaded that. */
+  readonly #known = new Map<string, boolean>();
   readonly #threadClock: ThreadClock;
   readonly #collectPatienceMs: number;
   #state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
@@ -170,6 +173,11 @@ export class WorkerHandle {
     return this.#known.has(key);
   }
 
+  /** Whether it knows what a key stands for, and had an instance of it. */
+  hasLoaded(key: string): boolean {
+    return this.#known.get(key) === true;
+  }
+
   /**
    * Has an idle worker do something. Never rejects; after `stopped` the worker is gone. One that others keep from the processors is waited
    * for at least `patienceMs`.
@@ -183,13 +191,14 @@ export class WorkerHandle {
     const id = this.#orders;
     this.#state = 'busy';
     this.#port.ref();
-    this.#known.add(order.key);
+    if (!this.knows(order.key)) this.#known.set(order.key, false);
     const { question, loadDeadlineMs } = order;
     const isLoad = question === undefined || loadDeadlineMs !== undefined;
     const firstMs = loadDeadlineMs ?? deadlineMs;
     return new Promise((resolve) => {
       this.#running = {
         id,
+        key: order.key,
         startedAt: performance.now(),
         deadlineMs: firstMs,
         sureShare: isLoad ? SURE_SHARE_OF_LOADS : SURE_SHARE,
@@ -245,6 +254,7 @@ export class WorkerHandle {
     if (running === undefined || running.id !== reply.id) return;
     clearTimeout(running.watchdog);
     this.#running = undefined;
+    if (reply.kind === 'answer') this.#noteLoaded(running);
     const outcome = { ...reply, hadMs: hadMs + (running.loadMs ?? 0) };
     if (!reply.collects) {
       this.#rest();
@@ -258,12 +268,18 @@ export class WorkerHandle {
     const running = this.#running;
     if (running === undefined) return;
     clearTimeout(running.watchdog);
+    this.#noteLoaded(running);
     running.startedAt = performance.now();
     running.deadlineMs = running.nextMs;
     running.patienceMs = Math.max(patienceFor(running.nextMs), running.leastPatienceMs);
     running.sureShare = SURE_SHARE;
     running.loadMs = loadMs;
     running.watchdog = setTimeout(() => this.#beLate(), backstopFor(running.deadlineMs));
+  }
+
+  /** What it was told to forget meanwhile it will have forgotten. */
+  #noteLoaded({ key }: Running): void {
+    if (this.knows(key)) this.#known.set(key, true);
   }
 
   /** It runs nobody's rules meanwhile, so it is only ended where it has hung, or the machine has no time for it for seconds. */
@@ -361,15 +377,9 @@ export class WorkerHandle {
       const tookMs = performance.now() - running.startedAt;
       const { loadMs = 0 } = running;
       const ownMs = loadMs + Math.max(this.#hadMs() ?? tookMs, 0);
-      const [hadMs, loadMicros] = [ownMs + this.#startMs, Math.round(loadMs * 1000)];
-      running.resolve({
-        kind: 'stopped',
-        reason,
-        message,
-        micros: Math.round(ownMs * 1000),
-        loadMicros,
-        hadMs,
-      });
+      const [micros, loadMicros] = [Math.round(ownMs * 1000), Math.round(loadMs * 1000)];
+      const hadMs = ownMs + this.#startMs;
+      running.resolve({ kind: 'stopped', reason, message, micros, loadMicros, hadMs });
     }
     this.#events.onEnd(why);
   }
