@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { API_VERSION, GROUP } from '#crds/v1alpha1/names';
 import { CALLER_PREFIX } from '../agent/caller.ts';
-import type { NewRunPart } from './new-run-part.ts';
+import type { RunPart } from './run-part.ts';
 import { type Cel, quote } from './policy.ts';
 
 /** Whether the request is for a Run that another one calls. */
@@ -16,7 +16,7 @@ export const IS_PARENT: Cel = `request.operation == 'CREATE' && ${HAS_PARENT} &&
 const OWNERS: Cel = '(has(object.metadata.ownerReferences) ? object.metadata.ownerReferences : [])';
 
 /** Runs go with the one that calls them, also when no operator runs: so that one has to be their owner from the beginning. */
-export function callPart(): NewRunPart {
+export function callPart(): RunPart {
   return {
     applies: 'has(object.spec.parentRef)',
     place: 'tenants',
@@ -44,7 +44,7 @@ const INPUT_REFERENCES = ['configMapKeyRef', 'secretKeyRef'] as const;
  * an attempt under way is for the operator to check; here it is proven who asks. A token of the same account that is bound to no pod, or used in another
  * namespace, creates nothing.
  */
-export function callerPart(): NewRunPart {
+export function callerPart(): RunPart {
   const account = "request.userInfo.username.split(':')";
   const reference = INPUT_REFERENCES.map((field) => `has(object.spec.input.${field})`).join(' || ');
   return {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ANNOTATIONS, GROUP } from '#crds/v1alpha1/names';
 import { annotationOf } from './marks.ts';
-import type { NewRunPart } from './new-run-part.ts';
-import { type Cel, type Guardrail, type Match, quote, type Rule } from './policy.ts';
+import type { RunPart } from './run-part.ts';
+import { type Cel, type Match, quote, type Rule } from './policy.ts';
 
 /** Runs themselves, without their status. */
 export const OF_RUNS: Match = {
@@ -34,27 +34,18 @@ const ASKS_QUESTION: Cel = 'has(oldObject.status.question) && !has(oldObject.sta
 const MAY_APPROVE: Cel = `authorizer.group(${quote(GROUP)}).resource('runs').namespace(request.namespace).name(request.name).check('approve').allowed()`;
 
 /**
- * Who decides on Runs, and in whose name. Nobody is trusted here, neither the operator nor who runs the platform: what is on record is who
- * made the request. That a decision is not changed, or taken back, the schema says. Of new Runs, `newDecisionPart` says the same.
+ * Who decides on Runs, and in whose name; of a new Run, by whom it is, and that it comes without a decision and without answers. Nobody is trusted here,
+ * neither the operator nor who runs the platform: what is on record is who made the request. That a decision is not changed, or taken back, the schema says.
  */
-export function decisionGuardrail(): Guardrail {
+export function decisionPart(): RunPart {
   return {
-    name: 'run-decisions',
-    match: [{ ...OF_RUNS, operations: ['UPDATE'] }],
-    conditions: {
-      // Most changes of Runs say nothing of this; what is judged costs ten times what is asked here.
-      decides: `(${DECIDES}) || (${ANSWERS}) || ${CREATOR} != ${OLD_CREATOR}`,
-    },
+    applies: `!(${SAYS_NOTHING})`,
+    // Most changes of Runs say nothing of this; what is judged costs ten times what is asked here.
+    appliesToChanges: `(${DECIDES}) || (${ANSWERS}) || ${CREATOR} != ${OLD_CREATOR}`,
+    place: 'everywhere',
     variables: VARIABLES,
-    binds: 'cluster',
     rules: [...creatorRules(), ...approvalRules(), ...answerRules()],
   };
-}
-
-/** The same of new Runs: by whom they are, and that none comes with a decision or an answer. */
-export function newDecisionPart(): NewRunPart {
-  const rules = [...creatorRules(), ...approvalRules(), ...answerRules()];
-  return { applies: `!(${SAYS_NOTHING})`, place: 'everywhere', variables: VARIABLES, rules };
 }
 
 const VARIABLES: Readonly<Record<string, Cel>> = {

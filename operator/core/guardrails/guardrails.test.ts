@@ -58,6 +58,8 @@ function ofKind(kind: string): readonly KubeObject[] {
 }
 
 const POLICIES = ofKind('ValidatingAdmissionPolicy');
+/** Versions before had bound a policy of this name already: under another one it would be in force too late. */
+const RUN_POLICY = 'nexusos-run-decisions';
 const BINDINGS = ofKind('ValidatingAdmissionPolicyBinding');
 
 test('every policy is bound, once for each request, and denies', (t) => {
@@ -171,7 +173,7 @@ test('what policies leave to others, no role of a tenant can write', (t) => {
     excludeResourceRules.filter(({ resourceNames }) => resourceNames === undefined),
   );
   // New pods and new Runs have policies of their own, of which the next tests are.
-  const ofOwnPolicy = ['nexusos-managed-pods', 'nexusos-new-runs'].flatMap(
+  const ofOwnPolicy = ['nexusos-managed-pods', RUN_POLICY].flatMap(
     (name) => conditionalOf(name).matchConstraints.resourceRules,
   );
   const left = new Set(
@@ -241,29 +243,42 @@ function wordsOf({ validations }: PolicySpec): readonly string[] {
   return validations.map(({ messageExpression }) => messageExpression);
 }
 
-test('new Runs are judged by one policy, by all rules that others leave to it', (t) => {
-  const [managed, ofRuns] = [conditionalOf('nexusos-managed-objects'), conditionalOf('nexusos-new-runs')];
+/** What a part of the policy of Runs asks of new ones, where it asks `ofChanged` of changes. */
+function ofNewRuns(expression: string, ofChanged: string): string | undefined {
+  const either = expression.replace(/^variables\.inTenant && \((.*)\)$/s, '$1');
+  const [start, end] = ["request.operation == 'CREATE' ? (", `) : (${ofChanged})`];
+  return either.startsWith(start) && either.endsWith(end)
+    ? either.slice(start.length, -end.length)
+    : undefined;
+}
+
+test('Runs are judged by one policy, new ones by all rules that others leave to it', (t) => {
+  const [managed, ofRuns] = [conditionalOf('nexusos-managed-objects'), conditionalOf(RUN_POLICY)];
   const isOfNewRuns = (one: ResourceRule) => requestsOf([one]).join() === 'CREATE nexusos.dev/runs';
   t.true(managed.matchConstraints.excludeResourceRules?.some(isOfNewRuns));
-  t.true(ofRuns.matchConstraints.resourceRules.every(isOfNewRuns));
+  t.deepEqual(requestsOf(ofRuns.matchConstraints.resourceRules), [
+    'CREATE nexusos.dev/runs',
+    'UPDATE nexusos.dev/runs',
+  ]);
   t.deepEqual(Object.keys(ofRuns.matchConstraints), ['resourceRules']);
-  t.deepEqual(placesOf('nexusos-new-runs'), [{ namespaceSelector: undefined, requests: [] }]);
-  const decisions = conditionalOf('nexusos-run-decisions');
-  t.deepEqual(requestsOf(decisions.matchConstraints.resourceRules), ['UPDATE nexusos.dev/runs']);
+  t.deepEqual(placesOf(RUN_POLICY), [{ namespaceSelector: undefined, requests: [] }]);
   t.deepEqual(
-    [...wordsOf(managed), ...wordsOf(decisions)].filter((one) => !wordsOf(ofRuns).includes(one)),
+    wordsOf(managed).filter((one) => !wordsOf(ofRuns).includes(one)),
     [],
     'what is refused there is refused here',
   );
-  // Each rule holds where its part of the condition does, in the same words.
+  // Each rule holds where its part of the condition does, in the same words; changes are judged by whether they decide alone.
   const [condition] = ofRuns.matchConditions;
-  const parts = ofRuns.variables.filter(({ name }) => name.startsWith('of'));
   t.is(ofRuns.matchConditions.length, 1);
+  const ofChanged = condition?.expression.split(') : ((').at(-1)?.slice(0, -2) ?? '';
+  t.true(ofChanged.includes('spec.approval'));
+  const parts = ofRuns.variables.filter(({ name }) => name.startsWith('of'));
+  const ofNew = parts.map(({ name, expression }) =>
+    ofNewRuns(expression, name === 'ofDecision' ? ofChanged : 'false'),
+  );
   t.is(
     condition?.expression,
-    parts
-      .map(({ expression }) => `(${expression.replace(/^variables\.inTenant && \((.*)\)$/s, '$1')})`)
-      .join(' || '),
+    `request.operation == 'CREATE' ? (${ofNew.map((one) => `(${one})`).join(' || ')}) : ((${ofChanged}))`,
   );
   t.true(
     ofRuns.validations.every(({ expression }) =>
@@ -272,14 +287,24 @@ test('new Runs are judged by one policy, by all rules that others leave to it', 
   );
   // Two that are of one name would be one, of the wrong part.
   const names = ofRuns.variables.map(({ name }) => name);
-  const made = [managed, decisions].flatMap(({ variables }) => variables);
   t.deepEqual(
-    made.filter(
+    managed.variables.filter(
       ({ name, expression }) => ofRuns.variables.find((one) => one.name === name)?.expression !== expression,
     ),
     [],
   );
   t.is(new Set(names).size, names.length);
+});
+
+test('an upgrade leaves no new Run unjudged: its policy is one that was bound before, and is changed first', (t) => {
+  // What is created now is bound only when all policies are written.
+  const leavesRuns = POLICIES.findIndex((one) =>
+    requestsOf((one['spec'] as PolicySpec).matchConstraints.excludeResourceRules ?? []).some((request) =>
+      request.endsWith(' nexusos.dev/runs'),
+    ),
+  );
+  t.is(POLICIES[leavesRuns]?.metadata.name, 'nexusos-managed-objects');
+  t.true(POLICIES.findIndex(({ metadata }) => metadata.name === RUN_POLICY) < leavesRuns);
 });
 
 /** What rules of managed objects are about. A new rule has to follow from what is asked of a new Run at a glance, or that has to ask for what the rule asks. */
@@ -322,7 +347,7 @@ function conditionalOf(name: string) {
 
 test('what the policy of managed objects leaves out of our kinds, nobody writes whom it would judge', (t) => {
   const [managed, records] = [conditionalOf('nexusos-managed-objects'), conditionalOf('nexusos-records')];
-  const ofOwnPolicy = conditionalOf('nexusos-new-runs').matchConstraints.resourceRules;
+  const ofOwnPolicy = conditionalOf(RUN_POLICY).matchConstraints.resourceRules;
   const left = managed.matchConstraints.excludeResourceRules?.filter(
     (one) => one.apiGroups.includes('nexusos.dev') && !ofOwnPolicy.some((own) => isSameRule(own, one)),
   );

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeObject } from '../object.ts';
-import { decisionGuardrail } from './decisions.ts';
 import { exemptionGuardrail } from './exemptions.ts';
 import { leavingGuardrail } from './leaving.ts';
 import { moduleGuardrail } from './modules.ts';
 import { networkPolicyGuardrail } from './network-policies.ts';
-import { newRunGuardrail } from './new-runs.ts';
 import { gpuClassGuardrail } from './node-rules.ts';
 import { queueGuardrails } from './queues.ts';
 import { operatorGuardrails } from './operator.ts';
@@ -20,6 +18,7 @@ import {
 import { type Guardrail, type GuardrailSettings, toObjects } from './policy.ts';
 import { leaseGuardrail, replicaGuardrail } from './replicas.ts';
 import { roleBindingGuardrail } from './role-bindings.ts';
+import { runGuardrail } from './runs.ts';
 import { scheduleGuardrail } from './schedules.ts';
 import { serviceGuardrail } from './services.ts';
 import { verdictKeyGuardrail } from './verdicts.ts';
@@ -39,6 +38,8 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     networkPolicyGuardrail(),
     roleBindingGuardrail(),
     volumeClaimGuardrail(settings),
+    // Before what leaves new Runs to it: whoever applies these applies them in this order.
+    runGuardrail(settings),
     ...managedObjectGuardrails(settings),
     leavingGuardrail(settings),
     namespaceGuardrail(settings),
@@ -46,8 +47,6 @@ export function guardrails(settings: GuardrailSettings): readonly KubeObject[] {
     namespaceDeletionGuardrail(settings),
     tenantDeletionGuardrail(),
     recordGuardrail(settings),
-    newRunGuardrail(settings),
-    decisionGuardrail(),
     scheduleGuardrail(),
     exemptionGuardrail(settings),
     moduleGuardrail(settings),

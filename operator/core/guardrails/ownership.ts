@@ -12,7 +12,7 @@ import {
   type Rule,
 } from './policy.ts';
 import { IS_PARENT } from './calls.ts';
-import { NEW_RUNS, type NewRunPart } from './new-run-part.ts';
+import { NEW_RUNS, type RunPart } from './run-part.ts';
 import { isKueueAtWork } from './queues.ts';
 import { ROLE_BINDING_NAMES } from './role-bindings.ts';
 
@@ -129,7 +129,7 @@ export function managedObjectGuardrails(settings: GuardrailSettings): readonly G
  * The same of new Runs. What bears no mark and no name of ours, and has no owner, is let past at a glance: nearly every Run of everybody, of which each rule and the
  * words of each refusal would be evaluated else.
  */
-export function newObjectPart(settings: GuardrailSettings): NewRunPart {
+export function newObjectPart(settings: GuardrailSettings): RunPart {
   const { conditions, variables, rules } = keepingGuardrail(settings);
   const judged = Object.values(conditions).map((one) => `(${one})`);
   const applies = [...judged, `!(${BEARS_NOTHING})`].join(' && ');

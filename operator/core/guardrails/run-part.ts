@@ -10,10 +10,15 @@ export const NEW_RUNS: Match = {
   scope: 'Namespaced',
 };
 
-/** What some new Runs are judged by, beside others. */
-export interface NewRunPart {
-  /** Whether any of its rules could refuse the Run: knows neither variables nor the namespace. Cheap, since it is asked of each. */
+/** Runs when their spec or their metadata are changed. */
+export const CHANGED_RUNS: Match = { ...NEW_RUNS, operations: ['UPDATE'] };
+
+/** What some Runs are judged by, beside others. */
+export interface RunPart {
+  /** Whether any of its rules could refuse the Run when it is made: knows neither variables nor the namespace. Cheap, since it is asked of each. */
   readonly applies: Cel;
+  /** The same of a change of the Run; without, changes are not judged by it. */
+  readonly appliesToChanges?: Cel;
   /** Where it holds: in namespaces of tenants, or in all. */
   readonly place: 'tenants' | 'everywhere';
   readonly variables: Readonly<Record<string, Cel>>;
