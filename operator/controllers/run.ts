@@ -11,6 +11,7 @@ import { askingOf } from '../core/run/approval.ts';
 import type { Place, RunObserved } from '../core/run/observed.ts';
 import { isGang, type Member } from '../core/run/gang.ts';
 import { planHeldUp } from '../core/run/hold-up.ts';
+import { isToldToEnd } from '../core/run/interruption.ts';
 import { isPodFinished } from '../core/run/outcome.ts';
 import { leftoversOf, planRefused, planRun } from '../core/run/plan.ts';
 import {
@@ -128,12 +129,11 @@ async function observeWith(
   const pod = await podOf(run, read);
   const members = await findMembers(run, read);
   const presentPod = next.early?.pod ?? pod;
-  const keyRecord = ledger && keyRecordIn(ledger, run);
+  const told = ledger && toldBy(ledger, run);
   return {
     ...next,
-    keyRecord,
-    price: ledger?.spec.price,
-    keyHolder: await findKeyHolder(run, keyRecord, read),
+    ...told,
+    keyHolder: await findKeyHolder(run, told?.keyRecord, read),
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     parent: await findParent(run, read),
     tree: treeOf(run, ledger, read),
@@ -152,6 +152,12 @@ async function observeWith(
     // Not for the pod of an attempt that is over, while that of the next is there.
     unmounted: presentPod && unmountedIn(presentPod, read),
   };
+}
+
+/** What the ledger says of a Run beside its place. */
+function toldBy(ledger: Ledger, run: Run): Pick<RunObserved, 'keyRecord' | 'price' | 'isClosed'> {
+  const { price, suspended } = ledger.spec;
+  return { keyRecord: keyRecordIn(ledger, run), price, isClosed: suspended };
 }
 
 /** The pods of the present attempt: one, or those of a Run of many. */
@@ -327,17 +333,28 @@ function runOfEvent(event: KubeObject, read: Reader): readonly Key[] {
   return runOfPodKey({ namespace, name: involved.name }, read);
 }
 
-/** Those who hold a reservation and have not started, or are to be ended: everybody else looks after himself. */
+/**
+ * Those who hold a reservation and have not started, or are to be ended or to pause: everybody else looks after himself. Who is told to end already does not pause.
+ */
 function runsOfLedger(object: KubeObject, read: Reader): readonly Key[] {
-  const reservations = (object as Ledger).status?.reservations ?? [];
+  const ledger = object as Ledger;
+  const reservations = ledger.status?.reservations ?? [];
+  const pauses = ledger.spec.suspended && isPausing(ledger, read);
   const concerned = reservations.filter(({ namespace, name, overspent, preemptedBy }) => {
     const run = read.get(RUNS, { namespace, name }) as Run | undefined;
-    return run !== undefined && (phaseOf(run) === 'Queued' || (overspent ?? preemptedBy) !== undefined);
+    if (run === undefined) return false;
+    if (phaseOf(run) === 'Queued' || (overspent ?? preemptedBy) !== undefined) return true;
+    return pauses && !isToldToEnd(run);
   });
-  return [...concerned, ...untoldTrees(object as Ledger, read)];
+  return [...concerned, ...untoldTrees(ledger, read)];
 }
 
-/** Who is running when the tenant is suspended may have to pause. */
+function isPausing({ metadata: { name } }: Ledger, read: Reader): boolean {
+  const tenant = read.get(TENANTS, { name }) as Tenant | undefined;
+  return tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause';
+}
+
+/** Who is running when the tenant is suspended may have to pause, where its ledger was told before. */
 function runsOfTenant(tenant: KubeObject, read: Reader): readonly Key[] {
   const { spec, metadata } = tenant as Tenant;
   if (!spec.suspended) return [];

@@ -218,7 +218,7 @@ const cases: Record<string, Case> = {
   },
   'one of a tenant that pauses gives its place back': {
     status: waiting(WORDS),
-    seen: { pod: gated(), tenant: PAUSING, ...KUEUES() },
+    seen: { pod: gated(), ...PAUSING, ...KUEUES() },
     want: { phase: 'Queued', reason: 'Paused' },
     wantRemoved: ['Pod'],
   },

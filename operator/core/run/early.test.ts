@@ -115,7 +115,7 @@ testPlans({
     wantRemoved: ['Pod'],
   },
   'so is one of a tenant that pauses': {
-    seen: { early: starting, tenant: PAUSING },
+    seen: { early: starting, ...PAUSING },
     want: { phase: 'Admitted', reason: 'Paused' },
     wantRemoved: ['Pod'],
   },

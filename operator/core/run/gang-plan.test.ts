@@ -165,7 +165,7 @@ const cases: Record<string, Case> = {
   'a pause ends all': {
     status: RUNNING_GANG,
     members: three,
-    seen: { tenant: PAUSING },
+    seen: { ...PAUSING },
     want: { phase: 'Running', reason: 'Paused' },
     wantEnded: [0, 1, 2],
   },

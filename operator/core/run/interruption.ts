@@ -10,7 +10,7 @@ import { isGated, KUEUE_GONE } from './capacity.ts';
 import { type Failure, isEvictedByKueue, lossOf } from './outcome.ts';
 import { overspending } from './overspending.ts';
 import { preemption } from './preemption.ts';
-import { phaseOf, type Run } from './run.ts';
+import { attemptsOf, phaseOf, type Run } from './run.ts';
 import type { Cause } from './status.ts';
 import { SUSPENDED } from './suspension.ts';
 
@@ -43,10 +43,19 @@ export function endingCause(run: Run, observed: RunObserved, now: Date): Cause |
     return { reason: RUN_REASONS.Cancelling, message: `${why}its workload is being ended` };
   }
   if (run.spec.suspend) return SUSPENDED;
-  if (tenant?.spec.suspended === true && tenant.spec.suspendPolicy === 'Pause') return PAUSED;
+  if (isPausedBy(observed, attemptsOf(run))) return PAUSED;
   const wanted = () =>
     overspending(run, { reservation, tenant }, now) ?? preemption(run, reservation) ?? forsaken(observed);
   return underWay(run, observed) ?? wanted() ?? missedDevices(missing, now);
+}
+
+/**
+ * Whether the tenant pauses its Runs, and the ledger that has admitted this attempt admits nobody since. A Run that pauses before that is admitted once more at
+ * once; and one that was just admitted again by who has seen the tenant go on, must not be paused by who has not.
+ */
+function isPausedBy({ tenant, isClosed, reservation }: RunObserved, attempt: number): boolean {
+  if (tenant?.spec.suspended !== true || tenant.spec.suspendPolicy !== 'Pause') return false;
+  return isClosed === true && (reservation?.attempt ?? 0) >= attempt;
 }
 
 /** Whether a Run gives back what it holds without anybody else ending it: by what its user wants, or what it was told before. */

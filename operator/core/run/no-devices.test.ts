@@ -69,7 +69,7 @@ const cases: Record<string, Case> = {
   },
   'a tenant that pauses its Runs comes first': {
     status: ADMITTED,
-    seen: { ...looking, missing: missing(30), tenant: PAUSING },
+    seen: { ...looking, missing: missing(30), ...PAUSING },
     want: { phase: 'Admitted', reason: 'Paused' },
     wantRemoved: ['Pod'],
   },

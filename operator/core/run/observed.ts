@@ -45,6 +45,8 @@ export interface RunObserved {
   readonly kin?: Kinship;
   /** Its reservation in the ledger. */
   readonly reservation: Reservation | undefined;
+  /** Whether that ledger admits nobody, since the tenant is suspended: it is told so by the tenant's controller, a moment after the Tenant says it. */
+  readonly isClosed?: boolean;
   /** What its tenant pays from now on, as the ledger has it; undefined where nothing is known of that. Who is called pays what his caller does. */
   readonly price?: Price | undefined;
   /** Of a dry run only: what it would take. Its place and reservation are those that it would get. */

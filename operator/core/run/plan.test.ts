@@ -193,13 +193,13 @@ const cases: Record<string, Case> = {
   },
   'a suspended tenant that pauses ends the pod': {
     status: RUNNING,
-    seen: { tenant: PAUSING, pod: running },
+    seen: { ...PAUSING, pod: running },
     want: { phase: 'Running', reason: 'Paused' },
     wantRemoved: ['Pod'],
   },
   'and the Run goes back to the queue': {
     status: RUNNING,
-    seen: { tenant: PAUSING },
+    seen: { ...PAUSING },
     want: { phase: 'Queued', reason: 'Paused' },
   },
   'a suspended tenant that finishes lets it run': {

@@ -3,10 +3,11 @@ import test from 'ava';
 import type { RunStatus } from '#crds/v1alpha1/run';
 import { planRun } from './plan.ts';
 import { SUSPENDED } from './suspension.ts';
-import { ago, going, makeRun, NOW } from './testing/make.ts';
+import { ago, going, makeRun, makeTenant, NOW } from './testing/make.ts';
 import {
   type Case,
   NOTHING_SEEN,
+  PAUSING,
   RESERVED,
   running,
   RUNNING,
@@ -78,6 +79,22 @@ const cases: Record<string, Case> = {
   'the same goes for a tenant that is resumed while its Runs still end': {
     status: told('Paused'),
     want: { phase: 'Queued', reason: 'Paused' },
+  },
+  'a tenant whose ledger still admits Runs pauses none yet: it would be admitted once more at once': {
+    status: RUNNING,
+    seen: { ...PAUSING, isClosed: false, pod: running },
+  },
+  'nor does one that is suspended no more, by who has not seen that but what it has admitted since': {
+    status: { ...RUNNING, attempt: 2 },
+    seen: { ...PAUSING, isClosed: false, reservation: { ...RESERVED, attempt: 2 }, pod: running },
+  },
+  'a ledger that is older than the present attempt pauses nobody': {
+    status: { ...RUNNING, attempt: 2 },
+    seen: { ...PAUSING, pod: running },
+  },
+  'nor does one that is resumed while its ledger was not told': {
+    status: RUNNING,
+    seen: { ...PAUSING, tenant: makeTenant(), pod: running },
   },
   'one that was resumed and is cancelled before it is back in the queue is Cancelled': {
     spec: { cancel: true },

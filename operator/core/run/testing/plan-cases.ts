@@ -54,8 +54,12 @@ export const RUNNING: RunStatus = {
     },
   ],
 };
-/** A tenant that is suspended and pauses its Runs. */
-export const PAUSING = makeTenant({ suspended: true, suspendPolicy: 'Pause' });
+/** A tenant that is suspended and pauses its Runs, and its ledger that was told so. */
+export const PAUSING = {
+  tenant: makeTenant({ suspended: true, suspendPolicy: 'Pause' }),
+  isClosed: true,
+  reservation: RESERVED,
+} as const;
 
 /** A Run, what is seen of it, and what the plan must be. */
 export interface Case {
