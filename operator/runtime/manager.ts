@@ -29,6 +29,7 @@ import { ShardedWork, type ShardingOptions } from './shards/sharded-work.ts';
 import type { Change } from './store.ts';
 import { type AddWithin, Wakes } from './wakes.ts';
 import { Workers } from './workers.ts';
+import { mostBesideOthers, mostOfGroup } from './worker-shares.ts';
 import { WorkQueue } from './workqueue.ts';
 
 /** What a manager runs, and with what. */
@@ -76,22 +77,6 @@ export interface Manager {
   ready(): boolean;
   /** Whether this process may write at this moment. */
   isLeader(): boolean;
-}
-
-/**
- * Of the workers of a controller, all but an eighth may be at one tenant's: each waits for answers of the API server most of the time, and
- * another tenant, of which something is to be done, must not wait for those.
- */
-function mostOfGroup(concurrency: number): number {
-  return Math.max(1, concurrency - Math.ceil(concurrency / 8));
-}
-
-/**
- * One of sixteen while others are there: what is asked of the API server at the same time waits for each other there, and each request brings on what the scheduler and
- * the nodes ask. So who starts one Run beside a tenant that starts and ends ten at once waits for one of these, and not for fourteen.
- */
-function mostBesideOthers(concurrency: number): number {
-  return Math.ceil(concurrency / 16);
 }
 
 /** Of a key that fails: 50 ms, doubled up to five minutes. */
