@@ -27,7 +27,7 @@ import {
 } from '../runtime/controller.ts';
 import { CALLER_RBAC, CALLER_WATCHES, observeCaller } from './shared/agent-caller.ts';
 import { observeService, SERVICE_RBAC, SERVICE_WATCHES } from './shared/agent-service.ts';
-import { AGENTS, GPU_CLASSES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
+import { AGENTS, GPU_CLASSES, NAMESPACES, QUOTA_LEDGERS, RUNS, TENANTS } from '../core/resources.ts';
 import { ifMoreThanFigures, isSameButUsage, standsAlike } from './shared/news-of-objects.ts';
 import type { ProvenImages } from './shared/proven-images.ts';
 import { observeRevisions, watchRevisions } from './shared/revisions.ts';
@@ -96,6 +96,8 @@ const WATCHES: readonly Watch[] = [
   { resource: TENANTS, keys: agentsOfTenant, patienceMs: ifMoreThanFigures(isSameButUsage, Infinity) },
   { resource: QUOTA_LEDGERS, keys: agentsWithoutTenant },
   { resource: GPU_CLASSES, keys: agentsOfClass, patienceMs: ifMoreThanFigures(standsAlike, Infinity) },
+  // Read; that one goes is nothing to do.
+  { resource: NAMESPACES, keys: () => [] },
   { resource: RUNS, keys: agentOfRun, patienceMs: ofRun },
   watchRevisions(agentOfRevision),
   ...SERVICE_WATCHES,
@@ -111,6 +113,7 @@ async function observe(agent: Agent, read: Reader): Promise<AgentObserved> {
     tenant: ledger && (read.get(TENANTS, { name: ledger.metadata.name }) as Tenant | undefined),
     gpuClass: gpu && (read.get(GPU_CLASSES, { name: gpu.class }) as GPUClass | undefined),
     runs: countRuns(live as readonly Run[]),
+    isNamespaceGoing: read.get(NAMESPACES, { name: namespace })?.metadata.deletionTimestamp !== undefined,
     caller: observeCaller(agent, read),
     service: await observeService(agent, ledger, read),
     ...(await observeRevisions(agent, live as readonly Run[], read)),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
+import { ReconcileError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
-import { noAnswer, refusal, refusesObject, sanitize } from './api-error.ts';
+import { meetsEndOfNamespace, noAnswer, refusal, refusesObject, sanitize } from './api-error.ts';
 
 const status = (fields: Record<string, unknown>) =>
   JSON.stringify({ kind: 'Status', metadata: {}, ...fields });
@@ -163,6 +164,20 @@ for (const [sentence, { status: code, message, causes, want }] of Object.entries
     t.is(refusesObject(refusal({ method: 'POST', path: '/x', status: code, body })), want);
   });
 }
+
+function answered(details: object) {
+  const body = status({ reason: 'Forbidden', message: 'no', details });
+  return refusal({ method: 'POST', path: '/x', status: 403, body });
+}
+
+test('that a namespace goes is known by the cause, also from what was made of the answer', (t) => {
+  const ends = answered({ causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }] });
+  t.true(meetsEndOfNamespace(ends));
+  t.true(meetsEndOfNamespace(new ReconcileError('forbidden', 'x', { cause: ends })));
+  t.false(meetsEndOfNamespace(answered({})));
+  t.false(meetsEndOfNamespace(new ReconcileError('forbidden', 'x', { cause: answered({}) })));
+  t.false(meetsEndOfNamespace(new Error('x')));
+});
 
 test('no credential and no query string gets into a message', (t) => {
   const text = sanitize('GET /api/v1/pods?token=abc failed with\nAuthorization: Bearer eyJhbGciOi.x-y_z');

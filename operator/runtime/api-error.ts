@@ -93,8 +93,14 @@ const FORBIDDEN_FOR_NOW =
 /** Whether the API server will not have what was to be created, as it is: to try again would not help. */
 export function refusesObject(error: ApiError): boolean {
   if (![400, 403, 422].includes(error.status)) return false;
-  const isGoing = error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
-  return !isGoing && !FORBIDDEN_FOR_NOW.test(error.words);
+  return !meetsEndOfNamespace(error) && !FORBIDDEN_FOR_NOW.test(error.words);
+}
+
+/** Whether `error`, or what it was made of, is that nothing can be made in a namespace any more, since that goes. */
+export function meetsEndOfNamespace(error: unknown): boolean {
+  const refused = error instanceof Error && !(error instanceof ApiError) ? error.cause : error;
+  if (!(refused instanceof ApiError)) return false;
+  return refused.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
 }
 
 /** The error for an answer of status 400 or above. */

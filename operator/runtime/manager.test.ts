@@ -193,6 +193,25 @@ test('what the API server refuses is told in its own words', async (t) => {
   t.is(refusals.length, 1, 'the same refusal is one Event, however often it is met');
 });
 
+test('that nothing can be made in a namespace that goes is no fault, is not told, and is tried again', async (t) => {
+  const rig = await rigOf(t);
+  const message = 'configmaps "a-copy-0" is forbidden: unable to create new content';
+  const causes = [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }];
+  const status = { kind: 'Status', code: 403, reason: 'Forbidden', message, details: { causes } };
+  rig.proxy.inject(
+    { kind: 'answer', status: 403, body: JSON.stringify(status) },
+    (seen) => seen.method === 'POST' && seen.path.endsWith('/configmaps'),
+    1,
+  );
+  await createWidget(rig, 'a', { copies: 1 });
+  await becomesReady(rig, 'a');
+  await isTold(rig, 'AllThere');
+  t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_total', 'result="error"'), 1);
+  t.is(await sumOf(rig.metrics, 'controller_runtime_reconcile_errors_total'), 0);
+  const reasons = (await eventsOf(rig)).map((event) => event['reason']);
+  t.false(reasons.includes('ReconcileFailed'), reasons.join());
+});
+
 test('what a pass tells is told though what it does fails, since its status is committed and it is not decided again', async (t) => {
   const rig = await rigOf(t, { controller: { tellsBeginning: true } });
   rig.proxy.inject(

@@ -5,7 +5,7 @@ import { type KubeObject, refOf, type Resource } from '../core/object.ts';
 import { type Plan, type PlanEvent, statusOnly } from '../core/plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts';
-import { ApiError, hasStatus, sanitize } from './api-error.ts';
+import { ApiError, hasStatus, meetsEndOfNamespace, sanitize } from './api-error.ts';
 import type { Cache } from './cache.ts';
 import { clock } from './clock.ts';
 import { conditionEvents, conditionsOf, statusOf } from './condition-events.ts';
@@ -35,6 +35,9 @@ export type Outcome =
   | { readonly kind: 'retry'; readonly afterMs: number; readonly atMostMs?: number }
   /** At once, when this process leads again. */
   | { readonly kind: 'standby' };
+
+/** Nothing can be made in a namespace that goes, and most often its objects go before that is tried again. */
+const GOING_MS = 5000;
 
 /** What the loop works with. */
 export interface ReconcilerOptions extends Omit<EffectsOptions, 'controller'> {
@@ -268,10 +271,11 @@ export class Reconciler {
     const tenant = fairnessGroup(controller, object, cache);
     const { kind } = controller.resource;
     const fields = { controller: controller.name, kind, ...key, tenant, reconcileId: crypto.randomUUID() };
-    const result = this.#everyday(error);
-    if (result !== undefined) {
+    const everyday = this.#everyday(error);
+    if (everyday !== undefined) {
       log.debug({ ...fields, err: error }, 'everyday work; coming again');
-      return { outcome: { kind: 'retry', afterMs: 0 }, result };
+      const { result, afterMs } = everyday;
+      return { outcome: { kind: 'retry', afterMs }, result };
     }
     if (object !== undefined && isGone(error, object, controller.resource))
       return { outcome: { kind: 'done' }, result: 'success' };
@@ -285,14 +289,15 @@ export class Reconciler {
   }
 
   /**
-   * How a pass ended with which nothing is wrong: it was decided on an old version, or there is no quota, where the object itself tells
-   * of that. Figures in its words would make each time a new Event.
+   * How a pass ended with which nothing is wrong: it was decided on an old version, or its namespace goes, where an Event of that would be refused as well, or
+   * there is no quota, where the object itself tells of that. Figures in its words would make each time a new Event.
    */
-  #everyday(error: unknown): ReconcileResult | undefined {
-    if (isStale(error)) return 'conflict';
+  #everyday(error: unknown): { readonly result: ReconcileResult; readonly afterMs: number } | undefined {
+    if (isStale(error)) return { result: 'conflict', afterMs: 0 };
+    if (meetsEndOfNamespace(error)) return { result: 'error', afterMs: GOING_MS };
     const { waitsForQuota } = this.#options.controller;
     const lacksQuota = error instanceof ApiError && error.code === 'quota_exceeded';
-    return waitsForQuota === true && lacksQuota ? 'error' : undefined;
+    return waitsForQuota === true && lacksQuota ? { result: 'error', afterMs: 0 } : undefined;
   }
 
   #tell(object: KubeObject, events: readonly PlanEvent[]): void {

@@ -46,6 +46,8 @@ export interface RunCounts {
 /** What was seen of an Agent and of what it depends on. */
 export interface AgentObserved extends AgentSurroundings, ScheduleObserved, RevisionsObserved {
   readonly runs: RunCounts;
+  /** Whether its namespace was deleted: the API server lets nothing be made there. */
+  readonly isNamespaceGoing?: boolean;
   /** The account by which its Runs call others; none when left out. */
   readonly caller?: CallerObserved;
   /** Image of the program that speaks to endpoints of remote agents; undefined where there are none. */
@@ -71,7 +73,7 @@ export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Pla
   const refusal = checkAgent(agent, observed) ?? checkRemote(agent, observed.remoteImage);
   const service = decideService(agent, { observed, revision, refusal }, now);
   return (
-    planFirst(agent, { revision, service }, now) ??
+    planFirst(agent, { observed, revision, service }, now) ??
     planCaller(agent, observed, now) ??
     planStanding(agent, { observed, revision, refusal, service }, now)
   );
@@ -80,12 +82,14 @@ export function planAgent(agent: Agent, observed: AgentObserved, now: Date): Pla
 /** What must be there, or gone, before anything else is decided. */
 function planFirst(
   agent: Agent,
-  { revision, service }: { readonly revision: RevisionDecision; readonly service: ServiceDecision },
+  { observed, revision, service }: Omit<Decided, 'refusal'> & { readonly service: ServiceDecision },
   now: Date,
 ): Plan<AgentStatus> | undefined {
   if (revision.kind === 'active') return undefined;
   // Before what may be refused: nothing of a suspended tenant goes on for want of a revision.
   if (service.remove.length > 0) return { ...statusOnly(agent.status ?? {}), remove: service.remove };
+  // What it had is gone already; it goes next, and nothing can be made any more.
+  if (observed.isNamespaceGoing === true) return statusOnly(agent.status ?? {});
   if (revision.kind === 'missing') return makeRevision(agent, revision.create, now);
   return revision.kind === 'orphaned' ? takeOrphan(agent, revision, now) : undefined;
 }

@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
 import { ReconcileError } from '../errors.ts';
+import { DONE } from '../plan.ts';
 import { ago, makeAgent, makeTenant, NOW } from '../run/testing/make.ts';
 import type { Agent } from './agent.ts';
 import { type AgentObserved, planAgent, planRefused } from './plan.ts';
@@ -227,6 +228,14 @@ for (const [sentence, given] of Object.entries(CASES)) {
     if (againMs !== undefined) t.like(plan.result, { kind: 'requeueAfter', afterMs: againMs });
   });
 }
+
+test('in a namespace that goes nothing is made of it, nor said of that', (t) => {
+  for (const agent of [without(makeAgent(imageOf(1))), settled(1, 60)]) {
+    const plan = planAgent(agent, { ...observedOf({ agent }), isNamespaceGoing: true }, NOW);
+    t.deepEqual([plan.create, plan.status, plan.result], [[], agent.status, DONE]);
+    t.is(planAgent(agent, observedOf({ agent }), NOW).create.length, 1);
+  }
+});
 
 test('what is made is found by the next pass', (t) => {
   const agent = without(makeAgent(imageOf(1)));
