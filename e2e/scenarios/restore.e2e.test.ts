@@ -40,7 +40,11 @@ interface Answered {
     readonly name?: string;
   };
   readonly responseStatus?: { readonly code: number };
+  readonly annotations?: Readonly<Record<string, string>>;
 }
+
+/** What the authorization has decided; what is admitted or not is another matter, though both are answered alike. */
+const DECISION = 'authorization.k8s.io/decision';
 
 /** All requests that were answered, in their order, as the audit log tells. */
 async function answered({ auditLog }: Cluster): Promise<readonly Answered[]> {
@@ -61,7 +65,7 @@ function podsMade(requests: readonly Answered[], namespace: string): readonly st
 /** What the operator asked for, and has no right to. */
 function forbidden(requests: readonly Answered[]): readonly string[] {
   return requests
-    .filter(({ user, responseStatus }) => user.username === OPERATOR && responseStatus?.code === 403)
+    .filter(({ user, annotations }) => user.username === OPERATOR && annotations?.[DECISION] === 'forbid')
     .map(({ requestURI }) => requestURI);
 }
 
