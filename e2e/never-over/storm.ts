@@ -23,6 +23,8 @@ interface Flavour {
   readonly lasting?: { readonly first: number; readonly duration: string };
 }
 
+/** As many as a limit has room for: they are under way at one time, however slow the machine is, and whoever of the leaders ends. */
+const UP_TO_LIMIT = { first: 3, duration: '30s' };
 /** Priority of who ends others. */
 const URGENT = 100;
 const STANDARD: Price = { tier: 'standard', tierPercent: 100 };
@@ -35,6 +37,7 @@ const FLAVOURS: Readonly<Record<string, Flavour>> = {
     price: STANDARD,
     limits: { Runs: 4, millicores: 300 },
     duration: '1200ms',
+    lasting: UP_TO_LIMIT,
   },
   sessions: {
     plan: 'dear',
@@ -46,6 +49,7 @@ const FLAVOURS: Readonly<Record<string, Flavour>> = {
     // Two sessions, and Runs without any.
     specOf: (index) => (index % 4 < 2 ? { session: String(index % 4) } : {}),
     duration: '1s',
+    lasting: UP_TO_LIMIT,
   },
   gpus: {
     // Also what they cost is reserved.
@@ -70,6 +74,7 @@ const FLAVOURS: Readonly<Record<string, Flavour>> = {
     },
     limits: { Runs: 10, 'devices of a100-3g': 3 },
     duration: '1s',
+    lasting: UP_TO_LIMIT,
   },
   rates: {
     namespaces: ['main'],
