@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { getEventListeners } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
@@ -141,3 +142,22 @@ test('an answer that breaks off is none', async (t) => {
   });
   await t.throwsAsync(ask(served), { code: 'UND_ERR_SOCKET' });
 });
+
+/** How a request ends, by what is served. What is given up while it comes has a signal of its own. */
+const ENDS: Readonly<Record<string, RequestListener>> = {
+  'an answer that is whole': (_, response) => response.end('a'),
+  'an answer of which more comes than is taken': bytes(1001, false),
+  'an answer that is announced as too large': bytes(1001, true),
+  'a connection that breaks off': (_, response) => response.destroy(),
+};
+
+for (const [what, answer] of Object.entries(ENDS)) {
+  test(`${what} leaves nothing on a signal that many requests share`, async (t) => {
+    const { signal } = new AbortController();
+    const served = await serve(t, answer);
+    const asked = ask(served, { signal });
+    t.is(getEventListeners(signal, 'abort').length, 1);
+    await asked.catch(() => undefined);
+    t.is(getEventListeners(signal, 'abort').length, 0);
+  });
+}
