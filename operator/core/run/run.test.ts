@@ -20,9 +20,7 @@ for (const [title, { name, want }] of Object.entries(names)) {
   });
 }
 
-test('the digest of a uid is the same however often, and after however many others, it is asked for', (t) => {
-  const [first, second] = [uidDigest('first'), uidDigest('second')];
-  for (let i = 0; i < 25_000; i += 1) uidDigest(`other-${i}`);
-  t.deepEqual([uidDigest('first'), uidDigest('second')], [first, second]);
-  t.is(first, createHash('sha256').update('first').digest('hex').slice(0, 10));
+test('what stands for a uid in names is the beginning of its digest, asked for once or again', (t) => {
+  const want = createHash('sha256').update('first').digest('hex').slice(0, 10);
+  t.deepEqual([uidDigest('first'), uidDigest('first')], [want, want]);
 });

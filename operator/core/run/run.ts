@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { GROUP } from '#crds/v1alpha1/names';
 import { RUN_REASONS, type RunSpec, type RunStatus } from '#crds/v1alpha1/run';
 import type { KubeObject, OwnerReference } from '../object.ts';
+import { remembering } from '../remember.ts';
 
 /** A Run after defaulting. */
 export type Run = KubeObject & { readonly spec: RunSpec; readonly status?: RunStatus };
@@ -99,20 +100,13 @@ export function memberName({ name, uid }: RunIdentity, attempt: number, index: n
   return withSuffix(name, `-${uidDigest(uid)}-${attempt}-${index}`);
 }
 
-/** So many are remembered at once: of Runs that are under way, some hundred bytes each. */
-const MAX_REMEMBERED = 10_000;
-const remembered = new Map<string, string>();
-
-/** What stands for the uid of a Run in names. Remembered: each pass over a Run asks for it some six times. */
-export function uidDigest(uid: string): string {
-  let digest = remembered.get(uid);
-  if (digest === undefined) {
-    digest = createHash('sha256').update(uid).digest('hex').slice(0, 10);
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.set(uid, digest);
-  }
-  return digest;
-}
+/**
+ * What stands for the uid of a Run in names. Each pass over a Run asks for it several times, so it is remembered: of the Runs that were asked about last,
+ * ended ones too, some hundred bytes each.
+ */
+export const uidDigest = remembering(10_000, (uid) =>
+  createHash('sha256').update(uid).digest('hex').slice(0, 10),
+);
 
 /** `name` with a suffix that must stay whole, cut in front of it to a length that a label can have. */
 export function withSuffix(name: string, suffix: string): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import calculator from 'ae-cvss-calculator';
+import { remembering } from '../remember.ts';
 
 // It is a module of the older kind: its names are known by its whole only.
 const { Cvss2, Cvss3P0, Cvss3P1, Cvss4P0 } = calculator;
@@ -61,20 +62,14 @@ const GRAMMARS: readonly Grammar[] = [
 const MAX_VECTOR = 256;
 
 /** Vectors repeat, and one of version 4 costs a fifth of a millisecond. */
-const CACHED = 4096;
-const cache = new Map<string, number | undefined>();
+const scoreOnce = remembering(4096, scoreOf);
 
 /**
  * The base score of a vector, in tenths; undefined for what is no vector. The grammar is held here: the library takes parts of vectors for a score of
  * 0, and the last of two values of a metric for the one that counts.
  */
 export function baseScoreTenths(vector: string): number | undefined {
-  if (vector.length > MAX_VECTOR) return undefined;
-  if (cache.has(vector)) return cache.get(vector);
-  const score = scoreOf(vector);
-  if (cache.size >= CACHED) cache.clear();
-  cache.set(vector, score);
-  return score;
+  return vector.length > MAX_VECTOR ? undefined : scoreOnce(vector);
 }
 
 function scoreOf(vector: string): number | undefined {
