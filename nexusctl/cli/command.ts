@@ -19,6 +19,8 @@ export interface Argument {
   readonly name: string;
   readonly what: string;
   readonly isOptional?: boolean;
+  /** All that it can be, for shells to offer; empty: anything. */
+  readonly values?: readonly string[];
 }
 
 /** What is given by name: `--inventory FOLDER`, or `--merged`. */
@@ -28,6 +30,8 @@ export interface Flag {
   readonly value?: string;
   readonly what: string;
   readonly default?: string;
+  /** All that its value can be; empty: anything. */
+  readonly values?: readonly string[];
 }
 
 /** A table as people read it. */
@@ -85,9 +89,23 @@ export class CommandError extends Error {
   }
 }
 
+/** Formats of what is printed. */
+const FORMATS = ['table', 'json', 'yaml'];
+
+/** Values in words: `table, json or yaml`. */
+export function eitherOf(values: readonly string[]): string {
+  return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+}
+
 /** Flags that every command has. */
 export const COMMON_FLAGS: readonly Flag[] = [
-  { name: 'output', value: 'FORMAT', what: 'table, json or yaml; -o for short', default: 'table' },
+  {
+    name: 'output',
+    value: 'FORMAT',
+    what: `${eitherOf(FORMATS)}; -o for short`,
+    default: 'table',
+    values: FORMATS,
+  },
   { name: 'help', what: 'says what the command does; -h for short' },
 ];
 

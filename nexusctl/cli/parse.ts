@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseArgs } from 'node:util';
-import { type Argument, COMMON_FLAGS, type Command, CommandError, EXIT } from './command.ts';
+import {
+  type Argument,
+  COMMON_FLAGS,
+  type Command,
+  CommandError,
+  EXIT,
+  eitherOf,
+  type Flag,
+} from './command.ts';
 
 /** A command and what it was given, or a wish for help. */
 export type Parsed =
@@ -21,16 +29,18 @@ export function parseCommandLine(words: readonly string[], commands: readonly Co
   const { values, positionals } = read(words.slice(command.path.length), command);
   if (values['help'] === true) return { kind: 'help', about: command.path };
   checkCount(positionals, command);
-  const defaults = [...COMMON_FLAGS, ...command.flags].flatMap(({ name, default: value }) =>
+  const known = [...COMMON_FLAGS, ...command.flags];
+  const defaults = known.flatMap(({ name, default: value }) =>
     value === undefined ? [] : [[name, value] as const],
   );
   const flags = { ...Object.fromEntries(defaults), ...values };
-  if (!['table', 'json', 'yaml'].includes(String(flags['output'])))
-    throw new CommandError(
-      EXIT.usage,
-      `--output is ${String(flags['output'])}; it can be table, json or yaml`,
-    );
+  for (const flag of known) checkValue(flag, flags[flag.name]);
   return { kind: 'call', command, args: positionals, flags };
+}
+
+function checkValue({ name, values }: Flag, value: string | true | undefined): void {
+  if (values === undefined || value === undefined || values.includes(String(value))) return;
+  throw new CommandError(EXIT.usage, `--${name} is ${String(value)}; it can be ${eitherOf(values)}`);
 }
 
 function leadingWords(words: readonly string[]): readonly string[] {

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Flag } from '../cli/command.ts';
 import { PROGRAM } from '../cli/help.ts';
-import { FORMATS, type Group, isPath, type Offer, quoted } from './words.ts';
+import { type Group, isPath, type Offer, quoted, shortOf } from './words.ts';
 
 /** The script that has bash offer what `groups` are. It needs bash alone. */
 export function bashScript(groups: readonly Group[]): string {
   const offers = groups.flatMap(({ own, members }) => [...(own === undefined ? [] : [own]), ...members]);
   const flags = offers.flatMap((one) => one.flags.filter(({ value }) => value !== undefined));
-  const others = [...new Set(flags.filter((one) => !isPath(one)).map(({ name }) => `--${name}`))];
-  const paths = [...new Set(flags.filter(isPath).map(({ name }) => `--${name}`))];
+  const fixed = flags.filter(({ values }) => values !== undefined);
+  const others = flags.filter((one) => one.values === undefined && !isPath(one));
   return [
     `_${PROGRAM}() {`,
     '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" words=""',
     '  COMPREPLY=()',
+    // To bash, --output=y is three words.
+    '  if [ "$current" = "=" ]; then current=""; elif [ "$previous" = "=" ]; then previous="${COMP_WORDS[COMP_CWORD-2]}"; fi',
     '  case "$previous" in',
-    `    -o|--output) words=${quoted(FORMATS.join(' '))} ;;`,
-    `    ${paths.join('|')}) compopt -o default 2>/dev/null; return ;;`,
-    `    ${others.filter((one) => one !== '--output').join('|')}) return ;;`,
+    ...new Set(fixed.map((one) => `    ${namesOf([one])}) words=${quoted((one.values ?? []).join(' '))} ;;`)),
+    ...behind(flags.filter(isPath), 'compopt -o default 2>/dev/null; return'),
+    ...behind(others, 'return'),
     '    *)',
     '      if [ "$COMP_CWORD" -eq 1 ]; then',
     `        words=${quoted([...groups.map(({ name }) => name), '--help', '--version'].join(' '))}`,
@@ -33,20 +36,35 @@ export function bashScript(groups: readonly Group[]): string {
   ].join('\n');
 }
 
+function behind(flags: readonly Flag[], then: string): readonly string[] {
+  return flags.length === 0 ? [] : [`    ${namesOf(flags)}) ${then} ;;`];
+}
+
+/** As they stand before their values: `-o|--output`. */
+function namesOf(flags: readonly Flag[]): string {
+  const names = flags.flatMap((one) => {
+    const letter = shortOf(one);
+    return [...(letter === undefined ? [] : [`-${letter}`]), `--${one.name}`];
+  });
+  return [...new Set(names)].join('|');
+}
+
 function linesOf({ name, own, members }: Group): readonly string[] {
-  if (own !== undefined) return [`          ${name}) ${flagsOf(own)} ;;`];
+  if (own !== undefined) return [`          ${name}) ${wordsOf(own)} ;;`];
   return [
     `          ${name})`,
     '            if [ "$COMP_CWORD" -eq 2 ]; then',
     `              words=${quoted(members.map((one) => one.name).join(' '))}`,
     '            else',
     '              case "${COMP_WORDS[2]}" in',
-    ...members.map((one) => `                ${one.name}) ${flagsOf(one)} ;;`),
+    ...members.map((one) => `                ${one.name}) ${wordsOf(one)} ;;`),
     '              esac',
     '            fi ;;',
   ];
 }
 
-function flagsOf({ flags }: Offer): string {
-  return `[[ $current == -* ]] && words=${quoted(flags.map(({ name }) => `--${name}`).join(' '))}`;
+function wordsOf({ args: [first], flags, words }: Offer): string {
+  const own = `[[ $current == -* ]] && words=${quoted(flags.map(({ name }) => `--${name}`).join(' '))}`;
+  if (first?.values === undefined) return own;
+  return `${own} || { [ "$COMP_CWORD" -eq ${words} ] && words=${quoted(first.values.join(' '))}; }`;
 }

@@ -19,7 +19,7 @@ export function completionOf(all: () => readonly Command[]): Command {
     summary: 'prints a script that has a shell complete commands and flags',
     about:
       'For one session: source <(nexusctl completion bash), the same with zsh, or nexusctl completion fish | source. For all of them the line goes into ~/.bashrc or, after compinit, ~/.zshrc; of fish the script goes into ~/.config/fish/completions/nexusctl.fish.',
-    args: [{ name: 'SHELL', what: Object.keys(SHELLS).join(', ') }],
+    args: [{ name: 'SHELL', what: Object.keys(SHELLS).join(', '), values: Object.keys(SHELLS) }],
     flags: [],
     examples: ['completion bash', 'completion zsh', 'completion fish'],
     run: (call) => {

@@ -5,6 +5,9 @@ import test, { type ExecutionContext } from 'ava';
 import { COMMON_FLAGS } from '../cli/command.ts';
 import { COMMANDS } from '../commands.ts';
 import { openDesk } from '../testing/cli.ts';
+import { fishScript } from './fish.ts';
+import type { Group } from './words.ts';
+import { zshScript } from './zsh.ts';
 
 const run = promisify(execFile);
 
@@ -46,6 +49,17 @@ const OFFERS: Readonly<Record<string, readonly [words: readonly string[], want: 
     ['verify', '-o', ''],
     ['table', 'json', 'yaml'],
   ],
+  'formats behind --output=': [
+    ['pack', 'test', '--output', '='],
+    ['table', 'json', 'yaml'],
+  ],
+  'formats that begin so behind --output=': [['pack', 'test', '--output', '=', 'y'], ['yaml']],
+  'nothing behind another flag and =': [['pack', 'diff', '--context', '=', 'y'], []],
+  'shells behind completion': [
+    ['completion', ''],
+    ['bash', 'zsh', 'fish'],
+  ],
+  'one shell at a time': [['completion', 'bash', ''], []],
   'nothing behind a flag with a word of its own': [['pack', 'diff', '--context', '--'], []],
   'nothing of another command': [['pack', 'capabilities', '--min'], []],
   'nothing for a command that there is not': [['pack', 'tset', '--'], []],
@@ -66,7 +80,11 @@ for (const shell of ['zsh', 'fish']) {
       const own = script.split('\n').filter((line) => line.includes(path.at(-1) ?? ''));
       for (const { name } of [...flags, ...COMMON_FLAGS])
         t.true(
-          own.some((line) => line.includes(shell === 'zsh' ? `'--${name}[` : ` -l ${name} `)),
+          own.some((line) =>
+            (shell === 'zsh' ? [`'--${name}[`, `'--${name}=[`] : [` -l ${name} `]).some((one) =>
+              line.includes(one),
+            ),
+          ),
           `${path.join(' ')} --${name}`,
         );
     }
@@ -74,6 +92,81 @@ for (const shell of ['zsh', 'fish']) {
     const quotes =
       script.replaceAll(shell === 'zsh' ? String.raw`'\''` : String.raw`\'`, '').split("'").length - 1;
     t.is(quotes % 2, 0);
+  });
+}
+
+const FLAGS = [
+  { name: 'from', value: 'FILE', what: "what's [old]: a file" },
+  { name: 'output', value: 'FORMAT', what: 'one of two', values: ['x', 'y'] },
+  { name: 'help', what: 'says more' },
+];
+/** A command of two words, and one with an argument that can be two things. */
+const SMALL: readonly Group[] = [
+  {
+    name: 'pack',
+    own: undefined,
+    members: [
+      { name: 'in', summary: "puts it's own in", args: [], flags: FLAGS, words: 3 },
+      { name: 'out', summary: 'takes out', args: [], flags: [{ name: 'help', what: 'says more' }], words: 3 },
+    ],
+  },
+  {
+    name: 'to',
+    own: {
+      name: 'to',
+      summary: 'goes there',
+      args: [{ name: 'WHERE', what: 'where', values: ['here', 'there'] }],
+      flags: [{ name: 'name', value: 'NAME', what: 'a name' }],
+      words: 2,
+    },
+    members: [],
+  },
+];
+
+const ZSH = String.raw`#compdef nexusctl
+_nexusctl() {
+  local -a offered
+  if (( CURRENT == 2 )); then
+    offered=('pack:in, out' 'to:goes there')
+    _describe command offered
+    return
+  fi
+  case "$words[2]" in
+    pack)
+      if (( CURRENT == 3 )); then
+        offered=('in:puts it'\''s own in' 'out:takes out')
+        _describe command offered
+        return
+      fi
+      case "$words[3]" in
+        in) shift 2 words; (( CURRENT -= 2 )); _arguments '--from=[what'\''s \[old\]\: a file]:FILE:_files' '--output=[one of two]:FORMAT:(x y)' '-o[one of two]:FORMAT:(x y)' '--help[says more]' '-h[says more]' '*:argument:_files' ;;
+        out) shift 2 words; (( CURRENT -= 2 )); _arguments '--help[says more]' '-h[says more]' '*:argument:_files' ;;
+      esac ;;
+    to) shift 1 words; (( CURRENT -= 1 )); _arguments '--name=[a name]:NAME:' '1:WHERE:(here there)' '*:argument:_files' ;;
+  esac
+}
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _nexusctl "$@"; else compdef _nexusctl nexusctl; fi`;
+const FISH = String.raw`complete -c nexusctl -n __fish_use_subcommand -f -a pack -d 'in, out'
+complete -c nexusctl -n '__fish_seen_subcommand_from pack; and not __fish_seen_subcommand_from in out' -f -a in -d 'puts it\'s own in'
+complete -c nexusctl -n '__fish_seen_subcommand_from pack; and __fish_seen_subcommand_from in' -l from -r -F -d 'what\'s [old]: a file'
+complete -c nexusctl -n '__fish_seen_subcommand_from pack; and __fish_seen_subcommand_from in' -l output -s o -x -a 'x y' -d 'one of two'
+complete -c nexusctl -n '__fish_seen_subcommand_from pack; and __fish_seen_subcommand_from in' -l help -s h -d 'says more'
+complete -c nexusctl -n '__fish_seen_subcommand_from pack; and not __fish_seen_subcommand_from in out' -f -a out -d 'takes out'
+complete -c nexusctl -n '__fish_seen_subcommand_from pack; and __fish_seen_subcommand_from out' -l help -s h -d 'says more'
+complete -c nexusctl -n __fish_use_subcommand -f -a to -d 'goes there'
+complete -c nexusctl -n '__fish_seen_subcommand_from to' -f -a here
+complete -c nexusctl -n '__fish_seen_subcommand_from to' -f -a there
+complete -c nexusctl -n '__fish_seen_subcommand_from to' -l name -x -d 'a name'`;
+
+// The shells themselves have completed by scripts of this form (zsh 5.9, fish 3.6): a change of it is to be tried in them again.
+const SCRIPTS: Readonly<Record<string, readonly [script: string, want: string]>> = {
+  zsh: [zshScript(SMALL), ZSH],
+  fish: [fishScript(SMALL), FISH],
+};
+
+for (const [shell, [script, want]] of Object.entries(SCRIPTS)) {
+  test(`${shell} is told what stands behind what`, (t) => {
+    t.deepEqual(script.split('\n'), want.split('\n'));
   });
 }
 

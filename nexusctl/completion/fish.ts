@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Flag } from '../cli/command.ts';
 import { PROGRAM } from '../cli/help.ts';
-import { FORMATS, type Group, isPath, type Offer, summaryOf } from './words.ts';
+import { type Group, isPath, type Offer, shortOf, summaryOf } from './words.ts';
 
 /** The script that has fish offer what `groups` are, with what each does. */
 export function fishScript(groups: readonly Group[]): string {
@@ -10,7 +10,7 @@ export function fishScript(groups: readonly Group[]): string {
       `complete -c ${PROGRAM} -n __fish_use_subcommand -f -a ${one.name} -d ${word(summaryOf(one))}`,
       ...(one.own === undefined
         ? membersOf(one)
-        : flagsOf(one.own, `__fish_seen_subcommand_from ${one.name}`)),
+        : behind(one.own, `__fish_seen_subcommand_from ${one.name}`)),
     ])
     .join('\n');
 }
@@ -20,21 +20,27 @@ function membersOf({ name, members }: Group): readonly string[] {
   const names = members.map((one) => one.name).join(' ');
   return members.flatMap((one) => [
     `complete -c ${PROGRAM} -n ${word(`${isIn}; and not __fish_seen_subcommand_from ${names}`)} -f -a ${one.name} -d ${word(one.summary)}`,
-    ...flagsOf(one, `${isIn}; and __fish_seen_subcommand_from ${one.name}`),
+    ...behind(one, `${isIn}; and __fish_seen_subcommand_from ${one.name}`),
   ]);
 }
 
-function flagsOf({ flags }: Offer, when: string): readonly string[] {
-  return flags.map((flag) => {
-    const { name, what } = flag;
-    const short = name === 'output' ? ' -s o' : name === 'help' ? ' -s h' : '';
-    return `complete -c ${PROGRAM} -n ${word(when)} -l ${name}${short}${valuesOf(flag)} -d ${word(what)}`;
-  });
+/** What stands behind a command: its flags, and what its arguments can be. */
+function behind({ flags, args }: Offer, when: string): readonly string[] {
+  const values = args.flatMap((one) => one.values ?? []);
+  const offered = values.map((one) => `complete -c ${PROGRAM} -n ${word(when)} -f -a ${one}`);
+  return [...offered, ...flags.map((flag) => flagOf(flag, when))];
+}
+
+function flagOf(flag: Flag, when: string): string {
+  const { name, what } = flag;
+  const letter = shortOf(flag);
+  const short = letter === undefined ? '' : ` -s ${letter}`;
+  return `complete -c ${PROGRAM} -n ${word(when)} -l ${name}${short}${valuesOf(flag)} -d ${word(what)}`;
 }
 
 function valuesOf(flag: Flag): string {
   if (flag.value === undefined) return '';
-  if (flag.name === 'output') return ` -x -a ${word(FORMATS.join(' '))}`;
+  if (flag.values !== undefined) return ` -x -a ${word(flag.values.join(' '))}`;
   return isPath(flag) ? ' -r -F' : ' -x';
 }
 

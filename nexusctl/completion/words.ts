@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { COMMON_FLAGS, type Command, type Flag } from '../cli/command.ts';
+import { type Argument, COMMON_FLAGS, type Command, type Flag } from '../cli/command.ts';
 
 /** What a shell offers behind one name: `pack`, with its commands, or `verify` itself. */
 export interface Group {
@@ -14,11 +14,12 @@ export interface Group {
 export interface Offer {
   readonly name: string;
   readonly summary: string;
+  readonly args: readonly Argument[];
   readonly flags: readonly Flag[];
+  /** Words before the first of its arguments, that of the program among them. */
+  readonly words: number;
 }
 
-/** Formats of `--output`. */
-export const FORMATS = ['table', 'json', 'yaml'] as const;
 /** Values that are names of files or folders, by what stands for them in help. */
 const PATHS: ReadonlySet<string> = new Set(['FILE', 'FOLDER', 'PATH']);
 
@@ -33,8 +34,8 @@ export function groupsOf(commands: readonly Command[]): readonly Group[] {
   });
 }
 
-function offerOf({ path, summary, flags }: Command, at: number): Offer {
-  return { name: path[at] ?? '', summary, flags: [...flags, ...COMMON_FLAGS] };
+function offerOf({ path, summary, args, flags }: Command, at: number): Offer {
+  return { name: path[at] ?? '', summary, args, flags: [...flags, ...COMMON_FLAGS], words: path.length + 1 };
 }
 
 /** What a group says of itself: what its command does, or the names of several. */
@@ -42,12 +43,17 @@ export function summaryOf({ own, members }: Group): string {
   return own?.summary ?? members.map(({ name }) => name).join(', ');
 }
 
+/** The short name of a flag; few have one. */
+export function shortOf({ name }: Flag): string | undefined {
+  return name === 'output' ? 'o' : name === 'help' ? 'h' : undefined;
+}
+
 /** Whether the value of a flag is the name of a file or folder. */
 export function isPath({ value }: Flag): boolean {
   return value !== undefined && PATHS.has(value);
 }
 
-/** A text as one word of any of these shells: nothing in it is read by them. */
+/** A text as one word of bash and of zsh: nothing in it is read by them. Within quotes of fish, backslashes are. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Flag } from '../cli/command.ts';
 import { PROGRAM } from '../cli/help.ts';
-import { FORMATS, type Group, isPath, type Offer, quoted, summaryOf } from './words.ts';
+import { type Group, isPath, type Offer, quoted, shortOf, summaryOf } from './words.ts';
 
 /** The script that has zsh offer what `groups` are, with what each does. */
 export function zshScript(groups: readonly Group[]): string {
@@ -38,20 +38,34 @@ function linesOf({ name, own, members }: Group): readonly string[] {
   ];
 }
 
-function argumentsOf({ flags }: Offer): string {
-  return ['_arguments', ...flags.flatMap(specsOf), quoted('*:argument:_files')].join(' ');
+/** The words of the command are shifted away first: `_arguments` counts from the word behind them. */
+function argumentsOf({ args, flags, words }: Offer): string {
+  const values = args.flatMap((one) =>
+    one.values === undefined ? [] : [`1:${one.name}:(${one.values.join(' ')})`],
+  );
+  const shift = `shift ${words - 1} words; (( CURRENT -= ${words - 1} ));`;
+  return [
+    shift,
+    '_arguments',
+    ...flags.flatMap(specsOf),
+    ...[...values, '*:argument:_files'].map(quoted),
+  ].join(' ');
 }
 
 function specsOf(flag: Flag): readonly string[] {
   const { name, what, value } = flag;
   const text = what.replaceAll(/[[\]\\:]/g, String.raw`\$&`);
   const rest = value === undefined ? '' : `:${value}:${valuesOf(flag)}`;
-  const short = name === 'output' ? ['-o'] : name === 'help' ? ['-h'] : [];
-  return [`--${name}`, ...short].map((one) => quoted(`${one}[${text}]${rest}`));
+  const letter = shortOf(flag);
+  // With = or a blank between the two.
+  const long = value === undefined ? `--${name}` : `--${name}=`;
+  return [long, ...(letter === undefined ? [] : [`-${letter}`])].map((one) =>
+    quoted(`${one}[${text}]${rest}`),
+  );
 }
 
 function valuesOf(flag: Flag): string {
-  if (flag.name === 'output') return `(${FORMATS.join(' ')})`;
+  if (flag.values !== undefined) return `(${flag.values.join(' ')})`;
   return isPath(flag) ? '_files' : '';
 }
 
