@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { type BudgetCase, withinBudget } from './budget.ts';
+import type { Finding } from './finding.ts';
 import { readVex } from './vex.ts';
-import type { Finding } from './vulnerabilities.ts';
 
 const now = new Date('2026-11-10T00:00:00Z');
 const critical: Finding = {

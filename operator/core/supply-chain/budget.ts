@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Finding } from './finding.ts';
 import { type Judgement, quote, refuse } from './judgement.ts';
 import { SEVERITIES, type Severity, type VulnerabilitiesAsked, type Waiver } from './requirement.ts';
 import { type Exclusion, isExcluded } from './vex.ts';
-import type { Finding, VulnerabilityReport } from './vulnerabilities.ts';
+import type { VulnerabilityReport } from './vulnerabilities.ts';
 
 /** What a report is held against. */
 export interface BudgetCase {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asDocument, asList, asText, at, type Document } from './documents.ts';
-import type { Finding } from './vulnerabilities.ts';
+import type { Finding } from './finding.ts';
 
 /** What somebody says who looked: this vulnerability does not affect the image. */
 export interface Exclusion {

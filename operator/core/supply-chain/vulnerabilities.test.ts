@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { type Finding, readVulnerabilities } from './vulnerabilities.ts';
+import type { Finding } from './finding.ts';
+import { readVulnerabilities } from './vulnerabilities.ts';
 
 const HIGH = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N';
 const LOW = 'CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N';
@@ -11,14 +12,6 @@ function stated(result: unknown): Parameters<typeof readVulnerabilities>[0] {
 }
 
 const trivy = (one: object): object => ({ SchemaVersion: 2, Results: [{ Vulnerabilities: [one] }] });
-const sarif = (score: unknown, own?: object): object => ({
-  runs: [
-    {
-      tool: { driver: { rules: [{ id: 'CVE-1', properties: { 'security-severity': score } }] } },
-      results: [{ ruleId: 'CVE-1', ...own }],
-    },
-  ],
-});
 
 const reports: Readonly<
   Record<string, { readonly result: unknown; readonly want: readonly Partial<Finding>[] }>
@@ -76,10 +69,6 @@ const reports: Readonly<
     },
     want: [{ severity: 'Low' }, { severity: 'Unscored' }],
   },
-  'SARIF: by the score of the rule': {
-    result: sarif('9.8'),
-    want: [{ ids: ['CVE-1'], severity: 'Critical', scoreTenths: 98 }],
-  },
   'Grype: the worst word of all that is related': {
     result: {
       matches: [
@@ -97,35 +86,6 @@ const reports: Readonly<
     },
     want: [{ severity: 'High', scoreTenths: 71 }],
   },
-  'SARIF: a score that is a number': {
-    result: sarif(9.8),
-    want: [{ ids: ['CVE-1'], severity: 'Critical', scoreTenths: 98 }],
-  },
-  'SARIF: the result tells of a worse one': {
-    result: sarif('2.0', { properties: { 'security-severity': '9.1' } }),
-    want: [{ severity: 'Critical', scoreTenths: 91 }],
-  },
-  'SARIF: a rule that is told twice, and a better one last': {
-    result: {
-      runs: [
-        {
-          tool: {
-            driver: { rules: [{ id: 'CVE-1', properties: { 'security-severity': '9.8' } }] },
-            extensions: [{ rules: [{ id: 'CVE-1', properties: { 'security-severity': '1.0' } }] }],
-          },
-          results: [{ ruleId: 'CVE-1' }],
-        },
-      ],
-    },
-    want: [{ severity: 'Critical', scoreTenths: 98 }],
-  },
-  'SARIF: a rule by its place': {
-    result: sarif('9.8', { ruleId: undefined, ruleIndex: 0 }),
-    want: [{ ids: ['CVE-1'], severity: 'Critical' }],
-  },
-  'SARIF: a score of blanks is none': { result: sarif(' '), want: [{ severity: 'Unscored' }] },
-  'SARIF: a score in another base is none': { result: sarif('0x1'), want: [{ severity: 'Unscored' }] },
-  'SARIF: no score that is one': { result: sarif('99'), want: [{ severity: 'Unscored' }] },
   'in-toto: by a vector or a word': {
     result: [
       { id: 'CVE-1', severity: [{ method: 'CVSS_score', score: HIGH }] },

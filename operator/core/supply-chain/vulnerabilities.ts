@@ -1,19 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { baseScoreTenths } from './cvss.ts';
 import { asDocument, asList, asText, at, type Document } from './documents.ts';
+import { type Finding, finding } from './finding.ts';
 import { type Judgement, quote, refuse } from './judgement.ts';
-import type { Severity } from './requirement.ts';
-
-/** One vulnerability of one package, whoever found it. */
-export interface Finding {
-  /** All names of it, so that a waiver of one is a waiver of all. */
-  readonly ids: readonly string[];
-  /** Package URL; empty where the report has none. */
-  readonly purl: string;
-  readonly severity: Severity;
-  /** The highest base score that the report has, in tenths. */
-  readonly scoreTenths?: number;
-}
+import { isSarif, ofSarif, sarifProblem } from './sarif.ts';
 
 /** A report, brought to one form. */
 export interface VulnerabilityReport {
@@ -35,6 +24,8 @@ export function readVulnerabilities(predicate: Document): Judgement<Vulnerabilit
     );
   }
   const result = at(predicate, 'scanner', 'result');
+  const unscanned = sarifProblem(result);
+  if (unscanned !== undefined) return unscanned;
   const findings = findingsOf(result);
   if (findings === undefined) {
     return refuse('Unsupported', 'scanner.result is neither of Trivy, Grype, SARIF nor in-toto');
@@ -60,7 +51,7 @@ export function scannedAtOf(predicate: Document): string | undefined {
 function findingsOf(result: unknown): readonly Finding[] | undefined {
   if (Array.isArray(result)) return result.map(ofInToto);
   if (Array.isArray(at(result, 'matches'))) return asList(at(result, 'matches')).map(ofGrype);
-  if (Array.isArray(at(result, 'runs'))) return asList(at(result, 'runs')).flatMap(ofSarif);
+  if (isSarif(result)) return ofSarif(result);
   // Trivy leaves Results out where there is nothing to tell.
   const isTrivy = at(result, 'SchemaVersion') !== undefined || Array.isArray(at(result, 'Results'));
   return isTrivy
@@ -112,100 +103,4 @@ function ofInToto(found: unknown): Finding {
     vectors: texts,
     numbers: scoring.map((one) => at(one, 'score')),
   });
-}
-
-/** SARIF has one number for a rule, which a result may tell for itself; the worst of all counts that speak of the result. */
-function ofSarif(run: unknown): readonly Finding[] {
-  const tools = [at(run, 'tool', 'driver'), ...asList(at(run, 'tool', 'extensions'))];
-  const scores = new Map<string, number[]>();
-  for (const rule of tools.flatMap((tool) => asList(at(tool, 'rules')))) {
-    const id = asText(at(rule, 'id')) ?? '';
-    scores.set(id, [...(scores.get(id) ?? []), ...securitySeverity(rule)]);
-  }
-  return asList(at(run, 'results')).map((result) => {
-    const id = asText(at(result, 'ruleId')) ?? asText(at(result, 'rule', 'id')) ?? ruleAt(run, result);
-    const tenths = Math.max(...(scores.get(id ?? '') ?? []), ...securitySeverity(result));
-    const found = finding({ ids: [id], purl: undefined, words: [], vectors: [], numbers: [] });
-    return tenths === -Infinity ? found : { ...found, scoreTenths: tenths, severity: ofScore(tenths) };
-  });
-}
-
-/** A result may name its rule by the place in the list. */
-function ruleAt(run: unknown, result: unknown): string | undefined {
-  const index = at(result, 'ruleIndex') ?? at(result, 'rule', 'index');
-  const rules = asList(at(run, 'tool', 'driver', 'rules'));
-  return typeof index === 'number' ? asText(at(rules[index], 'id')) : undefined;
-}
-
-function securitySeverity(one: unknown): readonly number[] {
-  const tenths = tenthsOf(at(one, 'properties', 'security-severity'));
-  return tenths === undefined ? [] : [tenths];
-}
-
-/** A number from 0 to 10, as a number or as a text of one, in tenths. */
-function tenthsOf(value: unknown): number | undefined {
-  const text = typeof value === 'number' ? String(value) : asText(value);
-  if (text === undefined || !/^\d{1,2}(?:\.\d{1,16})?$/.test(text)) return undefined;
-  const score = Number(text);
-  return score <= 10 ? Math.round(score * 10) : undefined;
-}
-
-interface Raw {
-  readonly ids: readonly (string | undefined)[];
-  readonly purl: string | undefined;
-  readonly words: readonly (string | undefined)[];
-  readonly vectors: readonly (string | undefined)[];
-  /** Base scores that the report states. */
-  readonly numbers: readonly unknown[];
-}
-
-/** The worst of what the report calls it, what its vectors come to, and what it states as scores: none may hide another. */
-function finding({ ids, purl = '', words, vectors, numbers }: Raw): Finding {
-  const scores = present(
-    vectors.map((vector) => (vector === undefined ? undefined : baseScoreTenths(vector))),
-  );
-  const stated = present(numbers.map(tenthsOf));
-  const named = present(words.map((word) => (word === undefined ? undefined : severityOf(word))));
-  // A number without a vector may make it worse. That it is low is no reason to take what nobody scored for low.
-  const counted = [...scores, ...stated.filter((one) => scores.length + named.length > 0 || one >= MEDIUM)];
-  const scoreTenths = counted.length === 0 ? undefined : Math.max(...counted);
-  return {
-    ids: [...new Set(present(ids))],
-    purl,
-    severity: worst([...named, ...counted.map(ofScore)]),
-    ...(scoreTenths !== undefined && { scoreTenths }),
-  };
-}
-
-function present<T>(values: readonly (T | undefined)[]): readonly T[] {
-  return values.filter((one) => one !== undefined);
-}
-
-const WORDS: Readonly<Record<string, Severity>> = {
-  critical: 'Critical',
-  high: 'High',
-  medium: 'Medium',
-  moderate: 'Medium',
-  low: 'Low',
-  negligible: 'Low',
-};
-
-function severityOf(word: string): Severity | undefined {
-  const lower = word.toLowerCase();
-  return Object.hasOwn(WORDS, lower) ? WORDS[lower] : undefined;
-}
-
-const MEDIUM = 40;
-
-/** By the bands of CVSS 3 and 4. */
-function ofScore(tenths: number): Severity {
-  if (tenths >= 90) return 'Critical';
-  if (tenths >= 70) return 'High';
-  return tenths >= MEDIUM ? 'Medium' : 'Low';
-}
-
-const BAD: readonly Severity[] = ['Critical', 'High', 'Medium', 'Low'];
-
-function worst(severities: readonly Severity[]): Severity {
-  return BAD.find((severity) => severities.includes(severity)) ?? 'Unscored';
 }

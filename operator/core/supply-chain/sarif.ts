@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import { asList, asText, at } from './documents.ts';
+import { type Finding, ofScore, severityOf, tenthsOf, worst } from './finding.ts';
+import { quote, refuse, type Refused } from './judgement.ts';
+import type { Severity } from './requirement.ts';
+
+/** Whether the result of a scan is in SARIF. */
+export function isSarif(result: unknown): boolean {
+  return Array.isArray(at(result, 'runs'));
+}
+
+/**
+ * Why a log in SARIF tells of no scan that came to its end, which is not that nothing was found: it has no runs, or one that has no results (SARIF 2.1.0,
+ * 3.14.23: nobody looked) or says that it failed (3.20.14). Undefined of what is in another form.
+ */
+export function sarifProblem(result: unknown): Refused | undefined {
+  if (!isSarif(result)) return undefined;
+  const runs = asList(at(result, 'runs'));
+  if (runs.length === 0) return refuse('Malformed', 'the vulnerability report in SARIF has no runs');
+  for (const run of runs) {
+    const tool = quote(asText(at(run, 'tool', 'driver', 'name')) ?? '');
+    if (!Array.isArray(at(run, 'results'))) {
+      return refuse('Malformed', `the vulnerability report in SARIF has a run of ${tool} without results`);
+    }
+    const hasFailed = asList(at(run, 'invocations')).some((one) => at(one, 'executionSuccessful') === false);
+    if (hasFailed) return refuse('Malformed', `the vulnerability report in SARIF says that ${tool} failed`);
+  }
+  return undefined;
+}
+
+/** The findings of a log in SARIF: those that are suppressed as well, since who may excuse them says the policy. */
+export function ofSarif(result: unknown): readonly Finding[] {
+  return asList(at(result, 'runs')).flatMap((run) => {
+    const rules = rulesOf(run);
+    return asList(at(run, 'results'))
+      .filter(isThere)
+      .map((one) => findingOf(one, run, rules));
+  });
+}
+
+/** That something was looked for and is not there, or is there no more, is told as a result as well (3.27.9, 3.27.24). */
+function isThere(result: unknown): boolean {
+  const kind = at(result, 'kind');
+  return kind !== 'pass' && kind !== 'notApplicable' && at(result, 'baselineState') !== 'absent';
+}
+
+/** What rules of one id say that is of all of their results. */
+interface Rule {
+  readonly tenths: readonly number[];
+  readonly words: readonly Severity[];
+  readonly level: string | undefined;
+}
+
+function rulesOf(run: unknown): ReadonlyMap<string, Rule> {
+  const tools = [at(run, 'tool', 'driver'), ...asList(at(run, 'tool', 'extensions'))];
+  const rules = new Map<string, Rule>();
+  for (const rule of tools.flatMap((tool) => asList(at(tool, 'rules')))) {
+    const id = asText(at(rule, 'id')) ?? '';
+    const known = rules.get(id) ?? SILENT;
+    rules.set(id, {
+      tenths: [...known.tenths, ...securitySeverity(rule)],
+      words: [...known.words, ...wordsOf(rule)],
+      level: known.level ?? asText(at(rule, 'defaultConfiguration', 'level')),
+    });
+  }
+  return rules;
+}
+
+/**
+ * The worst of the numbers, of the words, and of the level that speak of a result. A rule is of a vulnerability in all packages, and has the number of one of
+ * them; the level is the result's own, and those who scan say `error` of what is high or critical. By itself it is no measure: code that is not
+ * secure is an error as well.
+ */
+function findingOf(result: unknown, run: unknown, rules: ReadonlyMap<string, Rule>): Finding {
+  const id = asText(at(result, 'ruleId')) ?? asText(at(result, 'rule', 'id')) ?? ruleAt(run, result);
+  const { level: usual, ...rule } = rules.get(id ?? '') ?? SILENT;
+  const tenths = [...rule.tenths, ...securitySeverity(result)];
+  const named = [...rule.words, ...wordsOf(result), ...tenths.map(ofScore)];
+  const isError = (asText(at(result, 'level')) ?? usual) === 'error';
+  return {
+    ids: namesOf(id),
+    purl: '',
+    severity: worst(named.length > 0 && isError ? [...named, 'High'] : named),
+    ...(tenths.length > 0 && { scoreTenths: Math.max(...tenths) }),
+  };
+}
+
+const SILENT: Rule = { tenths: [], words: [], level: undefined };
+
+/** Grype writes the package behind the vulnerability, `CVE-2026-0001-openssl`: by the vulnerability it is waived. */
+const OF_A_PACKAGE = /^(CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3})-./;
+
+function namesOf(id: string | undefined): readonly string[] {
+  if (id === undefined) return [];
+  const vulnerability = OF_A_PACKAGE.exec(id)?.[1];
+  return vulnerability === undefined ? [id] : [id, vulnerability];
+}
+
+/** A result may name its rule by the place in the list of whoever has it. */
+function ruleAt(run: unknown, result: unknown): string | undefined {
+  const index = at(result, 'rule', 'index') ?? at(result, 'ruleIndex');
+  const rules = asList(at(toolOf(run, result), 'rules'));
+  return typeof index === 'number' ? asText(at(rules[index], 'id')) : undefined;
+}
+
+function toolOf(run: unknown, result: unknown): unknown {
+  const component = at(result, 'rule', 'toolComponent');
+  if (component === undefined) return at(run, 'tool', 'driver');
+  const index = at(component, 'index');
+  return typeof index === 'number' ? asList(at(run, 'tool', 'extensions'))[index] : undefined;
+}
+
+/** Trivy and Grype write 0.0 of what nobody has scored: that is no score. */
+function securitySeverity(one: unknown): readonly number[] {
+  const tenths = tenthsOf(at(one, 'properties', 'security-severity'));
+  return tenths === undefined || tenths === 0 ? [] : [tenths];
+}
+
+/** Trivy has the word among the tags. */
+function wordsOf(one: unknown): readonly Severity[] {
+  return asList(at(one, 'properties', 'tags')).flatMap((tag) => severityOf(asText(tag) ?? '') ?? []);
+}
