@@ -28,7 +28,10 @@ export const sbom = (): { type: string; predicate: object } => ({
 export const sbomXml = (licence?: string) => ({ type: 'custom', predicate: cycloneDxXml(licence) });
 export const sbomSpdx = (field?: string) => ({ type: 'spdxjson', predicate: spdx('MIT', field) });
 export const built = () => ({ type: 'slsaprovenance1', predicate: provenance() });
-export const vex = () => ({ type: 'openvex', predicate: openVex() });
+export const vex = (affectedSince?: string) => ({
+  type: 'openvex',
+  predicate: openVex(undefined, affectedSince),
+});
 export const scanned = (ms: number, isClean = false) => ({
   type: 'vuln',
   predicate: report(ago(ms), isClean),

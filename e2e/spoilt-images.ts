@@ -317,6 +317,17 @@ export const SPOILT: Readonly<Record<string, ImageCase & { readonly reason: stri
     ...over,
     cosign: stated('openvex', 'analyst'),
   },
+  'excused by who may, who has taken it back since': {
+    policy: 'described',
+    base: 'whole',
+    make: async ({ signer, image }) => {
+      await signer.attest(image, 'analyst', vex('2026-02-01T00:00:00Z'));
+      await signer.attest(image, 'analyst', vex());
+    },
+    ...over,
+    cosign: stated('openvex', 'analyst'),
+    differs: NOT_ASKED.policy,
+  },
   'waived in another package': {
     policy: 'described',
     base: 'whole',

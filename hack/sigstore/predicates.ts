@@ -143,11 +143,15 @@ export function report(scannedAt: string, isClean = false): object {
   };
 }
 
-/** A document that says: not affected by it. */
-export function openVex(vulnerability = 'CVE-2026-0001'): object {
+/** A document that says: not affected by it. With `affectedSince`, another one: it is, since that time. */
+export function openVex(vulnerability = 'CVE-2026-0001', affectedSince?: string): object {
+  const said =
+    affectedSince === undefined
+      ? { status: 'not_affected', justification: 'vulnerable_code_not_in_execute_path' }
+      : { status: 'affected', action_statement: 'Do not run it', timestamp: affectedSince };
   return {
     '@context': 'https://openvex.dev/ns/v0.2.0',
-    '@id': 'https://vex.example/1',
+    '@id': `https://vex.example/${affectedSince === undefined ? 1 : 2}`,
     author: 'analyst',
     timestamp: '2026-01-01T00:00:00Z',
     version: 1,
@@ -155,8 +159,7 @@ export function openVex(vulnerability = 'CVE-2026-0001'): object {
       {
         vulnerability: { name: vulnerability },
         products: [{ '@id': 'pkg:oci/app', subcomponents: [{ '@id': 'pkg:npm/right@2.0.0' }] }],
-        status: 'not_affected',
-        justification: 'vulnerable_code_not_in_execute_path',
+        ...said,
       },
     ],
   };

@@ -2,6 +2,7 @@
 import type { Sbom } from '../core/supply-chain/bill.ts';
 import { type BudgetOutcome, withinBudget } from '../core/supply-chain/budget.ts';
 import type { Document } from '../core/supply-chain/documents.ts';
+import { type AssessedBy, exclusionsOf } from '../core/supply-chain/exclusions.ts';
 import type { Judgement, NotKnown, Refused } from '../core/supply-chain/judgement.ts';
 import { isBuiltAsAsked, type Provenance, readProvenance } from '../core/supply-chain/provenance.ts';
 import type {
@@ -14,7 +15,7 @@ import type {
 } from '../core/supply-chain/requirement.ts';
 import { hasAllowedLicences, readSbom, sbomSummary } from '../core/supply-chain/sbom.ts';
 import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
-import { type Exclusion, readVex } from '../core/supply-chain/vex.ts';
+import { readVex } from '../core/supply-chain/vex.ts';
 import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';
 import type { Court, PartOutcome, Testimony } from './court.ts';
 import { schemaProblem } from './sbom-schema.ts';
@@ -115,9 +116,11 @@ export function checkVulnerable(
   asked: VulnerabilitiesAsked,
   { image, now, waivers, xml }: VulnerableCase,
 ): PartOutcome {
-  const exclusions = court
-    .hear('vex', { from: asked.vexFrom })
-    .flatMap((testimony) => exclusionsOf(court, testimony, { image, xml }));
+  const isExcluded = exclusionsOf(
+    court
+      .hear('vex', { from: asked.vexFrom })
+      .flatMap((testimony) => assessedBy(court, testimony, { image, xml })),
+  );
   for (const name of court.others('vex', asked.vexFrom)) {
     court.note(
       `a VEX document by ${name} does not count: the policy takes those of ${asked.vexFrom.join(', ') || 'nobody'}`,
@@ -125,7 +128,7 @@ export function checkVulnerable(
   }
   const judged = newest(court.hear('vulnerabilities', asked)).map((testimony): Judged => {
     const read = readVulnerabilities(testimony.statement.predicate);
-    const outcome = then(read, (report) => withinBudget({ report, asked, exclusions, waivers, now }));
+    const outcome = then(read, (report) => withinBudget({ report, asked, isExcluded, waivers, now }));
     return { testimony, outcome };
   });
   const refused = judged.flatMap(({ outcome }) => (outcome.kind === 'refused' ? [outcome] : []));
@@ -137,15 +140,15 @@ export function checkVulnerable(
   return withinPart(good);
 }
 
-/** What a VEX document excludes. One that cannot be read excludes nothing, and is noted. */
-function exclusionsOf(
+/** What a VEX document says. One that cannot be read says nothing, and is noted. */
+function assessedBy(
   court: Court,
   { statement, signer }: Testimony,
   { image, xml }: Pick<VulnerableCase, 'image' | 'xml'>,
-): readonly Exclusion[] {
-  const document = xml.documentOf(statement.predicate);
-  if (document.kind === 'verified') return readVex(document.value, image);
-  court.note(`a VEX document by ${signer.authority} does not count: ${document.message}`);
+): readonly AssessedBy[] {
+  const read = then(xml.documentOf(statement.predicate), (document) => readVex(document, image));
+  if (read.kind === 'verified') return [{ by: signer.authority, assessments: read.value }];
+  court.note(`a VEX document by ${signer.authority} does not count: ${read.message}`);
   return [];
 }
 

@@ -20,10 +20,12 @@ async function documentOf(xml: string): Promise<Document> {
 }
 
 /** All that policies are told of it, whichever form it came in. */
-function factsOf(document: Document): { readonly sbom: Sbom; readonly exclusions: unknown } {
+function factsOf(document: Document): { readonly sbom: Sbom; readonly said: unknown } {
   const read = readSbom(document);
   if (read.kind !== 'verified') throw new Error(read.message);
-  return { sbom: read.value, exclusions: readVex(document, IMAGE) };
+  const said = readVex(document, IMAGE);
+  if (said.kind !== 'verified') throw new Error(said.message);
+  return { sbom: read.value, said: said.value };
 }
 
 const rich = (specVersion: string): BomOf => ({
@@ -47,7 +49,12 @@ const rich = (specVersion: string): BomOf => ({
     { ref: 'ünïcode-名', name: '名前 😀', purl: 'pkg:pypi/name@3', licences: [{ id: 'GPL-3.0-only' }] },
   ],
   vulnerabilities: [
-    { id: 'CVE-2026-0001', state: 'not_affected', affects: ['inner'] },
+    {
+      id: 'CVE-2026-0001',
+      state: 'not_affected',
+      affects: ['inner'],
+      ...(specVersion !== '1.4' && { lastUpdated: '2026-02-01T00:00:00Z' }),
+    },
     { id: 'CVE-2026-0002', state: 'exploitable', affects: ['inner'] },
     { id: 'CVE-2026-0003', state: 'false_positive', affects: ['a&"b"', 'nobody'] },
     { id: 'CVE-2026-0004', state: 'resolved', affects: [] },
@@ -62,10 +69,19 @@ for (const version of VERSIONS) {
     t.deepEqual(facts, factsOf(json));
     t.is(facts.sbom.components.length, 4);
     t.is(facts.sbom.format, `CycloneDX ${version}`);
-    t.deepEqual(facts.exclusions, [
-      { vulnerability: 'CVE-2026-0001', purls: ['pkg:npm/inner@2'] },
-      { vulnerability: 'CVE-2026-0003', purls: ['pkg:npm/%40scope/left@1.0.0?arch=amd64&os=linux'] },
-      { vulnerability: 'CVE-2026-0004', purls: [] },
+    const made = { place: 0, saidAtMs: Date.parse('2026-01-01T00:00:00Z') };
+    // Before 1.5 an analysis has no time of its own.
+    const updated = version === '1.4' ? made : { place: 0, saidAtMs: Date.parse('2026-02-01T00:00:00Z') };
+    t.deepEqual(facts.said, [
+      { vulnerability: 'CVE-2026-0001', purls: ['pkg:npm/inner@2'], excludes: true, ...updated },
+      { vulnerability: 'CVE-2026-0002', purls: ['pkg:npm/inner@2'], excludes: false, ...made },
+      {
+        vulnerability: 'CVE-2026-0003',
+        purls: ['pkg:npm/%40scope/left@1.0.0?arch=amd64&os=linux'],
+        excludes: true,
+        ...made,
+      },
+      { vulnerability: 'CVE-2026-0004', purls: [], excludes: true, ...made },
     ]);
     t.deepEqual(
       factsOf(await documentOf(cycloneDxXml('MIT', version))),

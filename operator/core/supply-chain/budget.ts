@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { IsExcluded } from './exclusions.ts';
 import type { Finding } from './finding.ts';
 import { type Judgement, quote, refuse } from './judgement.ts';
 import { SEVERITIES, type Severity, type VulnerabilitiesAsked, type Waiver } from './requirement.ts';
-import { type Exclusion, isExcluded } from './vex.ts';
 import type { VulnerabilityReport } from './vulnerabilities.ts';
 
 /** What a report is held against. */
 export interface BudgetCase {
   readonly report: VulnerabilityReport;
   readonly asked: VulnerabilitiesAsked;
-  readonly exclusions: readonly Exclusion[];
+  readonly isExcluded: IsExcluded;
   readonly waivers: readonly Waiver[];
   readonly now: Date;
 }
@@ -46,7 +46,7 @@ export function withinBudget(given: BudgetCase): Judgement<BudgetOutcome> {
       `the scan was finished at ${report.scannedAt}; it may be ${asked.maxAgeSeconds} seconds old`,
     );
   }
-  const open = report.findings.filter((one) => !isExcluded(one, given.exclusions));
+  const open = report.findings.filter((one) => !given.isExcluded(one));
   const waivers = given.waivers.filter((one) => isInForce(one, now));
   const counted = open.filter((one) => !waivers.some((waiver) => covers(waiver, one)));
   const problem = overBudget(counted, given);

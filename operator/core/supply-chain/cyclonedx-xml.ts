@@ -30,14 +30,22 @@ export function saysCycloneDx(xml: string): boolean {
  * the schema says is for others.
  */
 export function asCycloneDxJson(bom: XmlElement, specVersion: string): Document {
-  const main = child(child(bom, 'metadata'), 'component');
+  const metadata = child(bom, 'metadata');
   return {
     bomFormat: 'CycloneDX',
     specVersion,
-    ...(main !== undefined && { metadata: { component: componentOf(main) } }),
+    ...(metadata !== undefined && { metadata: metadataOf(metadata) }),
     ...componentsOf(bom),
     vulnerabilities: listed(bom, 'vulnerabilities', 'vulnerability').map(vulnerabilityOf),
   };
+}
+
+function metadataOf(metadata: XmlElement): Document {
+  const main = child(metadata, 'component');
+  return present({
+    timestamp: trimmed(child(metadata, 'timestamp')),
+    component: main === undefined ? undefined : componentOf(main),
+  });
 }
 
 function child(element: XmlElement | undefined, name: string): XmlElement | undefined {
@@ -89,12 +97,20 @@ function licenceOf(choice: XmlElement): Document {
 }
 
 function vulnerabilityOf(vulnerability: XmlElement): Document {
-  const analysis = child(vulnerability, 'analysis');
   const affects = listed(vulnerability, 'affects', 'target');
   return present({
     id: onOneLine(child(vulnerability, 'id')),
-    analysis: analysis === undefined ? undefined : present({ state: child(analysis, 'state')?.text() }),
+    analysis: analysisOf(child(vulnerability, 'analysis')),
     affects: affects.length === 0 ? undefined : affects.map((one) => ({ ref: child(one, 'ref')?.text() })),
+  });
+}
+
+function analysisOf(analysis: XmlElement | undefined): Document | undefined {
+  if (analysis === undefined) return undefined;
+  return present({
+    state: child(analysis, 'state')?.text(),
+    firstIssued: trimmed(child(analysis, 'firstIssued')),
+    lastUpdated: trimmed(child(analysis, 'lastUpdated')),
   });
 }
 

@@ -1,37 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asDocument, asList, asText, at, type Document } from './documents.ts';
-import type { Finding } from './finding.ts';
+import { type Judgement, refuse } from './judgement.ts';
 
-/** What somebody says who looked: this vulnerability does not affect the image. */
-export interface Exclusion {
+/** What somebody says who looked: whether this vulnerability affects the image. */
+export interface Assessment {
   readonly vulnerability: string;
   /** Packages that it is said of; empty: of the whole image. */
   readonly purls: readonly string[];
+  /** Whether it does not. Otherwise it does, or that is not known yet. */
+  readonly excludes: boolean;
+  /** When it was said, in ms; undefined where nothing tells. */
+  readonly saidAtMs?: number;
+  /** Where it stands in its document, if what comes later there is meant to count. */
+  readonly place: number;
 }
 
 /** What a statement is of: the whole image, or these packages of it; of none it says nothing that can be held against a finding. */
 type Scope = 'Image' | readonly string[];
 
-const MAX_STATEMENTS = 10_000;
+/** Statements of one document: of 10,000 packages, a few thousand. */
+const MAX_STATEMENTS = 50_000;
 
 /**
- * The exclusions of an OpenVEX document, or of the analysis in a CycloneDX one, that are of `image`. Of what is affected, or under investigation, it says
- * nothing; and what names something that is neither the image nor a package is of nothing.
+ * What an OpenVEX document, or the analysis in a CycloneDX one, says that is of `image`. What names something that is neither the image nor a package is
+ * of nothing; and what is said against the rules of its form is not said.
  */
-export function readVex(predicate: Document, image: string): readonly Exclusion[] {
-  const statements = asList(predicate['statements'])
-    .slice(0, MAX_STATEMENTS)
-    .flatMap((one) => ofOpenVex(one, image));
+export function readVex(predicate: Document, image: string): Judgement<readonly Assessment[]> {
+  const statements = asList(predicate['statements']);
+  const analysed = asList(predicate['vulnerabilities']);
+  const count = statements.length + analysed.length;
+  if (count > MAX_STATEMENTS) {
+    return refuse('TooLarge', `it has ${count} statements; ${MAX_STATEMENTS} are allowed`);
+  }
+  const issuedAt = timeOf(predicate, 'last_updated', 'timestamp');
   const components = componentsOf(predicate);
-  const analysed = asList(predicate['vulnerabilities'])
-    .slice(0, MAX_STATEMENTS)
-    .flatMap((one) => ofCycloneDx(one, { components, image }));
-  return [...statements, ...analysed];
+  const madeAt = timeOf(predicate['metadata'], 'timestamp');
+  const value = [
+    ...statements.flatMap((one, place) => ofOpenVex(one, { image, issuedAt, place })),
+    ...analysed.flatMap((one) => ofCycloneDx(one, { components, image, madeAt })),
+  ];
+  return { kind: 'verified', value };
 }
 
-function ofOpenVex(statement: unknown, image: string): readonly Exclusion[] {
-  const status = asText(at(statement, 'status'));
-  if (status !== 'not_affected' && status !== 'fixed') return [];
+/** The first of these fields that is a time, in ms. */
+function timeOf(value: unknown, ...fields: readonly string[]): number | undefined {
+  const times = fields.map((field) => Date.parse(asText(at(value, field)) ?? ''));
+  return times.find((time) => !Number.isNaN(time));
+}
+
+const EXCLUDING = new Set(['not_affected', 'fixed']);
+const OPEN = new Set(['affected', 'under_investigation']);
+
+interface OpenVexCase {
+  readonly image: string;
+  /** Of the document: statements without a time of their own are of that one. */
+  readonly issuedAt: number | undefined;
+  readonly place: number;
+}
+
+function ofOpenVex(statement: unknown, { image, issuedAt, place }: OpenVexCase): readonly Assessment[] {
+  const status = asText(at(statement, 'status')) ?? '';
+  if (!EXCLUDING.has(status) && !OPEN.has(status)) return [];
   // Without a reason it is no statement: the specification asks for one of the two.
   const reason = asText(at(statement, 'justification')) ?? asText(at(statement, 'impact_statement'));
   if (status === 'not_affected' && reason === undefined) return [];
@@ -40,25 +69,42 @@ function ofOpenVex(statement: unknown, image: string): readonly Exclusion[] {
     ...asList(at(statement, 'vulnerability', 'aliases')).map(asText),
   ];
   const parts = at(statement, 'subcomponents');
-  return exclusions(
-    names,
-    scopeOf(at(statement, 'products'), (one) => ofProduct(one, { parts, image })),
-  );
+  const scope = scopeOf(at(statement, 'products'), (one) => ofProduct(one, { parts, image }));
+  const saidAtMs = timeOf(statement, 'last_updated', 'timestamp') ?? issuedAt;
+  return assessments(names, scope, {
+    excludes: EXCLUDING.has(status),
+    place,
+    ...(saidAtMs !== undefined && { saidAtMs }),
+  });
 }
 
 const NOT_AFFECTED = new Set(['not_affected', 'false_positive', 'resolved', 'resolved_with_pedigree']);
+const AFFECTED = new Set(['exploitable', 'in_triage']);
+
+interface CycloneDxCase {
+  readonly components: ReadonlyMap<string, unknown>;
+  readonly image: string;
+  readonly madeAt: number | undefined;
+}
 
 function ofCycloneDx(
   vulnerability: unknown,
-  { components, image }: { readonly components: ReadonlyMap<string, unknown>; readonly image: string },
-): readonly Exclusion[] {
-  const state = asText(at(vulnerability, 'analysis', 'state'));
-  if (state === undefined || !NOT_AFFECTED.has(state)) return [];
+  { components, image, madeAt }: CycloneDxCase,
+): readonly Assessment[] {
+  const state = asText(at(vulnerability, 'analysis', 'state')) ?? '';
+  if (!NOT_AFFECTED.has(state) && !AFFECTED.has(state)) return [];
   const scope = scopeOf(at(vulnerability, 'affects'), (one) => {
     const ref = asText(at(one, 'ref')) ?? '';
     return ofComponent(identityOf(components.get(ref) ?? ref), image);
   });
-  return exclusions([asText(at(vulnerability, 'id'))], scope);
+  const saidAtMs = timeOf(at(vulnerability, 'analysis'), 'lastUpdated', 'firstIssued') ?? madeAt;
+  const excludes = NOT_AFFECTED.has(state);
+  // Its vulnerabilities are a set: nothing in it is later than the rest.
+  return assessments([asText(at(vulnerability, 'id'))], scope, {
+    excludes,
+    place: 0,
+    ...(saidAtMs !== undefined && { saidAtMs }),
+  });
 }
 
 /** Components, and those within them, by the name that they are referred to by. */
@@ -139,16 +185,12 @@ function kindOf({ names, hashes }: Identity, image: string): 'Image' | 'Other' |
   return digests.every((one) => one === image) ? 'Image' : 'Other';
 }
 
-function exclusions(names: readonly (string | undefined)[], scope: Scope): readonly Exclusion[] {
+function assessments(
+  names: readonly (string | undefined)[],
+  scope: Scope,
+  said: Omit<Assessment, 'vulnerability' | 'purls'>,
+): readonly Assessment[] {
   if (scope !== 'Image' && scope.length === 0) return [];
   const purls = scope === 'Image' ? [] : scope;
-  return present(names).map((vulnerability) => ({ vulnerability, purls }));
-}
-
-/** Whether a finding is excluded: by one of its names, in this package. */
-export function isExcluded(finding: Finding, exclusions: readonly Exclusion[]): boolean {
-  return exclusions.some(
-    ({ vulnerability, purls }) =>
-      finding.ids.includes(vulnerability) && (purls.length === 0 || purls.includes(finding.purl)),
-  );
+  return present(names).map((vulnerability) => ({ vulnerability, purls, ...said }));
 }

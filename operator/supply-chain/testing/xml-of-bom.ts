@@ -8,6 +8,7 @@ export interface BomOf {
     readonly id: string;
     readonly state: string;
     readonly affects: readonly string[];
+    readonly lastUpdated?: string;
   }[];
 }
 
@@ -23,6 +24,9 @@ export interface PartOf {
   )[];
   readonly parts?: readonly PartOf[];
 }
+
+/** When all of them were made. */
+const MADE = '2026-01-01T00:00:00Z';
 
 /** Written in JSON. */
 export function jsonOf({ specVersion, components, vulnerabilities }: BomOf): object {
@@ -40,12 +44,16 @@ export function jsonOf({ specVersion, components, vulnerabilities }: BomOf): obj
     bomFormat: 'CycloneDX',
     specVersion,
     version: 1,
-    metadata: { component: { type: 'container', name: 'app', 'bom-ref': 'app' } },
+    metadata: { timestamp: MADE, component: { type: 'container', name: 'app', 'bom-ref': 'app' } },
     components: components.map(part),
-    vulnerabilities: vulnerabilities.map(({ id, state, affects }) => ({
+    vulnerabilities: vulnerabilities.map(({ id, state, affects, lastUpdated }) => ({
       id,
       ratings: [{ score: 9.8, severity: 'critical', method: 'CVSSv31' }],
-      analysis: { state, justification: 'code_not_reachable' },
+      analysis: {
+        state,
+        justification: 'code_not_reachable',
+        ...(lastUpdated !== undefined && { lastUpdated }),
+      },
       affects: affects.map((ref) => ({ ref })),
     })),
   };
@@ -70,10 +78,11 @@ export function xmlOf({ specVersion, components, vulnerabilities }: BomOf): stri
   <o:purl>pkg:npm/other@1</o:purl>
 </c:component>`;
   const found = vulnerabilities.map(
-    ({ id, state, affects }) => `<c:vulnerability>
+    ({ id, state, affects, lastUpdated }) => `<c:vulnerability>
   <c:id>${escaped(id)}</c:id>
   <c:ratings><c:rating><c:score>9.8</c:score><c:severity>critical</c:severity><c:method>CVSSv31</c:method></c:rating></c:ratings>
-  <c:analysis><c:state>${state}</c:state><c:justification>code_not_reachable</c:justification></c:analysis>
+  <c:analysis><c:state>${state}</c:state><c:justification>code_not_reachable</c:justification>
+  ${lastUpdated === undefined ? '' : `<c:lastUpdated>${lastUpdated}</c:lastUpdated>`}</c:analysis>
   ${list(
     'affects',
     affects.map((ref) => `<c:target><c:ref>${escaped(ref)}</c:ref></c:target>`),
@@ -82,7 +91,7 @@ export function xmlOf({ specVersion, components, vulnerabilities }: BomOf): stri
   );
   return `<?xml version="1.0" encoding="UTF-8"?>
 <c:bom xmlns:c="http://cyclonedx.org/schema/bom/${specVersion}" xmlns:o="urn:other" version="1">
-<c:metadata><c:component type="container" bom-ref="app"><c:name>app</c:name></c:component></c:metadata>
+<c:metadata><c:timestamp>${MADE}</c:timestamp><c:component type="container" bom-ref="app"><c:name>app</c:name></c:component></c:metadata>
 <c:components>${components.map(part).join('')}</c:components>
 ${list('vulnerabilities', found)}
 <o:components><c:component type="library"><c:name>none</c:name></c:component></o:components>
