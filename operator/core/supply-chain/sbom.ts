@@ -3,7 +3,8 @@ import { asDocument, asList, asText, type Document } from './documents.ts';
 import type { Component, Sbom } from './bill.ts';
 import { type Judgement, quote, refuse, type Refused } from './judgement.ts';
 import type { SbomAsked } from './requirement.ts';
-import { spdx2, spdx3, spdxProblem } from './spdx.ts';
+import { spdx2, spdx2Problem } from './spdx.ts';
+import { spdx3 } from './spdx3.ts';
 import type { LicenceCount } from './verdict.ts';
 
 const MAX_COMPONENTS = 100_000;
@@ -26,8 +27,10 @@ export function readSbom(predicate: Document): Judgement<Sbom> {
   }
   const listed = cycloneDx(predicate);
   if (listed !== undefined) return bounded(listed) ?? checked(listed);
-  const spdx = spdx2(predicate) ?? spdx3(predicate);
-  return spdx === undefined ? unread(predicate) : (bounded(spdx) ?? spdxProblem(predicate) ?? checked(spdx));
+  const second = spdx2(predicate);
+  if (second !== undefined) return bounded(second) ?? spdx2Problem(predicate) ?? checked(second);
+  const third = spdx3(predicate) ?? unread(predicate);
+  return third.kind === 'verified' ? (bounded(third.value) ?? checked(third.value)) : third;
 }
 
 function unread(predicate: Document): Refused {

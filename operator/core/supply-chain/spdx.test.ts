@@ -10,6 +10,7 @@ const third = (...elements: readonly unknown[]): Predicate => ({
   '@graph': elements,
 });
 const PACKAGE = { type: 'software_Package', spdxId: 'urn:a', name: 'a' };
+const SBOM = { type: 'software_Sbom', spdxId: 'urn:sbom', rootElement: ['urn:a'] };
 const licensed = (to: unknown, more: object = {}) => ({
   type: 'Relationship',
   relationshipType: 'hasDeclaredLicense',
@@ -29,6 +30,39 @@ const invalid: Readonly<Record<string, { readonly predicate: Predicate; readonly
     predicate: third(PACKAGE, licensed([7])),
     message: /@graph\[1\] .*leads to no element/,
   },
+  'a class that nobody knows': {
+    predicate: third({ ...PACKAGE, type: 'software_Pakage' }),
+    message: /@graph\[0\] .*type "software_Pakage", which SPDX 3\.0 does not have/,
+  },
+  'a class by its address': {
+    predicate: third({ ...PACKAGE, type: 'https://spdx.org/rdf/3.0.1/terms/Software/Package' }),
+    message: /@graph\[0\] .*does not have/,
+  },
+  'a class under a name that nobody reads': {
+    predicate: third({ '@type': 'software_Package', spdxId: 'urn:a', name: 'a' }),
+    message: /@graph\[0\] .*has no type/,
+  },
+  'a class that nobody knows, within another element': {
+    predicate: third({ ...SBOM, element: ['urn:b', { ...PACKAGE, type: 'Package' }] }),
+    message: /@graph\[0\] .*type "Package"/,
+  },
+  'a relationship that nobody knows': {
+    predicate: third(PACKAGE, licensed(['urn:l'], { relationshipType: 'hasDeclaredLicence' })),
+    message: /@graph\[1\] .*"hasDeclaredLicence", which no relationship/,
+  },
+  'two ids': { predicate: third({ ...PACKAGE, '@id': 'urn:b' }), message: /has two ids/ },
+  'an element twice, once within another': {
+    predicate: third(PACKAGE, { ...SBOM, element: [{ ...PACKAGE, name: 'other' }] }),
+    message: /has "urn:a" twice/,
+  },
+  'a graph, and an element beside it': {
+    predicate: { ...third(PACKAGE), ...PACKAGE, spdxId: 'urn:b', type: 'nothing' },
+    message: /the bill of materials is.* of type "nothing"/,
+  },
+  'a graph that is none': {
+    predicate: { ...third(), '@graph': 'urn:a' },
+    message: /the bill of materials has no type/,
+  },
 };
 
 for (const [title, { predicate, message }] of Object.entries(invalid)) {
@@ -39,7 +73,11 @@ for (const [title, { predicate, message }] of Object.entries(invalid)) {
   });
 }
 
-const GPL = { spdxId: 'urn:l', simplelicensing_licenseExpression: 'GPL-3.0-only' };
+const GPL = {
+  type: 'simplelicensing_LicenseExpression',
+  spdxId: 'urn:l',
+  simplelicensing_licenseExpression: 'GPL-3.0-only',
+};
 const LIST = 'https://spdx.org/licenses';
 
 const denied: Readonly<Record<string, readonly unknown[]>> = {
@@ -61,6 +99,24 @@ const denied: Readonly<Record<string, readonly unknown[]>> = {
   'of a model': [{ ...PACKAGE, type: 'ai_AIPackage' }, GPL, licensed(['urn:l'])],
   'of a dataset': [{ ...PACKAGE, type: 'dataset_DatasetPackage' }, GPL, licensed(['urn:l'])],
   'from an element in its place': [GPL, PACKAGE, licensed(['urn:l'], { from: { spdxId: 'urn:a' } })],
+  'of a package by another name of its id': [
+    { type: 'software_Package', '@id': 'urn:a', name: 'a' },
+    GPL,
+    licensed(['urn:l']),
+  ],
+  'all of it within another element, as the library of the project writes what hangs together': [
+    {
+      type: 'SpdxDocument',
+      spdxId: 'urn:document',
+      element: [{ ...SBOM, element: [PACKAGE, GPL, licensed(['urn:l'])] }, 'urn:a', 'urn:l'],
+      rootElement: ['urn:sbom'],
+    },
+  ],
+  'of a package that stands where it is led to': [
+    { ...licensed(['urn:a'], { from: 'urn:other' }), relationshipType: 'dependsOn', to: [PACKAGE] },
+    { type: 'software_Package', spdxId: 'urn:other', name: 'other' },
+    licensed([GPL]),
+  ],
   'by what is not told': [PACKAGE, licensed(['urn:elsewhere'])],
   'by a set of licences, which is not taken apart': [
     PACKAGE,
@@ -94,7 +150,7 @@ for (const [title, elements] of Object.entries(denied)) {
 
 for (const unsaid of ['NOASSERTION', 'NONE']) {
   test(`in SPDX 3 it may be said that nothing is said: ${unsaid}`, (t) => {
-    const expression = { spdxId: 'urn:l', simplelicensing_licenseExpression: unsaid };
+    const expression = { ...GPL, simplelicensing_licenseExpression: unsaid };
     const name = unsaid === 'NONE' ? 'NoneLicense' : 'NoAssertionLicense';
     const individual = `https://spdx.org/rdf/3.0.1/terms/ExpandedLicensing/${name}`;
     for (const to of [['urn:l'], [individual], [`expandedlicensing_${name}`]]) {
@@ -104,3 +160,84 @@ for (const unsaid of ['NOASSERTION', 'NONE']) {
     }
   });
 }
+
+/** As spdx-python-model 0.0.6 wrote a document that was given to it by its root alone: without a graph. */
+const WITHOUT_GRAPH = {
+  '@context': 'https://spdx.org/rdf/3.0.1/spdx-context.jsonld',
+  type: 'SpdxDocument',
+  spdxId: 'urn:d',
+  element: [
+    {
+      type: 'software_Sbom',
+      spdxId: 'urn:b',
+      element: [
+        {
+          type: 'software_Package',
+          spdxId: 'urn:p',
+          software_packageUrl: 'pkg:deb/debian/openssl@3.0',
+          software_packageVersion: '3.0',
+          creationInfo: {
+            type: 'CreationInfo',
+            '@id': '_:CreationInfo0',
+            created: '2026-01-01T00:00:00Z',
+            createdBy: [
+              {
+                type: 'SoftwareAgent',
+                spdxId: 'urn:agent',
+                creationInfo: '_:CreationInfo0',
+                name: 'me',
+              },
+            ],
+            specVersion: '3.0.1',
+          },
+          name: 'openssl',
+        },
+        { type: 'software_Package', spdxId: 'urn:q', creationInfo: '_:CreationInfo0', name: 'right' },
+        { ...GPL, creationInfo: '_:CreationInfo0' },
+        {
+          type: 'Relationship',
+          spdxId: 'urn:r',
+          from: 'urn:p',
+          relationshipType: 'hasDeclaredLicense',
+          to: ['urn:l'],
+          creationInfo: '_:CreationInfo0',
+        },
+      ],
+      rootElement: ['urn:p'],
+      creationInfo: '_:CreationInfo0',
+    },
+    'urn:p',
+    'urn:q',
+    'urn:l',
+    'urn:r',
+  ],
+  rootElement: ['urn:b'],
+  creationInfo: '_:CreationInfo0',
+};
+
+test('SPDX 3 may be one element, with all others within it', (t) => {
+  const read = readSbom(WITHOUT_GRAPH);
+  if (read.kind !== 'verified') throw new Error(JSON.stringify(read));
+  t.is(read.value.format, 'SPDX 3.0.1');
+  t.deepEqual(
+    read.value.components.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+    [
+      { name: 'openssl', purl: 'pkg:deb/debian/openssl@3.0', licences: ['GPL-3.0-only'], untold: [] },
+      { name: 'right', purl: '', licences: [] },
+    ],
+  );
+  t.like(hasAllowedLicences(read.value, asked(['GPL-3.0-only'])), { reason: 'LicenceNotAllowed' });
+});
+
+test('what extensions say is their own, and very many elements within one are all read', (t) => {
+  const element = Array.from({ length: 99_999 }, (_, number) => ({
+    type: 'software_Package',
+    spdxId: `urn:${number}`,
+    name: 'a',
+    extension: [{ type: 'https://other.example/Extension', anything: { is: 'there' } }],
+  }));
+  const read = readSbom(
+    third({ ...SBOM, element: [...element, ...Array.from({ length: 200_000 }, () => 'urn:1')] }),
+  );
+  t.is(read.kind === 'verified' ? read.value.components.length : read.message, 99_999);
+});
