@@ -28,6 +28,14 @@ export interface Cached {
   readonly isComplete: boolean;
 }
 
+/** What one watch holds. */
+export interface HeldWatch {
+  /** What is watched: kind, namespace and selectors. */
+  readonly watch: string;
+  readonly kind: string;
+  readonly objects: readonly KubeObject[];
+}
+
 /**
  * All informers of a process: one for each kind, selection and namespace, shared by all who watch it.
  * Declare all watches first, then start.
@@ -35,6 +43,8 @@ export interface Cached {
 export class Cache implements Reader {
   readonly #options: CacheOptions;
   readonly #targets: { target: WatchTarget; handler: (change: Change) => void }[] = [];
+  #changes = 0;
+  readonly #byWatch = new Map<string, Informer>();
   /** By kind, then by version: this is asked some fifty times for each pass, and to join the two each time took longer than to look. */
   readonly #informers = new Map<string, Map<string, readonly Informer[]>>();
 
@@ -58,9 +68,44 @@ export class Cache implements Reader {
 
   /** Whether every store was filled. */
   get isSynced(): boolean {
-    return [...this.#informers.values()]
-      .flatMap((versions) => [...versions.values()].flat())
-      .every((informer) => informer.isSynced);
+    return [...this.#byWatch.values()].every((informer) => informer.isSynced);
+  }
+
+  /** How many changes of objects watches have told. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** When the watch that has been silent for longest told anything last, by the clock of `performance`. 0: one never did. */
+  get toldAtMs(): number {
+    return Math.min(...[...this.#byWatch.values()].map((informer) => informer.toldAtMs));
+  }
+
+  /** What every watch holds at this moment. */
+  held(): readonly HeldWatch[] {
+    return [...this.#byWatch].map(([watch, { resource, store }]) => ({
+      watch,
+      kind: resource.kind,
+      objects: store.list(),
+    }));
+  }
+
+  /**
+   * Has every watch hold what was kept of an earlier time, until `release`. Once started, and with the very watches that there are:
+   * what is known of one kind means nothing beside what is not known of another.
+   *
+   * @throws Error where what is kept is of other watches; nothing is changed then.
+   */
+  recall(kept: readonly HeldWatch[]): void {
+    const isSame = kept.length === this.#byWatch.size && kept.every(({ watch }) => this.#byWatch.has(watch));
+    if (!isSame) throw new Error('what is kept is of other watches');
+    for (const { watch, objects } of kept) this.#byWatch.get(watch)?.recall(objects);
+  }
+
+  /** Puts what the API server told in place of what was recalled: all watches at once, so that nobody sees some of each. */
+  release(): void {
+    if (!this.isSynced) throw new Error('the API server has not told everything yet');
+    for (const informer of this.#byWatch.values()) informer.release();
   }
 
   get(resource: Resource, key: Key): KubeObject | undefined {
@@ -182,6 +227,10 @@ export class Cache implements Reader {
       ),
     });
     for (const { handler } of group) informer.onChange(handler);
+    informer.onChange(() => {
+      this.#changes += 1;
+    });
+    this.#byWatch.set(shareKey(first.target), informer);
     const versions = this.#informers.get(resource.kind) ?? new Map<string, readonly Informer[]>();
     this.#informers.set(resource.kind, versions);
     versions.set(resource.apiVersion, [...this.#informersOf(resource), informer].toSorted(byUse));

@@ -49,6 +49,8 @@ export class Informer {
   readonly #resolveSynced: () => void;
   readonly #freshness: Freshness;
   #reflector: Reflector | undefined;
+  /** What the API server tells while the store holds what was kept of an earlier time. */
+  #gathered: Store | undefined;
   #isSynced = false;
   #toldAtMs = 0;
 
@@ -94,20 +96,22 @@ export class Informer {
       prepare: (object) => this.#prepare(object),
       replace: (objects, version) => {
         this.#toldAtMs = performance.now();
-        this.#tell(this.store.replace(objects, version));
-        this.#freshness.startAnew(this.store.seenVersion);
+        if (this.#gathered === undefined) this.#takeIn(objects, version);
+        else this.#gathered.replace(objects, version);
         this.#isSynced = true;
         this.#resolveSynced();
       },
       change: (type, object) => {
         this.#toldAtMs = performance.now();
-        this.#tell(this.store.observe(type, object));
+        const changes = (this.#gathered ?? this.store).observe(type, object);
+        if (this.#gathered !== undefined) return;
+        this.#tell(changes);
         this.#freshness.told(this.store.seenVersion);
       },
       advance: (version) => {
         this.#toldAtMs = performance.now();
-        this.store.advance(version);
-        this.#freshness.told(this.store.seenVersion);
+        (this.#gathered ?? this.store).advance(version);
+        if (this.#gathered === undefined) this.#freshness.told(this.store.seenVersion);
       },
     };
     const look = () => this.#currentVersion();
@@ -115,26 +119,51 @@ export class Informer {
     return this.#reflector.run(signal);
   }
 
+  /** Holds what was kept of an earlier time, until `release`: what the API server tells, and has told, is gathered beside it. */
+  recall(objects: Iterable<KubeObject>): void {
+    this.#gathered = new Store();
+    if (this.#isSynced) this.#gathered.replace(this.store.list(), String(this.store.seenVersion));
+    this.#tell(this.store.recall(objects));
+  }
+
+  /** Puts what was gathered in place of what was recalled, as if it had been told just now. Only once everything was told. */
+  release(): void {
+    const gathered = this.#gathered;
+    if (gathered === undefined) return;
+    this.#gathered = undefined;
+    this.#takeIn(gathered.list(), String(gathered.seenVersion));
+  }
+
   /** Takes in the answer to a write of our own, so that the next reconcile does not act on the past. */
   observeWrite(object: KubeObject): void {
-    if (!this.#isSynced || !this.matches(object)) return;
+    if (!this.#isLive || !this.matches(object)) return;
     const prepared = this.#prepare(this.#project(object));
     if (prepared !== undefined) this.#tell(this.store.observeWrite(prepared));
   }
 
   /** A write of an object of the kind that was sent then has made `version`; one that changed nothing has not. */
   observeVersion(version: string | undefined, sentAtMs: number): void {
-    if (this.#isSynced) this.#freshness.wrote(toVersion(version), sentAtMs);
+    if (this.#isLive) this.#freshness.wrote(toVersion(version), sentAtMs);
   }
 
   /** Whether the store has learned of all that was written before this was called; false where that cannot be told in a moment. */
   async isFresh(): Promise<boolean> {
-    return this.#isSynced && (await this.#freshness.isProven());
+    return this.#isLive && (await this.#freshness.isProven());
   }
 
   /** Takes in that our own delete took effect. */
   observeRemoval(object: { readonly namespace?: string; readonly name: string; readonly uid: string }): void {
     this.#tell(this.store.observeRemoval(keyString(object), object.uid));
+  }
+
+  /** Whether the store holds what the API server told. */
+  get #isLive(): boolean {
+    return this.#isSynced && this.#gathered === undefined;
+  }
+
+  #takeIn(objects: Iterable<KubeObject>, version: string): void {
+    this.#tell(this.store.replace(objects, version));
+    this.#freshness.startAnew(this.store.seenVersion);
   }
 
   /** The version that everything of the kind is at: lists tell it, also one of a single name. */

@@ -186,3 +186,37 @@ test('ballast is left out', (t) => {
   const copied = { ...heavy, metadata: { name: 'a', annotations } };
   t.deepEqual(withoutBallast(copied).metadata, { name: 'a', annotations: { kept: 'x' } });
 });
+
+test('what was kept of an earlier time gives way to the next list, whatever the versions', (t) => {
+  for (const version of ['3', '7', '50']) {
+    const store = new Store();
+    const kept = [made('same', '7', 'u1'), made('gone', '9', 'u2'), made('changed', '9', 'u3')];
+    t.is(store.recall(kept).length, 3);
+    t.is(store.list().length, 3);
+    store.replace([made('same', '7', 'other'), made('changed', '2', 'u3'), made('new', '1', 'u4')], version);
+    t.deepEqual(
+      store
+        .list()
+        .map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion} ${metadata.uid}`)
+        .toSorted(),
+      ['changed 2 u3', 'new 1 u4', 'same 7 other'],
+    );
+    // From then on as ever: what is older is not believed.
+    store.observe('put', made('changed', '60', 'u3'));
+    t.deepEqual(store.observe('put', made('changed', '59', 'u3')), []);
+  }
+});
+
+test('what was kept takes the place of what was told before', (t) => {
+  const store = new Store();
+  store.replace([made('told', '5', 'u1')], '5');
+  store.recall([made('kept', '3', 'u2')]);
+  t.deepEqual(
+    store.list().map(({ metadata }) => metadata.name),
+    ['kept'],
+  );
+});
+
+function made(name: string, resourceVersion: string, uid: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'n', resourceVersion, uid } };
+}

@@ -34,6 +34,7 @@ export class Store {
   readonly #indexes = new Map<string, { of: Indexers[string]; buckets: Map<string, Bucket> }>();
   readonly #deletedUids = new Set<string>();
   #seenVersion = 0n;
+  #isRecalled = false;
 
   constructor(indexers: Indexers = {}) {
     for (const [name, of] of Object.entries(indexers)) this.#indexes.set(name, { of, buckets: new Map() });
@@ -104,6 +105,14 @@ export class Store {
     return this.#remove(old);
   }
 
+  /** Puts in what was kept of an earlier time, in place of all. Nothing of it is believed any more when everything is read next, whatever its versions. */
+  recall(objects: Iterable<KubeObject>): readonly Change[] {
+    this.#isRecalled = true;
+    const changes = this.replace(objects, '');
+    this.#isRecalled = true;
+    return changes;
+  }
+
   /**
    * Everything there was at `resourceVersion`. What is not among it is gone, except what was written by us
    * since: that has a version above. Objects that did not change keep their identity.
@@ -111,7 +120,8 @@ export class Store {
   replace(objects: Iterable<KubeObject>, resourceVersion: string): readonly Change[] {
     const version = toVersion(resourceVersion);
     // Versions went backwards: the cluster was restored from a backup, and nothing we hold can be compared.
-    const isRewound = version < this.#seenVersion;
+    const isRewound = this.#isRecalled || version < this.#seenVersion;
+    this.#isRecalled = false;
     const changes: Change[] = [];
     const present = new Set<string>();
     for (const object of objects) {
