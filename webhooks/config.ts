@@ -107,8 +107,23 @@ export const WEBHOOK_SETTINGS = {
   policyInventory: POLICY_INVENTORY,
   prices: PRICES,
   stateFolder: pathSetting(
-    'Folder of this replica alone, where it keeps the packs that it decides by for a restart. Empty: nowhere.',
+    'Folder of this replica alone, where it keeps what it decides by for a restart. Empty: nowhere.',
   ),
+  certificateFolder: pathSetting(
+    'Folder where the kubelet puts the Secret with the certificate (tls.crt, tls.key), for a start while the API server cannot be reached. Empty: such a start waits.',
+  ),
+  lastKnownMaxAgeSeconds: {
+    what: 'How old that may be which was kept in the state folder and is decided by while the API server cannot be reached, in seconds. 0: a replica that begins waits for the API server.',
+    default: '3600',
+    allowed: 'an integer from 0 to 604800',
+    parse: integer(0, 604_800),
+  } satisfies Setting<number>,
+  lastKnownAfterMs: {
+    what: 'For how long a replica that begins waits for the API server before it decides by what was kept, in milliseconds.',
+    default: '5000',
+    allowed: 'an integer from 100 to 60000',
+    parse: integer(100, 60_000),
+  } satisfies Setting<number>,
   decisionLog: {
     what: 'Where decisions by packs are logged, as lines of JSON in the format of OPA: stdout, none, or the path of a file, which is appended to.',
     default: 'stdout',

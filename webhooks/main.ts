@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Cache } from '#operator/runtime/cache';
 import { type Client, createClient } from '#operator/runtime/client';
-import { credentialsFrom } from '#operator/runtime/credentials';
+import { type Credentials, credentialsFrom } from '#operator/runtime/credentials';
 import { type HealthServer, startHealthServer } from '#operator/runtime/health-server';
 import { REFLECTOR_TIMING } from '#operator/runtime/reflector';
 import { ConfigError } from '#operator/settings';
@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from '#operator/telemetry/metrics';
 import { judge, type Judges } from './admission.ts';
 import { createImages } from './images/images.ts';
 import { readWebhookConfig, type WebhookConfig } from './config.ts';
+import { createLastKnown, type LastKnownProcess } from './last-known/process.ts';
 import { type AdmissionMetrics, admissionMetrics } from './metrics.ts';
 import { type DecisionContext } from './policy.ts';
 import { createPackProcess, type PackProcess } from './packs/process.ts';
@@ -58,14 +59,17 @@ interface Parts {
   readonly config: WebhookConfig;
   readonly cache: Cache;
   readonly judges: Judges;
+  readonly lastKnown: LastKnownProcess;
   readonly metrics: AdmissionMetrics;
   readonly log: Log;
 }
 
-async function servingOf({ config, cache, judges, metrics, log }: Parts): Promise<Serving> {
+async function servingOf(parts: Parts): Promise<Serving> {
+  const { config, cache, judges, lastKnown, metrics, log } = parts;
   const { clientCaFile, deadlineMs, maxInFlight, namespace, secretName } = config;
   const clientCa = clientCaFile === undefined ? undefined : await readFile(clientCaFile, 'utf8');
-  const decide = (request: AdmissionRequest, context: DecisionContext) => judge(judges, request, context);
+  const decide = (request: AdmissionRequest, context: DecisionContext) =>
+    lastKnown.state.decide(request, () => judge(judges, request, context));
   const server = { ...config.serve, clientCa, deadlineMs, maxInFlight, decide, metrics, log };
   return new Serving({ cache, namespace, secretName, server, metrics, log });
 }
@@ -77,20 +81,22 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, 'a fault of the program: ending');
     process.exit(1);
   });
-  const { all, client, cache, packs, serving } = await wire(config, log);
+  const { all, client, cache, packs, serving, lastKnown } = await wire(config, log);
   const watching = new AbortController();
-  const ready = () => cache.isSynced && packs.decider.ready() && serving.isReady;
+  const ready = () => lastKnown.state.isReady && packs.decider.ready() && serving.isReady;
   const health = await startHealthServer({ ...config.listen, ready, metrics: all });
   const stop = async (): Promise<void> => {
     await serving.stop({ drainMs: config.drainMs, graceMs: GRACE_MS });
     await packs.close();
+    await lastKnown.keeping.close();
     watching.abort();
   };
   stopOnSignal({ stop, health, client, log });
   log.info({ listen: `${config.listen.host}:${health.port}`, namespace: config.namespace }, 'starting');
-  await cache.start(watching.signal).synced;
+  await lastKnown.state.begin(cache.start(watching.signal).synced);
   await packs.start();
   serving.start();
+  lastKnown.keeping.start();
   log.info({ afterMs: Math.round(process.uptime() * 1000) }, 'synced');
 }
 
@@ -101,12 +107,14 @@ interface Wired {
   readonly cache: Cache;
   readonly packs: PackProcess;
   readonly serving: Serving;
+  readonly lastKnown: LastKnownProcess;
 }
 
 async function wire(config: WebhookConfig, log: Log): Promise<Wired> {
   const all = createMetrics({ process: true });
   const metrics = admissionMetrics(all.factory);
-  const client = createClient({ credentials: await credentialsFrom(config, process.env), metrics: all });
+  const credentials: Credentials = await credentialsFrom(config, process.env);
+  const client = createClient({ credentials, metrics: all });
   const cache = new Cache({
     client,
     timing: REFLECTOR_TIMING,
@@ -122,15 +130,18 @@ async function wire(config: WebhookConfig, log: Log): Promise<Wired> {
     onWanted: () => packs.changed(),
   });
   const { wanted, tellerFor } = images;
-  const parts = { cache, client, config, metrics: all, log, wanted, tellerFor };
+  const onTakenOver = () => packs.renew();
+  const lastKnown = createLastKnown({ cache, client, credentials, config, metrics, log, onTakenOver });
+  const beganFrom = () => lastKnown.state.beganFrom;
+  const parts = { cache, client, config, metrics: all, log, wanted, tellerFor, beganFrom };
   const packs: PackProcess = createPackProcess(parts);
   const judges: Judges = {
     validate: validateRequest(cache, config),
     decider: packs.decider,
     images: images.judge,
   };
-  const serving = await servingOf({ config, cache, judges, metrics, log });
-  return { all, client, cache, packs, serving };
+  const serving = await servingOf({ config, cache, judges, lastKnown, metrics, log });
+  return { all, client, cache, packs, serving, lastKnown };
 }
 
 await main();

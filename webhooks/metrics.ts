@@ -52,6 +52,16 @@ export function admissionMetrics(factory: MetricFactory) {
       help: 'When the certificate that is served expires, in seconds since 1970.',
       labels: {},
     }),
+    lastKnownAge: factory.gauge({
+      name: 'nexusos_admission_last_known_age_seconds',
+      help: 'How old that is which a replica decides by that began without an API server; 0 for what the API server tells.',
+      labels: {},
+    }),
+    keptTimestamp: factory.gauge({
+      name: 'nexusos_admission_kept_timestamp_seconds',
+      help: 'Of which time that is which is kept for a restart without an API server, in seconds since 1970; 0: nothing is kept.',
+      labels: {},
+    }),
     certificateTrusted: factory.gauge({
       name: 'nexusos_admission_certificate_trusted',
       help: 'Whether the API server is told to trust the certificate that is served: 1 or 0.',

@@ -94,6 +94,8 @@ export const ANNOTATIONS = {
   images: 'nexusos.dev/images',
   /** On the Lease of a shard: the operator that asks its holder for it, and when it asked. */
   claimedBy: 'nexusos.dev/claimed-by',
+  /** On a PolicyReplica that began while it could not reach the API server: of which time that was that it began from, in RFC 3339. */
+  lastKnown: 'nexusos.dev/last-known',
 } as const;
 
 /** Name of the webhook configurations, and of the Service in front of those who are asked. */

@@ -33,6 +33,8 @@ export interface PackProcessOptions {
   readonly wanted: () => readonly WantedImage[];
   /** What says what is known of the images of a namespace. */
   readonly tellerFor: (namespace: string) => ImageTeller;
+  /** Of which time that is that this replica began from, where that is not what the API server told. */
+  readonly beganFrom: () => string | undefined;
 }
 
 /** Judging by packs, as part of the process. */
@@ -42,6 +44,8 @@ export interface PackProcess {
   start(): Promise<void>;
   /** There may be something new to tell. */
   changed(): void;
+  /** Everything may be another: from now on nothing is judged by what was known before. */
+  renew(): void;
   /** Ends. Nothing may be asked any more. */
   close(): Promise<void>;
 }
@@ -51,14 +55,14 @@ function inventoryOf({
   config,
   metrics,
   log,
-}: Omit<PackProcessOptions, 'cache' | 'wanted' | 'tellerFor'>) {
+}: Omit<PackProcessOptions, 'cache' | 'wanted' | 'tellerFor' | 'beganFrom'>) {
   const open = kindWatches({ client, timing: REFLECTOR_TIMING, metrics, log });
   return { kinds: config.policyInventory, open };
 }
 
 /** Declares what is watched, and wires the host, what judges and what tells of it. */
 export function createPackProcess(options: PackProcessOptions): PackProcess {
-  const { cache, client, config, metrics, log, wanted, tellerFor } = options;
+  const { cache, client, config, metrics, log, wanted, tellerFor, beganFrom } = options;
   const { platformWorkers, tenantWorkers, namespace, identity } = config;
   const shared = { workers: platformWorkers + tenantWorkers, spareWorkers: SPARE_WORKERS };
   const limits = memoryShares({ ...shared, limitBytes: limitOf(config) });
@@ -96,12 +100,14 @@ export function createPackProcess(options: PackProcessOptions): PackProcess {
     name,
     podUid: config.podUid,
     version: PROGRAM_VERSION,
+    beganFrom,
     log,
     status: () => statusOf(packs, wanted()),
   });
   return {
     decider: packs.decider,
     changed: () => report.changed(),
+    renew: () => packs.snapshots.renew(),
     start: async () => {
       await host.ready();
       await packs.start();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
+import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY } from '#crds/v1alpha1/names';
 import type { PolicyReplicaStatus } from '#crds/v1alpha1/policy-replica';
 import { canonicalJson } from '#operator/core/compare';
 import type { KubeObject } from '#operator/core/object';
@@ -22,6 +22,8 @@ export interface ReplicaReportOptions {
   readonly podUid: string | undefined;
   /** Of the program; undefined where it runs from its sources. */
   readonly version: string | undefined;
+  /** Of which time that is that it began from, where that is not what the API server told. */
+  readonly beganFrom?: () => string | undefined;
   /** What there is to tell now; undefined before there is anything. */
   readonly status: () => Omit<PolicyReplicaStatus, 'renewedAt'> | undefined;
   readonly log: Log;
@@ -187,7 +189,10 @@ export class ReplicaReport {
   }
 
   #object(spec: object): KubeObject {
-    return { apiVersion: API_VERSION, kind: 'PolicyReplica', metadata: this.#metadata(), spec };
+    const seenAt = this.#options.beganFrom?.();
+    const annotations = seenAt === undefined ? {} : { annotations: { [ANNOTATIONS.lastKnown]: seenAt } };
+    const metadata = { ...this.#metadata(), ...annotations };
+    return { apiVersion: API_VERSION, kind: 'PolicyReplica', metadata, spec };
   }
 
   #renew(): void {

@@ -90,6 +90,13 @@ export class Snapshots {
     this.#timer ??= setTimeout(() => this.#build(), waitMs);
   };
 
+  /** Builds what is judged by anew at once: all that it is built from is another. */
+  renew(): void {
+    if (this.#startedAt === undefined) return;
+    clearTimeout(this.#timer);
+    this.#build();
+  }
+
   /** Has `listener` called with each snapshot from now on. */
   onSnapshot(listener: (standing: Standing) => void): void {
     this.#listeners.add(listener);
