@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
-import { spellingRule } from './meta.ts';
+import { heldTo, spelt } from './meta.ts';
 
 /**
  * What no whole name of a repository is like, so that who writes it means another one. A policy on images that is about nothing lets all of
@@ -42,16 +42,8 @@ const SPELLING_WORDS =
 
 /** A repository with its registry, by its whole name, where a star stands for any text. */
 export function repositoryGlob() {
-  return z
-    .string()
-    .min(1)
-    .max(255)
-    .regex(new RegExp(SPELLING), SPELLING_WORDS)
-    .describe('A repository with its registry, where * stands for any text: registry.example/team/*.')
-    .meta({
-      'x-kubernetes-validations': [
-        { rule: spellingRule(SPELLING), message: SPELLING_WORDS },
-        ...REPOSITORY_RULES,
-      ],
-    });
+  const name = spelt(z.string().min(1).max(255), SPELLING, SPELLING_WORDS);
+  return heldTo(name, REPOSITORY_RULES).describe(
+    'A repository with its registry, where * stands for any text: registry.example/team/*.',
+  );
 }

@@ -45,14 +45,14 @@ export function text(description: string, max = 1024): z.ZodString {
  * would pass, where an API server answers a pattern with the expression alone.
  */
 export function spelt(schema: z.ZodString, pattern: string, wanted: string): z.ZodString {
-  return schema
-    .regex(new RegExp(pattern), wanted)
-    .meta({ 'x-kubernetes-validations': [{ rule: spellingRule(pattern), message: wanted }] });
+  const rule = `self.matches('${pattern}')`;
+  return heldTo(schema.regex(new RegExp(pattern), wanted), [{ rule, message: wanted }]);
 }
 
-/** A pattern as a rule of CEL. */
-export function spellingRule(pattern: string): string {
-  return `self.matches('${pattern}')`;
+/** A text that is held to further rules of CEL, beside those that it is held to. */
+export function heldTo(schema: z.ZodString, rules: readonly object[]): z.ZodString {
+  const before = (schema.meta()?.['x-kubernetes-validations'] ?? []) as readonly object[];
+  return schema.meta({ 'x-kubernetes-validations': [...before, ...rules] });
 }
 
 /** Visible ASCII, with blanks only in between. */
