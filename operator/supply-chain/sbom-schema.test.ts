@@ -155,13 +155,17 @@ test('what common writers of SPDX 2 do otherwise than its schema fits it', (t) =
   };
   t.is(schemaProblem({ ...spdx(), ...none }), undefined);
   t.is(schemaProblem(secondPackage({ checksums: empty.checksums })), undefined);
+  for (const inPackage of [files, [], null])
+    t.is(schemaProblem(secondPackage({ files: inPackage })), undefined, JSON.stringify(inPackage));
   const wrong = [
+    secondPackage({ files: [{ ...files[0], file: './g' }] }),
+    secondPackage({ files: {} }),
     secondPackage({ primaryPackagePurpose: 'OPERATING SYSTEM' }),
     { ...spdx(), files: [{ ...files[0], file: './g' }] },
   ];
   t.deepEqual(
     wrong.map((bom) => schemaProblem(bom)?.reason),
-    ['SbomInvalid', 'SbomInvalid'],
+    wrong.map(() => 'SbomInvalid'),
   );
 });
 

@@ -23,12 +23,20 @@ const UNREAD: ReadonlySet<string> = new Set(['files', 'snippets']);
  * - A word may be written with `-` where the schema has `_`, as it allows by itself for some: tools-golang, and with it Trivy, write
  *   `OPERATING-SYSTEM`.
  * - Of files and snippets nothing has to be there: tools-golang writes `"checksums": null` of a file without any.
+ * - Files may stand in their packages as well, as tools-golang writes those that it was given there.
  */
 export const SPDX_SCHEMA: object = {
-  ...adapted(schema as Part, false),
+  ...adapted(withFilesOfPackages(schema as Part), false),
   // It names a dialect of which it uses nothing that this one has not.
   $schema: 'http://json-schema.org/draft-07/schema#',
 };
+
+function withFilesOfPackages(whole: Part): Part {
+  const { files, packages } = whole.properties ?? {};
+  if (files === undefined || packages?.items === undefined) throw new Error('no schema of SPDX 2');
+  const items = { ...packages.items, properties: { ...packages.items.properties, files } };
+  return { ...whole, properties: { ...whole.properties, packages: { ...packages, items } } };
+}
 
 function adapted(part: Part, isUnread: boolean): Part {
   const { properties, items } = part;
