@@ -74,7 +74,7 @@ export async function startsAnew(t: ExecutionContext, place: World): Promise<voi
   t.is((await oneOf(place))?.status?.retries?.spent ?? 0, 0);
 }
 
-/** Resolves when `Ready` has that reason, be it for a moment only: begun before it can. */
+/** Resolves when `Ready` has that reason, be it for a moment only, once it listens. */
 export async function says({ user, namespace }: World, reason: string): Promise<void> {
   const condition = `jsonpath={.status.conditions[?(@.type=="Ready")].reason}=${reason}`;
   await user.does(['wait', 'run/one', '-n', namespace, `--for=${condition}`, '--timeout=120s']);
