@@ -11,10 +11,7 @@ import { judgesOf } from './judge-watch.ts';
 import { OwnStalls } from './own-stalls.ts';
 import { cpuSeconds } from './process-time.ts';
 
-/**
- * A process that looks at images as the operator does, and at nothing else. It is told which by the one that started it, says once how that went, and
- * ends with it.
- */
+/** Who asks, in turns. */
 const TENANTS = 4;
 /** In milliseconds: how often the loop is looked at, which is part of what is then told. */
 const LOOK_MS = 1;
@@ -111,6 +108,8 @@ async function lookAt({ verifier }: RunningWorks, asked: readonly ImageQuestion[
   return (performance.now() - startedAt) / 1000;
 }
 
+// A process that looks at images as the operator does, and at nothing else. It is told which by the one that started it, says once how that went, and
+// ends with it.
 process.once('disconnect', () => process.exit());
 process.once('message', (toLookAt) => {
   lookAtAll(toLookAt as ToLookAt).then(

@@ -321,7 +321,10 @@ async function trial(
   }
 }
 
-/** What is wrong with the first constraint of Gatekeeper that cannot be read: a revision with one would never be loaded. */
+/**
+ * What is wrong with the first constraint of Gatekeeper that cannot be read: a new version with one is refused here. Of a
+ * revision that was verified before, what this version does not read is passed over (`constraintsOf`).
+ */
 function constraintFault(data: Uint8Array | undefined): string | undefined {
   if (data === undefined) return undefined;
   const read = constraintsOf(JSON.parse(Buffer.from(data).toString('utf8'))) ?? [];
