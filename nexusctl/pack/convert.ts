@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { MAX_MODULES } from '#crds/v1alpha1/policy-source';
 import { isObject, type JsonObject, listAt, objectAt } from '#operator/rego/gatekeeper/json';
+import { countOf } from '#operator/core/words';
 import { opaTools } from '#operator/rego/gatekeeper/opa-tools';
 import { type GatekeeperPack, gatekeeperPack, sortDocuments } from '#operator/rego/gatekeeper/pack';
 import { problemText } from '#operator/rego/gatekeeper/problem';
@@ -209,6 +210,6 @@ async function writeFolder(call: Call, { target, told, ...parts }: ToFolder): Pr
 }
 
 function wordsOf({ templates, constraints, leftOut, withoutEffect }: Told): readonly string[] {
-  const counts = `${templates} templates, ${constraints} constraints; ${leftOut} other documents left out`;
+  const counts = `${countOf(templates, 'template')}, ${countOf(constraints, 'constraint')}; ${countOf(leftOut, 'other document')} left out`;
   return [counts, ...withoutEffect.map((words) => `without effect: ${words}`)];
 }

@@ -88,6 +88,14 @@ const OTHERS = `apiVersion: mutations.gatekeeper.sh/v1
 kind: Assign
 metadata: { name: pull-always }
 ---
+apiVersion: expansion.gatekeeper.sh/v1beta1
+kind: ExpansionTemplate
+metadata: { name: workloads }
+---
+apiVersion: externaldata.gatekeeper.sh/v1beta1
+kind: Provider
+metadata: { name: scanner }
+---
 apiVersion: config.gatekeeper.sh/v1alpha1
 kind: Config
 metadata: { name: config, namespace: gatekeeper-system }
@@ -104,21 +112,23 @@ test('what had an effect in Gatekeeper, and has none in the pack, is told where 
   await desk.write({ 'gatekeeper/all.yaml': typo, 'gatekeeper/others.yaml': OTHERS });
   const said = [
     'others.yaml: Assign pull-always mutates, which is not taken over: write rules mutate for it',
+    'others.yaml: ExpansionTemplate workloads expands what makes pods, which is not taken over: write rules for these kinds, or bind pods',
+    'others.yaml: Provider scanner is asked by templates with external_data, which packs have not',
     'others.yaml: Config config leaves out the namespaces kube-system, a-*, which is not taken over: use spec.binding.excludedNamespaces',
     'all.yaml: spec.match.excludedNamespace is no field of Gatekeeper, and limits nothing',
   ];
   const printed = await desk.nexusctl('pack convert gatekeeper own');
   t.is(printed.code, 0, printed.err);
   t.deepEqual(
-    printed.out.split('\n').slice(0, 3),
+    printed.out.split('\n').slice(0, said.length),
     said.map((words) => `# ${words}`),
   );
   t.is((parse(printed.out) as { readonly kind: string }).kind, 'PolicyPack');
   const written = await desk.nexusctl('pack convert gatekeeper own --folder own');
-  t.deepEqual(
-    written.out.split('\n').slice(1, 4),
-    said.map((words) => `without effect: ${words}`),
-  );
+  t.deepEqual(written.out.split('\n').slice(0, said.length + 1), [
+    '1 template, 1 constraint; 5 other documents left out',
+    ...said.map((words) => `without effect: ${words}`),
+  ]);
 });
 
 /** Of YAML 1.1, which kubectl reads. */

@@ -219,6 +219,11 @@ const blasts: Readonly<
     ],
     says: /no new pod would start of 2 of 3 images in use, such as "r\/x:1" in namespace a \(NoSignature\)$/,
   },
+  'what enforcing would come to where one image is in use': {
+    enforcement: 'Warn',
+    verdicts: [saidOf('a', 'r/x:1', 'Refused')],
+    says: /no new pod would start of 1 of 1 image in use, such as "r\/x:1" in namespace a \(NoSignature\)$/,
+  },
   'nothing would be refused': {
     enforcement: 'Warn',
     verdicts: [saidOf('a', 'r/z:1', 'Verified')],

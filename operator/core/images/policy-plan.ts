@@ -6,6 +6,7 @@ import { setStanding, type Standing } from '../conditions.ts';
 import type { KubeObject } from '../object.ts';
 import { parseReference } from '../oci/reference.ts';
 import { DONE, type Plan, statusOnly } from '../plan.ts';
+import { countOf } from '../words.ts';
 import { quote } from '../supply-chain/judgement.ts';
 import { imagePolicyFacts, type ImagePolicyObject } from './objects.ts';
 import { isAbout } from './policy.ts';
@@ -79,7 +80,7 @@ function readyStanding({ spec }: ImagePolicyObject, said: readonly SaidOfImage[]
   // The same one, in whatever order they come: what did not change is not written.
   const example = failed.reduce((one, other) => (placeOf(other) < placeOf(one) ? other : one), first);
   const why = `${quote(example.image)} in namespace ${example.namespace} (${example.reason ?? example.outcome})`;
-  const would = `with enforcement Enforce no new pod would start of ${failed.length} of ${said.length} images in use, such as ${why}`;
+  const would = `with enforcement Enforce no new pod would start of ${failed.length} of ${countOf(said.length, 'image')} in use, such as ${why}`;
   return { kind: 'ready', reason, message: `${message}; ${would}` };
 }
 
@@ -122,8 +123,12 @@ function leftOut(object: ImagePolicyObject, verdicts: readonly KubeObject[]): St
     return read?.kind === 'ok' && isAbout(facts, read.reference) ? [spec.image] : [];
   });
   if (images.length === 0) return undefined;
-  const what = `${images.length} images, such as ${quote(images.toSorted()[0] ?? '')}, are looked at by ${MAX_VERDICT_POLICIES} other policies`;
-  const message = `${what}, those of the platform first, then by name. They do not pass this one: have fewer policies.`;
+  const [first = ''] = images.toSorted();
+  const [who, they] =
+    images.length === 1
+      ? [`${quote(first)} is`, 'It does']
+      : [`${images.length} images, such as ${quote(first)}, are`, 'They do'];
+  const message = `${who} looked at by ${MAX_VERDICT_POLICIES} other policies, those of the platform first, then by name. ${they} not pass this one: have fewer policies.`;
   return { kind: 'stalled', reason: IMAGE_POLICY_REASONS.TooManyPolicies, message };
 }
 
