@@ -4,6 +4,7 @@ import type { PolicyPackRevisionSpec } from '#crds/v1alpha1/policy-pack-revision
 import type { KubeObject } from '#operator/core/object';
 import { isForeignGroup } from '#operator/core/policy/foreign-kinds';
 import { DEFAULT_OPERATIONS } from '#operator/core/policy/match';
+import { newestFirst, noSuchRevision } from '#operator/core/policy-pack/no-revision';
 import { scannedBy } from '#operator/core/scan/scannable';
 import { HOST_LIMITS } from '#operator/policy/host';
 import { isNamedByPlatform, operationsAskedAbout, type RegisteredRule } from '../registrations.ts';
@@ -60,23 +61,13 @@ function noWayBack(
   if (target === undefined) return [];
   const there = facts
     .packRevisions(namespace, name)
-    .filter((one) => uid === undefined || packUidOf(one) === uid)
-    .toSorted((a, b) => (ageOf(a) > ageOf(b) ? -1 : 1));
-  const names = there.map(({ metadata }) => metadata.name);
-  if (names.includes(target)) return [];
-  const ways = names.length === 0 ? 'there are none' : `there are, newest first: ${names.join(', ')}`;
-  return [
-    `spec.rollbackTo: ${target} is no PolicyPackRevision of ${namespace}/${name}, and nothing goes back; ${ways}`,
-  ];
+    .filter((one) => uid === undefined || packUidOf(one) === uid);
+  const names = newestFirst(there);
+  return names.includes(target) ? [] : [noSuchRevision(target, `${namespace}/${name}`, names)];
 }
 
 function packUidOf(revision: KubeObject): string {
   return (revision['spec'] as PolicyPackRevisionSpec).packRef.uid;
-}
-
-/** Those of one second sort by name. */
-function ageOf({ metadata }: KubeObject): string {
-  return `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
 }
 
 /** The kind allows somewhat more than hosts give. */

@@ -13,6 +13,7 @@ import {
   undo,
   withdraw,
 } from './move.ts';
+import { noSuchRevision } from './no-revision.ts';
 import { loadingOf, quarantineOf } from './replicas.ts';
 
 const { RolledBack, RevisionNotFound, NeverActive, Quarantined } = POLICY_PACK_REASONS;
@@ -55,7 +56,10 @@ function neverActive(target: string, made: string): string {
 function goBack(stand: Stand, target: string): Move | undefined {
   const { was, revisions } = stand;
   if (!revisions.includes(target))
-    return { status: was, standing: stalled(RevisionNotFound, notFound(stand, target)) };
+    return {
+      status: was,
+      standing: stalled(RevisionNotFound, noSuchRevision(target, stand.key, revisions)),
+    };
   if (was.activeRevision === target) return stayBack(stand, target);
   if (isReady(stand, target)) {
     const { status, events } = activate(stand, target, {
@@ -104,11 +108,6 @@ function isReady(stand: Stand, target: string): boolean {
 function startedOf({ was }: Stand, target: string): string | undefined {
   const isOn = was.stage?.name === ROLLING_BACK && was.candidateRevision === target;
   return isOn ? was.stage?.startedAt : undefined;
-}
-
-function notFound({ revisions, key }: Stand, target: string): string {
-  const there = revisions.length === 0 ? 'none' : revisions.toSorted().join(', ');
-  return `spec.rollbackTo: ${target} is no PolicyPackRevision of ${key}; there are: ${there}`;
 }
 
 function undoActive(stand: Stand): Move | undefined {

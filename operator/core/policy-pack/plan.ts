@@ -14,6 +14,7 @@ import { numberFault, storageFault, type TenantHoldings } from './allowance.ts';
 import { floorStanding, type FloorsSeen } from '../policy-floor/standing.ts';
 import { inventoryFault } from '../policy/inventory.ts';
 import type { ArtifactTrust } from './artifact-trust.ts';
+import { newestFirst } from './no-revision.ts';
 import type { PackPlace, PolicyPack } from './pack.ts';
 import type { ReplicaView } from './replicas.ts';
 import {
@@ -152,7 +153,7 @@ function planStage(
     {
       pack,
       wanted,
-      revisions: observed.revisions.map(({ metadata }) => metadata.name),
+      revisions: newestFirst(observed.revisions),
       replicas,
       blast,
       strangers: strangersTo(pack, observed.revisions),

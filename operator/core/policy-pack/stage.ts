@@ -24,7 +24,7 @@ export interface StageFacts {
   readonly withheld?: PackFault | undefined;
   /** Revisions that were fetched and are not what the source names now, with the digest of what they were made of. */
   readonly strangers?: ReadonlyMap<string, string>;
-  /** PolicyPackRevisions of the pack that are there. */
+  /** PolicyPackRevisions of the pack that are there, the newest first. */
   readonly revisions: readonly string[];
   readonly replicas: readonly ReplicaView[];
   /** What `wanted` would do to what exists, once that is known. `none`: nobody can tell here, and nobody waits for it. */

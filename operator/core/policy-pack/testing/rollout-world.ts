@@ -73,7 +73,7 @@ export class RolloutWorld {
         status: this.status,
       },
       wanted: this.wanted,
-      revisions: this.revisions,
+      revisions: this.revisions.toReversed(),
       ...(this.strangers !== undefined && { strangers: this.strangers }),
       replicas: [...this.replicas.values()],
       blast: this.wanted === undefined ? undefined : this.blast(this.wanted, this.status.activeRevision),
