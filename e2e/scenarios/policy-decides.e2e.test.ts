@@ -193,6 +193,37 @@ test('a new version that only warns replaces it, on every replica', async (t) =>
   t.false((await creates(t, deployment('web', 'policed-main', { image: 'web:latest' }))).ok);
 });
 
+interface Listed {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string };
+    readonly spec: { readonly packRef: { readonly name: string } };
+  }[];
+}
+
+/** What kubectl says of going back to `target`, which nobody does. */
+async function goesBack(t: Case, target: string): Promise<string> {
+  const patch = JSON.stringify({ spec: { rollbackTo: target } });
+  const where = ['-n', PLATFORM_NAMESPACE, 'policypack/images', '--dry-run=server'];
+  const { code, stderr } = await t.context.cluster.kubectl(['patch', ...where, '--type=merge', '-p', patch]);
+  t.is(code, 0, stderr);
+  return stderr;
+}
+
+test('who goes back is told of revisions of that pack alone, also beside others of its namespace', async (t) => {
+  const path = `/apis/nexusos.dev/v1alpha1/namespaces/${PLATFORM_NAMESPACE}/policypackrevisions`;
+  const { items } = (await t.context.cluster.admin.get(path)) as unknown as Listed;
+  const of = (pack: string) =>
+    items.filter(({ spec }) => spec.packRef.name === pack).map(({ metadata }) => metadata.name);
+  const [own, [other = '']] = [of('images'), of('replicas')];
+  t.true(own.length > 1 && other !== '', JSON.stringify(items.map(({ metadata }) => metadata.name)));
+  const [, there = ''] =
+    /is no PolicyPackRevision of nexusos-system\/images, .*newest first: (.*)/.exec(
+      await goesBack(t, other),
+    ) ?? [];
+  t.deepEqual(there.split(', ').toSorted(), own.toSorted());
+  for (const one of own) t.is(await goesBack(t, one), '', one);
+});
+
 test('an exemption counts once somebody else has approved it, and for whom it names', async (t) => {
   const { cluster, user } = t.context;
   const metadata = { name: 'old-web', namespace: PLATFORM_NAMESPACE };
