@@ -42,8 +42,10 @@ const SPELLING_WORDS =
 
 /** A repository with its registry, by its whole name, where a star stands for any text. */
 export function repositoryGlob() {
-  const name = spelt(z.string().min(1).max(255), SPELLING, SPELLING_WORDS);
-  return heldTo(name, REPOSITORY_RULES).describe(
-    'A repository with its registry, where * stands for any text: registry.example/team/*.',
-  );
+  const name = z
+    .string()
+    .min(1)
+    .max(255)
+    .describe('A repository with its registry, where * stands for any text: registry.example/team/*.');
+  return heldTo(spelt(name, SPELLING, SPELLING_WORDS), REPOSITORY_RULES);
 }
