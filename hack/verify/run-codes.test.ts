@@ -22,11 +22,14 @@ function rowsOfPage(): ReadonlyMap<string, string> {
   );
 }
 
-/** What tests of Runs want: reasons with the codes that they find, as `reason: 'TimedOut', code: 'timeout'`. */
+/**
+ * What tests of Runs want: reasons with the codes that they find, as `reason: 'TimedOut', code: 'timeout'`. One that is given up is Admitted until
+ * nothing of it is left.
+ */
 function wantedByTests(): readonly (readonly [reason: string, code: string])[] {
-  return globSync('operator/core/run/*.test.ts', { cwd: ROOT }).flatMap((file) => {
+  return globSync('operator/core/{run,tree}/*.test.ts', { cwd: ROOT }).flatMap((file) => {
     const text = readFileSync(join(ROOT, file), 'utf8');
-    const found = text.matchAll(/phase: 'Failed',\s+reason: '(\w+)',\s+code: '(\w+)'/gu);
+    const found = text.matchAll(/phase: '(?:Failed|Admitted)',\s+reason: '(\w+)',\s+code: '(\w+)'/gu);
     return [...found].map(([, reason = '', code = '']) => [reason, code] as const);
   });
 }
@@ -42,6 +45,15 @@ test('the page of Runs says the code with which each reason fails, as tests of R
     return !codes.includes(`\`${code}\``) && !codes.includes('what the container says');
   });
   t.deepEqual(untold, []);
+});
+
+test('each reason on the page of Runs is one that a test finds, with a code', (t) => {
+  const found = new Set(wantedByTests().map(([reason]) => reason));
+  // What does not parse has not ended, and has no code.
+  const untried = [...rowsOfPage()].filter(
+    ([reason, codes]) => codes.trim() !== 'none' && !found.has(reason),
+  );
+  t.deepEqual(untried, []);
 });
 
 test('a code on the page of Runs is one of the twelve, and all twelve have a page', (t) => {

@@ -141,6 +141,26 @@ test('a Run that waits is cancelled when its parent ends, and fails when it neve
   t.like(none.status, { phase: 'Failed', error: { code: 'not_found', retryable: false } });
 });
 
+/** Who names no parent that could call it. */
+const NEVER_CALLED = {
+  'one that is not there': {
+    parent: undefined,
+    want: { phase: 'Failed', reason: 'ParentNotFound', code: 'not_found' },
+  },
+  'one that has not started': {
+    parent: parentOf({ phase: 'Queued' }),
+    want: { phase: 'Failed', reason: 'ParentNotRunning', code: 'conflict' },
+  },
+};
+
+for (const [what, { parent, want }] of Object.entries(NEVER_CALLED)) {
+  test(`a Run that names as its parent ${what} fails`, (t) => {
+    const { status } = planRun(childOf(undefined), { ...NOTHING_SEEN, parent }, NOW);
+    const reason = status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
+    t.deepEqual({ phase: status?.phase, reason, code: status?.error?.code }, want);
+  });
+}
+
 test('a Run that runs is ended with its parent, and cancelled when nothing of it is left', (t) => {
   const parent = parentOf({ phase: 'Succeeded', attempt: 1 });
   const pod = makePod({ running: { startedAt: ago(5) } });

@@ -3,7 +3,7 @@ import test from 'ava';
 import type { AgentSpec } from '#crds/v1alpha1/agent';
 import type { QuotaLedgerSpec } from '#crds/v1alpha1/quota-ledger';
 import { namedAgent } from '../quota/testing/make-held.ts';
-import { phaseIn, TreeWorld } from './testing/tree-world.ts';
+import { endOf, phaseIn, TreeWorld } from './testing/tree-world.ts';
 
 const CORE = { image: 'registry.example.com/agent:1', resources: { requests: { cpu: '1' } } };
 
@@ -59,7 +59,11 @@ test('the depth of the Run above all bounds those below, whatever their Agents s
     /spec\.parentRef: found Run child, below which this one would be at depth 2/,
   );
   world.pass();
-  t.is(phaseIn(world, 'grandchild'), 'Failed');
+  t.deepEqual(endOf(world, 'grandchild'), {
+    phase: 'Failed',
+    reason: 'CallTooDeep',
+    code: 'policy_blocked',
+  });
 });
 
 test('an Agent that is not named is not called', (t) => {
@@ -69,6 +73,8 @@ test('an Agent that is not named is not called', (t) => {
     reason: 'CallNotAllowed',
     message: 'spec.agentRef.name: found leaf; Agent lead, which calls it, may call lead (spec.calls.agents)',
   });
+  world.pass();
+  t.deepEqual(endOf(world, 'child'), { phase: 'Failed', reason: 'CallNotAllowed', code: 'policy_blocked' });
 });
 
 test('more Runs at one time than may be wait, and more in all are refused', (t) => {
@@ -80,7 +86,7 @@ test('more Runs at one time than may be wait, and more in all are refused', (t) 
   world.pass();
   t.is(phaseIn(world, 'two'), 'Running');
   world.pass();
-  t.is(phaseIn(world, 'three'), 'Failed');
+  t.deepEqual(endOf(world, 'three'), { phase: 'Failed', reason: 'TooManyCalls', code: 'quota_exceeded' });
 });
 
 test('who holds GPUs calls nobody who wants some', (t) => {
@@ -231,8 +237,9 @@ test('what was reserved for those below is all that they reserve: they wait for 
   t.like(world.told('large'), { reason: 'TreeBudgetExhausted' });
   world.end('one', { micros: 1_700_000n });
   world.pass();
-  t.is(phaseIn(world, 'large'), 'Failed');
-  t.is(phaseIn(world, 'two'), 'Failed', '1.3 are left, and nobody gives back');
+  const exhausted = { phase: 'Failed', reason: 'TreeBudgetExhausted', code: 'quota_exceeded' };
+  t.deepEqual(endOf(world, 'large'), exhausted);
+  t.deepEqual(endOf(world, 'two'), exhausted, '1.3 are left, and nobody gives back');
   t.deepEqual(world.ledger.status?.trees?.[0]?.runUnits, '1.7');
 });
 

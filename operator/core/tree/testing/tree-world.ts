@@ -21,6 +21,7 @@ import type { Ledger } from '../../tenant/tenant.ts';
 interface End {
   readonly phase?: 'Succeeded' | 'Failed' | 'Cancelled' | 'Queued';
   readonly reason?: string;
+  readonly error?: RunStatus['error'];
   readonly micros?: bigint;
 }
 
@@ -84,8 +85,8 @@ export class TreeWorld {
     };
     for (const one of admitted) this.#start(one);
     for (const { candidate, ...cause } of queue.waiting) {
-      if (refusedCall(cause) !== undefined)
-        this.end(candidate.name, { phase: 'Failed', reason: cause.reason });
+      const refused = refusedCall(cause);
+      if (refused !== undefined) this.end(candidate.name, { phase: 'Failed', ...refused });
     }
     for (const run of this.runs.values()) this.#follow(run);
     return JSON.stringify([this.ledger.status, [...this.runs.values()]]) !== before;
@@ -103,7 +104,7 @@ export class TreeWorld {
   }
 
   /** Ends a Run, whose container has used so many millionths of run units. */
-  end(name: string, { phase = 'Succeeded', reason = phase, micros = 0n }: End = {}): void {
+  end(name: string, { phase = 'Succeeded', reason = phase, error, micros = 0n }: End = {}): void {
     const run = this.find(name);
     const { attempts = [] } = run.status?.usage ?? {};
     const ready = { type: 'Ready', status: 'False', reason, message: '', observedGeneration: 1 } as const;
@@ -112,6 +113,7 @@ export class TreeWorld {
       phase,
       conditions: [{ ...ready, lastTransitionTime: NOW.toISOString() }],
       usage: { attempts: [...attempts, ...settled(run, micros)] },
+      ...defined({ error }),
     };
     this.runs.set(name, { ...run, status });
   }
@@ -186,6 +188,12 @@ export class TreeWorld {
 /** The phase of a Run of a world. */
 export function phaseIn(world: TreeWorld, name: string): string {
   return phaseOf(world.find(name));
+}
+
+/** How a Run of a world has ended: its phase, what Ready gives as the reason, and the code of its error. */
+export function endOf(world: TreeWorld, name: string) {
+  const { phase, conditions = [], error } = world.find(name).status ?? {};
+  return { phase, reason: conditions.find(({ type }) => type === 'Ready')?.reason, code: error?.code };
 }
 
 /** The key of an Agent of the world. */
