@@ -20,7 +20,7 @@ export interface Answered {
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-/** Why signals end, for each request: without a reason, an error would be made for it, with its stack. */
+/** Why signals end: without a reason, an error would be made for each, with its stack. */
 const OVER = 'the request is over';
 /** What the way to the API server and back may take of the time that it waits. */
 const MARGIN = { share: 0.15, atLeastMs: 100 };
@@ -37,19 +37,29 @@ export function timeoutOf(asked: string | null, ownMs: number): number {
   return Math.max(Math.min(ownMs, askedMs - Math.max(askedMs * MARGIN.share, MARGIN.atLeastMs)), 1);
 }
 
-/** What `decide` answers, or that it did not in time; whatever it throws is a refusal, since what nobody judged may not pass. */
+/**
+ * What `decide` answers, or that it did not in time; whatever it throws is a refusal, since what nobody judged may not pass. Its signal is aborted
+ * when it is late or has failed.
+ */
 export async function answerInTime(
   { deadlineAt, waitMs, log, uid }: Deadline,
   decide: (signal: AbortSignal, deadlineAt: number) => Promise<Answer>,
 ): Promise<Answered> {
   const abort = new AbortController();
   let timer: NodeJS.Timeout | undefined;
+  // Only where something may still be under way: to say so is an event, which costs each request that has its answer, and nobody hears it.
+  const giveUp = (): void => abort.abort(OVER);
   const late = new Promise<Answered>((resolve) => {
-    timer = setTimeout(() => resolve(tooLate(waitMs)), Math.max(deadlineAt - performance.now(), 0));
+    const tell = (): void => {
+      giveUp();
+      resolve(tooLate(waitMs));
+    };
+    timer = setTimeout(tell, Math.max(deadlineAt - performance.now(), 0));
   });
   const answered = decide(abort.signal, deadlineAt).then(
     (answer): Answered => ({ outcome: answer.allowed ? 'allowed' : 'refused', answer }),
     (error: unknown): Answered => {
+      giveUp();
       log.error({ err: error, uid }, 'a request could not be judged');
       const message = `the request could not be judged, by a fault of the admission process; its log tells of ${uid}`;
       return { outcome: 'failed', answer: refused({ code: 'internal_error', message }) };
@@ -59,7 +69,6 @@ export async function answerInTime(
     return await Promise.race([answered, late]);
   } finally {
     clearTimeout(timer);
-    abort.abort(OVER);
   }
 }
 

@@ -3,7 +3,7 @@ import { ALLOWED, type AdmissionRequest, type Answer } from './review.ts';
 
 /** Within what a decision has to be taken. */
 export interface DecisionContext {
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when nobody waits for the answer any more, though there is none yet. */
   readonly signal: AbortSignal;
   /** When that is, by `performance.now()`. */
   readonly deadlineAt: number;

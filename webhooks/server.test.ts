@@ -163,6 +163,23 @@ test('an answer comes when the API server is about to give up, whoever does not 
   t.deepEqual(reasons, ['the request is over'], 'no error is made for it, which has a stack');
 });
 
+test('only where something may still be under way it is told that nobody waits', async (t) => {
+  const signals: AbortSignal[] = [];
+  const outcomes = [() => Promise.resolve(ALLOWED), () => Promise.reject(new Error('fault'))];
+  const decide: WebhookServerOptions['decide'] = (_, { signal }) => {
+    const outcome = outcomes[signals.push(signal) - 1];
+    return outcome?.() ?? new Promise(() => undefined);
+  };
+  const server = await serve(t, { decide, deadlineMs: 100 });
+  const codes = [];
+  for (let asked = 0; asked < 3; asked += 1) codes.push(responseOf(await ask(server, review())).status?.code);
+  t.deepEqual(codes, [undefined, 500, 504]);
+  t.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [false, true, true],
+  );
+});
+
 test('an answer is as long as it says, whatever is said in it', async (t) => {
   const warnings = ['größer als erwartet \u{1F600}'];
   const server = await serve(t, { decide: () => Promise.resolve({ ...ALLOWED, warnings }) });
