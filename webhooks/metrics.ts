@@ -11,9 +11,23 @@ export type AdmissionOutcome = (typeof OUTCOMES)[number];
 /** What the admission process counts. */
 export type AdmissionMetrics = ReturnType<typeof admissionMetrics>;
 
+/** What is under way in a server. It changes with each request, so it is asked for when somebody reads. */
+export interface AdmissionLoad {
+  readonly inFlight: number;
+  /** Bytes of bodies. */
+  readonly heldBytes: number;
+}
+
+const nothing = (): AdmissionLoad => ({ inFlight: 0, heldBytes: 0 });
+
 /** Declares the metrics of the admission process. */
 export function admissionMetrics(factory: MetricFactory) {
+  let loadNow = nothing;
   return {
+    /** From now on figures of what is under way are those that `load` tells. */
+    readLoadFrom(load: () => AdmissionLoad): void {
+      loadNow = load;
+    },
     requestsTotal: factory.counter({
       name: 'nexusos_admission_requests_total',
       help: 'Reviews that the API server asked for, by how they were answered.',
@@ -27,16 +41,22 @@ export function admissionMetrics(factory: MetricFactory) {
       },
       BUCKETS,
     ),
-    inFlight: factory.gauge({
-      name: 'nexusos_admission_in_flight',
-      help: 'Reviews that are being worked on.',
-      labels: {},
-    }),
-    heldBytes: factory.gauge({
-      name: 'nexusos_admission_held_bytes',
-      help: 'Bytes of bodies that are being read, or worked on.',
-      labels: {},
-    }),
+    inFlight: factory.gauge(
+      {
+        name: 'nexusos_admission_in_flight',
+        help: 'Reviews that are being worked on.',
+        labels: {},
+      },
+      () => loadNow().inFlight,
+    ),
+    heldBytes: factory.gauge(
+      {
+        name: 'nexusos_admission_held_bytes',
+        help: 'Bytes of bodies that are being read, or worked on.',
+        labels: {},
+      },
+      () => loadNow().heldBytes,
+    ),
     connectionsRefusedTotal: factory.counter({
       name: 'nexusos_admission_connections_refused_total',
       help: 'Connections that were closed since there are too many: at once, of one peer or of all, or cut to make room for a peer that has fewer.',

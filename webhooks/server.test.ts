@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createAuthority, issue } from '#hack/cluster/certificates';
 import { eventually } from '#hack/tools/eventually';
 import { createLog } from '#operator/telemetry/log';
-import { MetricFactory } from '#operator/telemetry/metric';
+import { MetricFactory, textOf } from '#operator/telemetry/metric';
 import { admissionMetrics } from './metrics.ts';
 import { ALLOWED, type Answer } from './review.ts';
 import { MAX_BODY_BYTES, type ServedPair, WebhookServer, type WebhookServerOptions } from './server.ts';
@@ -216,6 +216,26 @@ test('more questions than are worked on at a time are told to come again, at onc
   resolve(ALLOWED);
   for (const one of await Promise.all(first)) t.true(responseOf(one).allowed);
   t.true(responseOf(await ask(server, review())).allowed);
+});
+
+test('who reads the figures is told what is under way at that moment', async (t) => {
+  const factory = new MetricFactory();
+  const { decide, resolve, asked } = undecided();
+  const figures = async (): Promise<readonly number[]> => {
+    const text = await textOf(factory.registry);
+    return ['in_flight', 'held_bytes'].map((name) =>
+      Number(new RegExp(`^nexusos_admission_${name} (.*)$`, 'm').exec(text)?.[1]),
+    );
+  };
+  const server = await serve(t, { decide, metrics: admissionMetrics(factory) });
+  const bodies = [review(), review({ name: 'a longer one' })];
+  const replies = bodies.map((body) => ask(server, body));
+  await eventually('both are being worked on', () => asked() === 2);
+  t.deepEqual(await figures(), [2, bodies.reduce((sum, { length }) => sum + length, 0)]);
+  resolve(ALLOWED);
+  await Promise.all(replies);
+  await eventually('nothing is under way', async () => (await figures()).every((figure) => figure === 0));
+  t.pass();
 });
 
 async function subjectSeen(server: WebhookServer): Promise<string> {

@@ -74,6 +74,7 @@ export class WebhookServer {
     this.#server.headersTimeout = limits.headersMs;
     this.#server.requestTimeout = limits.requestMs;
     this.#server.on('connection', (socket: Socket) => this.#receive(socket));
+    options.metrics.readLoadFrom(() => ({ inFlight: this.#inFlight, heldBytes: this.#intake.heldBytes }));
     this.#server.maxHeadersCount = 64;
     // A client that breaks off is nothing of ours to tell.
     this.#server.on('tlsClientError', () => options.metrics.handshakesFailedTotal.inc({}));
@@ -172,7 +173,6 @@ export class WebhookServer {
       response.destroy();
     } finally {
       intake.end();
-      metrics.heldBytes.set({}, this.#intake.heldBytes);
       metrics.requestsTotal.inc({ outcome });
       metrics.seconds.observe({}, (performance.now() - startedAt) / 1000);
     }
@@ -183,11 +183,9 @@ export class WebhookServer {
     response: ServerResponse,
     { intake, startedAt }: { readonly intake: IntakeOfRequest; readonly startedAt: number },
   ): Promise<AdmissionOutcome> {
-    const { metrics } = this.#options;
     const { path, timeout } = targetOf(request.url ?? '');
     if (request.method !== 'POST' || !PATHS.has(path)) return sendText(response, 404, 'not found');
     const body = await readBody(request, intake);
-    metrics.heldBytes.set({}, this.#intake.heldBytes);
     if (body.kind === 'broken') return 'malformed';
     if (body.kind !== 'whole') {
       const refuse = body.kind === 'tooLarge' ? sendTooLarge : sendNoRoom;
@@ -196,14 +194,12 @@ export class WebhookServer {
     intake.answer();
     // What is only being sent is no work yet: else some slow senders would have all others turned away.
     this.#inFlight += 1;
-    metrics.inFlight.set({}, this.#inFlight);
     const mutating = path === '/mutate';
     const waitMs = timeoutOf(timeout, this.#options.deadlineMs);
     try {
       return await this.#answer(response, body.bytes, { mutating, waitMs, startedAt });
     } finally {
       this.#inFlight -= 1;
-      metrics.inFlight.set({}, this.#inFlight);
     }
   }
 
