@@ -58,7 +58,9 @@ export interface LaneOptions extends FairLimits {
 interface Waiting extends LineJob {
   readonly job: LaneJob;
   readonly resolve: (outcome: LaneOutcome) => void;
-  readonly patience: NodeJS.Timeout;
+  /** Undefined where it is begun at once, as nearly all are. */
+  patience?: NodeJS.Timeout;
+  isBegun: boolean;
 }
 
 interface Load {
@@ -114,13 +116,13 @@ export class Lane {
     return new Promise((resolve) => {
       const { subject, trial } = job;
       const { maxWaitMs } = trial === undefined ? this.#options : this.#options.trials[trial];
-      const patience = setTimeout(() => {
+      const waiting: Waiting = { subject, trial, job, resolve, isBegun: false };
+      if (!this.#jobs.add(waiting)) return resolve(crowded('too many evaluations wait already'));
+      this.#pump();
+      if (waiting.isBegun) return;
+      waiting.patience = setTimeout(() => {
         if (this.#jobs.remove(waiting)) resolve(crowded(`no worker was free within ${maxWaitMs} ms`));
       }, maxWaitMs);
-      const waiting: Waiting = { subject, trial, job, resolve, patience };
-      if (this.#jobs.add(waiting)) return this.#pump();
-      clearTimeout(patience);
-      return resolve(crowded('too many evaluations wait already'));
     });
   }
 
@@ -239,6 +241,7 @@ export class Lane {
 
   #begin(slot: Slot, waiting: Waiting | undefined): boolean {
     if (waiting === undefined) return false;
+    waiting.isBegun = true;
     clearTimeout(waiting.patience);
     void this.#run(slot, waiting.job, () => this.#jobs.done(waiting)).then(waiting.resolve);
     return true;
