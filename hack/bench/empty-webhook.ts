@@ -12,6 +12,8 @@ import type { Announcement } from './other-webhook.ts';
 /** What it reads of a review is who it is about, and whether there are annotations: with none it refuses, so that it is seen to be asked. */
 const UID = /"uid":"([0-9a-f-]+)"/;
 const ANNOTATED = '"annotations":';
+/** Without a code the API server takes a refusal for a request that is malformed (400). */
+const REFUSED = '"allowed":false,"status":{"code":403,"message":"no annotations"}';
 
 const folder = await mkdtemp(join(tmpdir(), 'nexusos-empty-'));
 const caFile = join(folder, 'ca.pem');
@@ -26,7 +28,8 @@ const server = createServer({ cert, key }, (incoming, response) => {
   incoming.once('end', () => {
     const body = Buffer.concat(chunks);
     const uid = UID.exec(body.toString('latin1', 0, 1024))?.[1] ?? '';
-    const answer = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"${uid}","allowed":${body.includes(ANNOTATED)}}}`;
+    const verdict = body.includes(ANNOTATED) ? '"allowed":true' : REFUSED;
+    const answer = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"${uid}",${verdict}}}`;
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
     response.end(answer);
   });
