@@ -302,7 +302,7 @@ test('a suspended tenant pauses its Runs, and they start again when it is resume
   await eventually('its quota is given back', async () => (await reservationsOf(rig, 'acme')).length === 0);
   await suspend(false);
   const run = await becomes(rig, key, { phase: 'Running' });
-  t.is(run.status?.attempt, 2);
+  t.is(run.status?.attempt, 2, JSON.stringify(run.status));
   await cancel(rig, 'paused');
   await becomes(rig, key, { phase: 'Cancelled' });
 });
