@@ -3,6 +3,7 @@ import {
   type BaseName,
   byKey,
   byRoot,
+  CYCLONEDX_VEX,
   HOUR_MS,
   type Making,
   type Opinion,
@@ -11,6 +12,7 @@ import {
   stated,
   TIMESTAMPS,
   vex,
+  vexCycloneDx,
 } from './image-making.ts';
 import type { PolicyName } from './image-policies.ts';
 import type { ImageAt } from './registry-content.ts';
@@ -76,6 +78,12 @@ export const ADMITTED: Readonly<Record<string, ImageCase>> = {
     base: 'whole',
     make: ({ signer, image }) => signer.attest(image, 'analyst', vex()),
     cosign: stated('openvex', 'analyst'),
+  },
+  'scanned with what an analysis in CycloneDX says does not affect it': {
+    policy: 'described',
+    base: 'whole',
+    make: ({ signer, image }) => signer.attest(image, 'analyst', vexCycloneDx()),
+    cosign: stated(CYCLONEDX_VEX, 'analyst'),
   },
   'described by a bill of materials in XML': {
     policy: 'listed',

@@ -2,6 +2,7 @@
 import {
   CI,
   cycloneDx,
+  cycloneDxVex,
   cycloneDxXml,
   type ImageSigner,
   ISSUER,
@@ -32,6 +33,9 @@ export const vex = (affectedSince?: string) => ({
   type: 'openvex',
   predicate: openVex(undefined, affectedSince),
 });
+/** What cosign has no short name for is named by its address. */
+export const CYCLONEDX_VEX = 'https://cyclonedx.org/vex';
+export const vexCycloneDx = () => ({ type: CYCLONEDX_VEX, predicate: cycloneDxVex() });
 export const scanned = (ms: number, isClean = false) => ({
   type: 'vuln',
   predicate: report(ago(ms), isClean),

@@ -6,7 +6,15 @@ import { signedBy } from '#hack/sigstore/late-signature';
 import { ISSUER, type PrivateSigstore, startSigstore, tokenOf } from '#hack/sigstore/private-sigstore';
 import { type ImageAt, RegistryContent } from './registry-content.ts';
 
-export { cycloneDx, cycloneDxXml, openVex, provenance, report, spdx } from '#hack/sigstore/predicates';
+export {
+  cycloneDx,
+  cycloneDxVex,
+  cycloneDxXml,
+  openVex,
+  provenance,
+  report,
+  spdx,
+} from '#hack/sigstore/predicates';
 export { ISSUER };
 
 /** Who signs without a key. */

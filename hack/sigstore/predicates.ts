@@ -164,3 +164,29 @@ export function openVex(vulnerability = 'CVE-2026-0001', affectedSince?: string)
     ],
   };
 }
+
+/** The same as `openVex` says, as an analysis in CycloneDX: of a component that is told in it. */
+export function cycloneDxVex(vulnerability = 'CVE-2026-0001'): object {
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
+    metadata: { timestamp: '2026-01-01T00:00:00Z' },
+    components: [
+      {
+        type: 'library',
+        'bom-ref': 'right',
+        name: 'right',
+        version: '2.0.0',
+        purl: 'pkg:npm/right@2.0.0',
+      },
+    ],
+    vulnerabilities: [
+      {
+        id: vulnerability,
+        analysis: { state: 'not_affected', justification: 'code_not_reachable' },
+        affects: [{ ref: 'right' }],
+      },
+    ],
+  };
+}
