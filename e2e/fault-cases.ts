@@ -8,7 +8,8 @@ import {
   cannotStart,
   changesTenant,
   deletesPod,
-  DIGEST_OF_FIRST,
+  digestOf,
+  evicts,
   givesBack,
   isCounted,
   KWOK,
@@ -22,6 +23,7 @@ import {
   startsAnew,
   type Status,
   tenantOf,
+  triesAnew,
   UNPLACED,
 } from './fault-plays.ts';
 import { letsSucceed, phase, run, type RunChoice, waits, type World } from './run-world.ts';
@@ -69,17 +71,13 @@ export const FAULTS: Readonly<Record<string, FaultCase>> = {
     ...LOST,
     one: { annotations: { ...LONG.annotations, [`${KWOK}/end-duration`]: '10m' } },
     play: async (t, place) => {
-      const name = await podOf(place);
-      const { namespace, user } = place;
-      await patch(place, ['run/one', '-n', namespace], {
+      await patch(place, ['run/one', '-n', place.namespace], {
         metadata: { annotations: { [`${KWOK}/duration`]: '1s', [`${KWOK}/end-duration`]: null } },
       });
-      const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
-      const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
-      await user.does(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
+      const name = await evicts(place);
       // Which is told while its pod still ends: that takes as long as the test does.
       await says(place, 'NodeLost');
-      await deletePodByForce(await attachSystem(), { namespace, name });
+      await deletePodByForce(await attachSystem(), { namespace: place.namespace, name });
       await startsAnew(t, place);
     },
   },
@@ -215,11 +213,14 @@ export const FAULTS: Readonly<Record<string, FaultCase>> = {
     play: async (t, place) => {
       const { user, namespace } = place;
       await patch(place, ['configmap/data', '-n', namespace], { data: { doc: 'another' } });
-      const given = await podOf(place);
-      t.is(await user.does(['get', 'cm', given, '-n', namespace, '-o', 'jsonpath={.data.input}']), 'first');
+      const given = (pod: string) =>
+        user.does(['get', 'cm', pod, '-n', namespace, '-o', 'jsonpath={.data.input}']);
+      t.is(await given(await podOf(place)), 'first');
+      t.is((await oneOf(place))?.status?.input?.digest, digestOf('first'));
+      t.is(await given(await triesAnew(place)), 'another');
     },
     after: async (t, place) => {
-      t.is((await oneOf(place))?.status?.input?.digest, DIGEST_OF_FIRST);
+      t.is((await oneOf(place))?.status?.input?.digest, digestOf('another'));
     },
   },
   'its input Secret is changed': {
@@ -247,12 +248,14 @@ export const FAULTS: Readonly<Record<string, FaultCase>> = {
     play: async (t, place) => {
       const { user, namespace } = place;
       await patch(place, ['secret/data', '-n', namespace], { stringData: { doc: 'another' } });
-      const pod = await podOf(place);
       const path = '{.spec.containers[0].env[?(@.name=="DOC")].valueFrom.secretKeyRef.name}';
-      t.is(await user.does(['get', 'pod', pod, '-n', namespace, '-o', `jsonpath=${path}`]), 'data');
-    },
-    after: async (t, place) => {
+      const reads = (pod: string) =>
+        user.does(['get', 'pod', pod, '-n', namespace, '-o', `jsonpath=${path}`]);
+      t.is(await reads(await podOf(place)), 'data');
       t.is((await oneOf(place))?.status?.attempt, 1);
+      // Its node reads the Secret as it starts, so it is enough that each attempt has it read.
+      t.is(await reads(await triesAnew(place)), 'data');
+      t.notRegex(await user.does(['get', 'run,pod', '-n', namespace, '-o', 'json']), /another|YW5vdGhlcg/);
     },
   },
   'its GPU class is deleted': {

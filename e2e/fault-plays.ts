@@ -56,6 +56,27 @@ export async function podOf(place: World): Promise<string> {
   });
 }
 
+/** Has the pod of the present attempt evicted, as who drains its node does. */
+export async function evicts(place: World): Promise<string> {
+  const { namespace, user } = place;
+  const name = await podOf(place);
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
+  await user.does(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
+  return name;
+}
+
+/** Has it tried anew, and resolves with the name of the pod of that when its container runs. */
+export async function triesAnew(place: World): Promise<string> {
+  const before = await podOf(place);
+  await evicts(place);
+  await eventually('another attempt runs', async () => {
+    const { attempt = 1, phase: now } = (await oneOf(place))?.status ?? {};
+    return attempt >= 2 && now === 'Running' && (await podOf(place)) !== before;
+  });
+  return podOf(place);
+}
+
 /** Changes an object, as `kubectl patch` names it. */
 export function patch({ user }: World, what: readonly string[], body: object): Promise<string> {
   return user.does(['patch', ...what, '--type=merge', '-p', JSON.stringify(body)]);
@@ -89,8 +110,11 @@ export async function deletesPod(place: World): Promise<void> {
 export const UNPLACED = {
   container: { image: 'registry.example/worker:1', resources: { requests: { cpu: '1000', memory: '64Mi' } } },
 };
-/** Of the input that every Run is given here. */
-export const DIGEST_OF_FIRST = `sha256:${createHash('sha256').update('first').digest('hex')}`;
+/** What `status.input.digest` is of that input. */
+export function digestOf(input: string): string {
+  return `sha256:${createHash('sha256').update(input).digest('hex')}`;
+}
+
 const SILENT_NODE = 'faults-silent';
 
 /** Puts the pod on a node on which nobody does anything, says there for so long what its container waits for, and lets the pod go. */
