@@ -24,7 +24,7 @@ interface Flavour {
 }
 
 /** As many as a limit has room for: they are under way at one time, however slow the machine is, and whoever of the leaders ends. */
-const UP_TO_LIMIT = { first: 3, duration: '30s' };
+const UP_TO_LIMIT = { first: 3, duration: '10s' };
 /** Priority of who ends others. */
 const URGENT = 100;
 const STANDARD: Price = { tier: 'standard', tierPercent: 100 };

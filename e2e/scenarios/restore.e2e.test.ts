@@ -39,12 +39,11 @@ interface Answered {
     readonly namespace?: string;
     readonly name?: string;
   };
-  readonly responseStatus?: { readonly code: number };
-  readonly annotations?: Readonly<Record<string, string>>;
+  readonly responseStatus?: {
+    readonly code: number;
+    readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
+  };
 }
-
-/** What the authorization has decided; what is admitted or not is another matter, though both are answered alike. */
-const DECISION = 'authorization.k8s.io/decision';
 
 /** All requests that were answered, in their order, as the audit log tells. */
 async function answered({ auditLog }: Cluster): Promise<readonly Answered[]> {
@@ -62,11 +61,17 @@ function podsMade(requests: readonly Answered[], namespace: string): readonly st
   });
 }
 
-/** What the operator asked for, and has no right to. */
+/** What the operator was refused for good: by a missing right, or by a policy, which are answered alike; not since its namespace goes. */
 function forbidden(requests: readonly Answered[]): readonly string[] {
   return requests
-    .filter(({ user, annotations }) => user.username === OPERATOR && annotations?.[DECISION] === 'forbid')
+    .filter(({ user, responseStatus }) => user.username === OPERATOR && responseStatus?.code === 403)
+    .filter(({ responseStatus }) => !(responseStatus?.details?.causes ?? []).some(isOfEnding))
     .map(({ requestURI }) => requestURI);
+}
+
+/** Whether nothing is made in a namespace, since that goes: who has not seen that yet may ask. */
+function isOfEnding({ reason }: { readonly reason?: string }): boolean {
+  return reason === 'NamespaceTerminating';
 }
 
 function padding(index: number) {
