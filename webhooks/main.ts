@@ -97,7 +97,8 @@ async function main(): Promise<void> {
   await packs.start();
   serving.start();
   lastKnown.keeping.start();
-  log.info({ afterMs: Math.round(process.uptime() * 1000) }, 'synced');
+  const how = lastKnown.state.beganFrom === undefined ? 'synced' : 'begun from what was kept';
+  log.info({ afterMs: Math.round(process.uptime() * 1000) }, how);
 }
 
 /** Everything that has to be there before the caches start. */

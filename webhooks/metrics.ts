@@ -67,6 +67,13 @@ export function admissionMetrics(factory: MetricFactory) {
       help: 'Connections that came to nothing: clients that do not trust the certificate that is served, or that show none where one is asked for.',
       labels: {},
     }),
+    ...standingMetrics(factory),
+  };
+}
+
+/** What a replica goes by, and what it serves with. */
+function standingMetrics(factory: MetricFactory) {
+  return {
     certificateExpiry: factory.gauge({
       name: 'nexusos_admission_certificate_expiry_timestamp_seconds',
       help: 'When the certificate that is served expires, in seconds since 1970.',
@@ -79,7 +86,7 @@ export function admissionMetrics(factory: MetricFactory) {
     }),
     keptTimestamp: factory.gauge({
       name: 'nexusos_admission_kept_timestamp_seconds',
-      help: 'Of which time that is which is kept for a restart without an API server, in seconds since 1970; 0: nothing is kept.',
+      help: 'Of which time that is which is kept for a restart without an API server, in seconds since 1970; 0: nothing was kept yet.',
       labels: {},
     }),
     certificateTrusted: factory.gauge({

@@ -18,6 +18,7 @@ const FACTS = {
     return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
   },
   tenant: (name: string) => (name === 'acme' ? {} : undefined),
+  agent: (namespace: string, name: string) => (`${namespace}/${name}` === 'acme-dev/kept' ? {} : undefined),
 };
 
 const of = (spec: object): KubeObject => ({ apiVersion: 'v1', kind: 'K', metadata: { name: 'x' }, spec });
@@ -53,6 +54,14 @@ const CASES: readonly (readonly [request: AdmissionRequest, why: RegExp | undefi
   [request('pods', 'new-dev', DELETE), undefined],
   [request('clusterthings.example.com', ''), undefined],
   [request('agents.nexusos.dev', 'acme-dev'), undefined],
+  [request('agents.nexusos.dev', 'nexusos-system'), /was no tenant's when this was kept/],
+  [request('runs.nexusos.dev', 'nexusos-system'), /was no tenant's when this was kept/],
+  [request('runs.nexusos.dev', 'acme-dev', { object: of({ agentRef: { name: 'kept' } }) }), undefined],
+  [
+    request('runs.nexusos.dev', 'acme-dev', { object: of({ agentRef: { name: 'new' } }) }),
+    /Agent new of .* is not among/,
+  ],
+  [request('runs.nexusos.dev', 'acme-dev', UPDATE), undefined],
   [request('runs.nexusos.dev', 'new-dev'), /not among/],
   [request('runs.nexusos.dev', 'lost-dev'), /not among/],
   [request('policypacks.nexusos.dev', 'nexusos-system', UPDATE), undefined],
@@ -69,7 +78,7 @@ const CASES: readonly (readonly [request: AdmissionRequest, why: RegExp | undefi
 for (const [one, why] of CASES) {
   const { operation, resource, namespace } = one;
   const what = `${operation} of ${resource.resource}.${resource.group} in "${namespace}"`;
-  const same = one.oldObject?.['spec'] === undefined ? '' : JSON.stringify(one.oldObject['spec']);
+  const same = `${JSON.stringify(one.oldObject?.['spec'])} ${JSON.stringify(one.object?.['spec'])}`;
   test(`${what} ${same} ${why === undefined ? 'can be judged by what was kept' : 'cannot'}`, (t) => {
     const doubt = doubtOf(one, FACTS);
     if (why === undefined) t.is(doubt, undefined);

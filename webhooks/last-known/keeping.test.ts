@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '#hack/tools/eventually';
-import { IMAGE_VERDICTS, NAMESPACES, SECRETS } from '#operator/core/resources';
+import { AGENTS, IMAGE_VERDICTS, NAMESPACES, SECRETS } from '#operator/core/resources';
 import type { HeldWatch } from '#operator/runtime/cache';
 import { createLog } from '#operator/telemetry/log';
 import { KeptFile } from './kept-file.ts';
@@ -12,23 +12,36 @@ import { Keeping, type KeepingTiming } from './keeping.ts';
 import type { Manifest } from './manifest.ts';
 
 const CLUSTER = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: 'uid-1' } };
-const FAST = { lookMs: 5, gapMs: 5, renewMs: 1_000_000 };
+const FAST = { lookMs: 5, gapMs: 5, renewMs: 1_000_000, share: 0 };
+
+function one(kind: string, text: string, annotations: Readonly<Record<string, string>> = {}) {
+  return [{ apiVersion: 'v1', kind, metadata: { name: 'x', annotations }, text }];
+}
 
 /** What watches hold, by hand. */
 class HandCache {
   changes = 1;
-  isSynced = true;
+  /** How often it was looked whether there is something to keep. */
+  looks = 0;
+  isFilled = true;
   toldAtMs = performance.now();
   verdict = 'short';
+  agent = 'short';
+  notes: Readonly<Record<string, string>> = {};
+
+  get isSynced() {
+    this.looks += 1;
+    return this.isFilled;
+  }
 
   get() {
     return CLUSTER;
   }
 
   held(): readonly HeldWatch[] {
-    const one = (kind: string, text: string) => [{ apiVersion: 'v1', kind, metadata: { name: 'x' }, text }];
     return [
       { watch: 'secret', kind: SECRETS.kind, objects: one('Secret', 'hush') },
+      { watch: 'agents', kind: AGENTS.kind, objects: one('Agent', this.agent, this.notes) },
       { watch: 'verdicts', kind: IMAGE_VERDICTS.kind, objects: one('ImageVerdict', this.verdict) },
       { watch: 'namespaces', kind: NAMESPACES.kind, objects: [CLUSTER] },
     ];
@@ -40,10 +53,12 @@ async function keeps(t: ExecutionContext, timing: Partial<KeepingTiming> = {}, m
   const cache = new HandCache();
   const file = new KeptFile(folder, maxBytes);
   const kept: Date[] = [];
+  const self = { fails: false };
   const keeping = new Keeping({
     cache,
     file,
-    self: () => Promise.resolve({ program: 'p', place: 'here' }),
+    self: () =>
+      self.fails ? Promise.reject(new Error('no')) : Promise.resolve({ program: 'p', place: 'here' }),
     onKept: (seenAt) => kept.push(seenAt),
     log: createLog({ level: 'silent' }),
     timing: { ...FAST, ...timing },
@@ -60,36 +75,39 @@ async function keeps(t: ExecutionContext, timing: Partial<KeepingTiming> = {}, m
   const texts = async () => {
     const read = await manifest();
     const held = read === undefined ? undefined : await file.readBody(read);
-    return held?.map(
-      ({ watch, objects }) => `${watch} ${objects.map((one) => String(one['text'])).join(' ')}`,
-    );
+    return held?.map(({ watch, objects }) => `${watch} ${objects.map(({ text }) => String(text)).join(' ')}`);
   };
-  return { cache, folder, kept, manifest, texts };
+  /** So often it is looked, and nothing is found to do. */
+  const looked = async (times: number) => {
+    const from = cache.looks;
+    await eventually('it has looked', () => cache.looks >= from + times);
+  };
+  return { cache, folder, kept, manifest, texts, looked, self };
 }
 
 test('what watches hold is kept, of the cluster that it is of, and no Secret', async (t) => {
   const { kept, manifest, texts } = await keeps(t);
   await eventually('it is kept', () => kept.length > 0);
-  t.deepEqual(await texts(), ['secret ', 'verdicts short', 'namespaces undefined']);
+  t.deepEqual(await texts(), ['secret ', 'agents short', 'verdicts short', 'namespaces undefined']);
   t.is((await manifest())?.cluster, 'uid-1');
 });
 
 test('where nothing has changed nothing is written', async (t) => {
-  const { cache, kept } = await keeps(t);
+  const { cache, kept, looked } = await keeps(t);
   await eventually('it is kept', () => kept.length > 0);
   cache.toldAtMs = performance.now();
-  await new Promise((done) => setTimeout(done, 100));
+  await looked(20);
   t.is(kept.length, 1);
   cache.changes += 1;
   await eventually('it is kept again', () => kept.length === 2);
 });
 
 test('that all is as it was is written when the API server has said so for a while', async (t) => {
-  const { cache, kept, manifest } = await keeps(t, { renewMs: 50 });
+  const { cache, kept, manifest, looked } = await keeps(t, { renewMs: 50 });
   await eventually('it is kept', () => kept.length === 1);
   const before = await manifest();
   // Silence does not count: then nobody vouches for it.
-  await new Promise((done) => setTimeout(done, 100));
+  await looked(20);
   t.is(kept.length, 1);
   cache.toldAtMs = performance.now() + 60;
   await eventually('it is renewed', () => kept.length === 2);
@@ -99,25 +117,59 @@ test('that all is as it was is written when the API server has said so for a whi
 });
 
 test('before the API server has told everything nothing is kept', async (t) => {
-  const { cache, kept } = await keeps(t);
+  const { cache, kept, looked } = await keeps(t);
   await eventually('it is kept', () => kept.length === 1);
-  cache.isSynced = false;
+  cache.isFilled = false;
   cache.changes += 1;
-  await new Promise((done) => setTimeout(done, 100));
+  await looked(20);
   t.is(kept.length, 1);
-  cache.isSynced = true;
+  cache.isFilled = true;
   await eventually('it is kept', () => kept.length === 2);
 });
 
-test('where it is too much, all verdicts on images are left out, and then nothing is kept', async (t) => {
-  const { cache, folder, kept, texts } = await keeps(t);
+test('what could not be kept is not said to be as it was, and is kept as soon as it can be', async (t) => {
+  const { cache, folder, kept, manifest, looked, self } = await keeps(t, { renewMs: 1 });
+  await eventually('it is kept', () => kept.length >= 1);
+  self.fails = true;
+  cache.verdict = 'other';
+  cache.changes += 1;
+  await looked(20);
+  const before = await manifest();
+  const times = kept.length;
+  cache.toldAtMs = performance.now() + 60_000;
+  await looked(20);
+  t.deepEqual(await manifest(), before);
+  t.is(kept.length, times);
+  t.is((await readdir(folder)).length, 2);
+  self.fails = false;
+  await eventually('it is kept', async () => (await manifest())?.digest !== before?.digest);
+});
+
+test('where it is too much, what is refused where it is not known is left out, and else it stays as it was', async (t) => {
+  const { cache, folder, kept, manifest, texts, looked } = await keeps(t);
   await eventually('it is kept', () => kept.length === 1);
   cache.verdict = 'long'.repeat(1000);
   cache.changes += 1;
   await eventually('it is kept without', () => kept.length === 2);
-  t.deepEqual(await texts(), ['secret ', 'verdicts ', 'namespaces undefined']);
+  t.deepEqual(await texts(), ['secret ', 'agents short', 'verdicts ', 'namespaces undefined']);
+  cache.agent = cache.verdict;
+  cache.changes += 1;
+  await eventually('it is kept without both', () => kept.length === 3);
+  t.deepEqual(await texts(), ['secret ', 'agents ', 'verdicts ', 'namespaces undefined']);
+  const before = await manifest();
   cache.held = () => [{ watch: 'all', kind: 'Tenant', objects: Array.from({ length: 50 }, () => CLUSTER) }];
   cache.changes += 1;
-  await eventually('nothing is kept', async () => (await readdir(folder)).length === 0);
-  t.is(kept.length, 2);
+  await looked(20);
+  t.is(kept.length, 3);
+  t.deepEqual(await manifest(), before);
+  t.true((await readdir(folder)).length <= 3);
+});
+
+test('what tenants note on Agents is not kept: a few of them would fill it', async (t) => {
+  const { cache, kept, texts } = await keeps(t);
+  await eventually('it is kept', () => kept.length === 1);
+  cache.notes = { note: 'long'.repeat(1000) };
+  cache.changes += 1;
+  await eventually('it is kept again', () => kept.length === 2);
+  t.deepEqual(await texts(), ['secret ', 'agents short', 'verdicts short', 'namespaces undefined']);
 });

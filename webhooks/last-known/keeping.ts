@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { IMAGE_VERDICTS, NAMESPACES, SECRETS } from '#operator/core/resources';
+import type { KubeObject } from '#operator/core/object';
+import { AGENTS, IMAGE_VERDICTS, NAMESPACES, SECRETS } from '#operator/core/resources';
 import type { Cache, HeldWatch } from '#operator/runtime/cache';
 import { clock } from '#operator/runtime/clock';
 import type { Credentials } from '#operator/runtime/credentials';
@@ -23,13 +24,20 @@ export interface KeepingTiming {
   readonly lookMs: number;
   /** Between two times that all is written. */
   readonly gapMs: number;
-  /** Between two times that nothing is said but that all is still as it was. */
+  /** Between two times that nothing is said but that all is still as it was; what has changed is kept after so long however much it is. */
   readonly renewMs: number;
+  /** Of its time a replica keeps for no more than one part in so many. */
+  readonly share: number;
 }
 
-const TIMING: KeepingTiming = { lookMs: 1000, gapMs: 10_000, renewMs: 60_000 };
-/** Of its time a replica keeps for no more than one part in so many. */
-const SHARE = 100;
+const TIMING: KeepingTiming = { lookMs: 1000, gapMs: 10_000, renewMs: 60_000, share: 100 };
+/** What is left out where all is too much, by what is tried in turn: what is not known of these is refused. */
+const LEFT_OUT: readonly (readonly string[])[] = [
+  [],
+  [AGENTS.kind],
+  [IMAGE_VERDICTS.kind],
+  [AGENTS.kind, IMAGE_VERDICTS.kind],
+];
 /** By whose UID clusters are told apart. */
 const CLUSTER = { name: 'kube-system' };
 
@@ -68,14 +76,18 @@ export class Keeping {
     const isDue = cache.changes !== this.#changes && performance.now() >= this.#nextMs;
     if (!isDue && !this.#isToBeRenewed()) return;
     this.#isBusy = true;
-    this.#work = (isDue ? this.#keep() : this.#renew())
-      .then(() => {
-        this.#trouble = '';
-      })
-      .catch((error: unknown) => this.#say(String(error)))
-      .finally(() => {
-        this.#isBusy = false;
-      });
+    this.#work = this.#do(isDue);
+  }
+
+  /** Never rejects. */
+  async #do(isDue: boolean): Promise<void> {
+    try {
+      await (isDue ? this.#keep() : this.#renew());
+    } catch (error) {
+      this.#say(String(error));
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   /** Nothing has changed, and the API server has said so since. */
@@ -87,49 +99,51 @@ export class Keeping {
 
   async #keep(): Promise<void> {
     const { cache, file, self, onKept } = this.#options;
+    // Until all of it is there, nothing is said anew of what was kept before.
+    this.#manifest = undefined;
+    const keeper = await self();
     // Of one moment: objects are never changed once they are held.
     const { changes } = cache;
     const seenAt = seenAtOf(cache);
     const cluster = clusterOf(cache);
-    const held = cache.held().map(withoutKeys);
-    const fromMs = performance.now();
-    const body = await this.#write(held);
+    if (cluster === undefined) throw new Error('which cluster it is cannot be told');
+    const held = cache.held().map(withoutMore);
+    const spentMs = file.spentMs;
+    const { leftOut, ...body } = await this.#write(held);
+    const { gapMs, renewMs, share } = this.#timing;
+    this.#nextMs = performance.now() + Math.max(gapMs, Math.min((file.spentMs - spentMs) * share, renewMs));
+    const manifest = manifestOf(keeper, { cluster, seenAt: seenAt.toISOString(), ...body });
+    await file.writeManifest(manifest);
+    this.#manifest = manifest;
     this.#changes = changes;
-    if (body !== undefined && cluster !== undefined) {
-      this.#manifest = manifestOf(await self(), { cluster, seenAt: seenAt.toISOString(), ...body });
-      await file.writeManifest(this.#manifest);
-      onKept(seenAt);
-    }
-    const tookMs = performance.now() - fromMs;
-    this.#nextMs = performance.now() + Math.max(this.#timing.gapMs, tookMs * SHARE);
+    onKept(seenAt);
+    if (leftOut.length > 0)
+      this.#say(`there is more than is kept, so there is left out ${leftOut.join(', ')}`);
+    else this.#trouble = '';
   }
 
-  /** All of it; or all but what is known of images, without which none of them is let pass; or nothing. */
-  async #write(held: readonly HeldWatch[]): Promise<KeptBody | undefined> {
-    const { file } = this.#options;
-    const body = (await file.writeBody(held)) ?? (await file.writeBody(held.map(withoutVerdicts)));
-    if (body !== undefined) return body;
-    this.#manifest = undefined;
-    await file.forget();
-    this.#say('there is more than is kept');
-    return undefined;
+  /** All of it, or as much as is kept without what is refused where it is not known. */
+  async #write(held: readonly HeldWatch[]): Promise<KeptBody & { readonly leftOut: readonly string[] }> {
+    for (const leftOut of LEFT_OUT) {
+      const rest = held.map((one) => (leftOut.includes(one.kind) ? { ...one, objects: [] } : one));
+      const body = await this.#options.file.writeBody(rest);
+      if (body !== undefined) return { ...body, leftOut };
+    }
+    throw new Error('there is more than is kept');
   }
 
   async #renew(): Promise<void> {
     const { cache, file, self, onKept } = this.#options;
     if (this.#manifest === undefined) return;
     const seenAt = seenAtOf(cache);
-    this.#manifest = manifestOf(await self(), {
-      ...this.#manifest,
-      ...(await self()),
-      seenAt: seenAt.toISOString(),
-    });
-    await file.writeManifest(this.#manifest);
+    const manifest = manifestOf(await self(), { ...this.#manifest, seenAt: seenAt.toISOString() });
+    await file.writeManifest(manifest);
+    this.#manifest = manifest;
     onKept(seenAt);
   }
 
   #say(why: string): void {
-    this.#nextMs = performance.now() + this.#timing.gapMs;
+    this.#nextMs = Math.max(this.#nextMs, performance.now() + this.#timing.gapMs);
     if (this.#trouble !== why)
       this.#options.log.warn({ why }, 'what is known cannot be kept for a restart without an API server');
     this.#trouble = why;
@@ -155,11 +169,13 @@ function seenAtOf({ toldAtMs }: Pick<Cache, 'toldAtMs'>): Date {
   return new Date(clock.now().getTime() - Math.max(performance.now() - toldAtMs, 0));
 }
 
-/** The key of the certificate is nowhere but where the kubelet puts it. */
-function withoutKeys(held: HeldWatch): HeldWatch {
-  return held.kind === SECRETS.kind ? { ...held, objects: [] } : held;
+/** The key of the certificate is nowhere but where the kubelet puts it. By what tenants note on their Agents nothing is decided. */
+function withoutMore(held: HeldWatch): HeldWatch {
+  if (held.kind === SECRETS.kind) return { ...held, objects: [] };
+  return held.kind === AGENTS.kind ? { ...held, objects: held.objects.map(withoutNotes) } : held;
 }
 
-function withoutVerdicts(held: HeldWatch): HeldWatch {
-  return held.kind === IMAGE_VERDICTS.kind ? { ...held, objects: [] } : held;
+function withoutNotes(agent: KubeObject): KubeObject {
+  const { annotations: _, ...metadata } = agent.metadata;
+  return { ...agent, metadata };
 }

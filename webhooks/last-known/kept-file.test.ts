@@ -62,6 +62,15 @@ test('until it is named, what was written next does not count', async (t) => {
   t.deepEqual(await file.readBody(before), held(1));
 });
 
+test('what was never named is removed with the next that is written', async (t) => {
+  const folder = await folderOf(t);
+  const file = new KeptFile(folder);
+  const named = await keep(file, held(1));
+  for (const count of [2, 3, 4]) await file.writeBody(held(count));
+  t.is((await readdir(folder)).length, 3);
+  t.deepEqual(await file.readBody(named), held(1));
+});
+
 test('what is not what it was is not read', async (t) => {
   const folder = await folderOf(t);
   const file = new KeptFile(folder);

@@ -19,8 +19,8 @@ import { type Manifest, readManifest } from './manifest.ts';
 
 const MANIFEST = 'last-known.json';
 const BODY = /^last-known-[0-9a-f]{64}\.jsonl$/;
-/** Objects that are made a text of in one turn of the event loop: some tenths of a millisecond. */
-const IN_A_TURN = 32;
+/** What is made a text of in one turn of the event loop, in objects and in letters: some tenths of a millisecond. One object may be more. */
+const IN_A_TURN = { objects: 32, letters: 64 * 1024 };
 /** Read at once when a replica begins: it takes some times as much memory then. */
 export const MAX_KEPT_BYTES = 32 * 1024 * 1024;
 
@@ -39,10 +39,16 @@ export type KeptBody = Pick<Manifest, 'body' | 'digest'>;
 export class KeptFile {
   readonly #folder: string;
   readonly #maxBytes: number;
+  #spentMs = 0;
 
   constructor(folder: string, maxBytes = MAX_KEPT_BYTES) {
     this.#folder = folder;
     this.#maxBytes = maxBytes;
+  }
+
+  /** For how long others have waited for what was written so far, in milliseconds. */
+  get spentMs(): number {
+    return this.#spentMs;
   }
 
   /**
@@ -52,10 +58,18 @@ export class KeptFile {
    */
   async writeBody(held: readonly HeldWatch[]): Promise<KeptBody | undefined> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    // What was written and never counted is not left there: a folder has a limit.
+    const before = await this.readManifest();
+    await this.#removeBodies(before.kind === 'kept' ? before.manifest.body : '');
     const path = join(this.#folder, 'last-known.new');
     const file = await open(path, 'w', 0o600);
     const hash = createHash('sha256');
-    const isWhole = await this.#writeLines(file, hash, held).finally(() => file.close());
+    let isWhole: boolean;
+    try {
+      isWhole = await this.#writeLines(file, hash, held);
+    } finally {
+      await file.close();
+    }
     if (!isWhole) {
       await rm(path, { force: true });
       return undefined;
@@ -111,20 +125,20 @@ export class KeptFile {
 
   /** Whether all of it was written: no more than may be kept. */
   async #writeLines(file: FileHandle, hash: Hash, held: readonly HeldWatch[]): Promise<boolean> {
+    const lines = linesOf(held);
     let size = 0;
-    for (const { watch, kind, objects } of held) {
-      const head = { watch, kind, count: objects.length };
-      for (let from = 0; from === 0 || from < objects.length; from += IN_A_TURN) {
-        const lines = [...(from === 0 ? [head] : []), ...objects.slice(from, from + IN_A_TURN)];
-        const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-        size += bytes.length;
-        if (size > this.#maxBytes) return false;
-        hash.update(bytes);
-        await file.writeFile(bytes);
-        await setImmediate();
-      }
+    for (;;) {
+      const startedMs = performance.now();
+      const text = turnOf(lines);
+      const bytes = Buffer.from(text);
+      hash.update(bytes);
+      this.#spentMs += performance.now() - startedMs;
+      if (text === '') return true;
+      size += bytes.length;
+      if (size > this.#maxBytes) return false;
+      await file.writeFile(bytes);
+      await setImmediate();
     }
-    return true;
   }
 
   async #removeBodies(but: string): Promise<void> {
@@ -132,6 +146,24 @@ export class KeptFile {
     const old = names.filter((name) => BODY.test(name) && name !== but);
     await Promise.all(old.map((name) => rm(join(this.#folder, name), { force: true })));
   }
+}
+
+function* linesOf(held: readonly HeldWatch[]): Generator<object, undefined> {
+  for (const { watch, kind, objects } of held) {
+    yield { watch, kind, count: objects.length };
+    yield* objects;
+  }
+}
+
+/** The next lines, as many as have their turn; empty where there are none left. */
+function turnOf(lines: Generator<object, undefined>): string {
+  let text = '';
+  for (let done = 0; done < IN_A_TURN.objects && text.length < IN_A_TURN.letters; done += 1) {
+    const { value } = lines.next();
+    if (value === undefined) break;
+    text += `${JSON.stringify(value)}\n`;
+  }
+  return text;
 }
 
 /** @throws SyntaxError when a line is no JSON. */

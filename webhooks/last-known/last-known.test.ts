@@ -106,6 +106,7 @@ async function begin(
     readCertificate: () => Promise.resolve(CERTIFICATE),
     onTakenOver: () => said.push('taken over'),
     now: () => NOW,
+    elapsedMs: () => 0,
     metrics: admissionMetrics(new MetricFactory()),
     log,
     ...options,
@@ -215,6 +216,24 @@ test('one that gets too old while it is decided by is not decided by any more', 
   t.regex(answer.refusals[0]?.message ?? '', /which is more than 3600 s ago/);
 });
 
+test('a clock that is set back makes nothing younger', async (t) => {
+  let now = NOW;
+  let elapsedMs = 50;
+  const { begun, lastKnown } = await begin(t, {
+    now: () => now,
+    elapsedMs: () => elapsedMs,
+    ageMs: MAX_AGE_MS - 1000,
+  });
+  await begun;
+  now = new Date(NOW.getTime() - MAX_AGE_MS);
+  t.is(lastKnown.ageSeconds, 3599);
+  elapsedMs += 1000;
+  t.true(lastKnown.isReady);
+  elapsedMs += 1;
+  t.false(lastKnown.isReady);
+  t.false((await lastKnown.decide(podIn('acme-dev'), allows)).allowed);
+});
+
 /** Waits in vain for the API server, and then takes it. */
 async function staysOut(t: ExecutionContext, world: World, passes = 3): Promise<void> {
   const { asked, begun, cache, lastKnown, tell } = world;
@@ -233,7 +252,7 @@ const UNUSED: readonly (readonly [what: string, choice: Choice])[] = [
   ['by another version', { self: () => Promise.resolve({ ...KEEPER, program: '2' }) }],
   ['of another place', { self: () => Promise.resolve({ ...KEEPER, place: 'there' }) }],
   ['while it is not known where the API server is', { self: () => Promise.reject(new Error('no file')) }],
-  ['without a certificate', { readCertificate: () => Promise.resolve(undefined) }],
+  ['without a certificate', { readCertificate: () => Promise.resolve('there is none') }],
   ['where nothing may be', { maxAgeMs: 0 }],
   ['of other watches', { isOfOthers: true }],
 ];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '#operator/core/object';
-import { NAMESPACES, SECRETS, TENANTS } from '#operator/core/resources';
+import { AGENTS, NAMESPACES, SECRETS, TENANTS } from '#operator/core/resources';
 import type { Cache, HeldWatch } from '#operator/runtime/cache';
 import type { Log } from '#operator/telemetry/log';
 import type { AdmissionMetrics } from '../metrics.ts';
@@ -22,12 +22,14 @@ export interface LastKnownOptions {
   readonly afterMs: number;
   /** Whether the API server gives any answer of its own. */
   readonly canReach: () => Promise<boolean>;
-  /** The Secret with the certificate, from where the kubelet has put it; undefined where it has not. */
-  readonly readCertificate: () => Promise<KubeObject | undefined>;
+  /** The Secret with the certificate, from where the kubelet has put it; or why it cannot be served, by what was kept. */
+  readonly readCertificate: (kept: readonly HeldWatch[]) => Promise<KubeObject | string>;
   /** Called in the very turn in which what the API server tells is taken over. */
   readonly onTakenOver: () => void;
   readonly now: () => Date;
-  readonly metrics: Pick<AdmissionMetrics, 'lastKnownAge'>;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsedMs: () => number;
+  readonly metrics: Pick<AdmissionMetrics, 'keptTimestamp' | 'lastKnownAge'>;
   readonly log: Log;
 }
 
@@ -38,6 +40,8 @@ export interface LastKnownOptions {
 export class LastKnown {
   readonly #options: LastKnownOptions;
   #standing: Manifest | undefined;
+  /** How old it was when it was put in place, and when that was. */
+  #from = { ageMs: 0, atMs: 0 };
   #began: Manifest | undefined;
   #why = '';
 
@@ -59,10 +63,7 @@ export class LastKnown {
 
   /** How old that is which is decided by, in seconds; 0 where that is what the API server tells. */
   get ageSeconds(): number {
-    const seenAt = this.#standing?.seenAt;
-    return seenAt === undefined
-      ? 0
-      : Math.max((this.#options.now().getTime() - Date.parse(seenAt)) / 1000, 0);
+    return this.#standing === undefined ? 0 : this.#ageMs(this.#standing) / 1000;
   }
 
   /** Resolves once there is what to decide by. `synced`: the API server has told everything. */
@@ -72,7 +73,8 @@ export class LastKnown {
     for (;;) {
       const isTold = await Promise.race([synced.then(() => true), delay(afterMs, false, { ref: false })]);
       if (isTold) return undefined;
-      if ((await canReach()) || !(await this.#recall())) continue;
+      // One answer may have been lost.
+      if ((await canReach()) || (await canReach()) || !(await this.#recall())) continue;
       void synced.then(() => this.#takeOver());
       return undefined;
     }
@@ -99,6 +101,7 @@ export class LastKnown {
       doubtOf(request, {
         namespace: (name) => cache.get(NAMESPACES, { name }),
         tenant: (name) => cache.get(TENANTS, { name }),
+        agent: (namespace, name) => cache.get(AGENTS, { namespace, name }),
       });
     if (doubt === undefined) return judge();
     const message = `this replica cannot reach the API server, and decides by what it knew at ${standing.seenAt}: ${doubt}; try again`;
@@ -115,10 +118,13 @@ export class LastKnown {
     } catch (error) {
       return this.#pass(error instanceof Error ? error.message : String(error));
     }
+    const { now, elapsedMs, metrics } = this.#options;
+    const { seenAt } = manifest;
+    this.#from = { ageMs: now().getTime() - Date.parse(seenAt), atMs: elapsedMs() };
     this.#standing = manifest;
     this.#began = manifest;
     this.#measure();
-    const { seenAt } = manifest;
+    metrics.keptTimestamp.set({}, Date.parse(seenAt) / 1000);
     this.#options.log.warn(
       { seenAt, ageSeconds: Math.round(this.ageSeconds) },
       'the API server cannot be reached: deciding by what was kept',
@@ -136,14 +142,12 @@ export class LastKnown {
     if (keeper === undefined) return 'who vouches for the API server cannot be told';
     const why = whyNot(manifest, { ...keeper, now: now(), maxAgeMs });
     if (why !== undefined) return why;
-    const certificate = await readCertificate();
-    if (certificate === undefined) return 'there is no certificate to serve with';
     const held = await file.readBody(manifest);
     if (held === undefined) return 'what was kept is torn, or gone';
-    return {
-      manifest,
-      kept: held.map((one) => (one.kind === SECRETS.kind ? { ...one, objects: [certificate] } : one)),
-    };
+    const certificate = await readCertificate(held);
+    if (typeof certificate === 'string') return certificate;
+    const kept = held.map((one) => (one.kind === SECRETS.kind ? { ...one, objects: [certificate] } : one));
+    return { manifest, kept };
   }
 
   #pass(why: string): false {
@@ -175,9 +179,16 @@ export class LastKnown {
     );
   }
 
+  /** By the clock of the day, but never less than has gone by since: that clock may be set back. */
+  #ageMs({ seenAt }: Manifest): number {
+    const { now, elapsedMs } = this.#options;
+    const { ageMs, atMs } = this.#from;
+    return Math.max(now().getTime() - Date.parse(seenAt), ageMs + elapsedMs() - atMs, 0);
+  }
+
   #tooOld(standing: Manifest): string | undefined {
-    const { now, maxAgeMs } = this.#options;
-    return whyNotNow(standing, { now: now(), maxAgeMs });
+    const now = new Date(Date.parse(standing.seenAt) + this.#ageMs(standing));
+    return whyNotNow(standing, { now, maxAgeMs: this.#options.maxAgeMs });
   }
 
   #measure(): void {

@@ -41,7 +41,7 @@ export function manifestOf(
   { program, place }: Keeper,
   what: Pick<Manifest, 'cluster' | 'seenAt' | 'body' | 'digest'>,
 ): Manifest {
-  return { format: FORMAT, program, place, ...what };
+  return { ...what, format: FORMAT, program, place };
 }
 
 /** The manifest that a text is; undefined where it is none. */

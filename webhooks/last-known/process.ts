@@ -2,14 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KubeObject } from '#operator/core/object';
-import { SECRETS } from '#operator/core/resources';
+import { MUTATING_CONFIGURATIONS, SECRETS, VALIDATING_CONFIGURATIONS } from '#operator/core/resources';
 import { ApiError } from '#operator/runtime/api-error';
-import type { Cache } from '#operator/runtime/cache';
+import type { Cache, HeldWatch } from '#operator/runtime/cache';
 import { clock } from '#operator/runtime/clock';
 import type { Client } from '#operator/runtime/client';
 import type { Credentials } from '#operator/runtime/credentials';
 import type { Log } from '#operator/telemetry/log';
 import { PROGRAM_VERSION } from '#operator/version';
+import { bundlesOf, isTrusted, readPair } from '../certificate.ts';
 import type { WebhookConfig } from '../config.ts';
 import type { AdmissionMetrics } from '../metrics.ts';
 import { KeptFile } from './kept-file.ts';
@@ -34,6 +35,11 @@ export interface LastKnownProcess {
   readonly keeping: Pick<Keeping, 'start' | 'close'>;
 }
 
+const CONFIGURATIONS: ReadonlySet<string> = new Set([
+  MUTATING_CONFIGURATIONS.kind,
+  VALIDATING_CONFIGURATIONS.kind,
+]);
+
 /** Asked once, and not for long. */
 const PROBE = {
   verb: 'get',
@@ -41,7 +47,6 @@ const PROBE = {
   attempts: 1,
   timeoutMs: 2000,
 } as const;
-const NOTHING_KEPT = { start: () => undefined, close: () => Promise.resolve() };
 
 /** Wires it. Without a folder nothing is kept, and a replica that begins waits for the API server. */
 export function createLastKnown(parts: LastKnownParts): LastKnownProcess {
@@ -60,19 +65,24 @@ export function createLastKnown(parts: LastKnownParts): LastKnownProcess {
     maxAgeMs,
     afterMs: config.lastKnownAfterMs,
     canReach: () => canReach(client),
-    readCertificate: () => secretIn(certificateFolder, { namespace, name: secretName }),
+    readCertificate: (kept) => secretIn(certificateFolder, { namespace, name: secretName }, kept),
     onTakenOver,
     now: () => clock.now(),
+    elapsedMs: () => performance.now(),
     metrics,
     log,
   });
   const onKept = (seenAt: Date) => metrics.keptTimestamp.set({}, seenAt.getTime() / 1000);
-  const keeping = maxAgeMs === 0 ? NOTHING_KEPT : new Keeping({ cache, file, self, onKept, log });
+  const nothing = {
+    start: () => (stateFolder === undefined ? undefined : void file.forget()),
+    close: () => Promise.resolve(),
+  };
+  const keeping = maxAgeMs === 0 ? nothing : new Keeping({ cache, file, self, onKept, log });
   return { state, keeping };
 }
 
-/** An answer that says no is an answer, too: then it is for the API server to tell what there is. */
-async function canReach(client: Pick<Client, 'raw'>): Promise<boolean> {
+/** Whether the API server answers. What says no is an answer, too; what tells that it is in trouble is none. */
+export async function canReach(client: Pick<Client, 'raw'>): Promise<boolean> {
   try {
     await client.raw(PROBE);
     return true;
@@ -81,17 +91,26 @@ async function canReach(client: Pick<Client, 'raw'>): Promise<boolean> {
   }
 }
 
-/** A Secret of type kubernetes.io/tls as the kubelet puts it into a folder; undefined where it has not. */
-async function secretIn(
+/** A Secret of type kubernetes.io/tls as the kubelet puts it into a folder; or why it is not one that the API server trusts, by what was kept. */
+export async function secretIn(
   folder: string | undefined,
   metadata: { readonly namespace: string; readonly name: string },
-): Promise<KubeObject | undefined> {
-  if (folder === undefined) return undefined;
-  const read = (name: string) => readFile(join(folder, name)).then((bytes) => bytes.toString('base64'));
+  kept: readonly HeldWatch[],
+): Promise<KubeObject | string> {
+  const read = (name: string) => readFile(join(folder ?? '', name)).then((bytes) => bytes.toString('base64'));
+  let data: object;
   try {
-    const data = { 'tls.crt': await read('tls.crt'), 'tls.key': await read('tls.key') };
-    return { apiVersion: SECRETS.apiVersion, kind: SECRETS.kind, metadata, data };
+    data = { 'tls.crt': await read('tls.crt'), 'tls.key': await read('tls.key') };
   } catch {
-    return undefined;
+    return 'there is no certificate to serve with';
   }
+  const secret = { apiVersion: SECRETS.apiVersion, kind: SECRETS.kind, metadata, data };
+  const pair = readPair(secret);
+  if (typeof pair === 'string') return pair;
+  const bundles = kept
+    .filter(({ kind }) => CONFIGURATIONS.has(kind))
+    .flatMap(({ objects }) => objects.flatMap((one) => bundlesOf(one)));
+  return isTrusted(pair.leaf, bundles, clock.now())
+    ? secret
+    : 'the API server was not told to trust the certificate';
 }
