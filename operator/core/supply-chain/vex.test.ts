@@ -260,6 +260,13 @@ const sequences: Readonly<
     ],
     excluded: false,
   },
+  'CycloneDX: exploitable later, and first issued before': {
+    said: [
+      ['a', bom(at(2), 'not_affected', { firstIssued: at(1), lastUpdated: at(2) })],
+      ['a', bom(at(3), 'exploitable', { firstIssued: at(1) })],
+    ],
+    excluded: false,
+  },
   'CycloneDX: by when the analysis was brought up to date': {
     said: [
       ['a', bom(at(1), 'in_triage', { firstIssued: at(1), lastUpdated: at(4) })],

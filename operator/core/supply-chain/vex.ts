@@ -97,7 +97,7 @@ function ofCycloneDx(
     const ref = asText(at(one, 'ref')) ?? '';
     return ofComponent(identityOf(components.get(ref) ?? ref), image);
   });
-  const saidAtMs = timeOf(at(vulnerability, 'analysis'), 'lastUpdated', 'firstIssued') ?? madeAt;
+  const saidAtMs = analysedAt(at(vulnerability, 'analysis'), madeAt);
   const excludes = NOT_AFFECTED.has(state);
   // Its vulnerabilities are a set: nothing in it is later than the rest.
   return assessments([asText(at(vulnerability, 'id'))], scope, {
@@ -105,6 +105,14 @@ function ofCycloneDx(
     place: 0,
     ...(saidAtMs !== undefined && { saidAtMs }),
   });
+}
+
+/** When an analysis was last changed, in ms. When it was first issued stays while its state changes: the document tells more where it is newer. */
+function analysedAt(analysis: unknown, madeAt: number | undefined): number | undefined {
+  const updatedAt = timeOf(analysis, 'lastUpdated');
+  if (updatedAt !== undefined) return updatedAt;
+  const issuedAt = timeOf(analysis, 'firstIssued');
+  return issuedAt === undefined || madeAt === undefined ? (issuedAt ?? madeAt) : Math.max(issuedAt, madeAt);
 }
 
 /** Components, and those within them, by the name that they are referred to by. */
