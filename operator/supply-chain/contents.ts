@@ -117,9 +117,7 @@ export function checkVulnerable(
   { image, now, waivers, xml }: VulnerableCase,
 ): PartOutcome {
   const isExcluded = exclusionsOf(
-    court
-      .hear('vex', { from: asked.vexFrom })
-      .flatMap((testimony) => assessedBy(court, testimony, { image, xml })),
+    assessedBy(court, court.hear('vex', { from: asked.vexFrom }), { image, xml }),
   );
   for (const name of court.others('vex', asked.vexFrom)) {
     court.note(
@@ -140,16 +138,24 @@ export function checkVulnerable(
   return withinPart(good);
 }
 
-/** What a VEX document says. One that cannot be read says nothing, and is noted. */
+/**
+ * What VEX documents say. One that cannot be read may be the last of its authority, and take back what others of it say: none of them counts then, and why
+ * is noted.
+ */
 function assessedBy(
   court: Court,
-  { statement, signer }: Testimony,
+  heard: readonly Testimony[],
   { image, xml }: Pick<VulnerableCase, 'image' | 'xml'>,
 ): readonly AssessedBy[] {
-  const read = then(xml.documentOf(statement.predicate), (document) => readVex(document, image));
-  if (read.kind === 'verified') return [{ by: signer.authority, assessments: read.value }];
-  court.note(`a VEX document by ${signer.authority} does not count: ${read.message}`);
-  return [];
+  const unread = new Set<string>();
+  const said = heard.flatMap(({ statement, signer: { authority } }): AssessedBy[] => {
+    const read = then(xml.documentOf(statement.predicate), (document) => readVex(document, image));
+    if (read.kind === 'verified') return [{ by: authority, assessments: read.value }];
+    unread.add(authority);
+    court.note(`a VEX document by ${authority} does not count: ${read.message}; nor do others by it`);
+    return [];
+  });
+  return said.filter(({ by }) => !unread.has(by));
 }
 
 interface Judged {

@@ -215,3 +215,16 @@ test('what is stated in XML counts as what it comes to, whatever the number of d
   t.is(claims.length, 2, 'as many as there is room for');
   t.true(unreadable.length === 2 && unreadable.every(({ reason }) => reason === 'TooLarge'));
 });
+
+test('an analysis that cannot be read may take back what others of its authority say', async (t) => {
+  const excusing = stated(VEX, { Data: analysis('not_affected') });
+  const unread = stated(VEX, { Data: analysis('not-really') });
+  for (const documents of [
+    [excusing, unread],
+    [unread, excusing],
+  ]) {
+    const verdict = await verdictOf([scan, ...documents], SCANNED);
+    t.is(verdict.reason, 'OverBudget', verdict.message);
+    t.regex(verdict.notes.join('\n'), /VEX document by builder does not count: .*; nor do others by it/);
+  }
+});
