@@ -189,6 +189,26 @@ const reports: Readonly<Record<string, { readonly result: unknown; readonly want
     result: byPlace({ index: 0 }),
     want: [{ ids: ['CVE-1'], severity: 'Low' }],
   },
+  'more than the id of the rule, behind a slash': {
+    result: sarif('9.8', { ruleId: 'CVE-1/openssl/3.0' }),
+    want: [{ ids: ['CVE-1/openssl/3.0', 'CVE-1'], severity: 'Critical', scoreTenths: 98 }],
+  },
+  'the same, with the place of the rule': {
+    result: sarif('9.8', { ruleId: 'CVE-1/openssl', ruleIndex: 0 }),
+    want: [{ ids: ['CVE-1/openssl', 'CVE-1'], severity: 'Critical' }],
+  },
+  'a name that only begins like that of a rule': {
+    result: sarif('9.8', { ruleId: 'CVE-10' }),
+    want: [{ ids: ['CVE-10'], severity: 'Unscored' }],
+  },
+  'a rule by its place that has another name: its number counts, its name excuses nobody': {
+    result: sarif('9.8', { ruleId: 'CVE-7', ruleIndex: 0 }),
+    want: [{ ids: ['CVE-7'], severity: 'Critical', scoreTenths: 98 }],
+  },
+  'an id of thousands of parts': {
+    result: sarif('9.8', { ruleId: `CVE-1${'/x'.repeat(5000)}` }),
+    want: [{ severity: 'Critical' }],
+  },
   'what is suppressed counts': {
     result: sarif('9.8', { suppressions: [{ kind: 'external', status: 'accepted' }] }),
     want: [{ severity: 'Critical' }],

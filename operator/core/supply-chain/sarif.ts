@@ -67,31 +67,43 @@ function rulesOf(run: unknown): ReadonlyMap<string, Rule> {
 }
 
 /**
- * The worst of the numbers, of the words, and of the level that speak of a result. A rule is of a vulnerability in all packages, and has the number of one of
+ * The worst of the numbers, of the words, and of the level that speak of a result: its own, and those of the rules that it names by id or by place. A rule at
+ * the place that has another id lends no name, by which somebody might be excused. A rule is of a vulnerability in all packages, and has the number of one of
  * them; the level is the result's own, and those who scan say `error` of what is high or critical. By itself it is no measure: code that is not
  * secure is an error as well.
  */
 function findingOf(result: unknown, run: unknown, rules: ReadonlyMap<string, Rule>): Finding {
-  const id = asText(at(result, 'ruleId')) ?? asText(at(result, 'rule', 'id')) ?? ruleAt(run, result);
-  const { level: usual, ...rule } = rules.get(id ?? '') ?? SILENT;
-  const tenths = [...rule.tenths, ...securitySeverity(result)];
-  const named = [...rule.words, ...wordsOf(result), ...tenths.map(ofScore)];
+  const placed = ruleAt(run, result);
+  const told = asText(at(result, 'ruleId')) ?? asText(at(result, 'rule', 'id')) ?? placed;
+  const ids = told === undefined ? [] : [told, ...leadingParts(told).filter((part) => rules.has(part))];
+  const spoken = [...new Set([...ids, placed])].flatMap((id) => rules.get(id ?? '') ?? []);
+  const tenths = [...spoken.flatMap((rule) => rule.tenths), ...securitySeverity(result)];
+  const named = [...spoken.flatMap(({ words }) => words), ...wordsOf(result), ...tenths.map(ofScore)];
+  const usual = spoken.find(({ level }) => level !== undefined)?.level;
   const isError = (asText(at(result, 'level')) ?? usual) === 'error';
   return {
-    ids: namesOf(id),
+    ids: [...new Set(ids.flatMap(namesOf))],
     purl: '',
     severity: worst(named.length > 0 && isError ? [...named, 'High'] : named),
     ...(tenths.length > 0 && { scoreTenths: Math.max(...tenths) }),
   };
 }
 
+/** A result may say more than the id of its rule, behind a slash (3.27.5, 3.52.4): `CVE-2026-0001/openssl` is of the rule `CVE-2026-0001`. The longest comes first. */
+function leadingParts(id: string): readonly string[] {
+  const parts = id.split('/', MOST_PARTS);
+  return parts.slice(1).map((_, index) => parts.slice(0, parts.length - 1 - index).join('/'));
+}
+
+/** More than anybody writes: whoever writes a thousand is not looked up as often. */
+const MOST_PARTS = 8;
+
 const SILENT: Rule = { tenths: [], words: [], level: undefined };
 
 /** Grype writes the package behind the vulnerability, `CVE-2026-0001-openssl`: by the vulnerability it is waived. */
 const OF_A_PACKAGE = /^(CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3})-./;
 
-function namesOf(id: string | undefined): readonly string[] {
-  if (id === undefined) return [];
+function namesOf(id: string): readonly string[] {
   const vulnerability = OF_A_PACKAGE.exec(id)?.[1];
   return vulnerability === undefined ? [id] : [id, vulnerability];
 }
