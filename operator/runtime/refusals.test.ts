@@ -30,6 +30,27 @@ test('what is refused holds up what follows in its namespace, and nothing elsewh
   t.is(error?.message, 'ConfigMap a/second: no');
 });
 
+test('that one namespace goes does not hide what is refused in another', async (t) => {
+  const causes = [{ reason: 'NamespaceTerminating' }];
+  const ends = new ApiError({
+    status: 403,
+    code: 'forbidden',
+    reason: 'Forbidden',
+    message: 'goes',
+    details: { causes },
+  });
+  const thrownAfter = async (...errors: readonly ApiError[]) => {
+    const refusals = new Refusals();
+    for (const [index, error] of errors.entries()) {
+      await refusals.attempt(refOf(`n${index}`, 'x'), () => Promise.reject(error));
+    }
+    return t.throws(() => refusals.throwFirst())?.message;
+  };
+  t.is(await thrownAfter(ends, answer(403), ends, answer(422)), 'ConfigMap n1/x: no');
+  t.is(await thrownAfter(answer(403), ends), 'ConfigMap n0/x: no');
+  t.is(await thrownAfter(ends), 'ConfigMap n0/x: goes');
+});
+
 test('a namespace that is refused holds up what is in it', async (t) => {
   const refusals = new Refusals();
   await refusals.attempt({ apiVersion: 'v1', kind: 'Namespace', name: 'a' }, () =>

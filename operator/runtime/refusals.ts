@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ReconcileError, RefusedError } from '../core/errors.ts';
 import type { ObjectRef } from '../core/object.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, meetsEndOfNamespace } from './api-error.ts';
 import { keyString } from './controller.ts';
 
 /** Answers that speak of one object, and not of the API server or of us. */
@@ -29,12 +29,13 @@ export class Refusals {
     } catch (error) {
       const refusal = refusalOf(ref, error);
       if (refusal === undefined) throw error;
-      this.#first ??= refusal;
+      // That one namespace goes is no fault, and must not hide the fault of another.
+      if (this.#first === undefined || meetsEndOfNamespace(this.#first)) this.#first = refusal;
       if (namespace !== undefined) this.#closed.add(namespace);
     }
   }
 
-  /** @throws ReconcileError or RefusedError for the first refusal, if there was one. */
+  /** @throws ReconcileError or RefusedError for the first refusal, if there was one: that of a namespace that goes counts where there is no other. */
   throwFirst(): void {
     if (this.#first !== undefined) throw this.#first;
   }
