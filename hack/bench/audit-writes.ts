@@ -32,8 +32,11 @@ export async function auditedWrites(
   const file = await open(path);
   const writes: AuditedWrite[] = [];
   try {
-    for await (const line of file.readLines({ start: from })) {
-      const write = parseWrite(line);
+    // The API server may have been in the middle of a line when the place was taken: that line is of before.
+    let isOfBefore = from > 0;
+    for await (const line of file.readLines({ start: Math.max(0, from - 1) })) {
+      const write = isOfBefore ? undefined : parseWrite(line);
+      isOfBefore = false;
       if (write !== undefined && (of === undefined || write.user === of)) writes.push(write);
     }
   } finally {
