@@ -29,7 +29,7 @@ import { ShardedWork, type ShardingOptions } from './shards/sharded-work.ts';
 import type { Change } from './store.ts';
 import { type AddWithin, Wakes } from './wakes.ts';
 import { Workers } from './workers.ts';
-import { mostBesideOthers, mostOfGroup } from './worker-shares.ts';
+import { workerShares } from './worker-shares.ts';
 import { WorkQueue } from './workqueue.ts';
 
 /** What a manager runs, and with what. */
@@ -236,8 +236,7 @@ class ControllerManager implements Manager {
       isUrgent: (key) =>
         isUrgent(controller, this.#cache.get(controller.resource, parseKey(key)), this.#cache),
       restMs: (key) => controller.restMs?.(parseKey(key)) ?? 0,
-      mostOfGroup: mostOfGroup(concurrency),
-      mostBesideOthers: mostBesideOthers(concurrency),
+      ...workerShares(concurrency),
     });
     const work = this.#shards?.work;
     work?.join(controller, (key) => queue.add(key));

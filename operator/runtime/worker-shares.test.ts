@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { mostBesideOthers, mostOfGroup } from './worker-shares.ts';
+import { workerShares } from './worker-shares.ts';
 
 function shares(concurrency: number): readonly number[] {
-  return [mostBesideOthers(concurrency), mostOfGroup(concurrency)];
+  const { mostBesideOthers, mostOfGroup } = workerShares(concurrency);
+  return [mostBesideOthers, mostOfGroup];
 }
 
 test('a group has a sixteenth of the workers beside others, and all but an eighth alone, and one at least', (t) => {
