@@ -17,7 +17,15 @@ interface World extends AdmissionWorld {
   readonly stateFolder: string;
   readonly options: WebhookOptions;
   /** The process that it is now: what tests put into their context, the next does not see. */
-  readonly now: { replica: WebhookProcess };
+  readonly now: {
+    replica: WebhookProcess;
+    /** The revision that it decides by at first. */
+    first?: string | undefined;
+  };
+}
+
+interface Pack {
+  readonly status?: { readonly activeRevision?: string; readonly candidateRevision?: string };
 }
 
 const test = anyTest.serial as TestFn<World>;
@@ -156,6 +164,8 @@ test.before(async (t) => {
   await user.applies(tenant('known'), pack('1.0.0', 'latest'));
   await user.awaitsReady('tenant/known');
   await user.awaitsReady('-n', PLATFORM_NAMESPACE, 'policypack/tags');
+  const known = await user.sees<Pack>('-n', PLATFORM_NAMESPACE, 'policypack/tags');
+  t.context.now.first = known?.status?.activeRevision;
 });
 test.after.always(({ context }) => context.close?.());
 
@@ -215,9 +225,18 @@ test('what has come since is refused, with a word why', async (t) => {
 test('once the API server can be reached, what it tells is decided by', async (t) => {
   const { relay, cluster, user } = t.context;
   relay.mend();
-  await eventually('the changed pack is decided by', async () => {
+  // Nothing is asked before: while it is on trial, questions that both versions answer differently count against it.
+  await eventually('the changed pack is active', async () => {
+    const pack = await user.sees<Pack>('-n', PLATFORM_NAMESPACE, 'policypack/tags');
+    const { activeRevision, candidateRevision } = pack?.status ?? {};
+    if (activeRevision === t.context.now.first || candidateRevision !== undefined)
+      throw new Error(JSON.stringify(pack?.status));
+    return true;
+  });
+  await eventually('this replica decides by it', async () => {
     const [old, latest] = [await asks(t, 'known-main', 'old'), await asks(t, 'known-main', 'latest')];
-    return !old.allowed && latest.allowed;
+    if (old.allowed || !latest.allowed) throw new Error(JSON.stringify({ old, latest }));
+    return true;
   });
   const answer = await asks(t, 'newcomer-main', '1');
   t.true(answer.allowed, JSON.stringify(answer));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
 import { eventually } from '#hack/tools/eventually';
-import { agent, phase, run, type World, world } from '../run-world.ts';
+import { agent, type Run, run, type World, world } from '../run-world.ts';
 
 interface Listed {
   readonly items: readonly { readonly metadata: { readonly name: string } }[];
@@ -17,9 +17,9 @@ async function runsOf(place: World, prefix: string, count: number): Promise<void
   for (let i = 1; i <= count; i += 1) {
     await place.user.applies(run(place.namespace, `${prefix}-${i}`));
     await eventually(`${prefix}-${i} has ended`, async () => {
-      const found = await phase(place, `${prefix}-${i}`);
-      // Of the oldest, the limit may have taken one by then.
-      return found === 'Succeeded' || found === undefined;
+      // Of the oldest, the limit may have taken one by then. That nothing is said of one yet is something else.
+      const found = await place.user.sees<Run>('-n', place.namespace, `run/${prefix}-${i}`);
+      return found === undefined || found.status?.phase === 'Succeeded';
     });
   }
 }
