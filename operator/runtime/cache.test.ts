@@ -337,7 +337,15 @@ function keptMap(name: string): KubeObject {
 }
 
 test('what was kept is held until all was told, and then all gives way at once', async (t) => {
-  const { cache, told, create } = await makeCache(t, [labelled('web'), labelled('db')]);
+  const heard: string[] = [];
+  const trim = (object: KubeObject) => {
+    heard.push(object.metadata.name);
+    return object;
+  };
+  const { cache, told, create } = await makeCache(t, [
+    { ...labelled('web'), trim },
+    { ...labelled('db'), trim },
+  ]);
   await create('a', 'web');
   await eventually('it was told', () => told.includes('0 a'));
   const held = cache.held();
@@ -348,7 +356,8 @@ test('what was kept is held until all was told, and then all gives way at once',
   const before = cache.toldAtMs;
   await create('b', 'web');
   await create('c', 'db');
-  await eventually('both watches have told', () => cache.toldAtMs > before);
+  await eventually('both watches have told', () => heard.includes('b') && heard.includes('c'));
+  t.true(cache.toldAtMs > before);
   t.deepEqual(names(cache.list(CONFIG_MAPS)), ['kept-0', 'kept-1']);
   t.false(told.includes('0 b'));
 
