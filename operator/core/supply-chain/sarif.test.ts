@@ -237,6 +237,8 @@ for (const [title, { result, want }] of Object.entries(reports)) {
 
 const [run] = (trivy('9.8', 'CRITICAL', 'error') as { readonly runs: readonly object[] }).runs;
 
+const ELSEWHERE = { location: { uri: 'results.sarif' }, guid: '00000000-0000-4000-8000-000000000000' };
+
 const refused: Readonly<Record<string, { readonly result: unknown; readonly says: RegExp }>> = {
   'no run': { result: { runs: [] }, says: /has no runs/ },
   'a run without results': {
@@ -252,6 +254,41 @@ const refused: Readonly<Record<string, { readonly result: unknown; readonly says
     says: /"Trivy" failed/,
   },
   'a second run without results': { result: { runs: [run, { tool: {} }] }, says: /without results/ },
+  'a run whose results are in a file beside it': {
+    result: { runs: [{ ...run, results: [], externalPropertyFileReferences: { results: [ELSEWHERE] } }] },
+    says: /run of "Trivy" with results in files beside it/,
+  },
+  'a run with more results in a file beside it': {
+    result: { runs: [{ ...run, externalPropertyFileReferences: { results: [ELSEWHERE] } }] },
+    says: /with results in files beside it/,
+  },
+  'a run whose rules are in a file beside it': {
+    result: { runs: [{ ...run, externalPropertyFileReferences: { driver: ELSEWHERE } }] },
+    says: /with driver in files beside it/,
+  },
+  'results at the end of the log': {
+    result: {
+      runs: [{ ...run, results: [] }],
+      inlineExternalProperties: [{ artifacts: [{}] }, { guid: ELSEWHERE.guid, results: [{}] }],
+    },
+    says: /has results outside of its runs/,
+  },
+  'whether it failed, at the end of the log': {
+    result: { runs: [run], inlineExternalProperties: [{ invocations: [{ executionSuccessful: false }] }] },
+    says: /has invocations outside of its runs/,
+  },
+  'SARIF and Grype': {
+    result: { matches: [], runs: [run] },
+    says: /has matches and runs, and can be of one form only/,
+  },
+  'Grype and Trivy': {
+    result: { matches: [], SchemaVersion: 2, Results: [{ Vulnerabilities: [] }] },
+    says: /has matches and Results, and can be of one form only/,
+  },
+  'SARIF and Trivy, whatever is in it': {
+    result: { runs: [run], SchemaVersion: null },
+    says: /has runs and SchemaVersion, and can be of one form only/,
+  },
   'a place in a tool that is not there': {
     result: byPlace({ index: 0, toolComponent: { index: 7 } }),
     says: /has no id/,
@@ -271,6 +308,11 @@ for (const [title, { result, says }] of Object.entries(refused)) {
 }
 
 test('a scan that came to its end and found nothing is clean', (t) => {
-  const clean = { runs: [{ ...run, results: [], invocations: [{ executionSuccessful: true }] }] };
+  const beside = { results: [], artifacts: [ELSEWHERE] };
+  const invocations = [{ executionSuccessful: true }];
+  const clean = {
+    runs: [{ ...run, results: [], invocations, externalPropertyFileReferences: beside }],
+    inlineExternalProperties: [{ results: [], addresses: [{}] }],
+  };
   t.like(readVulnerabilities(stated(clean)), { kind: 'verified', value: { findings: [] } });
 });

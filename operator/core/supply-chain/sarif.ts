@@ -9,23 +9,41 @@ export function isSarif(result: unknown): boolean {
   return Array.isArray(at(result, 'runs'));
 }
 
+/** What of a run is read, and may be told beside it: in files of their own (SARIF 2.1.0, 3.15.3), or at the end of the log (3.13.5). */
+const READ = ['results', 'driver', 'extensions', 'invocations'];
+
 /**
  * Why a log in SARIF tells of no scan that came to its end, which is not that nothing was found: it has no runs, or one that has no results (SARIF 2.1.0,
- * 3.14.23: nobody looked) or says that it failed (3.20.14). Undefined of what is in another form.
+ * 3.14.23: nobody looked), says that it failed (3.20.14), or has what would be read elsewhere. Undefined of what is in another form.
  */
 export function sarifProblem(result: unknown): Refused | undefined {
   if (!isSarif(result)) return undefined;
   const runs = asList(at(result, 'runs'));
   if (runs.length === 0) return refuse('Malformed', 'the vulnerability report in SARIF has no runs');
-  for (const run of runs) {
-    const tool = quote(asText(at(run, 'tool', 'driver', 'name')) ?? '');
-    if (!Array.isArray(at(run, 'results'))) {
-      return refuse('Malformed', `the vulnerability report in SARIF has a run of ${tool} without results`);
-    }
-    const hasFailed = asList(at(run, 'invocations')).some((one) => at(one, 'executionSuccessful') === false);
-    if (hasFailed) return refuse('Malformed', `the vulnerability report in SARIF says that ${tool} failed`);
-  }
-  return undefined;
+  const inline = asList(at(result, 'inlineExternalProperties')).map(toldIn).find(isText);
+  const fault = inline === undefined ? runs.map(runFault).find(isText) : `has ${inline} outside of its runs`;
+  return fault === undefined ? undefined : refuse('Malformed', `the vulnerability report in SARIF ${fault}`);
+}
+
+function runFault(run: unknown): string | undefined {
+  const tool = quote(asText(at(run, 'tool', 'driver', 'name')) ?? '');
+  const elsewhere = toldIn(at(run, 'externalPropertyFileReferences'));
+  if (elsewhere !== undefined) return `has a run of ${tool} with ${elsewhere} in files beside it`;
+  if (!Array.isArray(at(run, 'results'))) return `has a run of ${tool} without results`;
+  const hasFailed = asList(at(run, 'invocations')).some((one) => at(one, 'executionSuccessful') === false);
+  return hasFailed ? `says that ${tool} failed` : undefined;
+}
+
+/** The first of what is read that is there, and is not an empty list. */
+function toldIn(document: unknown): string | undefined {
+  return READ.find((field) => {
+    const value = at(document, field);
+    return value !== undefined && !(Array.isArray(value) && value.length === 0);
+  });
+}
+
+function isText(value: string | undefined): value is string {
+  return value !== undefined;
 }
 
 /** The findings of a log in SARIF: those that are suppressed as well, since who may excuse them says the policy. */

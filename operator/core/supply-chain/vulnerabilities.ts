@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asDocument, asList, asText, at, type Document } from './documents.ts';
 import { type Finding, finding } from './finding.ts';
-import { type Judgement, quote, refuse } from './judgement.ts';
+import { type Judgement, quote, refuse, type Refused } from './judgement.ts';
 import { isSarif, ofSarif, sarifProblem } from './sarif.ts';
 
 /** A report, brought to one form. */
@@ -24,8 +24,8 @@ export function readVulnerabilities(predicate: Document): Judgement<Vulnerabilit
     );
   }
   const result = at(predicate, 'scanner', 'result');
-  const unscanned = sarifProblem(result);
-  if (unscanned !== undefined) return unscanned;
+  const problem = formsProblem(result) ?? sarifProblem(result);
+  if (problem !== undefined) return problem;
   const findings = findingsOf(result);
   if (findings === undefined) {
     return refuse('Unsupported', 'scanner.result is neither of Trivy, Grype, SARIF nor in-toto');
@@ -46,6 +46,22 @@ export function readVulnerabilities(predicate: Document): Judgement<Vulnerabilit
 export function scannedAtOf(predicate: Document): string | undefined {
   const time = Date.parse(asText(at(predicate, 'metadata', 'scanFinishedOn')) ?? '');
   return Number.isNaN(time) ? undefined : new Date(time).toISOString();
+}
+
+/** By what reports say what they are, each with those of its own: Grype, SARIF, Trivy. */
+const FORMS = [['matches'], ['runs'], ['Results', 'SchemaVersion']];
+
+/** A report of two forms would be read by one, and what the other tells would be seen by nobody. */
+function formsProblem(result: unknown): Refused | undefined {
+  const document = asDocument(result);
+  if (document === undefined) return undefined;
+  const found = FORMS.flatMap((fields) => fields.find((field) => Object.hasOwn(document, field)) ?? []);
+  return found.length > 1
+    ? refuse(
+        'Malformed',
+        `the vulnerability report has ${found.join(' and ')}, and can be of one form only: Grype, SARIF or Trivy`,
+      )
+    : undefined;
 }
 
 function findingsOf(result: unknown): readonly Finding[] | undefined {
