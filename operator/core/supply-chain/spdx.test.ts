@@ -19,12 +19,26 @@ const licensed = (to: unknown, more: object = {}) => ({
   ...more,
 });
 
+const importing = (externalSpdxId: string) => ({
+  type: 'SpdxDocument',
+  spdxId: 'urn:document',
+  import: [{ type: 'ExternalMap', externalSpdxId }],
+});
+
 const invalid: Readonly<Record<string, { readonly predicate: Predicate; readonly message: RegExp }>> = {
   'a package that is none': { predicate: second('a'), message: /packages\[0\] .*is no object/ },
   'an element that is none': { predicate: third(PACKAGE, 'urn:b'), message: /@graph\[1\] .*is no object/ },
   'a licence of nothing': {
     predicate: third(PACKAGE, licensed(['urn:l'], { from: undefined })),
     message: /@graph\[1\] .*not from an element/,
+  },
+  'a licence of an element that is not there': {
+    predicate: third(PACKAGE, licensed(['urn:l'], { from: 'urn:q' })),
+    message: /states a licence of "urn:q", which is no element of it, nor one that it imports/,
+  },
+  'a licence of an element that is not there, beside one that is imported': {
+    predicate: third(PACKAGE, importing('urn:other'), licensed(['urn:l'], { from: { spdxId: 'urn:q' } })),
+    message: /states a licence of "urn:q"/,
   },
   'a licence that is nothing': {
     predicate: third(PACKAGE, licensed([7])),
@@ -147,6 +161,11 @@ for (const [title, elements] of Object.entries(denied)) {
     t.is(hasAllowedLicences(read.value, asked([])).kind, 'verified', 'where none is denied nobody minds');
   });
 }
+
+test('in SPDX 3 a licence may be of an element of another document, which is imported', (t) => {
+  const read = readSbom(third(PACKAGE, GPL, importing('urn:q'), licensed(['urn:l'], { from: 'urn:q' })));
+  t.like(read, { kind: 'verified', value: { components: [{ name: 'a', licences: [] }] } });
+});
 
 for (const unsaid of ['NOASSERTION', 'NONE']) {
   test(`in SPDX 3 it may be said that nothing is said: ${unsaid}`, (t) => {

@@ -31,6 +31,11 @@ export function spdx3(predicate: Document): Judgement<Sbom> | undefined {
   if (twice !== undefined) {
     return refuse('SbomInvalid', `@graph of the bill of materials has ${quote(twice)} twice`);
   }
+  const nobody = licensedUnseen(elements);
+  if (nobody !== undefined) {
+    const what = `the bill of materials states a licence of ${quote(nobody)}`;
+    return refuse('SbomInvalid', `${what}, which is no element of it, nor one that it imports`);
+  }
   return { kind: 'verified', value: { format: `SPDX ${version}`, components: componentsOf(elements) } };
 }
 
@@ -96,6 +101,16 @@ function licensingFault(one: Document): string | undefined {
   if (idOf(one['from']) === undefined) return 'is about a licence, and not from an element';
   const odd = each(one['to']).some((to) => idOf(to) === undefined && expressionOf(to) === undefined);
   return odd ? 'is about a licence, and leads to no element' : undefined;
+}
+
+/** Of what a licence is stated that is neither there nor said to be in another document; undefined where there is none. By a slip in an id it would be of nobody. */
+function licensedUnseen(elements: readonly Document[]): string | undefined {
+  const known = new Set<unknown>(elements.map(idOf));
+  for (const one of elements) if (one['type'] === 'ExternalMap') known.add(asText(one['externalSpdxId']));
+  return elements
+    .filter(isLicensing)
+    .map((one) => idOf(one['from']))
+    .find((from) => !known.has(from));
 }
 
 function componentsOf(elements: readonly Document[]): readonly Component[] {
