@@ -2,7 +2,7 @@
 import type { Sbom } from '../core/supply-chain/bill.ts';
 import { type BudgetOutcome, withinBudget } from '../core/supply-chain/budget.ts';
 import type { Document } from '../core/supply-chain/documents.ts';
-import { type AssessedBy, exclusionsOf } from '../core/supply-chain/exclusions.ts';
+import { type AssessedBy, exclusionsOf, isAhead } from '../core/supply-chain/exclusions.ts';
 import type { Judgement, NotKnown, Refused } from '../core/supply-chain/judgement.ts';
 import { isBuiltAsAsked, type Provenance, readProvenance } from '../core/supply-chain/provenance.ts';
 import type {
@@ -117,7 +117,8 @@ export function checkVulnerable(
   { image, now, waivers, xml }: VulnerableCase,
 ): PartOutcome {
   const isExcluded = exclusionsOf(
-    assessedBy(court, court.hear('vex', { from: asked.vexFrom }), { image, xml }),
+    assessedBy(court, court.hear('vex', { from: asked.vexFrom }), { image, xml, now }),
+    now,
   );
   for (const name of court.others('vex', asked.vexFrom)) {
     court.note(
@@ -145,17 +146,26 @@ export function checkVulnerable(
 function assessedBy(
   court: Court,
   heard: readonly Testimony[],
-  { image, xml }: Pick<VulnerableCase, 'image' | 'xml'>,
+  { image, xml, now }: Omit<VulnerableCase, 'waivers'>,
 ): readonly AssessedBy[] {
   const unread = new Set<string>();
   const said = heard.flatMap(({ statement, signer: { authority } }): AssessedBy[] => {
     const read = then(xml.documentOf(statement.predicate), (document) => readVex(document, image));
-    if (read.kind === 'verified') return [{ by: authority, assessments: read.value }];
+    if (read.kind === 'verified') {
+      const ahead = read.value.find((one) => isAhead(one, now))?.saidAtMs;
+      if (ahead !== undefined) court.note(aheadNote(authority, ahead));
+      return [{ by: authority, assessments: read.value }];
+    }
     unread.add(authority);
     court.note(`a VEX document by ${authority} does not count: ${read.message}; nor do others by it`);
     return [];
   });
   return said.filter(({ by }) => !unread.has(by));
+}
+
+function aheadNote(authority: string, saidAtMs: number): string {
+  const date = new Date(saidAtMs).toISOString();
+  return `a VEX document by ${authority} is dated ${date}, which is yet to come: whatever else ${authority} says takes it back`;
 }
 
 interface Judged {

@@ -90,6 +90,24 @@ for (const version of VERSIONS) {
   });
 }
 
+test('what is taken back is known by the ids that it refers to, in XML as well', async (t) => {
+  const xml = `<?xml version="1.0"?>
+<bom xmlns="http://cyclonedx.org/schema/bom/1.6" version="1">
+  <vulnerabilities><vulnerability>
+    <references>
+      <reference><id>CVE-2026-0007</id><source><name>x</name></source></reference>
+      <reference><id>GHSA-7</id><source><name>x</name></source></reference>
+    </references>
+    <analysis><state>exploitable</state></analysis>
+  </vulnerability></vulnerabilities>
+</bom>`;
+  const { said } = factsOf(await documentOf(xml));
+  t.deepEqual(said, [
+    { vulnerability: 'CVE-2026-0007', purls: [], excludes: false, place: 0 },
+    { vulnerability: 'GHSA-7', purls: [], excludes: false, place: 0 },
+  ]);
+});
+
 const text = fc.string({
   unit: fc.constantFrom('a', 'B', '7', '&', '<', '>', '"', "'", ']]>', 'é', '名', '😀'),
   minLength: 1,

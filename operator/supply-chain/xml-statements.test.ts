@@ -228,3 +228,17 @@ test('an analysis that cannot be read may take back what others of its authority
     t.regex(verdict.notes.join('\n'), /VEX document by builder does not count: .*; nor do others by it/);
   }
 });
+
+test('an analysis that is dated ahead does not outlast what takes it back, and is noted', async (t) => {
+  const said = (state: string, timestamp: string): Evidence =>
+    stated(VEX, {
+      metadata: { timestamp },
+      vulnerabilities: [{ id: 'CVE-2026-0001', analysis: { state } }],
+    });
+  const ahead = said('not_affected', '2999-01-01T00:00:00Z');
+  const alone = await verdictOf([scan, ahead], SCANNED);
+  t.is(alone.outcome, 'Verified', alone.message);
+  t.regex(alone.notes.join('\n'), /VEX document by builder is dated 2999-01-01T00:00:00\.000Z, which is yet/);
+  const taken = await verdictOf([scan, ahead, said('exploitable', '2026-01-01T00:00:00Z')], SCANNED);
+  t.is(taken.reason, 'OverBudget', taken.message);
+});

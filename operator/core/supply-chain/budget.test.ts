@@ -19,7 +19,7 @@ function given(change: Partial<BudgetCase> & { readonly findings?: readonly Find
   return {
     report: { scanner: 's', scannedAt: '2026-11-09T00:00:00Z', findings },
     asked: { from: [], threshold: 1, maxAgeSeconds: 172_800, budget: { Critical: 0 }, vexFrom: [] },
-    isExcluded: exclusionsOf([]),
+    isExcluded: exclusionsOf([], now),
     waivers: [],
     now,
     ...rest,
@@ -31,12 +31,15 @@ const asked = (change: Partial<BudgetCase['asked']>): BudgetCase['asked'] => ({
   ...change,
 });
 const excluding = (purl: string): BudgetCase['isExcluded'] =>
-  exclusionsOf([
-    {
-      by: 'analyst',
-      assessments: [{ vulnerability: 'CVE-1', purls: [purl], excludes: true, place: 0 }],
-    },
-  ]);
+  exclusionsOf(
+    [
+      {
+        by: 'analyst',
+        assessments: [{ vulnerability: 'CVE-1', purls: [purl], excludes: true, place: 0 }],
+      },
+    ],
+    now,
+  );
 const waiver = { name: 'w', vulnerability: 'CVE-1', expires: '2026-11-11T00:00:00Z' };
 const report = (scannedAt: string): BudgetCase['report'] => ({ scanner: 's', scannedAt, findings: [] });
 

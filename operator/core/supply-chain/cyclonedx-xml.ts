@@ -98,11 +98,17 @@ function licenceOf(choice: XmlElement): Document {
 
 function vulnerabilityOf(vulnerability: XmlElement): Document {
   const affects = listed(vulnerability, 'affects', 'target');
+  const references = listed(vulnerability, 'references', 'reference');
   return present({
     id: onOneLine(child(vulnerability, 'id')),
+    references: references.length === 0 ? undefined : references.map(referenceOf),
     analysis: analysisOf(child(vulnerability, 'analysis')),
     affects: affects.length === 0 ? undefined : affects.map((one) => ({ ref: child(one, 'ref')?.text() })),
   });
+}
+
+function referenceOf(reference: XmlElement): Document {
+  return present({ id: onOneLine(child(reference, 'id')) });
 }
 
 function analysisOf(analysis: XmlElement | undefined): Document | undefined {

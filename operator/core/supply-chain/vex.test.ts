@@ -1,25 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { type AssessedBy, exclusionsOf } from './exclusions.ts';
-import type { Finding } from './finding.ts';
-import { type Assessment, readVex } from './vex.ts';
-
-const IMAGE = `sha256:${'a'.repeat(64)}`;
-const OTHER = `sha256:${'b'.repeat(64)}`;
-
-function read(document: object): readonly Assessment[] {
-  const judged = readVex(document as Parameters<typeof readVex>[0], IMAGE);
-  if (judged.kind !== 'verified') throw new Error(judged.message);
-  return judged.value;
-}
-
-const statement = (change: object): object => ({
-  vulnerability: { name: 'CVE-1', aliases: ['GHSA-1'] },
-  products: [{ '@id': 'x', subcomponents: [{ '@id': 'pkg:npm/a@1' }] }],
-  status: 'not_affected',
-  justification: 'component_not_present',
-  ...change,
-});
+import { A, at, document, IMAGE, oci, OTHER, read, says, statement } from './testing/vex.ts';
+import { readVex } from './vex.ts';
 
 const vex: Readonly<Record<string, { readonly document: object; readonly want: number }>> = {
   'not affected, with a reason, by two names': { document: { statements: [statement({})] }, want: 2 },
@@ -60,10 +42,6 @@ const affects = (list: unknown, change: object = {}): object => ({
   vulnerabilities: [{ id: 'CVE-1', analysis: { state: 'not_affected' }, affects: list }],
   ...change,
 });
-const A = 'pkg:npm/a@1';
-const oci = (digest: string): string =>
-  `pkg:oci/app@${digest.replace(':', '%3A')}?repository_url=r.example/app`;
-
 /** What each document is of: the whole image, packages of it, or nothing. */
 const scopes: Readonly<Record<string, { readonly document: object; readonly want: string }>> = {
   'no product': { document: of(undefined), want: 'image' },
@@ -134,6 +112,12 @@ const scopes: Readonly<Record<string, { readonly document: object; readonly want
   },
 };
 
+const OPEN_IN = { statements: 'affected', vulnerabilities: 'exploitable' } as const;
+
+function kindOf(document: object): keyof typeof OPEN_IN {
+  return 'statements' in document ? 'statements' : 'vulnerabilities';
+}
+
 for (const [title, { document, want }] of Object.entries(scopes)) {
   test(`VEX is of what it names: ${title}`, (t) => {
     const found = read(document).flatMap(({ purls }) => (purls.length === 0 ? ['image'] : purls));
@@ -141,153 +125,30 @@ for (const [title, { document, want }] of Object.entries(scopes)) {
   });
 }
 
-const FOUND: Finding = { ids: ['GHSA-1', 'CVE-1'], purl: A, severity: 'Critical' };
-const at = (day: number): string => `2026-01-0${day}T00:00:00Z`;
-const says = (status: string, change: object = {}): object =>
-  statement({ vulnerability: { name: 'CVE-1' }, products: [{ '@id': A }], status, ...change });
-const document = (timestamp: string | undefined, ...statements: readonly object[]): object => ({
-  timestamp,
-  statements,
-});
-const bom = (timestamp: string | undefined, state: string, analysis: object = {}): object => ({
-  metadata: { timestamp },
-  vulnerabilities: [{ id: 'CVE-1', analysis: { state, ...analysis } }],
-});
-
-/** Documents, each by whom, and whether what they say takes the finding out of the budget. */
-const sequences: Readonly<
-  Record<string, { readonly said: readonly (readonly [string, object])[]; readonly excluded: boolean }>
-> = {
-  'taken back later': {
-    said: [
-      ['a', document(at(1), says('not_affected'))],
-      ['a', document(at(2), says('affected'))],
-    ],
-    excluded: false,
-  },
-  'taken back by another name of it, for the whole image': {
-    said: [
-      ['a', document(at(1), says('not_affected'))],
-      [
-        'a',
-        document(at(2), says('under_investigation', { vulnerability: { name: 'GHSA-1' }, products: [] })),
-      ],
-    ],
-    excluded: false,
-  },
-  'looked into first': {
-    said: [
-      ['a', document(at(2), says('not_affected'))],
-      ['a', document(at(1), says('under_investigation'))],
-    ],
-    excluded: true,
-  },
-  'taken back in another package': {
-    said: [
-      ['a', document(at(1), says('not_affected'))],
-      ['a', document(at(2), says('affected', { products: [{ '@id': 'pkg:npm/z@1' }] }))],
-    ],
-    excluded: true,
-  },
-  'taken back by somebody else': {
-    said: [
-      ['a', document(at(1), says('not_affected'))],
-      ['b', document(at(2), says('affected'))],
-    ],
-    excluded: true,
-  },
-  'in one document, by the time of each': {
-    said: [['a', document(at(3), says('affected'), says('not_affected', { timestamp: at(1) }))]],
-    excluded: false,
-  },
-  'in one document, by what was brought up to date': {
-    said: [
-      [
-        'a',
-        document(
-          at(3),
-          says('affected', { timestamp: at(1) }),
-          says('fixed', { timestamp: at(1), last_updated: at(2) }),
-        ),
-      ],
-    ],
-    excluded: true,
-  },
-  'in one document of one time, the last': {
-    said: [['a', document(at(1), says('under_investigation'), says('fixed'))]],
-    excluded: true,
-  },
-  'in one document of one time, taken back at last': {
-    said: [['a', document(at(1), says('fixed'), says('affected'))]],
-    excluded: false,
-  },
-  'in two documents of one time, in either order': {
-    said: [
-      ['a', document(at(1), says('affected'))],
-      ['a', document(at(1), says('affected'), says('fixed'))],
-    ],
-    excluded: false,
-  },
-  'taken back, and nothing tells when': {
-    said: [
-      ['a', document(undefined, says('affected'))],
-      ['a', document(at(2), says('not_affected'))],
-    ],
-    excluded: false,
-  },
-  'not affected, and nothing tells when': {
-    said: [['a', document(undefined, says('not_affected'))]],
-    excluded: true,
-  },
-  'without a reason, which is not said': {
-    said: [
-      ['a', document(at(1), says('affected'))],
-      ['a', document(at(2), says('not_affected', { justification: undefined }))],
-    ],
-    excluded: false,
-  },
-  'a word that nobody knows takes nothing back': {
-    said: [
-      ['a', document(at(1), says('not_affected'))],
-      ['a', document(at(2), says('perhaps'))],
-    ],
-    excluded: true,
-  },
-  'CycloneDX: found to be exploitable later': {
-    said: [
-      ['a', bom(at(1), 'not_affected')],
-      ['a', bom(at(2), 'exploitable')],
-    ],
-    excluded: false,
-  },
-  'CycloneDX: exploitable later, and first issued before': {
-    said: [
-      ['a', bom(at(2), 'not_affected', { firstIssued: at(1), lastUpdated: at(2) })],
-      ['a', bom(at(3), 'exploitable', { firstIssued: at(1) })],
-    ],
-    excluded: false,
-  },
-  'CycloneDX: by when the analysis was brought up to date': {
-    said: [
-      ['a', bom(at(1), 'in_triage', { firstIssued: at(1), lastUpdated: at(4) })],
-      ['a', bom(at(3), 'not_affected')],
-    ],
-    excluded: false,
-  },
-  'CycloneDX: in triage first, and OpenVEX after': {
-    said: [
-      ['a', bom(at(1), 'in_triage')],
-      ['a', document(at(2), says('not_affected'))],
-    ],
-    excluded: true,
-  },
+/** What nobody can hold against one finding alone: it excuses nothing, and takes back what was said of any. */
+const UNREAD = new Set([
+  'a digest that only begins as this one',
+  'an image that does not say which',
+  'a product by a name of somebody',
+  'parts without a purl',
+  'parts that are no list',
+  'products that are no list',
+  'a product without a name',
+  'CycloneDX: something without a name',
+  'CycloneDX: a reference that leads nowhere',
+]);
+/** What names this image, or a package, and something else besides. */
+const NARROWER: Readonly<Record<string, string>> = {
+  'this image by one name, another by the other': 'image',
+  'a package within another package': A,
 };
 
-for (const [title, { said, excluded }] of Object.entries(sequences)) {
-  test(`what an authority said last counts: ${title}`, (t) => {
-    const documents = said.map(([by, one]): AssessedBy => ({ by, assessments: read(one) }));
-    t.is(exclusionsOf(documents)(FOUND), excluded);
-    t.is(exclusionsOf(documents.toReversed())(FOUND), excluded, 'whatever the order they come in');
+for (const [title, { document, want }] of Object.entries(scopes)) {
+  test(`what takes back is of all that it may be of: ${title}`, (t) => {
+    const open = JSON.parse(JSON.stringify(document).replaceAll('not_affected', OPEN_IN[kindOf(document)]));
+    const found = read(open as object).flatMap(({ purls }) => (purls.length === 0 ? ['image'] : purls));
+    t.is(found.join(' ') || 'nothing', UNREAD.has(title) ? 'image' : (NARROWER[title] ?? want));
+    t.true(read(open as object).every(({ excludes }) => !excludes));
   });
 }
 

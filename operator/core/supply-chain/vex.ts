@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { asDocument, asList, asText, at, type Document } from './documents.ts';
+import { asList, asText, at, type Document } from './documents.ts';
 import { type Judgement, refuse } from './judgement.ts';
+import { ofProduct, ofReference, type Scope, scopeOf } from './vex-scope.ts';
 
 /** What somebody says who looked: whether this vulnerability affects the image. */
 export interface Assessment {
+  /** Any of its names. Empty where a statement takes back and does not say what: then it may be any. */
   readonly vulnerability: string;
   /** Packages that it is said of; empty: of the whole image. */
   readonly purls: readonly string[];
@@ -15,15 +17,13 @@ export interface Assessment {
   readonly place: number;
 }
 
-/** What a statement is of: the whole image, or these packages of it; of none it says nothing that can be held against a finding. */
-type Scope = 'Image' | readonly string[];
-
 /** Statements of one document: of 10,000 packages, a few thousand. */
 const MAX_STATEMENTS = 50_000;
 
 /**
- * What an OpenVEX document, or the analysis in a CycloneDX one, says that is of `image`. What names something that is neither the image nor a package is
- * of nothing; and what is said against the rules of its form is not said.
+ * What an OpenVEX document, or the analysis in a CycloneDX one, says that is of `image`. What excuses and names something that is neither the image nor a
+ * package is of nothing, and what takes back is of all that it may be of: whoever writes that less precisely is not heard less. What is said against
+ * the rules of its form is not said.
  */
 export function readVex(predicate: Document, image: string): Judgement<readonly Assessment[]> {
   const statements = asList(predicate['statements']);
@@ -64,18 +64,22 @@ function ofOpenVex(statement: unknown, { image, issuedAt, place }: OpenVexCase):
   // Without a reason it is no statement: the specification asks for one of the two.
   const reason = asText(at(statement, 'justification')) ?? asText(at(statement, 'impact_statement'));
   if (status === 'not_affected' && reason === undefined) return [];
-  const names = [
-    asText(at(statement, 'vulnerability', 'name')) ?? asText(at(statement, 'vulnerability')),
-    ...asList(at(statement, 'vulnerability', 'aliases')).map(asText),
-  ];
+  const excludes = EXCLUDING.has(status);
+  const reading = { image, excludes };
   const parts = at(statement, 'subcomponents');
-  const scope = scopeOf(at(statement, 'products'), (one) => ofProduct(one, { parts, image }));
+  const scope = scopeOf(at(statement, 'products'), reading, (one) => ofProduct(one, { parts, reading }));
   const saidAtMs = timeOf(statement, 'last_updated', 'timestamp') ?? issuedAt;
-  return assessments(names, scope, {
-    excludes: EXCLUDING.has(status),
+  return assessments(namesIn(at(statement, 'vulnerability'), excludes), scope, {
+    excludes,
     place,
     ...(saidAtMs !== undefined && { saidAtMs }),
   });
+}
+
+function namesIn(vulnerability: unknown, excludes: boolean): readonly string[] {
+  const aliases = asList(at(vulnerability, 'aliases')).map(asText);
+  const names = [asText(at(vulnerability, 'name')) ?? asText(vulnerability), ...aliases];
+  return excludes ? present(names) : anyNames([...names, asText(at(vulnerability, '@id'))]);
 }
 
 const NOT_AFFECTED = new Set(['not_affected', 'false_positive', 'resolved', 'resolved_with_pedigree']);
@@ -93,14 +97,17 @@ function ofCycloneDx(
 ): readonly Assessment[] {
   const state = asText(at(vulnerability, 'analysis', 'state')) ?? '';
   if (!NOT_AFFECTED.has(state) && !AFFECTED.has(state)) return [];
-  const scope = scopeOf(at(vulnerability, 'affects'), (one) => {
+  const excludes = NOT_AFFECTED.has(state);
+  const reading = { image, excludes };
+  const scope = scopeOf(at(vulnerability, 'affects'), reading, (one) => {
     const ref = asText(at(one, 'ref')) ?? '';
-    return ofComponent(identityOf(components.get(ref) ?? ref), image);
+    return ofReference(components.get(ref) ?? ref, reading);
   });
   const saidAtMs = analysedAt(at(vulnerability, 'analysis'), madeAt);
-  const excludes = NOT_AFFECTED.has(state);
+  const names = [asText(at(vulnerability, 'id'))];
+  const others = asList(at(vulnerability, 'references')).map((one) => asText(at(one, 'id')));
   // Its vulnerabilities are a set: nothing in it is later than the rest.
-  return assessments([asText(at(vulnerability, 'id'))], scope, {
+  return assessments(excludes ? present(names) : anyNames([...names, ...others]), scope, {
     excludes,
     place: 0,
     ...(saidAtMs !== undefined && { saidAtMs }),
@@ -128,77 +135,22 @@ function componentsOf(predicate: Document): ReadonlyMap<string, unknown> {
   );
 }
 
-/** Where nothing is named it is said of what the statement is attached to. What is named and cannot be read is not nothing. */
-function scopeOf(named: unknown, of: (one: unknown) => Scope): Scope {
-  if (isNothing(named)) return 'Image';
-  const scopes = asList(named).map(of);
-  return scopes.includes('Image') ? 'Image' : scopes.flatMap((one) => (one === 'Image' ? [] : one));
-}
-
-function isNothing(named: unknown): boolean {
-  return named === undefined || (Array.isArray(named) && named.length === 0);
-}
-
-/** A product: the image itself, a package of it, or something else. Before 0.2 the parts of all products were in the statement. */
-function ofProduct(
-  product: unknown,
-  { parts, image }: { readonly parts: unknown; readonly image: string },
-): Scope {
-  const identity = identityOf(product);
-  const inner = at(product, 'subcomponents') ?? parts;
-  if (isNothing(inner)) return ofComponent(identity, image);
-  // The parts of another product are there, and not here.
-  if (kindOf(identity, image) === 'Other' || packagesOf(identity).length > 0) return [];
-  return asList(inner).flatMap((one) => packagesOf(identityOf(one)));
-}
-
-function ofComponent(identity: Identity, image: string): Scope {
-  const kind = kindOf(identity, image);
-  if (kind === 'Image') return 'Image';
-  return kind === 'Other' ? [] : packagesOf(identity);
-}
-
-/** What something is called, and the digests that are said to be its. */
-interface Identity {
-  readonly names: readonly string[];
-  readonly hashes: readonly string[];
-}
-
-function identityOf(one: unknown): Identity {
-  if (asDocument(one) === undefined) return { names: present([asText(one)]), hashes: [] };
-  const hash = asText(at(one, 'hashes', 'sha-256'));
-  return {
-    names: present([asText(at(one, 'identifiers', 'purl')), asText(at(one, 'purl')), asText(at(one, '@id'))]),
-    hashes: hash === undefined ? [] : [`sha256:${hash.toLowerCase()}`],
-  };
-}
-
 function present(texts: readonly (string | undefined)[]): readonly string[] {
   return texts.filter((one) => one !== undefined);
 }
 
-/** Purls of packages within images: those of images are no packages. */
-function packagesOf({ names }: Identity): readonly string[] {
-  return names.filter((one) => one.startsWith('pkg:') && !/^pkg:(?:oci|docker)\//i.test(one)).slice(0, 1);
-}
-
-const DIGEST = /sha256(?::|%3a)([0-9a-f]{64})(?![0-9a-f])/gi;
-
-/** Whether this is the image, by its digest; another one; or whether it does not say. */
-function kindOf({ names, hashes }: Identity, image: string): 'Image' | 'Other' | 'Unsaid' {
-  const isPackage = names.some((one) => packagesOf({ names: [one], hashes: [] }).length > 0);
-  const named = names.flatMap((one) => [...one.matchAll(DIGEST)].map(([, hex = '']) => hex.toLowerCase()));
-  const digests = [...named.map((hex) => `sha256:${hex}`), ...(isPackage ? [] : hashes)];
-  if (digests.length === 0) return 'Unsaid';
-  return digests.every((one) => one === image) ? 'Image' : 'Other';
+/** What is taken back, by all that it may be called: an address of a page ends in the name. Without any name it may be anything. */
+function anyNames(told: readonly (string | undefined)[]): readonly string[] {
+  const names = present(told).flatMap((name) => [name, name.replace(/[?#].*$/s, '').replace(/^.*[/:]/s, '')]);
+  return names.length === 0 ? [''] : [...new Set(names)];
 }
 
 function assessments(
-  names: readonly (string | undefined)[],
+  names: readonly string[],
   scope: Scope,
   said: Omit<Assessment, 'vulnerability' | 'purls'>,
 ): readonly Assessment[] {
   if (scope !== 'Image' && scope.length === 0) return [];
   const purls = scope === 'Image' ? [] : scope;
-  return present(names).map((vulnerability) => ({ vulnerability, purls, ...said }));
+  return names.map((vulnerability) => ({ vulnerability, purls, ...said }));
 }
