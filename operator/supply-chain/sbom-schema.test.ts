@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import * as fc from 'fast-check';
 import { cycloneDx } from '#hack/sigstore/predicates';
 import { canonicalJson } from '../core/compare.ts';
@@ -305,20 +305,24 @@ function costOf(work: () => void): number {
   return (user + system) / 1000;
 }
 
+/**
+ * Of some tries, one in which `many` cost less than thirty times what `few` did; undefined: there is none. What else a process does,
+ * such as to collect garbage, comes on top of some of them; work that grows with the square costs a hundred times as much in each.
+ */
+function cheapTry(t: ExecutionContext, few: Document, many: Document): number | undefined {
+  const cost = (bom: Document) => costOf(() => t.is(schemaProblem(bom), undefined));
+  const leastMs = Math.max(Math.min(...[1, 2, 3].map(() => cost(few))), 2);
+  return [1, 2, 3, 4, 5, 6, 7, 8].find(() => cost(many) < 30 * leastMs);
+}
+
 test('ten times as many components cost some ten times as much, and not a hundred', (t) => {
   schemaProblem(whole('1.6'));
-  const [few, many] = [whole('1.6', 2000), whole('1.6', 20_000)];
-  const cost = (bom: Document) =>
-    Math.min(...[1, 2, 3].map(() => costOf(() => t.is(schemaProblem(bom), undefined))));
-  t.true(cost(many) < 30 * Math.max(cost(few), 2));
+  t.not(cheapTry(t, whole('1.6', 2000), whole('1.6', 20_000)), undefined);
 });
 
 test('and ten times as many packages of SPDX', (t) => {
   schemaProblem(spdx());
-  const [few, many] = [spdx('SPDX-2.3', 2000), spdx('SPDX-2.3', 20_000)];
-  const cost = (bom: Document) =>
-    Math.min(...[1, 2, 3].map(() => costOf(() => t.is(schemaProblem(bom), undefined))));
-  t.true(cost(many) < 30 * Math.max(cost(few), 2));
+  t.not(cheapTry(t, spdx('SPDX-2.3', 2000), spdx('SPDX-2.3', 20_000)), undefined);
 });
 
 /** Components that differ in what nobody tells them apart by. */
