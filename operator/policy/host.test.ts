@@ -76,14 +76,15 @@ test.serial('what does not end is stopped, while others are answered', async (t)
   const { host: made, ask, module } = await host(t);
   await made.prepare({ module, memoryMiB: 16, tenant: 'a' });
   await made.prepare({ module, memoryMiB: 16, tenant: undefined });
-  const startedAt = performance.now();
-  const runaway = ask(slow).then((verdict) => ({ verdict, tookMs: performance.now() - startedAt }));
+  let isOver = false;
+  // It goes on for seconds: the others are not to be late because this thread was held up for one.
+  const runaway = ask({ ...slow, deadlineMs: 3000 }).finally(() => {
+    isOver = true;
+  });
   const others = await Promise.all([ask({ tenant: 'b' }), ask({ tenant: undefined })]);
-  const othersMs = performance.now() - startedAt;
-  const { verdict, tookMs } = await runaway;
+  t.false(isOver);
   t.deepEqual(others.map(said), [['bad is not allowed'], ['bad is not allowed']]);
-  t.is(said(verdict), 'Timeout');
-  t.true(othersMs < tookMs, `others after ${othersMs} ms, the runaway after ${tookMs} ms`);
+  t.is(said(await runaway), 'Timeout');
   t.deepEqual(said(await ask()), ['bad is not allowed'], 'its own next one is answered by another worker');
 });
 
