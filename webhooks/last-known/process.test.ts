@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createAuthority, issue } from '#hack/cluster/certificates';
 import { VALIDATING_CONFIGURATIONS } from '#operator/core/resources';
 import { ApiError } from '#operator/runtime/api-error';
 import type { HeldWatch } from '#operator/runtime/cache';
+import { putVolume } from '#hack/tools/testing/secret-volume';
 import { canReach, secretIn } from './process.ts';
 
 const NOW = new Date();
@@ -62,3 +65,33 @@ test('a certificate is begun with when it is whole, and what was kept vouches fo
   for (const not of [keptWith(other.pair.certificate), []])
     t.is(await secretIn(folder, metadata, not), 'the API server was not told to trust the certificate');
 });
+
+test('a certificate that the kubelet replaces while it is read is read as a whole', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'nexusos-volume-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const authority = createAuthority('one', NOW);
+  const pair = () => issue(authority, { commonName: 'x', usages: ['server'], hosts: ['x'] }, NOW);
+  const [old, next] = [pair(), pair()];
+  const metadata = { namespace: 'n', name: 'tls' };
+  const kept = keptWith(authority.pair.certificate);
+  const put = ({ certificate, key }: typeof old) =>
+    putVolume(folder, { 'tls.crt': certificate, 'tls.key': key });
+  const own = await put(old);
+  t.like(await secretIn(folder, metadata, kept), { data: encoded(old) });
+
+  // Who reads this one waits for who writes it: so the other two come in between.
+  const path = join(own, 'tls.crt');
+  await rm(path);
+  await promisify(execFile)('mkfifo', [path]);
+  const reading = secretIn(folder, metadata, kept);
+  const writer = await open(path, 'w');
+  await put(next);
+  await writer.writeFile(old.certificate);
+  await writer.close();
+  t.like(await reading, { data: encoded(next) });
+});
+
+function encoded({ certificate, key }: { readonly certificate: string; readonly key: string }) {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  return { 'tls.crt': base64(certificate), 'tls.key': base64(key) };
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { KubeObject } from '#operator/core/object';
 import { MUTATING_CONFIGURATIONS, SECRETS, VALIDATING_CONFIGURATIONS } from '#operator/core/resources';
 import { ApiError } from '#operator/runtime/api-error';
@@ -97,13 +97,10 @@ export async function secretIn(
   metadata: { readonly namespace: string; readonly name: string },
   kept: readonly HeldWatch[],
 ): Promise<KubeObject | string> {
-  const read = (name: string) => readFile(join(folder ?? '', name)).then((bytes) => bytes.toString('base64'));
-  let data: object;
-  try {
-    data = { 'tls.crt': await read('tls.crt'), 'tls.key': await read('tls.key') };
-  } catch {
-    return 'there is no certificate to serve with';
-  }
+  // What is replaced in between is removed: then the others are there.
+  const read = () => pairIn(folder ?? '');
+  const data = await read().catch(() => read().catch(() => undefined));
+  if (data === undefined) return 'there is no certificate to serve with';
   const secret = { apiVersion: SECRETS.apiVersion, kind: SECRETS.kind, metadata, data };
   const pair = readPair(secret);
   if (typeof pair === 'string') return pair;
@@ -113,4 +110,14 @@ export async function secretIn(
   return isTrusted(pair.leaf, bundles, clock.now())
     ? secret
     : 'the API server was not told to trust the certificate';
+}
+
+/**
+ * Both files as they were put there together. The kubelet puts them into a folder of their own, and has a link lead to the next one when there are others: by
+ * the link, the key of one and the certificate of the other could be read.
+ */
+async function pairIn(folder: string): Promise<Readonly<Record<string, string>>> {
+  const together = dirname(await realpath(join(folder, 'tls.crt')));
+  const read = (name: string) => readFile(join(together, name)).then((bytes) => bytes.toString('base64'));
+  return { 'tls.crt': await read('tls.crt'), 'tls.key': await read('tls.key') };
 }
