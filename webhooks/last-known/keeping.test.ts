@@ -10,6 +10,7 @@ import { createLog } from '#operator/telemetry/log';
 import { KeptFile } from './kept-file.ts';
 import { Keeping, type KeepingTiming } from './keeping.ts';
 import type { Manifest } from './manifest.ts';
+import { uptimeOfMachine } from './uptime.ts';
 
 const CLUSTER = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: 'uid-1' } };
 const FAST = { lookMs: 5, gapMs: 5, renewMs: 1_000_000, share: 0 };
@@ -90,6 +91,17 @@ test('what watches hold is kept, of the cluster that it is of, and no Secret', a
   await eventually('it is kept', () => kept.length > 0);
   t.deepEqual(await texts(), ['secret ', 'agents short', 'verdicts short', 'namespaces undefined']);
   t.is((await manifest())?.cluster, 'uid-1');
+});
+
+test('how long the machine has run by then is kept beside the time', async (t) => {
+  const before = uptimeOfMachine();
+  const { kept, manifest } = await keeps(t);
+  await eventually('it is kept', () => kept.length > 0);
+  const { boot, upMs = -1 } = (await manifest()) ?? {};
+  const after = uptimeOfMachine();
+  t.is(boot, after?.boot);
+  // What is held was told of before the test began to look, and the machine counts by the second in places.
+  t.true(upMs <= (after?.upMs ?? 0) && upMs >= (before?.upMs ?? 0) - 2000, `${upMs}`);
 });
 
 test('where nothing has changed nothing is written', async (t) => {

@@ -8,6 +8,7 @@ import type { Credentials } from '#operator/runtime/credentials';
 import type { Log } from '#operator/telemetry/log';
 import type { KeptBody, KeptFile } from './kept-file.ts';
 import { type Keeper, type Manifest, manifestOf } from './manifest.ts';
+import { uptimeOfMachine } from './uptime.ts';
 
 /** What is kept, and where. */
 export interface KeepingOptions {
@@ -94,7 +95,7 @@ export class Keeping {
   #isToBeRenewed(): boolean {
     const { cache } = this.#options;
     if (this.#manifest === undefined || cache.changes !== this.#changes) return false;
-    return seenAtOf(cache).getTime() >= Date.parse(this.#manifest.seenAt) + this.#timing.renewMs;
+    return Date.parse(momentOf(cache).seenAt) >= Date.parse(this.#manifest.seenAt) + this.#timing.renewMs;
   }
 
   async #keep(): Promise<void> {
@@ -104,7 +105,7 @@ export class Keeping {
     const keeper = await self();
     // Of one moment: objects are never changed once they are held.
     const { changes } = cache;
-    const seenAt = seenAtOf(cache);
+    const moment = momentOf(cache);
     const cluster = clusterOf(cache);
     if (cluster === undefined) throw new Error('which cluster it is cannot be told');
     const held = cache.held().map(withoutMore);
@@ -112,11 +113,11 @@ export class Keeping {
     const { leftOut, ...body } = await this.#write(held);
     const { gapMs, renewMs, share } = this.#timing;
     this.#nextMs = performance.now() + Math.max(gapMs, Math.min((file.spentMs - spentMs) * share, renewMs));
-    const manifest = manifestOf(keeper, { cluster, seenAt: seenAt.toISOString(), ...body });
+    const manifest = manifestOf(keeper, { cluster, ...moment, ...body });
     await file.writeManifest(manifest);
     this.#manifest = manifest;
     this.#changes = changes;
-    onKept(seenAt);
+    onKept(new Date(moment.seenAt));
     if (leftOut.length > 0)
       this.#say(`there is more than is kept, so there is left out ${leftOut.join(', ')}`);
     else this.#trouble = '';
@@ -135,11 +136,11 @@ export class Keeping {
   async #renew(): Promise<void> {
     const { cache, file, self, onKept } = this.#options;
     if (this.#manifest === undefined) return;
-    const seenAt = seenAtOf(cache);
-    const manifest = manifestOf(await self(), { ...this.#manifest, seenAt: seenAt.toISOString() });
+    const moment = momentOf(cache);
+    const manifest = manifestOf(await self(), { ...this.#manifest, ...moment });
     await file.writeManifest(manifest);
     this.#manifest = manifest;
-    onKept(seenAt);
+    onKept(new Date(moment.seenAt));
   }
 
   #say(why: string): void {
@@ -165,8 +166,12 @@ export function clusterOf(cache: Pick<Cache, 'get'>): string | undefined {
   return cache.get(NAMESPACES, CLUSTER)?.metadata.uid;
 }
 
-function seenAtOf({ toldAtMs }: Pick<Cache, 'toldAtMs'>): Date {
-  return new Date(clock.now().getTime() - Math.max(performance.now() - toldAtMs, 0));
+/** When the API server vouched last for what is held. */
+function momentOf({ toldAtMs }: Pick<Cache, 'toldAtMs'>): Pick<Manifest, 'seenAt' | 'boot' | 'upMs'> {
+  const sinceMs = Math.max(performance.now() - toldAtMs, 0);
+  const seenAt = new Date(clock.now().getTime() - sinceMs).toISOString();
+  const uptime = uptimeOfMachine();
+  return { seenAt, ...(uptime && { ...uptime, upMs: uptime.upMs - sinceMs }) };
 }
 
 /** The key of the certificate is nowhere but where the kubelet puts it. By what tenants note on their Agents nothing is decided. */

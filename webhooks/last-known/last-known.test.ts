@@ -15,6 +15,7 @@ import { ALLOWED, type AdmissionRequest, type Answer, refused } from '../review.
 import { KeptFile } from './kept-file.ts';
 import { LastKnown, type LastKnownOptions } from './last-known.ts';
 import { manifestOf } from './manifest.ts';
+import type { Uptime } from './uptime.ts';
 
 const KEEPER = { program: '1.2.3', place: 'here' };
 const MAX_AGE_MS = 3_600_000;
@@ -78,19 +79,21 @@ interface World {
 
 interface Choice extends Partial<LastKnownOptions> {
   readonly ageMs?: number;
+  /** What was noted of the machine beside the time. */
+  readonly keptAt?: Uptime;
   readonly isOfOthers?: boolean;
 }
 
 async function begin(
   t: ExecutionContext,
-  { ageMs = 1000, isOfOthers = false, ...options }: Choice = {},
+  { ageMs = 1000, isOfOthers = false, keptAt, ...options }: Choice = {},
 ): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'nexusos-last-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const file = new KeptFile(folder);
   const body = await file.writeBody(KEPT);
   const seenAt = new Date(NOW.getTime() - ageMs).toISOString();
-  await file.writeManifest(manifestOf(KEEPER, { cluster: 'uid-kube-system', seenAt, ...body! }));
+  await file.writeManifest(manifestOf(KEEPER, { cluster: 'uid-kube-system', seenAt, ...keptAt, ...body! }));
   const cache = new HandCache();
   cache.isOfOthers = isOfOthers;
   const said: string[] = [];
@@ -107,6 +110,7 @@ async function begin(
     onTakenOver: () => said.push('taken over'),
     now: () => NOW,
     elapsedMs: () => 0,
+    uptime: () => undefined,
     metrics: admissionMetrics(new MetricFactory()),
     log,
     ...options,
@@ -234,6 +238,21 @@ test('a clock that is set back makes nothing younger', async (t) => {
   t.false((await lastKnown.decide(podIn('acme-dev'), allows)).allowed);
 });
 
+test('a clock that is behind from the start makes nothing younger than the machine knows', async (t) => {
+  let elapsedMs = 0;
+  const { begun, lastKnown } = await begin(t, {
+    ageMs: 1000,
+    keptAt: { boot: 'one', upMs: 7_000 },
+    uptime: () => ({ boot: 'one', upMs: 7_000 + MAX_AGE_MS }),
+    elapsedMs: () => elapsedMs,
+  });
+  await begun;
+  t.is(lastKnown.ageSeconds, MAX_AGE_MS / 1000);
+  t.true(lastKnown.isReady);
+  elapsedMs = 1;
+  t.false(lastKnown.isReady);
+});
+
 /** Waits in vain for the API server, and then takes it. */
 async function staysOut(t: ExecutionContext, world: World, passes = 3): Promise<void> {
   const { asked, begun, cache, lastKnown, tell } = world;
@@ -249,6 +268,14 @@ async function staysOut(t: ExecutionContext, world: World, passes = 3): Promise<
 const UNUSED: readonly (readonly [what: string, choice: Choice])[] = [
   ['while the API server gives answers', { canReach: () => Promise.resolve(true) }],
   ['that is too old', { ageMs: MAX_AGE_MS + 1000 }],
+  [
+    'that is too old by the machine, whatever the clock says',
+    {
+      keptAt: { boot: 'one', upMs: 7_000 },
+      uptime: () => ({ boot: 'one', upMs: 7_001 + MAX_AGE_MS }),
+    },
+  ],
+  ['of a time that is still to come', { ageMs: -61_000 }],
   ['by another version', { self: () => Promise.resolve({ ...KEEPER, program: '2' }) }],
   ['of another place', { self: () => Promise.resolve({ ...KEEPER, place: 'there' }) }],
   ['while it is not known where the API server is', { self: () => Promise.reject(new Error('no file')) }],

@@ -9,7 +9,8 @@ import { type AdmissionRequest, type Answer, refused } from '../review.ts';
 import { doubtOf } from './doubt.ts';
 import type { KeptFile } from './kept-file.ts';
 import { clusterOf } from './keeping.ts';
-import { type Keeper, type Manifest, whyNot, whyNotNow } from './manifest.ts';
+import { ageMsOf, type Keeper, type Manifest, whyNot, whyNotNow } from './manifest.ts';
+import type { Uptime } from './uptime.ts';
 
 /** What a replica begins from when the API server cannot be reached. */
 export interface LastKnownOptions {
@@ -29,6 +30,8 @@ export interface LastKnownOptions {
   readonly now: () => Date;
   /** Milliseconds of a clock that only goes forward. */
   readonly elapsedMs: () => number;
+  /** How long the machine has run; undefined where it does not tell. */
+  readonly uptime: () => Uptime | undefined;
   readonly metrics: Pick<AdmissionMetrics, 'keptTimestamp' | 'lastKnownAge'>;
   readonly log: Log;
 }
@@ -118,9 +121,9 @@ export class LastKnown {
     } catch (error) {
       return this.#pass(error instanceof Error ? error.message : String(error));
     }
-    const { now, elapsedMs, metrics } = this.#options;
+    const { now, elapsedMs, uptime, metrics } = this.#options;
     const { seenAt } = manifest;
-    this.#from = { ageMs: now().getTime() - Date.parse(seenAt), atMs: elapsedMs() };
+    this.#from = { ageMs: ageMsOf(manifest, now(), uptime()), atMs: elapsedMs() };
     this.#standing = manifest;
     this.#began = manifest;
     this.#measure();
@@ -134,7 +137,7 @@ export class LastKnown {
 
   /** What was kept, or why it cannot be used. */
   async #find(): Promise<{ readonly manifest: Manifest; readonly kept: readonly HeldWatch[] } | string> {
-    const { file, self, maxAgeMs, now, readCertificate } = this.#options;
+    const { file, self, maxAgeMs, now, uptime, readCertificate } = this.#options;
     const read = await file.readManifest();
     if (read.kind === 'nothing') return read.why;
     const { manifest } = read;
@@ -142,6 +145,9 @@ export class LastKnown {
     if (keeper === undefined) return 'who vouches for the API server cannot be told';
     const why = whyNot(manifest, { ...keeper, now: now(), maxAgeMs });
     if (why !== undefined) return why;
+    const aged = new Date(Date.parse(manifest.seenAt) + ageMsOf(manifest, now(), uptime()));
+    const whyAged = whyNotNow(manifest, { now: aged, maxAgeMs });
+    if (whyAged !== undefined) return `${whyAged}, though the clock of this machine says otherwise`;
     const held = await file.readBody(manifest);
     if (held === undefined) return 'what was kept is torn, or gone';
     const certificate = await readCertificate(held);
@@ -179,7 +185,7 @@ export class LastKnown {
     );
   }
 
-  /** By the clock of the day, but never less than has gone by since: that clock may be set back. */
+  /** By the clock of the day, but never less than has gone by since: that clock may be behind, or be set back. */
   #ageMs({ seenAt }: Manifest): number {
     const { now, elapsedMs } = this.#options;
     const { ageMs, atMs } = this.#from;

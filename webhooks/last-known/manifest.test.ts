@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'ava';
-import { type Manifest, manifestOf, readManifest, whyNot } from './manifest.ts';
+import { ageMsOf, type Manifest, manifestOf, readManifest, whyNot } from './manifest.ts';
 
 const KEEPER = { program: '1.2.3', place: 'here' };
 const WHAT = { cluster: 'uid', seenAt: '2026-11-23T12:00:00.000Z', body: 'b', digest: 'd' };
@@ -42,3 +42,33 @@ test('a manifest is read as it was written, and nothing else is one', (t) => {
   for (const text of ['', 'null', '7', '{}', JSON.stringify({ ...MANIFEST, cluster: 7 })])
     t.is(readManifest(text), undefined, text);
 });
+
+const UP = { boot: 'one', upMs: 5_000 };
+
+const AGES: Readonly<
+  Record<string, { readonly kept?: Partial<Manifest>; readonly up?: typeof UP; readonly want: number }>
+> = {
+  'by the clock alone where nothing else is known': { want: 10_000 },
+  'by the clock where the machine was started anew': {
+    kept: UP,
+    up: { boot: 'other', upMs: 900_000 },
+    want: 10_000,
+  },
+  'by what the machine has run where the clock is behind': {
+    kept: UP,
+    up: { boot: 'one', upMs: 905_000 },
+    want: 900_000,
+  },
+  'by the clock where the machine counts less': { kept: UP, up: { boot: 'one', upMs: 6_000 }, want: 10_000 },
+  'by the clock where what is said of the machine is no number': {
+    kept: { boot: 'one', upMs: 'x' as unknown as number },
+    up: { boot: 'one', upMs: 905_000 },
+    want: 10_000,
+  },
+};
+
+for (const [what, { kept, up, want }] of Object.entries(AGES)) {
+  test(`its age is told ${what}`, (t) => {
+    t.is(ageMsOf({ ...WHAT, ...kept }, at('12:00:10'), up), want);
+  });
+}

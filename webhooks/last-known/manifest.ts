@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Uptime } from './uptime.ts';
 
 // What is said of what was kept for a restart without an API server, and whether it may be used. Pure.
 
@@ -17,11 +18,11 @@ export interface Keeper {
 }
 
 /** What is said of a file with what every watch held. */
-export interface Manifest extends Keeper {
+export interface Manifest extends Keeper, Partial<Uptime> {
   readonly format: number;
   /** UID of the namespace kube-system, by which clusters are told apart. */
   readonly cluster: string;
-  /** When the API server vouched last for all of it. */
+  /** When the API server vouched last for all of it: how long the machine had run by then is told beside it, where that is known. */
   readonly seenAt: string;
   /** Name of the file. */
   readonly body: string;
@@ -39,7 +40,7 @@ export interface Use extends Keeper {
 /** A manifest of a state that the API server vouched for at `seenAt`. */
 export function manifestOf(
   { program, place }: Keeper,
-  what: Pick<Manifest, 'cluster' | 'seenAt' | 'body' | 'digest'>,
+  what: Pick<Manifest, 'cluster' | 'seenAt' | 'body' | 'digest' | 'boot' | 'upMs'>,
 ): Manifest {
   return { ...what, format: FORMAT, program, place };
 }
@@ -66,6 +67,20 @@ export function whyNot(manifest: Manifest, { now, maxAgeMs, program, place }: Us
   if (manifest.program !== program) return `it was kept by version ${manifest.program}, not ${program}`;
   if (manifest.place !== place) return 'it is of another API server, or of another platform namespace';
   return whyNotNow(manifest, { now, maxAgeMs });
+}
+
+/**
+ * How old it is, in milliseconds: by the clock of the day, but never less than the machine has run since, unless that was started anew. That clock may be
+ * behind, and nobody is there to say so.
+ */
+export function ageMsOf(
+  { seenAt, boot, upMs }: Pick<Manifest, 'seenAt' | 'boot' | 'upMs'>,
+  now: Date,
+  uptime: Uptime | undefined,
+): number {
+  const byClockMs = now.getTime() - Date.parse(seenAt);
+  if (uptime === undefined || uptime.boot !== boot || typeof upMs !== 'number') return byClockMs;
+  return Math.max(byClockMs, uptime.upMs - upMs);
 }
 
 /** Why what was seen at a time is not used any more, or not yet. */

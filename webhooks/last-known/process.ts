@@ -16,6 +16,7 @@ import type { AdmissionMetrics } from '../metrics.ts';
 import { KeptFile } from './kept-file.ts';
 import { Keeping, placeOf } from './keeping.ts';
 import { LastKnown } from './last-known.ts';
+import { uptimeOfMachine } from './uptime.ts';
 
 /** What beginning without an API server needs of the process. */
 export interface LastKnownParts {
@@ -69,6 +70,7 @@ export function createLastKnown(parts: LastKnownParts): LastKnownProcess {
     onTakenOver,
     now: () => clock.now(),
     elapsedMs: () => performance.now(),
+    uptime: uptimeOfMachine,
     metrics,
     log,
   });
