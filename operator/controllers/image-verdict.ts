@@ -319,10 +319,13 @@ function againMs(
     readonly now: Date;
   },
 ): number | undefined {
-  if (answer?.kind === 'pending') return undefined;
-  if (answer?.kind === 'known') return Math.max(answer.againMs, KEYLESS_MS);
+  if (answer !== undefined) return answer.kind === 'known' ? atLeast(answer.againMs) : undefined;
   if (proof === undefined) return undefined;
   return Math.max(dueAtMs({ previous: proof, policies, image }) - now.getTime(), KEYLESS_MS);
+}
+
+function atLeast(againMs: number | undefined): number | undefined {
+  return againMs === undefined ? undefined : Math.max(againMs, KEYLESS_MS);
 }
 
 function signingKey(read: Reader, namespace: string): string | undefined {

@@ -34,6 +34,8 @@ const WAITING_PER_TENANT = 1000;
 interface Known {
   readonly key: string;
   readonly findings: ImageFindings;
+  /** When the look was over, which may have taken a minute and more: from then on it is waited before the next. */
+  readonly endedAt: Date;
   /** How often in a row something could not be told. */
   readonly unknown: number;
   /** How often in a row it was refused, as far as it could be told. */
@@ -79,9 +81,9 @@ export class ImageVerification implements ImageVerifier {
     const isOfThis = known?.key === key;
     const leftMs = isOfThis ? freshFor(known, question) - this.#ageMs(known) : 0;
     if (leftMs <= 0) this.#want(question);
-    // What was found out goes on being told until something else is.
-    const againMs = leftMs > 0 ? leftMs : freshFor(known, question);
-    return isOfThis ? { kind: 'known', findings: known.findings, againMs } : { kind: 'pending' };
+    if (!isOfThis) return { kind: 'pending' };
+    // What was found out goes on being told until something else is. Who asks by the clock meanwhile learns nothing, as often as others have turns.
+    return { kind: 'known', findings: known.findings, againMs: leftMs > 0 ? leftMs : undefined };
   }
 
   forget(verdict: string): void {
@@ -102,8 +104,10 @@ export class ImageVerification implements ImageVerifier {
     await this.#work.close();
   }
 
-  #ageMs({ findings }: Known): number {
-    return this.#options.now().getTime() - findings.checkedAt.getTime();
+  /** What is known is as old as its beginning; what is not is asked again so long after somebody tried. */
+  #ageMs({ findings, unknown, endedAt }: Known): number {
+    const since = unknown === 0 ? findings.checkedAt : endedAt;
+    return this.#options.now().getTime() - since.getTime();
   }
 
   #want(question: ImageQuestion): void {
@@ -155,6 +159,7 @@ export class ImageVerification implements ImageVerifier {
     this.#known.set(verdict, {
       key,
       findings,
+      endedAt: this.#options.now(),
       ...timesOf(findings, before?.key === key ? before : undefined),
     });
   }
@@ -199,8 +204,7 @@ function holdsFor({ verdicts, checkedAt }: ImageFindings): number {
 }
 
 /** How long an answer is believed. A registry that says when to come again is believed as well. */
-function freshFor(known: Known | undefined, { freshMs, triedAt }: ImageQuestion): number {
-  if (known === undefined) return freshMs;
+function freshFor(known: Known, { freshMs, triedAt }: ImageQuestion): number {
   if (known.unknown === 0) {
     const isTried = triedAt !== undefined && triedAt > known.findings.checkedAt;
     return Math.min(freshMs, holdsFor(known.findings), refusedFreshMs(known.refused, isTried));

@@ -229,12 +229,12 @@ test('an analysis that cannot be read may take back what others of its authority
   }
 });
 
+function said(state: string, timestamp: string): Evidence {
+  const vulnerabilities = [{ id: 'CVE-2026-0001', analysis: { state } }];
+  return stated(VEX, { metadata: { timestamp }, vulnerabilities });
+}
+
 test('an analysis that is dated ahead does not outlast what takes it back, and is noted', async (t) => {
-  const said = (state: string, timestamp: string): Evidence =>
-    stated(VEX, {
-      metadata: { timestamp },
-      vulnerabilities: [{ id: 'CVE-2026-0001', analysis: { state } }],
-    });
   const ahead = said('not_affected', '2999-01-01T00:00:00Z');
   const alone = await verdictOf([scan, ahead], SCANNED);
   t.is(alone.outcome, 'Verified', alone.message);

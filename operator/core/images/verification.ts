@@ -50,8 +50,8 @@ export type ImageAnswer =
   | {
       readonly kind: 'known';
       readonly findings: ImageFindings;
-      /** In how many milliseconds it is worth asking again. */
-      readonly againMs: number;
+      /** In how many milliseconds it is worth asking again; undefined while it is found out anew, which `onDone` tells. */
+      readonly againMs: number | undefined;
     };
 
 /** Verifies images beside everything else. */
