@@ -10,6 +10,10 @@ import { FaultProxy } from './testing/fault-proxy.ts';
 import { createWidgetWorld } from './testing/widgets.ts';
 
 const NAME = 'elected';
+/** A lease that no busy machine lets run out. */
+const LONG = { leaseDurationMs: 60_000, renewDeadlineMs: 40_000 };
+/** Short, so that a test of its end takes seconds; long enough to be got while others have the processors. */
+const QUICK = { leaseDurationMs: 9000, renewDeadlineMs: 6000 };
 
 async function candidate(t: ExecutionContext, options: Partial<ElectorOptions> = {}) {
   const world = await createWidgetWorld((await attachCluster()).kubeconfigPath);
@@ -22,8 +26,7 @@ async function candidate(t: ExecutionContext, options: Partial<ElectorOptions> =
     log: createLog({ level: 'silent' }),
     namespace: world.namespace,
     name: NAME,
-    leaseDurationMs: 3000,
-    renewDeadlineMs: 2000,
+    ...LONG,
     retryPeriodMs: 200,
     onChange: (isLeading) => told.push(isLeading),
     ...options,
@@ -68,16 +71,24 @@ test('who holds the lease leads only when that is confirmed', async (t) => {
 
 test('after its lease had run out it has to be confirmed anew, though nobody took it', async (t) => {
   let asked = 0;
-  const { elector, proxy, told } = await candidate(t, { confirm: () => Promise.resolve((asked += 1) > 0) });
+  const { elector, proxy, told } = await candidate(t, {
+    ...QUICK,
+    confirm: () => Promise.resolve((asked += 1) > 0),
+  });
   elector.start();
   await eventually('it leads', () => elector.isLeader());
-  t.is(asked, 1);
+  t.true(asked > 0);
   const cut = proxy.inject({ kind: 'cutBefore' }, (seen) => seen.path.includes('/leases'), 1e9);
-  await eventually('it leads no more', () => !elector.isLeader());
+  await eventually('it leads no more', () => !elector.isLeader() && told.at(-1) === false);
+  // On a busy machine a lease as short as this may have run out by itself before.
+  const before = asked;
   cut.times = 0;
   await eventually('it leads again', () => elector.isLeader());
-  t.is(asked, 2);
-  t.deepEqual(told, [true, false, true]);
+  t.true(asked > before);
+  t.true(
+    told.every((isLeading, index) => isLeading === (index % 2 === 0)),
+    told.join(),
+  );
 });
 
 test('what somebody notes on the lease neither costs it nor is lost', async (t) => {

@@ -23,8 +23,8 @@ import {
 import { CONFIG_MAPS, type WidgetWorld } from './testing/widgets.ts';
 
 const FINALIZER = 'test.nexusos.dev/widget';
-/** A second's lease, so that a test of its end takes seconds. */
-const QUICK_LEASE = { leaseDurationMs: 3000, renewDeadlineMs: 2000, retryPeriodMs: 300 };
+/** Short, so that a test of its end takes seconds; long enough to be got while others have the processors. */
+const QUICK_LEASE = { leaseDurationMs: 9000, renewDeadlineMs: 6000, retryPeriodMs: 300 };
 /** One that no test sees the end of. */
 const LONG_LEASE = { leaseDurationMs: 600_000, renewDeadlineMs: 500_000, retryPeriodMs: 300 };
 
