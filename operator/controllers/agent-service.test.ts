@@ -207,24 +207,33 @@ test('what an Agent of the same name left is replaced, and what is its own goes 
   });
 });
 
+/** How long a ReplicaSet waits after the first refusal; each doubles it. */
+const FIRST_WAIT_MS = 5;
+/** After so many it waits for twenty seconds. */
+const REFUSALS = 13;
+
 test('pods that were refused for long are made as soon as there is room', async (t) => {
   const rig = t.context;
   const key = { namespace: 'narrow-main', name: 'chat' };
   await makeTenant(rig, 'narrow', { namespaces: [{ suffix: 'main' }], quotas: { objects: { pods: 1 } } });
   await makeAgent(rig, key, service('registry.example.com/chat:1', 2));
-  // Each try doubles the time to the next: after so many, that is ten seconds and more.
-  await eventually('they were refused again and again', async () => {
+  const ownTryMs = await eventually('they were refused again and again', async () => {
     const events = await listAll(rig, CORE_EVENTS, { namespace: key.namespace });
     const refused = events.filter((event) => event['reason'] === 'FailedCreate');
-    return refused.reduce((sum, event) => sum + Number(event['count'] ?? 1), 0) >= 12;
+    const times = refused.reduce((sum, event) => sum + Number(event['count'] ?? 1), 0);
+    const lastMs = Math.max(...refused.map((event) => Date.parse(String(event['lastTimestamp']))));
+    return times >= REFUSALS && lastMs + FIRST_WAIT_MS * 2 ** (times - 1);
   });
   await rig.client.patch(
     TENANTS,
     { name: 'narrow' },
     { body: { spec: { quotas: { objects: { pods: 2 } } } } },
   );
-  const stood = () => isAvailable(rig, key);
-  await eventually('they are made', stood, 8000);
+  await eventually('they are made', () => isAvailable(rig, key));
+  const pods = await listAll(rig, PODS, { namespace: key.namespace });
+  const madeMs = pods.map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? ''));
+  t.is(madeMs.length, 2);
+  t.true(Math.max(...madeMs) < ownTryMs, 'before it would have been tried again anyway');
   const { annotations } = (await rig.client.get(DEPLOYMENTS, key))!.metadata;
   t.truthy(annotations?.[ANNOTATIONS.askedAgainAt]);
 });
