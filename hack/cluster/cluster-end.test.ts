@@ -154,7 +154,7 @@ test.serial(
     const { dataDir } = cluster.description;
     t.is(processesNaming(dataDir).length, 5);
     process.kill(await supervisorOf(cluster.description), 'SIGKILL');
-    await eventually('every process is gone', () => processesNaming(dataDir).length === 0, 10_000);
+    await eventually('every process is gone', () => processesNaming(dataDir).length === 0);
     await t.notThrowsAsync(cluster.stop(), 'stopping is still clean');
     t.false(existsSync(dataDir));
   },
