@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** A process that connections may be sent to. */
 export interface Backend {
@@ -13,6 +14,8 @@ export interface Backend {
 const PROBE_MS = 1000;
 const FAILURES = 2;
 const PROBE_TIMEOUT_MS = 1000;
+/** The time of a probe is waited for in so many parts, of which one passes while this process is held up itself: no process is late for that. */
+const PARTS = 10;
 
 interface Member extends Backend {
   failures: number;
@@ -100,12 +103,15 @@ export class WebhookBalancer {
 }
 
 async function probe(member: Member): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS);
-    timer.unref();
-  });
-  const isReady = await Promise.race([member.isReady(), late]);
-  clearTimeout(timer);
+  const answered = new AbortController();
+  const isReady = await Promise.race([member.isReady(), isNotReadyInTime(answered.signal)]);
+  answered.abort();
   member.failures = isReady ? 0 : member.failures + 1;
+}
+
+/** False when the time of a probe is over, or it was answered. */
+async function isNotReadyInTime(answered: AbortSignal): Promise<false> {
+  for (let part = 0; part < PARTS && !answered.aborted; part += 1)
+    await delay(PROBE_TIMEOUT_MS / PARTS, undefined, { ref: false });
+  return false;
 }
