@@ -61,7 +61,8 @@ class Rig {
       // What follows from the end of a look, and the begin of the next, is a few turns of the loop, and nothing of the clock.
       for (let turn = 0; turn < 5; turn += 1) await nextTurn();
       this.#nowMs += 1000;
-      for (const [verdict, at] of [...this.#wakes]) if (at <= this.#nowMs) this.pass(verdict);
+      // What is passed is put at the end, for a later time.
+      for (const [verdict, at] of this.#wakes) if (at <= this.#nowMs) this.pass(verdict);
       for (const end of this.#ends.splice(0)) end();
     }
   }
