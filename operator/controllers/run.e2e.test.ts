@@ -24,8 +24,9 @@ const test = anyTest.serial as TestFn<WorkloadRig>;
 const DURATION = 'kwok.nexusos.dev/duration';
 const OUTCOME = 'kwok.nexusos.dev/outcome';
 const FOREVER = { [DURATION]: '600s' };
-/** What its container takes when it is told to end. */
-const LINGERS = { ...FOREVER, 'kwok.nexusos.dev/end-duration': '5s' };
+const END_DURATION = 'kwok.nexusos.dev/end-duration';
+/** Its container goes on when it is told to end, until it is let end. */
+const LINGERS = { ...FOREVER, [END_DURATION]: '1h' };
 const namespace = 'acme-prod';
 
 test.before(async (t) => {
@@ -149,6 +150,12 @@ for (const [what, { annotations, reason, error }] of Object.entries(ends)) {
   });
 }
 
+/** Has what lingers, a pod or the next attempts of a Run, take no time to end from now on. */
+function letsEnd(rig: WorkloadRig, resource: typeof PODS | typeof RUNS, name: string): Promise<unknown> {
+  const body = { metadata: { annotations: { [END_DURATION]: null } } };
+  return rig.client.patch(resource, { namespace, name }, { body });
+}
+
 function evict(rig: WorkloadRig, { metadata: { name } }: KubeObject): Promise<unknown> {
   return rig.client.raw({
     verb: 'create',
@@ -164,9 +171,11 @@ test('a Run whose pod is evicted goes back to the queue, starts anew and spends 
   await createRun(rig, { namespace, name }, { annotations: LINGERS, spec });
   await becomes(rig, { namespace, name }, { phase: 'Running', reason: 'Running' });
   const [first] = await podsOf(rig, name);
+  await letsEnd(rig, RUNS, name);
   await evict(rig, first!);
   const told = await becomes(rig, { namespace, name }, { phase: 'Running', reason: 'NodeLost' });
   t.is(told.status?.attempt, 1, 'it is told before its pod has ended');
+  await letsEnd(rig, PODS, first!.metadata.name);
   const { status } = await becomes(rig, { namespace, name }, { phase: 'Running', reason: 'Running' });
   t.like(status, { attempt: 2, retries: { spent: 0, limit: 1 } });
   t.like(status?.usage?.attempts, [
@@ -236,7 +245,7 @@ test('a Run that is deleted while it runs gives its quota back, and its pod is g
 test('a pod that somebody deletes keeps its place until it has ended, and then ends its Run', async (t) => {
   const rig = t.context;
   const key = { namespace, name: 'robbed' };
-  await createRun(rig, key, { annotations: { ...LINGERS, 'kwok.nexusos.dev/end-duration': '15s' } });
+  await createRun(rig, key, { annotations: LINGERS });
   const { status } = await becomes(rig, key, { phase: 'Running' });
   const pod = { namespace, name: status?.child?.name ?? '' };
   await rig.client.delete(PODS, pod);
@@ -245,6 +254,7 @@ test('a pod that somebody deletes keeps its place until it has ended, and then e
   await becomes(rig, { namespace, name: 'meanwhile' }, { phase: 'Succeeded' });
   t.false(isFinished((await runOf(rig, key))!));
   t.true((await reservationsOf(rig, 'acme')).includes('robbed'));
+  await letsEnd(rig, PODS, pod.name);
   const run = await becomes(rig, key, { phase: 'Failed', reason: 'WorkloadDeleted' });
   t.is(run.status?.error?.code, 'conflict');
   t.like(run.status?.usage?.attempts, [{ pods: [{ basis: 'ContainerStatus' }] }], 'its end was seen');
