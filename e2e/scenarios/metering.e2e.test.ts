@@ -218,7 +218,10 @@ test('what a tenant has used is counted once, also of Runs that are gone', async
     run(namespace, 'deleted', FOREVER),
   );
   await ends(place, 'kept', 'Succeeded');
-  await eventually('the brief one is gone', async () => (await phase(place, 'brief')) === undefined);
+  await eventually(
+    'the brief one is gone',
+    async () => (await user.sees('-n', namespace, 'run/brief')) === undefined,
+  );
   await ends(place, 'deleted', 'Running');
   await user.does(['delete', 'run', 'deleted', '-n', namespace]);
   const history = await eventually('all three are counted', async () => {
