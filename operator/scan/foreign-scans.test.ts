@@ -60,7 +60,9 @@ test('kinds of others that cannot be read are left out of the packs that are abo
   );
   const scans = await eventually('all are scanned', async () => {
     const answers = asked.map((one) => scanner.ask(one));
-    return answers.every((one) => one !== undefined) ? answers : undefined;
+    // A round in which a module was not ready to be asked in time, as on a busy machine, is complete for nobody.
+    const isWhole = answers.some((one) => one?.complete === true);
+    return isWhole && answers.every((one) => one !== undefined) ? answers : undefined;
   });
   t.deepEqual(
     scans.map((one) => one?.complete),

@@ -20,6 +20,9 @@ const CONFIG_MAPS: Resource = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'co
 /** What packs of these tests judge. */
 export const SERVICES: Resource = { apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true };
 
+/** Whom others keep from the processors is waited for: what is asked is asked once, however busy the machine is. */
+export const PATIENT = { maxWaitMs: 60_000, patienceMs: 60_000, loadDeadlineMs: 10_000 };
+
 const ENTRYPOINT = 'nexusos/main/decision';
 
 /** What a revision is made from; the rest goes into its spec as it is. */
@@ -69,7 +72,8 @@ export async function createScanWorld(): Promise<ScanTestWorld> {
   for (const name of [platformNamespace, ...namespaces])
     await client.create(NAMESPACES, plain(NAMESPACES, { name }), 'test');
   const metrics = createMetrics();
-  const host = new HostOnDemand({ platformWorkers: 1, tenantWorkers: 1, spareWorkers: 0, metrics });
+  const workers = { platformWorkers: 1, tenantWorkers: 1, spareWorkers: 0 };
+  const host = new HostOnDemand({ ...workers, metrics, limits: PATIENT });
   const judge = new PolicyJudge({ client, platformNamespace, evaluate: host.evaluate });
   return {
     client,
