@@ -69,6 +69,28 @@ test('attempts count in the windows of their end', (t) => {
   t.is(monthSummary(history), '50.2 in 2026-11');
 });
 
+test('what an attempt has used is worked out once, for all windows that it counts in', (t) => {
+  const reads: string[] = [];
+  const attempts = ['2026-11-01T00:00:00Z', '2026-11-01T00:00:30Z', '2026-11-01T01:00:00Z'].map(
+    (settledAt) => {
+      const attempt = ended(settledAt, 10);
+      const { runUnits } = attempt;
+      return Object.defineProperty({ ...attempt }, 'runUnits', {
+        get: () => {
+          reads.push(settledAt);
+          return runUnits;
+        },
+      });
+    },
+  );
+  const history = bookAttempts(undefined, attempts, NOW);
+  t.is(unitsOf(history)['day 2026-11-01T00:00:00Z'], '30.3');
+  t.deepEqual(
+    reads,
+    attempts.map((one) => one.settledAt),
+  );
+});
+
 test('tiers are added up apart', (t) => {
   const history = bookAttempts(
     undefined,

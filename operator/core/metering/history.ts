@@ -10,7 +10,7 @@ import {
 } from '#crds/v1alpha1/usage-history';
 import { toInstant } from '../conditions.ts';
 import { defined } from '../object.ts';
-import { addMetered, amountsOf, formatMetered, parseMetered } from './amounts.ts';
+import { addMetered, amountsOf, formatMetered, type Metered, parseMetered } from './amounts.ts';
 import { addCounts } from './counts.ts';
 import { formatMicro, parseMicro } from './micro.ts';
 
@@ -37,19 +37,16 @@ export function bookAttempts(
   const { windows: before = [], lastSealed } = history ?? {};
   const open = new Map<string, LedgerWindowUse>();
   for (const one of before) if (one.sealed === undefined) open.set(windowKey(one), one);
-  for (const attempt of attempts) {
+  const counted = attempts.map(countedOf);
+  for (const added of byMinute(counted)) {
     for (const window of WINDOWS) {
-      const empty = { window, start: windowStart(window, attempt.settledAt), attempts: 0 };
-      const known = open.get(windowKey(empty));
-      open.set(
-        windowKey(empty),
-        withAttempt(known ?? { ...empty, amounts: formatMetered(parseMetered(undefined)) }, attempt),
-      );
+      const empty = { window, start: windowStart(window, added.at), ...UNUSED };
+      open.set(windowKey(empty), withAdded(open.get(windowKey(empty)) ?? empty, added));
     }
   }
   const sealed = before.filter((one) => one.sealed !== undefined);
   const windows = latestWindows([...open.values(), ...sealed], now);
-  const tiers = bookTiers(history, attempts);
+  const tiers = bookTiers(history, counted);
   const booked = { windows, tiers, ...defined({ lastSealed }) };
   // Without any history nobody has looked which numbers were given.
   return history === undefined ? booked : sealWindows(booked, now);
@@ -70,16 +67,48 @@ export function windowEndMs(window: WindowName, start: string): number {
 
 const LASTS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
-function withAttempt(use: WindowUse, attempt: MeteredAttempt): WindowUse {
-  const reported = attempt.pods.reduce<ReportedUsage | undefined>(
+/** An attempt, and what it has used: worked out once for all windows that it counts in, and for its tier. */
+interface Counted {
+  readonly attempt: MeteredAttempt;
+  readonly amounts: Metered;
+}
+
+function countedOf(attempt: MeteredAttempt): Counted {
+  return { attempt, amounts: amountsOf(attempt) };
+}
+
+/** Attempts that ended in the same minute, which count in the same windows: what they add to each of these. */
+interface Addition {
+  /** When that minute begins. */
+  readonly at: string;
+  readonly attempts: number;
+  readonly amounts: Metered;
+  readonly pods: MeteredAttempt['pods'];
+}
+
+function byMinute(counted: readonly Counted[]): readonly Addition[] {
+  const groups = Map.groupBy(counted, ({ attempt }) => windowStart('minute', attempt.settledAt));
+  return [...groups].map(([at, ones]) => ({
+    at,
+    attempts: ones.length,
+    amounts: ones.map(({ amounts }) => amounts).reduce(addMetered),
+    pods: ones.flatMap(({ attempt }) => attempt.pods),
+  }));
+}
+
+const UNUSED = { attempts: 0, amounts: formatMetered(parseMetered(undefined)) } as const;
+
+/** A window with what is added to it: read and written once, however many attempts that are. */
+function withAdded(use: WindowUse, { attempts, amounts, pods }: Addition): WindowUse {
+  const reported = pods.reduce<ReportedUsage | undefined>(
     (sum, one) => addCounts(sum, one.reported, Number.MAX_SAFE_INTEGER),
     use.reported,
   );
   return {
     window: use.window,
     start: use.start,
-    attempts: use.attempts + 1,
-    amounts: formatMetered(addMetered(parseMetered(use.amounts), amountsOf(attempt))),
+    attempts: use.attempts + attempts,
+    amounts: formatMetered(addMetered(parseMetered(use.amounts), amounts)),
     ...defined({ reported }),
   };
 }
@@ -147,18 +176,15 @@ export function addWindows(use: WindowUse, { attempts, amounts, reported }: Wind
   };
 }
 
-function bookTiers(
-  history: UsageHistory | undefined,
-  attempts: readonly MeteredAttempt[],
-): UsageHistory['tiers'] {
+function bookTiers(history: UsageHistory | undefined, counted: readonly Counted[]): UsageHistory['tiers'] {
   const sums = new Map(
     (history?.tiers ?? []).map(({ tier, runUnits, cost = '0' }) => {
       return [tier, { runUnits: parseMicro(runUnits), cost: parseMicro(cost) }];
     }),
   );
-  for (const attempt of attempts) {
+  for (const { attempt, amounts } of counted) {
     const { tier } = attempt.rate;
-    const { runUnits, cost } = amountsOf(attempt);
+    const { runUnits, cost } = amounts;
     const before = sums.get(tier) ?? { runUnits: 0n, cost: 0n };
     sums.set(tier, { runUnits: before.runUnits + runUnits, cost: before.cost + cost });
   }
