@@ -117,6 +117,9 @@ export function refused(...refusals: readonly Refusal[]): Answer {
 
 /** Both answers as one: what either refuses is refused, and both are heard. */
 export function merged(a: Answer, b: Answer): Answer {
+  // Nearly always: most of what is asked about is judged by packs alone.
+  if (a === ALLOWED) return b;
+  if (b === ALLOWED) return a;
   const patch = [...(a.patch ?? []), ...(b.patch ?? [])];
   return {
     allowed: a.allowed && b.allowed,
