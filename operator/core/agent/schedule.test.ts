@@ -264,6 +264,15 @@ const cases: Record<string, ScheduleCase> = {
   },
 };
 
+test('that an earlier Run was deleted for the next is an Event of its own', (t) => {
+  const given = cases['Replace deletes the earlier Run first']!;
+  const { events } = planAgent(agentOf(given), observedOf(given), NOW);
+  t.deepEqual(
+    events.map(({ type, reason }) => [type, reason]),
+    [['Normal', 'RunReplaced']],
+  );
+});
+
 for (const [name, given] of Object.entries(cases)) {
   test(name, (t) => {
     const { at = 0, starts, removes = [], says, message = /^/ } = given;

@@ -3,6 +3,7 @@ import test from 'ava';
 import { ANNOTATIONS, LABELS } from '#crds/v1alpha1/names';
 import type { Condition, KubeObject } from '../object.ts';
 import type { PolicyPackRevision } from '../policy-pack/pack.ts';
+import { MAX_FLOORS } from './names.ts';
 import { floorStanding } from './standing.ts';
 
 const METADATA = { name: 'rules', uid: 'uid-of-rules' };
@@ -69,4 +70,32 @@ test('one that is bound to a policy of another revision is awaited', (t) => {
   const { condition, waiting } = floorStanding({ metadata: METADATA }, REVISION, { bindings, policies: [] });
   t.like(condition, { status: 'False', reason: 'FloorPending' });
   t.is(waiting?.kind, 'reconciling');
+});
+
+test('one for which there is no room says so, and what makes some', (t) => {
+  const [bound] = held().bindings;
+  const others = Array.from({ length: MAX_FLOORS }, (_, i) => ({
+    ...bound!,
+    metadata: { ...bound!.metadata, labels: { [LABELS.packUid]: `uid-${i}` } },
+  }));
+  const seen = { bindings: others, policies: [] };
+  const { condition, waiting } = floorStanding({ metadata: METADATA }, REVISION, seen);
+  t.like(condition, { status: 'False', reason: 'FloorFull' });
+  t.regex(
+    condition?.message ?? '',
+    /^16 packs have a floor, and there is room for no more: take .* out of one$/,
+  );
+  t.like(waiting, { kind: 'stalled', reason: 'FloorFull' });
+  const room = { bindings: others.slice(1), policies: [] };
+  t.is(floorStanding({ metadata: METADATA }, REVISION, room).condition?.reason, 'FloorPending');
+});
+
+test('that a floor is there no more is told where one was, and nowhere else', (t) => {
+  const without = { metadata: { name: 'rules-2' }, spec: {} } as unknown as PolicyPackRevision;
+  const nothing = { bindings: [], policies: [] };
+  t.is(floorStanding({ metadata: METADATA }, without, nothing).condition, undefined);
+  const conditions = [{ type: 'FloorBound', status: 'True', reason: 'FloorHeld' }] as Condition[];
+  const told = floorStanding({ metadata: METADATA, status: { conditions } }, without, nothing);
+  t.like(told.condition, { type: 'FloorBound', status: 'False', reason: 'NoFloor' });
+  t.is(told.waiting, undefined);
 });

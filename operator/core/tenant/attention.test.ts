@@ -60,6 +60,18 @@ for (const [title, { spec, seen, reason, says }] of Object.entries(SAID)) {
   });
 }
 
+test('a budget that is nearly used is told by its name, and one of a minute is not', (t) => {
+  const tenant = makeTenant(OWNERS);
+  const egress = tenantEgress(tenant, { configured: PLATFORM.reservedRanges, cluster: [] });
+  const input = { tenant, observed: makeObserved({ foreignPolicies: [] }), egress, namespaces: [] };
+  const usage = (name: string, used: string) => ({ name, used, reserved: '0', limit: '10' });
+  const near = [usage('runUnits/hour', '8'), usage('tokens/day', '7'), usage('cost/minute', '10')];
+  const told = attentionCondition({ ...input, budgets: near });
+  t.like(told, { type: 'NeedsAttention', status: 'True', reason: 'BudgetNearlyUsed' });
+  t.regex(told?.message ?? '', /four fifths or more .*: runUnits\/hour$/);
+  t.is(attentionCondition({ ...input, budgets: near.slice(1) }), undefined);
+});
+
 test('a tenant in which all is well needs no attention', (t) => t.is(attention(OWNERS), undefined));
 
 const OUTSIDE = { ipBlock: { cidr: '203.0.113.0/25' } };

@@ -198,6 +198,11 @@ for (const [name, { world, run, told }] of Object.entries(WAITS)) {
   });
 }
 
+test('who waits for those whom his last attempt has called says so by a reason of its own', (t) => {
+  const world = WAITS['the next attempt waits for those whom the last one has called']!.world();
+  t.is(world.told('root').reason, 'ChildrenEnding');
+});
+
 test('nobody waits behind one that could never start', (t) => {
   const world = worldOf({ maxConcurrentRuns: 2 }, { maxDepth: 2 });
   world.create('never', 'lead');
