@@ -298,6 +298,13 @@ test('a bundle keeps to its roots', async (t) => {
   t.regex(JSON.stringify(outcome), /manifest roots \[tenants\/vp\] do not permit 'package other'/);
 });
 
+test('a floor that is none is refused, and says where it is wrong', async (t) => {
+  const bundle = await bytes({ 'a.rego': 'package a\ndeny if input.x', 'floor.yaml': 'rules: 7' });
+  const outcome = await verifyPack(packRequest(SPEC), await verifyTools(bundle));
+  t.like(outcome, { kind: 'fault', fault: { reason: 'InvalidFloor' } });
+  t.regex(JSON.stringify(outcome), /floor\.yaml: .*rules/);
+});
+
 async function prebuilt(): Promise<Uint8Array> {
   const { run } = await pinnedToolchain();
   const compiled = await compilePack(
