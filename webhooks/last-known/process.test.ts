@@ -91,7 +91,10 @@ test('a certificate that the kubelet replaces while it is read is read as a whol
   t.like(await reading, { data: encoded(next) });
 });
 
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
 function encoded({ certificate, key }: { readonly certificate: string; readonly key: string }) {
-  const base64 = (text: string) => Buffer.from(text).toString('base64');
   return { 'tls.crt': base64(certificate), 'tls.key': base64(key) };
 }

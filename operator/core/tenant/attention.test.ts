@@ -60,11 +60,14 @@ for (const [title, { spec, seen, reason, says }] of Object.entries(SAID)) {
   });
 }
 
+function usage(name: string, used: string) {
+  return { name, used, reserved: '0', limit: '10' };
+}
+
 test('a budget that is nearly used is told by its name, and one of a minute is not', (t) => {
   const tenant = makeTenant(OWNERS);
   const egress = tenantEgress(tenant, { configured: PLATFORM.reservedRanges, cluster: [] });
   const input = { tenant, observed: makeObserved({ foreignPolicies: [] }), egress, namespaces: [] };
-  const usage = (name: string, used: string) => ({ name, used, reserved: '0', limit: '10' });
   const near = [usage('runUnits/hour', '8'), usage('tokens/day', '7'), usage('cost/minute', '10')];
   const told = attentionCondition({ ...input, budgets: near });
   t.like(told, { type: 'NeedsAttention', status: 'True', reason: 'BudgetNearlyUsed' });
