@@ -5,7 +5,7 @@ import { OF_RUNS, USER } from './decisions.ts';
 import { OF_EXEMPTIONS } from './exemptions.ts';
 import { annotationOf } from './marks.ts';
 import { AUTHOR_TO_NOTE, OF_AGENTS } from './schedules.ts';
-import { type Cel, type Match, quote } from './policy.ts';
+import { type Cel, isMap, type Match, quote } from './policy.ts';
 
 const API_VERSION = 'admissionregistration.k8s.io/v1';
 const IS_NEW: Cel = "request.operation == 'CREATE'";
@@ -79,15 +79,21 @@ function notePatch(annotation: string): Cel {
 
 const CREATOR_PATCH = notePatch(ANNOTATIONS.createdBy);
 
+/**
+ * What follows is asked before the schema is held against the object, so anything may stand where an object belongs: `approval: Approved`, `answers: {"1": yes}`,
+ * no spec at all. Nothing is filled in there, and the schema refuses it in its own words; an expression that fails would be all that people saw.
+ */
+const CHANGES_SPEC: Cel = `!(${IS_NEW}) && has(object.spec) && ${isMap('object.spec')}`;
+
 function approverPatch(): Cel {
-  const decides = `!(${IS_NEW}) && has(object.spec.approval) && !has(oldObject.spec.approval) && !has(object.spec.approval.by)`;
+  const decides = `${CHANGES_SPEC} && has(object.spec.approval) && ${isMap('object.spec.approval')} && !has(oldObject.spec.approval) && !has(object.spec.approval.by)`;
   return `${decides} ? [JSONPatch{op: 'add', path: '/spec/approval/by', value: ${USER}}] : []`;
 }
 
 function answererPatch(): Cel {
-  const unsigned = `object.spec.answers.filter(k, !(has(oldObject.spec.answers) && k in oldObject.spec.answers) && !has(object.spec.answers[k].by))`;
+  const unsigned = `object.spec.answers.filter(k, !(has(oldObject.spec.answers) && k in oldObject.spec.answers) && ${isMap('object.spec.answers[k]')} && !has(object.spec.answers[k].by))`;
   const one = `JSONPatch{op: 'add', path: '/spec/answers/' + jsonpatch.escapeKey(k) + '/by', value: ${USER}}`;
-  return `!(${IS_NEW}) && has(object.spec.answers) ? ${unsigned}.map(k, ${one}) : []`;
+  return `${CHANGES_SPEC} && has(object.spec.answers) && ${isMap('object.spec.answers')} ? ${unsigned}.map(k, ${one}) : []`;
 }
 
 /** What `kubectl apply` keeps; who applies has a use for the record of who wrote which field. */

@@ -47,6 +47,11 @@ export interface Rule {
 /** An expression in the Common Expression Language of the API server. */
 export type Cel = string;
 
+/** Whether there is an object at a path: before the schema was held against it, a text, a list or a number may stand there. */
+export function isMap(path: Cel): Cel {
+  return `type(${path}) == map`;
+}
+
 /** Which requests a policy judges. */
 export interface Match {
   readonly apiGroups: readonly string[];
