@@ -189,7 +189,17 @@ const cases: Record<string, Case> = {
   'nothing stated of what has a quota': {
     tenant: { quotas: { compute: { 'limits.memory': '4Gi' } } },
     want: 'NeverFits',
-    wantSaid: ['limits.memory'],
+    wantSaid: [
+      'spec.container.resources.limits.memory: found none',
+      '512Mi',
+      'quota of limits.memory',
+      'containerDefaults',
+    ],
+  },
+  'nothing stated of what has a quota by its short name: the field is that of requests': {
+    tenant: { quotas: { compute: { cpu: '4' } } },
+    want: 'NeverFits',
+    wantSaid: ['spec.container.resources.requests.cpu: found none', '500m', 'quota of cpu'],
   },
   'nothing stated, and a default of the tenant': {
     tenant: {

@@ -153,7 +153,7 @@ function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined)
   for (const [key, total] of parseAmounts(stated)) {
     const wanted = demand.get(key);
     if (wanted === undefined && MUST_BE_STATED.test(key)) {
-      const message = `${resourcesField(agent.spec)}: nothing is stated that counts as ${key}; the tenant has a quota of it, and a default would do too`;
+      const message = `${unstated(resourcesField(agent.spec), key)}, since the tenant has a quota of ${key}; or a default in the tenant's containerDefaults`;
       return { reason: AGENT_REASONS.NeverFits, message };
     }
     if (wanted !== undefined && wanted > total) {
@@ -164,6 +164,12 @@ function checkSize(agent: Agent, tenant: Tenant, gpuClass: GPUClass | undefined)
     }
   }
   return undefined;
+}
+
+/** Names the field to fill in: a quota called cpu or memory counts what is requested. */
+function unstated(where: string, key: string): string {
+  const field = /^(requests|limits)\./.test(key) ? `${where}.${key}` : `${where}.requests.${key}`;
+  return `${field}: found none; needed is an amount, such as ${key.endsWith('cpu') ? '500m' : '512Mi'}`;
 }
 
 /** What the least that an Agent is good for takes from quota, and what that is. */
