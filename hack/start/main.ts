@@ -14,10 +14,10 @@ function tellHowToPlay(terminal: Terminal, { cluster }: System): void {
   const kubectl = `KUBECONFIG=${cluster.kubeconfigPath} ${cluster.description.kubectlPath}`;
   terminal.line(`\nEverything is up after ${terminal.elapsed()}. From another terminal, as administrator:\n`);
   terminal.line(`  export KUBECONFIG=${cluster.kubeconfigPath}`);
-  terminal.line(`  alias k=${kubectl.slice(kubectl.indexOf(' ') + 1)}\n`);
-  terminal.line('  k get tenants,agents,runs -A');
-  terminal.line('  k describe tenants');
-  terminal.line('  k get events -A --sort-by=.lastTimestamp\n');
+  terminal.line(`  alias kubectl=${kubectl.slice(kubectl.indexOf(' ') + 1)}\n`);
+  terminal.line('  kubectl get tenants,agents,runs -A');
+  terminal.line('  kubectl describe tenants');
+  terminal.line('  kubectl get events -A --sort-by=.lastTimestamp\n');
 }
 
 /** Follows the samples to their end, checks what they promise, and says so. Returns the exit code. */
