@@ -39,7 +39,8 @@ async function answers({ port }: WebhookBalancer, times: number): Promise<readon
 test('connections go to all that are ready, in turn', async (t) => {
   const balancer = await balancerOf(t, [await startProcess(t, 'a'), await startProcess(t, 'b')]);
   const said = await answers(balancer, 6);
-  t.deepEqual(said.toSorted(), ['a', 'a', 'a', 'b', 'b', 'b']);
+  const timesOf = (name: string) => said.filter((one) => one === name).length;
+  t.deepEqual(['a', 'b'].map(timesOf), [3, 3]);
 });
 
 const NOT_READY: Readonly<Record<string, Backend['isReady']>> = {

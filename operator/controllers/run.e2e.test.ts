@@ -151,7 +151,7 @@ for (const [what, { annotations, reason, error }] of Object.entries(ends)) {
 }
 
 /** Has what lingers, a pod or the next attempts of a Run, take no time to end from now on. */
-function letsEnd(rig: WorkloadRig, resource: typeof PODS | typeof RUNS, name: string): Promise<unknown> {
+function letsEnd(rig: WorkloadRig, resource: typeof PODS, name: string): Promise<unknown> {
   const body = { metadata: { annotations: { [END_DURATION]: null } } };
   return rig.client.patch(resource, { namespace, name }, { body });
 }
