@@ -3,6 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { attachSystem } from '#hack/system/attach';
 import { deletePodByForce } from '#hack/system/delete-by-force';
 import { eventually } from '#hack/tools/eventually';
+import { asksAbsent, asksMute, isHeldUpFor } from './fault-webhooks.ts';
 import {
   becomes,
   cannotStart,
@@ -37,6 +38,8 @@ export interface FaultCase {
   readonly worker?: object;
   /** The Run `one`: how it is made. */
   readonly one?: RunChoice;
+  /** What is there before `one` is made. */
+  readonly prepare?: (t: ExecutionContext, place: World) => Promise<void>;
   /** Plays the fault once `one` runs, or is about to, and tries what else the page says of it. */
   readonly play: (t: ExecutionContext, place: World) => Promise<void>;
   /** When `one` is made, it never runs. */
@@ -104,6 +107,24 @@ export const FAULTS: Readonly<Record<string, FaultCase>> = {
     worker: UNPLACED,
     neverRuns: true,
     play: (_, place) => cannotStart(place, 'InvalidImageName', 2),
+  },
+  'a webhook that its pod needs is away': {
+    reason: 'StartFailed',
+    code: 'dependency_unavailable',
+    neverRuns: true,
+    prepare: asksAbsent,
+    play: async (t, place) => {
+      t.regex(await isHeldUpFor(place, 11), /failed calling webhook/);
+    },
+  },
+  'a webhook that its pod needs never answers': {
+    reason: 'StartFailed',
+    code: 'timeout',
+    neverRuns: true,
+    prepare: asksMute,
+    play: async (t, place) => {
+      t.regex(await isHeldUpFor(place, 11), /did not complete within/);
+    },
   },
   'it uses more memory than its limit': {
     reason: 'OutOfMemory',

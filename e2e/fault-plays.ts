@@ -21,7 +21,7 @@ export interface Status {
     readonly error?: { readonly code: string };
     readonly retries?: { readonly spent: number };
     readonly input?: { readonly digest: string };
-    readonly child?: { readonly name: string; readonly uid?: string };
+    readonly child?: { readonly name: string; readonly uid?: string; readonly refusedAt?: string };
     readonly conditions?: readonly { readonly type: string; readonly reason: string }[];
     readonly usage?: {
       readonly attempts?: readonly {

@@ -49,6 +49,7 @@ const CLUSTER_WIDE: Readonly<Record<string, string>> = {
   tenant: 'apis/nexusos.dev/v1alpha1 tenants',
   trustroot: 'apis/nexusos.dev/v1alpha1 trustroots',
   usagerecord: 'apis/nexusos.dev/v1alpha1 usagerecords',
+  validatingwebhookconfiguration: 'apis/admissionregistration.k8s.io/v1 validatingwebhookconfigurations',
 };
 
 /**

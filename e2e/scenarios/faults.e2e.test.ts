@@ -20,6 +20,7 @@ for (const [index, [title, fault]] of Object.entries(FAULTS).entries()) {
     const { user, namespace } = place;
     await user.does(['create', 'configmap', 'data', '-n', namespace, '--from-literal=doc=first']);
     await user.does(['create', 'secret', 'generic', 'data', '-n', namespace, '--from-literal=doc=first']);
+    await fault.prepare?.(t, place);
     await user.applies(run(namespace, 'one', fault.one));
     if (fault.neverRuns === undefined) {
       await eventually('it runs', async () => {

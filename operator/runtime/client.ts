@@ -91,6 +91,12 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/**
+ * The API server gives a write up before we do, which wait for half a minute: then it says so, and what waited for is told. A webhook that never answers may
+ * be waited for as long as that, and who has hung up by then knows nothing.
+ */
+const ANSWERED_WITHIN = '25s';
+
 /** How a client is made: a transport's options, and kinds that need no discovery. */
 export interface ClientOptions extends TransportOptions {
   readonly resources?: readonly Resource[];
@@ -265,7 +271,7 @@ class ApiClient implements Client {
    * finds goes into a Warning header that nobody here reads. An apply is refused unknown fields all the same.
    */
   async #write(request: ApiRequest): Promise<KubeObject> {
-    const query = { ...request.query, fieldValidation: 'Ignore' };
+    const query = { ...request.query, fieldValidation: 'Ignore', timeout: ANSWERED_WITHIN };
     return asObject(await this.raw({ ...request, query }));
   }
 }
