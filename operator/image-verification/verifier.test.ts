@@ -76,7 +76,11 @@ test('what is not fresh any more goes on being told while it is looked at anew',
   bench.verifier.ask(question());
   await bench.answer(known(NOW));
   bench.now = new Date(NOW.getTime() + 60_000);
-  t.like(bench.verifier.ask(question()), { kind: 'known', againMs: undefined }, 'who asks is told of the end');
+  t.like(
+    bench.verifier.ask(question()),
+    { kind: 'known', againMs: undefined },
+    'who asks is told of the end',
+  );
   t.is(bench.begun.length, 2);
 });
 
