@@ -2,8 +2,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { type HostEvaluation, type HostOptions, PolicyHost } from './host.ts';
-import type { PolicyModule } from './module.ts';
+import { type PolicyModule, verifyModule } from './module.ts';
 import { compileModule } from './testing/compile.ts';
+import { handMade } from './testing/hand-made.ts';
 import type { Verdict } from './verdict.ts';
 
 const utf8 = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
@@ -72,13 +73,23 @@ test.serial('a prepared module answers, and so does one that is not', async (t) 
   t.regex(await metrics.text(), /nexusos_policy_evaluations_total\{scope="tenant",outcome="Abort"\} 1/);
 });
 
+/** Takes no memory, however long it goes on. */
+async function endlessModule(): Promise<PolicyModule> {
+  const verified = verifyModule(await handMade({ evaluate: '(loop $on (br $on)) unreachable' }));
+  if (verified.kind === 'refused') throw new Error(verified.faults[0]?.message);
+  return verified.module;
+}
+
 test.serial('what does not end is stopped, while others are answered', async (t) => {
-  const { host: made, ask, module } = await host(t);
+  // What it takes is not to be what its next one is refused for.
+  const budget = { msPerSecond: 1e6, burstMs: 1e6 };
+  const { host: made, ask, module } = await host(t, { limits: { budget } });
   await made.prepare({ module, memoryMiB: 16, tenant: 'a' });
   await made.prepare({ module, memoryMiB: 16, tenant: undefined });
   let isOver = false;
-  // It goes on for seconds: the others are not to be late because this thread was held up for one.
-  const runaway = ask({ ...slow, deadlineMs: 3000 }).finally(() => {
+  // It goes on for ten seconds: the others are not to be late because this thread was held up for some.
+  const endless = { module: await endlessModule(), entrypoint: 'p/x', memoryMiB: 8 };
+  const runaway = ask({ ...endless, deadlineMs: DEADLINE_MS }).finally(() => {
     isOver = true;
   });
   const others = await Promise.all([ask({ tenant: 'b' }), ask({ tenant: undefined })]);
