@@ -111,6 +111,20 @@ test('what could not be told is asked later and later, and not before the regist
   t.deepEqual(waits, [2000, 4000, 8000, 90_000]);
 });
 
+test('who finds no place in the line of its tenant comes again by the clock, and the others when they are told', async (t) => {
+  const bench = new Bench(1);
+  for (const verdict of ['a/early', 'a/late']) {
+    bench.verifier.ask(question({ verdict }));
+    await bench.answer(allUnknown(question(), PROBLEM, bench.now));
+  }
+  bench.now = new Date(NOW.getTime() + 2000);
+  for (let index = 0; index < 999; index += 1) bench.verifier.ask(question({ verdict: `a/${index}` }));
+  await eventually('one is under way', () => bench.begun.length === 3);
+  bench.verifier.ask(question({ verdict: 'a/999' }));
+  t.like(bench.verifier.ask(question({ verdict: 'a/early' })), { kind: 'known', againMs: undefined });
+  t.like(bench.verifier.ask(question({ verdict: 'a/late' })), { kind: 'known', againMs: 2000 });
+});
+
 test('what fails for no fault of an image is not known, and is told of', async (t) => {
   const bench = new Bench(4, () => Promise.reject(new Error('no API server')));
   bench.verifier.ask(question());

@@ -80,10 +80,13 @@ export class ImageVerification implements ImageVerifier {
     const known = this.#known.get(verdict);
     const isOfThis = known?.key === key;
     const leftMs = isOfThis ? freshFor(known, question) - this.#ageMs(known) : 0;
-    if (leftMs <= 0) this.#want(question);
+    const isTaken = leftMs <= 0 && this.#want(question);
     if (!isOfThis) return { kind: 'pending' };
-    // What was found out goes on being told until something else is. Who asks by the clock meanwhile learns nothing, as often as others have turns.
-    return { kind: 'known', findings: known.findings, againMs: leftMs > 0 ? leftMs : undefined };
+    // What was found out goes on being told until something else is. Who asks by the clock meanwhile learns nothing, as often as others have turns;
+    // who found no place in the line may find one by then.
+    if (isTaken) return { kind: 'known', findings: known.findings, againMs: undefined };
+    const againMs = leftMs > 0 ? leftMs : freshFor(known, question);
+    return { kind: 'known', findings: known.findings, againMs };
   }
 
   forget(verdict: string): void {
@@ -110,20 +113,22 @@ export class ImageVerification implements ImageVerifier {
     return this.#options.now().getTime() - since.getTime();
   }
 
-  #want(question: ImageQuestion): void {
+  /** Whether it is found out, or waits for that. */
+  #want(question: ImageQuestion): boolean {
     const { verdict, tenant, isUrgent = false } = question;
     const waiting = this.#waiting.get(verdict);
     const goesAhead = waiting !== undefined && isUrgent && !waiting.isUrgent;
     const isUnderWay = this.#wanted.has(verdict) && !goesAhead;
     this.#wanted.set(verdict, question);
-    if (isUnderWay) return;
+    if (isUnderWay) return true;
     if (goesAhead) this.#work.drop(waiting);
     const job = { tenant, verdict, isUrgent };
     this.#waiting.set(verdict, job);
     const onRoom = () => this.#tell(verdict);
-    if (this.#work.add(job, { key: verdict, onRoom })) return;
+    if (this.#work.add(job, { key: verdict, onRoom })) return true;
     this.#wanted.delete(verdict);
     this.#waiting.delete(verdict);
+    return false;
   }
 
   /** What is asked anew while it is under way is done anew: the answer to something else is none. */

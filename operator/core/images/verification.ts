@@ -50,7 +50,7 @@ export type ImageAnswer =
   | {
       readonly kind: 'known';
       readonly findings: ImageFindings;
-      /** In how many milliseconds it is worth asking again; undefined while it is found out anew, which `onDone` tells. */
+      /** In how many milliseconds it is worth asking again; undefined while it is found out anew, or waits for that, which `onDone` tells. */
       readonly againMs: number | undefined;
     };
 
