@@ -15,7 +15,7 @@ import type {
 } from '../core/supply-chain/requirement.ts';
 import { hasAllowedLicences, readSbom, sbomSummary } from '../core/supply-chain/sbom.ts';
 import { type Check, failedCheck } from '../core/supply-chain/verdict.ts';
-import { readVex } from '../core/supply-chain/vex.ts';
+import { type Assessment, readVex } from '../core/supply-chain/vex.ts';
 import { readVulnerabilities, scannedAtOf } from '../core/supply-chain/vulnerabilities.ts';
 import type { Court, PartOutcome, Testimony } from './court.ts';
 import { schemaProblem } from './sbom-schema.ts';
@@ -152,8 +152,7 @@ function assessedBy(
   const said = heard.flatMap(({ statement, signer: { authority } }): AssessedBy[] => {
     const read = then(xml.documentOf(statement.predicate), (document) => readVex(document, image));
     if (read.kind === 'verified') {
-      const ahead = read.value.find((one) => isAhead(one, now))?.saidAtMs;
-      if (ahead !== undefined) court.note(aheadNote(authority, ahead));
+      noteAhead(court, authority, { said: read.value, now });
       return [{ by: authority, assessments: read.value }];
     }
     unread.add(authority);
@@ -163,9 +162,22 @@ function assessedBy(
   return said.filter(({ by }) => !unread.has(by));
 }
 
-function aheadNote(authority: string, saidAtMs: number): string {
-  const date = new Date(saidAtMs).toISOString();
-  return `a VEX document by ${authority} is dated ${date}, which is yet to come: whatever else ${authority} says takes it back`;
+/** Once of what excuses, and once of what takes back. */
+function noteAhead(
+  court: Court,
+  authority: string,
+  { said, now }: { readonly said: readonly Assessment[]; readonly now: Date },
+): void {
+  const ahead = said.filter((one) => isAhead(one, now));
+  for (const excludes of [true, false]) {
+    const { saidAtMs } = ahead.find((one) => one.excludes === excludes) ?? {};
+    if (saidAtMs === undefined) continue;
+    const date = `is dated ${new Date(saidAtMs).toISOString()}, which is yet to come`;
+    const follows = excludes
+      ? `anything that ${authority} says otherwise takes it back`
+      : 'what it takes back is not excused before that';
+    court.note(`a VEX document by ${authority} ${date}: ${follows}`);
+  }
 }
 
 interface Judged {

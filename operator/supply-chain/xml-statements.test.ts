@@ -238,7 +238,12 @@ test('an analysis that is dated ahead does not outlast what takes it back, and i
   const ahead = said('not_affected', '2999-01-01T00:00:00Z');
   const alone = await verdictOf([scan, ahead], SCANNED);
   t.is(alone.outcome, 'Verified', alone.message);
-  t.regex(alone.notes.join('\n'), /VEX document by builder is dated 2999-01-01T00:00:00\.000Z, which is yet/);
+  const dated = /VEX document by builder is dated 2999-01-01T00:00:00\.000Z, which is yet to come: anything/;
+  t.regex(alone.notes.join('\n'), dated);
   const taken = await verdictOf([scan, ahead, said('exploitable', '2026-01-01T00:00:00Z')], SCANNED);
   t.is(taken.reason, 'OverBudget', taken.message);
+  const open = said('exploitable', '2998-01-01T00:00:00Z');
+  const later = await verdictOf([scan, open, ahead], SCANNED);
+  t.is(later.reason, 'OverBudget', later.message);
+  t.regex(later.notes.join('\n'), /dated 2998-01-01T00:00:00\.000Z, .*: what it takes back is not excused/);
 });

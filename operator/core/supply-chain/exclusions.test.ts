@@ -158,6 +158,57 @@ const sequences: Readonly<
     ],
     excluded: false,
   },
+  'taken back by an address that has the name in a question': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      [
+        'a',
+        document(at(2), says('affected', { vulnerability: { '@id': 'https://x.example/c.cgi?name=CVE-1' } })),
+      ],
+    ],
+    excluded: false,
+  },
+  'taken back by an address that has the name as a place in a page': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      ['a', document(at(2), says('affected', { vulnerability: { '@id': 'https://x.example/adv#CVE-1' } }))],
+    ],
+    excluded: false,
+  },
+  'taken back with blanks around the name': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      ['a', document(at(2), says('affected', { vulnerability: { name: ' CVE-1 ' } }))],
+    ],
+    excluded: false,
+  },
+  'taken back by an alias that is in no list': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      ['a', document(at(2), says('affected', { vulnerability: { name: 'X-1', aliases: 'CVE-1' } }))],
+    ],
+    excluded: false,
+  },
+  'another one is taken back, by an address that ends in a slash': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      ['a', document(at(2), says('affected', { vulnerability: { '@id': 'https://x.example/CVE-99/' } }))],
+    ],
+    excluded: true,
+  },
+  'taken back in a package, by a part of it': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      [
+        'a',
+        document(
+          at(2),
+          says('affected', { products: [{ '@id': A, subcomponents: [{ '@id': 'pkg:npm/z@1' }] }] }),
+        ),
+      ],
+    ],
+    excluded: false,
+  },
   'taken back by its id alone': {
     said: [
       ['a', document(at(1), says('not_affected'))],
@@ -296,48 +347,3 @@ for (const [title, { said, excluded }] of Object.entries(sequences)) {
     t.is(exclusionsOf(documents.toReversed(), NOW)(FOUND), excluded, 'whatever the order they come in');
   });
 }
-
-/** What somebody names who takes back what was said of `pkg:apk/alpine/openssl@3.0.1-r0?arch=x86_64`, and whether it may be that. */
-const packages: Readonly<Record<string, readonly [string, boolean]>> = {
-  'the same': ['pkg:apk/alpine/openssl@3.0.1-r0?arch=x86_64', true],
-  'without a version': ['pkg:apk/alpine/openssl', true],
-  'without a version, and with qualifiers': ['pkg:apk/alpine/openssl?distro=alpine-3', true],
-  'without a namespace': ['pkg:apk/openssl@3.0.1-r0', true],
-  'without either': ['pkg:apk/openssl', true],
-  'without qualifiers': ['pkg:apk/alpine/openssl@3.0.1-r0', true],
-  'with others': ['pkg:apk/alpine/openssl@3.0.1-r0?arch=aarch64', true],
-  'spelt otherwise': ['pkg:apk/Alpine/openssl@3.0.1%2Dr0#etc', true],
-  'of another version': ['pkg:apk/alpine/openssl@3.0.2-r0', false],
-  'of another namespace': ['pkg:apk/wolfi/openssl', false],
-  'of another name': ['pkg:apk/alpine/libssl', false],
-  'of a name that ends alike': ['pkg:apk/ssl', false],
-  'of another type': ['pkg:deb/openssl', false],
-};
-
-for (const [title, [purl, may]] of Object.entries(packages)) {
-  test(`what is taken back in a package: ${title}`, (t) => {
-    const found = { ...FOUND, purl: 'pkg:apk/alpine/openssl@3.0.1-r0?arch=x86_64' };
-    const documents = [
-      { by: 'a', assessments: read(document(at(1), says('not_affected', { products: [] }))) },
-      { by: 'a', assessments: read(document(at(2), says('affected', { products: [{ '@id': purl }] }))) },
-    ];
-    t.is(exclusionsOf(documents, NOW)(found), !may);
-    t.false(exclusionsOf(documents, NOW)({ ...found, purl: '' }), 'it may be in each where none is told');
-  });
-}
-
-test('packages with an @ in their names are told apart by their versions', (t) => {
-  for (const [purl, may] of [
-    ['pkg:npm/@angular/core', true],
-    ['pkg:npm/%40angular/core@1.0.0', true],
-    ['pkg:npm/@angular/core@2.0.0', false],
-    ['pkg:npm/%zz/core@1.0.0', false],
-  ] as const) {
-    const documents = [
-      { by: 'a', assessments: read(document(at(1), says('not_affected', { products: [] }))) },
-      { by: 'a', assessments: read(document(at(2), says('affected', { products: [{ '@id': purl }] }))) },
-    ];
-    const found = { ...FOUND, purl: 'pkg:npm/%40angular/core@1.0.0' };
-    t.is(exclusionsOf(documents, NOW)(found), !may, purl);
-  }
-});

@@ -32,9 +32,12 @@ const SKEW_MS = 300_000;
  */
 export function exclusionsOf(documents: readonly AssessedBy[], now: Date): IsExcluded {
   const byName = new Map<string, Said[]>();
+  // A statement by many names is of one list of packages.
+  const named = new Map<readonly string[], Said['packages']>();
   for (const document of documents) {
     for (const one of document.assessments) {
-      const packages = one.excludes ? [] : one.purls.map(packageNameOf);
+      const packages = one.excludes ? [] : (named.get(one.purls) ?? one.purls.map(packageNameOf));
+      named.set(one.purls, packages);
       const said = { ...one, by: document.by, document, packages, timeMs: timeOf(one, now) };
       const name = one.vulnerability.toLowerCase();
       const known = byName.get(name);
@@ -45,9 +48,9 @@ export function exclusionsOf(documents: readonly AssessedBy[], now: Date): IsExc
   return (finding) => isExcluded(finding, byName);
 }
 
-/** Whether a statement excludes, and says that it was made in a time that is yet to come: it counts as one that does not say when. */
-export function isAhead({ excludes, saidAtMs }: Assessment, now: Date): boolean {
-  return excludes && saidAtMs !== undefined && saidAtMs > now.getTime() + SKEW_MS;
+/** Whether a statement says that it was made in a time that is yet to come: one that excludes counts as if it did not say when. */
+export function isAhead({ saidAtMs }: Assessment, now: Date): boolean {
+  return saidAtMs !== undefined && saidAtMs > now.getTime() + SKEW_MS;
 }
 
 function isExcluded(finding: Finding, byName: ReadonlyMap<string, readonly Said[]>): boolean {

@@ -37,9 +37,12 @@ export function ofProduct(
   const inner = at(product, 'subcomponents') ?? parts;
   if (isNothing(inner)) return ofIdentity(identity, reading);
   if (kindOf(identity, reading) === 'Other') return [];
+  const packages = packagesOf(identity);
   // The parts of another product are there, and not here.
-  if (reading.excludes && packagesOf(identity).length > 0) return [];
-  return scopeOf(inner, reading, (one) => partOf(identityOf(one), reading));
+  if (reading.excludes && packages.length > 0) return [];
+  const scope = scopeOf(inner, reading, (one) => partOf(identityOf(one), reading));
+  // What is affected by a part of it is affected.
+  return scope === 'Image' ? scope : [...packages, ...scope];
 }
 
 function partOf(identity: Identity, { excludes }: Reading): Scope {
@@ -97,20 +100,29 @@ function kindOf({ names, hashes }: Identity, { image, excludes }: Reading): 'Ima
 
 /** A package, by what of its purl tells one from another. */
 export interface PackageName {
+  readonly type: string;
+  /** With its namespace, where it has one. */
   readonly path: string;
+  /** Without it; the same as the path where there is none. */
+  readonly name: string;
   /** Empty where it is of all versions, or does not say. */
   readonly version: string;
 }
 
-/** What a purl names, however it is spelt: without qualifiers and what is within the package. Undefined of an empty one. */
+/** What a purl names, however it is spelt: without qualifiers and what is within the package. Undefined where it names no package. */
 export function packageNameOf(purl: string): PackageName | undefined {
-  if (purl === '') return undefined;
   const [plain = ''] = purl.split(/[?#]/, 1);
   const end = plain.lastIndexOf('@');
   // Before the last slash it is part of a name, as of packages of npm.
   const hasVersion = end > plain.lastIndexOf('/');
-  const [path, version] = hasVersion ? [plain.slice(0, end), plain.slice(end + 1)] : [plain, ''];
-  return { path: spelt(path), version: spelt(version) };
+  const [whole, version] = hasVersion ? [plain.slice(0, end), plain.slice(end + 1)] : [plain, ''];
+  const [type = '', ...rest] = spelt(whole)
+    .replace(/^pkg:/, '')
+    .split('/')
+    .filter((part) => part !== '')
+    .map(plainly);
+  const name = rest.at(-1);
+  return name === undefined ? undefined : { type, path: rest.join('/'), name, version: spelt(version) };
 }
 
 function spelt(text: string): string {
@@ -121,6 +133,11 @@ function spelt(text: string): string {
   }
 }
 
+/** Some types have names in which these are one, such as those of Python. */
+function plainly(part: string): string {
+  return part.replaceAll(/[._]/g, '-');
+}
+
 /**
  * Whether what was found in `found` may be in what is `said`: a purl without a version names all of them, one without a namespace that of any, and what
  * was found in no package may be in each.
@@ -128,11 +145,10 @@ function spelt(text: string): string {
 export function mayBeIn(said: PackageName | undefined, found: PackageName | undefined): boolean {
   if (said === undefined || found === undefined) return true;
   const isVersion = said.version === '' || found.version === '' || said.version === found.version;
-  return isVersion && isSamePath(said.path, found.path);
+  return isVersion && said.type === found.type && isSamePath(said, found);
 }
 
-function isSamePath(said: string, found: string): boolean {
-  if (said === found) return true;
-  const [, type = '', name = ''] = /^(pkg:[^/]*\/)([^/]+)$/.exec(said) ?? [];
-  return name !== '' && found.startsWith(type) && found.endsWith(`/${name}`);
+function isSamePath(said: PackageName, found: PackageName): boolean {
+  const isBare = said.path === said.name || found.path === found.name;
+  return said.path === found.path || (isBare && said.name === found.name);
 }

@@ -26,7 +26,8 @@ const vex: Readonly<Record<string, { readonly document: object; readonly want: n
     document: { vulnerabilities: [{ id: 'CVE-1', analysis: { state: 'in_triage' } }] },
     want: 0,
   },
-  'nothing of the kind': { document: { statements: 'none' }, want: 0 },
+  'nothing of the kind': { document: {}, want: 0 },
+  'null, as some write what is empty': { document: { statements: null, vulnerabilities: null }, want: 0 },
 };
 
 for (const [title, { document, want }] of Object.entries(vex)) {
@@ -140,7 +141,7 @@ const UNREAD = new Set([
 /** What names this image, or a package, and something else besides. */
 const NARROWER: Readonly<Record<string, string>> = {
   'this image by one name, another by the other': 'image',
-  'a package within another package': A,
+  'a package within another package': `pkg:npm/z@1 ${A}`,
 };
 
 for (const [title, { document, want }] of Object.entries(scopes)) {
@@ -160,3 +161,9 @@ test('a document of more than is read says nothing, rather than what is at its b
     reason: 'TooLarge',
   });
 });
+
+for (const field of ['statements', 'vulnerabilities']) {
+  test(`a document says nothing, rather than what is not seen of it: ${field} that are no list`, (t) => {
+    t.like(readVex({ [field]: { 0: says('affected') } }, IMAGE), { kind: 'refused', reason: 'Malformed' });
+  });
+}

@@ -28,6 +28,8 @@ const MAX_STATEMENTS = 50_000;
 export function readVex(predicate: Document, image: string): Judgement<readonly Assessment[]> {
   const statements = asList(predicate['statements']);
   const analysed = asList(predicate['vulnerabilities']);
+  const odd = ['statements', 'vulnerabilities'].find((field) => !isListed(predicate[field]));
+  if (odd !== undefined) return refuse('Malformed', `its ${odd} are no list`);
   const count = statements.length + analysed.length;
   if (count > MAX_STATEMENTS) {
     return refuse('TooLarge', `it has ${count} statements; ${MAX_STATEMENTS} are allowed`);
@@ -40,6 +42,11 @@ export function readVex(predicate: Document, image: string): Judgement<readonly 
     ...analysed.flatMap((one) => ofCycloneDx(one, { components, image, madeAt })),
   ];
   return { kind: 'verified', value };
+}
+
+/** Who has nothing to list may write null. What is there and is no list says nothing that is seen. */
+function isListed(value: unknown): boolean {
+  return value === undefined || value === null || Array.isArray(value);
 }
 
 /** The first of these fields that is a time, in ms. */
@@ -77,9 +84,9 @@ function ofOpenVex(statement: unknown, { image, issuedAt, place }: OpenVexCase):
 }
 
 function namesIn(vulnerability: unknown, excludes: boolean): readonly string[] {
-  const aliases = asList(at(vulnerability, 'aliases')).map(asText);
-  const names = [asText(at(vulnerability, 'name')) ?? asText(vulnerability), ...aliases];
-  return excludes ? present(names) : anyNames([...names, asText(at(vulnerability, '@id'))]);
+  const aliases = at(vulnerability, 'aliases');
+  const names = [asText(at(vulnerability, 'name')) ?? asText(vulnerability), ...asList(aliases).map(asText)];
+  return excludes ? present(names) : anyNames([...names, asText(aliases), asText(at(vulnerability, '@id'))]);
 }
 
 const NOT_AFFECTED = new Set(['not_affected', 'false_positive', 'resolved', 'resolved_with_pedigree']);
@@ -139,10 +146,10 @@ function present(texts: readonly (string | undefined)[]): readonly string[] {
   return texts.filter((one) => one !== undefined);
 }
 
-/** What is taken back, by all that it may be called: an address of a page ends in the name. Without any name it may be anything. */
+/** What is taken back, by all that it may be called: the address of a page has the name somewhere in it. Without any name it may be anything. */
 function anyNames(told: readonly (string | undefined)[]): readonly string[] {
-  const names = present(told).flatMap((name) => [name, name.replace(/[?#].*$/s, '').replace(/^.*[/:]/s, '')]);
-  return names.length === 0 ? [''] : [...new Set(names)];
+  const names = present(told).flatMap((name) => [name, ...name.split(/[\s/:?#=&]+/)]);
+  return names.length === 0 ? [''] : [...new Set(names.filter((name) => name !== ''))];
 }
 
 function assessments(
