@@ -95,17 +95,8 @@ interface Verified {
   readonly said: { readonly outcome: string; readonly policies: readonly { readonly reason?: string }[] };
 }
 
-async function verify(reference: string): Promise<Verified> {
+async function nexusctl(words: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
   const out: string[] = [];
-  const words = [
-    'verify',
-    reference,
-    '--policy',
-    join(folder, 'out/policy.yaml'),
-    '--plain-http',
-    '-o',
-    'json',
-  ];
   const code = await runCommandLine(words, {
     commands: COMMANDS,
     env: process.env,
@@ -113,7 +104,13 @@ async function verify(reference: string): Promise<Verified> {
     print: (text) => out.push(text),
     complain: (text) => out.push(text),
   });
-  return { code, said: JSON.parse(out.join('\n')) as Verified['said'] };
+  return { code, out: out.join('\n') };
+}
+
+async function verify(reference: string, by?: readonly string[]): Promise<Verified> {
+  const how = by ?? ['--policy', join(folder, 'out/policy.yaml'), '--plain-http'];
+  const { code, out } = await nexusctl(['verify', reference, ...how, '-o', 'json']);
+  return { code, said: JSON.parse(out) as Verified['said'] };
 }
 
 test('image, charts and packs are pushed, signed and verified, and nothing that is told is a secret', (t) => {
@@ -218,32 +215,23 @@ test('Helm takes the chart, which names the image by its digest', async (t) => {
   t.is(rendered.code, 0, rendered.stderr);
   const { repository, manifest } = madeOf('/nexusos/nexusos');
   t.true(rendered.stdout.includes(`image: ${repository}@${manifest.digest}`));
+  const pinned = await runProgram(helm, {
+    args: ['show', 'chart', `${chart}@${madeOf('/charts/nexusos').manifest.digest}`, '--plain-http'],
+    env,
+  });
+  t.is(pinned.code, 0, pinned.stderr);
+  t.is(pinned.stdout, shown.stdout, 'by its digest it is the same');
 });
 
 test('a pack is what nexusctl pushes', async (t) => {
   const { opa } = await ensureTools(['opa']);
-  const out: string[] = [];
   const source = join(ROOT, 'charts/nexusos-policy-packs/packs/baseline.yaml');
-  const words = [
-    'pack',
-    'push',
-    source,
-    `${registry.host}/elsewhere:1`,
-    '--plain-http',
-    '--opa',
-    opa,
-    '-o',
-    'json',
-  ];
-  const code = await runCommandLine(words, {
-    commands: COMMANDS,
-    env: process.env,
-    cwd: folder,
-    print: (text) => out.push(text),
-    complain: (text) => out.push(text),
-  });
-  t.is(code, 0, out.join('\n'));
-  t.is((JSON.parse(out.join('\n')) as { digest: string }).digest, madeOf('/packs/baseline').manifest.digest);
+  const to = `${registry.host}/elsewhere:1`;
+  const { code, out } = await nexusctl(
+    `pack push ${source} ${to} --plain-http --opa ${opa} -o json`.split(' '),
+  );
+  t.is(code, 0, out);
+  t.is((JSON.parse(out) as { digest: string }).digest, madeOf('/packs/baseline').manifest.digest);
 });
 
 test('cosign agrees: who has signed, and what is stated', async (t) => {
@@ -257,6 +245,30 @@ test('cosign agrees: who has signed, and what is stated', async (t) => {
   ]) {
     const ran = await runProgram(cosign, { args: [...args, `${repository}@${manifest.digest}`] });
     t.is(ran.code, 0, ran.stderr);
+  }
+});
+
+test('what cosign fetched verifies where there is no registry', async (t) => {
+  const { cosign } = await ensureTools(['cosign']);
+  const offline = await temporaryFolder(t, 'offline');
+  const to = 'registry.nowhere.example/nexusos';
+  const publicKey = await readFile(join(folder, 'key.pub'), 'utf8');
+  const { builder, repository: source } = options;
+  const policy = join(offline, 'policy.yaml');
+  await writeFile(policy, policyText({ to, publicKey, builder, repository: source }));
+  for (const path of ['/nexusos/nexusos', '/charts/nexusos']) {
+    const { repository, manifest } = madeOf(path);
+    const name = `${repository}@${manifest.digest}`;
+    const args = ['download', 'signature', '--allow-http-registry', name];
+    const fetched = await runProgram(cosign, { args });
+    t.is(fetched.code, 0, fetched.stderr);
+    const bundles = join(offline, `${path.split('/').join('-')}.jsonl`);
+    await writeFile(bundles, fetched.stdout);
+    const there = name.replace(options.to, to);
+    const found = await verify(there, ['--policy', policy, '--bundle', bundles]);
+    t.is(found.code, 0, JSON.stringify(found.said));
+    const other = there.replace(/[0-9a-f]{64}$/, '0'.repeat(64));
+    t.is((await verify(other, ['--policy', policy, '--bundle', bundles])).code, 1, 'they are of this one');
   }
 });
 
