@@ -57,10 +57,11 @@ export class LoopShare {
   /** Resolves when others have done what they can do by now, or in a later turn of the loop when work has had its share of this one. */
   async rest(group = ''): Promise<void> {
     if (!this.#isTaken && !this.#isAwaited() && this.#hasShare()) return this.#take();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const ticket = String((this.#tickets += 1));
+    this.#goOn.set(ticket, resolve);
     this.#waiting.push(ticket, group);
-    // Without Promise.withResolvers: the command line asks the API server as well, and runs on an older Node, which has none.
-    await new Promise<void>((resolve) => this.#goOn.set(ticket, resolve));
+    await promise;
   }
 
   /** Does work of a group in pieces, with a rest when the share is used up; resolves with what comes of it, and rejects with what it throws. */
@@ -75,11 +76,11 @@ export class LoopShare {
   }
 
   #turnOfLate(begunAt: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#late.push({ begunAt, goOn: resolve });
-      // The oldest first: taking turns with each other, all of them would be done as late as the last.
-      this.#late.sort((a, b) => a.begunAt - b.begunAt);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#late.push({ begunAt, goOn: resolve });
+    // The oldest first: taking turns with each other, all of them would be done as late as the last.
+    this.#late.sort((a, b) => a.begunAt - b.begunAt);
+    return promise;
   }
 
   #isAwaited(): boolean {
@@ -152,9 +153,3 @@ const WHOLE_TURN: WholeTurn = {
 
 /** There is one event loop, and all workers share it. */
 export const loopShare: LoopShare = new LoopShare(undefined, WORKERS_SLICE_MS, WHOLE_TURN);
-
-/** What follows from answers goes on for so long in a turn, before work has what is left of it. Others that have come wait for the next. */
-const ANSWERS_SLICE_MS = 3;
-
-/** All who have an answer of the API server, of a watch, or of a registry go on one after the other; these take turns. */
-export const answersShare: LoopShare = new LoopShare(undefined, ANSWERS_SLICE_MS);

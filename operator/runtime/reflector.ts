@@ -8,7 +8,6 @@ import { type BackoffPolicy, backoffMs, jittered } from './backoff.ts';
 import type { Client, Selection } from './client.ts';
 import { keyOf, keyString } from './controller.ts';
 import { LineTooLongError } from './lines.ts';
-import { answersShare } from './loop-share.ts';
 import { toVersion } from './store.ts';
 import { MalformedEventError, type WatchEvent, watchEvents } from './watch-stream.ts';
 
@@ -175,10 +174,7 @@ export class Reflector {
       signal,
     });
     let initial = streamsList ? new Map<string, KubeObject>() : undefined;
-    const rest = () => answersShare.rest(`watch ${resource.plural}`);
-    for await (const event of watchEvents(stream, rest)) {
-      // What waited for its turn until nobody wants it any more.
-      signal.throwIfAborted();
+    for await (const event of watchEvents(stream)) {
       if (event.type === 'error') throw watchError(resource, event);
       initial = initial === undefined ? this.#follow(event) : this.#collect(event, initial);
     }

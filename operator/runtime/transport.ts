@@ -7,7 +7,6 @@ import { backoffMs } from './backoff.ts';
 import { clock } from './clock.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
 import { exchange, type Sending, type WholeAnswer } from './exchange.ts';
-import { answersShare, type LoopShare } from './loop-share.ts';
 import { Outage } from './outage.ts';
 import { type Fence, RequestLimit } from './request-limit.ts';
 
@@ -50,8 +49,6 @@ export interface TransportOptions {
   readonly attempts?: number;
   /** Largest answer that is read, in bytes. Default 64 MiB. */
   readonly maxResponseBytes?: number;
-  /** Of the event loop, for what is done with answers; that of the process when left out. */
-  readonly share?: LoopShare;
 }
 
 /** An answer and how large it was. */
@@ -161,8 +158,6 @@ class UndiciTransport implements Transport {
     const limit = new RequestLimit(request.timeoutMs ?? this.#options.timeoutMs ?? 30_000, request.fence);
     try {
       const { status, headers, body } = await this.#exchange(request, limit);
-      // Many come at one moment, and all that follows from each would be done in one piece. The lease waits for nobody.
-      if (request.isUrgent !== true) await (this.#options.share ?? answersShare).rest();
       if (status >= 400) throw this.#refusal(request, { status, headers, text: body.toString('utf8') });
       const text = body.toString('utf8');
       return { answer: text === '' ? undefined : (JSON.parse(text) as unknown), bytes: body.length };

@@ -21,21 +21,14 @@ export class MalformedEventError extends Error {
 }
 
 /**
- * The events in a stream of bytes, in order. Of a list, or after a change that concerns thousands, a megabyte of them comes at one moment: each waits for
- * `rest` before it is read.
+ * The events in a stream of bytes, in order.
  *
  * @throws MalformedEventError, or whatever broke the stream.
  */
-export async function* watchEvents(
-  stream: AsyncIterable<Buffer>,
-  rest?: () => Promise<void>,
-): AsyncGenerator<WatchEvent> {
+export async function* watchEvents(stream: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent> {
   const splitter = new LineSplitter(MAX_LINE_BYTES);
   for await (const chunk of stream) {
-    for (const line of splitter.push(chunk)) {
-      await rest?.();
-      yield parseEvent(line);
-    }
+    for (const line of splitter.push(chunk)) yield parseEvent(line);
   }
 }
 

@@ -4,7 +4,6 @@ import { Agent, type Dispatcher } from 'undici';
 import { isMetadataAddress, isPublicAddress } from './addresses.ts';
 import { type Answered, answerTo, type Headers } from './answering.ts';
 import type { Algorithm } from './body.ts';
-import { answersShare, type LoopShare } from '../runtime/loop-share.ts';
 import { ADDRESS_REFUSED, codesOf, type FindAddresses, finderByQuery, lookupWhere } from './lookup.ts';
 
 /** How a host may be asked. Without any: https, a public address. */
@@ -78,16 +77,12 @@ export interface OutboundOptions {
   readonly isPublic?: (address: string) => boolean;
   /** What is asked for addresses of names that the platform does not list. Default: what the machine asks. */
   readonly nameServers?: readonly string[];
-  /** Of the event loop, for what is done with answers. Default: that of the process. */
-  readonly share?: LoopShare;
 }
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const CONNECT_MS = 5000;
 const CONNECTIONS = 8;
 const MAX_LOCATION = 8192;
-/** Whatever many hosts answer takes turns with answers of the API server. */
-const STRANGERS = 'strangers';
 
 /** A step of the way: what came of it, or where it leads on. */
 type Step = Outcome | { readonly kind: 'redirect'; readonly to: URL };
@@ -153,7 +148,6 @@ export class Outbound {
     if (wrong !== undefined) return { kind: 'refused', message: wrong };
     try {
       const answer = await answerTo(this.#agent(place.rules), sendingOf(ask, place.url), takingOf(ask));
-      await (this.#options.share ?? answersShare).rest(STRANGERS);
       return stepOf(answer, { ask, url: place.url });
     } catch (error) {
       return failureOf(error, ask.signal, place);
