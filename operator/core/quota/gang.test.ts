@@ -134,7 +134,11 @@ test('while some pods are still to be made, what they want is kept for them', (t
 
 test('a gang that no ledger knows gets back all that it holds', (t) => {
   const status = { ...ADMITTED_GANG, gpu: { class: 'h100', count: 6 } };
-  t.like(lostReservations([makeRun({}, status)], new Set())[0], { gpuClass: 'h100', gpus: 6, pods: 3 });
+  t.like(lostReservations([makeRun({}, status)], { madeAt: undefined, keepers: new Set() })[0], {
+    gpuClass: 'h100',
+    gpus: 6,
+    pods: 3,
+  });
 });
 
 const SIZES = {

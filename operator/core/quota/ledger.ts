@@ -199,8 +199,9 @@ function heldIn(ledger: Ledger, observed: LedgerObserved): readonly Reservation[
     if (run !== undefined) return !isGivenBack(reservation, run);
     return observed.vanished.get(reservation.uid)?.kind !== 'gone';
   });
+  const madeAt = ledger.metadata.creationTimestamp;
   const keepers = new Set(kept.map(({ uid }) => uid));
-  return [...kept, ...lostReservations(observed.runs, keepers)];
+  return [...kept, ...lostReservations(observed.runs, { madeAt, keepers })];
 }
 
 /** When the time alone lets the first of those who wait go on, in milliseconds. */
