@@ -319,7 +319,7 @@ function againMs(
     readonly now: Date;
   },
 ): number | undefined {
-  if (answer !== undefined) return answer.kind === 'known' ? atLeast(answer.againMs) : undefined;
+  if (answer !== undefined) return atLeast(answer.againMs);
   if (proof === undefined) return undefined;
   return Math.max(dueAtMs({ previous: proof, policies, image }) - now.getTime(), KEYLESS_MS);
 }

@@ -128,11 +128,26 @@ test('who finds no room is told when there is some', async (t) => {
   const image = { tenant: 'a', name: 'a/late', isUrgent: false, takesMs: 100 };
   t.false(played.lines.add(image, { key: 'late', onRoom: (key) => told.push(key) }));
   t.true(played.lines.add({ ...image, tenant: 'b', name: 'b/0' }), 'others have room of their own');
+  t.false(played.lines.add({ ...image, name: 'a/later' }, { key: 'later', onRoom: (key) => told.push(key) }));
   await played.step();
-  t.deepEqual(told, []);
-  await played.all();
-  await eventually('it is told', () => told.length > 0);
+  await played.step();
+  t.deepEqual(played.begun, ['a/0', 'b/0', 'a/1']);
+  await eventually('the first is told while others still wait', () => told.length > 0);
   t.deepEqual(told, ['late']);
+  t.true(played.lines.add(image), 'there is a place for it');
+  t.false(played.lines.add({ ...image, name: 'a/last' }));
+  await played.all();
+  await eventually('the other one is told', () => told.length > 1);
+  t.deepEqual(told, ['late', 'later']);
+});
+
+test('what is urgent has places of its own', (t) => {
+  const played = new Played({ atOnce: 1, waitingPerTenant: 2 });
+  played.add('a', 3);
+  const image = { tenant: 'a', name: 'a/new', isUrgent: true, takesMs: 100 };
+  t.true(played.lines.add(image));
+  t.true(played.lines.add({ ...image, name: 'a/newer' }));
+  t.false(played.lines.add({ ...image, name: 'a/newest' }), 'as many again');
 });
 
 test('who closes it waits for what is under way, and begins nothing', async (t) => {

@@ -54,12 +54,12 @@ export class ImageLines<T extends Waiting> {
     this.#limits = { now: () => performance.now(), nextTurn: setImmediate, ...limits };
   }
 
-  /** Takes an image; false where too many of its tenant wait already: `onRoom` is called once that is over. */
+  /** Takes an image; false where too many of its tenant wait already: `onRoom` is called once there is a place for it. Urgent ones have as many places again. */
   add(image: T, away?: TurnedAway): boolean {
     if (this.#isClosed) return true;
     const { tenant, isUrgent } = image;
     const mine = this.#waiting.get(tenant) ?? [];
-    if (mine.length >= this.#limits.waitingPerTenant) {
+    if (mine.length >= this.#limits.waitingPerTenant * (isUrgent ? 2 : 1)) {
       if (away !== undefined) this.#turnAway(tenant, away);
       return false;
     }
@@ -155,12 +155,19 @@ export class ImageLines<T extends Waiting> {
     return this.#running.get(tenant) ?? 0;
   }
 
-  /** With the last one that waited there is room: all that were not taken are told, since of some nobody may ask any more. */
+  /**
+   * As many as there is room for, the first that came: of a tenant with more images than may wait some wait always, so those that were not taken would
+   * never be told. With the last one that waits all are, since of some nobody may ask any more.
+   */
   #tellOfRoom(tenant: string): void {
     const away = this.#turnedAway.get(tenant);
-    if (away === undefined || this.#waiting.has(tenant)) return;
-    this.#turnedAway.delete(tenant);
+    if (away === undefined) return;
+    const mine = this.#waiting.get(tenant);
+    const room = mine === undefined ? away.size : this.#limits.waitingPerTenant - mine.length;
+    const told = [...away.entries().take(Math.max(0, room))];
+    for (const [key] of told) away.delete(key);
+    if (away.size === 0) this.#turnedAway.delete(tenant);
     // Not from within: whoever is told may ask at once.
-    setImmediate(() => spreadOverTurns(away, ([key, onRoom]) => onRoom(key)));
+    if (told.length > 0) setImmediate(() => spreadOverTurns(told, ([key, onRoom]) => onRoom(key)));
   }
 }

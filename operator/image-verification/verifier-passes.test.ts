@@ -52,7 +52,7 @@ class Rig {
     this.passes += 1;
     this.#wakes.delete(verdict);
     const answer = this.#verifier.ask(question(verdict));
-    if (answer.kind === 'pending' || answer.againMs === undefined) return;
+    if (answer.againMs === undefined) return;
     this.#wakes.set(verdict, this.#nowMs + Math.max(answer.againMs, LEAST_MS));
   }
 

@@ -122,7 +122,9 @@ test('who finds no place in the line of its tenant comes again by the clock, and
   await eventually('one is under way', () => bench.begun.length === 3);
   bench.verifier.ask(question({ verdict: 'a/999' }));
   t.like(bench.verifier.ask(question({ verdict: 'a/early' })), { kind: 'known', againMs: undefined });
-  t.like(bench.verifier.ask(question({ verdict: 'a/late' })), { kind: 'known', againMs: 2000 });
+  t.like(bench.verifier.ask(question({ verdict: 'a/late' })), { kind: 'known', againMs: 60_000 });
+  t.deepEqual(bench.verifier.ask(question({ verdict: 'a/new' })), { kind: 'pending', againMs: 60_000 });
+  t.deepEqual(bench.verifier.ask(question({ verdict: 'a/urgent', isUrgent: true })), { kind: 'pending' });
 });
 
 test('what fails for no fault of an image is not known, and is told of', async (t) => {

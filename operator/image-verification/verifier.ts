@@ -30,6 +30,8 @@ export const IMAGES_AT_ONCE = 16;
 const IMAGES_PER_TENANT = 4;
 /** Of one tenant; more are asked about again when these are done. */
 const WAITING_PER_TENANT = 1000;
+/** Who finds no place is told when there is one; the clock is for who was told and came too late. */
+const NO_PLACE_MS = 60_000;
 
 interface Known {
   readonly key: string;
@@ -81,11 +83,11 @@ export class ImageVerification implements ImageVerifier {
     const isOfThis = known?.key === key;
     const leftMs = isOfThis ? freshFor(known, question) - this.#ageMs(known) : 0;
     const isTaken = leftMs <= 0 && this.#want(question);
-    if (!isOfThis) return { kind: 'pending' };
+    if (!isOfThis) return isTaken ? { kind: 'pending' } : { kind: 'pending', againMs: NO_PLACE_MS };
     // What was found out goes on being told until something else is. Who asks by the clock meanwhile learns nothing, as often as others have turns;
     // who found no place in the line may find one by then.
     if (isTaken) return { kind: 'known', findings: known.findings, againMs: undefined };
-    const againMs = leftMs > 0 ? leftMs : freshFor(known, question);
+    const againMs = leftMs > 0 ? leftMs : Math.max(freshFor(known, question), NO_PLACE_MS);
     return { kind: 'known', findings: known.findings, againMs };
   }
 

@@ -46,7 +46,11 @@ export interface ImageFindings {
 
 /** How far the verification of an image is. */
 export type ImageAnswer =
-  | { readonly kind: 'pending' }
+  | {
+      readonly kind: 'pending';
+      /** In how many milliseconds to ask again, where there is no place yet to wait in; undefined while it is found out, or waits for that. */
+      readonly againMs?: number;
+    }
   | {
       readonly kind: 'known';
       readonly findings: ImageFindings;
