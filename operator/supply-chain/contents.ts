@@ -175,7 +175,7 @@ function noteAhead(
     const date = `is dated ${new Date(saidAtMs).toISOString()}, which is yet to come`;
     const follows = excludes
       ? `anything that ${authority} says otherwise takes it back`
-      : 'what it takes back is not excused before that';
+      : `${authority} does not excuse what it takes back before that`;
     court.note(`a VEX document by ${authority} ${date}: ${follows}`);
   }
 }

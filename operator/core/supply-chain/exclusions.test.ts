@@ -227,6 +227,44 @@ const sequences: Readonly<
     said: [['a', document(at(1), says('not_affected', { vulnerability: { name: 'cve-1' } }))]],
     excluded: false,
   },
+  'taken back by the address of a file': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      [
+        'a',
+        document(at(2), says('affected', { vulnerability: { '@id': 'https://x.example/cve/CVE-1.html' } })),
+      ],
+    ],
+    excluded: false,
+  },
+  'taken back by a name that is blank': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      ['a', document(at(2), says('affected', { vulnerability: { name: ' ' } }))],
+    ],
+    excluded: false,
+  },
+  'taken back by one of several names in a text': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      ['a', document(at(2), says('affected', { vulnerability: { name: 'CVE-9, CVE-1' } }))],
+    ],
+    excluded: false,
+  },
+  'taken back by a name that is longer than any': {
+    said: [
+      ['a', document(at(1), says('not_affected'))],
+      ['a', document(at(2), says('affected', { vulnerability: { name: 'x/'.repeat(2000) } }))],
+    ],
+    excluded: false,
+  },
+  'taken back of the image, written with slashes': {
+    said: [
+      ['a', document(at(1), says('not_affected', { products: [{ '@id': oci(IMAGE) }] }))],
+      ['a', document(at(2), says('affected', { products: [{ '@id': 'pkg://oci/app' }] }))],
+    ],
+    excluded: false,
+  },
   'by its address nothing is excused': {
     said: [['a', document(at(1), says('not_affected', { vulnerability: { '@id': 'CVE-1' } }))]],
     excluded: false,

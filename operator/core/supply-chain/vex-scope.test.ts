@@ -19,6 +19,8 @@ const packages: Readonly<Record<string, readonly [string, boolean]>> = {
   'spelt otherwise': ['pkg:apk/Alpine/openssl@3.0.1%2Dr0#etc', true],
   'with slashes that are not read': ['pkg://apk//alpine/openssl/@3.0.1-r0', true],
   'that names no package': ['pkg:apk', true],
+  'with a checksum': [`pkg:apk/alpine/openssl@3.0.1-r0?checksum=sha256:${'b'.repeat(64)}`, true],
+  'with an epoch': ['pkg:apk/alpine/openssl@1:3.0.1-r0', false],
   'of another version': ['pkg:apk/alpine/openssl@3.0.2-r0', false],
   'of another namespace': ['pkg:apk/wolfi/openssl', false],
   'of another name': ['pkg:apk/alpine/libssl', false],

@@ -34,7 +34,8 @@ export function ofProduct(
   { parts, reading }: { readonly parts: unknown; readonly reading: Reading },
 ): Scope {
   const identity = identityOf(product);
-  const inner = at(product, 'subcomponents') ?? parts;
+  const own = at(product, 'subcomponents');
+  const inner = isNothing(own) ? parts : own;
   if (isNothing(inner)) return ofIdentity(identity, reading);
   if (kindOf(identity, reading) === 'Other') return [];
   const packages = packagesOf(identity);
@@ -83,19 +84,29 @@ function present(texts: readonly (string | undefined)[]): readonly string[] {
 
 /** Purls of packages within images: those of images are no packages. */
 function packagesOf({ names }: Identity): readonly string[] {
-  return names.filter((one) => one.startsWith('pkg:') && !/^pkg:(?:oci|docker)\//i.test(one));
+  return names.filter((one) => one.startsWith('pkg:') && !/^pkg:\/*(?:oci|docker)\//i.test(one));
 }
 
 const DIGEST = /sha256(?::|%3a)([0-9a-f]{64})(?![0-9a-f])/gi;
 
 /** Whether this is the image, by its digest; another one; or whether it does not say. */
 function kindOf({ names, hashes }: Identity, { image, excludes }: Reading): 'Image' | 'Other' | 'Unsaid' {
-  const isPackage = packagesOf({ names, hashes }).length > 0;
-  const named = names.flatMap((one) => [...one.matchAll(DIGEST)].map(([, hex = '']) => hex.toLowerCase()));
-  const digests = [...named.map((hex) => `sha256:${hex}`), ...(isPackage ? [] : hashes)];
-  if (digests.length === 0) return 'Unsaid';
+  const packages = packagesOf({ names, hashes });
+  const ownHashes = packages.length > 0 ? [] : hashes;
+  const digests = [...digestsIn(names), ...ownHashes];
   const isIt = (one: string): boolean => one === image;
-  return (excludes ? digests.every(isIt) : digests.some(isIt)) ? 'Image' : 'Other';
+  if (!excludes && digests.some(isIt)) return 'Image';
+  // A digest in the name of a package, such as its checksum, tells of no image; what excuses is held to be of none all the same.
+  const images = names.filter((one) => !packages.includes(one));
+  const telling = excludes ? digests : [...digestsIn(images), ...ownHashes];
+  if (telling.length === 0) return 'Unsaid';
+  return excludes && telling.every(isIt) ? 'Image' : 'Other';
+}
+
+function digestsIn(names: readonly string[]): readonly string[] {
+  return names.flatMap((one) =>
+    [...one.matchAll(DIGEST)].map(([, hex = '']) => `sha256:${hex.toLowerCase()}`),
+  );
 }
 
 /** A package, by what of its purl tells one from another. */

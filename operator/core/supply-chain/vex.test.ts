@@ -86,6 +86,10 @@ const scopes: Readonly<Record<string, { readonly document: object; readonly want
     document: of([{ '@id': oci(IMAGE), subcomponents: [{ name: 'a' }] }]),
     want: 'nothing',
   },
+  'a package, where the product has an empty list of its own': {
+    document: of([{ '@id': oci(IMAGE), subcomponents: [] }], { subcomponents: [A] }),
+    want: A,
+  },
   'parts that are no list': { document: of([{ '@id': oci(IMAGE), subcomponents: A }]), want: 'nothing' },
   'products that are no list': { document: of(A), want: 'nothing' },
   'a product without a name': { document: of([{}]), want: 'nothing' },
@@ -167,3 +171,16 @@ for (const field of ['statements', 'vulnerabilities']) {
     t.like(readVex({ [field]: { 0: says('affected') } }, IMAGE), { kind: 'refused', reason: 'Malformed' });
   });
 }
+
+test('what is taken back by an address is heard by a name that has a colon', (t) => {
+  for (const address of [
+    'https://x.example/errata/RHSA-2024:1234',
+    'https://x.example/errata/RHSA-2024%3A1234',
+  ]) {
+    const said = read(document(at(1), says('affected', { vulnerability: { '@id': address } })));
+    t.true(
+      said.some(({ vulnerability }) => vulnerability === 'RHSA-2024:1234'),
+      address,
+    );
+  }
+});

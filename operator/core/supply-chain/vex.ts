@@ -146,10 +146,32 @@ function present(texts: readonly (string | undefined)[]): readonly string[] {
   return texts.filter((one) => one !== undefined);
 }
 
+/** Of what is read as a name, in characters. */
+const LONGEST_NAME = 2048;
+
+/** Names may have colons of their own, and may stand behind one. */
+const PARTS = [/[\s/?#=&,;]+/, /[\s/:?#=&,;]+/];
+
 /** What is taken back, by all that it may be called: the address of a page has the name somewhere in it. Without any name it may be anything. */
 function anyNames(told: readonly (string | undefined)[]): readonly string[] {
-  const names = present(told).flatMap((name) => [name, ...name.split(/[\s/:?#=&]+/)]);
-  return names.length === 0 ? [''] : [...new Set(names.filter((name) => name !== ''))];
+  const texts = present(told);
+  // Nobody has such a name; its parts may be thousands.
+  if (texts.some(({ length }) => length > LONGEST_NAME)) return [''];
+  const names = texts
+    .flatMap((name) => [name, unescaped(name)])
+    .flatMap((name) => [name, ...PARTS.flatMap((between) => name.split(between))])
+    // Of a page that is a file.
+    .flatMap((name) => [name, name.replace(/\.[a-z]{1,8}$/i, '')])
+    .filter((name) => /[\da-z]/i.test(name));
+  return names.length === 0 ? [''] : [...new Set(names)];
+}
+
+function unescaped(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 function assessments(
